@@ -1,0 +1,88 @@
+# Cairn. `make run` starts a cluster to play with, `make test` runs the tests.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+DEVTOOL := go tool -modfile=tools/dev/go.mod
+PKGS    := ./cluster/... ./shard/... ./meta/... ./s3api/... ./node/... ./tools/...
+DATA    ?= data/dev
+
+.PHONY: all build run up down compose-test test test-long race fuzz e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
+
+all: build
+
+help: ## Show the targets.
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-19s %s\n", $$1, $$2}'
+
+build: ## Build bin/cairn, a static binary.
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cairn ./tools/cairn
+
+run: build ## Build, then run six nodes on loopback in one process (data in data/dev).
+	bin/cairn dev --data $(DATA)
+
+up: build ## Start six nodes in three zones in containers (docker-compose.yml).
+	@tools/compose/up
+
+down: ## Stop them; the data stays (tools/compose/down -v removes it).
+	@tools/compose/down
+
+compose-test: build ## Put, copy, kill two containers, read, down, up, read.
+	go test -count=1 -timeout 20m -tags compose -v ./tools/compose
+
+test: ## Unit, property, crash and simulation tests, and each fuzz target for a moment.
+	go test -vet=off -tags invariants -timeout 15m $(PKGS)
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
+
+FUZZTIME ?= 1m
+fuzz: ## Run every fuzz target for FUZZTIME (1m).
+	@tools/fuzz $(FUZZTIME)
+
+race: ## The same under the race detector.
+	go test -race -vet=off -tags invariants -timeout 30m $(PKGS)
+
+test-long: ## Thousands of seeds, every crash point, under the race detector: hours.
+	CAIRN_TEST_LONG=1 go test -race -tags invariants -timeout 12h $(PKGS)
+
+e2e: build ## Six real processes, real clients, kill -9.
+	go test -count=1 -timeout 20m -tags e2e -v ./tools/e2e
+
+scenarios: build ## Growth, drains, losses, restarts, killed leaders under a load that is checked, with a report.
+	go run ./tools/scenarios -json bin/scenarios.json
+
+scenarios-short: build ## The same story with few nodes and small objects: minutes.
+	go run ./tools/scenarios -short -json bin/scenarios-short.json
+
+scenarios-net: build ## Partitions, one-way links and loss between real processes, judged by porcupine.
+	go run ./tools/netfaults
+
+scenarios-net-short: build ## The same, each kind once and briefly.
+	go run ./tools/netfaults -short
+
+accept: build ## Every rule of Upload Part - Copy, against ENDPOINT or a cluster of its own.
+	@tools/accept/run
+
+bench: ## Micro-benchmarks of the data path and the metadata.
+	go test -run '^$$' -bench . -benchtime 1s ./shard/... ./meta/... ./s3api/...
+
+lint: ## gofmt, vet, staticcheck, import order.
+	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	go vet -tags e2e,compose,invariants $(PKGS)
+	$(DEVTOOL) staticcheck -tags e2e,compose,invariants $(PKGS)
+	go run ./tools/lint
+
+proto: ## Renew the generated protobuf code.
+	@mkdir -p bin/dev
+	$(DEVTOOL) -n protoc-gen-go >/dev/null
+	for t in protoc-gen-go protoc-gen-connect-go buf; do \
+	  ln -sf "$$($(DEVTOOL) -n $$t)" bin/dev/$$t; done
+	for d in meta/metapb s3api/spread/spreadpb node/admin/adminpb; do (cd $$d && PATH=$(CURDIR)/bin/dev:$$PATH buf generate); done
+
+docs: ## Renew the documents made from code.
+	go test ./s3api/wirexml -run TestErrorTable -update
+	go test ./s3api/profile -run TestCompatibilityDoc -update
+	go test ./s3api -run TestS3Compatibility -update
+
+clean: ## Remove what was built (not data).
+	rm -rf bin

@@ -1,0 +1,185 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnstore/cairn/cluster"
+)
+
+// Defaults of Config.
+const (
+	DefaultSnapshotThreshold = 32 << 10  // Entries between snapshots.
+	DefaultTrailingLogs      = 128 << 10 // Entries kept for followers that were away; see Config.
+	DefaultCacheBytes        = 64 << 20
+	DefaultLogWriteTimeout   = 10 * time.Second
+)
+
+// Limits of what a leader takes on.
+const (
+	// MaxCommandBytes is the largest command: an inline object and its record,
+	// or the references of a large part.
+	MaxCommandBytes = 4 << 20
+
+	// maxInflightCommands bounds the commands a leader has accepted and not yet
+	// answered.
+	maxInflightCommands = 8192
+
+	// maxAppendEntries is how many entries one append carries, and how many the
+	// state machine gets at once.
+	maxAppendEntries = 128
+)
+
+// Timing is the clockwork of the group. Zero fields mean those of DefaultTiming.
+type Timing struct {
+	Heartbeat        time.Duration // A follower that hears nothing for so long campaigns.
+	Election         time.Duration // A candidate waits so long for votes.
+	LeaderLease      time.Duration // A leader that reaches no quorum for so long steps down.
+	Commit           time.Duration // A leader without entries tells its commit index so often.
+	RPC              time.Duration // Deadline of one request between voters.
+	SnapshotInterval time.Duration // How often to look whether a snapshot is due.
+	LogWrite         time.Duration // A log write that takes longer ends the process.
+}
+
+// DefaultTiming returns the timing for production: slow enough for a busy machine
+// with two cores, fast enough to replace a dead leader in about three seconds.
+// Followers serve no reads, so they may learn late that an entry is committed:
+// Commit is most of what an idle group costs.
+func DefaultTiming() Timing {
+	return Timing{Heartbeat: time.Second, Election: time.Second, LeaderLease: 500 * time.Millisecond,
+		Commit: 250 * time.Millisecond, RPC: 3 * time.Second, SnapshotInterval: 30 * time.Second,
+		LogWrite: DefaultLogWriteTimeout}
+}
+
+// FastTiming returns the timing for tests.
+func FastTiming() Timing {
+	return Timing{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond,
+		LeaderLease: 100 * time.Millisecond, Commit: 10 * time.Millisecond, RPC: time.Second,
+		SnapshotInterval: 100 * time.Millisecond, LogWrite: DefaultLogWriteTimeout}
+}
+
+func (t Timing) withDefaults() Timing {
+	d := DefaultTiming()
+	for _, f := range []struct {
+		v *time.Duration
+		d time.Duration
+	}{
+		{&t.Heartbeat, d.Heartbeat}, {&t.Election, d.Election}, {&t.LeaderLease, d.LeaderLease},
+		{&t.Commit, d.Commit}, {&t.RPC, d.RPC}, {&t.SnapshotInterval, d.SnapshotInterval},
+		{&t.LogWrite, d.LogWrite},
+	} {
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	return t
+}
+
+// Config says what a Group works with. FS, Dir, Node, RaftAddr, Listener and Dial
+// are required.
+type Config struct {
+	Node cluster.NodeID
+	FS   vfs.FS
+	Dir  string // Created where missing.
+
+	RaftAddr string                                                   // Advertised host:port.
+	Listener net.Listener                                             // Already TLS; closed by Shutdown.
+	Dial     func(ctx context.Context, addr string) (net.Conn, error) // Already TLS.
+
+	// HTTP (of rpc.NewHTTPClient) and RPCAddrs reach other nodes' MetaService;
+	// used to see how far a new voter has caught up.
+	HTTP     *http.Client
+	RPCAddrs func(cluster.NodeID) (addr string, ok bool)
+
+	// Candidates is unused by a Group; it is here so that one Config serves both.
+	Candidates func() []cluster.NodeID
+
+	Timing Timing
+
+	// SnapshotThreshold is how many entries are applied between snapshots.
+	SnapshotThreshold uint64
+
+	// TrailingLogs is how many entries are kept behind a snapshot. A follower that
+	// missed more gets a snapshot; entries must outlast the sending of one, or a
+	// follower would never catch up.
+	TrailingLogs uint64
+
+	CacheBytes int64 // Of the state's block cache.
+	Events     Events
+
+	openState openStateFunc // Tests replace the state machine.
+}
+
+// Level is the importance of a line of Raft's own log.
+type Level int8
+
+// The levels.
+const (
+	LevelDebug Level = iota
+	LevelInfo
+	LevelWarn
+	LevelError
+)
+
+// Events are the happenings in a group. All are optional and must not block,
+// except Fatal, which must not return in production.
+type Events struct {
+	// Fatal says that the node must not go on: its log or state cannot be
+	// written. The default panics.
+	Fatal func(err error)
+
+	// Log gets Raft's own log lines.
+	Log func(level Level, message string)
+
+	Applied        func(entries int, took time.Duration)
+	WriteStall     func(stalled bool)          // Commits to the state wait for the disk (true), or no longer do.
+	LogSlow        func(took time.Duration)    // A write to the log was slow.
+	LeaderChanged  func(leader cluster.NodeID) // 0: none known.
+	SnapshotTaken  func(index uint64, took time.Duration)
+	StateRestored  func(index uint64, took time.Duration)
+	SessionOpened  func(node cluster.NodeID)
+	SessionExpired func(node cluster.NodeID) // A proposer found its session ended.
+}
+
+func (e Events) fatal(err error) {
+	if e.Fatal == nil {
+		panic(err)
+	}
+	e.Fatal(err)
+}
+
+func (e Events) log(level Level, message string) {
+	if e.Log != nil {
+		e.Log(level, message)
+	}
+}
+
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Node == 0:
+		return c, errors.New("the node has no id")
+	case c.FS == nil || c.Dir == "":
+		return c, errors.New("no metadata directory")
+	case c.Listener == nil || c.Dial == nil || c.RaftAddr == "":
+		return c, errors.New("no raft address, listener or dialer")
+	}
+	c.Timing = c.Timing.withDefaults()
+	if c.SnapshotThreshold == 0 {
+		c.SnapshotThreshold = DefaultSnapshotThreshold
+	}
+	if c.TrailingLogs == 0 {
+		c.TrailingLogs = DefaultTrailingLogs
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = DefaultCacheBytes
+	}
+	if c.openState == nil {
+		c.openState = openRealState(c)
+	}
+	return c, nil
+}

@@ -1,0 +1,49 @@
+// Package group runs the metadata's Raft group: the state machine and its
+// snapshots, proposals and linearizable reads from any node, and membership.
+//
+// It is not the meaning of the metadata (meta/state) and not the log (meta/raftlog).
+//
+// Every node that may become a voter opens a Group. Without a configuration in its
+// log Raft is a silent follower: it answers but never campaigns, so a Group is idle
+// until it bootstraps a new cluster or a leader adds it. A Client reaches the
+// leader from any node, voter or not, and implements meta.Client.
+//
+// # Directory
+//
+//	log/                   the Raft log (meta/raftlog)
+//	state/<n>/             the state machine; a marker file names the current n
+//	snapshots/<n>/state/   a checkpoint of the state: hard links, not a copy
+//	snapshots/<n>/meta     written last; a snapshot without it never existed
+//
+// # Durability
+//
+// The state is not synced as it is written: the log is its write-ahead log. A
+// snapshot flushes the state first and only a snapshot allows the log to be cut,
+// so state and log together are always whole. Restoring builds a new state
+// directory, syncs it and moves the marker; a crash leaves the old or the new one.
+//
+// # Damage
+//
+// A damaged log is refused (meta/raftlog). A state that is older than it was is
+// brought up to date from the snapshot and the log, which hold all that it lacks; one
+// that cannot be opened is refused. Of a snapshot the meta file has the checksums of
+// all files but the tables, whose blocks have their own: a damaged one is neither
+// restored nor sent, and a state that is not as of the entry its snapshot names is
+// never put in force.
+//
+// # Safety
+//
+//	G1 The heartbeat fast path of hashicorp/raft is off (its issue 695): all
+//	   requests of a leader pass through the follower's main loop.
+//	G2 A log write that fails or hangs ends the process (issues 503 and 614).
+//	G3 A leader serves reads only after a barrier in its term; it reads, then
+//	   confirms by a quorum of answers to requests sent after the read.
+//	G4 Leadership is handed over by Shutdown, and by HandOver, which ends the
+//	   process where that leaves a leader that refuses writes (issue 696).
+//	G5 Entries at or below the state's applied index are never applied again.
+//	G6 An entry whose outcome is not known is reported so, never as failed.
+//	G7 A request to append commits nothing beyond its own last entry, as in the
+//	   Raft paper (figure 2). hashicorp/raft v1.8.0 commits to the end of the
+//	   receiver's log; a leader that was cut off would apply what it had not
+//	   replicated.
+package group

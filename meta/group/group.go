@@ -1,0 +1,272 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/state"
+)
+
+// Group is one node's member of the Raft group. Safe for concurrent use.
+type Group struct {
+	cfg       Config
+	id        raft.ServerID
+	log       *raftlog.Store
+	snaps     *snapshots
+	fsm       *fsm
+	transport *transport
+	raft      *raft.Raft
+	observer  *raft.Observer
+
+	ready    atomic.Uint64 // Term in which reads may be served; 0: none.
+	leaderCh chan bool
+	inflight *semaphore.Weighted
+
+	confirmMu  sync.Mutex
+	nextRound  *round
+	confirming bool
+
+	closeMu sync.RWMutex // Held shared to enter, alone to close.
+	closed  bool
+	calls   sync.WaitGroup // Proposals and reads in progress.
+	closing chan struct{}  // Closed after them.
+	wg      sync.WaitGroup // Own goroutines.
+}
+
+// errNotLeader says that nothing was done because this node does not lead.
+var errNotLeader = errs.New("group", errs.Unavailable, errors.New("this node is not the leader"))
+
+// Open opens the group in cfg.Dir and starts Raft. A node without a Raft
+// configuration stays silent until Bootstrap or until a leader adds it. The Group
+// owns cfg.Listener, also when Open fails. Errors: Corrupt when log, snapshot and
+// state do not fit together; the node must not take part with them.
+func Open(cfg Config) (*Group, error) {
+	const op = "group.Open"
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, errs.New(op, errs.Invalid, err)
+	}
+	g := &Group{cfg: cfg, id: serverID(cfg.Node), leaderCh: make(chan bool, 1), closing: make(chan struct{}),
+		inflight: semaphore.NewWeighted(maxInflightCommands)}
+	if err := g.openDisk(); err != nil {
+		return nil, errors.Join(errs.Wrap(op, err), g.closeDisk(), cfg.Listener.Close())
+	}
+	g.transport = newTransport(cfg)
+	g.raft, err = raft.NewRaft(g.raftConfig(), g.fsm, g.log, g.log, g.snaps, g.transport)
+	if err != nil {
+		_ = g.transport.Close()
+		g.transport.stream.wg.Wait()
+		return nil, errors.Join(errs.New(op, errs.Internal, err), g.closeDisk())
+	}
+	observations := make(chan raft.Observation, 16)
+	g.observer = raft.NewObserver(observations, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.LeaderObservation)
+		return ok
+	})
+	g.raft.RegisterObserver(g.observer)
+	g.wg.Go(func() { g.watchLeader(observations) })
+	g.wg.Go(g.watchLeadership)
+	return g, nil
+}
+
+func (g *Group) raftConfig() *raft.Config {
+	t := g.cfg.Timing
+	c := raft.DefaultConfig()
+	c.LocalID = g.id
+	c.HeartbeatTimeout, c.ElectionTimeout = t.Heartbeat, t.Election
+	c.LeaderLeaseTimeout, c.CommitTimeout = t.LeaderLease, t.Commit
+	c.MaxAppendEntries = maxAppendEntries
+	c.BatchApplyCh = true
+	c.ShutdownOnRemove = false
+	c.TrailingLogs = g.cfg.TrailingLogs
+	c.SnapshotInterval = t.SnapshotInterval
+	c.SnapshotThreshold = g.cfg.SnapshotThreshold
+	c.NoSnapshotRestoreOnStart = true // reconcile has seen to it.
+	c.NoLegacyTelemetry = true
+	c.Logger = &logger{events: g.cfg.Events}
+	return c
+}
+
+// openDisk opens log, snapshots and state and makes sure that they fit together.
+func (g *Group) openDisk() error {
+	fs, dir, events := g.cfg.FS, g.cfg.Dir, g.cfg.Events
+	if err := mkdirSynced(fs, dir); err != nil {
+		return err
+	}
+	var err error
+	g.log, err = raftlog.Open(raftlog.Options{FS: fs, Dir: fs.PathJoin(dir, "log"),
+		WriteTimeout: g.cfg.Timing.LogWrite, Events: raftlog.Events{
+			Fatal: events.fatal,
+			Background: func(err error) {
+				events.log(LevelError, fmt.Sprintf("the Raft log cannot be compacted: %v", err))
+			},
+			WriteSlow: events.LogSlow,
+		}})
+	if err != nil {
+		return err
+	}
+	if g.snaps, err = openSnapshots(fs, fs.PathJoin(dir, "snapshots")); err != nil {
+		return err
+	}
+	sd, err := openStateDir(fs, fs.PathJoin(dir, "state"), g.cfg.openState)
+	if err != nil {
+		return err
+	}
+	g.fsm = &fsm{state: sd, snaps: g.snaps, events: events}
+	if err := forgetHalfBootstrap(g.log, g.snaps); err != nil {
+		return err
+	}
+	return reconcile(g.log, g.snaps, g.fsm)
+}
+
+func (g *Group) closeDisk() error {
+	var err error
+	if g.fsm != nil {
+		err = g.fsm.state.close()
+	}
+	if g.log != nil {
+		err = errors.Join(err, g.log.Close())
+	}
+	return err
+}
+
+// openRealState opens meta/state.
+func openRealState(cfg Config) openStateFunc {
+	return func(fs vfs.FS, dir string) (stateMachine, error) {
+		return state.Open(state.Options{FS: fs, Dir: dir, CacheBytes: cfg.CacheBytes, Events: state.Events{
+			Fatal:      cfg.Events.fatal,
+			WriteStall: cfg.Events.WriteStall,
+			BackgroundError: func(err error) {
+				cfg.Events.fatal(errs.Newf("group", errs.Internal, "the metadata cannot be written: %w", err))
+			},
+		}})
+	}
+}
+
+// Bootstrap makes this node the only voter of a new cluster. Errors: Exists when it
+// has Raft state already.
+func (g *Group) Bootstrap() error {
+	const op = "group.Bootstrap"
+	err := g.raft.BootstrapCluster(raft.Configuration{Servers: []raft.Server{
+		{Suffrage: raft.Voter, ID: g.id, Address: raft.ServerAddress(g.cfg.RaftAddr)}}}).Error()
+	switch {
+	case errors.Is(err, raft.ErrCantBootstrap):
+		return errs.New(op, errs.Exists, err)
+	case err != nil:
+		return errs.New(op, errs.Internal, err)
+	}
+	return nil
+}
+
+// HasState reports whether this node knows a Raft configuration: it has
+// bootstrapped or been added.
+func (g *Group) HasState() bool { return len(g.servers()) > 0 }
+
+// IsLeader reports whether this node leads and is ready to serve reads. It may have
+// been replaced already; what it does must be checked by proposing.
+func (g *Group) IsLeader() bool { return g.ready.Load() != 0 }
+
+// LeaderCh tells changes of IsLeader. It is for one receiver; only the latest value
+// is kept.
+func (g *Group) LeaderCh() <-chan bool { return g.leaderCh }
+
+// Leader returns the leader as this node knows it; 0: none.
+func (g *Group) Leader() cluster.NodeID {
+	_, id := g.raft.LeaderWithID()
+	return parseServerID(id)
+}
+
+// Stats is where a group stands.
+type Stats struct {
+	Term          uint64
+	CommitIndex   uint64
+	AppliedIndex  uint64 // Given to the state machine.
+	StateIndex    uint64 // Last entry that the state holds; behind AppliedIndex by entries without commands.
+	FirstLogIndex uint64
+	LastLogIndex  uint64
+	SnapshotIndex uint64
+	Leader        cluster.NodeID // 0: none known.
+	IsLeader      bool
+	Voters        int
+}
+
+// Stats returns where the group stands.
+func (g *Group) Stats() Stats {
+	s := Stats{Term: g.raft.CurrentTerm(), CommitIndex: g.raft.CommitIndex(), AppliedIndex: g.raft.AppliedIndex(),
+		LastLogIndex: g.raft.LastIndex(), Leader: g.Leader(), IsLeader: g.IsLeader()}
+	s.StateIndex, _ = g.fsm.state.applied()
+	s.FirstLogIndex, _ = g.log.FirstIndex()
+	if m := g.snaps.latest(); m != nil {
+		s.SnapshotIndex = m.Raft.Index
+	}
+	for _, m := range g.servers() {
+		if m.Suffrage == raft.Voter {
+			s.Voters++
+		}
+	}
+	return s
+}
+
+// enter begins a call that Shutdown waits for; false once that has begun.
+func (g *Group) enter() bool {
+	g.closeMu.RLock()
+	defer g.closeMu.RUnlock()
+	if g.closed {
+		return false
+	}
+	g.calls.Add(1)
+	return true
+}
+
+func (g *Group) leave() { g.calls.Done() }
+
+// Shutdown takes no more calls, waits for those in progress, hands over leadership,
+// stops Raft, flushes the state and closes everything. When ctx ends first it goes
+// on without waiting and without handing over. It may be called once.
+func (g *Group) Shutdown(ctx context.Context) error {
+	g.closeMu.Lock()
+	g.closed = true
+	g.closeMu.Unlock()
+	drained := waited(ctx, &g.calls)
+	if drained && g.raft.State() == raft.Leader {
+		if peers, _ := g.otherVoters(); len(peers) > 0 {
+			_ = g.raft.LeadershipTransfer().Error() // Else the others elect one.
+		}
+	}
+	close(g.closing)
+	if drained {
+		// Before Raft stops: it never answers what it has not taken yet.
+		waited(ctx, &g.wg)
+	}
+	g.raft.DeregisterObserver(g.observer)
+	stopped := g.raft.Shutdown()
+	_ = g.transport.Close() // Ends requests that Raft would wait for.
+	err := stopped.Error()
+	g.transport.stream.wg.Wait()
+	return errors.Join(err, g.closeDisk())
+}
+
+// waited waits for wg; false when ctx ends first.
+func waited(ctx context.Context, wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

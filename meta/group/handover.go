@@ -1,0 +1,79 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+const (
+	// handOverPoll is how often a leader looks whether it still leads.
+	handOverPoll = 20 * time.Millisecond
+	// stuckTransfer is how many election timeouts a transfer of leadership may
+	// hold up writes before the process ends.
+	stuckTransfer = 5
+)
+
+// HandOver makes another voter the leader. A transfer that is cut short can leave
+// hashicorp/raft a leader that refuses all writes until it is restarted (its issue
+// 696); a group that finds itself so ends the process (Events.Fatal). Errors:
+// Unavailable: this node leads as before, or did not.
+func (g *Group) HandOver(ctx context.Context, to cluster.NodeID) error {
+	const op = "group.HandOver"
+	if !g.enter() {
+		return errNotLeader
+	}
+	defer g.leave()
+	addr, err := g.voterAddr(to)
+	if err != nil {
+		return errs.New(op, errs.Unavailable, err)
+	}
+	done := make(chan error, 1)
+	g.wg.Go(func() { done <- g.raft.LeadershipTransferToServer(serverID(to), addr).Error() })
+	select {
+	case err = <-done:
+	case <-time.After(stuckTransfer * g.cfg.Timing.Election): // It answers nobody when it is stuck.
+		err = errors.New("no answer")
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err == nil || g.raft.State() != raft.Leader {
+		return nil
+	}
+	if stuck := g.awaitWrites(); stuck != nil {
+		g.cfg.Events.fatal(errs.Newf(op, errs.Internal, "leadership could not be handed over and this node refuses writes since; restart it: %w", stuck))
+	}
+	return errs.Newf(op, errs.Unavailable, "leadership could not be handed to node %s: %w", to, err)
+}
+
+// awaitWrites returns nil once this node takes writes again or does not lead any
+// more, and the error where it refuses them for too long.
+func (g *Group) awaitWrites() error {
+	for deadline := time.Now().Add(stuckTransfer * g.cfg.Timing.Election); ; {
+		if g.raft.State() != raft.Leader {
+			return nil
+		}
+		err := g.raft.Barrier(g.cfg.Timing.RPC).Error()
+		if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(handOverPoll)
+	}
+}
+
+func (g *Group) voterAddr(node cluster.NodeID) (raft.ServerAddress, error) {
+	for _, s := range g.servers() {
+		if s.ID == serverID(node) && s.Suffrage == raft.Voter {
+			return s.Address, nil
+		}
+	}
+	return "", errs.Newf("group.HandOver", errs.Invalid, "node %s is no voter", node)
+}

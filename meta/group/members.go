@@ -1,0 +1,180 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/metapb/metapbconnect"
+)
+
+// catchUpPoll is how often a new member is asked how far it has got.
+const catchUpPoll = 100 * time.Millisecond
+
+// Member is one server of the Raft configuration.
+type Member struct {
+	Node     cluster.NodeID
+	RaftAddr string
+	Voter    bool
+}
+
+func serverID(n cluster.NodeID) raft.ServerID { return raft.ServerID(n.String()) }
+
+// parseServerID returns 0 for what is no node id.
+func parseServerID(id raft.ServerID) cluster.NodeID {
+	n, err := cluster.ParseNodeID(string(id))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (g *Group) servers() []raft.Server {
+	return g.raft.GetConfiguration().Configuration().Servers
+}
+
+// Members returns the configuration and the leader (0: none), as this node knows
+// them.
+func (g *Group) Members() (members []Member, leader cluster.NodeID) {
+	for _, s := range g.servers() {
+		members = append(members, Member{Node: parseServerID(s.ID), RaftAddr: string(s.Address),
+			Voter: s.Suffrage == raft.Voter})
+	}
+	return members, g.Leader()
+}
+
+// LastContacts returns since when the leader has heard nothing of each other member;
+// nil where this node does not lead.
+func (g *Group) LastContacts() map[cluster.NodeID]time.Duration {
+	if !g.IsLeader() {
+		return nil
+	}
+	out := map[cluster.NodeID]time.Duration{}
+	for _, s := range g.servers() {
+		if at := g.transport.acks.lastAt(s.ID); s.ID != g.id && !at.IsZero() {
+			out[parseServerID(s.ID)] = time.Since(at)
+		}
+	}
+	return out
+}
+
+// AddVoter adds a node as a non-voter, waits until it has caught up, and gives it a
+// vote. Leader only. Errors of the changes of membership: Unavailable (this node
+// does not lead), Unknown; to repeat them does no harm.
+func (g *Group) AddVoter(ctx context.Context, node cluster.NodeID, raftAddr string) error {
+	for _, s := range g.servers() {
+		if s.ID == serverID(node) && s.Suffrage == raft.Voter && string(s.Address) == raftAddr {
+			return nil
+		}
+	}
+	if err := g.AddNonvoter(ctx, node, raftAddr); err != nil {
+		return err
+	}
+	return g.Promote(ctx, node, raftAddr)
+}
+
+// AddNonvoter adds a node that gets the log but has no vote. A voter stays one.
+func (g *Group) AddNonvoter(ctx context.Context, node cluster.NodeID, raftAddr string) error {
+	return g.change(ctx, "group.AddNonvoter", func() raft.Future {
+		return g.raft.AddNonvoter(serverID(node), raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
+	})
+}
+
+// Promote waits until a node that was added has caught up, and gives it a vote.
+func (g *Group) Promote(ctx context.Context, node cluster.NodeID, raftAddr string) error {
+	if err := g.waitCaughtUp(ctx, node); err != nil {
+		return err
+	}
+	return g.change(ctx, "group.Promote", func() raft.Future {
+		return g.raft.AddVoter(serverID(node), raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
+	})
+}
+
+// Demote takes a node's vote and leaves it in the configuration.
+func (g *Group) Demote(ctx context.Context, node cluster.NodeID) error {
+	return g.change(ctx, "group.Demote", func() raft.Future {
+		return g.raft.DemoteVoter(serverID(node), 0, g.cfg.Timing.RPC)
+	})
+}
+
+// Remove takes a node out of the configuration.
+func (g *Group) Remove(ctx context.Context, node cluster.NodeID) error {
+	return g.change(ctx, "group.Remove", func() raft.Future {
+		return g.raft.RemoveServer(serverID(node), 0, g.cfg.Timing.RPC)
+	})
+}
+
+// change makes one change of the configuration. The future cannot be given up, so a
+// goroutine waits for it; it ends with the change or with leadership.
+func (g *Group) change(ctx context.Context, op string, start func() raft.Future) error {
+	if !g.enter() {
+		return errNotLeader
+	}
+	done := make(chan error, 1)
+	g.wg.Go(func() {
+		defer g.leave()
+		done <- start().Error()
+	})
+	select {
+	case err := <-done:
+		return changeError(op, err)
+	case <-ctx.Done():
+		return errs.New(op, errs.Unknown, context.Cause(ctx))
+	}
+}
+
+func changeError(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case notProposed(err):
+		return errs.New(op, errs.Unavailable, err)
+	default:
+		return errs.New(op, errs.Unknown, err)
+	}
+}
+
+// waitCaughtUp asks the node itself how far it has got, until it has everything
+// that was committed when the wait began.
+func (g *Group) waitCaughtUp(ctx context.Context, node cluster.NodeID) error {
+	const op = "group.Promote"
+	if node == g.cfg.Node {
+		return nil
+	}
+	want := g.raft.CommitIndex()
+	for {
+		if g.raft.State() != raft.Leader {
+			return errNotLeader
+		}
+		if m, err := g.askMembers(ctx, node); err == nil && m.AppliedIndex >= want {
+			return nil
+		}
+		select {
+		case <-time.After(catchUpPoll):
+		case <-ctx.Done():
+			return errs.Newf(op, errs.Unavailable, "node %s has not caught up: %w", node, context.Cause(ctx))
+		case <-g.closing:
+			return errNotLeader
+		}
+	}
+}
+
+func (g *Group) askMembers(ctx context.Context, node cluster.NodeID) (*metapb.MembersResponse, error) {
+	if g.cfg.HTTP == nil || g.cfg.RPCAddrs == nil {
+		return nil, errors.New("no client to reach other nodes")
+	}
+	addr, ok := g.cfg.RPCAddrs(node)
+	if !ok {
+		return nil, errs.Newf("group.Members", errs.Unavailable, "the address of node %s is not known", node)
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.Timing.RPC)
+	defer cancel()
+	c := metapbconnect.NewMetaServiceClient(g.cfg.HTTP, "http://"+addr, rpc.ClientOptions()...)
+	return c.Members(ctx, &metapb.MembersRequest{})
+}

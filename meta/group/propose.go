@@ -1,0 +1,103 @@
+package group
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// outcome is what became of one proposed command: a result, or not known.
+type outcome struct {
+	result  *metapb.Result
+	unknown error // Not nil: it may or may not be applied.
+}
+
+// notProposed tells errors after which a command is certainly not in the log.
+func notProposed(err error) bool {
+	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipTransferInProgress) ||
+		errors.Is(err, raft.ErrEnqueueTimeout)
+}
+
+// propose appends commands to the log and waits until they are applied. An error
+// means that none was proposed.
+func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, error) {
+	const op = "group.Propose"
+	for _, c := range commands {
+		if len(c) == 0 || len(c) > MaxCommandBytes {
+			return nil, errs.Newf(op, errs.Invalid, "a command of %d bytes; at most %d are allowed",
+				len(c), MaxCommandBytes)
+		}
+	}
+	n := int64(len(commands))
+	if n > maxInflightCommands {
+		return nil, errs.Newf(op, errs.Invalid, "%d commands at once; at most %d are allowed", n, maxInflightCommands)
+	}
+	if err := g.inflight.Acquire(ctx, n); err != nil {
+		return nil, errs.New(op, errs.Unavailable, err)
+	}
+	if g.raft.State() != raft.Leader || !g.enter() {
+		g.inflight.Release(n)
+		return nil, errNotLeader
+	}
+	// The futures cannot be given up, so a goroutine waits for them; they end with
+	// the entries or with leadership.
+	done := make(chan proposed, 1)
+	g.wg.Go(func() {
+		defer g.leave()
+		defer g.inflight.Release(n)
+		done <- g.apply(commands)
+	})
+	select {
+	case p := <-done:
+		return p.outcomes, p.err
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		out := make([]outcome, n)
+		for i := range out {
+			out[i].unknown = err
+		}
+		return out, nil
+	}
+}
+
+type proposed struct {
+	outcomes []outcome
+	err      error // None was proposed.
+}
+
+func (g *Group) apply(commands [][]byte) proposed {
+	futures := make([]raft.ApplyFuture, len(commands))
+	for i, c := range commands {
+		futures[i] = g.raft.Apply(c, 0)
+	}
+	out := make([]outcome, len(commands))
+	refused := 0
+	for i, f := range futures {
+		out[i] = outcomeOf(f)
+		if out[i].unknown != nil && notProposed(out[i].unknown) {
+			refused++
+		}
+	}
+	if refused == len(commands) {
+		return proposed{err: errNotLeader}
+	}
+	return proposed{outcomes: out}
+}
+
+func outcomeOf(f raft.ApplyFuture) outcome {
+	if err := f.Error(); err != nil {
+		return outcome{unknown: err}
+	}
+	switch r := f.Response().(type) {
+	case *metapb.Result:
+		return outcome{result: r}
+	case error:
+		return outcome{unknown: r}
+	default:
+		return outcome{unknown: errors.New("the state machine gave no result")}
+	}
+}

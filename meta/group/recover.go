@@ -1,0 +1,247 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// eraSkipBlocks is how many lease blocks of every volume a new era passes over: more
+// than could have been leased by commands that are lost. Numbers are 64 bits, so this
+// can be done four billion times.
+const eraSkipBlocks = 1 << 24
+
+// recoveredAddr stands for the voter's address, which is told to the group once the
+// node has registered.
+const recoveredAddr = "recovered:0"
+
+// Recovered is where metadata begin again.
+type Recovered struct {
+	Era   uint64
+	Index uint64 // Of the last entry that is kept, before the era's own.
+	Term  uint64
+}
+
+// Standing is how far a node's metadata reach, and with whom they voted.
+type Standing struct {
+	LastIndex    uint64 // Of the log; committed or not.
+	LastTerm     uint64
+	AppliedIndex uint64
+	Era          uint64
+	ClusterID    string // As of AppliedIndex; empty where that is early.
+	Members      []Member
+}
+
+// Inspected tells where the metadata in cfg.Dir stand. No Group may be open there.
+func Inspected(cfg Config) (Standing, error) {
+	const op = "group.Inspected"
+	o, err := openOffline(cfg)
+	if err != nil {
+		return Standing{}, errs.Wrap(op, err)
+	}
+	s, err := o.standing()
+	return s, errors.Join(err, o.close())
+}
+
+// Recover makes this node the only voter, with what its own log and state hold: for
+// when a majority of the voters is lost for good. Entries that only the others had are
+// lost; entries of its own log that were never committed are kept. No Group may be open
+// in cfg.Dir. Errors: Corrupt, Invalid (there is nothing to recover).
+func Recover(cfg Config, era uint64) (Recovered, error) {
+	const op = "group.Recover"
+	o, err := openOffline(cfg)
+	if err != nil {
+		return Recovered{}, errs.Wrap(op, err)
+	}
+	r, err := o.recover(era)
+	return r, errors.Join(errs.Wrap(op, err), o.close())
+}
+
+// offline is a node's metadata without Raft.
+type offline struct {
+	cfg Config
+	*Group
+}
+
+func openOffline(cfg Config) (*offline, error) {
+	if cfg.Node == 0 || cfg.FS == nil || cfg.Dir == "" {
+		return nil, errors.New("node, file system and directory are needed")
+	}
+	cfg.Timing = cfg.Timing.withDefaults()
+	if cfg.CacheBytes == 0 {
+		cfg.CacheBytes = DefaultCacheBytes
+	}
+	if cfg.openState == nil {
+		cfg.openState = openRealState(cfg)
+	}
+	o := &offline{cfg: cfg, Group: &Group{cfg: cfg, id: serverID(cfg.Node)}}
+	if err := o.openDisk(); err != nil {
+		return nil, errors.Join(err, o.closeDisk())
+	}
+	return o, nil
+}
+
+func (o *offline) close() error { return o.closeDisk() }
+
+// last returns index and term of the last entry, of the log or of the snapshot.
+func (o *offline) last() (index, term uint64, err error) {
+	if m := o.snaps.latest(); m != nil {
+		index, term = m.Raft.Index, m.Raft.Term
+	}
+	last, err := o.log.LastIndex()
+	if err != nil || last <= index {
+		return index, term, err
+	}
+	var l raft.Log
+	if err := o.log.GetLog(last, &l); err != nil {
+		return 0, 0, err
+	}
+	return l.Index, l.Term, nil
+}
+
+func (o *offline) standing() (s Standing, err error) {
+	if s.LastIndex, s.LastTerm, err = o.last(); err != nil {
+		return s, err
+	}
+	s.AppliedIndex, _ = o.fsm.state.applied()
+	a, err := o.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
+	if err != nil {
+		return s, err
+	}
+	s.ClusterID, s.Era = a.GetView().GetClusterId(), a.GetView().GetEra()
+	servers, err := o.configuration()
+	for _, m := range servers {
+		s.Members = append(s.Members, Member{Node: parseServerID(m.ID), RaftAddr: string(m.Address), Voter: m.Suffrage == raft.Voter})
+	}
+	return s, err
+}
+
+// configuration returns the newest one, committed or not.
+func (o *offline) configuration() (servers []raft.Server, err error) {
+	if m := o.snaps.latest(); m != nil {
+		servers = m.Raft.Configuration.Servers
+	}
+	first, err := o.log.FirstIndex()
+	if err != nil || first == 0 {
+		return servers, err
+	}
+	last, err := o.log.LastIndex()
+	if err != nil {
+		return nil, err
+	}
+	for i := last; i >= first; i-- {
+		var l raft.Log
+		if err := o.log.GetLog(i, &l); err != nil {
+			return nil, err
+		}
+		if l.Type == raft.LogConfiguration {
+			return raft.DecodeConfiguration(l.Data).Servers, nil
+		}
+	}
+	return servers, nil
+}
+
+func (o *offline) recover(era uint64) (Recovered, error) {
+	last, term, err := o.last()
+	if err != nil {
+		return Recovered{}, err
+	}
+	if last == 0 {
+		return Recovered{}, errs.Newf("group.Recover", errs.Invalid, "%s holds no metadata: this node was no voter and no standby; recover another one", o.cfg.Dir)
+	}
+	if err := o.replay(last); err != nil {
+		return Recovered{}, err
+	}
+	s, err := o.standing()
+	if err != nil {
+		return Recovered{}, err
+	}
+	return o.begin(last, term, max(era, s.Era+1))
+}
+
+// replay applies what the log has beyond the state.
+func (o *offline) replay(last uint64) error {
+	applied, _ := o.fsm.state.applied()
+	first, err := o.log.FirstIndex()
+	if err != nil {
+		return err
+	}
+	for i := max(applied+1, first); first != 0 && i <= last; i++ {
+		l := new(raft.Log)
+		if err := o.log.GetLog(i, l); err != nil {
+			return err
+		}
+		if err, failed := o.fsm.Apply(l).(error); failed {
+			return fmt.Errorf("apply entry %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// begin applies the command that begins the era, as the entry after last, and makes a
+// snapshot of that in which this node is the only voter. Then the log goes: a crash
+// before leaves a snapshot that overtakes it.
+func (o *offline) begin(last, term, era uint64) (Recovered, error) {
+	r := Recovered{Era: era, Index: last, Term: term}
+	command, err := proto.Marshal(&metapb.Command{Op: &metapb.Command_BeginEra{
+		BeginEra: &metapb.BeginEra{Era: era, SkipBlocks: eraSkipBlocks}}})
+	if err != nil {
+		return r, err
+	}
+	entry := &raft.Log{Index: last + 1, Term: term, Type: raft.LogCommand, Data: command}
+	if err, failed := o.fsm.Apply(entry).(error); failed {
+		return r, err
+	}
+	if err := o.raiseTerm(term); err != nil {
+		return r, err
+	}
+	if err := o.snapshot(entry.Index, term); err != nil {
+		return r, err
+	}
+	first, err := o.log.FirstIndex()
+	if err != nil || first == 0 {
+		return r, err
+	}
+	end, err := o.log.LastIndex()
+	if err != nil {
+		return r, err
+	}
+	return r, o.log.DeleteRange(first, end)
+}
+
+// raiseTerm keeps Raft from electing in a term that the snapshot is ahead of.
+func (o *offline) raiseTerm(term uint64) error {
+	have, err := o.log.GetUint64([]byte(stableTerm))
+	if err == nil && have >= term {
+		return nil
+	}
+	return o.log.SetUint64([]byte(stableTerm), term)
+}
+
+func (o *offline) snapshot(index, term uint64) error {
+	at, atTerm := o.fsm.state.applied()
+	if at != index {
+		return errs.Newf("group.Recover", errs.Internal, "the state is as of entry %d, not %d", at, index)
+	}
+	c, err := o.snaps.checkpoint(at, atTerm, o.fsm.state.current.Checkpoint)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	only := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: o.id, Address: recoveredAddr}}}
+	sink, err := o.snaps.Create(1, index, term, only, index, nil)
+	if err != nil {
+		return err
+	}
+	k, ok := sink.(*snapshotSink)
+	if !ok {
+		return errs.Newf("group.Recover", errs.Internal, "a sink of type %T", sink)
+	}
+	k.meta.Received = true // The log need not reach it.
+	return c.Persist(k)
+}

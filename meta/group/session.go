@@ -1,0 +1,144 @@
+package group
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/state"
+)
+
+const (
+	sessionIDBytes = 16
+
+	// sessionWindow is how far a number may lie above the floor.
+	sessionWindow = state.SessionWindow / 2
+)
+
+// session is one run of this node as a proposer. It numbers commands and knows the
+// floor: the lowest number that may still be sent.
+type session struct {
+	id []byte
+
+	mu       sync.Mutex
+	next     uint64
+	floor    uint64
+	finished map[uint64]struct{} // Above the floor; as many as are in flight at most.
+}
+
+func newSession() *session {
+	id := make([]byte, sessionIDBytes)
+	_, _ = rand.Read(id) // It never fails.
+	return &session{id: id, next: 1, floor: 1, finished: make(map[uint64]struct{})}
+}
+
+// begin numbers a command; not ok where too many are unanswered.
+func (s *session) begin() (seq, floor uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next-s.floor >= sessionWindow {
+		return 0, 0, false
+	}
+	seq = s.next
+	s.next++
+	return seq, s.floor, true
+}
+
+// finish says that a command will not be sent again.
+func (s *session) finish(seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished[seq] = struct{}{}
+	for {
+		if _, ok := s.finished[s.floor]; !ok {
+			return
+		}
+		delete(s.finished, s.floor)
+		s.floor++
+	}
+}
+
+// sessions holds the client's current session and opens new ones, one at a time.
+type sessions struct {
+	mu      sync.Mutex
+	current *session
+	opening chan struct{} // Closed when the opening in progress ends; nil: none is.
+}
+
+// OpenSession opens the node's session, which also ends the leases and pins of its
+// earlier run. Propose does it by itself where it has not been done.
+func (c *Client) OpenSession(ctx context.Context) error {
+	_, err := c.session(ctx)
+	return err
+}
+
+// session returns the current session and opens one where there is none.
+func (c *Client) session(ctx context.Context) (*session, error) {
+	for {
+		c.sessions.mu.Lock()
+		if s := c.sessions.current; s != nil {
+			c.sessions.mu.Unlock()
+			return s, nil
+		}
+		if wait := c.sessions.opening; wait != nil {
+			c.sessions.mu.Unlock()
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return nil, errs.New("group.OpenSession", errs.Unavailable, context.Cause(ctx))
+			}
+		}
+		done := make(chan struct{})
+		c.sessions.opening = done
+		c.sessions.mu.Unlock()
+
+		s, err := c.open(ctx)
+
+		c.sessions.mu.Lock()
+		c.sessions.current, c.sessions.opening = s, nil
+		c.sessions.mu.Unlock()
+		close(done)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// open proposes a new session. One whose opening is not known to have succeeded is
+// never used: the next try takes another id, and ends it.
+func (c *Client) open(ctx context.Context) (*session, error) {
+	const op = "group.OpenSession"
+	s := newSession()
+	r, err := c.proposeBare(ctx, &metapb.Command{Op: &metapb.Command_OpenSession{
+		OpenSession: &metapb.OpenSession{Node: uint64(c.cfg.Node), Session: s.id}}})
+	if err != nil {
+		return nil, errs.New(op, errs.Unavailable, err) // The caller's command was not sent.
+	}
+	switch r.Refusal {
+	case metapb.Refusal_REFUSAL_NONE:
+	case metapb.Refusal_REFUSAL_STALE_SESSION:
+		return nil, errs.Newf(op, errs.Unavailable, "a newer run of node %s has opened a session", c.cfg.Node)
+	default:
+		return nil, errs.Newf(op, errs.Internal, "refused: %v %s", r.Refusal, r.Detail)
+	}
+	if c.cfg.Events.SessionOpened != nil {
+		c.cfg.Events.SessionOpened(c.cfg.Node)
+	}
+	return s, nil
+}
+
+// expired gives up a session that the log has ended.
+func (c *Client) expired(s *session) {
+	c.sessions.mu.Lock()
+	mine := c.sessions.current == s
+	if mine {
+		c.sessions.current = nil
+	}
+	c.sessions.mu.Unlock()
+	if mine && c.cfg.Events.SessionExpired != nil {
+		c.cfg.Events.SessionExpired(c.cfg.Node)
+	}
+}

@@ -1,0 +1,138 @@
+package group
+
+import (
+	"strconv"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+// snapshotSink makes one snapshot, either from a checkpoint or from a stream that is
+// written to it. It becomes a snapshot at Close.
+type snapshotSink struct {
+	snaps  *snapshots
+	meta   snapshotMeta
+	unpack *unpacker // Of a stream.
+	closed bool
+}
+
+// ID implements raft.SnapshotSink. It is known once there is a directory.
+func (k *snapshotSink) ID() string { return strconv.FormatUint(k.meta.Number, 10) }
+
+func (k *snapshotSink) adopt(c *checkpoint) {
+	c.adopted = true
+	k.meta.Number, k.meta.StateIndex, k.meta.StateTerm = c.number, c.index, c.term
+}
+
+// Write takes a piece of a stream.
+func (k *snapshotSink) Write(p []byte) (int, error) {
+	if k.unpack == nil {
+		n, err := k.snaps.newDir()
+		if err != nil {
+			return 0, err
+		}
+		k.meta.Number, k.meta.Received = n, true
+		dir := k.snaps.statePath(n)
+		if err := mkdirSynced(k.snaps.fs, dir); err != nil {
+			return 0, err
+		}
+		k.unpack = newUnpacker(k.snaps.fs, dir)
+	}
+	return k.unpack.Write(p)
+}
+
+// Close makes the snapshot durable. A stream must be whole.
+func (k *snapshotSink) Close() error {
+	if k.closed {
+		return nil
+	}
+	k.closed = true
+	if err := k.finish(); err != nil {
+		_ = k.discard()
+		return err
+	}
+	return nil
+}
+
+func (k *snapshotSink) finish() error {
+	s := k.snaps
+	if k.meta.Number == 0 {
+		return errs.Newf("group.CloseSnapshot", errs.Corrupt, "an empty snapshot")
+	}
+	if k.unpack != nil {
+		if err := k.unpack.finish(); err != nil {
+			return err
+		}
+		k.meta.StateIndex, k.meta.StateTerm = k.unpack.index, k.unpack.term
+	}
+	if err := k.measure(); err != nil {
+		return err
+	}
+	k.meta.Raft.ID = k.ID()
+	b, err := encodeSnapshotMeta(&k.meta)
+	if err != nil {
+		return err
+	}
+	if err := syncDir(s.fs, s.statePath(k.meta.Number)); err != nil {
+		return err
+	}
+	if err := writeFileAtomic(s.fs, s.path(k.meta.Number), snapshotMetaName, b); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := k.meta
+	s.metas = append(s.metas, &m)
+	s.sortLocked()
+	s.reapLocked()
+	return nil
+}
+
+// measure lists the files and works out how long the stream is.
+func (k *snapshotSink) measure() error {
+	s := k.snaps
+	dir := s.statePath(k.meta.Number)
+	names, err := s.fs.List(dir)
+	if err != nil {
+		return err
+	}
+	k.meta.Files = nil
+	for _, name := range names {
+		info, err := s.fs.Stat(s.fs.PathJoin(dir, name))
+		if err != nil {
+			return err
+		}
+		if info.IsDir() || !validFileName(name) {
+			return errs.Newf("group.CloseSnapshot", errs.Internal, "a checkpoint holds %q", name)
+		}
+		f := snapshotFile{Name: name, Size: info.Size()}
+		if !isTable(name) {
+			sum, err := fileSum(s.fs, s.fs.PathJoin(dir, name))
+			if err != nil {
+				return err
+			}
+			f.Sum = &sum
+		}
+		k.meta.Files = append(k.meta.Files, f)
+	}
+	k.meta.Raft.Size = streamBytes(k.meta.Files)
+	return nil
+}
+
+// Cancel drops the snapshot.
+func (k *snapshotSink) Cancel() error {
+	if k.closed {
+		return nil
+	}
+	k.closed = true
+	return k.discard()
+}
+
+func (k *snapshotSink) discard() error {
+	if k.unpack != nil {
+		k.unpack.abort()
+	}
+	if k.meta.Number == 0 {
+		return nil
+	}
+	return k.snaps.remove(k.meta.Number)
+}

@@ -1,0 +1,299 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/state"
+)
+
+// stateMachine is what a group needs of meta/state. One goroutine applies,
+// checkpoints and closes; queries run beside it.
+type stateMachine interface {
+	Applied() (index, term uint64)
+	Apply(entries []state.Entry) ([]*metapb.Result, error)
+	Query(q *metapb.Query) (*metapb.Answer, error)
+	Flush() error
+	Checkpoint(dir string) error
+	Close() error
+}
+
+type openStateFunc func(fs vfs.FS, dir string) (stateMachine, error)
+
+// stateDir is the directory of the state machine's generations. A generation is a
+// directory with a number for a name; the file CURRENT names the one in force.
+type stateDir struct {
+	fs   vfs.FS
+	dir  string
+	open openStateFunc
+
+	mu      sync.RWMutex // Queries hold it shared, the change of generation alone.
+	current stateMachine
+	number  uint64
+	closed  bool
+}
+
+const currentName = "CURRENT"
+
+// openStateDir opens the current generation and removes what a crash left of others.
+func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) {
+	d := &stateDir{fs: fs, dir: dir, open: open}
+	if err := mkdirSynced(fs, dir); err != nil {
+		return nil, err
+	}
+	n, err := d.readCurrent()
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		n = 1
+		if err := d.writeCurrent(n); err != nil {
+			return nil, err
+		}
+	}
+	d.number = n
+	if err := d.removeOthers(); err != nil {
+		return nil, err
+	}
+	if err := mkdirSynced(fs, d.path(n)); err != nil {
+		return nil, err
+	}
+	d.current, err = open(fs, d.path(n))
+	if errs.Is(err, errs.Corrupt) {
+		err = errs.Newf("group.Open", errs.Corrupt, "the state is damaged: %w; stop this node and move %s away: "+
+			"the state is made anew from the snapshot and the Raft log", err, d.path(n))
+	}
+	return d, err
+}
+
+func (d *stateDir) path(n uint64) string {
+	return d.fs.PathJoin(d.dir, strconv.FormatUint(n, 10))
+}
+
+func (d *stateDir) readCurrent() (uint64, error) {
+	b, err := readFile(d.fs, d.fs.PathJoin(d.dir, currentName))
+	if isNotExist(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil || n == 0 {
+		return 0, errs.Newf("group.Open", errs.Corrupt, "the file %s in %s does not hold a number",
+			currentName, d.dir)
+	}
+	return n, nil
+}
+
+func (d *stateDir) writeCurrent(n uint64) error {
+	return writeFileAtomic(d.fs, d.dir, currentName, []byte(strconv.FormatUint(n, 10)+"\n"))
+}
+
+func (d *stateDir) removeOthers() error {
+	names, err := d.fs.List(d.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		n, err := strconv.ParseUint(name, 10, 64)
+		if err == nil && n != d.number {
+			if err := d.fs.RemoveAll(d.path(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// query answers from the current generation.
+func (d *stateDir) query(q *metapb.Query) (*metapb.Answer, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.closed {
+		return nil, errNotLeader
+	}
+	return d.current.Query(q)
+}
+
+func (d *stateDir) applied() (index, term uint64) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.current.Applied()
+}
+
+// restore replaces the state by what fill puts into a new directory, which must be a
+// state as of the entry that fill returns. Until the marker is moved the old state is
+// in force; after it, the new one.
+func (d *stateDir) restore(fill func(dir string) (index, term uint64, err error)) error {
+	n := d.number + 1
+	dir := d.path(n)
+	if err := d.fs.RemoveAll(dir); err != nil && !isNotExist(err) {
+		return err
+	}
+	next, err := d.build(dir, fill) // Proves that it is whole before the old one goes.
+	if err != nil {
+		_ = d.fs.RemoveAll(dir)
+		return err
+	}
+	if err := d.writeCurrent(n); err != nil {
+		_ = next.Close()
+		return err
+	}
+	d.mu.Lock()
+	old, oldNumber := d.current, d.number
+	d.current, d.number = next, n
+	d.mu.Unlock()
+	if err := old.Close(); err != nil {
+		return fmt.Errorf("close the replaced state: %w", err)
+	}
+	return d.fs.RemoveAll(d.path(oldNumber))
+}
+
+func (d *stateDir) build(dir string, fill func(dir string) (index, term uint64, err error)) (stateMachine, error) {
+	if err := mkdirSynced(d.fs, dir); err != nil {
+		return nil, err
+	}
+	index, term, err := fill(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syncDir(d.fs, dir); err != nil {
+		return nil, err
+	}
+	next, err := d.open(d.fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	if i, t := next.Applied(); i != index || t != term {
+		return nil, errors.Join(errs.Newf("group.Restore", errs.Corrupt, "a snapshot of entry %d in term %d "+
+			"holds a state of entry %d in term %d", index, term, i, t), next.Close())
+	}
+	return next, nil
+}
+
+func (d *stateDir) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	return d.current.Close()
+}
+
+// fsm is the state machine as Raft sees it. Raft calls it from one goroutine.
+type fsm struct {
+	state  *stateDir
+	snaps  *snapshots
+	events Events
+
+	entries []state.Entry // Reused.
+	broken  error         // Nothing is applied after a failure.
+}
+
+var _ raft.BatchingFSM = (*fsm)(nil)
+
+// Apply implements raft.FSM.
+func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch implements raft.BatchingFSM. A reply is a *metapb.Result, an error, or
+// nil for an entry that is no command or was applied before.
+func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	replies := make([]any, len(logs))
+	applied, _ := f.state.current.Applied()
+	f.entries = f.entries[:0]
+	for _, l := range logs {
+		if l.Index <= applied { // G5; always a beginning of the batch.
+			continue
+		}
+		e := state.Entry{Index: l.Index, Term: l.Term}
+		if l.Type == raft.LogCommand {
+			e.Command = l.Data
+		}
+		f.entries = append(f.entries, e)
+	}
+	if len(f.entries) == 0 {
+		return replies
+	}
+	results, err := f.apply(f.entries)
+	clear(f.entries) // Do not hold on to commands.
+	skipped := len(logs) - len(f.entries)
+	for i := range f.entries {
+		switch {
+		case err != nil:
+			replies[skipped+i] = err
+		case results[i] != nil:
+			replies[skipped+i] = results[i]
+		}
+	}
+	return replies
+}
+
+func (f *fsm) apply(entries []state.Entry) ([]*metapb.Result, error) {
+	if f.broken != nil {
+		return nil, f.broken
+	}
+	start := time.Now()
+	results, err := f.state.current.Apply(entries)
+	if err == nil && len(results) != len(entries) {
+		err = errs.Newf("group.Apply", errs.Internal, "%d results of %d entries", len(results), len(entries))
+	}
+	if err != nil {
+		f.broken = errs.Wrap("group.Apply", err)
+		f.events.fatal(f.broken)
+		return nil, f.broken
+	}
+	if f.events.Applied != nil {
+		f.events.Applied(len(entries), time.Since(start))
+	}
+	return results, nil
+}
+
+// Snapshot implements raft.FSM: it takes a checkpoint, which later entries do not
+// change. Right after a snapshot from a leader the log is empty, which Raft takes for
+// a log that is due (the distance of its last entry, 0, from the snapshot wraps
+// around). One of our own in that place would say that the log reached it once, and
+// the node would not start again: entries would seem to be lost.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	if f.broken != nil {
+		return nil, f.broken
+	}
+	start := time.Now()
+	index, term := f.state.current.Applied()
+	if m := f.snaps.latest(); m != nil && m.Received && m.StateIndex == index {
+		return nil, raft.ErrNothingNewToSnapshot
+	}
+	c, err := f.snaps.checkpoint(index, term, f.state.current.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	if f.events.SnapshotTaken != nil {
+		f.events.SnapshotTaken(index, time.Since(start))
+	}
+	return c, nil
+}
+
+// Restore implements raft.FSM: it replaces the state by a snapshot.
+func (f *fsm) Restore(source io.ReadCloser) error {
+	start := time.Now()
+	err := f.state.restore(func(dir string) (index, term uint64, err error) {
+		return f.snaps.unpackInto(dir, source)
+	})
+	if err != nil {
+		return errs.Wrap("group.Restore", fmt.Errorf("restore a snapshot: %w", err))
+	}
+	f.broken = nil
+	if f.events.StateRestored != nil {
+		index, _ := f.state.current.Applied()
+		f.events.StateRestored(index, time.Since(start))
+	}
+	return nil
+}

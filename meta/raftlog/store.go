@@ -1,0 +1,330 @@
+package raftlog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+const (
+	// DefaultWriteTimeout is how long a write may take before the disk counts as
+	// hung.
+	DefaultWriteTimeout = 10 * time.Second
+
+	memTableBytes = 16 << 20 // Entries live here until they are flushed; two at most.
+	cacheBytes    = 8 << 20  // Of blocks; the tail of the log is in the ring instead.
+
+	ringEntries = 4096    // Entries kept in memory,
+	ringBytes   = 8 << 20 // and the bytes of their data.
+)
+
+// Options says where a Store lives. FS and Dir are required.
+type Options struct {
+	FS           vfs.FS
+	Dir          string        // Created where missing.
+	WriteTimeout time.Duration // 0: DefaultWriteTimeout.
+	Events       Events
+
+	// still keeps Pebble from compacting. Tests of damage need it: under -tags invariants
+	// a compaction of damaged tables panics, before Open has refused them or after.
+	still bool
+}
+
+// Events are what a Store reports. Fatal must not return in production; the default
+// panics. The others are optional and must not block.
+type Events struct {
+	Fatal      func(err error)
+	Background func(err error) // A flush or compaction failed and will be tried again.
+	WriteSlow  func(took time.Duration)
+}
+
+// Store is a Raft log and stable store. Safe for concurrent use.
+type Store struct {
+	db   *pebble.DB
+	lock *pebble.Lock
+	dir  string
+	gate *gate
+
+	mu          sync.RWMutex
+	first, last uint64 // 0: no entries.
+	tail        *ring
+}
+
+var (
+	_ raft.LogStore          = (*Store)(nil)
+	_ raft.StableStore       = (*Store)(nil)
+	_ raft.MonotonicLogStore = (*Store)(nil)
+)
+
+// Open opens or makes the store and checks every entry. Errors: Corrupt when
+// acknowledged entries may be missing; the node must not take part with it.
+func Open(opts Options) (*Store, error) {
+	const op = "raftlog.Open"
+	if opts.WriteTimeout == 0 {
+		opts.WriteTimeout = DefaultWriteTimeout
+	}
+	if err := opts.FS.MkdirAll(opts.Dir, 0o755); err != nil {
+		return nil, errs.New(op, errs.Internal, err)
+	}
+	// Nobody else may change the files while they are compared with the witness.
+	lock, err := pebble.LockDirectory(opts.Dir, opts.FS)
+	if err != nil {
+		return nil, errs.New(op, errs.Internal, fmt.Errorf("lock the Raft log in %s: %w", opts.Dir, err))
+	}
+	s := &Store{lock: lock, dir: opts.Dir, gate: &gate{timeout: opts.WriteTimeout, events: opts.Events},
+		tail: newRing(ringEntries, ringBytes)}
+	if err := s.open(opts); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(opts Options) error {
+	const op = "raftlog.Open"
+	err := checkManifest(opts.FS, opts.Dir)
+	if err == nil {
+		s.db, err = openPebble(opts, s.gate, s.lock)
+	}
+	switch {
+	case err == nil:
+	case pebble.IsCorruptionError(err) || isDamage(err):
+		return corrupt(op, opts.Dir, err)
+	default:
+		return errs.New(op, errs.Internal, fmt.Errorf("open the Raft log in %s: %w", opts.Dir, err))
+	}
+	if err := s.load(); err != nil {
+		_ = s.db.Close()
+		return err
+	}
+	return nil
+}
+
+func openPebble(opts Options, g *gate, lock *pebble.Lock) (*pebble.DB, error) {
+	cache := pebble.NewCache(cacheBytes)
+	defer cache.Unref()
+	o := &pebble.Options{
+		FS:                          witnessFS{opts.FS},
+		Lock:                        lock,
+		Cache:                       cache,
+		FormatMajorVersion:          pebble.FormatWALSyncChunks, // Tells a torn tail from corruption.
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: 4,
+		MaxOpenFiles:                64,
+		Logger:                      g,
+		DisableAutomaticCompactions: opts.still,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) {
+				if opts.Events.Background != nil {
+					opts.Events.Background(err)
+				}
+			},
+		},
+	}
+	// Entries are written once, read rarely and dropped soon.
+	for i := range o.Levels {
+		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
+	}
+	return pebble.Open(opts.Dir, o)
+}
+
+func corrupt(op, dir string, cause error) error {
+	return errs.Newf(op, errs.Corrupt, "the Raft log in %s is damaged: %w; entries that this node "+
+		"has acknowledged may be missing, so it must not vote: remove this node from the voters, "+
+		"move its metadata directory away and let it join again", dir, cause)
+}
+
+// load reads the whole log: it checks each entry and that there is no gap, and
+// fills the ring.
+func (s *Store) load() error {
+	const op = "raftlog.Open"
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{logPrefix}, UpperBound: []byte{logPrefix + 1}})
+	if err != nil {
+		return errs.New(op, errs.Internal, err)
+	}
+	defer it.Close()
+	var l raft.Log
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err == nil {
+			err = decode(it.Key(), v, &l)
+		}
+		if err != nil {
+			return corrupt(op, s.dir, fmt.Errorf("after entry %d: %w", s.last, err))
+		}
+		if s.last != 0 && l.Index != s.last+1 {
+			return corrupt(op, s.dir, fmt.Errorf("entry %d follows entry %d", l.Index, s.last))
+		}
+		if s.first == 0 {
+			s.first = l.Index
+		}
+		s.last = l.Index
+		s.tail.push(&l)
+	}
+	if err := it.Error(); err != nil {
+		return corrupt(op, s.dir, err)
+	}
+	return nil
+}
+
+// Close closes the store. It first moves the entries out of the write-ahead log into
+// tables, where damage at rest cannot be taken for a torn tail.
+func (s *Store) Close() error {
+	var err error
+	if s.gate.broken.Load() == nil {
+		err = s.db.Flush()
+	}
+	return errors.Join(err, s.db.Close(), s.lock.Close())
+}
+
+// Metrics returns what the database counts. It must not be called after Close.
+func (s *Store) Metrics() *pebble.Metrics { return s.db.Metrics() }
+
+// IsMonotonic implements raft.MonotonicLogStore.
+func (s *Store) IsMonotonic() bool { return true }
+
+// FirstIndex returns the index of the first entry; 0 where there is none.
+func (s *Store) FirstIndex() (uint64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.first, nil
+}
+
+// LastIndex returns the index of the last entry; 0 where there is none.
+func (s *Store) LastIndex() (uint64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.last, nil
+}
+
+// GetLog reads an entry. Its bytes are shared and must not be changed.
+func (s *Store) GetLog(index uint64, l *raft.Log) error {
+	s.mu.RLock()
+	found := s.tail.get(index, l)
+	in := index >= s.first && index <= s.last && s.first != 0
+	s.mu.RUnlock()
+	if found {
+		return nil
+	}
+	if !in {
+		return raft.ErrLogNotFound
+	}
+	key := logKey(index)
+	v, closer, err := s.db.Get(key)
+	if err == pebble.ErrNotFound { // Deleted meanwhile.
+		return raft.ErrLogNotFound
+	}
+	if err != nil {
+		return errs.New("raftlog.GetLog", errs.Corrupt, err)
+	}
+	defer closer.Close()
+	if err := decode(key, v, l); err != nil {
+		return corrupt("raftlog.GetLog", s.dir, fmt.Errorf("entry %d: %w", index, err))
+	}
+	return nil
+}
+
+// StoreLog appends an entry.
+func (s *Store) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs appends entries, all or none, and returns when they are durable. They
+// must follow the last one, or any index where the log is empty.
+func (s *Store) StoreLogs(logs []*raft.Log) error {
+	const op = "raftlog.StoreLogs"
+	if len(logs) == 0 {
+		return nil
+	}
+	size := 0
+	next := s.next(logs[0].Index)
+	for _, l := range logs {
+		if l.Index != next {
+			return errs.Newf(op, errs.Internal, "entry %d where %d is next", l.Index, next)
+		}
+		next++
+		size += logKeyBytes + maxHeaderBytes + len(l.Extensions) + len(l.Data) + crcBytes + 16
+	}
+	b := s.db.NewBatchWithSize(size)
+	defer b.Close()
+	for _, l := range logs {
+		if err := appendEntry(b, l); err != nil {
+			return errs.New(op, errs.Internal, err)
+		}
+	}
+	if err := s.gate.write(op, func() error { return b.Commit(pebble.Sync) }); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == 0 {
+		s.first = logs[0].Index
+	}
+	s.last = logs[len(logs)-1].Index
+	for _, l := range logs {
+		s.tail.push(l)
+	}
+	return nil
+}
+
+// next returns the index that must come next; given where any may.
+func (s *Store) next(given uint64) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.first == 0 {
+		return given
+	}
+	return s.last + 1
+}
+
+// appendEntry encodes an entry straight into the batch.
+func appendEntry(b *pebble.Batch, l *raft.Log) error {
+	var hdr [maxHeaderBytes]byte
+	h := appendHeader(hdr[:0], l)
+	body := len(h) + len(l.Extensions) + len(l.Data)
+	d := b.SetDeferred(logKeyBytes, body+crcBytes)
+	putLogKey(d.Key, l.Index)
+	n := copy(d.Value, h)
+	n += copy(d.Value[n:], l.Extensions)
+	copy(d.Value[n:], l.Data)
+	binary.LittleEndian.PutUint32(d.Value[body:], checksum(d.Key, d.Value[:body]))
+	return d.Finish()
+}
+
+// DeleteRange deletes the entries lo..hi, which must be a beginning or an end of
+// the log.
+func (s *Store) DeleteRange(lo, hi uint64) error {
+	const op = "raftlog.DeleteRange"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lo, hi = max(lo, s.first), min(hi, s.last)
+	if s.first == 0 || lo > hi {
+		return nil
+	}
+	if lo != s.first && hi != s.last {
+		return errs.Newf(op, errs.Internal, "%d..%d lies in the middle of %d..%d", lo, hi, s.first, s.last)
+	}
+	err := s.gate.write(op, func() error {
+		return s.db.DeleteRange(logKey(lo), logKey(hi+1), pebble.NoSync)
+	})
+	if err != nil {
+		return err
+	}
+	s.tail.remove(lo, hi)
+	switch {
+	case lo == s.first && hi == s.last:
+		s.first, s.last = 0, 0
+	case lo == s.first:
+		s.first = hi + 1
+	default:
+		s.last = lo - 1
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// Entry is one log entry. A nil Command (Raft's own entries) only moves the
+// applied index.
+type Entry struct {
+	Index, Term uint64
+	Command     []byte // metapb.Command, marshalled.
+}
+
+// Apply applies entries in order, in one atomic unsynced batch, skipping those at
+// or below the applied index, and returns one result for each entry (nil for
+// those skipped and those without a command). After an error nothing of entries
+// is applied, and nothing ever will be: the caller stops the node.
+func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
+	s.applyMu.Lock()
+	defer s.applyMu.Unlock()
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	results, err := s.apply(entries)
+	if err != nil {
+		s.broken = errs.Wrap("state.Apply", err)
+		return nil, s.broken
+	}
+	return results, nil
+}
+
+func (s *State) apply(entries []Entry) (results []*metapb.Result, err error) {
+	t := s.begin()
+	defer func() { err = errors.Join(err, t.close()) }()
+	results = make([]*metapb.Result, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if e.Index <= t.applied.Index {
+			continue
+		}
+		if e.Command != nil {
+			if results[i], err = t.apply(e); err != nil {
+				return nil, fmt.Errorf("log entry %d: %w", e.Index, err)
+			}
+		}
+		t.applied.Index, t.applied.Term = e.Index, e.Term
+	}
+	return results, s.commit(t)
+}
+
+// commit commits the batch and publishes what queries read beside it.
+func (s *State) commit(t *tx) error {
+	if t.applied.Index == s.applied.Index {
+		return nil
+	}
+	t.storeSessions()
+	t.storeStats()
+	t.storeUsage()
+	t.set(keys.AppendApplied(t.key()), t.applied)
+	t.closeRefs()
+	if t.err != nil {
+		return t.err
+	}
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	if err := t.batch.Commit(pebble.NoSync); err != nil {
+		return dbError(err)
+	}
+	s.applied, s.cluster = t.applied, t.mem.cluster
+	return nil
+}
+
+// apply applies one command.
+func (t *tx) apply(e *Entry) (*metapb.Result, error) {
+	cmd := new(metapb.Command)
+	if err := proto.Unmarshal(e.Command, cmd); err != nil {
+		return nil, errs.New("state", errs.Corrupt, err)
+	}
+	if cmd.Op == nil {
+		return nil, errUnknown()
+	}
+	t.index, t.cmd, t.session, t.budget, t.events = e.Index, cmd, nil, t.inline, 0
+	r := t.enter()
+	if r == nil {
+		if r = t.dispatch(cmd); r == nil {
+			return nil, errUnknown()
+		}
+		r.Index = e.Index
+		if r.Refusal == metapb.Refusal_REFUSAL_NO_SUCH_BUCKET {
+			r.ConfigRevision = t.applied.ConfigRevision // The proposer thought otherwise: it knows an older one.
+		}
+		t.record(r)
+	}
+	return r, t.err
+}
+
+func errUnknown() error {
+	return errs.Newf("state", errs.Invalid, "unknown command: it was written by a newer release; upgrade this node")
+}
+
+// dispatch applies a command and returns its answer; nil for one that this
+// release does not know.
+func (t *tx) dispatch(cmd *metapb.Command) *metapb.Result {
+	switch op := cmd.Op.(type) {
+	case *metapb.Command_FormCluster:
+		return t.formCluster(op.FormCluster)
+	case *metapb.Command_OpenSession:
+		return t.openSession(op.OpenSession)
+	case *metapb.Command_RegisterNode:
+		return t.registerNode(op.RegisterNode)
+	case *metapb.Command_CreateVolumes:
+		return t.createVolumes(op.CreateVolumes)
+	case *metapb.Command_LeaseExtents:
+		return t.leaseExtents(op.LeaseExtents)
+	case *metapb.Command_ReleaseLeases:
+		return t.releaseLeases(op.ReleaseLeases)
+	case *metapb.Command_CreateBucket:
+		return t.createBucket(op.CreateBucket)
+	case *metapb.Command_DeleteBucket:
+		return t.deleteBucket(op.DeleteBucket)
+	case *metapb.Command_SetBucketConfig:
+		return t.setBucketConfig(op.SetBucketConfig)
+	case *metapb.Command_SetBucketQuota:
+		return t.setBucketQuota(op.SetBucketQuota)
+	case *metapb.Command_WriteEntries:
+		return t.writeEntries(op.WriteEntries)
+	case *metapb.Command_PutObject:
+		return t.putObject(op.PutObject)
+	case *metapb.Command_DeleteObjects:
+		return t.deleteObjects(op.DeleteObjects)
+	case *metapb.Command_UpdateVersion:
+		return t.updateVersion(op.UpdateVersion)
+	case *metapb.Command_CreateUpload:
+		return t.createUpload(op.CreateUpload)
+	case *metapb.Command_PutPart:
+		return t.putPart(op.PutPart)
+	case *metapb.Command_CompleteUpload:
+		return t.completeUpload(op.CompleteUpload)
+	case *metapb.Command_AbortUpload:
+		return t.abortUpload(op.AbortUpload)
+	case *metapb.Command_ForgetUploads:
+		return t.forgetUploads(op.ForgetUploads)
+	}
+	return t.dispatchUpkeep(cmd)
+}
+
+// dispatchUpkeep is dispatch for pins and the commands of upkeep.
+func (t *tx) dispatchUpkeep(cmd *metapb.Command) *metapb.Result {
+	switch op := cmd.Op.(type) {
+	case *metapb.Command_RaiseFeatureLevel:
+		return t.raiseFeatureLevel(op.RaiseFeatureLevel)
+	case *metapb.Command_BeginEra:
+		return t.beginEra(op.BeginEra)
+	case *metapb.Command_ReleaseOrphans:
+		return t.releaseOrphans()
+	case *metapb.Command_AddPin:
+		return t.addPin(op.AddPin)
+	case *metapb.Command_DropPins:
+		return t.dropPins(op.DropPins)
+	case *metapb.Command_SetMissing:
+		return t.setMissing(op.SetMissing)
+	case *metapb.Command_DoomExtents:
+		return t.doomExtents(op.DoomExtents)
+	case *metapb.Command_ForgetExtents:
+		return t.forgetExtents(op.ForgetExtents)
+	case *metapb.Command_ReplaceExtent:
+		return t.replaceExtent(op.ReplaceExtent)
+	case *metapb.Command_TrimContents:
+		return t.trimContents(op.TrimContents)
+	case *metapb.Command_ExpireVersions:
+		return t.expireVersions(op.ExpireVersions)
+	case *metapb.Command_TransitionVersion:
+		return t.transitionVersion(op.TransitionVersion)
+	case *metapb.Command_DropEvents:
+		return t.dropEvents(op.DropEvents)
+	}
+	return t.dispatchLife(cmd)
+}
+
+// dispatchLife is dispatch for the life of nodes, drives and volumes.
+func (t *tx) dispatchLife(cmd *metapb.Command) *metapb.Result {
+	switch op := cmd.Op.(type) {
+	case *metapb.Command_SetNodeState:
+		return t.setNodeState(op.SetNodeState)
+	case *metapb.Command_SetDriveState:
+		return t.setDriveState(op.SetDriveState)
+	case *metapb.Command_RemoveNode:
+		return t.removeNode(op.RemoveNode)
+	case *metapb.Command_RemoveDrive:
+		return t.removeDrive(op.RemoveDrive)
+	case *metapb.Command_ReportDrive:
+		return t.reportDrive(op.ReportDrive)
+	case *metapb.Command_StartMove:
+		return t.startMove(op.StartMove)
+	case *metapb.Command_FinishMove:
+		return t.finishMove(op.FinishMove)
+	case *metapb.Command_CancelMove:
+		return t.cancelMove(op.CancelMove)
+	}
+	return nil
+}

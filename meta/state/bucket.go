@@ -1,0 +1,163 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// Limits of a bucket's configuration.
+const (
+	ConfigPartsMax         = 64       // Parts of one bucket.
+	ConfigPartNameMaxBytes = 64       // Of a part's name.
+	ConfigPartMaxBytes     = 64 << 10 // Of a part's value.
+)
+
+// createBucket makes a bucket and its first configuration.
+func (t *tx) createBucket(c *metapb.CreateBucket) *metapb.Result {
+	b := c.Bucket
+	if b.GetName() == "" {
+		return invalid("a bucket needs a name")
+	}
+	if old := t.anyBucket(b.Name); old != nil {
+		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_BUCKET_EXISTS, Bucket: old}
+	}
+	if b.ObjectLock {
+		if refusal := lockBucket(b, &metapb.BucketLock{DefaultRetention: b.DefaultRetention}); refusal != nil {
+			return refusal
+		}
+	}
+	config := new(metapb.BucketConfig)
+	if refusal := mergeConfig(config, c.Config); refusal != nil {
+		return refusal
+	}
+	t.changeCluster(func(rec *metapb.Cluster) {
+		rec.LastBucket++
+		b.Id = rec.LastBucket
+	})
+	if b.CreatedMs == 0 {
+		b.CreatedMs = t.cmd.TimeMs
+	}
+	t.applied.Buckets++
+	t.set(keys.AppendBucket(t.key(), b.Name), b)
+	if len(config.Parts) > 0 {
+		t.set(keys.AppendConfig(t.key(), b.Id), config)
+	}
+	t.rememberBucket(b)
+	return t.changesConfig(&metapb.Result{Bucket: b})
+}
+
+// deleteBucket removes a bucket without versions and open uploads.
+func (t *tx) deleteBucket(c *metapb.DeleteBucket) *metapb.Result {
+	b := t.bucket(c.Name)
+	if b == nil {
+		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_BUCKET)
+	}
+	if t.hasAny(keys.AppendNames(nil, keys.KindObject, b.Id, "")) ||
+		t.hasAny(keys.AppendNames(nil, keys.KindOpenUpload, b.Id, "")) {
+		return refuse(metapb.Refusal_REFUSAL_BUCKET_NOT_EMPTY)
+	}
+	delete(t.mem.buckets, c.Name)
+	t.applied.Buckets--
+	t.del(keys.AppendBucket(t.key(), c.Name))
+	t.del(keys.AppendConfig(t.key(), b.Id))
+	return t.changesConfig(&metapb.Result{})
+}
+
+// setBucketConfig changes parts of a bucket's configuration, or its versioning.
+func (t *tx) setBucketConfig(c *metapb.SetBucketConfig) *metapb.Result {
+	b := t.bucket(c.Bucket)
+	if b == nil {
+		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_BUCKET)
+	}
+	b, refusal := changedBucket(b, c)
+	if refusal != nil {
+		return refusal
+	}
+	if refusal := checkEventRules(c.EventRules.GetRules()); refusal != nil {
+		return refusal
+	}
+	if len(c.Parts) > 0 {
+		config := new(metapb.BucketConfig)
+		t.get(keys.AppendConfig(t.key(), b.Id), config)
+		if refusal := mergeConfig(config, c.Parts); refusal != nil {
+			return refusal
+		}
+		if len(config.Parts) == 0 {
+			t.del(keys.AppendConfig(t.key(), b.Id))
+		} else {
+			t.set(keys.AppendConfig(t.key(), b.Id), config)
+		}
+	}
+	if c.EventRules != nil {
+		b = proto.CloneOf(b)
+		t.setEventRules(b, c.EventRules.Rules)
+	}
+	if b != t.bucket(c.Bucket) {
+		t.set(keys.AppendBucket(t.key(), b.Name), b)
+		t.rememberBucket(b)
+	}
+	return t.changesConfig(&metapb.Result{Bucket: b})
+}
+
+// changedBucket returns a bucket with the versioning and the lock that a command
+// gives it: the same one where it gives none.
+func changedBucket(b *metapb.Bucket, c *metapb.SetBucketConfig) (*metapb.Bucket, *metapb.Result) {
+	switch c.Versioning {
+	case metapb.Versioning_VERSIONING_OFF:
+		if c.Lock == nil {
+			return b, nil
+		}
+	case metapb.Versioning_VERSIONING_ENABLED:
+	case metapb.Versioning_VERSIONING_SUSPENDED:
+		if b.ObjectLock {
+			return nil, refuse(metapb.Refusal_REFUSAL_BUCKET_LOCKED)
+		}
+	default:
+		return nil, invalid("there is no such versioning")
+	}
+	b = proto.Clone(b).(*metapb.Bucket)
+	if c.Versioning != metapb.Versioning_VERSIONING_OFF {
+		b.Versioning = c.Versioning
+	}
+	if c.Lock == nil {
+		return b, nil
+	}
+	return b, lockBucket(b, c.Lock)
+}
+
+// mergeConfig puts changed parts into a configuration, or says why not. Parts
+// without a value are taken out.
+func mergeConfig(config *metapb.BucketConfig, parts []*metapb.ConfigPart) *metapb.Result {
+	for _, p := range parts {
+		switch {
+		case p.Name == "" || len(p.Name) > ConfigPartNameMaxBytes:
+			return invalid(fmt.Sprintf("the name of a part of a configuration has 1 to %d bytes", ConfigPartNameMaxBytes))
+		case len(p.Value) > ConfigPartMaxBytes:
+			return invalid(fmt.Sprintf("part %q of a configuration has %d bytes; at most %d are allowed",
+				p.Name, len(p.Value), ConfigPartMaxBytes))
+		}
+		i, found := slices.BinarySearchFunc(config.Parts, p.Name, func(p *metapb.ConfigPart, name string) int {
+			return strings.Compare(p.Name, name)
+		})
+		switch {
+		case len(p.Value) == 0 && found:
+			config.Parts = slices.Delete(config.Parts, i, i+1)
+		case len(p.Value) == 0:
+		case found:
+			config.Parts[i] = p
+		default:
+			config.Parts = slices.Insert(config.Parts, i, p)
+		}
+	}
+	if len(config.Parts) > ConfigPartsMax {
+		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_TOO_MANY,
+			Detail: fmt.Sprintf("a bucket's configuration has at most %d parts", ConfigPartsMax)}
+	}
+	return nil
+}

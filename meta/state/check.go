@@ -1,0 +1,354 @@
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// findingsMax is how many disagreements Check names.
+const findingsMax = 20
+
+// Check reads all records and recounts what they say of each other:
+//
+//   - I1 the reference keys are the references of all parts and pins;
+//   - I2 an extent is in the gc queue, under the index in its record, just if it
+//     has no reference, and every reference is to an extent that exists;
+//   - I3 an extent is listed as missing shards just if it misses some;
+//   - I4 an open upload has a state that counts its parts, and is listed under its
+//     bucket; a completed one is listed by its index; nothing else is listed;
+//   - I5 every part belongs to a version, an open upload or a dropped content, and
+//     a version's parts are those of its layout, in size and number;
+//   - I6 leases, pins and results belong to live sessions, and what the session
+//     may not do has not been done;
+//   - I7 the sums in the Applied record and those of buckets are right;
+//   - I8 no extent is both known and doomed, and each lies in a volume;
+//   - I9 an entry is where its kind and name say, and no younger than the
+//     directory; a configuration belongs to a bucket and is sorted;
+//   - I10 the versions of a key are in order behind the latest, and each older one
+//     is found by its id;
+//   - I11 a version is listed by the time of its restore, just if there is one, and
+//     the warm copy of one that is done is whole; one whose class is changing is not
+//     restored;
+//   - I12 a queue of events counts those that wait, and none is of the future.
+//
+// It holds what it reads in memory: for tests and small states.
+func (s *State) Check() error {
+	c := &checker{
+		refs: make(map[ref]bool), extents: make(map[shard.ExtentID]*metapb.Extent),
+		listed: make(map[string]string), copies: make(map[keys.ID]*metapb.Version),
+		versions: make(map[keys.ID]*metapb.Version), layouts: make(map[keys.ID]*metapb.Layout),
+		uploads: make(map[keys.ID]*metapb.Upload), states: make(map[keys.ID]*metapb.UploadState),
+		dropped: make(map[keys.ID]*metapb.DroppedContent), doomed: make(map[shard.ExtentID]bool),
+		sessions: make(map[keys.ID]*metapb.Session), buckets: make(map[uint64]string), locked: make(map[uint64]bool), configs: make(map[uint64]*metapb.BucketConfig),
+		usages: make(map[uint64]*metapb.BucketUsage), counted: make(map[uint64]*metapb.BucketUsage),
+		parts: make(map[keys.ID][]*metapb.Part), pins: make(map[keys.ID]*metapb.Pin),
+		nextBlock: make(map[shard.VolumeID]uint64), leases: make(map[lease]keys.ID), stats: make(map[shard.VolumeID]*metapb.VolumeStats),
+		applied: new(metapb.Applied), cluster: new(metapb.Cluster),
+		events: make(map[string]uint64), queues: make(map[string]*metapb.EventQueue),
+	}
+	if err := s.records(c.read); err != nil {
+		return err
+	}
+	c.checkListed()
+	c.checkExtents()
+	c.checkUploads()
+	c.checkContents()
+	c.checkSessions()
+	c.checkConfigs()
+	c.checkEvents()
+	c.checkSums()
+	c.checkStats()
+	c.checkUsage()
+	if len(c.findings) == 0 {
+		return nil
+	}
+	return errs.New("state.Check", errs.Corrupt, errors.Join(c.findings...))
+}
+
+type ref struct {
+	extent shard.ExtentID
+	owner  keys.Owner
+}
+
+// checker holds the records that others refer to.
+type checker struct {
+	refs      map[ref]bool
+	extents   map[shard.ExtentID]*metapb.Extent
+	doomed    map[shard.ExtentID]bool
+	listed    map[string]string           // Keys that list something; nearly all without a value.
+	buckets   map[uint64]string           // Names.
+	locked    map[uint64]bool             // Buckets with object lock.
+	versions  map[keys.ID]*metapb.Version // By content.
+	copies    map[keys.ID]*metapb.Version // By the content of the warm copy.
+	layouts   map[keys.ID]*metapb.Layout
+	parts     map[keys.ID][]*metapb.Part
+	uploads   map[keys.ID]*metapb.Upload
+	states    map[keys.ID]*metapb.UploadState
+	dropped   map[keys.ID]*metapb.DroppedContent
+	sessions  map[keys.ID]*metapb.Session
+	pins      map[keys.ID]*metapb.Pin
+	leases    map[lease]keys.ID
+	nextBlock map[shard.VolumeID]uint64
+	configs   map[uint64]*metapb.BucketConfig
+	usages    map[uint64]*metapb.BucketUsage
+	counted   map[uint64]*metapb.BucketUsage // From the versions.
+	volumes   []*metapb.Volume
+	stats     map[shard.VolumeID]*metapb.VolumeStats
+	entries   uint64
+	youngest  uint64 // Revision of an entry.
+	last      struct {
+		name  objectName
+		order uint64
+	} // Version read.
+	versionKeys []versionKey
+	results     []keys.Key
+	applied     *metapb.Applied
+	cluster     *metapb.Cluster
+	events      map[string]uint64 // That wait, by target.
+	queues      map[string]*metapb.EventQueue
+	newestEvent uint64
+	findings    []error
+}
+
+func (c *checker) wrong(format string, args ...any) {
+	if len(c.findings) < findingsMax {
+		c.findings = append(c.findings, fmt.Errorf(format, args...))
+	}
+}
+
+// read takes in one record.
+func (c *checker) read(key, value []byte) error {
+	k, err := keys.Decode(key)
+	if err != nil {
+		return err
+	}
+	m := newRecord(k.Kind)
+	if m == nil {
+		switch k.Kind {
+		case keys.KindRef:
+			c.refs[ref{k.Extent, k.Owner}] = true
+		case keys.KindNextBlock:
+			c.nextBlock[k.Volume] = binary.BigEndian.Uint64(value)
+		default:
+			c.listed[string(key)] = string(value)
+		}
+		return nil
+	}
+	if err := unmarshal(value, m); err != nil {
+		return err
+	}
+	c.keep(k, m)
+	return nil
+}
+
+// keep files a record. m is of the type of k's kind.
+func (c *checker) keep(k keys.Key, m any) {
+	switch m := m.(type) {
+	case *metapb.Applied:
+		c.applied = m
+	case *metapb.Cluster:
+		c.cluster = m
+	case *metapb.Bucket:
+		c.keepBucket(m)
+	case *metapb.Entry:
+		c.keepEntry(k, m)
+	case *metapb.BucketConfig:
+		c.configs[k.Bucket] = m
+	case *metapb.BucketUsage:
+		c.usages[k.Bucket] = m
+	case *metapb.Volume:
+		c.volumes = append(c.volumes, m)
+	case *metapb.VolumeStats:
+		c.stats[k.Volume] = m
+	case *metapb.Extent:
+		c.extents[k.Extent] = m
+	case *metapb.Doomed:
+		c.doomed[k.Extent] = true
+	case *metapb.Version:
+		c.keepVersion(k, m)
+	case *metapb.Event:
+		c.keepEvent(k, m)
+	case *metapb.EventQueue:
+		c.queues[k.Name] = m
+	case *metapb.Layout:
+		c.layouts[k.ID] = m
+	case *metapb.Part:
+		c.parts[k.ID] = append(c.parts[k.ID], m)
+		if m.Number != k.Part {
+			c.wrong("part %x %d says that it is %d", k.ID, k.Part, m.Number)
+		}
+	case *metapb.Upload:
+		c.uploads[k.ID] = m
+	case *metapb.UploadState:
+		c.states[k.ID] = m
+	case *metapb.DroppedContent:
+		c.dropped[k.ID] = m
+	case *metapb.Session:
+		c.sessions[k.ID] = m
+	case *metapb.Result:
+		c.results = append(c.results, k)
+	case *metapb.Pin:
+		c.pins[k.ID] = m
+	case *metapb.Lease:
+		id, _ := keys.ParseID(m.Session)
+		c.leases[lease{k.Volume, k.Block}] = id
+	}
+}
+
+// take reports whether a key exists that lists something under it, without a value,
+// and ticks it off.
+func (c *checker) take(key []byte) bool { return c.takeValue(key, "") }
+
+// takeValue is take for a key with a value.
+func (c *checker) takeValue(key []byte, value string) bool {
+	got, found := c.listed[string(key)]
+	delete(c.listed, string(key))
+	return found && got == value
+}
+
+func (c *checker) checkExtents() {
+	count := make(map[shard.ExtentID]int)
+	for id, parts := range c.parts {
+		for _, p := range parts {
+			c.takeRefs(p.Extents, keys.Owner{ID: id, Number: p.Number}, count)
+		}
+	}
+	for id, pin := range c.pins {
+		c.takeRefs(pin.Extents, keys.Owner{Pin: true, ID: id}, count)
+	}
+	for r := range c.refs {
+		c.wrong("extent %s has a reference of %x %d, which does not refer to it", r.extent, r.owner.ID, r.owner.Number)
+	}
+	for id, e := range c.extents {
+		if (e.GcIndex == 0) != (count[id] > 0) {
+			c.wrong("extent %s has %d references and gc index %d", id, count[id], e.GcIndex)
+		}
+		if e.GcIndex != 0 && !c.take(keys.AppendUnreferenced(nil, e.GcIndex, id)) {
+			c.wrong("extent %s is not in the gc queue under %d", id, e.GcIndex)
+		}
+		if e.Missing != 0 && !c.take(keys.AppendMissing(nil, id)) {
+			c.wrong("extent %s misses shards and is not listed", id)
+		}
+		if c.doomed[id] {
+			c.wrong("extent %s is known and doomed", id)
+		}
+		if id.Volume == 0 || int(id.Volume) > len(c.volumes) {
+			c.wrong("extent %s lies in no volume", id)
+		} else if e.Missing&^slotMask(c.volumes[id.Volume-1]) != 0 {
+			c.wrong("extent %s misses slots that its volume has not", id)
+		}
+	}
+}
+
+// takeRefs ticks off the reference keys of one owner.
+func (c *checker) takeRefs(refs []*metapb.ExtentRef, o keys.Owner, count map[shard.ExtentID]int) {
+	for _, id := range extentsOf(refs) {
+		if c.extents[id] == nil {
+			c.wrong("%x %d refers to extent %s, which does not exist", o.ID, o.Number, id)
+		}
+		if r := (ref{id, o}); c.refs[r] {
+			delete(c.refs, r)
+			count[id]++
+		} else {
+			c.wrong("extent %s has no reference of %x %d", id, o.ID, o.Number)
+		}
+	}
+}
+
+func (c *checker) checkSessions() {
+	live := func(id keys.ID) bool { return c.sessions[id] != nil && c.sessions[id].Ended == 0 }
+	for id, p := range c.pins {
+		if s, ok := keys.ParseID(p.Session); !ok || !live(s) {
+			c.wrong("pin %x belongs to no live session", id)
+		}
+	}
+	for l, s := range c.leases {
+		if !live(s) || l.block >= c.nextBlock[l.volume] {
+			c.wrong("the lease of block %d of volume %d belongs to no live session or was not given", l.block, l.volume)
+		}
+	}
+	for _, k := range c.results {
+		if !live(k.ID) || k.Seq < c.sessions[k.ID].Floor {
+			c.wrong("result %d of session %x is kept for nothing", k.Seq, k.ID)
+		}
+	}
+	for id := range c.extents {
+		if (id.Seq-1)/meta.LeaseBlockExtents >= c.nextBlock[id.Volume] {
+			c.wrong("extent %s was never leased", id)
+		}
+	}
+}
+
+func (c *checker) checkSums() {
+	a := c.applied
+	sums := &metapb.Applied{Index: a.Index, Term: a.Term, Buckets: uint64(len(c.buckets)),
+		ExtentsDoomed: uint64(len(c.doomed)), ContentsDropped: uint64(len(c.dropped)), Entries: c.entries,
+		ConfigRevision: a.ConfigRevision, DirectoryRevision: a.DirectoryRevision, ClockMs: a.ClockMs}
+	if a.DirectoryRevision > a.ConfigRevision || a.ConfigRevision > a.Index {
+		c.wrong("the directory is of %d, the configuration of %d, all of %d",
+			a.DirectoryRevision, a.ConfigRevision, a.Index)
+	}
+	for _, e := range c.extents {
+		if e.GcIndex != 0 {
+			sums.ExtentsGc++
+		}
+		if e.Missing != 0 {
+			sums.ExtentsMissing++
+		}
+	}
+	if got, want := a.String(), sums.String(); got != want {
+		c.wrong("sums are %s, a recount gives %s", got, want)
+	}
+	if int(c.cluster.LastVolume) != len(c.volumes) {
+		c.wrong("%d volumes, the last being %d", len(c.volumes), c.cluster.LastVolume)
+	}
+}
+
+// checkUsage compares what buckets say that they hold with a recount of their versions.
+func (c *checker) checkUsage() {
+	for bucket, got := range c.usages {
+		if want := c.counted[bucket]; want == nil || got.String() != want.String() {
+			c.wrong("bucket %d says that it holds %s, a recount gives %s", bucket, got, want)
+		}
+	}
+	for bucket, want := range c.counted {
+		if c.usages[bucket] == nil {
+			c.wrong("bucket %d holds %s and does not say so", bucket, want)
+		}
+	}
+}
+
+// checkStats counts what the volumes hold.
+func (c *checker) checkStats() {
+	sums := make(map[shard.VolumeID]*metapb.VolumeStats)
+	for id, e := range c.extents {
+		s := sums[id.Volume]
+		if s == nil {
+			s = new(metapb.VolumeStats)
+			sums[id.Volume] = s
+		}
+		s.Extents++
+		s.PlainBytes += e.PlainBytes
+		countMissing(s, e.Missing, 1)
+	}
+	for i, v := range c.volumes {
+		id := shard.VolumeID(i + 1)
+		if got, want := c.stats[id].String(), sums[id].String(); got != want {
+			c.wrong("volume %d says that it holds %s, a recount gives %s", id, got, want)
+		}
+		if m := v.Move; m != nil && (int(m.Slot) >= len(v.Slots) || slices.Contains(v.Slots, m.To)) {
+			c.wrong("volume %d has a move that it cannot make: %v", id, m)
+		}
+		if len(v.SlotEpochs) != 0 && (len(v.SlotEpochs) != len(v.Slots) || slices.Max(v.SlotEpochs) > v.Epoch) {
+			c.wrong("volume %d of epoch %d has slots of epochs %v", id, v.Epoch, v.SlotEpochs)
+		}
+	}
+}

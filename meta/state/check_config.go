@@ -1,0 +1,44 @@
+package state
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// keepBucket files a bucket.
+func (c *checker) keepBucket(b *metapb.Bucket) {
+	c.buckets[b.Id], c.locked[b.Id] = b.Name, b.ObjectLock
+	if b.ObjectLock && b.Versioning != metapb.Versioning_VERSIONING_ENABLED || !b.ObjectLock && b.DefaultRetention != nil {
+		c.wrong("bucket %d has object lock without versions, or a default retention without it", b.Id)
+	}
+}
+
+func (c *checker) keepEntry(k keys.Key, e *metapb.Entry) {
+	c.entries++
+	n := entryName{e.Kind, e.Name}
+	if !n.valid() || uint8(e.Kind) != k.Entry || e.Name != k.Name {
+		c.wrong("an entry of kind %d says that it is of kind %d, or has another name", k.Entry, e.Kind)
+	}
+	c.youngest = max(c.youngest, e.Revision)
+	if e.Revision == 0 {
+		c.wrong("an entry of kind %d has no revision", k.Entry)
+	}
+}
+
+func (c *checker) checkConfigs() {
+	for bucket, config := range c.configs {
+		if c.buckets[bucket] == "" {
+			c.wrong("there is a configuration of bucket %d, which does not exist", bucket)
+		}
+		sorted := slices.IsSortedFunc(config.Parts, func(a, b *metapb.ConfigPart) int { return strings.Compare(a.Name, b.Name) })
+		if n := len(config.Parts); !sorted || n == 0 || n > ConfigPartsMax {
+			c.wrong("the configuration of bucket %d has %d parts, or they are not sorted", bucket, n)
+		}
+	}
+	if c.youngest > c.applied.DirectoryRevision {
+		c.wrong("an entry is of %d, the directory of %d", c.youngest, c.applied.DirectoryRevision)
+	}
+}

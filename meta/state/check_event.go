@@ -1,0 +1,32 @@
+package state
+
+import (
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// keepEvent counts an event that waits.
+func (c *checker) keepEvent(k keys.Key, e *metapb.Event) {
+	c.events[k.Name]++
+	c.newestEvent = max(c.newestEvent, k.Index)
+	if e.Kind == metapb.EventKind_EVENT_NONE {
+		c.wrong("the event %d %d says nothing", k.Index, k.Part)
+	}
+}
+
+// checkEvents compares the queues with what waits in them.
+func (c *checker) checkEvents() {
+	for target, q := range c.queues {
+		if q.Target != target || q.Length != c.events[target] || q.Length == 0 && q.Dropped == 0 {
+			c.wrong("the queue of target %q says %d events wait, a recount gives %d", target, q.Length, c.events[target])
+		}
+	}
+	for target := range c.events {
+		if c.queues[target] == nil {
+			c.wrong("events wait for target %q, which has no queue", target)
+		}
+	}
+	if c.newestEvent > c.applied.Index {
+		c.wrong("an event is of log entry %d, which is not applied", c.newestEvent)
+	}
+}

@@ -1,0 +1,170 @@
+package state
+
+import (
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// How many references and parts a command that drops contents removes itself.
+// What is more is left to upkeep (TrimContents), so that no command takes long
+// because an object was large.
+const (
+	dropInline          = 256
+	dropInlinePerObject = 8    // More, for each object of a DeleteObjects.
+	trimMax             = 4096 // Of one TrimContents, whatever it asks for.
+)
+
+// dropContent removes a content that no version and no upload has any more, or
+// queues what is too much.
+func (t *tx) dropContent(id keys.ID, multipart bool) {
+	if !multipart && t.dropSinglePart(id) {
+		return
+	}
+	rec := new(metapb.DroppedContent)
+	if t.get(keys.AppendDropped(t.key(), id), rec) {
+		// Its unlisted parts were being removed; now all are to go.
+		rec.Reset()
+	} else {
+		t.applied.ContentsDropped++
+	}
+	rec.Index = t.index
+	t.trim(id, rec)
+}
+
+// dropSinglePart removes a content of one part if the budget allows: one read.
+func (t *tx) dropSinglePart(id keys.ID) bool {
+	p := new(metapb.Part)
+	found := t.view(keys.AppendPart(t.key(), id, 1), func(v []byte) error {
+		return unmarshalPartExtents(v, p)
+	})
+	if !found {
+		t.fail(corrupt("a version has no part"))
+		return true
+	}
+	cost := 1 + len(p.Extents)
+	if cost > t.budget {
+		return false
+	}
+	t.budget -= cost
+	t.removePart(id, p, 1)
+	return true
+}
+
+func (t *tx) removePart(id keys.ID, p *metapb.Part, number uint32) {
+	t.del(keys.AppendPart(t.key(), id, number))
+	t.release(extentsOf(p.Extents), keys.Owner{ID: id, Number: number})
+}
+
+// dropUnlisted removes the parts that a completed upload's layout does not name.
+func (t *tx) dropUnlisted(id keys.ID) {
+	t.applied.ContentsDropped++
+	t.trim(id, &metapb.DroppedContent{Index: t.index, Unlisted: true})
+}
+
+// trimContents goes on with dropped contents.
+func (t *tx) trimContents(c *metapb.TrimContents) *metapb.Result {
+	t.budget = int(min(c.Max, trimMax))
+	r := &metapb.Result{}
+	for _, b := range c.ContentIds {
+		id, ok := keys.ParseID(b)
+		rec := new(metapb.DroppedContent)
+		if !ok || !t.get(keys.AppendDropped(t.key(), id), rec) {
+			continue
+		}
+		if t.budget <= 0 || !t.trim(id, rec) {
+			r.More = true
+			break
+		}
+	}
+	return r
+}
+
+// trim removes parts of a dropped content as far as the budget goes and stores
+// where it stopped, or forgets the content. It reports whether it is done.
+func (t *tx) trim(id keys.ID, rec *metapb.DroppedContent) bool {
+	var keep []uint32
+	if rec.Unlisted {
+		l := new(metapb.Layout)
+		if !t.get(keys.AppendLayout(t.key(), id), l) {
+			t.fail(corrupt("a completed upload has no layout"))
+			return true
+		}
+		keep = l.Numbers
+	}
+	steps, done := t.trimSteps(id, rec.Next, keep)
+	for _, s := range steps {
+		if s.cost() > t.budget {
+			rec.Next = s.number
+			t.shortenPart(id, s)
+			break
+		}
+		t.budget -= s.cost()
+		if s.part != nil {
+			t.removePart(id, s.part, s.number)
+		}
+	}
+	if !done {
+		t.set(keys.AppendDropped(t.key(), id), rec)
+		return false
+	}
+	t.applied.ContentsDropped--
+	t.del(keys.AppendDropped(t.key(), id))
+	if !rec.Unlisted {
+		t.del(keys.AppendLayout(t.key(), id))
+	}
+	return true
+}
+
+// trimStep is a part of a dropped content to go past.
+type trimStep struct {
+	number uint32
+	part   *metapb.Part // Without its bytes; nil: it is kept.
+}
+
+func (s trimStep) cost() int { return 1 + len(s.part.GetExtents()) }
+
+// trimSteps returns the steps from part next on: all of them (done), or as many as
+// the budget allows and the first that is beyond it.
+func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep, done bool) {
+	left := t.budget
+	done = true
+	lower := keys.AppendPart(nil, id, next)
+	upper := keys.PrefixEnd(keys.AppendParts(nil, id))
+	t.fail(scan(t.batch, lower, upper, func(key, v []byte) error {
+		number, err := keys.PartNumber(key)
+		if err != nil {
+			return err
+		}
+		for len(keep) > 0 && keep[0] < number {
+			keep = keep[1:]
+		}
+		s := trimStep{number: number}
+		if len(keep) == 0 || keep[0] != number {
+			s.part = new(metapb.Part)
+			if err := unmarshalPartExtents(v, s.part); err != nil {
+				return err
+			}
+		}
+		steps = append(steps, s)
+		if left -= s.cost(); left < 0 {
+			done = false
+			return errStop
+		}
+		return nil
+	}))
+	return steps, done
+}
+
+// shortenPart releases as many references of a part of a dropped content as the
+// budget allows, from the front, and stores the part without them.
+func (t *tx) shortenPart(id keys.ID, s trimStep) {
+	n := min(t.budget, len(s.part.GetExtents()))
+	t.budget = 0
+	if n <= 0 {
+		return
+	}
+	p := s.part
+	gone, rest := extentsOf(p.Extents[:n]), p.Extents[n:]
+	t.set(keys.AppendPart(t.key(), id, s.number), &metapb.Part{Number: s.number, Size: p.Size, Extents: rest})
+	t.release(without(gone, extentsOf(rest)), keys.Owner{ID: id, Number: s.number})
+}

@@ -1,0 +1,214 @@
+package state
+
+import (
+	"bytes"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// replaceMax is how many owners one ReplaceExtent serves.
+const replaceMax = 4096
+
+func extentID(volume uint32, seq uint64) shard.ExtentID {
+	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}
+}
+
+// setMissing records shards found missing and shards repaired. Extents that do
+// not exist any more are passed over.
+func (t *tx) setMissing(c *metapb.SetMissing) *metapb.Result {
+	for _, e := range c.Add {
+		t.changeMissing(e, e.Slots, 0)
+	}
+	for _, e := range c.Remove {
+		t.changeMissing(e, 0, e.Slots)
+	}
+	return &metapb.Result{}
+}
+
+// changeMissing adds or removes slots, but for those that moved since e's epoch.
+func (t *tx) changeMissing(e *metapb.ExtentSlots, add, remove uint32) {
+	id := extentID(e.Volume, e.Seq)
+	rec := new(metapb.Extent)
+	v := t.mem.volume(id.Volume)
+	if v == nil || !t.get(keys.AppendExtent(t.key(), id), rec) {
+		return
+	}
+	meant := slotMask(v) &^ movedSince(v, e.Epoch)
+	was := rec.Missing
+	rec.Missing = was | add&meant
+	rec.Missing &^= remove & meant
+	if rec.Missing == was {
+		return
+	}
+	t.setExtent(id, rec)
+	t.recount(id, was, rec.Missing)
+	t.arrived(id.Volume, was&^rec.Missing)
+	switch {
+	case was == 0:
+		t.applied.ExtentsMissing++
+		t.setBytes(keys.AppendMissing(t.key(), id), nil)
+	case rec.Missing == 0:
+		t.forgetMissing(id)
+	}
+}
+
+func (t *tx) forgetMissing(id shard.ExtentID) {
+	t.applied.ExtentsMissing--
+	t.del(keys.AppendMissing(t.key(), id))
+}
+
+// doomExtents turns extents that are still unreferenced into doomed ones.
+func (t *tx) doomExtents(c *metapb.DoomExtents) *metapb.Result {
+	for _, e := range c.Extents {
+		id := extentID(e.Volume, e.Seq)
+		rec := new(metapb.Extent)
+		if !t.get(keys.AppendExtent(t.key(), id), rec) || rec.GcIndex == 0 || rec.GcIndex >= c.BeforeIndex {
+			continue
+		}
+		if t.referenced(id) {
+			t.fail(corrupt("extent %s is in the gc queue and referenced", id))
+			break
+		}
+		t.doom(id, rec)
+	}
+	return &metapb.Result{}
+}
+
+// doom replaces an extent's record by one that only says which shards may still
+// lie on their drives: all, since a shard counted as missing may be there too.
+func (t *tx) doom(id shard.ExtentID, rec *metapb.Extent) {
+	v := t.mem.volume(id.Volume)
+	if v == nil {
+		t.fail(corrupt("extent %s lies in no volume", id))
+		return
+	}
+	t.del(keys.AppendExtent(t.key(), id))
+	t.count(id, rec, -1)
+	t.del(keys.AppendUnreferenced(t.key(), rec.GcIndex, id))
+	t.applied.ExtentsGc--
+	if rec.Missing != 0 {
+		t.forgetMissing(id)
+	}
+	t.applied.ExtentsDoomed++
+	t.set(keys.AppendDoomed(t.key(), id), &metapb.Doomed{Slots: slotMask(v), Epoch: v.Epoch})
+}
+
+// forgetExtents records which shards of doomed extents are deleted.
+func (t *tx) forgetExtents(c *metapb.ForgetExtents) *metapb.Result {
+	for _, e := range c.Extents {
+		id := extentID(e.Volume, e.Seq)
+		rec := new(metapb.Doomed)
+		if !t.get(keys.AppendDoomed(t.key(), id), rec) {
+			continue
+		}
+		if rec.Slots &^= e.Slots; rec.Slots != 0 {
+			t.set(keys.AppendDoomed(t.key(), id), rec)
+			continue
+		}
+		t.applied.ExtentsDoomed--
+		t.del(keys.AppendDoomed(t.key(), id))
+	}
+	return &metapb.Result{}
+}
+
+// replaceExtent puts a new extent in the place of an old one. Where the old one
+// has very many owners, the first command serves some, and the next, with the
+// same extents, goes on.
+func (t *tx) replaceExtent(c *metapb.ReplaceExtent) *metapb.Result {
+	if c.Extent == nil {
+		return invalid("a replacement needs an extent")
+	}
+	oldID, newID := extentID(c.OldVolume, c.OldSeq), extentID(c.Extent.Volume, c.Extent.Seq)
+	old := new(metapb.Extent)
+	if !t.get(keys.AppendExtent(t.key(), oldID), old) || old.GcIndex != 0 {
+		return refuse(metapb.Refusal_REFUSAL_EXTENT_GONE)
+	}
+	if oldID == newID {
+		return invalid("an extent cannot replace itself")
+	}
+	into, refusal := t.replacement(newID, c.Extent)
+	if refusal != nil {
+		return refusal
+	}
+	if !samePackages(old, into.rec) {
+		return invalid("the new extent has not the plaintext and packages of the old one")
+	}
+	owners, more := t.ownersOf(oldID)
+	for _, o := range owners {
+		t.rewriteOwner(o, oldID, newID)
+		t.hold([]claim{into}, o)
+		t.release([]shard.ExtentID{oldID}, o)
+		into.fresh = false
+	}
+	return &metapb.Result{More: more}
+}
+
+// replacement returns the extent that is to replace another: made known by the
+// command, or by the one that began the replacement.
+func (t *tx) replacement(id shard.ExtentID, n *metapb.NewExtent) (claim, *metapb.Result) {
+	rec := new(metapb.Extent)
+	if t.get(keys.AppendExtent(t.key(), id), rec) {
+		if n.Extent == nil || !samePackages(n.Extent, rec) {
+			return claim{}, invalid("the new extent has the number of another that exists")
+		}
+		return claim{id: id, rec: rec}, nil
+	}
+	if refusal := t.checkFresh(id, n); refusal != nil {
+		return claim{}, refusal
+	}
+	return claim{id: id, rec: n.Extent, fresh: true}, nil
+}
+
+// samePackages reports whether two extents hold the same plaintext in the same
+// packages, whatever their schemes.
+func samePackages(a, b *metapb.Extent) bool {
+	return a.PlainBytes == b.PlainBytes && a.Overhead == b.Overhead && a.FullBlocks == b.FullBlocks &&
+		a.TailBlockBytes == b.TailBlockBytes && a.Crc64 == b.Crc64 && bytes.Equal(a.SealId, b.SealId)
+}
+
+// ownersOf returns the first replaceMax owners of an extent, and whether it has
+// more.
+func (t *tx) ownersOf(id shard.ExtentID) (owners []keys.Owner, more bool) {
+	prefix := keys.AppendRefs(nil, id)
+	t.fail(scan(t.batch, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {
+		if len(owners) == replaceMax {
+			more = true
+			return errStop
+		}
+		k, err := keys.Decode(key)
+		owners = append(owners, k.Owner)
+		return err
+	}))
+	return owners, more
+}
+
+// rewriteOwner makes the references of a part or pin to one extent name another.
+func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) {
+	if o.Pin {
+		pin := new(metapb.Pin)
+		if !t.get(keys.AppendPin(t.key(), o.ID), pin) {
+			t.fail(corrupt("extent %s is referred to by a pin that does not exist", from))
+			return
+		}
+		rewriteRefs(pin.Extents, from, to)
+		t.set(keys.AppendPin(t.key(), o.ID), pin)
+		return
+	}
+	p := new(metapb.Part)
+	if !t.get(keys.AppendPart(t.key(), o.ID, o.Number), p) {
+		t.fail(corrupt("extent %s is referred to by a part that does not exist", from))
+		return
+	}
+	rewriteRefs(p.Extents, from, to)
+	t.set(keys.AppendPart(t.key(), o.ID, o.Number), p)
+}
+
+func rewriteRefs(refs []*metapb.ExtentRef, from, to shard.ExtentID) {
+	for _, r := range refs {
+		if extentID(r.Volume, r.Seq) == from {
+			r.Volume, r.Seq = uint32(to.Volume), to.Seq
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package state
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// leaseOf returns the block of numbers in which an extent lies.
+func leaseOf(e shard.ExtentID) lease {
+	return lease{e.Volume, (e.Seq - 1) / meta.LeaseBlockExtents}
+}
+
+// leaseExtents gives the session the next block of each volume named.
+func (t *tx) leaseExtents(c *metapb.LeaseExtents) *metapb.Result {
+	for _, v := range c.Volumes {
+		if t.mem.volume(shard.VolumeID(v)) == nil {
+			return refuse(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
+		}
+	}
+	r := &metapb.Result{}
+	rec := &metapb.Lease{Session: t.session.id[:]}
+	for _, v := range c.Volumes {
+		l := lease{shard.VolumeID(v), t.mem.nextFree[v-1]}
+		t.mem.nextFree[v-1]++
+		t.mem.leases[l] = t.session
+		t.session.leases = append(t.session.leases, l)
+		t.setBytes(keys.AppendNextBlock(t.key(), l.volume), binary.BigEndian.AppendUint64(nil, l.block+1))
+		t.set(keys.AppendLease(t.key(), l.volume, l.block), rec)
+		r.Leases = append(r.Leases, &metapb.LeaseBlock{Volume: v, Block: l.block})
+	}
+	return r
+}
+
+// releaseLeases ends leases of the session; those that it does not hold are
+// passed over.
+func (t *tx) releaseLeases(c *metapb.ReleaseLeases) *metapb.Result {
+	for _, b := range c.Blocks {
+		l := lease{shard.VolumeID(b.Volume), b.Block}
+		if t.mem.leases[l] != t.session {
+			continue
+		}
+		delete(t.mem.leases, l)
+		i := slices.Index(t.session.leases, l)
+		t.session.leases = slices.Delete(t.session.leases, i, i+1)
+		t.del(keys.AppendLease(t.key(), l.volume, l.block))
+	}
+	return &metapb.Result{}
+}

@@ -1,0 +1,115 @@
+package state
+
+import (
+	"math/bits"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// setVolume replaces a volume's record.
+func (t *tx) setVolume(v *metapb.Volume) {
+	t.mem.volumes[v.Id-1] = v
+	t.set(keys.AppendVolume(t.key(), shard.VolumeID(v.Id)), v)
+}
+
+// startMove begins to move a slot.
+func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
+	v := t.mem.volume(shard.VolumeID(c.Volume))
+	switch {
+	case v == nil:
+		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
+	case v.Epoch != c.Epoch:
+		return refuse(metapb.Refusal_REFUSAL_STALE_EPOCH)
+	case v.Move != nil:
+		return refuse(metapb.Refusal_REFUSAL_MOVING)
+	case c.Slot >= uint32(len(v.Slots)):
+		return invalid("the volume has no such slot")
+	case slices.Contains(v.Slots, c.To):
+		return invalid("the volume has a slot on that drive already")
+	case t.mem.lifeOf(c.To) != metapb.Life_LIFE_ACTIVE:
+		return invalid("the drive that is to take the slot is not active")
+	}
+	v = proto.Clone(v).(*metapb.Volume)
+	v.Move = &metapb.Move{Slot: c.Slot, To: c.To, Rebuild: c.Rebuild}
+	t.setVolume(v)
+	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	return &metapb.Result{}
+}
+
+// finishMove puts a slot on its new drive.
+func (t *tx) finishMove(c *metapb.FinishMove) *metapb.Result {
+	v := t.mem.volume(shard.VolumeID(c.Volume))
+	switch {
+	case v == nil:
+		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
+	case v.Move == nil || v.Move.Slot != c.Slot || v.Move.To != c.To || v.Epoch != c.Epoch:
+		return refuse(metapb.Refusal_REFUSAL_NO_MOVE)
+	case v.Move.LastNew > c.SeenIndex:
+		return refuse(metapb.Refusal_REFUSAL_MOVE_BEHIND)
+	}
+	v = proto.Clone(v).(*metapb.Volume)
+	v.Epoch++
+	if len(v.SlotEpochs) == 0 {
+		v.SlotEpochs = make([]uint32, len(v.Slots))
+	}
+	v.Slots[c.Slot], v.SlotEpochs[c.Slot], v.Move = c.To, v.Epoch, nil
+	t.setVolume(v)
+	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	return &metapb.Result{}
+}
+
+// cancelMove ends a move without effect.
+func (t *tx) cancelMove(c *metapb.CancelMove) *metapb.Result {
+	v := t.mem.volume(shard.VolumeID(c.Volume))
+	if v == nil || v.Move == nil || v.Move.Slot != c.Slot || v.Move.To != c.To {
+		return refuse(metapb.Refusal_REFUSAL_NO_MOVE)
+	}
+	v = proto.Clone(v).(*metapb.Volume)
+	v.Move = nil
+	t.setVolume(v)
+	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	return &metapb.Result{}
+}
+
+// movedSince returns the slots that moved after an epoch.
+func movedSince(v *metapb.Volume, epoch uint32) (slots uint32) {
+	for i, e := range v.SlotEpochs {
+		if e > epoch {
+			slots |= 1 << i
+		}
+	}
+	return slots
+}
+
+// place corrects what a new extent misses by the slots that moved since its writer
+// read the volume. It refuses one that is left with less than a quorum by that.
+func place(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
+	moved := movedSince(v, n.VolumeEpoch) &^ n.Extent.Missing
+	if moved == 0 {
+		return nil
+	}
+	s := schemeOf(v)
+	missing := n.Extent.Missing | moved
+	if s.N()-bits.OnesCount32(missing) < s.Quorum() {
+		return refuse(metapb.Refusal_REFUSAL_SLOTS_MOVED)
+	}
+	n.Extent.Missing = missing
+	return nil
+}
+
+// arrived notes that an extent may have got a shard of the slot that is on its way,
+// where the slot has been so far: the move has to look again.
+func (t *tx) arrived(volume shard.VolumeID, slots uint32) {
+	v := t.mem.volume(volume)
+	if v.Move == nil || slots&(1<<v.Move.Slot) == 0 || v.Move.LastNew == t.index {
+		return
+	}
+	v = proto.Clone(v).(*metapb.Volume)
+	v.Move.LastNew = t.index
+	t.setVolume(v)
+}

@@ -1,0 +1,135 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"github.com/cairnstore/cairn/meta/keys"
+)
+
+// Settings of the database.
+const (
+	DefaultCacheBytes = 64 << 20 // Block cache.
+
+	memTableBytes     = 32 << 20
+	memTablesMax      = 4 // Commits wait while this many are to be flushed: 128 MiB at most.
+	bloomBitsPerKey   = 10
+	l0CompactFiles    = 500 // A flush makes several files; what counts is sublevels.
+	l0CompactSublevel = 4
+	l0StopSublevels   = 24
+	levelBaseBytes    = 64 << 20
+	blockBytes        = 16 << 10
+	maxOpenFiles      = 1000
+	compactionsMax    = 2
+
+	// formatVersion is Pebble's on-disk format. Raising it is one-way.
+	formatVersion = pebble.FormatTableFormatV6
+)
+
+// Events are told what happens below. Each may be nil; none may block or call
+// back into the State.
+type Events struct {
+	// BackgroundError: a flush or compaction failed, such as for want of space.
+	// What is applied may no longer become durable: stop the node.
+	BackgroundError func(error)
+	// Fatal: the database cannot go on. A panic follows the call.
+	Fatal func(error)
+	// Info is what the database tells of its work, for debugging.
+	Info func(string)
+	// WriteStall: commits wait for flushes (true), or no longer do.
+	WriteStall func(stalled bool)
+}
+
+// PebbleOptions returns the settings of the state machine's database. The caller
+// must Unref the cache once the database is open.
+func PebbleOptions(o Options) *pebble.Options {
+	cacheBytes := o.CacheBytes
+	if cacheBytes <= 0 {
+		cacheBytes = DefaultCacheBytes
+	}
+	p := &pebble.Options{
+		FS:                          o.FS,
+		Cache:                       pebble.NewCache(cacheBytes),
+		Comparer:                    keys.Comparer(),
+		FormatMajorVersion:          formatVersion,
+		DisableWAL:                  true,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: memTablesMax,
+		L0CompactionFileThreshold:   l0CompactFiles,
+		L0CompactionThreshold:       l0CompactSublevel,
+		L0StopWritesThreshold:       l0StopSublevels,
+		LBaseMaxBytes:               levelBaseBytes,
+		MaxOpenFiles:                maxOpenFiles,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, compactionsMax },
+		Logger:                      logger{o.Events},
+	}
+	for i := range p.Levels {
+		p.Levels[i].BlockSize = blockBytes
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+		p.Levels[i].FilterType = pebble.TableFilter
+	}
+	return p
+}
+
+// failure is the first background error.
+type failure struct {
+	mu  sync.Mutex
+	err error
+	ch  chan struct{} // Closed once err is set.
+}
+
+func (f *failure) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+		close(f.ch)
+	}
+}
+
+func (f *failure) cause() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func (s *State) listener() *pebble.EventListener {
+	stall := s.events.WriteStall
+	if stall == nil {
+		stall = func(bool) {}
+	}
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			s.failed.set(err)
+			if s.events.BackgroundError != nil {
+				s.events.BackgroundError(err)
+			}
+		},
+		WriteStallBegin: func(pebble.WriteStallBeginInfo) { stall(true) },
+		WriteStallEnd:   func() { stall(false) },
+	}
+}
+
+// logger hands what Pebble says to the events.
+type logger struct{ events Events }
+
+func (l logger) Infof(format string, args ...any) {
+	if l.events.Info != nil {
+		l.events.Info(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l logger) Errorf(format string, args ...any) { l.Infof(format, args...) }
+
+// Fatalf must not return: Pebble calls it where it cannot go on.
+func (l logger) Fatalf(format string, args ...any) {
+	err := errors.New("metadata database: " + fmt.Sprintf(format, args...))
+	if l.events.Fatal != nil {
+		l.events.Fatal(err)
+	}
+	panic(err)
+}

@@ -1,0 +1,60 @@
+package state
+
+import (
+	"slices"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// addPin holds extents until the pin is dropped or its session ends.
+func (t *tx) addPin(c *metapb.AddPin) *metapb.Result {
+	pin, ok := keys.ParseID(c.Pin)
+	if !ok {
+		return invalid("a pin id has 16 bytes")
+	}
+	if t.has(keys.AppendPin(t.key(), pin)) {
+		return refuse(metapb.Refusal_REFUSAL_ALREADY_DONE)
+	}
+	claims, refusal := t.claim(c.Extents, nil)
+	if refusal != nil {
+		return refusal
+	}
+	t.hold(claims, keys.Owner{Pin: true, ID: pin})
+	t.set(keys.AppendPin(t.key(), pin), &metapb.Pin{Session: t.session.id[:], Extents: c.Extents})
+	t.session.pins = append(t.session.pins, pin)
+	return &metapb.Result{}
+}
+
+// dropPins drops pins of the session; others are passed over.
+func (t *tx) dropPins(c *metapb.DropPins) *metapb.Result {
+	for _, b := range c.Pins {
+		t.dropPin(b)
+	}
+	return &metapb.Result{}
+}
+
+// dropPin drops the pin of the given id if it is the session's.
+func (t *tx) dropPin(id []byte) {
+	pin, ok := keys.ParseID(id)
+	if !ok {
+		return
+	}
+	i := slices.Index(t.session.pins, pin)
+	if i < 0 {
+		return
+	}
+	t.session.pins = slices.Delete(t.session.pins, i, i+1)
+	t.removePin(pin)
+}
+
+// removePin removes a pin's record and references.
+func (t *tx) removePin(pin keys.ID) {
+	rec := new(metapb.Pin)
+	if !t.get(keys.AppendPin(t.key(), pin), rec) {
+		t.fail(corrupt("a session's pin does not exist"))
+		return
+	}
+	t.del(keys.AppendPin(t.key(), pin))
+	t.release(extentsOf(rec.Extents), keys.Owner{Pin: true, ID: pin})
+}

@@ -1,0 +1,185 @@
+package state
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// pageMax bounds the entries of one answer, whatever a query asks for.
+const pageMax = 1000
+
+// listSteps bounds the records that one page of a list of objects looks at: a
+// fraction of a second, however many keys delete markers hide.
+const listSteps = 50_000
+
+// view is the state as one query sees it.
+type view struct {
+	snap      *pebble.Snapshot
+	applied   *metapb.Applied
+	cluster   *metapb.Cluster
+	decided   []*metapb.Decided
+	listSteps int      // Records that one page of a list of objects looks at.
+	keyBuf    [96]byte // Room for most keys.
+}
+
+// Query answers q from the current state. Safe concurrently with Apply. A
+// refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
+func (s *State) Query(q *metapb.Query) (*metapb.Answer, error) {
+	s.viewMu.RLock()
+	v := view{snap: s.db.NewSnapshot(), applied: s.applied, cluster: s.cluster, decided: q.Decided, listSteps: s.limits.listSteps}
+	s.viewMu.RUnlock()
+	a := &metapb.Answer{ViewEpoch: v.cluster.ViewEpoch, ConfigRevision: v.applied.ConfigRevision}
+	err := v.answer(q, a)
+	if cerr := v.snap.Close(); err == nil && cerr != nil {
+		err = dbError(cerr)
+	}
+	if err != nil {
+		return nil, errs.Wrap("state.Query", err)
+	}
+	return a, nil
+}
+
+func (v *view) answer(q *metapb.Query, a *metapb.Answer) (err error) {
+	switch op := q.Op.(type) {
+	case *metapb.Query_View:
+		a.View, err = v.topology(op.View)
+	case *metapb.Query_Bucket:
+		err = v.bucketAnswer(op.Bucket, a)
+	case *metapb.Query_ListBuckets:
+		a.Buckets, err = v.listBuckets(op.ListBuckets)
+	case *metapb.Query_Object:
+		a.Object, err = v.object(op.Object, a)
+	case *metapb.Query_Content:
+		a.Content, err = v.contentPage(op.Content, a)
+	case *metapb.Query_ListObjects:
+		a.List, err = v.listObjects(op.ListObjects, a)
+	case *metapb.Query_ListVersions:
+		a.Versions, err = v.listVersions(op.ListVersions, a)
+	case *metapb.Query_Upload:
+		a.Upload, err = v.upload(op.Upload, a)
+	case *metapb.Query_ListParts:
+		a.Parts, err = v.listParts(op.ListParts, a)
+	case *metapb.Query_ListUploads:
+		a.Uploads, err = v.listUploads(op.ListUploads, a)
+	case *metapb.Query_ListWork:
+		a.Work, err = v.listWork(op.ListWork)
+	case *metapb.Query_KnownExtents:
+		a.Known, err = v.known(op.KnownExtents)
+	case *metapb.Query_Entries:
+		a.Directory, err = v.listEntries(op.Entries)
+	case *metapb.Query_Extents:
+		a.Extents, err = v.extents(op.Extents, a)
+	case *metapb.Query_ObjectParts:
+		a.ObjectParts, err = v.objectParts(op.ObjectParts, a)
+	case *metapb.Query_EventQueues:
+		a.EventQueues, err = v.eventQueues()
+	case *metapb.Query_Events:
+		a.Events, err = v.events(op.Events)
+	case *metapb.Query_Status:
+		a.Status, err = v.status()
+	case *metapb.Query_VolumeStats:
+		a.VolumeStats, err = v.listStats()
+	default:
+		err = errs.Newf("state", errs.Invalid, "unknown query: it was sent by a newer release; upgrade this node")
+	}
+	return err
+}
+
+func (v *view) key() []byte { return v.keyBuf[:0] }
+
+func (v *view) get(key []byte, m proto.Message) (bool, error) { return getProto(v.snap, key, m) }
+
+func (v *view) has(key []byte) (bool, error) {
+	return get(v.snap, key, func([]byte) error { return nil })
+}
+
+// bucket returns a bucket, or refuses.
+func (v *view) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
+	b := new(metapb.Bucket)
+	ok, err := v.get(keys.AppendBucket(v.key(), name), b)
+	if err != nil || ok && isDecidedOn(v.decided, b) {
+		return b, err
+	}
+	a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_BUCKET
+	return nil, nil
+}
+
+func (v *view) listBuckets(q *metapb.ListBuckets) (list []*metapb.Bucket, err error) {
+	err = scanKind(v.snap, keys.KindBucket, func(_ keys.Key, value []byte) error {
+		b := new(metapb.Bucket)
+		if err := unmarshal(value, b); err != nil {
+			return err
+		}
+		if q.Owner == "" || b.Owner == q.Owner {
+			list = append(list, b)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// topology answers nodes and volumes; nothing at all if the asker has them.
+func (v *view) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
+	a := &metapb.ViewAnswer{}
+	if q.HaveEpoch != 0 && q.HaveEpoch == v.cluster.ViewEpoch {
+		return a, nil
+	}
+	a.Epoch, a.ClusterId = v.cluster.ViewEpoch, v.cluster.Id
+	a.FeatureLevel, a.Era, a.OrphansHeld = v.cluster.FeatureLevel, v.cluster.Era, v.cluster.OrphansHeld
+	err := scanKind(v.snap, keys.KindNode, func(_ keys.Key, value []byte) error {
+		n := new(metapb.Node)
+		a.Nodes = append(a.Nodes, n)
+		return unmarshal(value, n)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = scanKind(v.snap, keys.KindVolume, func(_ keys.Key, value []byte) error {
+		vol := new(metapb.Volume)
+		a.Volumes = append(a.Volumes, vol)
+		return unmarshal(value, vol)
+	})
+	return a, err
+}
+
+// known tells which extents exist, are doomed (upkeep deletes their shards), or
+// may come to exist under a lease. While orphans are held, all of them: they may be
+// of writes that came after the backup that the metadata were restored from.
+func (v *view) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
+	a := &metapb.KnownAnswer{Known: make([]bool, len(q.Extents))}
+	there := slotsOf{v: v, drive: q.Drive, volumes: map[uint32]uint32{}}
+	for i, e := range q.Extents {
+		id := extentID(e.Volume, e.Seq)
+		if v.cluster.OrphansHeld {
+			a.Known[i] = true
+			continue
+		}
+		if here, err := there.has(e.Volume, e.Slots); id.Seq == 0 || !here || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		l := leaseOf(id)
+		for j := 0; j < 3 && !a.Known[i]; j++ {
+			var key []byte
+			switch j {
+			case 0:
+				key = keys.AppendExtent(v.key(), id)
+			case 1:
+				key = keys.AppendLease(v.key(), l.volume, l.block)
+			case 2:
+				key = keys.AppendDoomed(v.key(), id)
+			}
+			var err error
+			if a.Known[i], err = v.has(key); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a, nil
+}

@@ -1,0 +1,171 @@
+package state
+
+import (
+	"slices"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// object answers a version and the content of a range of it.
+func (v *view) object(q *metapb.GetObject, a *metapb.Answer) (*metapb.ObjectAnswer, error) {
+	b, err := v.bucket(q.Bucket, a)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	o := &metapb.ObjectAnswer{Bucket: b}
+	if err := v.findVersion(q, o); err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Version == nil && q.VersionId != "":
+		a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_VERSION
+	case o.Version == nil || o.Version.DeleteMarker && q.VersionId == "":
+		a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_KEY
+	case !o.Version.DeleteMarker:
+		return o, v.fillRange(q, o)
+	}
+	return o, nil
+}
+
+// findVersion sets the version asked for, if it exists. A delete marker counts as
+// absent to the alternate key, but is answered where that leads no further.
+func (v *view) findVersion(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
+	for _, name := range [...]string{q.Key, q.AlternateKey} {
+		if name == "" {
+			continue
+		}
+		ver, err := v.version(o.Bucket, name, q.VersionId)
+		if err != nil {
+			return err
+		}
+		if ver != nil && (!ver.DeleteMarker || q.VersionId != "") {
+			o.Version = ver
+			return nil
+		}
+		if o.Version == nil {
+			o.Version = ver
+		}
+		o.Alternate = true
+	}
+	o.Alternate = false
+	return nil
+}
+
+// fillRange resolves the range asked for and adds its content.
+func (v *view) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
+	id, ok := keys.ParseID(o.Version.ContentId)
+	if !ok {
+		return corrupt("a version has no content id")
+	}
+	c := content{id: id, size: o.Version.Size}
+	if r := o.Version.Restore; q.Restored && !r.GetOngoing() && len(r.GetContentId()) > 0 {
+		o.Restored = true
+		if c.id, ok = keys.ParseID(r.ContentId); !ok {
+			return corrupt("a warm copy has no content id")
+		}
+	}
+	if q.Range == metapb.RangeKind_RANGE_NONE {
+		o.Length = o.Version.Size
+		return nil
+	}
+	if o.Version.Parts > 0 {
+		c.layout = new(metapb.Layout)
+		ok, err := v.get(keys.AppendLayout(v.key(), c.id), c.layout)
+		if err == nil && !ok {
+			err = corrupt("a multipart version has no layout")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if o.First, o.Length, ok = c.resolve(q); !ok {
+		o.Unsatisfiable = true
+		return nil
+	}
+	if q.Range == metapb.RangeKind_RANGE_PART {
+		o.PartSize = o.Length
+	}
+	page, err := v.pieces(&c, o.First, o.Length, q.MaxRefs)
+	if err != nil {
+		return err
+	}
+	if page == nil {
+		return corrupt("a part of a version does not exist")
+	}
+	o.Content = page.answer
+	if p := page.whole; p != nil {
+		o.WholePart, o.PartEtag, o.PartChecksums = true, p.Etag, p.Checksums
+	}
+	return nil
+}
+
+// content is a content as a reader finds its way in it.
+type content struct {
+	id     keys.ID
+	size   uint64
+	layout *metapb.Layout // Nil: one part.
+}
+
+// resolve returns the bytes that a range means; false where there are none.
+func (c *content) resolve(q *metapb.GetObject) (first, length uint64, ok bool) {
+	switch q.Range {
+	case metapb.RangeKind_RANGE_ALL:
+		return 0, c.size, true
+	case metapb.RangeKind_RANGE_FIRST_LAST:
+		if q.First > q.Last || q.First >= c.size {
+			return 0, 0, false
+		}
+		return q.First, min(q.Last, c.size-1) - q.First + 1, true
+	case metapb.RangeKind_RANGE_FROM:
+		if q.First >= c.size {
+			return 0, 0, false
+		}
+		return q.First, c.size - q.First, true
+	case metapb.RangeKind_RANGE_SUFFIX:
+		if q.Last == 0 || c.size == 0 {
+			return 0, 0, false
+		}
+		n := min(q.Last, c.size)
+		return c.size - n, n, true
+	case metapb.RangeKind_RANGE_PART:
+		return c.part(q.Part)
+	}
+	return 0, 0, false
+}
+
+// part returns where a part lies.
+func (c *content) part(number uint32) (first, length uint64, ok bool) {
+	if c.layout == nil {
+		return 0, c.size, number == 1
+	}
+	i, found := slices.BinarySearch(c.layout.Numbers, number)
+	if !found {
+		return 0, 0, false
+	}
+	for _, size := range c.layout.Sizes[:i] {
+		first += size
+	}
+	return first, c.layout.Sizes[i], true
+}
+
+// contentPage goes on where an object answer's content ended.
+func (v *view) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.ContentAnswer, error) {
+	id, ok := keys.ParseID(q.ContentId)
+	c := content{id: id, size: q.Offset + q.Length}
+	if ok && q.Multipart {
+		c.layout = new(metapb.Layout)
+		var err error
+		if ok, err = v.get(keys.AppendLayout(v.key(), id), c.layout); err != nil {
+			return nil, err
+		}
+	}
+	if ok {
+		page, err := v.pieces(&c, q.Offset, q.Length, q.MaxRefs)
+		if err != nil || page != nil {
+			return page.contentAnswer(), err
+		}
+	}
+	a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_VERSION
+	return nil, nil
+}

@@ -1,0 +1,103 @@
+package state
+
+import (
+	"encoding/binary"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// version returns the version of a key that a client names (empty: the latest);
+// nil where there is none.
+func (v *view) version(b *metapb.Bucket, key, named string) (*metapb.Version, error) {
+	ver := new(metapb.Version)
+	ok, err := v.get(keys.AppendObject(v.key(), b.Id, key), ver)
+	if !ok || err != nil {
+		return nil, err
+	}
+	id := storedVersionID(named)
+	if named == "" || ver.VersionId == id {
+		return ver, nil
+	}
+	if b.Versioning == metapb.Versioning_VERSIONING_OFF {
+		return nil, nil
+	}
+	order, ok, err := v.olderOrder(b.Id, key, id)
+	if !ok || err != nil {
+		return nil, err
+	}
+	older := new(metapb.Version)
+	if ok, err = v.get(keys.AppendOlder(v.key(), b.Id, key, order), older); !ok || err != nil {
+		return nil, orCorrupt(err, "an older version is listed by its id and does not exist")
+	}
+	return older, nil
+}
+
+// olderOrder returns the order of an older version.
+func (v *view) olderOrder(bucket uint64, key, id string) (order uint64, ok bool, err error) {
+	ok, err = get(v.snap, keys.AppendVersionID(v.key(), bucket, key, id), func(value []byte) error {
+		if len(value) != 8 {
+			return corrupt("a version id has no order")
+		}
+		order = binary.BigEndian.Uint64(value)
+		return nil
+	})
+	return order, ok, err
+}
+
+// listVersions answers a page of the versions and delete markers of a bucket.
+func (v *view) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.VersionsAnswer, error) {
+	b, err := v.bucket(q.Bucket, a)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	l := &metapb.VersionsAnswer{Bucket: b}
+	limit := int(min(q.MaxKeys, pageMax))
+	if limit == 0 {
+		return l, nil
+	}
+	w := walk{kind: keys.KindObject, bucket: b.Id, prefix: q.Prefix, delimiter: q.Delimiter,
+		after: q.KeyMarker, versions: true}
+	if w.from, err = v.versionMarker(b, q); err != nil {
+		return nil, err
+	}
+	err = w.run(v.snap, func(name, value, key []byte) error {
+		if len(l.Entries) == limit {
+			l.Truncated = true
+			return errStop
+		}
+		e := &metapb.VersionEntry{Key: string(name), Prefix: key == nil, Latest: w.latest && key != nil}
+		l.Entries = append(l.Entries, e)
+		if e.Prefix {
+			return nil
+		}
+		e.Version = new(metapb.Version)
+		return unmarshalVersionListing(value, e.Version)
+	})
+	return l, err
+}
+
+// versionMarker returns the least key after the version that the markers name. If
+// that version is gone, so is its place among those of its key: these are listed
+// again rather than left out.
+func (v *view) versionMarker(b *metapb.Bucket, q *metapb.ListVersions) ([]byte, error) {
+	if q.KeyMarker == "" || q.VersionMarker == "" {
+		return nil, nil
+	}
+	ver, err := v.version(b, q.KeyMarker, q.VersionMarker)
+	if err != nil {
+		return nil, err
+	}
+	if ver == nil {
+		return keys.AppendName(nil, keys.KindObject, b.Id, q.KeyMarker), nil
+	}
+	latest := keys.AppendObject(nil, b.Id, q.KeyMarker)
+	var head head
+	if _, err := get(v.snap, latest, head.unmarshal); err != nil {
+		return nil, err
+	}
+	if head.order == ver.Order {
+		return append(latest, 0), nil
+	}
+	return append(keys.AppendOlder(nil, b.Id, q.KeyMarker, ver.Order), 0), nil
+}

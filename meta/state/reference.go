@@ -1,0 +1,209 @@
+package state
+
+import (
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+const (
+	refsMax  = 16384 // References of one part or pin.
+	freshMax = 1024  // Extents that one command makes known.
+)
+
+// claim is an extent that a part or pin is to refer to.
+type claim struct {
+	id    shard.ExtentID
+	rec   *metapb.Extent
+	fresh bool // Made known by this command.
+}
+
+// extentsOf returns the extents of refs, each once, in the order in which they
+// first occur.
+func extentsOf(refs []*metapb.ExtentRef) []shard.ExtentID {
+	ids := make([]shard.ExtentID, 0, len(refs))
+	var seen map[shard.ExtentID]struct{} // Only where a search of ids would be slow.
+	for _, r := range refs {
+		id := shard.ExtentID{Volume: shard.VolumeID(r.Volume), Seq: r.Seq}
+		if seen == nil && len(ids) >= 32 {
+			seen = make(map[shard.ExtentID]struct{}, len(refs))
+			for _, id := range ids {
+				seen[id] = struct{}{}
+			}
+		}
+		if contains(ids, seen, id) {
+			continue
+		}
+		if seen != nil {
+			seen[id] = struct{}{}
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// contains reports whether id is in ids; seen, unless nil, is the set of them.
+func contains(ids []shard.ExtentID, seen map[shard.ExtentID]struct{}, id shard.ExtentID) bool {
+	if seen != nil {
+		_, found := seen[id]
+		return found
+	}
+	for _, other := range ids {
+		if other == id {
+			return true
+		}
+	}
+	return false
+}
+
+// without returns the ids that are not in others.
+func without(ids, others []shard.ExtentID) []shard.ExtentID {
+	if len(others) == 0 || len(ids) == 0 {
+		return ids
+	}
+	seen := make(map[shard.ExtentID]struct{}, len(others))
+	for _, id := range others {
+		seen[id] = struct{}{}
+	}
+	var rest []shard.ExtentID
+	for _, id := range ids {
+		if _, found := seen[id]; !found {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// claim finds the extents that refs name, those that the command makes known
+// among them, and checks them. It changes nothing.
+func (t *tx) claim(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]claim, *metapb.Result) {
+	if len(refs) > refsMax || len(fresh) > freshMax {
+		return nil, invalid("too many extents in one command")
+	}
+	ids := extentsOf(refs)
+	claims := make([]claim, len(ids))
+	used := 0
+	for i, id := range ids {
+		c := &claims[i]
+		c.id = id
+		if n := findFresh(fresh, id); n != nil {
+			if refusal := t.checkFresh(id, n); refusal != nil {
+				return nil, refusal
+			}
+			c.rec, c.fresh = n.Extent, true
+			used++
+			continue
+		}
+		c.rec = new(metapb.Extent)
+		if !t.get(keys.AppendExtent(t.key(), id), c.rec) {
+			return nil, refuse(metapb.Refusal_REFUSAL_EXTENT_GONE)
+		}
+	}
+	if used != len(fresh) {
+		return nil, invalid("a new extent is given twice or not referred to")
+	}
+	return claims, checkRanges(refs, claims)
+}
+
+func findFresh(fresh []*metapb.NewExtent, id shard.ExtentID) *metapb.NewExtent {
+	for _, n := range fresh {
+		if n.Volume == uint32(id.Volume) && n.Seq == id.Seq {
+			return n
+		}
+	}
+	return nil
+}
+
+// checkFresh says whether the command's session may make an extent known.
+func (t *tx) checkFresh(id shard.ExtentID, n *metapb.NewExtent) *metapb.Result {
+	v := t.mem.volume(id.Volume)
+	switch {
+	case v == nil:
+		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
+	case id.Seq == 0 || n.Extent == nil:
+		return invalid("a new extent needs a number and a description")
+	case t.mem.leases[leaseOf(id)] != t.session:
+		return refuse(metapb.Refusal_REFUSAL_LEASE_GONE)
+	case t.has(keys.AppendExtent(t.key(), id)) || t.has(keys.AppendDoomed(t.key(), id)):
+		return invalid("a new extent has the number of one that exists")
+	}
+	n.Extent.GcIndex = 0
+	n.Extent.Missing &= slotMask(v)
+	return place(v, n)
+}
+
+// checkRanges says whether every reference lies inside its extent.
+func checkRanges(refs []*metapb.ExtentRef, claims []claim) *metapb.Result {
+	var byID map[shard.ExtentID]*metapb.Extent
+	if len(claims) > 32 {
+		byID = make(map[shard.ExtentID]*metapb.Extent, len(claims))
+		for i := range claims {
+			byID[claims[i].id] = claims[i].rec
+		}
+	}
+	for _, r := range refs {
+		id := shard.ExtentID{Volume: shard.VolumeID(r.Volume), Seq: r.Seq}
+		rec := byID[id]
+		for i := 0; rec == nil && i < len(claims); i++ {
+			if claims[i].id == id {
+				rec = claims[i].rec
+			}
+		}
+		if r.Offset > rec.PlainBytes || r.Length > rec.PlainBytes-r.Offset {
+			return invalid("a reference reaches past the end of its extent")
+		}
+	}
+	return nil
+}
+
+// hold writes the references of an owner to the extents claimed: those made known
+// get their records, those in the gc queue are taken out.
+func (t *tx) hold(claims []claim, owner keys.Owner) {
+	for _, c := range claims {
+		switch {
+		case c.fresh:
+			t.setExtent(c.id, c.rec)
+			t.count(c.id, c.rec, 1)
+			t.arrived(c.id.Volume, ^c.rec.Missing)
+			if c.rec.Missing != 0 {
+				t.applied.ExtentsMissing++
+				t.setBytes(keys.AppendMissing(t.key(), c.id), nil)
+			}
+		case c.rec.GcIndex != 0:
+			t.del(keys.AppendUnreferenced(t.key(), c.rec.GcIndex, c.id))
+			t.applied.ExtentsGc--
+			c.rec.GcIndex = 0
+			t.setExtent(c.id, c.rec)
+		}
+		t.setBytes(keys.AppendRef(t.key(), c.id, owner), nil)
+	}
+}
+
+// release removes an owner's references to extents and queues those that have no
+// other.
+func (t *tx) release(ids []shard.ExtentID, owner keys.Owner) {
+	for _, id := range ids {
+		t.del(keys.AppendRef(t.key(), id, owner))
+		if t.referenced(id) {
+			continue
+		}
+		rec := new(metapb.Extent)
+		if !t.get(keys.AppendExtent(t.key(), id), rec) {
+			t.fail(corrupt("extent %s was referenced and does not exist", id))
+			return
+		}
+		t.enqueue(id, rec)
+	}
+}
+
+// enqueue puts an extent without references into the gc queue.
+func (t *tx) enqueue(id shard.ExtentID, rec *metapb.Extent) {
+	rec.GcIndex = t.index
+	t.applied.ExtentsGc++
+	t.setExtent(id, rec)
+	t.setBytes(keys.AppendUnreferenced(t.key(), t.index, id), nil)
+}
+
+func (t *tx) setExtent(id shard.ExtentID, rec *metapb.Extent) {
+	t.set(keys.AppendExtent(t.key(), id), rec)
+}

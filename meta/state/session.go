@@ -1,0 +1,207 @@
+package state
+
+import (
+	"cmp"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+const (
+	// SessionWindow is how far a session's seq may be above its floor: the
+	// bound of the results kept. A proposer must not go beyond it.
+	SessionWindow = 16384
+
+	// endedKept is how many ended sessions of a node are remembered, so that a
+	// late repeat of their opening does not end the session that followed.
+	endedKept = 16
+)
+
+// session is a session and what belongs to it.
+type session struct {
+	id      keys.ID
+	rec     metapb.Session
+	results []result // At or above the floor, ascending by seq.
+	leases  []lease
+	pins    []keys.ID
+
+	touched bool     // rec differs from what is stored.
+	fresh   []uint64 // Seqs of results not stored yet.
+}
+
+// result is what a command was answered.
+type result struct {
+	seq    uint64
+	data   []byte // metapb.Result, marshalled.
+	stored bool   // In the database; else only in fresh.
+}
+
+func (s *session) find(seq uint64) (int, bool) {
+	return slices.BinarySearchFunc(s.results, seq, func(r result, seq uint64) int {
+		return cmp.Compare(r.seq, seq)
+	})
+}
+
+// enter decides whether the command in t is to be applied. It returns the answer
+// of one that is not: recorded, or a refusal.
+func (t *tx) enter() *metapb.Result {
+	if _, opens := t.cmd.Op.(*metapb.Command_OpenSession); opens {
+		return nil // Its own effect makes it safe to repeat.
+	}
+	if len(t.cmd.Session) == 0 {
+		switch t.cmd.Op.(type) {
+		case *metapb.Command_FormCluster, *metapb.Command_RegisterNode, *metapb.Command_BeginEra:
+			return nil
+		}
+		return invalid("the command needs a session")
+	}
+	id, ok := keys.ParseID(t.cmd.Session)
+	if !ok {
+		return invalid("a session id has 16 bytes")
+	}
+	s := t.mem.sessions[id]
+	seq, floor := t.cmd.Seq, t.cmd.Floor
+	switch {
+	case s == nil || s.rec.Ended != 0:
+		return refuse(metapb.Refusal_REFUSAL_STALE_SESSION)
+	case seq == 0 || floor > seq:
+		return invalid("seq is below the floor that came with it")
+	case seq < s.rec.Floor:
+		return refuse(metapb.Refusal_REFUSAL_ALREADY_DONE)
+	}
+	t.raiseFloor(s, floor)
+	if i, found := s.find(seq); found {
+		r := new(metapb.Result)
+		t.fail(unmarshal(s.results[i].data, r))
+		return r
+	}
+	if seq-s.rec.Floor >= SessionWindow {
+		return invalid("seq is too far above the floor")
+	}
+	t.session = s
+	return nil
+}
+
+// raiseFloor forgets the results below floor.
+func (t *tx) raiseFloor(s *session, floor uint64) {
+	if floor <= s.rec.Floor {
+		return
+	}
+	s.rec.Floor = floor
+	t.touch(s)
+	n, _ := s.find(floor)
+	t.forgetResults(s, n)
+}
+
+// forgetResults drops the first n results.
+func (t *tx) forgetResults(s *session, n int) {
+	for _, r := range s.results[:n] {
+		if r.stored {
+			t.del(keys.AppendResult(t.key(), s.id, r.seq))
+		}
+	}
+	clear(s.results[:n])
+	s.results = s.results[n:]
+}
+
+// record keeps the answer of the command in t for repeats.
+func (t *tx) record(r *metapb.Result) {
+	s := t.session
+	if s == nil || s.rec.Ended != 0 {
+		return // Ended by this very command.
+	}
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+	t.fail(err)
+	i, _ := s.find(t.cmd.Seq)
+	s.results = slices.Insert(s.results, i, result{seq: t.cmd.Seq, data: data})
+	s.fresh = append(s.fresh, t.cmd.Seq)
+	t.touch(s)
+}
+
+// touch notes that s is to be stored with the batch.
+func (t *tx) touch(s *session) {
+	if !s.touched {
+		s.touched = true
+		t.touched = append(t.touched, s)
+	}
+}
+
+// storeSessions puts what changed of sessions into the batch, once for all
+// commands of it.
+func (t *tx) storeSessions() {
+	for _, s := range t.touched {
+		s.touched = false
+		if t.mem.sessions[s.id] != s {
+			continue // Forgotten meanwhile.
+		}
+		t.set(keys.AppendSession(t.key(), s.id), &s.rec)
+		for _, seq := range s.fresh {
+			if i, found := s.find(seq); found {
+				s.results[i].stored = true
+				t.setBytes(keys.AppendResult(t.key(), s.id, seq), s.results[i].data)
+			}
+		}
+		s.fresh = s.fresh[:0]
+	}
+}
+
+// openSession makes a session known and ends the node's older ones.
+func (t *tx) openSession(c *metapb.OpenSession) *metapb.Result {
+	id, ok := keys.ParseID(c.Session)
+	if !ok || c.Node == 0 {
+		return invalid("a session needs an id of 16 bytes and a node")
+	}
+	if s := t.mem.sessions[id]; s != nil {
+		if s.rec.Ended != 0 || s.rec.Node != c.Node {
+			return refuse(metapb.Refusal_REFUSAL_STALE_SESSION)
+		}
+		return &metapb.Result{}
+	}
+	for _, s := range slices.Clone(t.mem.ordered) {
+		if s.rec.Node == c.Node && s.rec.Ended == 0 {
+			t.endSession(s)
+		}
+	}
+	t.forgetEnded(c.Node)
+	s := &session{id: id}
+	s.rec.Node, s.rec.Opened = c.Node, t.index
+	t.mem.sessions[id] = s
+	t.mem.ordered = append(t.mem.ordered, s)
+	t.touch(s)
+	return &metapb.Result{}
+}
+
+// endSession drops all that belongs to a session.
+func (t *tx) endSession(s *session) {
+	s.rec.Ended = t.index
+	t.touch(s)
+	t.forgetResults(s, len(s.results))
+	s.results, s.fresh = nil, nil
+	for _, l := range s.leases {
+		delete(t.mem.leases, l)
+		t.del(keys.AppendLease(t.key(), l.volume, l.block))
+	}
+	for _, pin := range s.pins {
+		t.removePin(pin)
+	}
+	s.leases, s.pins = nil, nil
+}
+
+// forgetEnded forgets all but the youngest ended sessions of a node.
+func (t *tx) forgetEnded(node uint64) {
+	kept := 0
+	for i := len(t.mem.ordered) - 1; i >= 0; i-- {
+		s := t.mem.ordered[i]
+		if s.rec.Node != node || s.rec.Ended == 0 {
+			continue
+		}
+		if kept++; kept > endedKept {
+			t.mem.ordered = slices.Delete(t.mem.ordered, i, i+1)
+			delete(t.mem.sessions, s.id)
+			t.del(keys.AppendSession(t.key(), s.id))
+		}
+	}
+}

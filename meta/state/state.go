@@ -1,0 +1,170 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// Options of a State.
+type Options struct {
+	FS         vfs.FS
+	Dir        string
+	CacheBytes int64 // Block cache; 0: DefaultCacheBytes.
+	Events     Events
+
+	limits *dropLimits // For tests.
+}
+
+// State is the state machine. See the package comment for what may run at once.
+type State struct {
+	db     *pebble.DB
+	events Events
+	failed failure
+	limits dropLimits
+
+	applyMu sync.Mutex // Held by Apply, Checkpoint and Close; guards mem.
+	mem     *memory
+	broken  error // An Apply failed; guarded by applyMu.
+
+	// viewMu makes the commit of a batch and what is published of it one step
+	// for queries.
+	viewMu  sync.RWMutex
+	applied *metapb.Applied // As committed. Never changed, only replaced.
+	cluster *metapb.Cluster // Likewise.
+}
+
+// Open opens the database in o.Dir, or makes an empty one.
+func Open(o Options) (*State, error) {
+	s := &State{events: o.Events, limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject, listSteps: listSteps, eventsMax: EventQueueMax}}
+	if o.limits != nil {
+		s.limits = *o.limits
+	}
+	s.failed.ch = make(chan struct{})
+	opts := PebbleOptions(o)
+	opts.EventListener = s.listener()
+	defer opts.Cache.Unref()
+	db, err := pebble.Open(o.Dir, opts)
+	if err != nil {
+		return nil, errs.New("state.Open", openKind(err), fmt.Errorf("metadata in %s: %w", o.Dir, err))
+	}
+	s.db = db
+	err = s.checkOrder()
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
+		return nil, errors.Join(errs.Wrap("state.Open", err), db.Close())
+	}
+	return s, nil
+}
+
+// openKind tells damage from a failure of the file system. Pebble marks only some of
+// the errors that damage leads to; a table that is missing is damage too.
+func openKind(err error) errs.Kind {
+	var failed *fs.PathError
+	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failed) {
+		return errs.Corrupt
+	}
+	return errs.Internal
+}
+
+// checkOrder refuses a database whose tables hold sequence numbers that are still to
+// be given. Pebble reads a MANIFEST up to the first record that is damaged, and the
+// first record lists the tables but not the last sequence number. The state would
+// look like an older one and then, as numbers are given again, hide what is applied
+// and show what is not. (Where later records are lost the state is an older one, and
+// the log or a snapshot brings it up to date.) It must come before the first write.
+func (s *State) checkOrder() error {
+	b := s.db.NewBatch()
+	// Takes the next number but gives it to nothing, and writes nothing.
+	err := errors.Join(b.LogData(nil, nil), b.Commit(pebble.NoSync))
+	next := b.SeqNum()
+	if err = errors.Join(err, b.Close()); err != nil {
+		return dbError(err)
+	}
+	levels, err := s.db.SSTables()
+	if err != nil {
+		return dbError(err)
+	}
+	for _, tables := range levels {
+		for _, t := range tables {
+			if t.LargestSeqNum >= next {
+				return errs.Newf("state", errs.Corrupt, "the table %s holds records that were written after "+
+					"the database's last change", t.BackingSSTNum)
+			}
+		}
+	}
+	return nil
+}
+
+// load reads the records that are kept in memory.
+func (s *State) load() error {
+	s.applied = new(metapb.Applied)
+	if _, err := getProto(s.db, keys.AppendApplied(nil), s.applied); err != nil {
+		return err
+	}
+	mem, err := loadMemory(s.db)
+	if err != nil {
+		return err
+	}
+	s.mem, s.cluster = mem, mem.cluster
+	return nil
+}
+
+// Applied returns index and term of the last applied entry.
+func (s *State) Applied() (index, term uint64) {
+	s.viewMu.RLock()
+	defer s.viewMu.RUnlock()
+	return s.applied.Index, s.applied.Term
+}
+
+// Flush returns when everything applied before the call survives a crash. It
+// fails when the database has (Events.BackgroundError), rather than waiting for a
+// disk that may never recover.
+func (s *State) Flush() error {
+	done, err := s.db.AsyncFlush()
+	if err != nil {
+		return errs.New("state.Flush", errs.Internal, err)
+	}
+	select {
+	case <-done:
+		return nil
+	case <-s.failed.ch:
+		return errs.New("state.Flush", errs.Internal, s.failed.cause())
+	}
+}
+
+// Checkpoint writes the state, flushed, into dir, which must not exist: hard
+// links where the file system has them. No Apply runs meanwhile, so the
+// checkpoint is as of Applied where the applier calls it.
+func (s *State) Checkpoint(dir string) error {
+	s.applyMu.Lock()
+	defer s.applyMu.Unlock()
+	if err := s.Flush(); err != nil {
+		return errs.Wrap("state.Checkpoint", err)
+	}
+	if err := s.db.Checkpoint(dir); err != nil {
+		return errs.New("state.Checkpoint", errs.Internal, err)
+	}
+	return nil
+}
+
+// Metrics returns what the database counts. It must not be called after Close.
+func (s *State) Metrics() *pebble.Metrics { return s.db.Metrics() }
+
+// Close flushes and closes the database. Nothing may be in progress.
+func (s *State) Close() error {
+	s.applyMu.Lock()
+	defer s.applyMu.Unlock()
+	s.broken = errs.New("state.Apply", errs.Unavailable, errors.New("the metadata state is closed"))
+	return errors.Join(s.Flush(), s.db.Close())
+}

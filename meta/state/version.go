@@ -1,0 +1,174 @@
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// VersionIDMaxBytes is the longest version id.
+const VersionIDMaxBytes = 128
+
+// nullVersion is how clients name the null version, whose id is empty here.
+const nullVersion = "null"
+
+// storedVersionID returns a version id, as clients name it, as records have it.
+func storedVersionID(named string) string {
+	if named == nullVersion {
+		return ""
+	}
+	return named
+}
+
+// shownVersionID is the reverse of storedVersionID.
+func shownVersionID(stored string) string {
+	if stored == "" {
+		return nullVersion
+	}
+	return stored
+}
+
+// head returns what commands need of the latest version of a key.
+func (t *tx) head(b *metapb.Bucket, key string) (h head, exists bool) {
+	h.keepRaw = b.Versioning != metapb.Versioning_VERSIONING_OFF
+	t.keyBuf = keys.AppendObject(t.key(), b.Id, key)
+	exists = t.view(t.keyBuf, h.unmarshal)
+	return h, exists
+}
+
+// find returns the version that a client names (empty: the latest), and whether it
+// is the latest.
+func (t *tx) find(b *metapb.Bucket, key, named string) (h head, latest, found bool) {
+	if h, found = t.head(b, key); !found {
+		return head{}, false, false
+	}
+	id := storedVersionID(named)
+	if named == "" || h.versionID == id {
+		return h, true, true
+	}
+	if b.Versioning == metapb.Versioning_VERSIONING_OFF {
+		return head{}, false, false
+	}
+	h, found = t.older(b, key, id)
+	return h, false, found
+}
+
+// older finds an older version by its id.
+func (t *tx) older(b *metapb.Bucket, key, id string) (h head, found bool) {
+	var order uint64
+	found = t.view(keys.AppendVersionID(t.key(), b.Id, key, id), func(v []byte) error {
+		if len(v) != 8 {
+			return corrupt("a version id has no order")
+		}
+		order = binary.BigEndian.Uint64(v)
+		return nil
+	})
+	if found && !t.view(keys.AppendOlder(t.key(), b.Id, key, order), h.unmarshal) {
+		t.fail(corrupt("an older version is listed by its id and does not exist"))
+	}
+	return h, found
+}
+
+// nameVersion gives a new version its id, which must be another than those that
+// the key has: the one that came with it where the bucket is versioned, else none.
+func (t *tx) nameVersion(b *metapb.Bucket, key string, v *metapb.Version, salt uint64, old *head, exists bool) *metapb.Result {
+	if b.Versioning != metapb.Versioning_VERSIONING_ENABLED {
+		v.VersionId = ""
+		return nil
+	}
+	if v.VersionId == "" {
+		v.VersionId = fmt.Sprintf("%016x%016x", t.index, salt)
+	}
+	if v.VersionId == nullVersion || len(v.VersionId) > VersionIDMaxBytes {
+		return invalid(fmt.Sprintf("a version id has at most %d bytes and is not %q", VersionIDMaxBytes, nullVersion))
+	}
+	if exists && (old.versionID == v.VersionId || t.has(keys.AppendVersionID(t.key(), b.Id, key, v.VersionId))) {
+		return invalid("the version id is in use")
+	}
+	return nil
+}
+
+// setHead makes v, which has its id, the latest version of a key. The null version
+// that it replaces is dropped; a version that it does not replace is kept.
+func (t *tx) setHead(b *metapb.Bucket, key string, v *metapb.Version, old *head, exists bool) {
+	v.Order, v.Restore, v.Transition = t.index, nil, nil
+	if v.ModifiedMs == 0 {
+		v.ModifiedMs = t.cmd.TimeMs
+	}
+	t.set(keys.AppendObject(t.key(), b.Id, key), v)
+	t.use(b, v.DeleteMarker, v.Size, 1)
+	switch {
+	case !exists:
+	case v.VersionId == "" && old.versionID == "":
+		t.dropVersion(b, key, old)
+	default:
+		t.keepAsOlder(b, key, old)
+		if v.VersionId == "" {
+			t.removeOlderNull(b, key)
+		}
+	}
+}
+
+// keepAsOlder writes what was the latest version as an older one.
+func (t *tx) keepAsOlder(b *metapb.Bucket, key string, h *head) {
+	t.setBytes(keys.AppendOlder(t.key(), b.Id, key, h.order), h.raw)
+	t.setBytes(keys.AppendVersionID(t.key(), b.Id, key, h.versionID), binary.BigEndian.AppendUint64(nil, h.order))
+}
+
+// removeOlderNull removes the null version of a key if it is an older one.
+func (t *tx) removeOlderNull(b *metapb.Bucket, key string) {
+	if null, found := t.older(b, key, ""); found {
+		t.removeOlder(b, key, &null)
+	}
+}
+
+func (t *tx) removeOlder(b *metapb.Bucket, key string, h *head) {
+	t.del(keys.AppendOlder(t.key(), b.Id, key, h.order))
+	t.del(keys.AppendVersionID(t.key(), b.Id, key, h.versionID))
+	t.dropVersion(b, key, h)
+}
+
+// removeLatest removes the latest version of a key and makes the newest of the
+// older ones the latest.
+func (t *tx) removeLatest(b *metapb.Bucket, key string, h *head) {
+	if b.Versioning == metapb.Versioning_VERSIONING_OFF || !t.promote(b, key) {
+		t.del(keys.AppendObject(t.key(), b.Id, key))
+	}
+	t.dropVersion(b, key, h)
+}
+
+// promote puts the newest of a key's older versions in the place of the latest. It
+// reports whether there was one.
+func (t *tx) promote(b *metapb.Bucket, key string) bool {
+	var next head
+	next.keepRaw = true
+	var at []byte
+	prefix := keys.AppendOlderVersions(nil, b.Id, key)
+	t.fail(scan(t.batch, prefix, keys.PrefixEnd(slices.Clone(prefix)), func(k, v []byte) error {
+		at = slices.Clone(k)
+		if err := next.unmarshal(v); err != nil {
+			return err
+		}
+		return errStop
+	}))
+	if at == nil || t.err != nil {
+		return false
+	}
+	t.setBytes(keys.AppendObject(t.key(), b.Id, key), next.raw)
+	t.del(at)
+	t.del(keys.AppendVersionID(t.key(), b.Id, key, next.versionID))
+	return true
+}
+
+// dropVersion drops what belongs to a version whose record is gone.
+func (t *tx) dropVersion(b *metapb.Bucket, key string, h *head) {
+	t.use(b, h.deleteMarker, h.size, -1)
+	if !h.deleteMarker {
+		t.dropContent(h.content, h.multipart)
+	}
+	t.dropRestore(b, key, h.order, h.restore)
+	t.dropCopy(h.transition)
+}

@@ -1,0 +1,160 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/cairnstore/cairn/meta/keys"
+)
+
+// walk goes over the names of a bucket as S3 lists them: in order, those with a
+// prefix, rolled up at the first delimiter after it. Names below a common prefix
+// are not visited but passed over in one seek.
+type walk struct {
+	kind              keys.Kind // KindObject or KindOpenUpload.
+	bucket            uint64
+	prefix, delimiter string
+	after             string // Where to start, exclusive; a common prefix: all below it, too.
+	inclusive         bool   // after itself counts.
+	from              []byte // If set, a key to start at instead, when after is a name.
+	versions          bool   // Older versions are visited, too.
+	markers           bool   // There may be delete markers, which hide their keys.
+	exact             bool   // Start right behind after, within a common prefix too.
+	steps             int    // Records to look at, at most; 0: as many as there are.
+
+	name   []byte // Decoded name of the current record.
+	latest bool   // It is not an older version.
+
+	rolledUp int    // Length of the common prefix that the last step visited; 0: it visited none.
+	stopped  bool   // The steps were used up.
+	seek     []byte // Room for a key.
+}
+
+// visitor is called with a name, its value and its key, or with a common prefix
+// and no key; what it is given is valid during the call. It returns errStop to end.
+type visitor func(name, value, key []byte) error
+
+// run walks.
+func (w *walk) run(r pebble.Reader, visit visitor) error {
+	lower := keys.AppendNames(nil, w.kind, w.bucket, w.prefix)
+	upper := keys.PrefixEnd(slices.Clone(lower))
+	if start := w.start(); bytes.Compare(start, lower) > 0 {
+		lower = start
+	}
+	if bytes.Compare(lower, upper) >= 0 {
+		return nil
+	}
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return dbError(err)
+	}
+	err = w.iterate(it, visit)
+	if err == errStop { //nolint:errorlint // A private sentinel, never wrapped.
+		err = nil
+	}
+	return errors.Join(err, it.Close())
+}
+
+func (w *walk) iterate(it *pebble.Iterator, visit visitor) error {
+	taken := 0
+	for ok := it.First(); ok; taken++ {
+		if w.steps > 0 && taken == w.steps {
+			w.stopped = true
+			return nil
+		}
+		next, err := w.step(it, visit)
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			ok = it.Next()
+		} else {
+			ok = it.SeekGE(next)
+		}
+	}
+	if err := it.Error(); err != nil {
+		return dbError(err)
+	}
+	return nil
+}
+
+// step visits the current record, or the common prefix that it rolls up into. It
+// returns the key to go on at; nil is the next one.
+func (w *walk) step(it *pebble.Iterator, visit visitor) (next []byte, err error) {
+	if err := w.decode(it.Key()); err != nil {
+		return nil, err
+	}
+	w.rolledUp = 0
+	if !w.latest && !w.versions { // There may be very many of them.
+		w.seek = keys.PrefixEnd(keys.AppendName(w.seek[:0], w.kind, w.bucket, string(w.name)))
+		return w.seek, nil
+	}
+	var value []byte
+	n := w.commonPrefix(string(w.name))
+	if n == 0 || w.markers {
+		if value, err = it.ValueAndErr(); err != nil {
+			return nil, dbError(err)
+		}
+	}
+	if w.markers {
+		if hidden, err := isDeleteMarker(value); hidden || err != nil {
+			return nil, err
+		}
+	}
+	if w.rolledUp = n; n > 0 {
+		w.seek = keys.PrefixEnd(keys.AppendNames(w.seek[:0], w.kind, w.bucket, string(w.name[:n])))
+		return w.seek, visit(w.name[:n], nil, nil)
+	}
+	return nil, visit(w.name, value, it.Key())
+}
+
+// decode reads name and place of the current record.
+func (w *walk) decode(key []byte) (err error) {
+	if w.kind == keys.KindObject {
+		w.name, w.latest, err = keys.ObjectName(w.name[:0], key)
+		return err
+	}
+	k, err := keys.Decode(key)
+	w.name, w.latest = append(w.name[:0], k.Name...), true
+	return err
+}
+
+// commonPrefix returns the length of the common prefix that name rolls up into;
+// 0 if it does not.
+func (w *walk) commonPrefix(name string) int {
+	if w.delimiter == "" || !strings.HasPrefix(name, w.prefix) {
+		return 0
+	}
+	i := strings.Index(name[len(w.prefix):], w.delimiter)
+	if i < 0 {
+		return 0
+	}
+	return len(w.prefix) + i + len(w.delimiter)
+}
+
+// start returns the least key after w.after.
+func (w *walk) start() []byte {
+	if w.after == "" {
+		return nil
+	}
+	if n := w.commonPrefix(w.after); n > 0 && !w.exact {
+		below := keys.AppendNames(nil, w.kind, w.bucket, w.after[:n])
+		if w.inclusive && n == len(w.after) {
+			return below
+		}
+		// The common prefix is listed at its own place, which is not after w.after.
+		return keys.PrefixEnd(below)
+	}
+	if w.from != nil {
+		return w.from
+	}
+	name := keys.AppendName(nil, w.kind, w.bucket, w.after)
+	if w.inclusive {
+		return name
+	}
+	return keys.PrefixEnd(name)
+}

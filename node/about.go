@@ -1,0 +1,79 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/rpc"
+)
+
+// aboutPath is where a node says who it is and what time it has.
+const aboutPath = "/node/v1/about"
+
+const (
+	aboutTimeout  = 2 * time.Second
+	aboutMaxBytes = 4 << 10
+)
+
+// about is what a node says of itself to another.
+type about struct {
+	Node    string `json:"node"`
+	Cluster string `json:"cluster"`
+	Run     uint64 `json:"run"`
+	Version string `json:"version"`
+	TimeNs  int64  `json:"time_ns"` // Of its clock, UTC.
+}
+
+func newRun() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // Never fails.
+	return binary.LittleEndian.Uint64(b[:]) | 1
+}
+
+// clock is what this node tells others of the time.
+func (n *Node) clock() time.Time { return time.Now().Add(n.cfg.PretendClock) }
+
+func (n *Node) serveAbout(w http.ResponseWriter, _ *http.Request) {
+	text, err := json.Marshal(about{Node: n.home.Node, Cluster: n.home.cluster(), Run: n.run, Version: n.env.Version, TimeNs: n.clock().UnixNano()})
+	if err != nil {
+		rpc.WriteError(w, err)
+		return
+	}
+	_, _ = w.Write(text) // A peer that is gone needs no answer.
+}
+
+// askAbout asks the node at an address who it is, and how far its clock is ahead of
+// this node's.
+func (n *Node) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, aboutTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath, nil)
+	if err != nil {
+		return a, 0, err
+	}
+	sent := n.clock()
+	resp, err := n.http.Do(req)
+	if err != nil {
+		return a, 0, rpc.CallError(ctx, "node.about", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return a, 0, rpc.ReadError(resp)
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, aboutMaxBytes))
+	if err != nil {
+		return a, 0, rpc.CallError(ctx, "node.about", err)
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		return a, 0, fmt.Errorf("what %s says of itself cannot be read: %w", addr, err)
+	}
+	got := n.clock()
+	// Its clock was read about half way through.
+	return a, time.Unix(0, a.TimeNs).Sub(sent.Add(got.Sub(sent) / 2)), nil
+}

@@ -1,0 +1,151 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/kms"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/sigauth"
+	"github.com/cairnstore/cairn/s3api/sse"
+)
+
+// Labels of what is derived from the cluster key.
+const (
+	labelSecrets = "cairn secrets v1"  // Seals access keys' secrets and session tokens.
+	labelKMS     = "cairn kms seed v1" // Of the root key, where none is given.
+)
+
+// access is who may do what, and the keys of the key service, as this node knows
+// them.
+type access struct {
+	directory *iam.Directory
+	buckets   *iam.Buckets
+	keys      *iam.Keys
+	admin     *iam.Admin
+	kms       *kms.Service
+	told      sse.KeyService // kms, whose errors are what clients are told.
+}
+
+// openAccess builds the directory of accounts and keys on the metadata. It is
+// empty until the node has joined its cluster.
+func (n *Node) openAccess(ctx context.Context) error {
+	a := &n.access
+	a.directory = iam.NewDirectory(n.client)
+	a.directory.OnChange(func() { n.setProfile(a.directory.Settings()) })
+	a.buckets = iam.NewBuckets(n.client, a.directory)
+	a.keys = iam.NewKeys(iam.KeysConfig{Directory: a.directory, SecretKey: n.secret(labelSecrets),
+		RootUser: n.cfg.RootUser, RootPassword: n.cfg.RootPassword})
+	a.admin = iam.NewAdmin(iam.AdminConfig{Directory: a.directory, Keys: a.keys,
+		HasBuckets: n.hasBuckets, CheckSetting: profile.Check})
+	root, err := n.kmsRoot()
+	if err != nil {
+		return err
+	}
+	cfg := kms.Config{Region: n.cfg.Region, Root: root}
+	if n.cfg.Vault.Address != "" {
+		v, err := kms.NewVault(n.cfg.Vault)
+		if err != nil {
+			return fmt.Errorf("setting --vault-address: %w", err)
+		}
+		n.later(func(context.Context) error { v.Close(); return nil })
+		cfg.External = v
+	}
+	a.kms = kms.New(a.directory, cfg)
+	n.later(func(context.Context) error { a.kms.Close(); return nil })
+	a.told = s3api.KeyErrors(a.kms)
+	n.wg.Go(func() { a.directory.Run(ctx) })
+	return nil
+}
+
+// kmsRoot returns the key that master keys are sealed under.
+func (n *Node) kmsRoot() (*kms.RootKey, error) {
+	switch {
+	case n.cfg.KMSRootKeyFile != "":
+		root, err := kms.LoadRootKey(n.cfg.KMSRootKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("setting --kms-root-key-file: %w", err)
+		}
+		return root, nil
+	case n.cfg.KMSRootKey != "":
+		root, err := kms.ParseRootKey(n.cfg.KMSRootKey)
+		if err != nil {
+			return nil, fmt.Errorf("setting --kms-root-key: %w", err)
+		}
+		return root, nil
+	}
+	seed := n.secret(labelKMS)
+	return kms.DeriveRootKey(seed[:]), nil
+}
+
+// secret returns the key of one use that every node derives from the cluster key.
+func (n *Node) secret(label string) [32]byte {
+	if n.identity == nil { // Simulated: there is no cluster key.
+		return sha256.Sum256([]byte(label))
+	}
+	return n.identity.Secret(label)
+}
+
+func (n *Node) hasBuckets(ctx context.Context, account string) (bool, error) {
+	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: account}}})
+	if err != nil {
+		return false, err
+	}
+	return len(a.Buckets) > 0, nil
+}
+
+// loadDirectory waits until this node knows the directory: before that it would
+// refuse everybody but the root.
+func (n *Node) loadDirectory(ctx context.Context) error {
+	for {
+		err := n.access.directory.Refresh(ctx)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n.log.Debug("the directory is not loaded yet", "cause", err)
+		if err := n.await(ctx, directoryRetry); err != nil {
+			return err
+		}
+	}
+}
+
+const directoryRetry = 500 * time.Millisecond
+
+// callerOf returns who a verified credential stands for.
+func callerOf(c sigauth.Credential) (object.Caller, *iam.Identity) {
+	id, ok := c.Subject.(*iam.Identity)
+	if !ok {
+		return object.Caller{}, nil
+	}
+	name := id.AccountName
+	if id.User != "" {
+		name = id.User
+	}
+	return object.Caller{Account: id.Account, DisplayName: name, User: id.Initiator()}, id
+}
+
+// keyName returns the name under which clients are told of a master key.
+func (n *Node) keyName(id string) string {
+	k, err := n.access.kms.Show(id)
+	if err != nil {
+		return id // Deleted; what is encrypted under it still names it.
+	}
+	return kms.AnswerID(n.cfg.Region, k.Account, id)
+}
+
+// stsHandler returns the STS API.
+func (n *Node) stsHandler(v *sigauth.Verifier, forwarded func(*http.Request) bool) http.Handler {
+	return iam.NewSTSHandler(iam.STSConfig{STS: iam.NewSTS(n.access.directory, n.access.keys), Verifier: v,
+		Conditions: s3api.Facts(forwarded),
+		Done: func(d iam.STSDone) {
+			n.log.Info("sts", "request", d.RequestID, "action", d.Action, "status", d.Status, "cause", d.Err)
+			n.stsDone(&d, s3api.Facts(forwarded)(d.Request))
+		}})
+}

@@ -1,0 +1,47 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+)
+
+// each maps a list.
+func each[From, To any](list []From, f func(From) To) []To {
+	out := make([]To, len(list))
+	for i, v := range list {
+		out[i] = f(v)
+	}
+	return out
+}
+
+// within calls f with the id of the account that a request names, if the caller may
+// manage it.
+func within[T any](ctx context.Context, s *service, named string, f func(account string) (*T, error)) (*T, error) {
+	id, err := s.account(ctx, named)
+	if err != nil {
+		return nil, err
+	}
+	out, err := f(id)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// removed is the answer of a removal.
+func removed(err error) (*adminpb.Removed, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &adminpb.Removed{}, nil
+}
+
+// named refuses a request that must name something and does not.
+func named(what, name string) error {
+	if name == "" {
+		return errs.Newf("admin.named", errs.Invalid, "the request names no %s", what)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+
+	"connectrpc.com/connect"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+)
+
+// backupPiece is how much of a backup one message carries.
+const backupPiece = 256 << 10
+
+// BackupMetadata implements AdminService.
+func (s *service) BackupMetadata(ctx context.Context, _ *adminpb.BackupMetadataRequest, out *connect.ServerStream[adminpb.BackupPiece]) error {
+	if s.c.Backup == nil {
+		return errs.Newf("admin.BackupMetadata", errs.Unavailable, "this node makes no backups")
+	}
+	w := bufio.NewWriterSize(pieces{out}, backupPiece)
+	if err := s.c.Backup(ctx, w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// pieces sends what is written to it.
+type pieces struct {
+	out *connect.ServerStream[adminpb.BackupPiece]
+}
+
+func (p pieces) Write(b []byte) (int, error) {
+	return len(b), p.out.Send(&adminpb.BackupPiece{Data: b})
+}
+
+// ReleaseOrphans implements AdminService.
+func (s *service) ReleaseOrphans(ctx context.Context, _ *adminpb.ReleaseOrphansRequest) (*adminpb.ReleaseOrphansResponse, error) {
+	_, err := s.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{}}})
+	return &adminpb.ReleaseOrphansResponse{}, err
+}

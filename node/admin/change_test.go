@@ -1,0 +1,129 @@
+package admin
+
+import (
+	"testing"
+
+	"connectrpc.com/connect"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+)
+
+// What the plan says is what is done: what it calls refused is refused.
+func TestPlanAndChange(t *testing.T) {
+	w := newWorld(t)
+	w.upload("owner", "bucket", "key")
+	w.put("bucket", "big", 4*testExtent)
+	ctx, api := t.Context(), w.as(root)
+
+	p, err := api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02"})
+	require.NoError(t, err)
+	require.Equal(t, "active", p.Life)
+	require.NotZero(t, p.Slots)
+	require.Positive(t, p.Bytes)
+	require.True(t, p.Refused, "six slots need six nodes")
+	require.Contains(t, p.Why, "5 failure domains would be left")
+	require.Contains(t, p.Losses[0], "stay less protected")
+	_, err = api.DrainNode(ctx, &adminpb.ChangeNodeRequest{Node: "02"})
+	require.Equal(t, connect.CodeFailedPrecondition, connect.CodeOf(err))
+
+	n, err := api.DrainNode(ctx, &adminpb.ChangeNodeRequest{Node: "02", Force: true})
+	require.NoError(t, err)
+	require.Equal(t, "draining", n.Life)
+	require.Equal(t, driveDraining, n.Drives[0].State)
+	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02", Remove: true})
+	require.NoError(t, err)
+	require.True(t, p.Refused)
+	require.Contains(t, p.Why, "not moved away yet")
+	require.Empty(t, p.Losses, "one of two that may be lost")
+	_, err = api.RemoveNode(ctx, &adminpb.ChangeNodeRequest{Node: "02"})
+	require.Equal(t, connect.CodeFailedPrecondition, connect.CodeOf(err))
+
+	w.states[testNode(5)] = gossip.Down
+	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02", Remove: true})
+	require.NoError(t, err)
+	require.Contains(t, p.Losses[0], "could bear no other loss")
+	w.states[testNode(6)] = gossip.Down
+	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02", Remove: true})
+	require.NoError(t, err)
+	require.Contains(t, p.Losses[0], "would be lost for good")
+	delete(w.states, testNode(5))
+	delete(w.states, testNode(6))
+
+	n, err = api.UndrainNode(ctx, &adminpb.ChangeNodeRequest{Node: "02"})
+	require.NoError(t, err)
+	require.Equal(t, "active", n.Life)
+
+	d, err := api.DrainDrive(ctx, &adminpb.ChangeDriveRequest{Drive: "0000000000000066", Force: true})
+	require.NoError(t, err)
+	require.Equal(t, driveDraining, d.State)
+	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Drive: "0000000000000066"})
+	require.NoError(t, err)
+	require.Equal(t, testNode(3).String(), p.Node)
+	require.Equal(t, "draining", p.Life)
+	d, err = api.UndrainDrive(ctx, &adminpb.ChangeDriveRequest{Drive: "0000000000000066"})
+	require.NoError(t, err)
+	require.Equal(t, DriveOK, d.State)
+	_, err = api.RemoveDrive(ctx, &adminpb.ChangeDriveRequest{Drive: "0000000000000066"})
+	require.Equal(t, connect.CodeFailedPrecondition, connect.CodeOf(err))
+	_, err = api.RemoveNode(ctx, &adminpb.ChangeNodeRequest{Node: "02", Force: true})
+	require.NoError(t, err)
+	_, err = api.ShowNode(ctx, &adminpb.NodeRef{Node: "02"})
+	require.Equal(t, connect.CodeNotFound, connect.CodeOf(err))
+
+	_, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "01", Drive: "0000000000000066"})
+	require.Equal(t, connect.CodeInvalidArgument, connect.CodeOf(err))
+	require.Contains(t, w.log.String(), "call=RemoveNode node=02 force=true outcome=done")
+}
+
+// A cluster with a node to spare gives one up freely.
+func TestDrainWithRoom(t *testing.T) {
+	w := newWorld(t)
+	w.meta.must(&metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{Node: &metapb.Node{
+		Id: uint64(testNode(7)), Zone: "zg", Drives: []*metapb.Drive{{Id: testDrive + testNodes, CapacityBytes: 1 << 40}}}}}})
+	w.volumes()
+	p, err := w.as(root).ShowPlan(t.Context(), &adminpb.PlanRequest{Node: "02"})
+	require.NoError(t, err)
+	require.False(t, p.Refused, p.Why)
+	require.Empty(t, p.Losses)
+	_, err = w.as(root).DrainNode(t.Context(), &adminpb.ChangeNodeRequest{Node: "02"})
+	require.NoError(t, err)
+}
+
+func TestJobs(t *testing.T) {
+	w := newWorld(t)
+	w.fake(testNode(4)).silent = true
+	ctx, api := t.Context(), w.as(root)
+	jobs, err := api.ListJobs(ctx, &adminpb.ListJobsRequest{})
+	require.NoError(t, err)
+	require.Len(t, jobs.Jobs, 2*(testNodes-1))
+	require.Equal(t, []string{testNode(4).String()}, jobs.Silent)
+	require.Equal(t, "repair", jobs.Jobs[0].Name)
+	require.Equal(t, testNode(1).String(), jobs.Jobs[0].Node)
+
+	jobs, err = api.PauseJob(ctx, &adminpb.JobRef{Name: "repair"})
+	require.NoError(t, err)
+	require.Len(t, jobs.Jobs, testNodes-1)
+	require.Equal(t, root.ARN(), jobs.Jobs[0].PausedBy)
+	require.Equal(t, jobPaused, jobs.Jobs[0].State)
+	at := jobs.Jobs[0].PausedAt
+	jobs, err = api.PauseJob(ctx, &adminpb.JobRef{Name: "repair"})
+	require.NoError(t, err, "twice is once")
+	require.Equal(t, at, jobs.Jobs[0].PausedAt)
+	s, err := api.Status(ctx, &adminpb.StatusRequest{})
+	require.NoError(t, err)
+	require.Len(t, s.Jobs, 2*(testNodes-1), "the paused and the running ones")
+	jobs, err = api.ResumeJob(ctx, &adminpb.JobRef{Name: "repair"})
+	require.NoError(t, err)
+	require.Empty(t, jobs.Jobs[0].PausedBy)
+	require.Equal(t, jobIdle, jobs.Jobs[0].State)
+	for _, name := range []string{"nonsense", ""} {
+		_, err = api.PauseJob(ctx, &adminpb.JobRef{Name: name})
+		require.Error(t, err)
+	}
+	_, err = api.ListJobs(ctx, &adminpb.ListJobsRequest{Name: "nonsense"})
+	require.Equal(t, connect.CodeNotFound, connect.CodeOf(err))
+	require.Contains(t, w.log.String(), "call=PauseJob name=repair outcome=done")
+}

@@ -1,0 +1,99 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+)
+
+// Directory administers accounts and what is in them; iam.Admin is one. Accounts
+// are named by id or name. Errors are those of iam.Admin.
+type Directory interface {
+	Accounts
+	Users
+	Groups
+	Roles
+	Policies
+	AccessKeys
+}
+
+// Accounts is the administration of accounts.
+type Accounts interface {
+	AddAccount(ctx context.Context, spec iam.AccountSpec) (*metapb.Account, *iam.NewKey, error)
+	Accounts(ctx context.Context) ([]*metapb.Account, error)
+	Account(ctx context.Context, account string) (*metapb.Account, error)
+	SetAccountDisabled(ctx context.Context, account string, disabled bool) error
+	RemoveAccount(ctx context.Context, account string, force bool) error
+}
+
+// Users is the administration of users.
+type Users interface {
+	AddUser(ctx context.Context, account, name string) (*metapb.User, error)
+	Users(ctx context.Context, account string) ([]*metapb.User, error)
+	User(ctx context.Context, account, name string) (*metapb.User, error)
+	SetUserDisabled(ctx context.Context, account, name string, disabled bool) error
+	RemoveUser(ctx context.Context, account, name string, force bool) error
+}
+
+// Groups is the administration of groups.
+type Groups interface {
+	AddGroup(ctx context.Context, account, name string) (*metapb.UserGroup, error)
+	Groups(ctx context.Context, account string) ([]*metapb.UserGroup, error)
+	Group(ctx context.Context, account, name string) (*metapb.UserGroup, []*metapb.User, error)
+	AddToGroup(ctx context.Context, account, user, group string) error
+	RemoveFromGroup(ctx context.Context, account, user, group string) error
+	RemoveGroup(ctx context.Context, account, name string, force bool) error
+}
+
+// Roles is the administration of roles.
+type Roles interface {
+	AddRole(ctx context.Context, spec iam.RoleSpec) (*metapb.Role, error)
+	SetRole(ctx context.Context, spec iam.RoleSpec) error
+	Roles(ctx context.Context, account string) ([]*metapb.Role, error)
+	Role(ctx context.Context, account, name string) (*metapb.Role, error)
+	RemoveRole(ctx context.Context, account, name string) error
+}
+
+// Policies is the administration of policies.
+type Policies interface {
+	AddPolicy(ctx context.Context, account, name, document string) error
+	SetPolicy(ctx context.Context, account, name, document string) error
+	Policies(ctx context.Context, account string) ([]*metapb.Policy, error)
+	Policy(ctx context.Context, account, name string) (*metapb.Policy, []iam.Holder, error)
+	AttachPolicy(ctx context.Context, account string, to iam.Holder, name string) error
+	DetachPolicy(ctx context.Context, account string, from iam.Holder, name string) error
+	RemovePolicy(ctx context.Context, account, name string, force bool) error
+}
+
+// AccessKeys is the administration of access keys.
+type AccessKeys interface {
+	AddKey(ctx context.Context, spec iam.KeySpec) (*iam.NewKey, error)
+	// Keys returns those of a user, of an account itself where user is empty, and all
+	// where account is empty too.
+	Keys(ctx context.Context, account, user string) ([]iam.AccessKey, error)
+	Key(ctx context.Context, id string) (iam.AccessKey, error)
+	SetKeyDisabled(ctx context.Context, id string, disabled bool) error
+	RemoveKey(ctx context.Context, id string) error
+}
+
+// Settings is what is set for the whole cluster; iam.Admin is one.
+type Settings interface {
+	SetSetting(ctx context.Context, name, value string) error
+	ResetSetting(ctx context.Context, name string) error
+	Settings(ctx context.Context) (map[string]string, error)
+}
+
+var (
+	_ Directory = (*iam.Admin)(nil)
+	_ Settings  = (*iam.Admin)(nil)
+)
+
+// stamp returns a Unix time in ms as the API tells it; empty for none.
+func stamp(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
+}

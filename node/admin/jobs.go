@@ -1,0 +1,148 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+)
+
+// Entries is the directory, in which it is kept which jobs are paused; iam.Directory
+// is one.
+type Entries interface {
+	Refresh(ctx context.Context) error
+	Get(kind metapb.EntryKind, name string) *metapb.Entry
+	Write(ctx context.Context, checks []*metapb.EntryCheck, put []*metapb.Entry, remove []*metapb.EntryName) error
+}
+
+// States of jobs, as upkeep tells them.
+const (
+	jobIdle   = "idle"
+	jobFailed = "failed"
+	jobPaused = "paused"
+)
+
+// ListJobs implements AdminService.
+func (s *service) ListJobs(ctx context.Context, r *adminpb.ListJobsRequest) (*adminpb.Jobs, error) {
+	p, err := s.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.c.Entries.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	out := s.jobs(p, r.Name)
+	if r.Name != "" && len(out.Jobs) == 0 {
+		return nil, errs.Newf("admin.ListJobs", errs.NotFound, "no node has a job %q; `cairn job list --all` has them", r.Name)
+	}
+	return out, nil
+}
+
+// jobs returns the jobs of all nodes that answer, or those of a name.
+func (s *service) jobs(p *picture, name string) *adminpb.Jobs {
+	out := &adminpb.Jobs{}
+	for id, r := range p.reports {
+		if r.NodeReport == nil {
+			out.Silent = append(out.Silent, id.String())
+			continue
+		}
+		for _, j := range r.Jobs {
+			if name != "" && j.Name != name {
+				continue
+			}
+			j.Node = id.String()
+			if by := s.paused(j.Name); by != nil {
+				j.PausedBy, j.PausedAt = by.By, stamp(by.AtMs)
+				if j.State == jobIdle {
+					j.State = jobPaused // The node learns of it within a second.
+				}
+			}
+			out.Jobs = append(out.Jobs, j)
+		}
+	}
+	slices.Sort(out.Silent)
+	slices.SortFunc(out.Jobs, func(a, b *adminpb.Job) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Node, b.Node))
+	})
+	return out
+}
+
+// paused returns who paused a job; nil if nobody did.
+func (s *service) paused(name string) *metapb.PausedJob {
+	e := s.c.Entries.Get(metapb.EntryKind_ENTRY_PAUSED_JOB, name)
+	var by metapb.PausedJob
+	if e == nil || proto.Unmarshal(e.Value, &by) != nil {
+		return nil
+	}
+	return &by
+}
+
+// PauseJob implements AdminService.
+func (s *service) PauseJob(ctx context.Context, r *adminpb.JobRef) (*adminpb.Jobs, error) {
+	if _, err := s.named(ctx, r.Name); err != nil {
+		return nil, err
+	}
+	value, err := proto.Marshal(&metapb.PausedJob{By: caller(ctx).ARN(), AtMs: time.Now().UnixMilli()})
+	if err != nil {
+		return nil, errs.New("admin.PauseJob", errs.Internal, err)
+	}
+	if s.paused(r.Name) == nil {
+		err = s.c.Entries.Write(ctx, nil, []*metapb.Entry{{Kind: metapb.EntryKind_ENTRY_PAUSED_JOB, Name: r.Name, Value: value}}, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: r.Name})
+}
+
+// ResumeJob implements AdminService.
+func (s *service) ResumeJob(ctx context.Context, r *adminpb.JobRef) (*adminpb.Jobs, error) {
+	if _, err := s.named(ctx, r.Name); err != nil {
+		return nil, err
+	}
+	err := s.c.Entries.Write(ctx, nil, nil, []*metapb.EntryName{{Kind: metapb.EntryKind_ENTRY_PAUSED_JOB, Name: r.Name}})
+	if err != nil {
+		return nil, err
+	}
+	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: r.Name})
+}
+
+// named returns the jobs of a name, of which there has to be one.
+func (s *service) named(ctx context.Context, name string) (*adminpb.Jobs, error) {
+	if err := named("job", name); err != nil {
+		return nil, err
+	}
+	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: name})
+}
+
+// checkJobs finds those whose last round failed, and those that are paused.
+func (p *picture) checkJobs() (out []finding) {
+	paused := map[string]bool{}
+	for _, id := range p.order() {
+		for _, j := range p.reports[id].GetJobs() {
+			switch {
+			case j.State == jobPaused:
+				paused[j.Name] = true
+			case j.State == jobFailed:
+				out = append(out, finding{warning, "the job " + j.Name + " failed on node " + id.String() + ": " + j.Error,
+					"it is tried again; see the node's log"})
+			}
+		}
+	}
+	names := make([]string, 0, len(paused))
+	for name := range paused {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		out = append(out, finding{warning, "the job " + name + " is paused", "`cairn job resume " + name + "`"})
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
+	"github.com/cairnstore/cairn/node/trace"
+)
+
+// fakePeer is a node as others ask it.
+type fakePeer struct {
+	adminpbconnect.UnimplementedPeerServiceHandler
+	report *adminpb.NodeReport
+	hub    trace.Hub
+	level  string
+	silent bool // It is alive and does not answer.
+
+	watching atomic.Int32
+}
+
+// peer returns a node, made when it is first asked for: well, with a drive that is
+// hardly used.
+func (w *world) peer(n *cluster.Node) Peer {
+	p := w.fake(n.ID)
+	_, h := adminpbconnect.NewPeerServiceHandler(p, rpc.ConnectOptions()...)
+	s := httptest.NewServer(h)
+	w.t.Cleanup(s.Close)
+	return adminpbconnect.NewPeerServiceClient(s.Client(), s.URL, rpc.ClientOptions()...)
+}
+
+// fake returns the node behind an id.
+func (w *world) fake(id cluster.NodeID) *fakePeer {
+	w.peersMu.Lock()
+	defer w.peersMu.Unlock()
+	if p := w.peers[id]; p != nil {
+		return p
+	}
+	drive := cluster.DriveID(testDrive + uint64(id)>>56 - 1).String()
+	p := &fakePeer{level: "info", report: &adminpb.NodeReport{Version: "test", UptimeSeconds: 60, Jobs: []*adminpb.Job{{Name: "repair", State: jobIdle}, {Name: "scrub", State: "running", Done: 1, Total: 4}}, Drives: []*adminpb.DriveStatus{
+		{Id: drive, CapacityBytes: 1000, UsedBytes: 100, FreeBytes: 900, Shards: 7, State: DriveOK, Path: "/srv"}}}}
+	w.peers[id] = p
+	return p
+}
+
+func (p *fakePeer) answers() error {
+	if p.silent {
+		return errs.Newf("test", errs.Unavailable, "its disk hangs")
+	}
+	return nil
+}
+
+func (p *fakePeer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error) {
+	p.report.Log = &adminpb.LogLevel{Level: p.level, Configured: "info"}
+	if p.report.NowUs == 0 {
+		return &adminpb.NodeReport{Version: p.report.Version, UptimeSeconds: p.report.UptimeSeconds, Drives: p.report.Drives, Log: p.report.Log,
+			DirectoryAgeSeconds: p.report.DirectoryAgeSeconds, Jobs: p.report.Jobs, NowUs: uint64(time.Now().UnixMicro())}, p.answers()
+	}
+	return p.report, p.answers()
+}
+
+func (p *fakePeer) Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeLoad, error) {
+	return &adminpb.NodeLoad{BytesIn: 5}, p.answers()
+}
+
+func (p *fakePeer) SetLevel(_ context.Context, r *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error) {
+	p.level = r.Level
+	return &adminpb.LogLevel{Level: p.level, Configured: "info"}, p.answers()
+}
+
+func (p *fakePeer) Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error) {
+	return &adminpb.NodeLog{Lines: []string{"a line"}}, p.answers()
+}
+
+func (p *fakePeer) Watch(ctx context.Context, r *adminpb.TraceRequest, out *connect.ServerStream[adminpb.TraceEvent]) error {
+	if err := p.answers(); err != nil {
+		return err
+	}
+	f, err := trace.NewFilter(r)
+	if err != nil {
+		return err
+	}
+	w := p.hub.Watch(f)
+	defer w.Close()
+	p.watching.Add(1)
+	defer p.watching.Add(-1)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-w.Events():
+			if err := out.Send(e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (p *fakePeer) Support(_ context.Context, _ *adminpb.ReportRequest, out *connect.ServerStream[adminpb.SupportPiece]) error {
+	if err := p.answers(); err != nil {
+		return err
+	}
+	return errors.Join(out.Send(&adminpb.SupportPiece{Name: "log.txt", Data: []byte("one ")}),
+		out.Send(&adminpb.SupportPiece{Name: "log.txt", Data: []byte("two")}))
+}

@@ -1,0 +1,275 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// States of nodes, as gossip tells them.
+const nodeAlive = "alive"
+
+// States of drives.
+const (
+	DriveOK      = "ok"
+	DriveFull    = "full"   // Below its reserve: it takes no writes.
+	DriveFailed  = "failed" // Out of use after an I/O error.
+	driveUnknown = "unknown"
+
+	driveSlow     = "slow"
+	driveDraining = "draining"
+	driveLost     = "lost" // Given up: its slots are rebuilt elsewhere.
+)
+
+// picture is the cluster as one node sees it at one moment: what the metadata says,
+// who is alive, and what the living say of themselves.
+type picture struct {
+	topo    *meta.Topology
+	counts  *metapb.StatusAnswer
+	raft    *metapb.MembersResponse
+	state   map[cluster.NodeID]string
+	reports map[cluster.NodeID]*report
+}
+
+// report is what a node says of itself.
+type report struct {
+	*adminpb.NodeReport        // Nil: it did not answer.
+	why                 string // It did not.
+	skew                time.Duration
+}
+
+// look takes a picture.
+func (s *service) look(ctx context.Context) (*picture, error) {
+	topo, counts, err := s.topology(ctx)
+	if err != nil {
+		return nil, err
+	}
+	raft, err := s.c.Metadata.Members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &picture{topo: topo, counts: counts, raft: raft, state: map[cluster.NodeID]string{}, reports: map[cluster.NodeID]*report{}}
+	nodes, _ := chosen(topo, "")
+	for _, a := range ask(ctx, s, nodes, askReport) {
+		r := &report{why: a.why()}
+		if a.err == nil {
+			r = a.got
+		}
+		p.state[a.node.ID], p.reports[a.node.ID] = s.state(a.node.ID), r
+	}
+	return p, nil
+}
+
+// askReport asks a node for its report. Its clock is compared with the middle of the
+// time that the answer took.
+func askReport(ctx context.Context, peer Peer) (*report, error) {
+	start := time.Now()
+	r, err := peer.Report(ctx, &adminpb.ReportRequest{})
+	if err != nil {
+		return nil, err
+	}
+	middle := start.Add(time.Since(start) / 2)
+	return &report{NodeReport: r, skew: time.UnixMicro(int64(r.NowUs)).Sub(middle)}, nil
+}
+
+func (s *service) state(id cluster.NodeID) string {
+	if id == s.c.Node {
+		return nodeAlive
+	}
+	return strings.ToLower(s.c.State(id).String())
+}
+
+// nodes describes every node.
+func (p *picture) nodes() []*adminpb.NodeStatus {
+	voters := map[uint64]bool{}
+	for _, m := range p.raft.Members {
+		voters[m.Node] = m.Voter
+	}
+	slots := map[cluster.DriveID]uint32{}
+	for _, v := range p.topo.Volumes {
+		for _, d := range v.Slots {
+			slots[d]++
+		}
+	}
+	var out []*adminpb.NodeStatus
+	for i := range p.topo.View.Nodes {
+		n := &p.topo.View.Nodes[i]
+		st := &adminpb.NodeStatus{Id: n.ID.String(), Zone: n.Zone, S3Addr: n.S3Addr, RpcAddr: n.RPCAddr, RaftAddr: n.RaftAddr, GossipAddr: n.GossipAddr,
+			State: p.state[n.ID], Life: n.State.String(), Voter: voters[uint64(n.ID)], Leader: p.raft.Leader == uint64(n.ID)}
+		if r := p.reports[n.ID]; r.NodeReport != nil {
+			st.Answered, st.Version, st.UptimeSeconds, st.LogLevel = true, r.Version, r.UptimeSeconds, r.Log.GetLevel()
+			st.ClockSkewMs = r.skew.Milliseconds()
+		}
+		for j := range n.Drives {
+			d := p.drive(n, &n.Drives[j])
+			d.Slots = slots[n.Drives[j].ID]
+			st.Drives = append(st.Drives, d)
+		}
+		out = append(out, st)
+	}
+	// By zone, so that failure domains are seen.
+	slices.SortStableFunc(out, func(a, b *adminpb.NodeStatus) int { return strings.Compare(a.Zone, b.Zone) })
+	return out
+}
+
+func (p *picture) drive(n *cluster.Node, d *cluster.Drive) *adminpb.DriveStatus {
+	st := &adminpb.DriveStatus{Id: d.ID.String(), CapacityBytes: d.CapacityBytes, State: driveUnknown}
+	if told := p.told(n.ID, st.Id); told != nil {
+		st = told
+	}
+	st.Node, st.Zone = n.ID.String(), n.Zone
+	switch life := p.topo.View.StateOf(d.ID); {
+	case life == cluster.Failed:
+		st.State = DriveFailed
+	case life == cluster.Lost:
+		st.State = driveLost
+	case st.State != DriveOK:
+	case life == cluster.Draining:
+		st.State = driveDraining
+	case d.Full:
+		st.State = DriveFull
+	case d.Slow:
+		st.State = driveSlow
+	}
+	return st
+}
+
+// order returns the nodes by id.
+func (p *picture) order() []cluster.NodeID {
+	return each(p.topo.View.Nodes, func(n cluster.Node) cluster.NodeID { return n.ID })
+}
+
+// told is what a node says of a drive of its own; nil where it says nothing.
+func (p *picture) told(node cluster.NodeID, drive string) *adminpb.DriveStatus {
+	for _, d := range p.reports[node].GetDrives() {
+		if d.Id == drive {
+			return d
+		}
+	}
+	return nil
+}
+
+// Health of volumes, the worst last.
+const (
+	volumeWhole      = "whole"
+	volumeMoving     = "moving"
+	volumeRebuilding = "rebuilding"
+	volumeDegraded   = "degraded"
+	volumeEndangered = "endangered"
+	volumeUnreadable = "unreadable"
+)
+
+// States of slots.
+const (
+	slotOK          = "ok"
+	slotUnreachable = "unreachable" // Its node does not answer.
+	slotFailed      = "failed"      // Its drive is out of use.
+	slotLost        = "lost"        // Its drive belongs to no node, or is given up.
+)
+
+// volumes describes every volume, by id.
+func (p *picture) volumes() []*adminpb.Volume {
+	out := make([]*adminpb.Volume, 0, len(p.topo.Volumes))
+	for _, v := range p.topo.Volumes {
+		out = append(out, p.volume(v))
+	}
+	slices.SortFunc(out, func(a, b *adminpb.Volume) int { return cmp.Compare(a.Id, b.Id) })
+	return out
+}
+
+func (p *picture) volume(v *shard.Volume) *adminpb.Volume {
+	out := &adminpb.Volume{Id: uint32(v.ID), Epoch: uint64(v.Epoch), Scheme: v.Scheme.String()}
+	bad := 0
+	for i, d := range v.Slots {
+		s := &adminpb.Slot{Slot: uint32(i), Kind: "data", Drive: d.String(), State: p.slot(d)}
+		if i >= int(v.Scheme.K) {
+			s.Kind = "parity"
+		}
+		if n := p.topo.View.NodeOf(d); n != nil {
+			s.Node, s.Zone = n.ID.String(), n.Zone
+		}
+		if s.State != slotOK {
+			bad++
+		}
+		if v.Move != nil && v.Move.Slot == i {
+			s.MovingTo = v.Move.To.String()
+		}
+		out.Slots = append(out.Slots, s)
+	}
+	out.Health = volumeHealth(v.Scheme, bad)
+	switch {
+	case v.Move != nil && v.Move.Rebuild && bad <= int(v.Scheme.M):
+		out.Health = volumeRebuilding
+	case v.Move != nil && bad == 0:
+		out.Health = volumeMoving
+	}
+	return out
+}
+
+// volumeHealth is that of a volume of which so many slots do not answer.
+func volumeHealth(s shard.Scheme, bad int) string {
+	switch {
+	case bad == 0:
+		return volumeWhole
+	case bad > int(s.M):
+		return volumeUnreadable
+	case bad == int(s.M):
+		return volumeEndangered
+	}
+	return volumeDegraded
+}
+
+func (p *picture) slot(d cluster.DriveID) string {
+	n := p.topo.View.NodeOf(d)
+	if n == nil {
+		return slotLost
+	}
+	told, life := p.told(n.ID, d.String()), p.topo.View.StateOf(d)
+	switch {
+	case life == cluster.Lost:
+		return slotLost
+	case life == cluster.Failed:
+		return slotFailed
+	case told != nil && told.State == DriveFailed:
+		return slotFailed
+	case p.state[n.ID] != nodeAlive:
+		return slotUnreachable
+	}
+	return slotOK
+}
+
+// countVolumes counts volumes by scheme, widest first.
+func countVolumes(volumes []*adminpb.Volume) (out []*adminpb.VolumeCount) {
+	for _, v := range volumes {
+		i := slices.IndexFunc(out, func(c *adminpb.VolumeCount) bool { return c.Scheme == v.Scheme })
+		if i < 0 {
+			i, out = len(out), append(out, &adminpb.VolumeCount{Scheme: v.Scheme})
+		}
+		c := out[i]
+		c.Volumes++
+		switch v.Health {
+		case volumeWhole:
+			c.Whole++
+		case volumeMoving:
+			c.Moving++
+		case volumeRebuilding:
+			c.Rebuilding++
+		case volumeDegraded:
+			c.Degraded++
+		case volumeEndangered:
+			c.Endangered++
+		case volumeUnreadable:
+			c.Unreadable++
+		}
+	}
+	slices.SortFunc(out, func(a, b *adminpb.VolumeCount) int { return strings.Compare(b.Scheme, a.Scheme) })
+	return out
+}

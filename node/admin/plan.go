@@ -1,0 +1,161 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// subjectOf is what is to be drained or removed: a node with all its drives, or one
+// drive of it.
+type subjectOf struct {
+	node  *cluster.Node
+	drive *cluster.Drive // Nil: the node.
+}
+
+// has reports whether a drive is or belongs to the subject.
+func (s *subjectOf) has(d cluster.DriveID) bool {
+	if s.drive != nil {
+		return s.drive.ID == d
+	}
+	for i := range s.node.Drives {
+		if s.node.Drives[i].ID == d {
+			return true
+		}
+	}
+	return false
+}
+
+// ShowPlan implements AdminService.
+func (s *service) ShowPlan(ctx context.Context, r *adminpb.PlanRequest) (*adminpb.Plan, error) {
+	p, err := s.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_VolumeStats{VolumeStats: &metapb.ListVolumeStats{}}})
+	if err != nil {
+		return nil, err
+	}
+	stats := map[shard.VolumeID]*metapb.VolumeStats{}
+	for _, v := range a.GetVolumeStats().GetVolumes() {
+		stats[shard.VolumeID(v.Volume)] = v.Stats
+	}
+	of := &subjectOf{}
+	switch {
+	case r.Node != "" && r.Drive != "":
+		return nil, errs.Newf("admin.ShowPlan", errs.Invalid, "a node or a drive, not both")
+	case r.Drive != "":
+		of.node, of.drive, err = findDrive(p.topo, r.Drive)
+	default:
+		of.node, err = findNode(p.topo, r.Node)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.plan(of, stats, r.Remove), nil
+}
+
+// plan says what it would mean to drain or remove something.
+func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeStats, remove bool) *adminpb.Plan {
+	out := &adminpb.Plan{Node: of.node.ID.String(), Remove: remove, Life: of.node.State.String()}
+	if of.drive != nil {
+		out.Drive, out.Life = of.drive.ID.String(), p.topo.View.StateOf(of.drive.ID).String()
+	}
+	var unreadable, endangered, narrow int
+	var lost uint64
+	places := p.places(of)
+	for id, v := range p.topo.Volumes {
+		here := 0
+		for i, d := range v.Slots {
+			if !of.has(d) {
+				continue
+			}
+			here++
+			out.Bytes += stats[id].GetPlainBytes() / uint64(v.Scheme.K)
+			if v.Move != nil && v.Move.Slot == i {
+				out.Moving++
+			}
+		}
+		out.Slots += uint32(here)
+		if here == 0 || stats[id].GetExtents() == 0 {
+			continue
+		}
+		if v.Scheme.N() > places {
+			narrow++
+		}
+		switch missing := p.goneWithout(v, of); {
+		case missing > int(v.Scheme.M):
+			unreadable, lost = unreadable+1, lost+stats[id].GetPlainBytes()
+		case missing == int(v.Scheme.M):
+			endangered++
+		}
+	}
+	switch {
+	case remove && out.Life == cluster.Active.String():
+		out.Refused, out.Why = true, "it is active: drain it first"
+	case remove && out.Slots > 0:
+		out.Refused, out.Why = true, fmt.Sprintf("%s not moved away yet", plural(int(out.Slots), "slot is", "slots are"))
+	case !remove && narrow > 0:
+		out.Refused = true
+		out.Why = fmt.Sprintf("%s would be left, fewer than %s slots: add nodes first", plural(places, "failure domain", "failure domains"),
+			plural(narrow, "volume has", "volumes have"))
+	}
+	if remove {
+		out.Losses = losses(unreadable, endangered, lost)
+	} else if narrow > 0 {
+		out.Losses = []string{fmt.Sprintf("%s cannot move all slots to failure domains of their own, and stay less protected", plural(narrow, "volume", "volumes"))}
+	}
+	return out
+}
+
+// losses says what a removal by force would cost.
+func losses(unreadable, endangered int, lost uint64) (out []string) {
+	if unreadable > 0 {
+		out = append(out, fmt.Sprintf("%s could not be read any more: %s of data would be lost for good", plural(unreadable, "volume", "volumes"), humanize.IBytes(lost)))
+	}
+	if endangered > 0 {
+		out = append(out, fmt.Sprintf("%s could bear no other loss until they are rebuilt", plural(endangered, "volume", "volumes")))
+	}
+	return out
+}
+
+// places returns how many failure domains are left to take slots without a subject:
+// nodes, or drives where there is but one node.
+func (p *picture) places(of *subjectOf) int {
+	nodes, drives := 0, 0
+	for i := range p.topo.View.Nodes {
+		n := &p.topo.View.Nodes[i]
+		here := 0
+		for j := range n.Drives {
+			if d := n.Drives[j].ID; p.topo.View.StateOf(d) == cluster.Active && !of.has(d) {
+				here++
+			}
+		}
+		drives += here
+		if here > 0 {
+			nodes++
+		}
+	}
+	if len(p.topo.View.Nodes) == 1 {
+		return drives
+	}
+	return nodes
+}
+
+// goneWithout returns how many slots of a volume would not be there without a
+// subject.
+func (p *picture) goneWithout(v *shard.Volume, of *subjectOf) (n int) {
+	for _, d := range v.Slots {
+		if of.has(d) || p.slot(d) != slotOK {
+			n++
+		}
+	}
+	return n
+}

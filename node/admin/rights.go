@@ -1,0 +1,247 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
+	"github.com/cairnstore/cairn/s3api/iam"
+)
+
+// right is who may call a method. The zero right is nobody's.
+type right int
+
+const (
+	ofCluster right = iota + 1 // Who administers the cluster.
+	ofAccount                  // Also an account's root, for what is in its account: the method sees to that.
+)
+
+// rightTo returns who may call a method. One that is not named here cannot be
+// called.
+func rightTo(procedure string) right {
+	switch procedure {
+	case adminpbconnect.AdminServiceStatusProcedure,
+		adminpbconnect.AdminServiceListSettingsProcedure, adminpbconnect.AdminServiceSetSettingProcedure,
+		adminpbconnect.AdminServiceResetSettingProcedure,
+		adminpbconnect.AdminServiceAddAccountProcedure, adminpbconnect.AdminServiceListAccountsProcedure,
+		adminpbconnect.AdminServiceSetAccountDisabledProcedure, adminpbconnect.AdminServiceRemoveAccountProcedure,
+		adminpbconnect.AdminServiceStatObjectProcedure,
+		adminpbconnect.AdminServiceShowHealthProcedure,
+		adminpbconnect.AdminServiceListNodesProcedure, adminpbconnect.AdminServiceShowNodeProcedure,
+		adminpbconnect.AdminServiceListDrivesProcedure, adminpbconnect.AdminServiceShowDriveProcedure,
+		adminpbconnect.AdminServiceListVolumesProcedure, adminpbconnect.AdminServiceShowVolumeProcedure,
+		adminpbconnect.AdminServiceShowPlanProcedure,
+		adminpbconnect.AdminServiceDrainNodeProcedure, adminpbconnect.AdminServiceUndrainNodeProcedure, adminpbconnect.AdminServiceRemoveNodeProcedure,
+		adminpbconnect.AdminServiceDrainDriveProcedure, adminpbconnect.AdminServiceUndrainDriveProcedure, adminpbconnect.AdminServiceRemoveDriveProcedure,
+		adminpbconnect.AdminServiceListJobsProcedure, adminpbconnect.AdminServicePauseJobProcedure, adminpbconnect.AdminServiceResumeJobProcedure,
+		adminpbconnect.AdminServiceBackupMetadataProcedure, adminpbconnect.AdminServiceReleaseOrphansProcedure,
+		adminpbconnect.AdminServiceTraceProcedure, adminpbconnect.AdminServiceListLoadProcedure,
+		adminpbconnect.AdminServiceListLogLevelsProcedure, adminpbconnect.AdminServiceSetLogLevelProcedure,
+		adminpbconnect.AdminServiceListLogsProcedure, adminpbconnect.AdminServiceCollectSupportProcedure:
+		return ofCluster
+	case adminpbconnect.AdminServiceShowAccountProcedure,
+		adminpbconnect.AdminServiceAddUserProcedure, adminpbconnect.AdminServiceListUsersProcedure,
+		adminpbconnect.AdminServiceShowUserProcedure, adminpbconnect.AdminServiceSetUserDisabledProcedure,
+		adminpbconnect.AdminServiceRemoveUserProcedure,
+		adminpbconnect.AdminServiceAddGroupProcedure, adminpbconnect.AdminServiceListGroupsProcedure,
+		adminpbconnect.AdminServiceShowGroupProcedure, adminpbconnect.AdminServiceSetGroupMemberProcedure,
+		adminpbconnect.AdminServiceRemoveGroupProcedure,
+		adminpbconnect.AdminServiceAddRoleProcedure, adminpbconnect.AdminServiceListRolesProcedure,
+		adminpbconnect.AdminServiceShowRoleProcedure, adminpbconnect.AdminServiceRemoveRoleProcedure,
+		adminpbconnect.AdminServiceAddPolicyProcedure, adminpbconnect.AdminServiceListPoliciesProcedure,
+		adminpbconnect.AdminServiceShowPolicyProcedure, adminpbconnect.AdminServiceSetPolicyAttachedProcedure,
+		adminpbconnect.AdminServiceRemovePolicyProcedure,
+		adminpbconnect.AdminServiceAddAccessKeyProcedure, adminpbconnect.AdminServiceListAccessKeysProcedure,
+		adminpbconnect.AdminServiceShowAccessKeyProcedure, adminpbconnect.AdminServiceSetAccessKeyDisabledProcedure,
+		adminpbconnect.AdminServiceRemoveAccessKeyProcedure,
+		adminpbconnect.AdminServiceCreateMasterKeyProcedure, adminpbconnect.AdminServiceListMasterKeysProcedure,
+		adminpbconnect.AdminServiceShowMasterKeyProcedure, adminpbconnect.AdminServiceChangeMasterKeyProcedure,
+		adminpbconnect.AdminServiceSetKeyAliasProcedure, adminpbconnect.AdminServiceRemoveKeyAliasProcedure,
+		adminpbconnect.AdminServiceListUploadsProcedure, adminpbconnect.AdminServiceShowUploadProcedure,
+		adminpbconnect.AdminServiceAbortUploadProcedure:
+		return ofAccount
+	}
+	return 0
+}
+
+// changes reports whether a method changes something, or lets somebody watch.
+func changes(procedure string) bool {
+	name := method(procedure)
+	for _, prefix := range []string{"List", "Show", "Stat"} { // Status too.
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// knownMethod is method of what nobody has checked: empty if there is none.
+func knownMethod(procedure string) string {
+	if rightTo(procedure) == 0 {
+		return ""
+	}
+	return method(procedure)
+}
+
+func method(procedure string) string { return procedure[strings.LastIndexByte(procedure, '/')+1:] }
+
+// guard refuses calls that the caller may not make, and tells of calls.
+type guard struct{ c Config }
+
+var _ connect.Interceptor = (*guard)(nil)
+
+// WrapUnary implements connect.Interceptor.
+func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		start, procedure := time.Now(), req.Spec().Procedure
+		asked := questionOf(ctx)
+		var resp connect.AnyResponse
+		err := g.mayCall(asked, procedure)
+		if err == nil {
+			resp, err = next(ctx, req)
+			err = plain(err)
+		}
+		call := &Call{Method: method(procedure), Changes: changes(procedure), Subject: subject(req.Any()), Duration: time.Since(start)}
+		g.c.done(asked, call, err)
+		return resp, err
+	}
+}
+
+// plain returns an error of the same kind whose text is the innermost sentence,
+// without the operations on the way to it: it is for whoever typed the command.
+func plain(err error) error {
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	kind := e.Kind
+	for {
+		inner, ok := e.Cause.(*errs.Error)
+		if !ok {
+			return errs.New(e.Op, kind, e.Cause)
+		}
+		e = inner
+	}
+}
+
+// WrapStreamingClient implements connect.Interceptor.
+func (*guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements connect.Interceptor. A stream is told of when its
+// request is there: it may go on for days.
+func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		asked, procedure := questionOf(ctx), conn.Spec().Procedure
+		call := &Call{Method: method(procedure), Changes: changes(procedure)}
+		if err := g.mayCall(asked, procedure); err != nil {
+			g.c.done(asked, call, err)
+			return err
+		}
+		return plain(next(ctx, &toldConn{conn, func(req any) {
+			call.Subject = subject(req)
+			g.c.done(asked, call, nil)
+		}}))
+	}
+}
+
+// toldConn tells of the request of a stream when it is read.
+type toldConn struct {
+	connect.StreamingHandlerConn
+	began func(req any)
+}
+
+// Receive implements connect.StreamingHandlerConn.
+func (c *toldConn) Receive(m any) error {
+	err := c.StreamingHandlerConn.Receive(m)
+	if err == nil {
+		c.began(m)
+	}
+	return err
+}
+
+// mayCall returns why the caller may not call a method; nil if it may.
+func (g *guard) mayCall(asked *question, procedure string) error {
+	const op = "admin.mayCall"
+	id, to := asked.caller, rightTo(procedure)
+	switch {
+	case to == 0:
+		return errs.Newf(op, errs.Denied, "%s is nobody's to call", method(procedure))
+	case id == nil:
+		return errs.Newf(op, errs.Denied, "the access key belongs to no account")
+	case id.SessionPolicy != nil:
+		return errs.Newf(op, errs.Denied, "a session that was scoped down by a policy cannot administer anything")
+	case id.Admin || id.Root && to == ofAccount:
+		return nil
+	case id.Root:
+		return errs.Newf(op, errs.Denied, "account %s does not administer the cluster", id.AccountName)
+	case g.c.Rights.AllowsAdmin(id, method(procedure), to == ofCluster, asked.facts):
+		asked.ofCluster = to == ofCluster
+		return nil
+	}
+	return errs.Newf(op, errs.Denied, "no policy allows %s the action admin:%s%s", id.ARN(), method(procedure), whose(to))
+}
+
+// whose says of which accounts users may call a method at all.
+func whose(to right) string {
+	if to == ofCluster {
+		return ", which only users of an account that administers the cluster can have"
+	}
+	return ""
+}
+
+// question is a request: who asks, and from where.
+type question struct {
+	id     string
+	caller *iam.Identity // Nil: a credential of no account.
+	facts  func(key string) ([]string, bool)
+	// ofCluster: a policy lets the caller do this to the whole cluster.
+	ofCluster bool
+}
+
+type questionKey struct{}
+
+func (q *question) context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, questionKey{}, q)
+}
+
+func questionOf(ctx context.Context) *question {
+	if q, ok := ctx.Value(questionKey{}).(*question); ok {
+		return q
+	}
+	return &question{}
+}
+
+// caller returns who asks; nil for a credential of no account.
+func caller(ctx context.Context) *iam.Identity { return questionOf(ctx).caller }
+
+// administers reports whether the caller may do what it asks for to any account.
+func administers(ctx context.Context) bool {
+	q := questionOf(ctx)
+	return q.caller.Admin || q.ofCluster
+}
+
+// account returns the id of the account that a request names, or of the caller's
+// where it names none, if the caller may manage it. Errors: Denied, NotFound.
+func (s *service) account(ctx context.Context, named string) (string, error) {
+	id := caller(ctx)
+	switch {
+	case named == "" || named == id.Account || named == id.AccountName:
+		return id.Account, nil
+	case !administers(ctx):
+		return "", errs.Newf("admin.account", errs.Denied, "account %s can manage itself alone, not %s", id.AccountName, named)
+	}
+	a, err := s.c.Directory.Account(ctx, named)
+	return a.GetId(), err
+}
+
+// owns reports whether the caller may manage what belongs to an account.
+func owns(ctx context.Context, account string) bool {
+	return administers(ctx) || caller(ctx).Account == account
+}

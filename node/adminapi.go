@@ -1,0 +1,24 @@
+package node
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/cairnstore/cairn/node/admin"
+	"github.com/cairnstore/cairn/s3api"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/sigauth"
+)
+
+// adminHandler returns the admin API of this node.
+func (n *Node) adminHandler(v *sigauth.Verifier, forwarded func(*http.Request) bool) http.Handler {
+	a := &n.access
+	return http.StripPrefix(strings.TrimSuffix(s3api.AdminPrefix, "/"), admin.New(admin.Config{
+		Node: n.home.id(), Version: n.env.Version, Verifier: v,
+		Metadata: n.client, State: n.gossip.State, Peer: n.peer, Stores: n.stores.store,
+		Directory: a.admin, Settings: a.admin, NodeKnobs: n.cfg.Knobs, MasterKeys: a.kms, Entries: a.directory,
+		Backup: n.backup, Warnings: n.warnings,
+		Rights: iam.NewAuthorizer(a.directory), Conditions: s3api.Facts(forwarded),
+		Log: n.log, Done: n.adminDone, Ending: n.ending,
+	}))
+}

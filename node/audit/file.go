@@ -1,0 +1,130 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Defaults of FileConfig.
+const (
+	DefaultFileBytes = 100 << 20
+	DefaultFileKeep  = 10
+	// MaxFileKeep bounds how many files a rotation renames.
+	MaxFileKeep = 1000
+)
+
+// FileConfig is a file of records. When it has Bytes it becomes PATH.1, that
+// PATH.2, and so on; the oldest beyond Keep is removed.
+type FileConfig struct {
+	Path  string
+	Bytes int64 // 0: DefaultFileBytes.
+	Keep  int   // Older files that are kept; 0: none.
+}
+
+// fileMode lets the owner alone read who did what.
+const fileMode = 0o600
+
+// file is the target that FileConfig describes.
+type file struct {
+	c    FileConfig
+	f    *os.File // Nil: it has to be opened again.
+	size int64
+}
+
+var _ target = (*file)(nil)
+
+func openFile(c FileConfig) (*file, error) {
+	if c.Bytes == 0 {
+		c.Bytes = DefaultFileBytes
+	}
+	f := &file{c: c}
+	if err := f.open(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *file) name() string { return "file" }
+
+// open appends to the file. A line that was cut short by a crash is ended, so that
+// it spoils no other.
+func (f *file) open() error {
+	h, err := os.OpenFile(f.c.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, fileMode)
+	if err != nil {
+		return err
+	}
+	st, err := h.Stat()
+	if err != nil {
+		return errors.Join(err, h.Close())
+	}
+	if st.Mode().IsRegular() && st.Size() > 0 {
+		var last [1]byte
+		if _, err := h.ReadAt(last[:], st.Size()-1); err == nil && last[0] != '\n' {
+			_, err = io.WriteString(h, "\n")
+			if err != nil {
+				return errors.Join(err, h.Close())
+			}
+		}
+	}
+	f.f, f.size = h, st.Size()
+	return nil
+}
+
+// write implements target.
+func (f *file) write(_ context.Context, batch []byte, _ func(error)) error {
+	if f.f != nil && f.size > 0 && f.size+int64(len(batch)) > f.c.Bytes {
+		if err := f.rotate(); err != nil {
+			return err
+		}
+	}
+	if f.f == nil {
+		if err := f.open(); err != nil {
+			return err
+		}
+	}
+	n, err := f.f.Write(batch)
+	f.size += int64(n)
+	if err != nil {
+		// Opened again it ends a line that was cut.
+		err = errors.Join(err, f.f.Close())
+		f.f = nil
+	}
+	return err
+}
+
+// rotate moves every file one further.
+func (f *file) rotate() error {
+	err := f.f.Close()
+	f.f = nil
+	if err != nil {
+		return err
+	}
+	if f.c.Keep == 0 {
+		return os.Remove(f.c.Path)
+	}
+	for i := f.c.Keep - 1; i >= 0; i-- {
+		if err := os.Rename(f.older(i), f.older(i+1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// older returns the name of the i-th file; 0 is the one that is written.
+func (f *file) older(i int) string {
+	if i == 0 {
+		return f.c.Path
+	}
+	return fmt.Sprintf("%s.%d", f.c.Path, i)
+}
+
+func (f *file) close() error {
+	if f.f == nil {
+		return nil
+	}
+	return f.f.Close()
+}

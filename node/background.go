@@ -1,0 +1,50 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/upkeep"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// Upkeep's pace that no setting changes.
+const (
+	orphanRounds    = 30 // An orphan sweep every so many upkeep intervals.
+	rememberUploads = 24 * time.Hour
+)
+
+// startUpkeep begins the background work.
+func (n *Node) startUpkeep(ctx context.Context) {
+	drives := make([]upkeep.Drive, len(n.drives))
+	for i, d := range n.drives {
+		drives[i] = d
+	}
+	u := upkeep.Start(ctx, upkeep.Config{
+		Paused: n.jobPaused, Node: n.home.id(), Metadata: n.client, Leads: n.group.IsLeader, Alive: n.alive, Stores: n.stores.store, Engine: n.engine,
+		Drives: drives, Voters: voters{n.group}, Extents: n.objects, Restores: n.objects, Keys: n.access.kms, Transitions: n.objects, Targets: n.eventTargets,
+		Interval: n.cfg.UpkeepEvery, OrphanEvery: orphanRounds * n.cfg.UpkeepEvery, ScrubInterval: n.cfg.ScrubEvery,
+		VoterReplaceAfter: n.cfg.VoterReplaceAfter, MayVote: n.mayVote,
+		Grace: n.cfg.GCGrace, Remember: rememberUploads, LifecycleDay: n.cfg.LifecycleDay, Events: n.obs.Upkeep(),
+		LostAfter: n.cfg.LostAfter, MoveRate: int64(n.cfg.MoveRate), RepairRate: int64(n.cfg.RepairRate),
+		Busy: n.objects.Busy, Full: n.health.full, Slow: n.health.slow,
+	})
+	n.upkeep.Store(u)
+	n.wg.Go(func() {
+		<-ctx.Done()
+		u.Stop()
+	})
+}
+
+// jobPaused reports whether an operator has paused a job, on every node.
+func (n *Node) jobPaused(job string) bool {
+	return n.access.directory.Get(metapb.EntryKind_ENTRY_PAUSED_JOB, job) != nil
+}
+
+// found is told of every bad or missing shard that a read meets.
+func (n *Node) found(id shard.ID, cause error) {
+	if u := n.upkeep.Load(); u != nil {
+		u.Found(id, cause)
+	}
+}

@@ -1,0 +1,61 @@
+package node
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Env is the machine a node runs on: one file system, one transport, one log.
+// The clock is package time. Simulations pass their own.
+type Env struct {
+	FS        vfs.FS
+	Transport rpc.Transport // Between nodes, before TLS.
+	ListenS3  func(addr string) (net.Listener, error)
+	Gossip    func(context.Context, gossip.Config) (Gossip, error)
+	Log       io.Writer
+	Version   string
+
+	// Simulated leaves out what only a real machine needs: TLS between nodes and
+	// the cluster key file.
+	Simulated bool
+
+	// ExtentMaxBytes makes extents shorter than the format allows, so that
+	// simulations meet their borders; 0: what the format allows.
+	ExtentMaxBytes int64
+
+	// SnapshotThreshold and TrailingLogs make snapshots of the metadata more
+	// frequent, and followers need them sooner, than group's defaults (0).
+	SnapshotThreshold, TrailingLogs uint64
+}
+
+// Gossip is who is alive, as far as this node has heard.
+type Gossip interface {
+	Members() []gossip.Member
+	State(cluster.NodeID) gossip.State
+	SetCluster(id string, era uint64) error
+	Changed() <-chan struct{}
+	Leave(timeout time.Duration) error
+	Close() error
+}
+
+// OS returns the machine this process runs on.
+func OS(version string) Env {
+	return Env{
+		FS:        vfs.Default,
+		Transport: rpc.TCP(),
+		ListenS3:  func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) },
+		Gossip: func(ctx context.Context, c gossip.Config) (Gossip, error) {
+			return gossip.Start(ctx, c)
+		},
+		Log:     os.Stderr,
+		Version: version,
+	}
+}

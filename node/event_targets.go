@@ -1,0 +1,59 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cairnstore/cairn/s3api/notify"
+)
+
+// eventFlags registers the settings of event notifications.
+func (c *Config) eventFlags(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&c.EventTargets, "event-target", nil,
+		"targets of event notifications, ID=URL, comma separated, the same on every node: http(s)://… (a webhook), nats://HOST:PORT/SUBJECT or jetstream://HOST:PORT/SUBJECT; rules name them arn:cairn:sqs:REGION:ID:webhook (or :nats)")
+	fs.StringVar(&c.EventTokenFile, "event-token-file", "", "file with lines ID=TOKEN: what targets are shown to let this cluster in (webhooks: a bearer token)")
+}
+
+// openEvents makes the targets of event notifications known.
+func (n *Node) openEvents(context.Context) error {
+	tokens, err := readTokens(n.cfg.EventTokenFile)
+	if err != nil {
+		return settingError("event-token-file", "%v", err)
+	}
+	targets, err := notify.Parse(n.cfg.Region, n.cfg.EventTargets, func(id string) string { return tokens[id] })
+	if err != nil {
+		return settingError("event-target", "%v", err)
+	}
+	n.eventTargets = targets
+	n.later(func(context.Context) error { targets.Close(); return nil })
+	return nil
+}
+
+// readTokens reads lines ID=TOKEN; empty ones and those that begin with # are passed
+// over. What is wrong is told without a token.
+func readTokens(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	tokens := map[string]string{}
+	for i, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		id, token, ok := strings.Cut(line, "=")
+		if !ok || id == "" || token == "" {
+			return nil, fmt.Errorf("%s line %d is not ID=TOKEN", path, i+1)
+		}
+		tokens[id] = token
+	}
+	return tokens, nil
+}

@@ -1,0 +1,207 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+const (
+	formPoll      = 200 * time.Millisecond
+	registerRetry = 500 * time.Millisecond
+	proposeWait   = 5 * time.Second
+)
+
+// form makes this node part of a cluster: the one it belongs to, one that
+// members it found belong to, or a new one once as many nodes as expected have
+// found each other. The new cluster is begun by the node with the lowest id
+// alone, as a single voter; upkeep adds the others.
+func (n *Node) form(ctx context.Context) error {
+	for n.home.cluster() == "" && !n.group.HasState() {
+		members := n.gossip.Members()
+		id, err := clusterOf(members)
+		if err == nil {
+			err = n.joinRefused()
+		}
+		if err != nil {
+			return err
+		}
+		if id != "" {
+			if err := n.home.join(id); err != nil {
+				return err
+			}
+			break
+		}
+		if n.begins(members) {
+			if err := n.group.Bootstrap(); err != nil {
+				return fmt.Errorf("begin a new cluster: %w", err)
+			}
+			break
+		}
+		if err := n.await(ctx, formPoll); err != nil {
+			return err
+		}
+	}
+	return n.register(ctx)
+}
+
+// clusterOf returns the cluster that members belong to; empty if none does yet.
+func clusterOf(members []gossip.Member) (string, error) {
+	id := ""
+	for _, m := range members {
+		if m.ClusterID == "" || m.ClusterID == id {
+			continue
+		}
+		if id != "" {
+			return "", errs.Newf("node.form", errs.Denied, "the nodes that --join leads to are of two clusters, %s and %s: name nodes of one", id, m.ClusterID)
+		}
+		id = m.ClusterID
+	}
+	return id, nil
+}
+
+// begins reports whether this node is to begin the cluster: as many as expected
+// are there and it has the lowest id of them.
+func (n *Node) begins(members []gossip.Member) bool {
+	if n.cfg.BootstrapExpect == 0 {
+		return false
+	}
+	expecting := 0
+	for _, m := range members {
+		if m.State != gossip.Alive || m.Expect != n.cfg.BootstrapExpect {
+			continue
+		}
+		expecting++
+		if m.Node < n.home.id() {
+			return false
+		}
+	}
+	return expecting >= n.cfg.BootstrapExpect
+}
+
+// await pauses until gossip has news or d is over.
+func (n *Node) await(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+	case <-n.gossip.Changed():
+	}
+	return nil
+}
+
+// register tells the cluster who this node is, and learns the cluster's id. It
+// tries until it succeeds or is refused.
+func (n *Node) register(ctx context.Context) error {
+	for {
+		err := n.joinRefused()
+		if err == nil {
+			err = n.tryRegister(ctx)
+		}
+		if err == nil || errs.Is(err, errs.Denied) || ctx.Err() != nil {
+			return err
+		}
+		n.log.Debug("not registered yet", "cause", err)
+		if err := n.await(ctx, registerRetry); err != nil {
+			return err
+		}
+	}
+}
+
+func (n *Node) tryRegister(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, proposeWait)
+	defer cancel()
+	if n.home.cluster() == "" {
+		// Ours to name; refused where that is done already, which is as good.
+		cmd := &metapb.Command{Op: &metapb.Command_FormCluster{FormCluster: &metapb.FormCluster{Id: newClusterID()}}}
+		if _, err := n.client.Propose(ctx, cmd); err != nil {
+			return err
+		}
+	}
+	if err := n.fitToJoin(ctx); err != nil {
+		return err
+	}
+	res, err := n.client.Propose(ctx, &metapb.Command{Op: &metapb.Command_RegisterNode{
+		RegisterNode: &metapb.RegisterNode{Node: n.describe(), ClusterId: n.home.cluster()}}})
+	if err != nil {
+		return err
+	}
+	if err := n.registerRefused(res); err != nil {
+		return errs.New("node.register", errs.Denied, err)
+	}
+	if err := n.home.join(res.ClusterId); err != nil {
+		return errs.New("node.register", errs.Denied, err)
+	}
+	for _, d := range n.drives {
+		if err := d.SetCluster(res.ClusterId); err != nil {
+			return errs.New("node.register", errs.Denied, err)
+		}
+	}
+	if err := n.gossip.SetCluster(res.ClusterId, n.home.era()); err != nil {
+		return err
+	}
+	return n.client.OpenSession(ctx)
+}
+
+// describe returns this node as it registers.
+func (n *Node) describe() *metapb.Node {
+	c := &n.cfg
+	out := &metapb.Node{Id: uint64(n.home.id()), Zone: c.Zone, RpcAddr: c.hostPort(c.RPC), RaftAddr: c.hostPort(c.Raft),
+		GossipAddr: c.hostPort(c.Gossip), S3Addr: c.hostPort(c.S3), Run: n.run, Version: n.env.Version,
+		FeatureLevelMin: min(cluster.FeatureLevelMin, uint32(c.PretendLevel)), FeatureLevelMax: uint32(c.PretendLevel)}
+	for i, d := range n.drives {
+		out.Drives = append(out.Drives, &metapb.Drive{Id: uint64(d.ID()), CapacityBytes: uint64(d.Usage().CapacityBytes),
+			Cold: slices.ContainsFunc(c.ColdDrives, func(dir string) bool { return samePath(dir, c.DataDirs[i]) })})
+	}
+	return out
+}
+
+func newClusterID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // Never fails.
+	return hex.EncodeToString(b[:])
+}
+
+// rpcAddr returns the internode address of a node, from gossip or the topology.
+func (n *Node) rpcAddr(id cluster.NodeID) (string, bool) {
+	for _, m := range n.gossip.Members() {
+		if m.Node == id {
+			return m.RPCAddr, true
+		}
+	}
+	return "", false
+}
+
+// others returns the other nodes of the cluster that are alive: whom copies may ask
+// for help.
+func (n *Node) others() []cluster.NodeID {
+	var ids []cluster.NodeID
+	for _, m := range n.gossip.Members() {
+		if m.State == gossip.Alive && m.Node != n.home.id() && m.ClusterID == n.home.cluster() {
+			ids = append(ids, m.Node)
+		}
+	}
+	return ids
+}
+
+// candidates returns the nodes to ask who leads: those alive, others of the same
+// cluster first.
+func (n *Node) candidates() []cluster.NodeID {
+	var ids []cluster.NodeID
+	for _, m := range n.gossip.Members() {
+		if m.State != gossip.Down {
+			ids = append(ids, m.Node)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,180 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+const (
+	// joinRefusals is how many rounds of calls in which nobody let this node in, and
+	// somebody said that he never will, make it give up.
+	joinRefusals = 2
+	// clockPeers is how many nodes are asked for their time.
+	clockPeers = 5
+)
+
+// gossipEvents are the observer's, and tell this node when nobody will let it in.
+func (n *Node) gossipEvents() gossip.Events {
+	events := n.obs.Gossip()
+	failed := events.JoinFailed
+	var refusals atomic.Int32
+	events.JoinFailed = func(seeds []string, err error) {
+		failed(seeds, err)
+		if !errs.Is(err, errs.Denied) {
+			refusals.Store(0)
+			return
+		}
+		if refusals.Add(1) >= joinRefusals {
+			n.refused.Store(&err)
+		}
+	}
+	return events
+}
+
+// joinRefused returns the error where no other node will ever let this one in. One that
+// is in already goes on: who calls it with another key is the other's trouble.
+func (n *Node) joinRefused() error {
+	if p := n.refused.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// fitToJoin checks what must hold before this node tells the cluster of itself.
+func (n *Node) fitToJoin(ctx context.Context) error {
+	if err := n.checkEra(); err != nil {
+		return err
+	}
+	topo, err := n.client.Topology(ctx)
+	switch {
+	case err != nil && n.home.cluster() == "":
+		return nil // The cluster begins with this node.
+	case err != nil:
+		return err
+	case topo.View.Node(n.home.id()) == nil:
+		return n.checkClock(ctx) // Who is a member already is shown, and let in.
+	}
+	return n.checkClone(ctx, topo)
+}
+
+// checkEra refuses to go on with metadata of before the others' were restored from a
+// backup or recovered: they may hold what the cluster knows nothing of, and vote for it.
+// A node without metadata takes over the era.
+func (n *Node) checkEra() error {
+	newest := n.home.era()
+	for _, m := range n.gossip.Members() {
+		if m.ClusterID != "" && (n.home.cluster() == "" || m.ClusterID == n.home.cluster()) {
+			newest = max(newest, m.Era)
+		}
+	}
+	switch {
+	case newest == n.home.era():
+		return nil
+	case n.group.HasState():
+		return errs.Newf("node.join", errs.Denied, "the cluster's metadata were restored or recovered without this node (era %d), and this node's are of before that (era %d): "+
+			"move %s away and start it again; it gets them anew, and its drives keep their data", newest, n.home.era(), n.env.FS.PathJoin(n.home.dir, metaDir))
+	}
+	if err := n.home.begin(newest); err != nil {
+		return err
+	}
+	return n.gossip.SetCluster(n.home.cluster(), newest)
+}
+
+// checkClock refuses a clock that differs much from those of most others.
+func (n *Node) checkClock(ctx context.Context) error {
+	var ahead []time.Duration
+	for _, m := range n.gossip.Members() {
+		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || len(ahead) == clockPeers {
+			continue
+		}
+		if _, d, err := n.askAbout(ctx, m.RPCAddr); err == nil {
+			ahead = append(ahead, d)
+		}
+	}
+	if len(ahead) == 0 {
+		return nil
+	}
+	slices.Sort(ahead)
+	skew := -ahead[len(ahead)/2] // Of this node's clock.
+	if skew.Abs() <= n.cfg.MaxClockSkew {
+		return nil
+	}
+	return errs.Newf("node.join", errs.Denied, "this node's clock is %s the clocks of the cluster (%d nodes asked; --max-clock-skew allows %s): "+
+		"set it, best by NTP, and start the node again", aheadOf(skew), len(ahead), n.cfg.MaxClockSkew)
+}
+
+func aheadOf(skew time.Duration) string {
+	if skew < 0 {
+		return (-skew).Round(time.Second).String() + " behind"
+	}
+	return skew.Round(time.Second).String() + " ahead of"
+}
+
+// checkClone refuses to run beside another process with this node's id: one of them has
+// a copy of the other's data directory.
+func (n *Node) checkClone(ctx context.Context, topo *meta.Topology) error {
+	own := topo.View.Node(n.home.id())
+	if own == nil || own.Run == n.run || own.RPCAddr == n.cfg.hostPort(n.cfg.RPC) {
+		return nil // Who has our address now is this process.
+	}
+	a, _, err := n.askAbout(ctx, own.RPCAddr)
+	if err != nil || a.Node != n.home.Node || a.Run == n.run {
+		return nil // It has moved here.
+	}
+	return errs.Newf("node.join", errs.Denied, "node %s runs at %s already: the data directory %s is a copy of that node's. "+
+		"Stop one of the two; a new node starts with empty directories", n.home.Node, own.RPCAddr, n.home.dir)
+}
+
+// checkOnlyRun ends this process where another one has registered with this node's id.
+func (n *Node) checkOnlyRun() {
+	ctx, cancel := context.WithTimeout(context.Background(), proposeWait)
+	defer cancel()
+	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
+	if err != nil {
+		return // Its next session will tell.
+	}
+	topo := meta.NewTopology(a.View)
+	if own := topo.View.Node(n.home.id()); own != nil && own.Run != 0 && own.Run != n.run {
+		n.fail(fmt.Errorf("another process has joined as node %s, from %s: is its data directory a copy of this one's (%s)?", n.home.Node, own.RPCAddr, n.home.dir))
+	}
+}
+
+// registerRefused says in a sentence why the cluster did not take this node.
+func (n *Node) registerRefused(res *metapb.Result) error {
+	switch res.Refusal {
+	case metapb.Refusal_REFUSAL_NONE:
+		return nil
+	case metapb.Refusal_REFUSAL_OTHER_CLUSTER:
+		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and --data", n.home.cluster(), res.ClusterId)
+	case metapb.Refusal_REFUSAL_INCOMPATIBLE:
+		return errors.New(res.Detail)
+	case metapb.Refusal_REFUSAL_DRIVE_ELSEWHERE:
+		return errors.New("one of the drives in --data belongs to another node of the cluster: name this node's own directories; to use the disk here, empty it")
+	}
+	return fmt.Errorf("the cluster refuses this node: %s (%s)", res.Detail, res.Refusal)
+}
+
+// mayVote reports whether a node could be a voter now: it lives, and has no metadata of
+// another era.
+func (n *Node) mayVote(id cluster.NodeID) bool {
+	if id == n.home.id() {
+		return true
+	}
+	members := n.gossip.Members()
+	i, ok := slices.BinarySearchFunc(members, id, func(m gossip.Member, id cluster.NodeID) int { return cmp.Compare(m.Node, id) })
+	if !ok { // In no order, or not there.
+		i = slices.IndexFunc(members, func(m gossip.Member) bool { return m.Node == id })
+	}
+	return i >= 0 && members[i].State == gossip.Alive && members[i].Era == n.home.era()
+}

@@ -1,0 +1,45 @@
+package node
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/observe"
+	"github.com/cairnstore/cairn/shard/buf"
+)
+
+// exportMetrics lets metrics read where this node stands.
+func (n *Node) exportMetrics(budget *buf.Budget, pool *buf.Pool) {
+	drives := make([]observe.DriveSource, len(n.drives))
+	for i, d := range n.drives {
+		drives[i] = observe.DriveSource{Dir: n.cfg.DataDirs[i], ReserveBytes: int64(n.cfg.DriveReserve), Drive: d}
+	}
+	n.obs.Watch(observe.Sources{
+		Version: n.env.Version, Ready: n.ready.Load, Drives: drives,
+		Raft: n.group.Stats, LastContact: n.group.LastContact, Databases: n.group.Databases,
+		Cluster: n.clusterStatus, Members: n.gossip.Members, DirectoryAge: n.access.directory.Age,
+		Budget: budget, Buffers: pool,
+	})
+}
+
+// clusterStatus counts what the whole cluster has.
+func (n *Node) clusterStatus(ctx context.Context) (*metapb.StatusAnswer, error) {
+	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_Status{Status: &metapb.GetStatus{}}})
+	if err != nil {
+		return nil, err
+	}
+	return a.GetStatus(), nil
+}
+
+// openTraces begins to send traces where the operator asked for them.
+func (n *Node) openTraces(ctx context.Context) error {
+	if n.cfg.OTLPEndpoint == "" {
+		return nil
+	}
+	if err := n.obs.StartTraces(ctx, observe.TraceConfig{Endpoint: n.cfg.OTLPEndpoint, Sample: n.cfg.TraceSample, Names: n.cfg.TraceNames,
+		Node: n.home.Node, Zone: n.cfg.Zone, Version: n.env.Version}); err != nil {
+		return settingError("otlp-endpoint", "%v", err)
+	}
+	n.later(n.obs.StopTraces)
+	return nil
+}

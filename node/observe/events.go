@@ -1,0 +1,370 @@
+package observe
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/audit"
+	"github.com/cairnstore/cairn/node/upkeep"
+	"github.com/cairnstore/cairn/s3api"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/drive"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// S3 returns the events of the S3 handler: one log line and one count a request. done
+// is told of each request besides.
+func (o *Observer) S3(done func(*s3api.RequestDone)) s3api.Events {
+	return s3api.Events{
+		RequestDone: func(ctx context.Context, d s3api.RequestDone) {
+			o.requestDone(ctx, d)
+			done(&d)
+		},
+		ServerError: func(m string) { o.Log.Debug("s3 listener", "message", m) },
+	}
+}
+
+func (o *Observer) requestDone(ctx context.Context, d s3api.RequestDone) {
+	op := d.Operation
+	if op == "" {
+		op = "none"
+	}
+	nameRequest(ctx, op, d)
+	o.m.requests.WithLabelValues(op, strconv.Itoa(d.Status)).Inc()
+	o.m.requestSeconds.WithLabelValues(op).Observe(d.Duration.Seconds())
+	if d.Code != "" {
+		o.m.requestErrors.WithLabelValues(op, string(d.Code)).Inc()
+	}
+	if d.Aborted {
+		o.m.requestsCut.Inc()
+	}
+	o.m.bytesIn.Add(float64(d.BytesIn))
+	o.m.bytesOut.Add(float64(d.BytesOut))
+	level := slog.LevelDebug
+	switch {
+	case d.Status >= 500 || d.Aborted:
+		level = slog.LevelWarn
+	case d.Status >= 400:
+		level = slog.LevelInfo
+	}
+	if !o.Log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("id", d.ID), slog.String("op", op), slog.Int("status", d.Status),
+		slog.Int64("in", d.BytesIn), slog.Int64("out", d.BytesOut), slog.Duration("took", d.Duration), slog.String("remote", d.Remote)}
+	if d.Code != "" {
+		attrs = append(attrs, slog.String("code", string(d.Code)))
+	}
+	if d.Aborted {
+		attrs = append(attrs, slog.Bool("aborted", true))
+	}
+	if d.Cause != nil {
+		attrs = append(attrs, slog.String("cause", d.Cause.Error()))
+	}
+	o.Log.LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+// Audit returns the events of the audit log.
+func (o *Observer) Audit() audit.Events {
+	return audit.Events{
+		Written: func(target string, n int) { o.m.auditWritten.WithLabelValues(target).Add(float64(n)) },
+		Dropped: func(target string, n int) {
+			o.auditDropped.Add(uint64(n))
+			o.m.auditDropped.WithLabelValues(target).Add(float64(n))
+		},
+		Trouble: func(target string, dropped int, cause error) {
+			o.Log.Error("audit log: records are late or lost", "target", target, "lost", dropped, "cause", cause)
+		},
+	}
+}
+
+// AuditDropped returns how many audit records were lost since the node was started.
+func (o *Observer) AuditDropped() uint64 { return o.auditDropped.Load() }
+
+// Object returns the events of the object service.
+func (o *Observer) Object() object.Events {
+	byRef, byRead := o.m.copied.WithLabelValues("reference"), o.m.copied.WithLabelValues("re-encoding")
+	return object.Events{
+		Stored:       func(n int64) { o.m.stored.Add(float64(n)) },
+		Read:         func(n int64) { o.m.read.Add(float64(n)) },
+		CopiedByRef:  func(n int64) { byRef.Add(float64(n)) },
+		CopiedByRead: func(n int64) { byRead.Add(float64(n)) },
+		Salvaged: func(from, to shard.ExtentID) {
+			o.m.salvaged.Inc()
+			o.Log.Warn("extent written below quorum, re-encoded elsewhere", "from", from.String(), "to", to.String())
+		},
+		VolumeSwitch: func(from shard.VolumeID, cause error) {
+			o.m.switched.Inc()
+			o.Log.Info("extent goes to another volume", "volume", from, "cause", cause)
+		},
+		ShortWrite:  func(shard.ExtentID, int) { o.m.shortWrites.Inc() },
+		VolumesMade: func(n int, s shard.Scheme) { o.Log.Info("volumes made", "count", n, "scheme", s.String()) },
+		Rejected:    func(int64) { o.m.rejected.Inc() },
+		TaskBegan:   func(at object.TaskPlace) { o.m.tasksRunning.WithLabelValues(string(at)).Inc() },
+		TaskEnded: func(at object.TaskPlace, took time.Duration, err error) {
+			result := "ok"
+			if err != nil {
+				result = "failed"
+				o.Log.Debug("copy task failed", "place", string(at), "cause", err)
+			}
+			o.m.tasksRunning.WithLabelValues(string(at)).Dec()
+			o.m.tasks.WithLabelValues(string(at), result).Inc()
+			o.m.taskSeconds.WithLabelValues(string(at)).Observe(took.Seconds())
+		},
+	}
+}
+
+// Stripe returns the events of the data path; found is told of every bad or
+// missing shard, slotFailed of every slot that a write left behind.
+func (o *Observer) Stripe(found, slotFailed func(shard.ID, error)) stripe.Events {
+	return stripe.Events{
+		ShardMissing: func(id shard.ID, err error) {
+			o.m.shardMissing.Inc()
+			o.Log.Warn("shard missing", "shard", id.String(), "cause", err)
+			if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Corrupt) {
+				found(id, err)
+			}
+		},
+		BlockCorrupt: func(id shard.ID, block int) {
+			o.m.blockCorrupt.Inc()
+			o.Log.Warn("bad block", "shard", id.String(), "block", block)
+			found(id, errs.Newf("stripe.Read", errs.Corrupt, "block %d", block))
+		},
+		HedgeFired:    func(shard.ID) { o.m.hedges.Inc() },
+		Reconstructed: func(_ shard.ExtentID, blocks int) { o.m.reconstructed.Add(float64(blocks)) },
+		SlotFailed: func(id shard.ID, err error) {
+			o.m.slotFailed.Inc()
+			slotFailed(id, err)
+			o.Log.Info("write left a slot behind", "shard", id.String(), "cause", err)
+		},
+	}
+}
+
+// Drive returns the events of one drive.
+func (o *Observer) Drive(dir string, fenced func(error)) drive.Events {
+	for _, v := range []*prometheus.CounterVec{o.m.fenced, o.m.badBlocks, o.m.segmentsLost, o.m.indexesRebuilt} {
+		v.WithLabelValues(dir) // So that the first failure is an increase.
+	}
+	syncs, synced := o.m.syncSeconds.WithLabelValues(dir), o.m.syncShards.WithLabelValues(dir)
+	return drive.Events{
+		SyncDone: func(took time.Duration, waiters int) {
+			syncs.Observe(took.Seconds())
+			synced.Add(float64(waiters))
+		},
+		Fenced: func(err error) {
+			o.m.fenced.WithLabelValues(dir).Inc()
+			o.Log.Error("drive taken out of use: replace it, or restart the node to try it again", "drive", dir, "cause", err)
+			fenced(err)
+		},
+		BadBlock: func(id shard.ID, block int) {
+			o.m.badBlocks.WithLabelValues(dir).Inc()
+			o.Log.Warn("bad block at rest", "drive", dir, "shard", id.String(), "block", block)
+		},
+		Rebuilt: func(n int) {
+			o.m.indexesRebuilt.WithLabelValues(dir).Inc()
+			o.Log.Warn("drive index made anew from its segments", "drive", dir, "shards", n)
+		},
+		SegmentDamaged: func(n uint64) {
+			o.m.segmentsLost.WithLabelValues(dir).Inc()
+			o.Log.Error("segment cannot be read, its shards are missing", "drive", dir, "segment", n)
+		},
+	}
+}
+
+// Group returns the events of the metadata's Raft group.
+func (o *Observer) Group(fatal func(error)) group.Events {
+	levels := map[group.Level]slog.Level{group.LevelDebug: slog.LevelDebug, group.LevelInfo: slog.LevelDebug,
+		group.LevelWarn: slog.LevelInfo, group.LevelError: slog.LevelWarn}
+	return group.Events{
+		Fatal: fatal,
+		Log: func(l group.Level, m string) {
+			o.Log.Log(context.Background(), levels[l], "raft", "message", m)
+		},
+		Applied: func(entries int, took time.Duration) {
+			o.m.applied.Add(float64(entries))
+			o.m.applySeconds.Observe(took.Seconds())
+		},
+		WriteStall: func(stalled bool) {
+			if stalled {
+				o.m.writeStalls.Inc()
+				o.Log.Warn("commits to the metadata wait for the disk")
+			}
+		},
+		LogSlow: func(took time.Duration) {
+			o.m.logSlow.Inc()
+			o.Log.Warn("a write to the Raft log was slow", "took", took)
+		},
+		LeaderChanged: func(n cluster.NodeID) {
+			o.m.leaderChanges.Inc()
+			o.Log.Info("metadata leader", "node", n.String())
+		},
+		SnapshotTaken: func(index uint64, took time.Duration) {
+			o.m.snapshots.Inc()
+			o.Log.Info("metadata snapshot taken", "index", index, "took", took)
+		},
+		StateRestored: func(index uint64, took time.Duration) {
+			o.m.restores.Inc()
+			o.Log.Info("metadata snapshot restored", "index", index, "took", took)
+		},
+		SessionExpired: func(cluster.NodeID) {
+			o.Log.Warn("this node's session was ended by another process with the same node id: is its data directory in use twice?")
+		},
+	}
+}
+
+// CertificatesReloaded is told when changed certificate files are in use, or cannot be.
+func (o *Observer) CertificatesReloaded(err error) {
+	if err != nil {
+		o.Log.Error("changed certificate files cannot be used; the old certificate stays", "cause", err)
+		return
+	}
+	o.Log.Info("certificate files read again")
+}
+
+// RPC returns the events of the internode listener.
+func (o *Observer) RPC() rpc.Events {
+	return rpc.Events{
+		HandlerPanicked: func(method, path string, v any, stack []byte) {
+			o.Log.Error("panic in an internode handler", "method", method, "path", path, "value", v, "stack", string(stack))
+		},
+		HandshakeFailed: func(text string) { o.Log.Warn("internode peer refused", "cause", text) },
+		Log:             func(text string) { o.Log.Debug("internode listener", "message", text) },
+	}
+}
+
+// Gossip returns the events of gossip.
+func (o *Observer) Gossip() gossip.Events {
+	return gossip.Events{
+		MemberChanged: func(m gossip.Member) {
+			o.Log.Info("node", "id", m.Node.String(), "state", m.State.String(), "addr", m.Addr)
+		},
+		JoinFailed: func(seeds []string, err error) {
+			o.Log.Info("no other node found yet", "join", seeds, "cause", err)
+		},
+		WrongKey: func(text string) {
+			o.Log.Error("a node with another cluster key: give every node the same --cluster-key-file", "cause", text)
+		},
+		AddrConflict: func(node, known, claimed string) {
+			o.Log.Error("two processes with one node id: is a data directory copied?", "node", node, "known", known, "claimed", claimed)
+		},
+		Log: func(level, text string) { o.Log.Debug("gossip", "level", level, "message", text) },
+	}
+}
+
+// Upkeep returns the events of background work.
+func (o *Observer) Upkeep() upkeep.Events {
+	return upkeep.Events{
+		Failed: func(job string, err error) {
+			o.m.upkeepFailed.WithLabelValues(job).Inc()
+			o.Log.Warn("upkeep", "job", job, "cause", err)
+		},
+		Doomed:  func(n int) { o.m.doomed.Add(float64(n)) },
+		Deleted: func(n int) { o.m.deleted.Add(float64(n)) },
+		Repaired: func(id shard.ExtentID, slots shard.SlotSet) {
+			o.m.repaired.Inc()
+			o.Log.Info("extent repaired", "extent", id.String(), "slots", uint32(slots))
+		},
+		Found: func(id shard.ID, err error) {
+			o.m.found.Inc()
+			o.Log.Warn("shard recorded for repair", "shard", id.String(), "cause", err)
+		},
+		Orphans: func(n int) {
+			o.m.orphans.Add(float64(n))
+			o.Log.Info("shards without an extent deleted", "count", n)
+		},
+		ScrubRound: func(shards, bad int) {
+			o.m.scrubRounds.Inc()
+			o.m.scrubShards.Add(float64(shards))
+			o.m.scrubBad.Add(float64(bad))
+			o.Log.Info("drive verified", "shards", shards, "bad", bad)
+		},
+		VoterAdded:   func(n cluster.NodeID) { o.Log.Info("metadata voter added", "node", n.String()) },
+		VoterRemoved: func(n cluster.NodeID) { o.Log.Info("metadata voter removed", "node", n.String()) },
+		Lost: func(n cluster.NodeID) {
+			o.m.nodesLost.Inc()
+			o.Log.Warn("node declared lost: what it held is rebuilt elsewhere", "node", n.String())
+		},
+		LossHeld: func(n cluster.NodeID, why string) {
+			o.Log.Warn("node is not declared lost", "node", n.String(), "why", why)
+		},
+		Returned: func(n cluster.NodeID) {
+			o.m.nodesReturned.Inc()
+			o.Log.Info("lost node is back", "node", n.String())
+		},
+		Drained: func(n cluster.NodeID, d cluster.DriveID) {
+			o.m.drained.Inc()
+			o.Log.Info("drive is drained: it can be removed", "node", n.String(), "drive", d.String())
+		},
+		SlotsLeft: func(lost, draining, noSpare int) {
+			o.m.slotsLeft.WithLabelValues("lost").Set(float64(lost))
+			o.m.slotsLeft.WithLabelValues("draining").Set(float64(draining))
+			o.m.slotsLeft.WithLabelValues("no_spare").Set(float64(noSpare))
+		},
+		MoveStarted: func(v shard.VolumeID, slot int, reason string) {
+			o.Log.Info("slot begins to move", "volume", v, "slot", slot, "why", reason)
+		},
+		MoveFinished: func(v shard.VolumeID, slot int, rebuild bool, copied uint64) {
+			kind := "copy"
+			if rebuild {
+				kind = "rebuild"
+			}
+			o.m.moves.WithLabelValues(kind).Inc()
+			o.Log.Info("slot moved here", "volume", v, "slot", slot, "kind", kind, "bytes", copied)
+		},
+		ShardMoved: func(n int64) { o.m.movedBytes.Add(float64(n)) },
+		Rebuilt:    func(n int64) { o.m.rebuiltBytes.Add(float64(n)) },
+		DriveTold: func(d cluster.DriveID, failed, full, slow bool) {
+			o.Log.Warn("state of a drive told to the cluster", "drive", d.String(), "failed", failed, "full", full, "slow", slow)
+		},
+		Widened: func(id shard.ExtentID) {
+			o.m.widened.Inc()
+			o.Log.Info("extent re-encoded into a wider scheme", "extent", id.String())
+		},
+		Restored:     func(n uint64) { o.m.restored.Inc(); o.m.restoredBytes.Add(float64(n)) },
+		RestoreEnded: func() { o.m.restoreEnded.Inc() },
+		Aborted: func(n int) {
+			o.m.uploadsAborted.Add(float64(n))
+			o.Log.Info("uploads aborted by lifecycle rules", "count", n)
+		},
+		Delivered: func(target string, n int) { o.m.eventsDelivered.WithLabelValues(target).Add(float64(n)) },
+		Undelivered: func(target string, err error) {
+			o.m.eventsFailed.WithLabelValues(target).Inc()
+			o.Log.Warn("events wait for their target", "target", target, "cause", err)
+		},
+		EventQueues: o.eventQueues,
+		Expired: func(n int) {
+			o.m.versionsExpired.Add(float64(n))
+			o.Log.Info("versions expired by lifecycle rules", "count", n)
+		},
+		Transitioned: func(n uint64) { o.m.transitioned.Inc(); o.m.transitionedBytes.Add(float64(n)) },
+		KeysDeleted: func(ids []string) {
+			o.m.keysDeleted.Add(float64(len(ids)))
+			o.Log.Warn("master keys deleted, as was scheduled: what is encrypted under them is lost", "keys", ids)
+		},
+	}
+}
+
+// eventQueues shows the queues of events. Those that are gone are empty.
+func (o *Observer) eventQueues(queues []*metapb.EventQueue) {
+	o.m.eventsWaiting.Reset()
+	o.m.eventsLost.Reset()
+	o.m.eventsOldestS.Reset()
+	for _, q := range queues {
+		o.m.eventsWaiting.WithLabelValues(q.Target).Set(float64(q.Length))
+		o.m.eventsLost.WithLabelValues(q.Target).Set(float64(q.Dropped))
+		if q.Length > 0 {
+			o.m.eventsOldestS.WithLabelValues(q.Target).Set(time.Since(time.UnixMilli(q.OldestMs)).Seconds())
+		}
+	}
+}

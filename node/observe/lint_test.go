@@ -1,0 +1,51 @@
+package observe
+
+import (
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+// exported returns the labels of every metric that a node exports, by name.
+func exported(t *testing.T) map[string][]string {
+	o := New(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	o.Watch(Sources{})
+	ch := make(chan *prometheus.Desc)
+	go func() {
+		o.registry.Describe(ch)
+		close(ch)
+	}()
+	form := regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]*)", (?:unit: "[^"]*", )?constLabels: \{[^}]*\}, variableLabels: \{([^}]*)\}`)
+	out := map[string][]string{}
+	for d := range ch {
+		m := form.FindStringSubmatch(d.String())
+		require.NotNil(t, m, d.String())
+		require.NotEmpty(t, m[2], "%s has no help", m[1])
+		out[m[1]] = strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' })
+	}
+	return out
+}
+
+// TestNames proves the conventions of Prometheus: base units, what a counter ends
+// with, no unit in the middle.
+func TestNames(t *testing.T) {
+	name := regexp.MustCompile(`^cairn_[a-z][a-z0-9_]*[a-z]$`)
+	for n, labels := range exported(t) {
+		if !strings.HasPrefix(n, "cairn_") {
+			continue // Of the process and of Go.
+		}
+		require.Regexp(t, name, n)
+		for _, unit := range []string{"_ms", "_millis", "_milliseconds", "_minutes", "_mb", "_kb", "_kib", "_mib", "_percent", "_count", "_sum", "_bucket"} {
+			require.False(t, strings.HasSuffix(strings.TrimSuffix(n, "_total"), unit), "%s: not a base unit", n)
+		}
+		require.False(t, strings.Contains(strings.TrimSuffix(n, "_total"), "_total"), n)
+		for _, l := range labels {
+			require.NotContains(t, []string{"le", "quantile", "job", "instance", "bucket", "key", "object"}, l, "%s: a label that is taken or has no bound", n)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package observe
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+// Log is a node's log. Its level can be changed while it runs, and its newest lines
+// are kept in memory. Safe for concurrent use.
+type Log struct {
+	*slog.Logger
+
+	configured slog.Level
+	level      slog.LevelVar
+	newest     newest
+
+	mu       sync.Mutex
+	fallback *time.Timer // Nil: the level stays as it is.
+	until    time.Time
+}
+
+// NewLog returns a log of the given level (debug, info, warn, error) and format
+// (text, json). Close ends it.
+func NewLog(w io.Writer, level, format string) (*Log, error) {
+	l := &Log{newest: newest{max: newestLines}}
+	if err := l.configured.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q: %w", level, err)
+	}
+	l.level.Set(l.configured)
+	opts := &slog.HandlerOptions{Level: &l.level}
+	out := io.MultiWriter(w, &l.newest)
+	if format == "json" {
+		l.Logger = slog.New(slog.NewJSONHandler(out, opts))
+	} else {
+		l.Logger = slog.New(slog.NewTextHandler(out, opts))
+	}
+	return l, nil
+}
+
+// levels are the words for levels.
+var levels = []string{"debug", "info", "warn", "error"}
+
+// SetLevel changes the level; empty is that of the settings. After a duration that is
+// not 0 it falls back to that one. Errors: Invalid.
+func (l *Log) SetLevel(level string, d time.Duration) error {
+	to := l.configured
+	if level != "" {
+		if err := to.UnmarshalText([]byte(level)); err != nil || !slices.Contains(levels, level) {
+			return errs.Newf("observe.SetLevel", errs.Invalid, "%q is no log level: debug, info, warn or error", level)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopLocked()
+	l.level.Set(to)
+	if d > 0 && to != l.configured {
+		l.until = time.Now().Add(d)
+		l.fallback = time.AfterFunc(d, func() { _ = l.SetLevel("", 0) })
+	}
+	return nil
+}
+
+// Level returns the level, that of the settings, and when it falls back to that one;
+// zero if it does not.
+func (l *Log) Level() (now, configured string, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return levelName(l.level.Level()), levelName(l.configured), l.until
+}
+
+// Newest returns the newest lines, at most max, oldest first.
+func (l *Log) Newest(max int) []string { return l.newest.lines(max) }
+
+// Close stops what was to change the level.
+func (l *Log) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopLocked()
+}
+
+func (l *Log) stopLocked() {
+	if l.fallback != nil {
+		l.fallback.Stop()
+		l.fallback, l.until = nil, time.Time{}
+	}
+}
+
+func levelName(l slog.Level) string { return strings.ToLower(l.String()) }
+
+// Limits of the lines in memory.
+const (
+	newestLines    = 2000
+	newestMaxBytes = 2 << 10 // Of a line; the rest is cut off.
+)
+
+// newest is a ring of lines. Each write is one line, as slog's handlers do it.
+type newest struct {
+	max int
+
+	mu   sync.Mutex
+	ring []string
+	next int // Of the ring, when it is full.
+}
+
+// Write implements io.Writer.
+func (n *newest) Write(p []byte) (int, error) {
+	line := strings.TrimRight(string(p[:min(len(p), newestMaxBytes)]), "\n")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.ring) < n.max {
+		n.ring = append(n.ring, line)
+		return len(p), nil
+	}
+	n.ring[n.next] = line
+	n.next = (n.next + 1) % n.max
+	return len(p), nil
+}
+
+func (n *newest) lines(max int) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := append(append([]string(nil), n.ring[n.next:]...), n.ring[:n.next]...)
+	return all[len(all)-min(max, len(all)):]
+}

@@ -1,0 +1,218 @@
+package observe
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics is every counter and histogram of a node. docs/operations.md explains
+// those an operator watches.
+type metrics struct {
+	requests       *prometheus.CounterVec
+	requestSeconds *prometheus.HistogramVec
+	requestErrors  *prometheus.CounterVec
+	requestsCut    prometheus.Counter
+	inFlight       prometheus.Gauge
+	bytesIn        prometheus.Counter
+	bytesOut       prometheus.Counter
+
+	stored, read prometheus.Counter
+	copied       *prometheus.CounterVec
+	salvaged     prometheus.Counter
+	switched     prometheus.Counter
+	shortWrites  prometheus.Counter
+	rejected     prometheus.Counter
+	tasks        *prometheus.CounterVec
+	taskSeconds  *prometheus.HistogramVec
+	tasksRunning *prometheus.GaugeVec
+
+	shardMissing  prometheus.Counter
+	blockCorrupt  prometheus.Counter
+	hedges        prometheus.Counter
+	reconstructed prometheus.Counter
+	slotFailed    prometheus.Counter
+
+	shardSeconds *prometheus.HistogramVec
+	shardErrors  *prometheus.CounterVec
+
+	syncSeconds    *prometheus.HistogramVec
+	syncShards     *prometheus.CounterVec
+	fenced         *prometheus.CounterVec
+	badBlocks      *prometheus.CounterVec
+	segmentsLost   *prometheus.CounterVec
+	indexesRebuilt *prometheus.CounterVec
+
+	leaderChanges prometheus.Counter
+	snapshots     prometheus.Counter
+	restores      prometheus.Counter
+	applySeconds  prometheus.Histogram
+	applied       prometheus.Counter
+	logSlow       prometheus.Counter
+	writeStalls   prometheus.Counter
+	metaSeconds   *prometheus.HistogramVec
+
+	upkeepFailed *prometheus.CounterVec
+	doomed       prometheus.Counter
+	deleted      prometheus.Counter
+	repaired     prometheus.Counter
+	found        prometheus.Counter
+	orphans      prometheus.Counter
+	scrubRounds  prometheus.Counter
+	scrubShards  prometheus.Counter
+	scrubBad     prometheus.Counter
+	widened      prometheus.Counter
+
+	nodesLost, nodesReturned prometheus.Counter
+	moves                    *prometheus.CounterVec
+	movedBytes, rebuiltBytes prometheus.Counter
+	slotsLeft                *prometheus.GaugeVec
+	drained                  prometheus.Counter
+
+	restored, restoredBytes, restoreEnded prometheus.Counter
+
+	uploadsAborted, keysDeleted prometheus.Counter
+
+	spans *prometheus.CounterVec
+
+	versionsExpired, transitioned, transitionedBytes prometheus.Counter
+
+	auditWritten, auditDropped *prometheus.CounterVec
+
+	eventsDelivered, eventsFailed            *prometheus.CounterVec
+	eventsWaiting, eventsLost, eventsOldestS *prometheus.GaugeVec
+
+	clockSkew, lastContact *prometheus.GaugeVec
+	backups                *prometheus.CounterVec
+	lastBackup             prometheus.Gauge
+	featureLevel, certLeft prometheus.Gauge
+}
+
+// latencyBuckets reach from an inline read to a long copy, in seconds.
+var latencyBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// applyBuckets reach from one command to a batch that waits for the disk, in seconds.
+var applyBuckets = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}
+
+func newMetrics(r prometheus.Registerer) metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		r.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+		r.MustRegister(g)
+		return g
+	}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		r.MustRegister(c)
+		return c
+	}
+	hist := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets}, labels)
+		r.MustRegister(h)
+		return h
+	}
+	fine := func(name, help string) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: applyBuckets})
+		r.MustRegister(h)
+		return h
+	}
+	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		r.MustRegister(g)
+		return g
+	}
+	return metrics{
+		requests:       vec("cairn_s3_requests_total", "S3 requests finished.", "operation", "status"),
+		requestErrors:  vec("cairn_s3_errors_total", "S3 requests answered with an error, by its S3 code.", "operation", "code"),
+		requestsCut:    counter("cairn_s3_requests_cut_total", "S3 requests whose answer broke off: the connection was closed."),
+		inFlight:       gauge("cairn_s3_requests_in_flight", "Requests being answered on the S3 port."),
+		requestSeconds: hist("cairn_s3_request_duration_seconds", "Time from a request's header to the end of its answer.", "operation"),
+		bytesIn:        counter("cairn_s3_received_bytes_total", "Bytes of request bodies."),
+		bytesOut:       counter("cairn_s3_sent_bytes_total", "Bytes of answer bodies."),
+
+		stored:      counter("cairn_stored_bytes_total", "Plaintext committed by puts and uploaded parts."),
+		read:        counter("cairn_read_bytes_total", "Plaintext sent to readers."),
+		copied:      vec("cairn_copied_bytes_total", "Plaintext copied, by reference or by re-encoding.", "way"),
+		salvaged:    counter("cairn_extents_salvaged_total", "Extents written below quorum and re-encoded elsewhere."),
+		switched:    counter("cairn_volume_switches_total", "Extents that went to another volume than first chosen."),
+		shortWrites: counter("cairn_extents_short_total", "Extents committed with shards missing."),
+		rejected:    counter("cairn_requests_rejected_total", "Requests that the buffer budget refused."),
+
+		tasks:        vec("cairn_copy_tasks_total", "Extents re-encoded by copies: here, sent to other nodes, served to them.", "place", "result"),
+		taskSeconds:  hist("cairn_copy_task_duration_seconds", "Time to re-encode an extent of a copy.", "place"),
+		tasksRunning: gauges("cairn_copy_tasks_running", "Extents being re-encoded by copies.", "place"),
+
+		shardMissing:  counter("cairn_shards_missing_total", "Shards that a read did not find."),
+		blockCorrupt:  counter("cairn_blocks_corrupt_total", "Blocks that a read found bad."),
+		hedges:        counter("cairn_hedged_reads_total", "Reads that asked another drive because one was slow."),
+		reconstructed: counter("cairn_blocks_reconstructed_total", "Blocks computed from others for a read."),
+		slotFailed:    counter("cairn_write_slots_failed_total", "Slots that a write left behind."),
+
+		shardSeconds: hist("cairn_shard_operation_duration_seconds", "Time of operations on shards of this node's drives (local) and of other nodes' (remote). An open ends with its first byte, a write with its sync.", "operation", "place"),
+		shardErrors:  vec("cairn_shard_operation_errors_total", "Operations on shards that failed, by kind of error.", "operation", "place", "kind"),
+
+		syncSeconds:    hist("cairn_drive_sync_duration_seconds", "Duration of one fdatasync.", "drive"),
+		syncShards:     vec("cairn_drive_synced_shards_total", "Shards made durable.", "drive"),
+		fenced:         vec("cairn_drive_failures_total", "Drives taken out of use after an I/O error.", "drive"),
+		badBlocks:      vec("cairn_drive_bad_blocks_total", "Blocks that scrub found bad at rest.", "drive"),
+		segmentsLost:   vec("cairn_drive_segments_damaged_total", "Segments that cannot be read: all their shards are missing.", "drive"),
+		indexesRebuilt: vec("cairn_drive_index_rebuilds_total", "Indexes made anew from a drive's segments.", "drive"),
+
+		leaderChanges: counter("cairn_raft_leader_changes_total", "Changes of the metadata's leader, as this node saw them."),
+		snapshots:     counter("cairn_raft_snapshots_total", "Snapshots taken."),
+		restores:      counter("cairn_raft_restores_total", "Snapshots received and restored."),
+		applySeconds:  fine("cairn_raft_apply_duration_seconds", "Time to apply a batch of log entries to the state."),
+		applied:       counter("cairn_raft_applied_entries_total", "Log entries applied to the state."),
+		logSlow:       counter("cairn_raft_log_slow_writes_total", "Writes to the Raft log that took longer than a second."),
+		writeStalls:   counter("cairn_database_write_stalls_total", "Times that commits to the state had to wait for the disk."),
+		metaSeconds:   hist("cairn_metadata_request_duration_seconds", "Time of changes (propose) and reads of the metadata, as this node saw them.", "request"),
+
+		upkeepFailed:  vec("cairn_upkeep_failures_total", "Rounds of upkeep that failed.", "task"),
+		doomed:        counter("cairn_extents_doomed_total", "Unreferenced extents given up for deletion."),
+		deleted:       counter("cairn_shards_deleted_total", "Shards of doomed extents deleted."),
+		repaired:      counter("cairn_extents_repaired_total", "Extents whose missing shards were rebuilt."),
+		found:         counter("cairn_shards_found_bad_total", "Bad or missing shards recorded for repair."),
+		orphans:       counter("cairn_orphans_deleted_total", "Shards that no metadata knows, deleted."),
+		scrubRounds:   counter("cairn_scrub_rounds_total", "Drives verified whole."),
+		scrubShards:   counter("cairn_scrub_shards_total", "Shards verified by scrub."),
+		scrubBad:      counter("cairn_scrub_bad_shards_total", "Shards that scrub found bad."),
+		nodesLost:     counter("cairn_nodes_lost_total", "Nodes that this node, leading, declared lost."),
+		nodesReturned: counter("cairn_nodes_returned_total", "Lost nodes that came back."),
+		moves:         vec("cairn_slot_moves_total", "Moves of slots to this node that are finished: copied, or off a lost drive.", "kind"),
+		movedBytes:    counter("cairn_moved_bytes_total", "Bytes of shards that moves brought to this node."),
+		rebuiltBytes:  counter("cairn_rebuilt_bytes_total", "Bytes of shards that repair wrote."),
+		slotsLeft:     gauges("cairn_slots_to_move", "Slots that are to leave lost or draining drives, and those of them that no drive can take; on the node that leads.", "why"),
+		drained:       counter("cairn_drives_drained_total", "Draining drives that were emptied."),
+
+		widened: counter("cairn_extents_widened_total", "Extents re-encoded into a wider scheme."),
+
+		restored:      counter("cairn_objects_restored_total", "Cold versions restored."),
+		restoredBytes: counter("cairn_objects_restored_bytes_total", "Plaintext of cold versions restored."),
+		restoreEnded:  counter("cairn_restores_expired_total", "Warm copies of cold versions dropped after they expired."),
+
+		uploadsAborted:  counter("cairn_uploads_aborted_total", "Uploads aborted by lifecycle rules."),
+		eventsDelivered: vec("cairn_events_delivered_total", "Events that targets took.", "target"),
+		eventsFailed:    vec("cairn_event_failures_total", "Tries to deliver events that failed.", "target"),
+		eventsWaiting:   gauges("cairn_events_waiting", "Events that wait for a target, as the leader sees it.", "target"),
+		eventsLost:      gauges("cairn_events_lost", "Events that found the queue of a target full.", "target"),
+		eventsOldestS:   gauges("cairn_events_oldest_age_seconds", "Age of the oldest event that waits for a target.", "target"),
+
+		versionsExpired:   counter("cairn_versions_expired_total", "Versions ended by lifecycle rules."),
+		transitioned:      counter("cairn_versions_transitioned_total", "Versions whose storage class lifecycle rules changed."),
+		transitionedBytes: counter("cairn_versions_transitioned_bytes_total", "Plaintext of versions whose storage class lifecycle rules changed."),
+		keysDeleted:       counter("cairn_master_keys_deleted_total", "Master keys deleted after their waiting time."),
+		clockSkew:         gauges("cairn_clock_skew_seconds", "How far a node's clock is ahead of this one's.", "peer"),
+		lastContact:       gauges("cairn_raft_peer_last_contact_seconds", "Since the leader last heard of a member of the metadata's group; on the leader.", "peer"),
+		backups:           vec("cairn_metadata_backups_total", "Backups of the metadata made by this node.", "result"),
+		lastBackup: gauge("cairn_metadata_backup_timestamp_seconds",
+			"When this node last made a backup of the metadata whole; 0: never since it started."),
+
+		featureLevel: gauge("cairn_feature_level", "The cluster's feature level, as this node last read it."),
+		certLeft:     gauge("cairn_internode_certificate_expiry_seconds", "Until the certificate that this node shows to others expires."),
+
+		spans: vec("cairn_trace_spans_total", "Spans sent to the receiver of traces, or lost because it did not take them.", "result"),
+
+		auditWritten: vec("cairn_audit_records_total", "Audit records that a target took.", "target"),
+		auditDropped: vec("cairn_audit_dropped_total", "Audit records that were lost: the target was too slow, or refused them.", "target"),
+	}
+}

@@ -1,0 +1,263 @@
+package observe
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard/drive"
+)
+
+// Sources is where values come from that are read when metrics are. A source that
+// is nil has no values.
+type Sources struct {
+	Version string
+	Ready   func() bool
+	Drives  []DriveSource
+
+	Raft        func() group.Stats
+	LastContact func() (time.Duration, bool)
+	Databases   func() map[string]*pebble.Metrics
+
+	// Cluster is asked on the node that leads the metadata, so that one answers for
+	// all and none makes a request.
+	Cluster func(context.Context) (*metapb.StatusAnswer, error)
+
+	Members      func() []gossip.Member
+	DirectoryAge func() time.Duration
+	Budget       Budget
+	Buffers      Buffers
+}
+
+// DriveSource is a drive of this node.
+type DriveSource struct {
+	Dir          string
+	ReserveBytes int64
+	Drive        Drive
+}
+
+// Drive is where a drive's values come from; *drive.Drive.
+type Drive interface {
+	Usage() drive.Usage
+	Failed() error
+}
+
+// Budget is the memory of requests; *buf.Budget.
+type Budget interface {
+	Total() int64
+	Free() int64
+}
+
+// Buffers is the pool of buffers; *buf.Pool.
+type Buffers interface {
+	LiveBytes() int64
+	IdleBytes() int64
+}
+
+// clusterTimeout bounds what a scrape waits for the metadata.
+const clusterTimeout = 2 * time.Second
+
+// Watch exports the values of s. It may be called once.
+func (o *Observer) Watch(s Sources) {
+	o.registry.MustRegister(&collector{s: s})
+}
+
+// collector reads Sources.
+type collector struct{ s Sources }
+
+// The descriptions of what Sources hold. They are never changed.
+var (
+	buildInfo = desc("cairn_build_info", "1; the labels say what runs.", "version", "goversion")
+	nodeReady = desc("cairn_node_ready", "1 where the node has joined its cluster and serves requests.")
+
+	driveUsed     = desc("cairn_drive_used_bytes", "Bytes allocated to shards.", "drive")
+	driveFree     = desc("cairn_drive_free_bytes", "Free bytes of the drive's file system, the reserve included.", "drive")
+	driveCapacity = desc("cairn_drive_capacity_bytes", "Size of the drive's file system.", "drive")
+	driveReserve  = desc("cairn_drive_reserve_bytes", "Free bytes below which the drive takes no writes.", "drive")
+	driveShards   = desc("cairn_drive_shards", "Shards on the drive.", "drive")
+	driveFailed   = desc("cairn_drive_failed", "1 where the drive is out of use after an I/O error.", "drive")
+
+	raftTerm     = desc("cairn_raft_term", "Raft term.")
+	raftCommit   = desc("cairn_raft_commit_index", "Last committed log index.")
+	raftApplied  = desc("cairn_raft_applied_index", "Last applied log index.")
+	raftEntries  = desc("cairn_raft_log_entries", "Entries that the log keeps.")
+	raftSnapshot = desc("cairn_raft_snapshot_index", "Log index of the latest snapshot.")
+	raftLeader   = desc("cairn_raft_leader", "1 on the node that leads the metadata.")
+	raftKnown    = desc("cairn_raft_leader_known", "1 where this node knows a leader.")
+	raftVoters   = desc("cairn_raft_voters", "Voters of the metadata, as this node knows them.")
+	raftContact  = desc("cairn_raft_last_contact_seconds", "Since this node heard from the leader; 0 on the leader.")
+
+	dbDisk        = desc("cairn_database_disk_bytes", "Disk space of a metadata database.", "database")
+	dbCompactions = desc("cairn_database_compactions_total", "Compactions.", "database")
+	dbDebt        = desc("cairn_database_compaction_debt_bytes", "Bytes to be compacted until the database is at rest.", "database")
+	dbFlushes     = desc("cairn_database_flushes_total", "Flushes of memtables.", "database")
+	dbMemtable    = desc("cairn_database_memtable_bytes", "Memory of memtables.", "database")
+	dbReadAmp     = desc("cairn_database_read_amplification", "Tables that a read may have to look at.", "database")
+	dbSublevels   = desc("cairn_database_l0_sublevels", "Sublevels of level 0; writes wait at 24.", "database")
+	dbCacheBytes  = desc("cairn_database_cache_bytes", "Block cache in use.", "database")
+	dbCacheHits   = desc("cairn_database_cache_hits_total", "Blocks found in the cache.", "database")
+	dbCacheMisses = desc("cairn_database_cache_misses_total", "Blocks read because the cache did not have them.", "database")
+
+	clusterMissing  = desc("cairn_cluster_extents_missing_shards", "Extents that lack a shard and are to be repaired. Only on the leader.")
+	clusterGC       = desc("cairn_cluster_extents_unreferenced", "Extents that nothing refers to, kept for the grace period. Only on the leader.")
+	clusterDoomed   = desc("cairn_cluster_extents_doomed", "Extents given up whose shards are not all deleted. Only on the leader.")
+	clusterContents = desc("cairn_cluster_contents_dropped", "Deleted contents whose parts are still to be removed. Only on the leader.")
+	clusterBuckets  = desc("cairn_cluster_buckets", "Buckets. Only on the leader.")
+	clusterVolumes  = desc("cairn_cluster_volumes", "Volumes made so far. Only on the leader.")
+
+	gossipMembers = desc("cairn_gossip_members", "Nodes that this one has heard of, itself among them.", "state")
+	directoryAge  = desc("cairn_directory_age_seconds", "Since accounts, keys and settings were last known to be current.")
+	budgetBytes   = desc("cairn_budget_bytes", "Memory that requests share (--memory-budget).")
+	budgetFree    = desc("cairn_budget_free_bytes", "What is free of it.")
+	buffersLive   = desc("cairn_buffers_live_bytes", "Buffers in use.")
+	buffersIdle   = desc("cairn_buffers_idle_bytes", "Buffers kept for reuse.")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{buildInfo, nodeReady,
+		driveUsed, driveFree, driveCapacity, driveReserve, driveShards, driveFailed,
+		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftContact,
+		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, dbCacheBytes, dbCacheHits, dbCacheMisses,
+		clusterMissing, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
+		gossipMembers, directoryAge, budgetBytes, budgetFree, buffersLive, buffersIdle} {
+		to <- d
+	}
+}
+
+// sink makes samples.
+type sink chan<- prometheus.Metric
+
+func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (s sink) counter(d *prometheus.Desc, v float64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	out := sink(to)
+	out.gauge(buildInfo, 1, c.s.Version, runtime.Version())
+	if c.s.Ready != nil {
+		out.gauge(nodeReady, truth(c.s.Ready()))
+	}
+	for _, d := range c.s.Drives {
+		d.collect(out)
+	}
+	c.raft(out)
+	c.cluster(out)
+	if c.s.Databases != nil {
+		for name, m := range c.s.Databases() {
+			database(out, name, m)
+		}
+	}
+	c.node(out)
+}
+
+func (d DriveSource) collect(out sink) {
+	u, dir := d.Drive.Usage(), d.Dir
+	out.gauge(driveUsed, float64(u.UsedBytes), dir)
+	out.gauge(driveFree, float64(u.FreeBytes), dir)
+	out.gauge(driveCapacity, float64(u.CapacityBytes), dir)
+	out.gauge(driveReserve, float64(d.ReserveBytes), dir)
+	out.gauge(driveShards, float64(u.Shards), dir)
+	out.gauge(driveFailed, truth(d.Drive.Failed() != nil), dir)
+}
+
+func (c *collector) raft(out sink) {
+	if c.s.Raft == nil {
+		return
+	}
+	s := c.s.Raft()
+	out.gauge(raftTerm, float64(s.Term))
+	out.gauge(raftCommit, float64(s.CommitIndex))
+	out.gauge(raftApplied, float64(s.AppliedIndex))
+	out.gauge(raftSnapshot, float64(s.SnapshotIndex))
+	out.gauge(raftLeader, truth(s.IsLeader))
+	out.gauge(raftKnown, truth(s.Leader != 0))
+	out.gauge(raftVoters, float64(s.Voters))
+	entries := uint64(0)
+	if s.FirstLogIndex > 0 && s.LastLogIndex >= s.FirstLogIndex {
+		entries = s.LastLogIndex - s.FirstLogIndex + 1
+	}
+	out.gauge(raftEntries, float64(entries))
+	if c.s.LastContact == nil {
+		return
+	}
+	if ago, ever := c.s.LastContact(); ever {
+		out.gauge(raftContact, ago.Seconds())
+	}
+}
+
+func (c *collector) cluster(out sink) {
+	if c.s.Cluster == nil || c.s.Raft == nil || !c.s.Raft().IsLeader {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
+	defer cancel()
+	a, err := c.s.Cluster(ctx)
+	if err != nil {
+		return // It leads no longer; who does has the values.
+	}
+	out.gauge(clusterMissing, float64(a.ExtentsMissing))
+	out.gauge(clusterGC, float64(a.ExtentsGc))
+	out.gauge(clusterDoomed, float64(a.ExtentsDoomed))
+	out.gauge(clusterContents, float64(a.ContentsDropped))
+	out.gauge(clusterBuckets, float64(a.Buckets))
+	out.gauge(clusterVolumes, float64(a.Volumes))
+}
+
+func database(out sink, name string, m *pebble.Metrics) {
+	out.gauge(dbDisk, float64(m.DiskSpaceUsage()), name)
+	out.counter(dbCompactions, float64(m.Compact.Count), name)
+	out.gauge(dbDebt, float64(m.Compact.EstimatedDebt), name)
+	out.counter(dbFlushes, float64(m.Flush.Count), name)
+	out.gauge(dbMemtable, float64(m.MemTable.Size), name)
+	out.gauge(dbReadAmp, float64(m.ReadAmp()), name)
+	out.gauge(dbSublevels, float64(m.Levels[0].Sublevels), name)
+	out.gauge(dbCacheBytes, float64(m.BlockCache.Size), name)
+	out.counter(dbCacheHits, float64(m.BlockCache.Hits), name)
+	out.counter(dbCacheMisses, float64(m.BlockCache.Misses), name)
+}
+
+func (c *collector) node(out sink) {
+	if c.s.Members != nil {
+		count := map[gossip.State]int{}
+		for _, m := range c.s.Members() {
+			count[m.State]++
+		}
+		for _, s := range []gossip.State{gossip.Alive, gossip.Suspect, gossip.Down} {
+			out.gauge(gossipMembers, float64(count[s]), s.String())
+		}
+	}
+	if c.s.DirectoryAge != nil {
+		out.gauge(directoryAge, c.s.DirectoryAge().Seconds())
+	}
+	if b := c.s.Budget; b != nil {
+		out.gauge(budgetBytes, float64(b.Total()))
+		out.gauge(budgetFree, float64(b.Free()))
+	}
+	if b := c.s.Buffers; b != nil {
+		out.gauge(buffersLive, float64(b.LiveBytes()))
+		out.gauge(buffersIdle, float64(b.IdleBytes()))
+	}
+}

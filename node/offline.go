@@ -1,0 +1,83 @@
+package node
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/cockroachdb/errors/oserror"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnstore/cairn/cluster/identity"
+	"github.com/cairnstore/cairn/meta/group"
+)
+
+// Offline is the metadata of a node that does not run.
+type Offline struct {
+	home *home
+	cfg  group.Config
+	lock io.Closer
+}
+
+// OpenOffline opens the home in dir, which no node may have in use; a new one where
+// there is none. Close ends it.
+func OpenOffline(fs vfs.FS, dir string) (*Offline, error) {
+	h, err := openHome(fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	// The drive's lock is the node's: it opens its drives first.
+	lock, err := fs.Lock(fs.PathJoin(dir, driveLock))
+	if err != nil {
+		return nil, fmt.Errorf("%s is in use: stop the node first (%w)", dir, err)
+	}
+	return &Offline{home: h, lock: lock, cfg: group.Config{Node: h.id(), FS: fs, Dir: fs.PathJoin(dir, metaDir)}}, nil
+}
+
+// driveLock is the name under which package shard/drive locks a directory.
+const driveLock = "lock"
+
+// Close lets the node start again.
+func (o *Offline) Close() error { return o.lock.Close() }
+
+// Node returns the node's id, Cluster the cluster it belongs to (empty: none).
+func (o *Offline) Node() string { return o.home.Node }
+
+// Cluster returns the cluster that the node belongs to; empty: none.
+func (o *Offline) Cluster() string { return o.home.cluster() }
+
+// HasMetadata reports whether there is a directory of metadata.
+func (o *Offline) HasMetadata() (bool, error) {
+	_, err := o.cfg.FS.Stat(o.cfg.Dir)
+	if oserror.IsNotExist(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Standing tells how far the metadata reach.
+func (o *Offline) Standing() (group.Standing, error) { return group.Inspected(o.cfg) }
+
+// Recover makes this node the only voter, with what it has.
+func (o *Offline) Recover() (group.Recovered, error) {
+	r, err := group.Recover(o.cfg, o.home.era()+1)
+	if err != nil {
+		return r, err
+	}
+	return r, o.home.begin(r.Era)
+}
+
+// Restore makes the metadata of a new single voter from a backup.
+func (o *Offline) Restore(backup io.Reader, keys identity.Keys, head group.BackupHead) (group.Recovered, error) {
+	if c := o.home.cluster(); c != "" && c != head.ClusterID {
+		return group.Recovered{}, fmt.Errorf("the backup is of cluster %s, but %s belongs to cluster %s", head.ClusterID, o.home.dir, c)
+	}
+	mac := keys.Secret(LabelBackup)
+	_, r, err := group.Restore(o.cfg, o.home.era()+1, backup, mac[:])
+	if err != nil {
+		return r, err
+	}
+	if err := o.home.join(head.ClusterID); err != nil {
+		return r, err
+	}
+	return r, o.home.begin(r.Era)
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/gossip"
+)
+
+const (
+	// peerLook is how often a node looks at what gossip says of the others.
+	peerLook = time.Second
+	// clockEvery is how often it compares clocks with them.
+	clockEvery = 30 * time.Second
+)
+
+// watchPeers compares this node with the others for as long as it runs: their eras,
+// their clocks, and when they were last heard of.
+func (n *Node) watchPeers(ctx context.Context) {
+	t := time.NewTicker(peerLook)
+	defer t.Stop()
+	var clocks time.Time
+	for {
+		if err := n.checkEra(); err != nil {
+			n.fail(err)
+			return
+		}
+		n.reportSelf()
+		if time.Since(clocks) >= clockEvery {
+			clocks = time.Now()
+			n.compareClocks(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// reportSelf renews the metrics of this node's standing among the others.
+func (n *Node) reportSelf() {
+	n.obs.LastContacts(n.group.LastContacts())
+	if topo := n.client.LastTopology(); topo != nil {
+		n.obs.FeatureLevel(topo.FeatureLevel)
+	}
+	if n.identity == nil {
+		return
+	}
+	if at, err := n.identity.Expires(); err == nil {
+		n.obs.CertificateLeft(time.Until(at))
+	}
+}
+
+// compareClocks measures how far the clocks of the living are from this node's.
+func (n *Node) compareClocks(ctx context.Context) {
+	var far []string
+	for _, m := range n.gossip.Members() {
+		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID != n.home.cluster() {
+			continue
+		}
+		_, ahead, err := n.askAbout(ctx, m.RPCAddr)
+		if err != nil {
+			continue
+		}
+		n.obs.ClockSkew(m.Node, ahead)
+		if ahead.Abs() > n.cfg.MaxClockSkew {
+			far = append(far, fmt.Sprintf("the clock of node %s (%s) is %s that of node %s: set both by NTP", m.Node, m.S3Addr, aheadOf(ahead), n.home.Node))
+			n.log.Warn("clocks differ", "node", m.Node.String(), "ahead", ahead, "allowed", n.cfg.MaxClockSkew)
+		}
+	}
+	n.skewed.Store(&far)
+}
+
+// warnings are what this node has to say of the cluster besides what the metadata tell.
+func (n *Node) warnings() (out []string) {
+	if p := n.skewed.Load(); p != nil {
+		out = append(out, *p...)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	if topo, err := n.client.Topology(ctx); err == nil && topo.OrphansHeld {
+		out = append(out, "the metadata were restored from a backup or recovered: shards that they do not know are kept; when all is well, run `cairn meta release-orphans`")
+	}
+	return out
+}

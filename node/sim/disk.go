@@ -1,0 +1,271 @@
+package sim
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// disk is the file system of a machine, between two power cuts. It counts syncs,
+// and on demand it hangs, fails syncs, or loses power right before one of them.
+// Safe for concurrent use.
+type disk struct {
+	*vfs.MemFS
+
+	mu    sync.Mutex
+	rng   *rand.Rand
+	syncs int
+	cutAt int    // The sync before which the power goes; 0: none.
+	down  func() // Takes the machine off the network.
+	after *vfs.MemFS
+	cut   chan struct{} // Closed by the power cut.
+	hang  chan struct{} // Syncs wait until it is closed. Nil: the disk answers.
+	hung  part
+	fails func(path string) bool // Says which syncs fail. Nil: none.
+}
+
+func newDisk(fs *vfs.MemFS, rng *rand.Rand, down func()) *disk {
+	return &disk{MemFS: fs, rng: rng, down: down, cut: make(chan struct{})}
+}
+
+// powerCut takes the machine off the network and keeps what its disk holds at that
+// moment: all that was synced, and of the rest a random share. What the old
+// process writes later is lost. The second cut does nothing.
+func (d *disk) powerCut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.powerCutLocked()
+}
+
+func (d *disk) powerCutLocked() {
+	if d.after != nil {
+		return
+	}
+	d.down()
+	d.after = d.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[d.rng.IntN(3)],
+		RNG: rand.New(rand.NewPCG(d.rng.Uint64(), 2))})
+	if d.hang != nil {
+		close(d.hang) // The process is dead: it must not wait for its disk.
+		d.hang = nil
+	}
+	d.fails = nil
+	close(d.cut)
+}
+
+// cutAtSync cuts the power right before the i-th sync from now on.
+func (d *disk) cutAtSync(i int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cutAt = d.syncs + i
+}
+
+// stall makes syncs of a part wait until resume.
+func (d *disk) stall(p part) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.after == nil && d.hang == nil {
+		d.hang, d.hung = make(chan struct{}), p
+	}
+}
+
+// resume ends stall.
+func (d *disk) resume() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hang != nil {
+		close(d.hang)
+		d.hang = nil
+	}
+}
+
+// failSyncs makes the syncs of files below a directory fail.
+func (d *disk) failSyncs(dir string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.after == nil {
+		d.fails = func(path string) bool { return strings.HasPrefix(path, dir) }
+	}
+}
+
+// sync is called before every sync.
+func (d *disk) sync(path string) error {
+	d.mu.Lock()
+	hang := d.hang
+	if hang != nil && !d.hangs(path) {
+		hang = nil
+	}
+	d.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.syncs++
+	if d.syncs == d.cutAt {
+		d.powerCutLocked()
+	}
+	if d.fails != nil && d.fails(path) {
+		return syscall.EIO
+	}
+	return nil
+}
+
+// What of a disk may hang: syncs of shards, and of the metadata's log. Others happen
+// while a mutex is held, and the clock of the bubble stands still while somebody
+// waits for that.
+type part int
+
+const (
+	theShards part = iota
+	theLog
+)
+
+// hangs reports whether a sync of a file hangs when the disk does.
+func (d *disk) hangs(path string) bool {
+	if d.hung == theShards {
+		return strings.HasSuffix(path, ".seg")
+	}
+	return strings.HasPrefix(path, metaDir+"/log") && strings.HasSuffix(path, ".log")
+}
+
+// corrupt overwrites bytes of the drive's segments where they lie, unnoticed, and
+// returns how many places it hit.
+func (d *disk) corrupt(rng *rand.Rand, places int) (hit int) {
+	names, _ := d.List(segments)
+	for range places {
+		if len(names) == 0 {
+			return hit
+		}
+		path := d.PathJoin(segments, names[rng.IntN(len(names))])
+		info, err := d.Stat(path)
+		if err != nil || info.Size() == 0 {
+			continue
+		}
+		f, err := d.MemFS.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			continue
+		}
+		noise := make([]byte, 1+rng.IntN(40))
+		for i := range noise {
+			noise[i] = byte(rng.Uint32())
+		}
+		if off := rng.Int64N(info.Size()); off+int64(len(noise)) <= info.Size() {
+			if _, err := f.WriteAt(noise, off); err == nil {
+				hit++
+			}
+		}
+		_ = f.Close()
+	}
+	return hit
+}
+
+// Where a node of a simulation keeps things.
+const (
+	dataDir  = "/data"
+	metaDir  = dataDir + "/meta"
+	segments = dataDir + "/seg"
+	indexDir = dataDir + "/index"
+)
+
+// keepOrder makes what was created and removed before in the directory of one of
+// Pebble's markers durable. Pebble moves a marker and syncs the directory after it:
+// it relies on the file system to keep the order of changes within a directory, as
+// ext4, XFS and Btrfs do. MemFS does not.
+func (d *disk) keepOrder(name string) error {
+	if !strings.HasPrefix(d.PathBase(name), "marker.") {
+		return nil
+	}
+	dir, err := d.MemFS.OpenDir(d.PathDir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Remove implements vfs.FS.
+func (d *disk) Remove(name string) error {
+	if err := d.keepOrder(name); err != nil {
+		return err
+	}
+	return d.MemFS.Remove(name)
+}
+
+// Create implements vfs.FS.
+func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := d.keepOrder(name); err != nil {
+		return nil, err
+	}
+	f, err := d.MemFS.Create(name, c)
+	return d.wrap(f, name, err)
+}
+
+// OpenReadWrite implements vfs.FS.
+func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := d.MemFS.OpenReadWrite(name, c, opts...)
+	return d.wrap(f, name, err)
+}
+
+// OpenDir implements vfs.FS.
+func (d *disk) OpenDir(name string) (vfs.File, error) {
+	f, err := d.MemFS.OpenDir(name)
+	return d.wrap(f, name, err)
+}
+
+// ReuseForWrite implements vfs.FS.
+func (d *disk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.MemFS.ReuseForWrite(from, to, c)
+	return d.wrap(f, to, err)
+}
+
+func (d *disk) wrap(f vfs.File, path string, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &file{f, d, path}, nil
+}
+
+// file is an open file of a disk.
+type file struct {
+	vfs.File
+	d    *disk
+	path string
+}
+
+// Sync implements vfs.File.
+func (f *file) Sync() error {
+	path := f.path
+	if strings.HasSuffix(path, ".seg") {
+		path = segments // A new one: made while a mutex is held.
+	}
+	if err := f.d.sync(path); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// SyncData implements vfs.File.
+func (f *file) SyncData() error {
+	if err := f.d.sync(f.path); err != nil {
+		return err
+	}
+	return f.File.SyncData()
+}
+
+// SyncTo implements vfs.File.
+func (f *file) SyncTo(length int64) (bool, error) {
+	if err := f.d.sync(f.path); err != nil {
+		return false, err
+	}
+	return f.File.SyncTo(length)
+}
+
+// isWhole reports whether there was no power cut yet.
+func (d *disk) isWhole() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.after == nil
+}

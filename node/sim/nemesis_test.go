@@ -1,0 +1,369 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/object"
+)
+
+// blow is a kind of harm: it does it, waits while the cluster must go on, and
+// takes it back.
+type blow struct {
+	name string
+	do   func(*nemesis, context.Context) error
+}
+
+func blows() []blow {
+	return []blow{
+		{"power cut", (*nemesis).powerCut},
+		{"power cut of all", (*nemesis).powerCutOfAll},
+		{"power cut of the leader", (*nemesis).powerCutOfLeader},
+		{"power cut at a sync", (*nemesis).powerCutAtSync},
+		{"power cuts while starting", (*nemesis).powerCutWhileStarting},
+		{"lost index", (*nemesis).lostIndex},
+		{"partition", (*nemesis).partition},
+		{"partition of the leader", (*nemesis).partitionOfLeader},
+		{"flapping links", (*nemesis).flappingLinks},
+		{"slow network", (*nemesis).slowNetwork},
+		{"hanging drive", (*nemesis).hangingDrive},
+		{"hanging log", (*nemesis).hangingLog},
+		{"failing syncs of a drive", (*nemesis).failingDrive},
+		{"corruption", (*nemesis).corruption},
+	}
+}
+
+// nemesis harms a cluster, one blow after another, within what it promises to
+// survive.
+type nemesis struct {
+	*Cluster
+	most  int    // Machines harmed at once.
+	probe []byte // An object that can be read whatever happens.
+	kinds []blow
+	trace func(format string, args ...any)
+}
+
+const probeKey = "probe"
+
+func newNemesis(ctx context.Context, c *Cluster, trace func(string, ...any)) (*nemesis, error) {
+	n := &nemesis{Cluster: c, most: c.mostHarmed(), kinds: blows(), probe: make([]byte, 3*extentBytes), trace: trace}
+	for i := range n.probe {
+		n.probe[i] = byte(c.rng.Uint32())
+	}
+	return n, n.write(ctx, c.Machines, probeKey, n.probe)
+}
+
+// run deals count blows. Redundancy comes back before the next one: more than m
+// shards of an extent must never be missing at once.
+func (n *nemesis) run(ctx context.Context, count int) error {
+	for range count {
+		n.pause(2 * time.Second)
+		b := n.kinds[n.rng.IntN(len(n.kinds))]
+		n.trace("blow: %s", b.name)
+		if err := b.do(n, ctx); err != nil {
+			return fmt.Errorf("during %s: %w", b.name, err)
+		}
+		if err := n.healed(ctx); err != nil {
+			return fmt.Errorf("after %s: %w", b.name, err)
+		}
+	}
+	return nil
+}
+
+func (n *nemesis) pause(most time.Duration) { time.Sleep(time.Duration(n.rng.Int64N(int64(most)))) }
+
+// victims returns at most so many machines as may be harmed at once.
+func (n *nemesis) victims(most int) (out []*Machine) {
+	for _, i := range n.rng.Perm(len(n.Machines))[:1+n.rng.IntN(most)] {
+		out = append(out, n.Machines[i])
+	}
+	n.trace("victims: %s", names(out))
+	return out
+}
+
+func names(machines []*Machine) (out []string) {
+	for _, m := range machines {
+		out = append(out, m.Name)
+	}
+	return out
+}
+
+// others returns the machines that are not harmed.
+func (n *nemesis) others(victims []*Machine) []*Machine {
+	return slices.DeleteFunc(slices.Clone(n.Machines), func(m *Machine) bool { return slices.Contains(victims, m) })
+}
+
+// leader returns the machine that leads the metadata, or else any.
+func (n *nemesis) leader() *Machine {
+	for range 100 {
+		for _, m := range n.Machines {
+			if nd := m.Node(); nd != nil && nd.Group().IsLeader() {
+				return m
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return n.Machines[0]
+}
+
+// restart starts machines after a power cut.
+func (n *nemesis) restart(ctx context.Context, machines []*Machine) error {
+	for _, m := range machines {
+		if err := n.Start(ctx, m); err != nil {
+			return fmt.Errorf("restart after a power cut: %w", err)
+		}
+	}
+	return nil
+}
+
+// served checks that reads and writes go on at machines that are not harmed, in
+// bounded time, though others are. Machines whose node ends itself are taken off.
+func (n *nemesis) served(ctx context.Context, victims []*Machine) error {
+	ctx, cancel := context.WithTimeout(ctx, serveTimeout)
+	defer cancel()
+	well := n.others(victims)
+	if err := n.read(ctx, well, probeKey, n.probe); err != nil {
+		return err
+	}
+	return n.write(ctx, well, "scratch", n.probe)
+}
+
+// serveTimeout is how long a client waits at most for service while at most m
+// machines are harmed: the metadata must elect a leader, and a leader whose disk
+// hangs gives up after ten seconds.
+const serveTimeout = 90 * time.Second
+
+// each calls do with one machine after another until it succeeds or ctx ends.
+func (n *nemesis) each(ctx context.Context, machines []*Machine, do func(context.Context, *object.Service) error) error {
+	err := errors.New("no machine is up")
+	for i := 0; ; i++ {
+		m := machines[i%len(machines)]
+		if nd := m.Node(); nd != nil {
+			tctx, cancel := context.WithTimeout(ctx, opTimeout)
+			if err = do(tctx, nd.Objects()); err == nil {
+				cancel()
+				return nil
+			}
+			cancel()
+			n.trace("at %s: %v", m.Name, err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (n *nemesis) write(ctx context.Context, at []*Machine, key string, v []byte) error {
+	err := n.each(ctx, at, func(ctx context.Context, o *object.Service) error {
+		_, err := o.Put(ctx, &object.PutInput{Caller: caller, Bucket: bucket, Key: key,
+			Description: object.Description{Attributes: &metapb.Attributes{}},
+			Body:        object.Body{Reader: bytes.NewReader(v), Size: int64(len(v))}})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("nobody takes writes: %w", err)
+	}
+	return nil
+}
+
+func (n *nemesis) read(ctx context.Context, at []*Machine, key string, want []byte) error {
+	err := n.each(ctx, at, func(ctx context.Context, o *object.Service) error {
+		got, err := fetch(ctx, o, key, nil)
+		if err == nil && !bytes.Equal(got, want) {
+			panic(fmt.Sprintf("the probe reads as %s", describe(got)))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("nobody serves reads: %w", err)
+	}
+	return nil
+}
+
+// cutDown is a power cut of some, with service going on, and their return.
+func (n *nemesis) cutDown(ctx context.Context, victims []*Machine) error {
+	n.Crash(victims...)
+	if err := n.served(ctx, victims); err != nil {
+		return err
+	}
+	n.pause(6 * time.Second)
+	return n.restart(ctx, victims)
+}
+
+func (n *nemesis) powerCut(ctx context.Context) error { return n.cutDown(ctx, n.victims(n.most)) }
+
+func (n *nemesis) powerCutOfLeader(ctx context.Context) error {
+	return n.cutDown(ctx, []*Machine{n.leader()})
+}
+
+func (n *nemesis) powerCutOfAll(ctx context.Context) error {
+	n.Crash(n.Machines...)
+	n.pause(time.Second)
+	return n.restart(ctx, n.Machines)
+}
+
+func (n *nemesis) powerCutAtSync(ctx context.Context) error {
+	victims := n.victims(n.most)
+	if n.rng.IntN(2) == 0 {
+		victims = []*Machine{n.leader()}
+	}
+	for _, m := range victims {
+		m.disk.cutAtSync(1 + n.rng.IntN(60))
+	}
+	for _, m := range victims {
+		select {
+		case <-m.disk.cut:
+		case <-time.After(10 * time.Second): // It does not sync so often.
+		}
+	}
+	return n.cutDown(ctx, victims)
+}
+
+// powerCutWhileStarting cuts the power again and again before a node is ready, or
+// while it takes in a snapshot.
+func (n *nemesis) powerCutWhileStarting(ctx context.Context) error {
+	victims := n.victims(n.most)
+	n.Crash(victims...)
+	for range 1 + n.rng.IntN(4) {
+		n.pause(4 * time.Second)
+		for _, m := range victims {
+			m.disk.cutAtSync(1 + n.rng.IntN(40))
+			if err := n.Start(ctx, m); err != nil && m.disk.isWhole() {
+				return fmt.Errorf("restart after a power cut: %w", err)
+			}
+		}
+		n.pause(3 * time.Second)
+		n.Crash(victims...)
+	}
+	return n.restart(ctx, victims)
+}
+
+// lostIndex removes the drive's index while the machine is down.
+func (n *nemesis) lostIndex(ctx context.Context) error {
+	victims := n.victims(n.most)
+	n.Crash(victims...)
+	for _, m := range victims {
+		if err := m.disk.MemFS.RemoveAll(indexDir); err != nil {
+			return err
+		}
+	}
+	return n.restart(ctx, victims)
+}
+
+// isolate cuts the links between victims and the others; one way: only those from
+// or only those to them.
+func (n *nemesis) isolate(victims []*Machine, from, to bool) {
+	for _, v := range victims {
+		for _, m := range n.others(victims) {
+			n.Net.Cut(v.Name, m.Name, from)
+			n.Net.Cut(m.Name, v.Name, to)
+		}
+	}
+}
+
+func (n *nemesis) cutOff(ctx context.Context, victims []*Machine) error {
+	way := n.rng.IntN(4)
+	n.isolate(victims, way != 0, way != 1)
+	err := n.served(ctx, victims)
+	n.pause(8 * time.Second)
+	n.Net.Heal()
+	return err
+}
+
+func (n *nemesis) partition(ctx context.Context) error { return n.cutOff(ctx, n.victims(n.most)) }
+
+func (n *nemesis) partitionOfLeader(ctx context.Context) error {
+	return n.cutOff(ctx, []*Machine{n.leader()})
+}
+
+// flappingLinks cuts and restores the links of some machines, faster than anybody
+// may notice.
+func (n *nemesis) flappingLinks(ctx context.Context) error {
+	victims := n.victims(n.most)
+	for range 5 + n.rng.IntN(20) {
+		n.isolate(victims, n.rng.IntN(2) == 0, n.rng.IntN(2) == 0)
+		n.pause(600 * time.Millisecond)
+	}
+	n.Net.Heal()
+	return n.served(ctx, nil)
+}
+
+func (n *nemesis) slowNetwork(ctx context.Context) error {
+	n.Net.Slow(time.Duration(5+n.rng.IntN(60))*time.Millisecond, 0.1*n.rng.Float64())
+	n.pause(15 * time.Second)
+	n.Net.Slow(usualDelay, usualLoss)
+	return n.served(ctx, nil)
+}
+
+// hangingDrive lets syncs of shards hang: writers must go round the drive.
+func (n *nemesis) hangingDrive(ctx context.Context) error {
+	victims := n.victims(n.most)
+	for _, m := range victims {
+		m.disk.stall(theShards)
+	}
+	err := n.served(ctx, victims)
+	n.pause(12 * time.Second)
+	for _, m := range victims {
+		m.disk.resume()
+	}
+	return err
+}
+
+// hangingLog lets syncs of the metadata's log hang, for less than what a node takes
+// for a hung disk: then Raft panics, as it should, and takes the simulation with it.
+func (n *nemesis) hangingLog(ctx context.Context) error {
+	victims := n.victims(n.most)
+	if n.rng.IntN(2) == 0 {
+		victims = []*Machine{n.leader()}
+	}
+	for _, m := range victims {
+		m.disk.stall(theLog)
+	}
+	n.pause(8 * time.Second)
+	for _, m := range victims {
+		m.disk.resume()
+	}
+	return n.served(ctx, nil)
+}
+
+// failingDrive makes syncs of segments fail: the drive must be fenced, so that
+// nothing it holds is acknowledged, and reads and writes go on.
+func (n *nemesis) failingDrive(ctx context.Context) error {
+	victims := n.victims(n.most)
+	for _, m := range victims {
+		m.disk.failSyncs(segments)
+	}
+	err := n.served(ctx, victims)
+	n.pause(4 * time.Second)
+	if err == nil {
+		err = n.served(ctx, nil) // Also at the machines with the bad drives.
+	}
+	for _, m := range victims {
+		if nd := m.Node(); nd != nil && nd.Err() != nil && err == nil {
+			err = fmt.Errorf("%s ended itself though only its drive failed: %w", m.Name, nd.Err())
+		}
+	}
+	n.Crash(victims...)
+	return errors.Join(err, n.restart(ctx, victims))
+}
+
+// corruption changes bytes of segments of one machine fewer than may be lost: a
+// write may have missed another machine. Scrub, or a reader, must find them.
+func (n *nemesis) corruption(ctx context.Context) error {
+	victims := n.victims(max(1, n.most-1))
+	for _, m := range victims {
+		n.trace("%d places in segments of %s", m.disk.corrupt(n.rng, 1+n.rng.IntN(30)), m.Name)
+	}
+	if n.rng.IntN(3) == 0 {
+		n.Crash(victims...)
+		return n.restart(ctx, victims)
+	}
+	return n.served(ctx, nil)
+}

@@ -1,0 +1,144 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// TestSimulation runs clusters of three and six nodes while machines lose power,
+// links fail, disks hang, fail and rot. Meanwhile reads and writes must go on and
+// be right. In the end everything acknowledged is there, references equal a
+// recount, all voters hold the same metadata, the drives hold exactly the shards
+// that they should, nothing is left when everything was deleted, and no goroutine
+// outlives its node (the bubble fails then).
+//
+// CAIRN_SIM_SEED=n runs one seed, CAIRN_SIM_BLOW="hanging drive" only that kind of
+// blow, CAIRN_SIM_LOG=file keeps the log of a failed run; CAIRN_TEST_LONG=1 runs
+// thousands of seeds.
+func TestSimulation(t *testing.T) { eachSeed(t, 30, 2000, simulate) }
+
+// seeds returns which seeds to run.
+func seeds(t *testing.T, few, many int) (first uint64, count int) {
+	if s := os.Getenv("CAIRN_SIM_SEED"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, 1
+	}
+	switch {
+	case os.Getenv("CAIRN_TEST_LONG") != "":
+		return 1, many
+	case testing.Short():
+		return 1, 2
+	}
+	return 1, max(1, few/slowdown)
+}
+
+// fail says how to run a failed seed again.
+func fail(t *testing.T, seed uint64, log *Log, err error) {
+	if path := os.Getenv("CAIRN_SIM_LOG"); path != "" {
+		_ = os.WriteFile(path, []byte(log.String()), 0o644)
+	}
+	t.Fatalf("%v\nrun it again: CAIRN_SIM_SEED=%d CAIRN_SIM_LOG=sim.log go test ./node/sim -run '^%s$'",
+		err, seed, strings.SplitN(t.Name(), "/", 2)[0])
+}
+
+const (
+	formTimeout  = 60 * time.Second
+	healTimeout  = 5 * time.Minute
+	gcTimeout    = 5 * time.Minute
+	opTimeout    = 30 * time.Second
+	clientCount  = 4
+	opsPerClient = 150 // At most; clients end with the nemesis.
+	blowCount    = 6
+	usualDelay   = 2 * time.Millisecond
+	usualLoss    = 0.01
+)
+
+// form starts a cluster with a bucket.
+func form(ctx context.Context, seed uint64, nodes int, log *Log) (*Cluster, error) {
+	c := NewCluster(rand.New(rand.NewPCG(seed, 0)), nodes, log)
+	for _, m := range c.Machines {
+		if err := c.Start(ctx, m); err != nil {
+			return c, err
+		}
+	}
+	if err := c.AwaitReady(formTimeout); err != nil {
+		return c, fmt.Errorf("the cluster did not form: %w", err)
+	}
+	// A cluster of two voters, on its way to more, does not survive a fault.
+	if err := c.eventually(formTimeout, c.hasVoters); err != nil {
+		return c, err
+	}
+	c.Net.Slow(usualDelay, usualLoss)
+	if _, err := c.Machines[0].Node().Objects().CreateBucket(ctx, caller, bucket, "", nil); err != nil {
+		return c, fmt.Errorf("create the bucket: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Cluster) hasVoters() error {
+	for _, m := range c.Machines {
+		if g := m.Node().Group(); g.IsLeader() && g.Stats().Voters == min(5, len(c.Machines)-1+len(c.Machines)%2) {
+			return nil
+		}
+	}
+	return errors.New("there are too few voters")
+}
+
+// simulate is one run.
+func simulate(ctx context.Context, seed uint64, nodes int, log *Log) (err error) {
+	c, err := form(ctx, seed, nodes, log)
+	defer c.Stop()
+	if err != nil {
+		return err
+	}
+	n, err := newNemesis(ctx, c, log.Trace)
+	if err != nil {
+		return err
+	}
+	if only := os.Getenv("CAIRN_SIM_BLOW"); only != "" {
+		n.kinds = slices.DeleteFunc(n.kinds, func(b blow) bool { return b.name != only })
+	}
+	busy, rest := context.WithCancel(ctx)
+	var clients []*client
+	var wg sync.WaitGroup
+	for i := range clientCount {
+		cl := newClient(c, i, rand.New(rand.NewPCG(seed, uint64(100+i))))
+		clients = append(clients, cl)
+		wg.Go(func() { cl.run(busy) })
+	}
+	err = n.run(ctx, blowCount)
+	rest()
+	wg.Wait()
+	for _, cl := range clients {
+		err = errors.Join(err, cl.err)
+	}
+	if err != nil {
+		return err
+	}
+	return c.judge(ctx, clients)
+}
+
+const bucket = "sim-bucket"
+
+var caller = object.Caller{Account: "sim", User: "sim"}
+
+// notFound reports whether an error says that a key does not exist.
+func notFound(err error) bool {
+	var e *wirexml.Error
+	return errors.As(err, &e) && e.Code == wirexml.NoSuchKey
+}

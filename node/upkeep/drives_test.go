@@ -1,0 +1,113 @@
+package upkeep
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/drive"
+)
+
+// fakeDrive has shards that can be listed and verified.
+type fakeDrive struct {
+	mu       sync.Mutex
+	shards   []shard.ID
+	bad      shard.ID
+	verified map[shard.ID]int
+}
+
+func (f *fakeDrive) ID() cluster.DriveID { return 1 }
+
+func (f *fakeDrive) List(_ context.Context, after shard.ID, most int) (out []drive.Entry, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range f.shards {
+		if len(out) < most && (after == shard.ID{} || id.Extent.Seq > after.Extent.Seq) {
+			out = append(out, drive.Entry{ID: id})
+		}
+	}
+	return out, nil
+}
+
+func (f *fakeDrive) Verify(_ context.Context, id shard.ID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.verified[id]++
+	if id == f.bad {
+		return errs.Newf("drive.Verify", errs.Corrupt, "damaged")
+	}
+	return nil
+}
+
+func (f *fakeDrive) Stat(context.Context, shard.ID) (shard.Header, error) { return shard.Header{}, nil }
+func (f *fakeDrive) Delete(context.Context, []shard.ID) error             { return nil }
+
+func (f *fakeDrive) Failed() error { return nil }
+
+func (f *fakeDrive) Usage() drive.Usage {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return drive.Usage{Shards: int64(len(f.shards))}
+}
+
+// add makes n shards more, of which one is bad.
+func (f *fakeDrive) add(n int, bad shard.ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad = bad
+	for range n {
+		f.shards = append(f.shards, shard.ID{Extent: shard.ExtentID{Volume: 1, Seq: uint64(len(f.shards) + 1)}})
+	}
+}
+
+func (f *fakeDrive) least() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	counts := make([]int, 0, len(f.shards))
+	for _, id := range f.shards {
+		counts = append(counts, f.verified[id])
+	}
+	return slices.Min(counts)
+}
+
+// slotOne is metadata with one volume, whose first slot is on the fake drive.
+type slotOne struct{ Metadata }
+
+func (slotOne) Topology(context.Context) (*meta.Topology, error) {
+	return &meta.Topology{View: cluster.NewView(1, nil), Volumes: map[shard.VolumeID]*shard.Volume{
+		1: {ID: 1, Scheme: shard.Scheme{K: 1}, Slots: []cluster.DriveID{1}}}}, nil
+}
+
+// A drive that was empty when scrub began and then filled up is verified whole
+// within the interval all the same, and what is bad is noted.
+func TestScrubKeepsItsInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 14 * 24 * time.Hour
+		d := &fakeDrive{verified: map[shard.ID]int{}}
+		u := &Upkeep{c: Config{ScrubInterval: interval, Metadata: slotOne{}}, found: newFinder()}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			u.scrub(ctx, d)
+			close(done)
+		}()
+		time.Sleep(time.Hour)
+		bad := shard.ID{Extent: shard.ExtentID{Volume: 1, Seq: 4321}}
+		d.add(5000, bad)
+		time.Sleep(interval + time.Hour)
+		require.GreaterOrEqual(t, d.least(), 1)
+		slots, _ := u.found.take()
+		require.Equal(t, map[shard.ExtentID]shard.SlotSet{bad.Extent: 1}, slots)
+		cancel()
+		<-done
+	})
+}

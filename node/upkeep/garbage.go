@@ -1,0 +1,230 @@
+package upkeep
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// collector turns unreferenced extents into free space, in three steps that may
+// each be repeated: doom what has been garbage for the grace period, delete the
+// shards of the doomed, forget what is deleted. It also drops what is left of
+// replaced multipart objects, and the memory of finished uploads.
+//
+// How long something has been garbage is counted from when this leader saw its log
+// index, by its own monotonic clock: a new leader waits the whole time again, and
+// no clock that jumps can shorten it.
+type collector struct {
+	c        Config
+	grace    marks
+	remember marks
+}
+
+func newCollector(c Config) *collector {
+	return &collector{c: c, grace: marks{age: c.Grace}, remember: marks{age: c.Remember}}
+}
+
+func (g *collector) run(ctx context.Context) error {
+	now := time.Now()
+	work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_GC, Max: pageItems, BeforeIndex: g.grace.before(now)})
+	if err != nil {
+		return err
+	}
+	g.grace.add(now, work.AppliedIndex)
+	g.remember.add(now, work.AppliedIndex)
+	if err := g.doom(ctx, work, g.grace.before(now)); err != nil {
+		return fmt.Errorf("doom: %w", err)
+	}
+	if err := g.deleteDoomed(ctx); err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	if err := g.trim(ctx); err != nil {
+		return fmt.Errorf("trim: %w", err)
+	}
+	return g.forgetUploads(ctx, g.remember.before(now))
+}
+
+func (g *collector) list(ctx context.Context, q *metapb.ListWork) (*metapb.WorkAnswer, error) {
+	a, err := g.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListWork{ListWork: q}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Work, nil
+}
+
+// doom dooms the first page of old garbage and all that follow.
+func (g *collector) doom(ctx context.Context, work *metapb.WorkAnswer, before uint64) error {
+	for len(work.Items) > 0 && before > 0 {
+		cmd := &metapb.DoomExtents{BeforeIndex: before}
+		for _, it := range work.Items {
+			cmd.Extents = append(cmd.Extents, &metapb.ExtentSlots{Volume: it.Volume, Seq: it.Seq})
+		}
+		if _, err := g.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_DoomExtents{DoomExtents: cmd}}); err != nil {
+			return err
+		}
+		if g.c.Events.Doomed != nil {
+			g.c.Events.Doomed(len(cmd.Extents))
+		}
+		if !work.Truncated {
+			return nil
+		}
+		var err error
+		work, err = g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_GC, Max: pageItems, BeforeIndex: before})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteDoomed deletes shards, page by page. Shards on drives that are away stay
+// doomed until the drive is back.
+func (g *collector) deleteDoomed(ctx context.Context) error {
+	var volume uint32
+	var seq uint64
+	for {
+		work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_DOOMED, Max: pageItems, AfterVolume: volume, AfterSeq: seq})
+		if err != nil {
+			return err
+		}
+		if len(work.Items) == 0 {
+			return nil
+		}
+		if err := g.deletePage(ctx, work.Items); err != nil {
+			return err
+		}
+		last := work.Items[len(work.Items)-1]
+		volume, seq = last.Volume, last.Seq
+		if !work.Truncated {
+			return nil
+		}
+	}
+}
+
+func (g *collector) deletePage(ctx context.Context, items []*metapb.WorkItem) error {
+	topo, err := g.c.Metadata.Topology(ctx)
+	if err != nil {
+		return err
+	}
+	byDrive := map[cluster.DriveID][]shard.ID{}
+	for _, it := range items {
+		v := topo.Volumes[shard.VolumeID(it.Volume)]
+		if v == nil {
+			continue
+		}
+		for slot, d := range v.Slots {
+			if shard.SlotSet(it.Doomed.Slots).Has(slot) {
+				byDrive[d] = append(byDrive[d], shard.ID{Extent: shard.ExtentID{Volume: v.ID, Seq: it.Seq}, Slot: uint8(slot)})
+			}
+		}
+	}
+	gone := map[shard.ExtentID]shard.SlotSet{}
+	for d, ids := range byDrive {
+		store, err := g.c.Stores(d)
+		if err == nil {
+			err = store.Delete(ctx, ids)
+		}
+		if err != nil {
+			continue // The drive is away; its shards stay doomed.
+		}
+		for _, id := range ids {
+			gone[id.Extent] = gone[id.Extent].With(int(id.Slot))
+		}
+		if g.c.Events.Deleted != nil {
+			g.c.Events.Deleted(len(ids))
+		}
+	}
+	cmd := &metapb.ForgetExtents{}
+	for _, it := range items { // In the order of the page, not of a map.
+		id := shard.ExtentID{Volume: shard.VolumeID(it.Volume), Seq: it.Seq}
+		if slots := gone[id]; slots != 0 {
+			cmd.Extents = append(cmd.Extents, &metapb.ExtentSlots{Volume: it.Volume, Seq: it.Seq, Slots: uint32(slots)})
+		}
+	}
+	if len(cmd.Extents) == 0 {
+		return nil
+	}
+	_, err = g.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_ForgetExtents{ForgetExtents: cmd}})
+	return err
+}
+
+// trim removes what is left of replaced multipart objects, a bounded number of
+// records a command.
+func (g *collector) trim(ctx context.Context) error {
+	for {
+		work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_DROPPED, Max: pageItems})
+		if err != nil || len(work.Items) == 0 {
+			return err
+		}
+		cmd := &metapb.TrimContents{Max: trimRecords}
+		for _, it := range work.Items {
+			cmd.ContentIds = append(cmd.ContentIds, it.Id)
+		}
+		if _, err := g.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_TrimContents{TrimContents: cmd}}); err != nil {
+			return err
+		}
+	}
+}
+
+// forgetUploads drops the memory of uploads finished before a log index.
+func (g *collector) forgetUploads(ctx context.Context, before uint64) error {
+	if before == 0 {
+		return nil
+	}
+	work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_COMPLETED, Max: pageItems, BeforeIndex: before})
+	if err != nil || len(work.Items) == 0 {
+		return err
+	}
+	cmd := &metapb.ForgetUploads{}
+	for _, it := range work.Items {
+		cmd.UploadIds = append(cmd.UploadIds, it.Id)
+	}
+	_, err = g.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_ForgetUploads{ForgetUploads: cmd}})
+	return err
+}
+
+// marks remembers which log index was applied when, to tell what is older than
+// an age. At most markCount are kept.
+type marks struct {
+	age  time.Duration
+	list []mark // Oldest first.
+}
+
+type mark struct {
+	at    time.Time
+	index uint64
+}
+
+// markCount bounds marks; their spacing is age/markCount at least.
+const markCount = 64
+
+func (m *marks) add(now time.Time, index uint64) {
+	if n := len(m.list); n > 0 && now.Sub(m.list[n-1].at) < m.age/markCount {
+		return
+	}
+	m.list = append(m.list, mark{now, index})
+}
+
+// before returns the greatest log index known to have been applied for the whole
+// age; 0 when none is.
+func (m *marks) before(now time.Time) uint64 {
+	i := 0
+	for i+1 < len(m.list) && now.Sub(m.list[i+1].at) >= m.age {
+		i++
+	}
+	m.list = m.list[i:]
+	if len(m.list) == 0 || now.Sub(m.list[0].at) < m.age {
+		return 0
+	}
+	return m.list[0].index + 1
+}
+
+// unavailable reports whether an error only says that a peer is away.
+func unavailable(err error) bool {
+	return errs.Is(err, errs.Unavailable) || errs.Is(err, errs.Canceled)
+}

@@ -1,0 +1,132 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/lifecycle"
+	"github.com/cairnstore/cairn/s3api/object"
+)
+
+// Transitions changes the storage class of versions.
+type Transitions interface {
+	// Transition may be repeated; false where the version is gone or another by now.
+	Transition(ctx context.Context, in *object.TransitionInput) (bool, error)
+}
+
+const (
+	// lifecyclePages bounds the pages of versions that a round looks at.
+	lifecyclePages = 256
+	lifecyclePage  = 1000 // Versions.
+	// lifecyclePause lies between two pages: at most so many thousand versions a
+	// second are looked at.
+	lifecyclePause = 20 * time.Millisecond
+	// lifecycleEvery is the pause between two walks over all buckets: what is due
+	// becomes so at midnight. Where a day is short it is a part of that.
+	lifecycleEvery  = 10 * time.Minute
+	lifecycleWalks  = 8   // Walks in a short day, at least.
+	expireBatch     = 250 // Versions that one command ends.
+	transitionsOnce = 2   // Versions whose class changes at once.
+)
+
+// lifecycler carries out the rules of buckets. It walks over the versions of the
+// buckets that have any, some pages a round, and goes on in the next round where it
+// stopped; a leader that is new begins a new walk. Its clock says when a version's
+// time has come; the state machine decides whether it is still that version.
+type lifecycler struct {
+	c    Config
+	t    *tracker
+	page uint32    // Versions.
+	rest time.Time // No walk begins before.
+
+	buckets []string // Still to be walked, the first one now; nil: no walk is under way.
+	cursor  versionCursor
+}
+
+func newLifecycler(c Config, t *tracker) *lifecycler {
+	return &lifecycler{c: c, t: t, page: lifecyclePage}
+}
+
+// run does one round.
+func (l *lifecycler) run(ctx context.Context) error {
+	now := time.Now()
+	if l.buckets == nil {
+		if now.Before(l.rest) {
+			return nil
+		}
+		a, err := l.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{}}})
+		if err != nil {
+			return err
+		}
+		l.cursor = versionCursor{}
+		l.t.begin(0, 0, "versions of buckets with rules")
+		for _, b := range a.Buckets {
+			l.buckets = append(l.buckets, b.Name)
+		}
+	}
+	l.t.resume()
+	return l.walk(ctx)
+}
+
+// walk goes on with the walk until its end or that of the round. A bucket that fails
+// is left out of this walk and holds up no other.
+func (l *lifecycler) walk(ctx context.Context) (failed error) {
+	pages := 0
+	for len(l.buckets) > 0 && pages < lifecyclePages && !l.t.isPaused() {
+		n, done, err := l.bucket(ctx, l.buckets[0], lifecyclePages-pages)
+		pages += n
+		if ctx.Err() != nil {
+			return errors.Join(failed, err)
+		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("lifecycle of bucket %s: %w", l.buckets[0], err))
+		}
+		if done || err != nil {
+			l.buckets, l.cursor = l.buckets[1:], versionCursor{}
+		}
+	}
+	if len(l.buckets) == 0 {
+		l.buckets, l.rest = nil, time.Now().Add(l.pause())
+		l.t.finish()
+	}
+	return failed
+}
+
+// pause returns the pause between two walks.
+func (l *lifecycler) pause() time.Duration {
+	if l.c.LifecycleDay <= 0 {
+		return lifecycleEvery
+	}
+	return min(lifecycleEvery, l.c.LifecycleDay/lifecycleWalks)
+}
+
+// bucket walks over the versions of a bucket, most pages of them, with its rules as
+// they are now.
+func (l *lifecycler) bucket(ctx context.Context, name string, most int) (pages int, done bool, err error) {
+	a, err := l.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: name, WithConfig: true}}})
+	if err != nil {
+		return 0, false, err
+	}
+	rules, err := lifecycle.Read(a.BucketConfig, l.c.LifecycleDay)
+	if err != nil {
+		return 0, false, fmt.Errorf("put the rules again: %w", err)
+	}
+	if !rules.Any() { // Nor where the bucket is gone.
+		return 0, true, nil
+	}
+	for pages < most && !l.t.isPaused() {
+		page := &lifecyclePageWork{l: l, bucket: a.Bucket, rules: rules, now: time.Now()}
+		more, err := page.run(ctx)
+		pages++
+		if err != nil || !more {
+			return pages, !more, err
+		}
+		if !pause(ctx, lifecyclePause) {
+			return pages, false, ctx.Err()
+		}
+	}
+	return pages, false, nil
+}

@@ -1,0 +1,108 @@
+package upkeep
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// watcher declares nodes lost that have been down without a break for so long, and
+// takes it back when they return. It counts by this leader's monotonic clock, from
+// when it began to lead: a new leader waits the whole time again, and a node that
+// comes and goes is never lost.
+type watcher struct {
+	u     *Upkeep
+	down  map[cluster.NodeID]time.Time
+	held  map[cluster.NodeID]bool // Told as an event.
+	found time.Time               // When the last round was: after a gap all counting begins anew.
+}
+
+// watchGap is how many intervals may lie between two rounds of one leadership.
+const watchGap = 10
+
+func newWatcher(u *Upkeep) *watcher {
+	return &watcher{u: u, down: map[cluster.NodeID]time.Time{}, held: map[cluster.NodeID]bool{}}
+}
+
+func (w *watcher) run(ctx context.Context) error {
+	topo, err := w.u.c.Metadata.Topology(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if now.Sub(w.found) > watchGap*w.u.c.Interval {
+		clear(w.down)
+	}
+	w.found = now
+	for i := range topo.View.Nodes {
+		if err := w.look(ctx, topo.View, &topo.View.Nodes[i], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look decides about one node.
+func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, now time.Time) error {
+	if w.u.c.Alive(n.ID) {
+		delete(w.down, n.ID)
+		delete(w.held, n.ID)
+		if n.State != cluster.Lost {
+			return nil
+		}
+		if err := w.set(ctx, n.ID, metapb.Life_LIFE_ACTIVE); err != nil {
+			return err
+		}
+		call(w.u.c.Events.Returned, n.ID)
+		return nil
+	}
+	since, known := w.down[n.ID]
+	if !known {
+		w.down[n.ID] = now
+		return nil
+	}
+	if n.State == cluster.Lost || w.u.c.LostAfter <= 0 || now.Sub(since) < w.u.c.LostAfter {
+		return nil
+	}
+	if left, all := remaining(v, n.ID); 2*left <= all {
+		if !w.held[n.ID] && w.u.c.Events.LossHeld != nil {
+			w.held[n.ID] = true
+			w.u.c.Events.LossHeld(n.ID, fmt.Sprintf("it has been down for %s, but only %d of %d nodes would be left: "+
+				"bring nodes back, or remove it", now.Sub(since).Round(time.Second), left, all))
+		}
+		return nil
+	}
+	if err := w.set(ctx, n.ID, metapb.Life_LIFE_LOST); err != nil {
+		return err
+	}
+	call(w.u.c.Events.Lost, n.ID)
+	return nil
+}
+
+// remaining returns how many nodes would not be lost besides one, and how many
+// there are: most of a cluster is never declared lost by itself, for then it is
+// more likely the network that is.
+func remaining(v *cluster.View, without cluster.NodeID) (left, all int) {
+	for i := range v.Nodes {
+		if v.Nodes[i].ID != without && v.Nodes[i].State != cluster.Lost {
+			left++
+		}
+	}
+	return left, len(v.Nodes)
+}
+
+func (w *watcher) set(ctx context.Context, n cluster.NodeID, l metapb.Life) error {
+	_, err := w.u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_SetNodeState{
+		SetNodeState: &metapb.SetNodeState{Node: uint64(n), State: l}}})
+	return err
+}
+
+// call calls an event if somebody listens.
+func call[T any](f func(T), v T) {
+	if f != nil {
+		f(v)
+	}
+}

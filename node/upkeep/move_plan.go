@@ -1,0 +1,291 @@
+package upkeep
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/place"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// Bounds of moves under way at once.
+const (
+	rebuildsAtOnce = 32 // Slots of lost drives: marking takes few bytes.
+	copiesPerDrive = 2  // To one drive.
+	copiesPerNode  = 2  // On average, in the whole cluster.
+)
+
+// Reasons of moves; the jobs by which an operator pauses them.
+const (
+	jobRebuild   = "rebuild"
+	jobDrain     = "drain"
+	jobRebalance = "rebalance"
+)
+
+// moveStart is a slot that is to move.
+type moveStart struct {
+	volume *shard.Volume
+	slot   int
+	to     cluster.DriveID
+	reason string
+}
+
+// movePlan is what is to be begun and ended now, and what is left.
+type movePlan struct {
+	start  []moveStart
+	cancel []*shard.Volume // Whose move no longer makes sense.
+
+	lost, draining           int // Slots on drives that are gone, or draining.
+	lostBytes, drainingBytes uint64
+	noSpare                  int // Lost or draining slots that no drive can take.
+	rebalancing              int // Other moves under way or begun.
+	rebalancingBytes         uint64
+}
+
+// planner plans moves. It is pure: what it is given decides.
+type movePlanner struct {
+	topo   *meta.Topology
+	stats  map[shard.VolumeID]*metapb.VolumeStats
+	alive  func(cluster.NodeID) bool
+	paused func(job string) bool
+
+	load   map[cluster.DriveID]int // Slots held and on their way.
+	copies map[cluster.DriveID]int // Copies on their way to a drive.
+	active struct{ rebuilds, copies int }
+	plan   movePlan
+}
+
+// planMoves says which slots should move: off lost drives first, the most endangered
+// volumes before the others, then off draining ones; where nothing is lost, missing
+// or draining, to drives that hold too little.
+func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, alive func(cluster.NodeID) bool, paused func(string) bool) movePlan {
+	p := &movePlanner{topo: t, stats: stats, alive: alive, paused: paused,
+		load: map[cluster.DriveID]int{}, copies: map[cluster.DriveID]int{}}
+	volumes := p.byDanger()
+	for _, v := range volumes {
+		p.count(v)
+	}
+	for _, v := range volumes {
+		p.volume(v)
+	}
+	if p.plan.lost == 0 && p.plan.draining == 0 && !p.missing() && !p.paused(jobRebalance) {
+		p.rebalance()
+	}
+	return p.plan
+}
+
+// takes reports whether a drive may get slots now.
+func (p *movePlanner) takes(d cluster.DriveID) bool {
+	n := p.topo.View.NodeOf(d)
+	return n != nil && p.topo.View.StateOf(d) == cluster.Active && !p.topo.View.Drive(d).Full && p.alive(n.ID)
+}
+
+// lostSlots returns the slots of a volume that lie on drives that are gone.
+func lostSlots(v *shard.Volume, view *cluster.View) (slots []int) {
+	for i, d := range v.Slots {
+		if view.StateOf(d).Gone() {
+			slots = append(slots, i)
+		}
+	}
+	return slots
+}
+
+// spareShards returns how many more shards the worst extent of a volume may lose.
+func (p *movePlanner) spareShards(v *shard.Volume) int {
+	worst := max(len(lostSlots(v, p.topo.View)), len(p.stats[v.ID].GetMissing()))
+	return int(v.Scheme.M) - worst
+}
+
+// byDanger returns the volumes, those first that can lose the least, then those
+// that hold the most.
+func (p *movePlanner) byDanger() []*shard.Volume {
+	volumes := make([]*shard.Volume, 0, len(p.topo.Volumes))
+	for _, v := range p.topo.Volumes {
+		volumes = append(volumes, v)
+	}
+	slices.SortFunc(volumes, func(a, b *shard.Volume) int {
+		return cmp.Or(cmp.Compare(p.spareShards(a), p.spareShards(b)),
+			cmp.Compare(p.slotBytes(b), p.slotBytes(a)), cmp.Compare(a.ID, b.ID))
+	})
+	return volumes
+}
+
+// slotBytes returns what a slot of a volume holds, about.
+func (p *movePlanner) slotBytes(v *shard.Volume) uint64 {
+	return p.stats[v.ID].GetPlainBytes() / uint64(v.Scheme.K)
+}
+
+// count adds what a volume holds and moves to the sums.
+func (p *movePlanner) count(v *shard.Volume) {
+	for _, d := range v.Slots {
+		p.load[d]++
+		switch state := p.topo.View.StateOf(d); {
+		case state.Gone():
+			p.plan.lost++
+			p.plan.lostBytes += p.slotBytes(v)
+		case state == cluster.Draining:
+			p.plan.draining++
+			p.plan.drainingBytes += p.slotBytes(v)
+		}
+	}
+	switch m := v.Move; {
+	case m == nil:
+	case m.Rebuild:
+		p.load[m.To]++
+		p.active.rebuilds++
+	default:
+		p.load[m.To]++
+		p.copies[m.To]++
+		p.active.copies++
+		if p.topo.View.StateOf(v.Slots[m.Slot]) == cluster.Active {
+			p.plan.rebalancing++
+			p.plan.rebalancingBytes += p.slotBytes(v)
+		}
+	}
+}
+
+// volume decides about one volume.
+func (p *movePlanner) volume(v *shard.Volume) {
+	lost := lostSlots(v, p.topo.View)
+	if v.Move != nil {
+		if p.pointless(v, lost) {
+			p.plan.cancel = append(p.plan.cancel, v)
+		}
+		return
+	}
+	if len(lost) > 0 {
+		if p.active.rebuilds < rebuildsAtOnce && !p.paused(jobRebuild) && p.begin(v, lost[0], jobRebuild) {
+			p.active.rebuilds++
+		}
+		return
+	}
+	for slot, d := range v.Slots {
+		if p.topo.View.StateOf(d) != cluster.Draining || p.paused(jobDrain) {
+			continue
+		}
+		if p.active.copies < p.mostCopies() && p.begin(v, slot, jobDrain) {
+			p.active.copies++
+		}
+		return
+	}
+}
+
+// pointless reports whether a volume's move should end without effect: its drive
+// cannot take the slot any more, what was lost is back, or another slot is lost,
+// which cannot wait.
+func (p *movePlanner) pointless(v *shard.Volume, lost []int) bool {
+	m := v.Move
+	switch {
+	case p.topo.View.StateOf(m.To) != cluster.Active:
+		return true
+	case m.Rebuild:
+		return !slices.Contains(lost, m.Slot)
+	}
+	return len(lost) > 0 && !slices.Contains(lost, m.Slot)
+}
+
+func (p *movePlanner) mostCopies() int { return max(1, copiesPerNode*len(p.topo.View.Nodes)) }
+
+// begin plans a move of a slot to the best spare; false where there is none.
+func (p *movePlanner) begin(v *shard.Volume, slot int, reason string) bool {
+	cold := p.topo.View.AnyCold(v.Slots)
+	takes := func(d cluster.DriveID) bool { return p.takes(d) && p.topo.View.Cold(d) == cold }
+	usable := func(d cluster.DriveID) bool {
+		return takes(d) && (reason == jobRebuild || p.copies[d] < copiesPerDrive)
+	}
+	to, err := place.SpareFor(p.topo.View, usable, func(d cluster.DriveID) int { return p.load[d] }, v.Slots, slot, uint64(v.ID))
+	if err != nil || p.crowds(v, slot, to) {
+		// It may only be busy now.
+		to, err = place.SpareFor(p.topo.View, takes, func(d cluster.DriveID) int { return p.load[d] }, v.Slots, slot, uint64(v.ID))
+		if err != nil || p.crowds(v, slot, to) {
+			p.plan.noSpare++
+		}
+		return false
+	}
+	p.add(moveStart{v, slot, to, reason})
+	return true
+}
+
+func (p *movePlanner) add(s moveStart) {
+	p.load[s.to]++
+	if s.reason != jobRebuild {
+		p.copies[s.to]++
+	}
+	p.plan.start = append(p.plan.start, s)
+}
+
+// crowds reports whether a node would hold more slots of the volume than any does
+// now: a second shard on a node is no redundancy against the loss of that node, and
+// must not look like it. Where there is but one node, drives are the domains.
+func (p *movePlanner) crowds(v *shard.Volume, slot int, to cluster.DriveID) bool {
+	on := map[cluster.NodeID]int{}
+	most := 1
+	for _, d := range v.Slots {
+		if n := p.topo.View.NodeOf(d); n != nil {
+			on[n.ID]++
+			most = max(most, on[n.ID])
+		}
+	}
+	if n := p.topo.View.NodeOf(v.Slots[slot]); n != nil {
+		on[n.ID]-- // It leaves.
+	}
+	return on[p.topo.View.NodeOf(to).ID]+1 > most
+}
+
+// missing reports whether any extent misses a shard: repair comes first.
+func (p *movePlanner) missing() bool {
+	for _, s := range p.stats {
+		if len(s.Missing) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// rebalance plans moves to drives that hold too little, cold drives for themselves.
+func (p *movePlanner) rebalance() {
+	p.rebalanceKind(false)
+	if p.topo.View.ColdApart() {
+		p.rebalanceKind(true)
+	}
+}
+
+// rebalanceKind is rebalance of the drives of one kind. Volumes of a scheme narrower
+// than the standard one will be emptied by widening and stay where they are.
+func (p *movePlanner) rebalanceKind(cold bool) {
+	room := p.mostCopies() - p.active.copies
+	if room <= 0 {
+		return
+	}
+	standard := shard.DefaultScheme(place.Domains(p.topo.View, func(d cluster.DriveID) bool {
+		return p.takes(d) && p.topo.View.Cold(d) == cold
+	}))
+	var groups []place.Group
+	var volumes []*shard.Volume
+	for _, v := range p.byDanger() {
+		g := place.Group{Slots: v.Slots, Bytes: p.slotBytes(v), Fixed: v.Move != nil}
+		if v.Scheme.N() < standard.N() || p.topo.View.AnyCold(v.Slots) != cold {
+			continue
+		}
+		if m := v.Move; m != nil {
+			g.Slots = slices.Clone(v.Slots)
+			g.Slots[m.Slot] = m.To // As it will be.
+		}
+		groups, volumes = append(groups, g), append(volumes, v)
+	}
+	usable := func(d cluster.DriveID) bool {
+		n := p.topo.View.NodeOf(d)
+		return n != nil && p.topo.View.Cold(d) == cold && p.topo.View.StateOf(d) == cluster.Active && p.alive(n.ID)
+	}
+	for _, s := range place.Rebalance(p.topo.View, usable, groups, room) {
+		v := volumes[s.Group]
+		if p.copies[s.To] < copiesPerDrive {
+			p.add(moveStart{v, s.Slot, s.To, jobRebalance})
+			p.plan.rebalancing++
+			p.plan.rebalancingBytes += p.slotBytes(v)
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package upkeep
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// States of a job.
+const (
+	StateIdle    = "idle"    // Between rounds, or nothing to do.
+	StateRunning = "running" // A round with work is under way.
+	StatePaused  = "paused"  // An operator paused it.
+	StateFailed  = "failed"  // Its last round failed; it is tried again.
+)
+
+// Progress is how far a job is on this node. Totals are of the work known now: they
+// grow where more is found.
+type Progress struct {
+	Job, State            string
+	Done, Total           uint64 // Items: shards, slots, extents; see Detail.
+	DoneBytes, TotalBytes uint64 // 0 where a job moves no bytes.
+	Started               time.Time
+	ETA                   time.Duration // 0: not known.
+	Detail, Err           string
+}
+
+// tracker is one job's report. Safe for concurrent use.
+type tracker struct {
+	job    string
+	paused func(job string) bool // May be nil.
+
+	mu sync.Mutex
+	p  Progress
+}
+
+func newTracker(job string, paused func(string) bool) *tracker {
+	return &tracker{job: job, paused: paused, p: Progress{Job: job, State: StateIdle}}
+}
+
+// isPaused reports whether an operator has paused the job.
+func (t *tracker) isPaused() bool { return t.paused != nil && t.paused(t.job) }
+
+// begin starts a piece of work of so many items and bytes, as far as is known.
+func (t *tracker) begin(total, totalBytes uint64, detail string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p = Progress{Job: t.job, State: StateRunning, Total: total, TotalBytes: totalBytes, Started: time.Now(), Detail: detail}
+}
+
+// resume goes on, in another round, with what begin started.
+func (t *tracker) resume() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.State = StateRunning
+}
+
+// running reports whether begin was called, and since then neither finish nor a
+// round failed.
+func (t *tracker) running() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.p.State == StateRunning
+}
+
+// say replaces the detail.
+func (t *tracker) say(detail string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.Detail = detail
+}
+
+// grow adds to what is to be done.
+func (t *tracker) grow(items, bytes uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.Total += items
+	t.p.TotalBytes += bytes
+}
+
+// add adds to what is done.
+func (t *tracker) add(items, bytes uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.Done += items
+	t.p.DoneBytes += bytes
+	t.p.Total = max(t.p.Total, t.p.Done)
+	t.p.TotalBytes = max(t.p.TotalBytes, t.p.DoneBytes)
+}
+
+// left is for work that is counted elsewhere: so much of it is left now. The work
+// begins when there is some and is finished when there is none.
+func (t *tracker) left(items, bytes uint64, detail string) {
+	switch {
+	case items == 0:
+		t.finish()
+		return
+	case !t.running():
+		t.begin(items, bytes, detail)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.Detail = detail
+	t.p.Total, t.p.TotalBytes = max(t.p.Total, items), max(t.p.TotalBytes, bytes)
+	t.p.Done, t.p.DoneBytes = t.p.Total-items, t.p.TotalBytes-bytes
+}
+
+// finish ends a piece of work; what was done stays to be seen until the next begins.
+func (t *tracker) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.p.State == StateRunning {
+		t.p.State, t.p.Detail = StateIdle, ""
+	}
+}
+
+// ended tells how a round of the job ended.
+func (t *tracker) ended(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err != nil:
+		t.p.State, t.p.Err = StateFailed, err.Error()
+	case t.p.State == StateFailed:
+		t.p.State, t.p.Err = StateIdle, ""
+	}
+}
+
+// progress returns the report as of now.
+func (t *tracker) progress() Progress {
+	t.mu.Lock()
+	p := t.p
+	t.mu.Unlock()
+	if t.isPaused() {
+		p.State = StatePaused
+	}
+	if p.State == StateRunning {
+		p.ETA = eta(p, time.Since(p.Started))
+	}
+	return p
+}
+
+// eta extends the pace so far: of bytes where there are any, else of items.
+func eta(p Progress, took time.Duration) time.Duration {
+	done, total := p.DoneBytes, p.TotalBytes
+	if total == 0 {
+		done, total = p.Done, p.Total
+	}
+	if done == 0 || done >= total {
+		return 0
+	}
+	return time.Duration(float64(took) / float64(done) * float64(total-done))
+}
+
+// pausedPoll is how often a paused job looks whether it may go on.
+const pausedPoll = time.Second
+
+// waitWhilePaused returns when the job may go on; false when ctx ended.
+func (t *tracker) waitWhilePaused(ctx context.Context) bool {
+	for t.isPaused() {
+		if !pause(ctx, pausedPoll) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// trackers is the reports of all jobs, in the order in which they were made.
+type trackers struct {
+	paused func(job string) bool
+
+	mu   sync.Mutex
+	list []*tracker
+}
+
+// of returns the tracker of a job, made when first asked for.
+func (t *trackers) of(job string) *tracker {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, have := range t.list {
+		if have.job == job {
+			return have
+		}
+	}
+	made := newTracker(job, t.paused)
+	t.list = append(t.list, made)
+	return made
+}
+
+func (t *trackers) progress() []Progress {
+	t.mu.Lock()
+	list := append([]*tracker(nil), t.list...)
+	t.mu.Unlock()
+	out := make([]Progress, len(list))
+	for i, tr := range list {
+		out[i] = tr.progress()
+	}
+	return out
+}
+
+// Jobs returns how far each job of this node is. Jobs of the whole cluster report
+// where the metadata is led, or where the drive is that gets the data.
+func (u *Upkeep) Jobs() []Progress { return u.track.progress() }

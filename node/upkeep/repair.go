@@ -1,0 +1,293 @@
+package upkeep
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"math/bits"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/stripe"
+	"golang.org/x/sync/errgroup"
+)
+
+// repair rebuilds the shards that the metadata records as missing. Each node does so
+// for the extents whose first missing shard that can be rebuilt belongs on a drive
+// of its own, so that the work is shared and no extent is read twice; the most
+// endangered volumes come first.
+func (u *Upkeep) repair(ctx context.Context) error {
+	stats, err := u.volumeStats(ctx)
+	if err != nil {
+		return err
+	}
+	topo, err := u.c.Metadata.Topology(ctx)
+	if err != nil {
+		return err
+	}
+	t := u.track.of("repair")
+	volumes, total := u.damaged(topo, stats)
+	if len(volumes) == 0 {
+		t.finish()
+		return nil
+	}
+	t.begin(total, 0, "extents that miss a shard of this node")
+	var failed []error
+	for _, v := range volumes {
+		if err := u.repairVolume(ctx, topo, v, t); err != nil {
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	t.finish()
+	return errors.Join(failed...)
+}
+
+// damaged returns the volumes in which shards are missing that belong on drives of
+// this node, the most endangered first, and how many extents miss one, at most.
+func (u *Upkeep) damaged(topo *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats) (volumes []*shard.Volume, extents uint64) {
+	for _, id := range sortedVolumes(topo) {
+		v, missing := topo.Volumes[id], stats[id].GetMissingSlots()
+		most := uint64(0)
+		for slot, d := range v.Slots {
+			if slot < len(missing) && u.own(d) != nil {
+				most = max(most, missing[slot])
+			}
+		}
+		if most > 0 {
+			volumes, extents = append(volumes, v), extents+most
+		}
+	}
+	spare := func(v *shard.Volume) int { return int(v.Scheme.M) - len(stats[v.ID].GetMissing()) }
+	slices.SortStableFunc(volumes, func(a, b *shard.Volume) int { return cmp.Compare(spare(a), spare(b)) })
+	return volumes, extents
+}
+
+func sortedVolumes(topo *meta.Topology) []shard.VolumeID {
+	return slices.Sorted(maps.Keys(topo.Volumes))
+}
+
+// repairVolume goes through the extents of a volume that miss shards. One that was
+// moved or looked at anew meanwhile is left to the next round.
+func (u *Upkeep) repairVolume(ctx context.Context, topo *meta.Topology, v *shard.Volume, t *tracker) error {
+	var seq uint64
+	for {
+		if !t.waitWhilePaused(ctx) {
+			return context.Cause(ctx)
+		}
+		qctx, cancel := context.WithTimeout(ctx, pageTimeout)
+		a, err := u.c.Metadata.Read(qctx, &metapb.Query{Op: &metapb.Query_ListWork{ListWork: &metapb.ListWork{
+			Kind: metapb.WorkKind_WORK_MISSING, Volume: uint32(v.ID), Max: pageItems, AfterSeq: seq}}})
+		cancel()
+		if err != nil {
+			return err
+		}
+		if err := u.repairPage(ctx, topo, v, a.Work.Items, t); err != nil {
+			return err
+		}
+		if !a.Work.Truncated || len(a.Work.Items) == 0 {
+			return nil
+		}
+		seq = a.Work.Items[len(a.Work.Items)-1].Seq
+	}
+}
+
+// repairPage rebuilds a page of extents, a few at a time. What fails is tried
+// again in the next round; the others are not held up.
+func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.Volume, items []*metapb.WorkItem, t *tracker) error {
+	var mu sync.Mutex
+	var failed []error
+	var g errgroup.Group
+	g.SetLimit(repairWorkers)
+	for _, it := range items {
+		targets := u.reachable(v, topo, shard.SlotSet(it.Extent.Missing))
+		if targets == 0 || u.own(v.Slots[bits.TrailingZeros32(uint32(targets))]) == nil {
+			continue // Not now, or another node's work.
+		}
+		g.Go(func() error {
+			defer t.add(1, 0)
+			if err := u.repairExtent(ctx, v, it, targets); err != nil && !unavailable(err) {
+				mu.Lock()
+				failed = append(failed, err)
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // The workers keep their errors in failed.
+	return errors.Join(failed...)
+}
+
+// repairExtent rebuilds shards and records at once which are back: a round may be
+// cut off, and must not have to begin where the one before began.
+func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, targets shard.SlotSet) error {
+	id := shard.ExtentID{Volume: v.ID, Seq: it.Seq}
+	there := u.thereAfterAll(ctx, v, id, targets)
+	repaired, err := there, error(nil)
+	if lost := targets &^ there; lost != 0 {
+		bytes := geometry(v, it.Extent).Header(shard.ID{Extent: id}, v.Epoch).FramedBytes()
+		if err := u.repairPace.wait(ctx, bytes*int64(bits.OnesCount32(uint32(lost)))); err != nil {
+			return err
+		}
+		var rebuilt shard.SlotSet
+		rebuilt, err = u.c.Engine.Rebuild(ctx, id, v, geometry(v, it.Extent), lost)
+		repaired |= rebuilt
+		if rebuilt != 0 {
+			call(u.c.Events.Rebuilt, bytes*int64(bits.OnesCount32(uint32(rebuilt))))
+		}
+	}
+	if repaired == 0 {
+		return err
+	}
+	if u.c.Events.Repaired != nil {
+		u.c.Events.Repaired(id, repaired)
+	}
+	done := &metapb.SetMissing{Remove: []*metapb.ExtentSlots{{Volume: it.Volume, Seq: it.Seq, Slots: uint32(repaired), Epoch: v.Epoch}}}
+	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	_, recordErr := u.c.Metadata.Propose(rctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: done}})
+	return errors.Join(err, recordErr)
+}
+
+// recordTimeout bounds how long a finished repair waits to be recorded, also when
+// its round is over.
+const recordTimeout = 5 * time.Second
+
+// thereAfterAll returns the slots whose shards lie on drives of this node and are
+// right: a node that was away comes back with what it had.
+func (u *Upkeep) thereAfterAll(ctx context.Context, v *shard.Volume, id shard.ExtentID, slots shard.SlotSet) (there shard.SlotSet) {
+	for slot, d := range v.Slots {
+		if own := u.own(d); own == nil || !slots.Has(slot) {
+			continue
+		} else if own.Verify(ctx, shard.ID{Extent: id, Slot: uint8(slot)}) == nil {
+			there = there.With(slot)
+		}
+	}
+	return there
+}
+
+// reachable returns those of slots whose drive can take a shard now. The slot that
+// is on its way elsewhere is rebuilt there, when it has arrived.
+func (u *Upkeep) reachable(v *shard.Volume, topo *meta.Topology, slots shard.SlotSet) (out shard.SlotSet) {
+	for slot, d := range v.Slots {
+		if !slots.Has(slot) {
+			continue
+		}
+		moving := v.Move != nil && v.Move.Slot == slot
+		if n := topo.View.NodeOf(d); n != nil && !moving && !topo.View.StateOf(d).Gone() && u.c.Alive(n.ID) {
+			out = out.With(slot)
+		}
+	}
+	return out
+}
+
+// geometry returns how an extent lies in its volume.
+func geometry(v *shard.Volume, e *metapb.Extent) stripe.Geometry {
+	return stripe.Geometry{Scheme: v.Scheme, PlainBytes: int64(e.PlainBytes), Overhead: int(e.Overhead),
+		FullBlocks: int(e.FullBlocks), TailBlockBytes: int(e.TailBlockBytes)}
+}
+
+// finder collects shards found bad or missing until they are recorded.
+type finder struct {
+	mu    sync.Mutex
+	slots map[shard.ExtentID]shard.SlotSet
+	cause map[shard.ID]error
+}
+
+const (
+	maxFound    = 4096 // Extents waiting to be recorded.
+	reportEvery = 200 * time.Millisecond
+)
+
+func newFinder() *finder {
+	return &finder{slots: map[shard.ExtentID]shard.SlotSet{}, cause: map[shard.ID]error{}}
+}
+
+func (f *finder) add(id shard.ID, cause error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, known := f.slots[id.Extent]; !known && len(f.slots) >= maxFound {
+		return
+	}
+	f.slots[id.Extent] = f.slots[id.Extent].With(int(id.Slot))
+	f.cause[id] = cause
+}
+
+// take returns what was found since the last take; it is the caller's alone.
+func (f *finder) take() (slots map[shard.ExtentID]shard.SlotSet, cause map[shard.ID]error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.slots) == 0 {
+		return nil, nil
+	}
+	slots, cause = f.slots, f.cause
+	f.slots, f.cause = map[shard.ExtentID]shard.SlotSet{}, map[shard.ID]error{}
+	return slots, cause
+}
+
+// report records what was found bad or missing since the last time.
+func (u *Upkeep) report(ctx context.Context) error {
+	slots, cause := u.found.take()
+	if len(slots) == 0 {
+		return nil
+	}
+	topo, err := u.c.Metadata.Topology(ctx)
+	if err != nil {
+		for id, err := range cause {
+			u.found.add(id, err)
+		}
+		return err
+	}
+	cmd := &metapb.SetMissing{}
+	for id := range slots {
+		if set, epoch := u.confirm(ctx, topo, id, slots[id], cause); set != 0 {
+			cmd.Add = append(cmd.Add, &metapb.ExtentSlots{Volume: uint32(id.Volume), Seq: id.Seq, Slots: uint32(set), Epoch: epoch})
+		}
+	}
+	if len(cmd.Add) == 0 {
+		return nil
+	}
+	if _, err := u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: cmd}}); err != nil {
+		for id, err := range cause {
+			u.found.add(id, err) // Once more, later.
+		}
+		return err
+	}
+	if u.c.Events.Found != nil {
+		for id, err := range cause {
+			u.c.Events.Found(id, err)
+		}
+	}
+	return nil
+}
+
+// confirm leaves out the slots whose shard is where the slot is now: whoever missed
+// it looked where it was before it moved. epoch is that of the volume.
+func (u *Upkeep) confirm(ctx context.Context, topo *meta.Topology, id shard.ExtentID, slots shard.SlotSet, cause map[shard.ID]error) (shard.SlotSet, uint32) {
+	v := topo.Volumes[id.Volume]
+	if v == nil {
+		return 0, 0
+	}
+	for slot, d := range v.Slots {
+		sid := shard.ID{Extent: id, Slot: uint8(slot)}
+		if !slots.Has(slot) || v.MovedAt(slot) == 0 || !errs.Is(cause[sid], errs.NotFound) {
+			continue
+		}
+		store, err := u.c.Stores(d)
+		if err != nil {
+			continue
+		}
+		if _, err := store.Stat(ctx, sid); err == nil {
+			slots &^= shard.SlotSet(0).With(slot)
+		}
+	}
+	return slots, v.Epoch
+}

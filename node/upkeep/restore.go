@@ -1,0 +1,138 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// Restores makes warm copies of cold versions, and drops them. Both take an item of
+// WORK_RESTORES and may be repeated; a version that is gone meanwhile is no error.
+type Restores interface {
+	Warm(ctx context.Context, it *metapb.WorkItem) error
+	EndRestore(ctx context.Context, it *metapb.WorkItem) error
+}
+
+const (
+	// restoreWorkers bounds the versions that are restored at once. A large one holds
+	// up none of the others while there is a worker left.
+	restoreWorkers = 8
+	// expiredFor is how long a copy has to have expired before it is dropped, so
+	// that a node whose clock is late may still make its life longer.
+	expiredFor = time.Minute
+	// leadEvery is how often a restore under way looks whether this node still leads.
+	leadEvery = time.Second
+)
+
+// restorer does what is due of restores: it makes warm copies whose time has come,
+// and drops those that have expired. Each version is worked at by one goroutine,
+// which goes on over the rounds.
+type restorer struct {
+	u       *Upkeep
+	workers chan struct{} // Holds one of each that works.
+
+	mu    sync.Mutex
+	under map[string]bool // Being worked at, by the id of the item.
+}
+
+func newRestorer(u *Upkeep) *restorer {
+	return &restorer{u: u, workers: make(chan struct{}, restoreWorkers), under: map[string]bool{}}
+}
+
+// run starts all work that is due, each as soon as there is a worker.
+func (r *restorer) run(ctx context.Context) error {
+	now := time.Now()
+	q := &metapb.ListWork{Kind: metapb.WorkKind_WORK_RESTORES, Max: pageItems, BeforeIndex: uint64(now.UnixMilli()) + 1}
+	for {
+		a, err := r.u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListWork{ListWork: q}})
+		if err != nil {
+			return err
+		}
+		for _, it := range a.Work.Items {
+			q.AfterIndex, q.AfterId = it.Index, it.Id
+			if dueAt(it, now) && !r.start(ctx, it) {
+				return nil
+			}
+		}
+		if !a.Work.Truncated || len(a.Work.Items) == 0 {
+			return nil
+		}
+	}
+}
+
+// dueAt reports whether something is to be done about an item that is listed.
+func dueAt(it *metapb.WorkItem, now time.Time) bool {
+	r := it.Version.GetRestore()
+	return r.GetOngoing() || r.GetExpiresMs() <= now.Add(-expiredFor).UnixMilli()
+}
+
+// start works at an item unless that is done already; false where ctx ended.
+func (r *restorer) start(ctx context.Context, it *metapb.WorkItem) bool {
+	id := string(it.Id)
+	r.mu.Lock()
+	under := r.under[id]
+	r.mu.Unlock()
+	if under {
+		return true
+	}
+	select {
+	case r.workers <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.under[id] = true
+	r.u.wg.Go(func() {
+		defer func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			delete(r.under, id)
+			<-r.workers
+		}()
+		if err := r.work(ctx, it); err != nil && ctx.Err() == nil && r.u.c.Events.Failed != nil {
+			r.u.c.Events.Failed("restore", err)
+		}
+	})
+	return true
+}
+
+// work does an item. Two nodes must not make the same copy at the same time, for
+// each would drop what the other has made: who leads no longer stops.
+func (r *restorer) work(ctx context.Context, it *metapb.WorkItem) error {
+	if !r.u.c.Leads() {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for pause(ctx, leadEvery) {
+			if !r.u.c.Leads() {
+				cancel(errNoLongerLeads)
+			}
+		}
+	})
+	defer watch.Wait()
+	defer cancel(nil)
+	events := r.u.c.Events
+	if !it.Version.Restore.Ongoing {
+		err := r.u.c.Restores.EndRestore(ctx, it)
+		if err == nil && events.RestoreEnded != nil {
+			events.RestoreEnded()
+		}
+		return err
+	}
+	err := r.u.c.Restores.Warm(ctx, it)
+	switch {
+	case err == nil && events.Restored != nil:
+		events.Restored(it.Version.Size)
+	case context.Cause(ctx) == errNoLongerLeads:
+		return nil // The other node begins anew.
+	}
+	return err
+}
+
+var errNoLongerLeads = errors.New("another node leads the metadata")

@@ -1,0 +1,260 @@
+package upkeep
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cairnstore/cairn/cluster"
+)
+
+// maxVoters is the most voters there are: five bear the loss of two, and more
+// make every commit wait for more disks.
+const maxVoters = 5
+
+// voterCount returns how many of n nodes vote: the largest odd number up to
+// maxVoters.
+func voterCount(n int) int {
+	n = min(n, maxVoters)
+	if n%2 == 0 {
+		n--
+	}
+	return max(n, 1)
+}
+
+// seat is a node as the planner of voters sees it: registered, a member of the
+// Raft group, or both.
+type seat struct {
+	node       cluster.NodeID
+	zone       string
+	addr       string // Of Raft, as the node registered.
+	registered bool
+	leaving    bool // Drained or removed on purpose.
+	gone       bool // Down for so long, or lost for good, that another should vote in its place.
+	alive      bool
+	settled    bool // Alive for a while: no flapping node gets a vote in place of another.
+	member     bool // Of the Raft group, with or without a vote.
+	voter      bool
+	memberAddr string // In the Raft group.
+	leads      bool
+}
+
+// stays reports whether a voter keeps its vote.
+func (s *seat) stays() bool { return s.voter && s.registered && !s.leaving && !s.gone }
+
+// candidate reports whether a node could be given a vote now.
+func (s *seat) candidate() bool {
+	return !s.voter && s.registered && !s.leaving && !s.gone && s.alive
+}
+
+// voterAction is what one step does.
+type voterAction int
+
+const (
+	noAction voterAction = iota
+	readdress
+	addStandby
+	promote // A standby first, where it is none; a vote once it has caught up.
+	demote
+	remove
+	handOver // Leadership, to the node.
+)
+
+// voterStep is one change of the Raft group.
+type voterStep struct {
+	do   voterAction
+	node cluster.NodeID
+}
+
+// planVoters returns the next step towards the voters that there ought to be: 1, 3
+// or 5, spread over zones, none of them gone or leaving. Small clusters have all
+// other nodes as standbys, which hold the metadata without a vote.
+//
+// Whoever is gone votes until another has caught up and votes in its place, so the
+// number that may fail never shrinks on its own: only who leaves on purpose lowers
+// it. No step leaves the living voters without a majority. Once nothing changes
+// any more, there is no step.
+func planVoters(seats []seat) voterStep {
+	p := newVoterPlan(seats)
+	for _, rule := range []func() voterStep{p.readdress, p.fill, p.dismiss, p.shrink, p.spread, p.standbys} {
+		if s := rule(); s.do != noAction {
+			return s
+		}
+	}
+	return voterStep{}
+}
+
+type voterPlan struct {
+	seats []seat
+	want  int
+	zones map[string]int // Voters that stay, by zone.
+
+	votes, alive, stay int
+}
+
+func newVoterPlan(seats []seat) *voterPlan {
+	p := &voterPlan{seats: slices.Clone(seats), zones: map[string]int{}}
+	slices.SortFunc(p.seats, func(a, b seat) int { return cmp.Compare(a.node, b.node) })
+	nodes := 0
+	for i := range p.seats {
+		s := &p.seats[i]
+		if s.registered && !s.leaving {
+			nodes++
+		}
+		if s.voter {
+			p.votes++
+			if s.alive {
+				p.alive++
+			}
+		}
+		if s.stays() {
+			p.stay++
+			p.zones[s.zone]++
+		}
+	}
+	p.want = voterCount(nodes)
+	return p
+}
+
+// readdress tells the group a member's new address.
+func (p *voterPlan) readdress() voterStep {
+	for i := range p.seats {
+		if s := &p.seats[i]; s.member && s.registered && s.alive && s.addr != s.memberAddr {
+			return voterStep{readdress, s.node}
+		}
+	}
+	return voterStep{}
+}
+
+// fill gives a vote to another node where too few stay. The first voters of a
+// cluster need not have lived long; who takes the place of another does.
+func (p *voterPlan) fill() voterStep {
+	if p.stay >= p.want {
+		return voterStep{}
+	}
+	replaces := p.votes >= p.want
+	if s := p.best(func(s *seat) bool { return s.settled || !replaces }); s != nil {
+		return voterStep{promote, s.node}
+	}
+	return voterStep{}
+}
+
+// best returns the candidate whose zone has the fewest voters; of those a standby,
+// which has caught up already, then the lowest id.
+func (p *voterPlan) best(ok func(*seat) bool) *seat {
+	var best *seat
+	for i := range p.seats {
+		s := &p.seats[i]
+		if !s.candidate() || !ok(s) {
+			continue
+		}
+		if best == nil || p.zones[s.zone] < p.zones[best.zone] ||
+			p.zones[s.zone] == p.zones[best.zone] && s.member && !best.member {
+			best = s
+		}
+	}
+	return best
+}
+
+// dismiss takes the vote of who is gone, once another has it; of who leaves, also
+// where there is no other.
+func (p *voterPlan) dismiss() voterStep {
+	for i := range p.seats {
+		s := &p.seats[i]
+		if !s.voter || s.stays() {
+			continue
+		}
+		left := s.leaving || !s.registered
+		replaceable := p.stay < p.want && p.best(func(*seat) bool { return true }) != nil
+		if p.stay == 0 || replaceable || !left && p.stay < p.want {
+			continue
+		}
+		if step := p.unseat(s); step.do != noAction {
+			return step
+		}
+	}
+	return voterStep{}
+}
+
+// unseat takes a vote, if the living keep a majority without it. A leader hands
+// over first.
+func (p *voterPlan) unseat(s *seat) voterStep {
+	alive := p.alive
+	if s.alive {
+		alive--
+	}
+	if alive < (p.votes-1)/2+1 {
+		return voterStep{}
+	}
+	if !s.leads {
+		return voterStep{demote, s.node}
+	}
+	for i := range p.seats {
+		if heir := &p.seats[i]; heir != s && heir.stays() && heir.alive {
+			return voterStep{handOver, heir.node}
+		}
+	}
+	return voterStep{}
+}
+
+// shrink takes the vote of one too many: one that is down, then one of the zone
+// with the most voters, never the leader.
+func (p *voterPlan) shrink() voterStep {
+	if p.stay <= p.want {
+		return voterStep{}
+	}
+	var worst *seat
+	for i := range p.seats {
+		s := &p.seats[i]
+		if !s.stays() || s.leads {
+			continue
+		}
+		if worst == nil || worst.alive && !s.alive ||
+			worst.alive == s.alive && p.zones[s.zone] > p.zones[worst.zone] {
+			worst = s
+		}
+	}
+	if worst == nil {
+		return voterStep{}
+	}
+	return p.unseat(worst)
+}
+
+// spread gives a vote to a node of a zone that has two voters fewer than another;
+// shrink then takes one there. It waits until nothing else is amiss.
+func (p *voterPlan) spread() voterStep {
+	if p.stay != p.want || p.votes != p.want || p.alive != p.votes {
+		return voterStep{}
+	}
+	most := 0
+	for _, n := range p.zones {
+		most = max(most, n)
+	}
+	if s := p.best(func(s *seat) bool { return s.settled && most-p.zones[s.zone] >= 2 }); s != nil {
+		return voterStep{promote, s.node}
+	}
+	return voterStep{}
+}
+
+// standbys adds and removes members without a vote.
+func (p *voterPlan) standbys() voterStep {
+	nodes := 0
+	for i := range p.seats {
+		if s := &p.seats[i]; s.registered && !s.leaving {
+			nodes++
+		}
+	}
+	for i := range p.seats {
+		s := &p.seats[i]
+		if s.voter {
+			continue
+		}
+		wanted := s.registered && !s.leaving && !s.gone && nodes <= maxVoters
+		switch {
+		case s.member && !wanted:
+			return voterStep{remove, s.node}
+		case !s.member && wanted && s.alive && s.settled && p.votes == p.want:
+			return voterStep{addStandby, s.node}
+		}
+	}
+	return voterStep{}
+}

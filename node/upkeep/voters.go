@@ -1,0 +1,184 @@
+package upkeep
+
+import (
+	"context"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+// Voter is a member of the Raft group; a standby where it has no vote.
+type Voter struct {
+	Node     cluster.NodeID
+	RaftAddr string
+	Votes    bool
+}
+
+// Voters is the membership of the Raft group, as its leader changes it.
+type Voters interface {
+	Members() []Voter
+	// AddStandby adds a node that gets the log but has no vote; a voter stays one.
+	AddStandby(ctx context.Context, node cluster.NodeID, raftAddr string) error
+	// AddVoter adds a node, waits until it has caught up, and gives it a vote.
+	AddVoter(ctx context.Context, node cluster.NodeID, raftAddr string) error
+	Demote(ctx context.Context, node cluster.NodeID) error
+	Remove(ctx context.Context, node cluster.NodeID) error
+	// HandOver makes another voter the leader.
+	HandOver(ctx context.Context, to cluster.NodeID) error
+}
+
+const (
+	// voterSteps bounds the changes of one round.
+	voterSteps = 16
+	// catchUpTimeout is how long a node may take to catch up, before another is tried.
+	catchUpTimeout = time.Minute
+	// settleTime is how long a node must have been alive to vote in place of
+	// another; less where replacing takes less.
+	settleTime = 10 * time.Second
+)
+
+// electorate keeps the voters of the metadata as planVoters wants them. How long
+// nodes have been up or down it counts by its own monotonic clock, from when this
+// node began to lead.
+type electorate struct {
+	c     Config
+	spell map[cluster.NodeID]spell
+	tried map[cluster.NodeID]time.Time // Who did not catch up, and when that was found.
+}
+
+// spell is since when a node has been in a state.
+type spell struct {
+	alive bool
+	since time.Time
+}
+
+func newElectorate(c Config) *electorate {
+	return &electorate{c: c, spell: map[cluster.NodeID]spell{}, tried: map[cluster.NodeID]time.Time{}}
+}
+
+// run takes steps until there are none. A node that does not catch up is left out
+// for a while, so that the next round tries another. Where this node does not lead it
+// forgets what it has counted: whoever leads counts for itself.
+func (e *electorate) run(ctx context.Context) error {
+	if !e.c.Leads() {
+		clear(e.spell)
+		clear(e.tried)
+		return nil
+	}
+	for range voterSteps {
+		seats, err := e.seats(ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		step := planVoters(seats)
+		if step.do == noAction {
+			return nil
+		}
+		if err := e.take(ctx, step, seats); err != nil {
+			return err
+		}
+		if step.do == handOver {
+			return nil // The next leader goes on.
+		}
+	}
+	return nil
+}
+
+// seats describes all nodes that are registered or members.
+func (e *electorate) seats(ctx context.Context, now time.Time) ([]seat, error) {
+	topo, err := e.c.Metadata.Topology(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index := map[cluster.NodeID]int{}
+	seats := make([]seat, 0, len(topo.View.Nodes))
+	for i := range topo.View.Nodes {
+		n := &topo.View.Nodes[i]
+		index[n.ID] = len(seats)
+		seats = append(seats, seat{node: n.ID, zone: n.Zone, addr: n.RaftAddr, registered: true,
+			leaving: n.State == cluster.Draining, gone: n.State == cluster.Lost})
+	}
+	for _, m := range e.c.Voters.Members() {
+		i, ok := index[m.Node]
+		if !ok {
+			i = len(seats)
+			seats = append(seats, seat{node: m.Node})
+		}
+		seats[i].member, seats[i].voter, seats[i].memberAddr = true, m.Votes, m.RaftAddr
+	}
+	for i := range seats {
+		e.judge(&seats[i], now)
+	}
+	return seats, nil
+}
+
+// judge fills in how a node is and has been.
+func (e *electorate) judge(s *seat, now time.Time) {
+	s.alive, s.leads = e.c.MayVote(s.node), s.node == e.c.Node
+	p, known := e.spell[s.node]
+	if !known || p.alive != s.alive {
+		p = spell{s.alive, now}
+		e.spell[s.node] = p
+	}
+	replace := e.c.VoterReplaceAfter
+	long := now.Sub(p.since)
+	s.gone = s.gone || !s.alive && long >= replace
+	s.settled = s.alive && long >= min(settleTime, replace/2)
+	if at, failed := e.tried[s.node]; failed && now.Sub(at) < catchUpTimeout {
+		s.settled = false
+		if !s.voter {
+			s.alive = false // As good as down, for who looks for a voter.
+		}
+	}
+}
+
+func (e *electorate) take(ctx context.Context, step voterStep, seats []seat) error {
+	var s seat
+	for _, o := range seats {
+		if o.node == step.node {
+			s = o
+		}
+	}
+	v, events := e.c.Voters, &e.c.Events
+	switch step.do {
+	case readdress:
+		if s.voter {
+			return v.AddVoter(ctx, s.node, s.addr)
+		}
+		return v.AddStandby(ctx, s.node, s.addr)
+	case addStandby:
+		return v.AddStandby(ctx, s.node, s.addr)
+	case promote:
+		return e.promote(ctx, s)
+	case demote:
+		if err := v.Demote(ctx, s.node); err != nil {
+			return err
+		}
+		if events.VoterRemoved != nil {
+			events.VoterRemoved(s.node)
+		}
+		return nil
+	case remove:
+		return v.Remove(ctx, s.node)
+	case handOver:
+		return v.HandOver(ctx, s.node)
+	}
+	return errs.Newf("upkeep.voters", errs.Internal, "no such step: %d", step.do)
+}
+
+func (e *electorate) promote(ctx context.Context, s seat) error {
+	limited, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	if err := e.c.Voters.AddVoter(limited, s.node, s.addr); err != nil {
+		if ctx.Err() == nil && limited.Err() != nil {
+			e.tried[s.node] = time.Now()
+		}
+		return err
+	}
+	delete(e.tried, s.node)
+	if e.c.Events.VoterAdded != nil {
+		e.c.Events.VoterAdded(s.node)
+	}
+	return nil
+}

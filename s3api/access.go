@@ -1,0 +1,194 @@
+package s3api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Access is how the handler decides who may do what.
+type Access struct {
+	Buckets    *iam.Buckets
+	Authorizer *iam.Authorizer
+}
+
+// anonymousUser is the initiator of what nobody known begins.
+const anonymousUser = "anonymous"
+
+// admit decides whether the caller may do an action on the bucket or key that the
+// request names, and returns the caller as the object service knows it. Handlers
+// have no caller but this one. They call it once they have read what the request
+// says, for S3 tells of malformed requests before it tells of rights.
+func (s *server) admit(ctx context.Context, rq *request, action string) (object.Caller, error) {
+	if err := s.allow(ctx, rq, action, subject{bucket: rq.bucket, key: rq.key, versionID: rq.query.get("versionId")}); err != nil {
+		return object.Caller{}, err
+	}
+	return s.callerOf(ctx, rq)
+}
+
+// admitObject is admit for actions on an object that exists, which has an owner
+// and an ACL of its own: the object service asks when it has found it.
+func (s *server) admitObject(ctx context.Context, rq *request, action string) (object.Caller, error) {
+	return s.admitAs(ctx, rq, versioned(action, rq.query.has("versionId")))
+}
+
+// admitAs is admitObject for an action that has the same name whether or not the
+// request names a version.
+func (s *server) admitAs(ctx context.Context, rq *request, action string) (object.Caller, error) {
+	access, err := s.objectAccess(ctx, rq, action, rq.bucket, rq.query.get("versionId"))
+	if err != nil {
+		return object.Caller{}, err
+	}
+	who, err := s.callerOf(ctx, rq)
+	who.Access = access
+	return who, err
+}
+
+// versioned returns the action on a version that is named.
+func versioned(action string, named bool) string {
+	if !named {
+		return action
+	}
+	for _, of := range []string{"Acl", "Tagging", "Attributes"} {
+		if base, ok := strings.CutSuffix(action, of); ok {
+			return base + "Version" + of
+		}
+	}
+	return action + "Version"
+}
+
+// callerOf returns who makes a request. What nobody known writes belongs to the
+// bucket's owner.
+func (s *server) callerOf(ctx context.Context, rq *request) (object.Caller, error) {
+	if !rq.auth.Anonymous {
+		return rq.caller, nil
+	}
+	b, err := s.bucket(ctx, rq.bucket)
+	if err != nil {
+		return object.Caller{}, err
+	}
+	return object.Caller{Account: b.GetOwner(), User: anonymousUser, Anonymous: true}, nil
+}
+
+// bucket returns a bucket with its configuration.
+func (s *server) bucket(ctx context.Context, name string) (*iam.Bucket, error) {
+	if s.cfg.Access == nil {
+		return &iam.Bucket{}, nil
+	}
+	b, err := s.cfg.Access.Buckets.Get(ctx, name)
+	switch {
+	case err == nil:
+		return b, nil
+	case errs.Is(err, errs.NotFound):
+		return nil, wirexml.NoSuchBucket.Say("", wirexml.Field{Name: "BucketName", Value: printable(name)})
+	}
+	return nil, wirexml.ServiceUnavailable.Because(err)
+}
+
+// subject is what an action is done on: a bucket, a key in it, or a version of that.
+type subject struct{ bucket, key, versionID string }
+
+// allow returns the error of a caller who may not do an action on something in a
+// bucket that is there.
+func (s *server) allow(ctx context.Context, rq *request, action string, on subject) error {
+	if s.cfg.Access == nil {
+		return nil // prepare has refused strangers.
+	}
+	b, err := s.bucket(ctx, on.bucket)
+	if err != nil {
+		return err
+	}
+	if err := rq.pays(b); err != nil {
+		return err
+	}
+	object.Decided(ctx, b.Name, b.Owner)
+	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID)})
+}
+
+// allowNew is allow for an action on a bucket that is to be made; an empty name is
+// the service.
+func (s *server) allowNew(rq *request, action, bucket string) error {
+	if s.cfg.Access == nil {
+		return nil
+	}
+	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Name: bucket, Conditions: rq.facts("")})
+}
+
+func (s *server) decide(a *iam.Access) error {
+	if !s.cfg.Access.Authorizer.Allows(a) {
+		return wirexml.AccessDenied.Err()
+	}
+	return nil
+}
+
+// pays returns the error of a caller who does not say that it pays, where
+// requesters do.
+func (rq *request) pays(b *iam.Bucket) error {
+	if !b.RequesterPays() || rq.identity != nil && rq.identity.Account == b.Owner {
+		return nil
+	}
+	if rq.identity == nil {
+		return wirexml.AccessDenied.Err() // Nobody pays for those whom nobody knows.
+	}
+	if !strings.EqualFold(rq.r.Header.Get("X-Amz-Request-Payer"), "requester") && !strings.EqualFold(rq.query.get("x-amz-request-payer"), "requester") {
+		return wirexml.RequestPayerDenied.Err()
+	}
+	rq.charged = true
+	return nil
+}
+
+// objectAccess is the rights of a request on an object in a bucket, whatever it turns
+// out to be. It implements object.Access.
+type objectAccess struct {
+	authorizer *iam.Authorizer
+	access     iam.Access
+}
+
+func (s *server) objectAccess(ctx context.Context, rq *request, action, bucket, versionID string) (object.Access, error) {
+	if s.cfg.Access == nil {
+		return nil, nil
+	}
+	b, err := s.bucket(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	if err := rq.pays(b); err != nil {
+		return nil, err
+	}
+	object.Decided(ctx, b.Name, b.Owner)
+	return &objectAccess{s.cfg.Access.Authorizer, iam.Access{Identity: rq.identity, Action: action, Bucket: b, Conditions: rq.facts(versionID)}}, nil
+}
+
+// Object implements object.Access.
+func (o *objectAccess) Object(key string, v *metapb.Version) bool {
+	access := o.access
+	access.Key = key
+	return o.mayOpen(v) && o.authorizer.AllowsObject(&access, v)
+}
+
+// mayOpen reports whether the caller may use the key that a version is encrypted
+// under. A master key is its account's, which is the version's owner: neither the
+// policy of a bucket nor an ACL gives it to others.
+func (o *objectAccess) mayOpen(v *metapb.Version) bool {
+	if v.GetEncryption().GetKind() != metapb.EncryptionKind_ENCRYPTION_SSE_KMS || !readsContent[o.access.Action] {
+		return true
+	}
+	id := o.access.Identity
+	return id != nil && (id.Admin || id.Account == v.GetOwner())
+}
+
+// readsContent are the actions that need the key of an object.
+var readsContent = newSet("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes")
+
+// Missing implements object.Access: who may list a bucket may know what is not in
+// it.
+func (o *objectAccess) Missing() bool {
+	list := o.access
+	list.Action = "s3:ListBucket"
+	return o.authorizer.Allows(&list)
+}

@@ -1,0 +1,123 @@
+package s3api
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// groupNames implements wirexml.GroupNamer.
+type groupNames struct{}
+
+func (groupNames) URI(g metapb.GranteeGroup) string             { return iam.GroupURI(g) }
+func (groupNames) Group(uri string) (metapb.GranteeGroup, bool) { return iam.GroupByURI(uri) }
+
+// aclDocument returns the document of an ACL, with its owner's own rights.
+func aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessControlPolicy {
+	grants := []*metapb.Grant{{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}}
+	for _, g := range acl.GetGrants() {
+		if !proto.Equal(g, grants[0]) {
+			grants = append(grants, g)
+		}
+	}
+	return &wirexml.AccessControlPolicy{Owner: wirexml.Owner{ID: owner}, Grants: grants, Names: groupNames{}}
+}
+
+// givenACL reads the ACL that a request to replace one gives, in headers or in its
+// body.
+func (rq *request) givenACL(owner, bucketOwner string) (*metapb.Acl, error) {
+	if namesACL(rq) {
+		acl, err := requestACL(rq, owner, bucketOwner)
+		if acl == nil {
+			acl = &metapb.Acl{}
+		}
+		return acl, err
+	}
+	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	named, grants, err := wirexml.ParseAccessControlPolicy(body, groupNames{})
+	if err != nil {
+		return nil, err
+	}
+	if named != "" && named != owner {
+		return nil, wirexml.AccessDenied.Say("The owner of an ACL cannot be changed.")
+	}
+	return &metapb.Acl{Grants: grants}, nil
+}
+
+func (s *server) getBucketACL(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketAcl")
+	if err != nil {
+		return nil, err
+	}
+	return &response{document: aclDocument(b.GetOwner(), b.ACL)}, nil
+}
+
+func (s *server) putBucketACL(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:PutBucketAcl")
+	if err != nil {
+		return nil, err
+	}
+	acl, err := rq.givenACL(b.GetOwner(), b.GetOwner())
+	if err != nil {
+		return nil, err
+	}
+	if err := checkACL(rq, b, acl); err != nil {
+		return nil, err
+	}
+	part, err := aclPart(acl)
+	if err != nil {
+		return nil, err
+	}
+	return s.configure(ctx, rq, part)
+}
+
+// describe looks at a version of which an ACL, tags or a lock are read or replaced.
+func (s *server) describe(ctx context.Context, rq *request, action string) (*object.Got, error) {
+	who, err := s.admitAs(ctx, rq, action)
+	if err != nil {
+		return nil, err
+	}
+	return s.cfg.Objects.Get(ctx, &object.GetInput{Caller: who, Bucket: rq.bucket, Key: rq.key, Head: true,
+		VersionID: rq.query.get("versionId"), Range: object.Range{Kind: metapb.RangeKind_RANGE_NONE}, AttributesOnly: true})
+}
+
+func (s *server) getObjectACL(ctx context.Context, rq *request) (*response, error) {
+	got, err := s.describe(ctx, rq, versioned("s3:GetObjectAcl", rq.query.has("versionId")))
+	if err != nil {
+		return nil, err
+	}
+	resp := &response{document: aclDocument(got.Version.GetOwner(), got.Version.GetAcl())}
+	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
+	return resp, nil
+}
+
+func (s *server) putObjectACL(ctx context.Context, rq *request) (*response, error) {
+	got, err := s.describe(ctx, rq, versioned("s3:PutObjectAcl", rq.query.has("versionId")))
+	if err != nil {
+		return nil, err
+	}
+	v := got.Version
+	b, err := s.bucket(ctx, rq.bucket)
+	if err != nil {
+		return nil, err
+	}
+	acl, err := rq.givenACL(v.GetOwner(), got.Bucket.GetOwner())
+	if err != nil {
+		return nil, err
+	}
+	if err := checkACL(rq, b, acl); err != nil {
+		return nil, err
+	}
+	resp := &response{}
+	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, v))
+	return resp, s.cfg.Objects.Update(ctx, &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
+		VersionId: rq.query.get("versionId"), ContentId: v.GetContentId(), Acl: acl})
+}

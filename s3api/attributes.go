@@ -1,0 +1,117 @@
+package s3api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// defaultContentType is what an object without one has.
+const defaultContentType = "binary/octet-stream"
+
+// keptHeaders are the headers of a PUT that come back with a GET, and the query
+// parameters that override them.
+var keptHeaders = []struct{ name, override string }{
+	{"Cache-Control", "response-cache-control"},
+	{"Content-Disposition", "response-content-disposition"},
+	{"Content-Encoding", "response-content-encoding"},
+	{"Content-Language", "response-content-language"},
+	{"Expires", "response-expires"},
+}
+
+// parseAttributes reads what a writer says of an object.
+func parseAttributes(h http.Header) (*metapb.Attributes, error) {
+	a := &metapb.Attributes{ContentType: h.Get("Content-Type")}
+	for _, kept := range keptHeaders {
+		value := h.Get(kept.name)
+		if kept.name == "Content-Encoding" {
+			value = withoutAWSChunked(h.Values(kept.name))
+		}
+		if value != "" {
+			a.Headers = append(a.Headers, &metapb.Pair{Name: kept.name, Value: value})
+		}
+	}
+	if to := h.Get(headerRedirect); to != "" {
+		a.Headers = append(a.Headers, &metapb.Pair{Name: object.RedirectHeader, Value: to})
+	}
+	return a, parseMetadata(a, h)
+}
+
+// parseMetadata reads the x-amz-meta- headers.
+func parseMetadata(a *metapb.Attributes, h http.Header) error {
+	size := 0
+	for name, values := range h {
+		if !strings.HasPrefix(name, metadataPrefix) || len(name) == len(metadataPrefix) {
+			continue
+		}
+		pair := &metapb.Pair{Name: strings.ToLower(name[len(metadataPrefix):]), Value: strings.Join(values, ",")}
+		size += len(pair.Name) + len(pair.Value)
+		a.Metadata = append(a.Metadata, pair)
+	}
+	if size > MaxMetadataBytes {
+		return wirexml.MetadataTooLarge.Say("",
+			wirexml.Field{Name: "Size", Value: itoa(size)}, wirexml.Field{Name: "MaxSizeAllowed", Value: itoa(MaxMetadataBytes)})
+	}
+	slices.SortFunc(a.Metadata, func(x, y *metapb.Pair) int { return strings.Compare(x.Name, y.Name) })
+	return nil
+}
+
+// withoutAWSChunked returns a Content-Encoding without the framing of the request.
+func withoutAWSChunked(values []string) string {
+	if len(values) == 1 && !strings.Contains(values[0], "aws-chunked") {
+		return values[0]
+	}
+	var kept []string
+	for _, value := range values {
+		for coding := range strings.SplitSeq(value, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && coding != "aws-chunked" {
+				kept = append(kept, coding)
+			}
+		}
+	}
+	return strings.Join(kept, ",")
+}
+
+// setAttributes tells what the writer said of an object, as overridden by the
+// reader.
+func (resp *response) setAttributes(a *metapb.Attributes, q query) {
+	contentType := q.get("response-content-type")
+	if contentType == "" {
+		contentType = a.GetContentType()
+	}
+	if contentType == "" {
+		contentType = defaultContentType
+	}
+	resp.set("Content-Type", contentType)
+	for _, pair := range a.GetHeaders() {
+		if len(q) == 0 || !overrides(q, pair.GetName()) {
+			resp.set(pair.GetName(), pair.GetValue())
+		}
+	}
+	if len(q) > 0 {
+		for _, kept := range keptHeaders {
+			if value := q.get(kept.override); value != "" {
+				resp.set(kept.name, value)
+			}
+		}
+	}
+	for _, pair := range a.GetMetadata() {
+		resp.set("x-amz-meta-"+pair.GetName(), pair.GetValue())
+	}
+	if class := a.GetStorageClass(); class != "" && class != wirexml.DefaultStorageClass {
+		resp.set("x-amz-storage-class", class)
+	}
+}
+
+func overrides(q query, name string) bool {
+	for _, kept := range keptHeaders {
+		if kept.name == name {
+			return q.get(kept.override) != ""
+		}
+	}
+	return false
+}

@@ -1,0 +1,172 @@
+package s3api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+const (
+	// minProgressBytes is what a client must send, or accept, per idle time.
+	minProgressBytes = 1 << 10
+	// maxDrainBytes and drainTimeout bound how much of a body that nobody wants is
+	// read, so that a client that sends before it reads sees the answer.
+	maxDrainBytes = 1 << 20
+	drainTimeout  = 2 * time.Second
+	// netHTTPDrainBytes is what net/http drains by itself before it answers.
+	netHTTPDrainBytes = 256 << 10
+)
+
+// requestBody is the body of a request as it comes from the connection. It gives
+// up on a client that sends too slowly; time in which nobody reads is not the
+// client's.
+type requestBody struct {
+	src  io.ReadCloser
+	rc   *http.ResponseController
+	idle time.Duration
+	size int64 // -1: not known.
+
+	read    int64
+	touched bool // Read was called: 100 Continue is sent.
+	ended   bool
+	failed  bool // The connection brings no more.
+
+	http2    bool          // A deadline is a timer that breaks the body even if nobody reads.
+	deadline time.Time     // As set; zero: none.
+	waited   time.Duration // In Read, since progress was made.
+	progress int64         // Value of read then.
+}
+
+// Read implements io.Reader. Its errors are io.EOF or *wirexml.Error.
+func (b *requestBody) Read(p []byte) (int, error) {
+	start := time.Now()
+	if b.read-b.progress >= minProgressBytes {
+		b.progress, b.waited = b.read, 0
+	}
+	if want := start.Add(b.idle - b.waited); want.Sub(b.deadline) > b.idle/4 {
+		b.arm(want)
+	}
+	b.touched = true
+	n, err := b.src.Read(p)
+	b.read += int64(n)
+	b.waited += time.Since(start)
+	if b.http2 {
+		b.arm(time.Time{})
+	}
+	if err == io.EOF || b.size >= 0 && b.read >= b.size {
+		b.end()
+	}
+	return n, b.translate(err)
+}
+
+// Close implements io.Closer; the server closes the body itself.
+func (b *requestBody) Close() error { return nil }
+
+// end takes the deadline off: the server goes on reading the connection to learn
+// whether the client leaves, and must not take a timeout for that.
+func (b *requestBody) end() {
+	if !b.ended {
+		b.ended = true
+		b.arm(time.Time{})
+	}
+}
+
+func (b *requestBody) arm(t time.Time) {
+	b.deadline = t
+	_ = b.rc.SetReadDeadline(t) // Unsupported only by recorders in tests.
+}
+
+func (b *requestBody) translate(err error) error {
+	switch {
+	case err == nil, err == io.EOF:
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.failed = true
+		return wirexml.RequestTimeout.Because(err)
+	}
+	b.failed = true
+	return wirexml.IncompleteBody.Because(err)
+}
+
+// atEnd reports whether a chunked body has nothing left but its end, which nobody
+// has read yet.
+func (b *requestBody) atEnd() bool {
+	b.arm(time.Now().Add(drainTimeout))
+	var p [1]byte
+	n, err := b.src.Read(p[:])
+	if n > 0 || err != io.EOF {
+		return false
+	}
+	b.end()
+	return true
+}
+
+// settleBody decides, before headers are sent, what becomes of a body that was not
+// read to its end. It returns whether the rest is to be drained afterwards.
+func (ex *exchange) settleBody(h http.Header) (drain bool) {
+	b := ex.body
+	if b.ended || ex.r.ProtoMajor != 1 {
+		return false // HTTP/2 resets the stream.
+	}
+	switch {
+	case b.failed:
+		b.arm(time.Now())
+		h["Connection"] = []string{"close"}
+	case b.size < 0 && b.touched && b.atEnd():
+	case !b.touched && ex.r.Header.Get("Expect") != "":
+		b.arm(time.Now()) // It was never asked for; the server closes the connection.
+	case ex.r.Header.Get("X-Amz-Copy-Source") != "":
+		// Some clients announce a body with a copy and send none: answer first.
+		b.arm(time.Now().Add(drainTimeout))
+		h["Connection"] = []string{"close"}
+	case b.size >= 0 && b.size-b.read < netHTTPDrainBytes:
+		b.arm(time.Now().Add(drainTimeout))
+	default:
+		b.arm(time.Now().Add(drainTimeout))
+		h["Connection"] = []string{"close"}
+		return true
+	}
+	return false
+}
+
+// drainBody flushes the answer, then reads and drops a bounded piece of the body.
+func (ex *exchange) drainBody() {
+	if ex.rc.Flush() == nil {
+		_, _ = io.CopyN(io.Discard, ex.body.src, maxDrainBytes)
+	}
+}
+
+// readDocument reads the document in the body of a request, of at most limit bytes,
+// and verifies the sums of it that came along.
+func (rq *request) readDocument(limit int64) ([]byte, error) {
+	return rq.readVerified(limit, false)
+}
+
+// readSummedDocument is readDocument for documents that have to come with a sum of
+// theirs: what they do cannot be undone.
+func (rq *request) readSummedDocument(limit int64) ([]byte, error) {
+	return rq.readVerified(limit, true)
+}
+
+func (rq *request) readVerified(limit int64, summed bool) ([]byte, error) {
+	sum, err := contentMD5(rq.r.Header)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := requestDigest(rq.r.Header, rq.auth)
+	if err != nil {
+		return nil, err
+	}
+	if summed && sum == nil && digest.Algorithm == "" {
+		return nil, wirexml.InvalidRequest.Say("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+	}
+	body, err := wirexml.Read(rq.auth.Body, rq.auth.Size, limit)
+	if err != nil {
+		return nil, err
+	}
+	return body, verifyDocument(body, sum, digest)
+}

@@ -1,0 +1,65 @@
+package s3api
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// partEncryption is the part of a bucket's configuration that says how objects are
+// encrypted of which nothing else is said: "AES256", or "aws:kms" and, after a
+// blank, the key id if one is named.
+const partEncryption = "encryption"
+
+func (s *server) putBucketEncryption(ctx context.Context, rq *request) (*response, error) {
+	who, err := s.admit(ctx, rq, "s3:PutEncryptionConfiguration")
+	if err != nil {
+		return nil, err
+	}
+	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := wirexml.ParseBucketEncryption(body)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Keys == nil {
+		return nil, wirexml.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
+	}
+	if doc.BlockSSEC {
+		return nil, wirexml.NotImplemented.Say("A bucket cannot refuse customer keys yet: leave BlockedEncryptionTypes out.")
+	}
+	value := doc.Algorithm
+	if doc.KMSKeyID != "" {
+		id, err := s.cfg.Keys.Resolve(ctx, who.Account, doc.KMSKeyID)
+		if err != nil {
+			return nil, err
+		}
+		value += " " + id
+	}
+	return s.configure(ctx, rq, &metapb.ConfigPart{Name: partEncryption, Value: []byte(value)})
+}
+
+func (s *server) getBucketEncryption(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetEncryptionConfiguration")
+	if err != nil {
+		return nil, err
+	}
+	mode, keyID := defaultEncryption(b, rq.profile)
+	if mode == "" {
+		return nil, wirexml.EncryptionConfigurationNotFound.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+	}
+	if keyID != "" && s.cfg.KeyName != nil {
+		keyID = s.cfg.KeyName(keyID)
+	}
+	return &response{document: &wirexml.BucketEncryption{Algorithm: mode, KMSKeyID: keyID}}, nil
+}
+
+func (s *server) deleteBucketEncryption(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:PutEncryptionConfiguration"); err != nil {
+		return nil, err
+	}
+	return s.unconfigure(ctx, rq, partEncryption)
+}

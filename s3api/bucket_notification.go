@@ -1,0 +1,81 @@
+package s3api
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/notify"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+func (s *server) putBucketNotification(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:PutBucketNotification"); err != nil {
+		return nil, err
+	}
+	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := wirexml.ParseNotification(body)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := notify.Rules(doc, s.knownTarget)
+	if err != nil {
+		return nil, err
+	}
+	part := &metapb.ConfigPart{Name: notify.Part}
+	if len(doc.Rules) > 0 {
+		part.Value = wirexml.Marshal(doc, "")
+	}
+	return &response{}, s.cfg.Objects.SetNotifications(ctx, rq.bucket, part, rules)
+}
+
+// knownTarget reports whether rules may name a target.
+func (s *server) knownTarget(arn string) bool {
+	return s.cfg.KnownTarget != nil && s.cfg.KnownTarget(arn)
+}
+
+func (s *server) getBucketNotification(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketNotification")
+	if err != nil {
+		return nil, err
+	}
+	doc := &wirexml.Notification{}
+	if value := b.Config[notify.Part]; len(value) > 0 {
+		if doc, err = wirexml.ParseNotification(value); err != nil {
+			return nil, wirexml.InternalError.Because(err)
+		}
+	}
+	return &response{document: doc}, nil
+}
+
+// withOrigin lets what a request changes tell whose it is, where the bucket has rules
+// of events.
+func (s *server) withOrigin(ctx context.Context, rq *request) context.Context {
+	if s.cfg.Access == nil || rq.bucket == "" {
+		return ctx
+	}
+	return object.WithOrigin(ctx, func(ctx context.Context) *metapb.Origin {
+		b, err := s.cfg.Access.Buckets.Get(ctx, rq.bucket)
+		if err != nil || len(b.EventRules) == 0 {
+			return nil
+		}
+		return &metapb.Origin{Principal: principalOf(rq.caller, rq.identity), SourceIp: rq.sourceIP(), RequestId: rq.done.ID}
+	})
+}
+
+// principalOf is who did something, as events tell it.
+func principalOf(who object.Caller, id *iam.Identity) string {
+	switch {
+	case id == nil:
+		return "anonymous"
+	case id.Role != "":
+		return who.Account + ":" + id.Role + "/" + id.SessionName
+	case id.User != "":
+		return who.Account + ":" + id.User
+	}
+	return who.Account
+}

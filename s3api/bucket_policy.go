@@ -1,0 +1,75 @@
+package s3api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+func (s *server) putBucketPolicy(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:PutBucketPolicy")
+	if err != nil {
+		return nil, err
+	}
+	body, err := rq.readDocument(policy.MaxBucketPolicyBytes)
+	if e := wirexml.FromError(err); err != nil && e.Code != wirexml.MaxMessageLengthExceeded {
+		return nil, err
+	} else if err != nil {
+		return nil, wirexml.MalformedPolicy.Say("A bucket policy is at most 20480 bytes.")
+	}
+	doc, err := policy.ParseBucket(body, rq.bucket)
+	if err != nil {
+		var bad *policy.Error
+		if errors.As(err, &bad) {
+			return nil, wirexml.MalformedPolicy.Say(bad.Error())
+		}
+		return nil, wirexml.MalformedPolicy.Because(err)
+	}
+	if b.Block.BlockPublicPolicy && policy.IsPublic(doc) {
+		return nil, wirexml.AccessDenied.Say("The bucket blocks public policies: its public access block has BlockPublicPolicy.")
+	}
+	return s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartPolicy, Value: body})
+}
+
+func (s *server) getBucketPolicy(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketPolicy")
+	if err != nil {
+		return nil, err
+	}
+	doc := b.Config[iam.PartPolicy]
+	if len(doc) == 0 {
+		return nil, wirexml.NoSuchBucketPolicy.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+	}
+	return &response{raw: doc, headers: []header{{"Content-Type", "application/json"}}}, nil
+}
+
+func (s *server) deleteBucketPolicy(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:DeleteBucketPolicy"); err != nil {
+		return nil, err
+	}
+	return s.unconfigure(ctx, rq, iam.PartPolicy)
+}
+
+// admitBucket is admit for actions that look at a bucket's configuration.
+func (s *server) admitBucket(ctx context.Context, rq *request, action string) (*iam.Bucket, error) {
+	if _, err := s.admit(ctx, rq, action); err != nil {
+		return nil, err
+	}
+	return s.bucket(ctx, rq.bucket)
+}
+
+// configure sets a part of the bucket's configuration.
+func (s *server) configure(ctx context.Context, rq *request, part *metapb.ConfigPart) (*response, error) {
+	return &response{}, s.cfg.Objects.Configure(ctx, rq.bucket, []*metapb.ConfigPart{part}, metapb.Versioning_VERSIONING_OFF)
+}
+
+// unconfigure removes a part of the bucket's configuration.
+func (s *server) unconfigure(ctx context.Context, rq *request, name string) (*response, error) {
+	_, err := s.configure(ctx, rq, &metapb.ConfigPart{Name: name})
+	return &response{status: http.StatusNoContent}, err
+}

@@ -1,0 +1,62 @@
+package s3api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func quotaText(bytes string) string {
+	return "<Quota><StorageQuota>" + bytes + "</StorageQuota></Quota>"
+}
+
+// TestBucketQuota: what a bucket holds is counted with each commit, and never more than
+// it may hold is committed, in whatever way it is written.
+func TestBucketQuota(t *testing.T) {
+	w := newWorld(t)
+	owner := w.account("owner")
+	w.ok(owner, "PUT", "/bkt", "")
+	holds := func(bytes, objects string) {
+		t.Helper()
+		r := w.ok(owner, "GET", "/bkt?storageinfo", "")
+		require.Equal(t, [2]string{bytes, objects}, [2]string{element(r.body, "Size"), element(r.body, "ObjectNumber")})
+	}
+	require.Equal(t, "0", element(w.ok(owner, "GET", "/bkt?quota", "").body, "StorageQuota"))
+	holds("0", "0")
+	w.ok(owner, "PUT", "/bkt?quota", quotaText("100"))
+	require.Equal(t, "100", element(w.asOBS(owner, "GET", "/bkt?quota", "").body, "StorageQuota"))
+
+	w.ok(owner, "PUT", "/bkt/a", strings.Repeat("a", 60))
+	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/b", strings.Repeat("b", 41))
+	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/b", "", "X-Amz-Copy-Source: bkt/a")
+	w.ok(owner, "PUT", "/bkt/b", strings.Repeat("b", 40))
+	holds("100", "2")
+	w.ok(owner, "PUT", "/bkt/a", strings.Repeat("a", 60)) // In its own place.
+	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/a", strings.Repeat("a", 61))
+	w.ok(owner, "PUT", "/bkt/empty", "")
+	holds("100", "3")
+	u := element(w.ok(owner, "POST", "/bkt/c?uploads", "").body, "UploadId")
+	etag := w.ok(owner, "PUT", "/bkt/c?partNumber=1&uploadId="+u, "part").Header.Get("ETag")
+	list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag + "</ETag></Part></CompleteMultipartUpload>"
+	w.refused("InsufficientStorageSpace", owner, "POST", "/bkt/c?uploadId="+u, list)
+	w.ok(owner, "DELETE", "/bkt/b", "")
+	w.ok(owner, "POST", "/bkt/c?uploadId="+u, list)
+	holds("64", "3")
+
+	w.ok(owner, "PUT", "/bkt?versioning", versioningDocument("Enabled"))
+	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/a", strings.Repeat("a", 60)) // The older version stays.
+	w.ok(owner, "DELETE", "/bkt/a", "")
+	holds("64", "3") // Behind a delete marker.
+	w.ok(owner, "DELETE", "/bkt/a?versionId=null", "")
+	holds("4", "2")
+
+	w.ok(owner, "PUT", "/bkt?quota", quotaText("1"))
+	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/d", "x") // It holds more already.
+	w.ok(owner, "PUT", "/bkt?quota", quotaText("0"))
+	w.ok(owner, "PUT", "/bkt/d", "x")
+	for _, bad := range []string{"-1", "x", "", "9223372036854775808"} {
+		w.refused("MalformedQuotaError", owner, "PUT", "/bkt?quota", quotaText(bad))
+	}
+	w.refused("MalformedXML", owner, "PUT", "/bkt?quota", "<Quota><Other/></Quota>")
+}

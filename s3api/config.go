@@ -1,0 +1,132 @@
+package s3api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/sigauth"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Limits that S3 sets.
+const (
+	MaxKeyBytes      = 1024
+	MaxMetadataBytes = 2048 // Names without their prefix, and values.
+	MaxListKeys      = 1000 // Also of parts, uploads, and keys of one DeleteObjects.
+	MaxPartNumber    = 10000
+)
+
+// Defaults of Limits.
+const (
+	DefaultMaxHeaderBytes    = 64 << 10
+	DefaultMaxXMLBytes       = wirexml.MaxBodyBytes
+	DefaultMaxPutBytes       = 5 << 30
+	DefaultReadHeaderTimeout = 20 * time.Second
+	DefaultIdleConnTimeout   = 2 * time.Minute
+	DefaultIdleReadTimeout   = 30 * time.Second
+	DefaultIdleWriteTimeout  = 30 * time.Second
+)
+
+// Config is what the S3 handler needs. A zero field means its default, if one is
+// named.
+type Config struct {
+	Objects  object.API
+	Verifier *sigauth.Verifier
+	// Caller says who a credential stands for; the identity is what Access decides
+	// about.
+	Caller func(sigauth.Credential) (object.Caller, *iam.Identity)
+	// Access decides who may do what, and knows how buckets are configured. Needed,
+	// unless Unguarded says that whoever is authenticated may do everything and
+	// nothing is configured: for tests of what has nothing to do with it.
+	Access    *Access
+	Unguarded bool
+	// Keys is the key service of SSE-KMS and SSE-S3, KeyName how clients are told a
+	// key id. Nil: there is none.
+	Keys    sse.KeyService
+	KeyName func(keyID string) string
+
+	Domains []string // Virtual hosts: bucket.DOMAIN. None: path style alone.
+	// WebsiteDomains are the hosts under which buckets are served as websites: BUCKET.DOMAIN.
+	WebsiteDomains []string
+	Region         string // Of buckets that are made; us-east-1.
+	HostID         string // x-amz-id-2: which node answered.
+
+	// SSECAllowed reports whether a request may carry customer keys: it came over
+	// TLS, or another way on which they are safe. Nil: TLS alone.
+	SSECAllowed func(*http.Request) bool
+
+	// Forwarded reports whether a request comes from a proxy whose X-Forwarded-For
+	// and X-Forwarded-Proto are to be believed. Nil: none does.
+	Forwarded func(*http.Request) bool
+
+	Events Events
+	Limits Limits
+
+	KnownTarget func(arn string) bool // Whether events may go to a target. Nil: there is none.
+
+	LifecycleDay time.Duration // How long a day of lifecycle rules is. 0: lifecycle.DefaultDay.
+
+	// Profile returns the run-time knobs as they are now; it is asked once for
+	// each request. Nil: those of profile.Default.
+	Profile func() *profile.Profile
+
+	STS    http.Handler // Serves the STS API at the root; authenticates by itself. Nil: none.
+	Admin  http.Handler // Serves paths under AdminPrefix; authenticates by itself. Nil: none.
+	Livez  func() error // Nil result or nil func: alive.
+	Readyz func() error // Nil result or nil func: ready.
+}
+
+// AdminPrefix is where Config.Admin is. No bucket has this name.
+const AdminPrefix = "/cairn.admin./"
+
+// Limits bound what a request may cost. A zero field means its default.
+type Limits struct {
+	MaxHeaderBytes int
+	MaxXMLBytes    int64 // Of the document of a DeleteObjects or a Complete.
+	MaxPartBytes   int64 // Of an UploadPart.
+	MaxPutBytes    int64 // Of a PutObject.
+
+	ReadHeaderTimeout time.Duration // For a request's headers to arrive.
+	IdleConnTimeout   time.Duration // Between requests of a connection.
+	// IdleReadTimeout is how long a body may bring less than minProgressBytes,
+	// IdleWriteTimeout how long a client may take to accept a block.
+	IdleReadTimeout  time.Duration
+	IdleWriteTimeout time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Region == "" {
+		c.Region = wirexml.DefaultRegion
+	}
+	if c.SSECAllowed == nil {
+		c.SSECAllowed = func(r *http.Request) bool { return r.TLS != nil }
+	}
+	if c.Profile == nil {
+		p := profile.Default()
+		c.Profile = func() *profile.Profile { return p }
+	}
+	c.Limits = c.Limits.withDefaults()
+	return c
+}
+
+func (l Limits) withDefaults() Limits {
+	orDefault(&l.MaxHeaderBytes, DefaultMaxHeaderBytes)
+	orDefault(&l.MaxXMLBytes, DefaultMaxXMLBytes)
+	orDefault(&l.MaxPartBytes, DefaultMaxPutBytes)
+	orDefault(&l.MaxPutBytes, DefaultMaxPutBytes)
+	orDefault(&l.ReadHeaderTimeout, DefaultReadHeaderTimeout)
+	orDefault(&l.IdleConnTimeout, DefaultIdleConnTimeout)
+	orDefault(&l.IdleReadTimeout, DefaultIdleReadTimeout)
+	orDefault(&l.IdleWriteTimeout, DefaultIdleWriteTimeout)
+	return l
+}
+
+func orDefault[T int | int64 | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}

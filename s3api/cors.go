@@ -1,0 +1,174 @@
+package s3api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Headers and texts of cross-origin requests.
+const (
+	headerOrigin         = "Origin"
+	headerRequestMethod  = "Access-Control-Request-Method"
+	headerRequestHeaders = "Access-Control-Request-Headers"
+
+	corsVary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
+
+	msgNoCORS    = "CORSResponse: CORS is not enabled for this bucket."
+	msgNoOrigin  = "Insufficient information. Origin request header needed."
+	msgNoMethod  = "Invalid Access-Control-Request-Method: null"
+	msgPreflight = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / " +
+		"Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
+
+	// preflightName is the name of preflight requests in metrics and logs.
+	preflightName = "Preflight"
+)
+
+func (s *server) putBucketCORS(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:PutBucketCORS"); err != nil {
+		return nil, err
+	}
+	body, err := rq.readSummedDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := wirexml.ParseCORS(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartCORS, Value: wirexml.Marshal(doc, "")})
+}
+
+func (s *server) getBucketCORS(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketCORS")
+	if err != nil {
+		return nil, err
+	}
+	if len(b.CORS) == 0 {
+		return nil, wirexml.NoSuchCORSConfiguration.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+	}
+	return &response{document: &wirexml.CORS{Rules: b.CORS}}, nil
+}
+
+func (s *server) deleteBucketCORS(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:PutBucketCORS"); err != nil {
+		return nil, err
+	}
+	return s.unconfigure(ctx, rq, iam.PartCORS)
+}
+
+// target returns what a request names, on a website too.
+func (ex *exchange) target() (target, error) {
+	if ex.website != "" {
+		return target{bucket: ex.website, key: strings.TrimPrefix(ex.r.URL.Path, "/")}, nil
+	}
+	return ex.s.parseTarget(ex.r)
+}
+
+// preflight answers a browser that asks whether a page of another origin may send a
+// request. It is never signed.
+func (ex *exchange) preflight(ctx context.Context) (*response, error) {
+	r := ex.r
+	t, err := ex.target()
+	if err != nil {
+		return nil, err
+	}
+	origin, method := r.Header.Get(headerOrigin), r.Header.Get(headerRequestMethod)
+	switch {
+	case origin == "":
+		return nil, wirexml.BadRequest.Say(msgNoOrigin)
+	case method == "":
+		return nil, wirexml.BadRequest.Say(msgNoMethod)
+	case t.bucket == "":
+		return nil, forbiddenOrigin(msgNoCORS, method, t)
+	}
+	b, err := ex.s.bucket(ctx, t.bucket)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.CORS) == 0 {
+		return nil, forbiddenOrigin(msgNoCORS, method, t)
+	}
+	wanted := headerList(r.Header.Values(headerRequestHeaders))
+	rule := corsRule(b, origin, method, wanted)
+	if rule == nil {
+		return nil, forbiddenOrigin(msgPreflight, method, t)
+	}
+	resp := &response{}
+	resp.tellOrigin(rule, origin)
+	if len(wanted) > 0 {
+		resp.set("Access-Control-Allow-Headers", strings.ToLower(strings.Join(wanted, ", ")))
+	}
+	return resp, nil
+}
+
+func forbiddenOrigin(message, method string, t target) error {
+	return wirexml.AccessForbidden.Say(message, wirexml.Field{Name: "Method", Value: printable(method)},
+		wirexml.Field{Name: "ResourceType", Value: t.scope().String()})
+}
+
+// headerList splits the names in a header that lists some.
+func headerList(values []string) (names []string) {
+	for name := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// corsRule returns the first rule of a bucket that allows a request; nil: none does.
+func corsRule(b *iam.Bucket, origin, method string, headers []string) *wirexml.CORSRule {
+	for i := range b.CORS {
+		if r := &b.CORS[i]; r.Allows(origin, method, headers) {
+			return r
+		}
+	}
+	return nil
+}
+
+// tellOrigin tells a browser what a rule allows it.
+func (resp *response) tellOrigin(r *wirexml.CORSRule, origin string) {
+	if r.AnyOrigin() {
+		resp.set("Access-Control-Allow-Origin", "*")
+	} else {
+		resp.set("Access-Control-Allow-Origin", origin)
+		resp.set("Access-Control-Allow-Credentials", "true")
+	}
+	resp.set("Access-Control-Allow-Methods", strings.Join(r.Methods, ", "))
+	if len(r.Expose) > 0 {
+		resp.set("Access-Control-Expose-Headers", strings.Join(r.Expose, ", "))
+	}
+	if r.HasMaxAge {
+		resp.set("Access-Control-Max-Age", itoa(r.MaxAge))
+	}
+}
+
+// tellCORS adds to an answer, errors too, what lets a page of another origin read it,
+// and that another origin may get another answer. The request has looked at its bucket
+// already if it got that far, so this costs no question but where it did not.
+func (ex *exchange) tellCORS(resp *response) {
+	access := ex.s.cfg.Access
+	t, err := ex.target()
+	if access == nil || err != nil || t.bucket == "" || ex.done.Code == wirexml.NoSuchBucket {
+		return
+	}
+	b, origin := access.Buckets.Known(t.bucket), ex.r.Header.Get(headerOrigin)
+	if b == nil && origin != "" {
+		b, _ = access.Buckets.Get(ex.r.Context(), t.bucket)
+	}
+	if b == nil || len(b.CORS) == 0 {
+		return
+	}
+	resp.set("Vary", corsVary)
+	if origin == "" || ex.r.Method == http.MethodOptions {
+		return
+	}
+	if rule := corsRule(b, origin, ex.r.Method, nil); rule != nil {
+		resp.tellOrigin(rule, origin)
+	}
+}

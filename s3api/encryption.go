@@ -1,0 +1,199 @@
+package s3api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/kms"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+const (
+	headerContext = "X-Amz-Server-Side-Encryption-Context"
+
+	encryptionS3 = "AES256"
+
+	msgTwoEncryptions = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified"
+	msgKeyIDAlone     = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
+	msgReadMode       = "The encryption method of an object cannot be named when it is read."
+)
+
+// encrypt fills in under which key something new is encrypted: the customer's or
+// the key service's that the request names, else what the bucket is set to, else
+// what the cluster is.
+func (s *server) encrypt(ctx context.Context, rq *request, in *object.Description) error {
+	var err error
+	if in.CustomerKey, err = s.customerKey(rq, targetKeyHeaders); err != nil {
+		return err
+	}
+	mode, keyID, kmsContext, err := namedEncryption(rq)
+	switch {
+	case err != nil:
+		return err
+	case in.CustomerKey != nil && mode != "":
+		return wirexml.InvalidArgument.Say(msgTwoEncryptions,
+			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, wirexml.Field{Name: "ArgumentValue", Value: mode})
+	case in.CustomerKey != nil:
+		return nil
+	case mode == "":
+		b, err := s.bucket(ctx, rq.bucket)
+		if err != nil {
+			return err
+		}
+		mode, keyID = defaultEncryption(b, rq.profile)
+	}
+	in.ServiceKey, err = s.serviceKey(ctx, rq, mode, keyID, kmsContext)
+	return err
+}
+
+// namedEncryption reads which mode of the key service a request names, if any.
+func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err error) {
+	h := rq.r.Header
+	mode, keyID = h.Get(headerEncryption), h.Get(headerKeyID)
+	switch mode {
+	case "", encryptionS3:
+		if keyID != "" || h.Get(headerContext) != "" {
+			return "", "", nil, wirexml.InvalidArgument.Say(msgKeyIDAlone,
+				wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+		}
+	case encryptionKMS:
+	case "aws:kms:dsse":
+		return "", "", nil, wirexml.NotImplemented.Say("Double encryption (aws:kms:dsse) is not implemented: use aws:kms.")
+	default:
+		return "", "", nil, wirexml.InvalidEncryptionAlgorithmError.Say("",
+			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, wirexml.Field{Name: "ArgumentValue", Value: printable(mode)})
+	}
+	if kmsContext, err = kms.ParseContext(h.Get(headerContext)); err != nil {
+		return "", "", nil, wirexml.InvalidArgument.Say("The encryption context is not base64 of a JSON object of strings, or is too large.",
+			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-context"})
+	}
+	return mode, keyID, kmsContext, nil
+}
+
+// defaultEncryption returns how a bucket, or else the cluster, encrypts what
+// nothing is said of.
+func defaultEncryption(b *iam.Bucket, p *profile.Profile) (mode, keyID string) {
+	if text, ok := b.Config[partEncryption]; ok {
+		mode, keyID, _ = strings.Cut(string(text), " ")
+		return mode, keyID
+	}
+	if p.DefaultSSE == profile.EncryptSSES3 {
+		return encryptionS3, ""
+	}
+	return "", ""
+}
+
+// serviceKey returns the key of a mode; nil for none.
+func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string, kmsContext []byte) (sse.WrappingKey, error) {
+	switch {
+	case mode == "":
+		return nil, nil
+	case s.cfg.Keys == nil:
+		return nil, wirexml.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
+	case mode == encryptionS3:
+		return &sse.S3Key{Service: s.cfg.Keys}, nil
+	}
+	who, err := s.callerOf(ctx, rq)
+	if err != nil {
+		return nil, err
+	}
+	if who.Anonymous {
+		return nil, wirexml.AccessDenied.Say("Requests that use keys of the key service must be signed.")
+	}
+	b, err := s.bucket(ctx, rq.bucket)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.cfg.Keys.Resolve(ctx, ownerOf(rq, b, who.Account), keyID) // Keys are of whom the object is.
+	if err != nil {
+		return nil, err
+	}
+	return &sse.KMSKey{Service: s.cfg.Keys, KeyID: id, Context: kmsContext}, nil
+}
+
+// repeated reads the mode that a part's request repeats; nil if it names none. What
+// is fixed at initiation cannot be changed by a part.
+func (s *server) repeated(ctx context.Context, rq *request) (*metapb.Encryption, error) {
+	mode, keyID, kmsContext, err := namedEncryption(rq)
+	if err != nil || mode == "" {
+		return nil, err
+	}
+	k, err := s.serviceKey(ctx, rq, mode, keyID, kmsContext)
+	if err != nil {
+		return nil, err
+	}
+	return sse.Record(k), nil
+}
+
+// refuseModeOnRead refuses a GET or HEAD that names how the object is encrypted.
+func refuseModeOnRead(rq *request) error {
+	if rq.r.Header.Get(headerEncryption) != "" || rq.r.Header.Get(headerKeyID) != "" {
+		return wirexml.InvalidArgument.Say(msgReadMode, wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+	}
+	return nil
+}
+
+// tellEncryption tells how something is encrypted; k is the customer's key that
+// came with the request, if any.
+func (s *server) tellEncryption(resp *response, e *metapb.Encryption, k *sse.CustomerKey) {
+	switch e.GetKind() {
+	case metapb.EncryptionKind_ENCRYPTION_SSE_C:
+		resp.echoCustomerKey(k)
+	case metapb.EncryptionKind_ENCRYPTION_SSE_S3:
+		resp.set("x-amz-server-side-encryption", encryptionS3)
+	case metapb.EncryptionKind_ENCRYPTION_SSE_KMS:
+		resp.set("x-amz-server-side-encryption", encryptionKMS)
+		id := e.GetKmsKeyId()
+		if s.cfg.KeyName != nil {
+			id = s.cfg.KeyName(id)
+		}
+		resp.set("x-amz-server-side-encryption-aws-kms-key-id", id)
+	}
+}
+
+// KeyErrors returns a key service whose errors are what clients are told.
+func KeyErrors(s sse.KeyService) sse.KeyService { return &keyErrors{s} }
+
+type keyErrors struct{ sse.KeyService }
+
+// Resolve implements sse.KeyService.
+func (k *keyErrors) Resolve(ctx context.Context, account, name string) (string, error) {
+	id, err := k.KeyService.Resolve(ctx, account, name)
+	if errs.Is(err, errs.Invalid) {
+		return "", wirexml.InvalidArgument.Say("The key id is malformed: give an ARN, an id, or alias/NAME.",
+			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-aws-kms-key-id"})
+	}
+	return id, keyError(err)
+}
+
+// Wrap implements sse.KeyService.
+func (k *keyErrors) Wrap(ctx context.Context, keyID string, d *sse.DataKey, aad []byte) (*metapb.Envelope, error) {
+	e, err := k.KeyService.Wrap(ctx, keyID, d, aad)
+	return e, keyError(err)
+}
+
+// Unwrap implements sse.KeyService.
+func (k *keyErrors) Unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) (*sse.DataKey, error) {
+	d, err := k.KeyService.Unwrap(ctx, e, aad)
+	return d, keyError(err)
+}
+
+func keyError(err error) error {
+	switch errs.KindOf(err) {
+	case errs.NotFound:
+		return wirexml.KMSNotFound.Because(err)
+	case errs.Denied:
+		return wirexml.KMSDisabled.Because(err)
+	case errs.Unavailable, errs.Overloaded:
+		return wirexml.ServiceUnavailable.Because(err)
+	case errs.Corrupt:
+		return wirexml.InternalError.Because(err)
+	}
+	return err
+}

@@ -1,0 +1,188 @@
+package s3api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// subResources are the query parameters by which S3 and OBS select an operation
+// or a version. One that the operation does not take is refused, never ignored:
+// a DELETE ?lifecycle must not delete a bucket.
+var subResources = newSet(
+	"abac", "accelerate", "acl", "analytics", "append", "attributes", "attname", "backtosource", "cors",
+	"customdomain", "delete", "deletebucket", "encryption", "intelligent-tiering", "inventory", "legal-hold",
+	"length", "lifecycle", "list-type", "location", "logging", "metadata", "metadataConfiguration",
+	"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "mirrorBackToSource", "modify",
+	"name", "notification", "object-lock", "ownershipControls", "partNumber", "policy", "policyStatus",
+	"policystatus", "position", "publicAccessBlock", "publicStatus", "quota", "rename", "renameObject", "replication",
+	"requestPayment", "restore", "retention", "select", "session", "storageClass", "storageinfo",
+	"storagePolicy", "tagging", "torrent", "truncate", "uploadId", "uploads", "versionId", "versioning",
+	"versions", "website", "x-image-process",
+)
+
+// signatureParameters sign a URL; sigauth has read them.
+var signatureParameters = newSet("AWSAccessKeyId", "Signature", "Expires", "x-id")
+
+func newSet(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set
+}
+
+// checkQuery refuses parameters that would give the request another meaning than
+// op has. Others are ignored, as S3 does.
+func checkQuery(op *operation, q query) error {
+	for _, p := range q {
+		switch {
+		case op.takes(p.name), signatureParameters[p.name]:
+		case hasPrefixFold(p.name, "x-amz-"):
+		case subResources[p.name], p.bare, hasPrefixFold(p.name, "x-obs-"):
+			return wirexml.NotImplemented.Say("A query parameter you provided implies functionality that is not implemented here: "+printable(p.name),
+				wirexml.Field{Name: "Query", Value: p.name})
+		}
+	}
+	return nil
+}
+
+// headerRule decides on the value of a header; nil allows every one.
+type headerRule func(value string) error
+
+// headerRules are the x-amz- headers that are understood somewhere. Any other one
+// is refused: it would be ignored in silence.
+var headerRules = map[string]headerRule{
+	"X-Amz-Abort-Date":             nil,
+	"X-Amz-Content-Sha256":         nil,
+	"X-Amz-Date":                   nil,
+	"X-Amz-Decoded-Content-Length": nil,
+	"X-Amz-Security-Token":         nil,
+	"X-Amz-Te":                     nil,
+	"X-Amz-Trailer":                nil,
+	"X-Amz-User-Agent":             nil,
+	"X-Amz-Request-Payer":          nil,
+	"X-Amz-Expected-Bucket-Owner":  nil,
+	"X-Amz-Checksum-Algorithm":     nil,
+	"X-Amz-Checksum-Mode":          nil,
+	"X-Amz-Object-Ownership":       checkOwnership,
+	headerRedirect:                 checkRedirect,
+	"X-Amz-Acl":                    nil,
+	"X-Amz-Grant-Read":             nil,
+	"X-Amz-Grant-Write":            nil,
+	"X-Amz-Grant-Read-Acp":         nil,
+	"X-Amz-Grant-Write-Acp":        nil,
+	"X-Amz-Grant-Full-Control":     nil,
+
+	headerEncryption: nil,
+	headerKeyID:      nil,
+	headerContext:    nil,
+	"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled": nil, // Our envelopes need no such key.
+
+	"X-Amz-Checksum-Type":              nil,
+	"X-Amz-Sdk-Checksum-Algorithm":     nil,
+	"X-Amz-Mp-Object-Size":             nil,
+	"X-Amz-Metadata-Directive":         nil,
+	"X-Amz-Copy-Source":                nil,
+	"X-Amz-Copy-Source-Range":          nil,
+	"X-Amz-Copy-Source-If-Match":       nil,
+	"X-Amz-Optional-Object-Attributes": nil, // Asks for more; an answer may have less.
+
+	"X-Amz-Copy-Source-If-None-Match":       nil,
+	"X-Amz-Copy-Source-If-Modified-Since":   nil,
+	"X-Amz-Copy-Source-If-Unmodified-Since": nil,
+	"X-Amz-Source-Expected-Bucket-Owner":    nil,
+
+	targetKeyHeaders.algorithm: nil,
+	targetKeyHeaders.key:       nil,
+	targetKeyHeaders.md5:       nil,
+	sourceKeyHeaders.algorithm: nil,
+	sourceKeyHeaders.key:       nil,
+	sourceKeyHeaders.md5:       nil,
+
+	headerBucketLock: nil,
+	"X-Amz-Mfa":      nil, // Whoever may delete versions may without a second factor, as at OBS.
+
+	// Values that say what is so anyway.
+	headerStorageClass: checkClass,
+}
+
+// newObject are the operations that say what something new is.
+var newObject = newSet("PutObject", "PostObject", "CopyObject", "CreateMultipartUpload")
+
+// operationHeaders are headers that are understood by some operations and would change
+// the meaning of others.
+var operationHeaders = map[string]map[string]bool{
+	headerObjectAttributes:    newSet("GetObjectAttributes"),
+	headerMaxParts:            newSet("GetObjectAttributes"),
+	headerPartMarker:          newSet("GetObjectAttributes"),
+	headerTagging:             newObject,
+	"X-Amz-Tagging-Directive": newSet("CopyObject"),
+	headerRedirect:            newObject,
+	headerLockMode:            newObject,
+	headerLockUntil:           newObject,
+	headerLegalHold:           newObject,
+	headerBypassGovernance:    newSet("DeleteObject", "DeleteObjects", "PutObjectRetention"),
+	headerIfMatchTime:         newSet("DeleteObject"),
+	headerIfMatchSize:         newSet("DeleteObject"),
+}
+
+const metadataPrefix = "X-Amz-Meta-"
+
+// checkHeaders refuses headers that ask for something that op or Cairn does not do.
+func checkHeaders(op *operation, h http.Header) error {
+	if err := checkText(h); err != nil {
+		return err
+	}
+	if h["X-Amz-Copy-Source"] != nil && !op.copy {
+		return wirexml.InvalidArgument.Say("You can only specify a copy source header for copy requests.",
+			wirexml.Field{Name: "ArgumentName", Value: "x-amz-copy-source"})
+	}
+	for name, values := range h {
+		switch {
+		case strings.HasPrefix(name, "X-Amz-"):
+			if strings.HasPrefix(name, metadataPrefix) {
+				continue
+			}
+			if strings.HasPrefix(name, "X-Amz-Copy-Source-") && h["X-Amz-Copy-Source"] == nil {
+				return wirexml.InvalidRequest.Say("A " + strings.ToLower(name) + " header needs an x-amz-copy-source header.")
+			}
+			rule, known := headerRules[name]
+			if of := operationHeaders[name]; of != nil {
+				if known = of[op.name] || values[0] == ""; !known {
+					return notImplementedHeader(name)
+				}
+			}
+			if !known {
+				if _, known = checksum.FromHeader(name); !known {
+					return notImplementedHeader(name)
+				}
+			}
+			if rule != nil {
+				if err := rule(values[0]); err != nil {
+					return err
+				}
+			}
+		case strings.HasPrefix(name, "X-Obs-"), name == "Content-Range":
+			return notImplementedHeader(name)
+		}
+	}
+	return nil
+}
+
+// notImplementedHeader names a header whose meaning Cairn does not have.
+func notImplementedHeader(name string) error {
+	return wirexml.NotImplemented.Say("A header you provided implies functionality that is not implemented: "+name,
+		wirexml.Field{Name: "Header", Value: name})
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// maxPrintableBytes bounds what of a client's text a message repeats.
+const maxPrintableBytes = 128
+
+func printable(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxPrintableBytes)], "") }

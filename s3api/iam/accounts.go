@@ -1,0 +1,205 @@
+package iam
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// maxRemovedAtOnce bounds the entries that go with an account in one change.
+const maxRemovedAtOnce = 1000
+
+// ownedKinds are the kinds whose entries lie in an account by their names.
+var ownedKinds = []metapb.EntryKind{
+	metapb.EntryKind_ENTRY_USER, metapb.EntryKind_ENTRY_GROUP, metapb.EntryKind_ENTRY_ROLE, metapb.EntryKind_ENTRY_POLICY,
+}
+
+// AccountSpec is an account to be made.
+type AccountSpec struct {
+	Name string
+	ID   string // Empty: generated.
+	// Admin makes the account one that administers the cluster.
+	Admin bool
+	// AccessKey and Secret are the account's own access key; empty: generated.
+	AccessKey, Secret string
+}
+
+// String keeps the secret out of every log line and error.
+func (s AccountSpec) String() string { return "iam.AccountSpec(" + s.Name + ", redacted)" }
+
+// GoString is String, for %#v.
+func (s AccountSpec) GoString() string { return s.String() }
+
+// AddAccount makes an account that is ready to be used: with an access key.
+func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Account, *NewKey, error) {
+	const op = "iam.AddAccount"
+	if err := checkName("account", spec.Name, MaxNameBytes); err != nil {
+		return nil, nil, err
+	}
+	id := cmp.Or(spec.ID, newID())
+	if err := checkAccountID(id); err != nil {
+		return nil, nil, err
+	}
+	key, err := a.newKey(KeySpec{AccessKey: spec.AccessKey, Secret: spec.Secret})
+	if err != nil {
+		return nil, nil, err
+	}
+	var added *metapb.Account
+	err = a.update(ctx, func(c *change) error {
+		if taken := c.findAccount(spec.Name); taken != nil {
+			return errs.Newf(op, errs.Exists, "there is an account with the name or id %q", spec.Name)
+		}
+		if taken := c.findAccount(id); taken != nil {
+			return errs.Newf(op, errs.Exists, "there is an account with the id or name %q", id)
+		}
+		added = &metapb.Account{Id: id, Name: spec.Name, CreatedMs: c.now, Admin: spec.Admin}
+		c.set(metapb.EntryKind_ENTRY_ACCOUNT, id, added)
+		// Written with each account that is added, so that of two of the same name that
+		// are added at the same time one looks again.
+		c.set(metapb.EntryKind_ENTRY_ACCOUNT, RootAccount, c.account(RootAccount))
+		key.Account, key.Created = id, c.now
+		return a.setKey(c, key)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return added, key, nil
+}
+
+// findAccount returns the account of an id or a name; nil if there is none.
+func (s *snapshot) findAccount(account string) *metapb.Account {
+	switch {
+	case s.account(account) != nil:
+		return s.account(account)
+	case account == RootAccountName:
+		return s.account(RootAccount)
+	}
+	return s.byName[account]
+}
+
+// mustAccount is findAccount with an error for whoever asked.
+func (s *snapshot) mustAccount(account string) (*metapb.Account, error) {
+	if found := s.findAccount(account); found != nil {
+		return found, nil
+	}
+	return nil, errs.Newf("iam.Account", errs.NotFound, "there is no account with the name or id %q", account)
+}
+
+// Accounts returns all accounts by name, that of the cluster's root among them.
+func (a *Admin) Accounts(ctx context.Context) ([]*metapb.Account, error) {
+	s, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*metapb.Account, 0, len(s.accounts)+1)
+	if s.accounts[RootAccount] == nil {
+		out = append(out, s.account(RootAccount))
+	}
+	for _, account := range s.accounts {
+		out = append(out, account)
+	}
+	slices.SortFunc(out, func(a, b *metapb.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Id, b.Id)) })
+	return out, nil
+}
+
+// Account returns an account.
+func (a *Admin) Account(ctx context.Context, account string) (*metapb.Account, error) {
+	s, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.mustAccount(account)
+}
+
+// SetAccountDisabled disables an account, or enables it again. A disabled one's keys
+// and sessions, and those of its users and roles, are as if they did not exist.
+func (a *Admin) SetAccountDisabled(ctx context.Context, account string, disabled bool) error {
+	return a.update(ctx, func(c *change) error {
+		found, err := c.mustAccount(account)
+		if err != nil {
+			return err
+		}
+		if found.Id == RootAccount {
+			return errs.Newf("iam.SetAccountDisabled", errs.Invalid, "the account of the cluster's root cannot be disabled")
+		}
+		changed := clone(found)
+		changed.Disabled = disabled
+		c.set(metapb.EntryKind_ENTRY_ACCOUNT, found.Id, changed)
+		return nil
+	})
+}
+
+// RemoveAccount removes an account, which must have no users, groups, roles,
+// policies, access keys and buckets. With force all but the buckets go with it; they
+// stay, for the cluster's root to remove, and so do its master keys, which what is in
+// them may need.
+func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) error {
+	const op = "iam.RemoveAccount"
+	if err := a.checkNoBuckets(ctx, account, force); err != nil {
+		return err
+	}
+	for more := true; more; {
+		err := a.update(ctx, func(c *change) error {
+			found, err := c.mustAccount(account)
+			if err != nil {
+				return err
+			}
+			if found.Id == RootAccount {
+				return errs.Newf(op, errs.Invalid, "the account of the cluster's root cannot be removed")
+			}
+			owned := c.owned(found.Id)
+			if len(owned) > 0 && !force {
+				return errs.Newf(op, errs.Precondition, "account %s still has %s; remove them first, or force it", found.Name, describe(owned))
+			}
+			if more = len(owned) > maxRemovedAtOnce; more {
+				owned = owned[:maxRemovedAtOnce]
+			}
+			for _, e := range owned {
+				c.delete(e.Kind, e.Name)
+			}
+			if !more {
+				c.delete(metapb.EntryKind_ENTRY_ACCOUNT, found.Id)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Admin) checkNoBuckets(ctx context.Context, account string, force bool) error {
+	if force {
+		return nil
+	}
+	found, err := a.Account(ctx, account)
+	if err != nil {
+		return err
+	}
+	has, err := a.c.HasBuckets(ctx, found.Id)
+	switch {
+	case err != nil:
+		return err
+	case has:
+		return errs.Newf("iam.RemoveAccount", errs.Precondition, "account %s still has buckets; delete them first, or force it", found.Name)
+	}
+	return nil
+}
+
+// owned returns the entries that go with an account, access keys first.
+func (s *snapshot) owned(account string) []*metapb.Entry {
+	var out []*metapb.Entry
+	for _, e := range s.sorted[metapb.EntryKind_ENTRY_ACCESS_KEY] {
+		if s.keys[e.Name].GetAccount() == account {
+			out = append(out, e)
+		}
+	}
+	for _, kind := range ownedKinds {
+		out = append(out, s.under(kind, account)...)
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package iam
+
+import (
+	"strings"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// MaxGrants bounds an ACL.
+const MaxGrants = 100
+
+// URIs of the groups that an ACL can name.
+const (
+	uriAllUsers      = "http://acs.amazonaws.com/groups/global/AllUsers"
+	uriAuthenticated = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+	uriLogDelivery   = "http://acs.amazonaws.com/groups/s3/LogDelivery"
+)
+
+// GroupURI returns the URI of a group; empty for none.
+func GroupURI(g metapb.GranteeGroup) string {
+	switch g {
+	case metapb.GranteeGroup_GRANTEE_ALL_USERS:
+		return uriAllUsers
+	case metapb.GranteeGroup_GRANTEE_AUTHENTICATED:
+		return uriAuthenticated
+	case metapb.GranteeGroup_GRANTEE_LOG_DELIVERY:
+		return uriLogDelivery
+	}
+	return ""
+}
+
+// GroupByURI returns the group of a URI; OBS's one-word names count as well.
+func GroupByURI(uri string) (metapb.GranteeGroup, bool) {
+	switch uri {
+	case uriAllUsers, "Everyone":
+		return metapb.GranteeGroup_GRANTEE_ALL_USERS, true
+	case uriAuthenticated:
+		return metapb.GranteeGroup_GRANTEE_AUTHENTICATED, true
+	case uriLogDelivery, "LogDelivery":
+		return metapb.GranteeGroup_GRANTEE_LOG_DELIVERY, true
+	}
+	return 0, false
+}
+
+// CannedACL returns the grants that a name stands for, besides the owner's, who
+// has full control in any case. owner owns what the ACL is of, bucketOwner the
+// bucket that holds it. Nil is private. Errors: Invalid.
+func CannedACL(name, owner, bucketOwner string) (*metapb.Acl, error) {
+	group := func(g metapb.GranteeGroup, permissions ...metapb.Permission) *metapb.Acl {
+		acl := &metapb.Acl{}
+		for _, p := range permissions {
+			acl.Grants = append(acl.Grants, &metapb.Grant{Group: g, Permission: p})
+		}
+		return acl
+	}
+	toBucketOwner := func(p metapb.Permission) *metapb.Acl {
+		if owner == bucketOwner {
+			return nil
+		}
+		return &metapb.Acl{Grants: []*metapb.Grant{{Account: bucketOwner, Permission: p}}}
+	}
+	switch name {
+	case "", "private":
+		return nil, nil
+	case "public-read":
+		return group(metapb.GranteeGroup_GRANTEE_ALL_USERS, metapb.Permission_PERMISSION_READ), nil
+	case "public-read-write":
+		return group(metapb.GranteeGroup_GRANTEE_ALL_USERS, metapb.Permission_PERMISSION_READ, metapb.Permission_PERMISSION_WRITE), nil
+	case "authenticated-read":
+		return group(metapb.GranteeGroup_GRANTEE_AUTHENTICATED, metapb.Permission_PERMISSION_READ), nil
+	case "log-delivery-write":
+		return group(metapb.GranteeGroup_GRANTEE_LOG_DELIVERY, metapb.Permission_PERMISSION_WRITE, metapb.Permission_PERMISSION_READ_ACP), nil
+	case "bucket-owner-read":
+		return toBucketOwner(metapb.Permission_PERMISSION_READ), nil
+	case "bucket-owner-full-control":
+		return toBucketOwner(metapb.Permission_PERMISSION_FULL_CONTROL), nil
+	}
+	return nil, errs.Newf("iam.CannedACL", errs.Invalid, "there is no canned ACL %q", name)
+}
+
+// GrantHeaders are the headers x-amz-grant-* and the permissions they give.
+var GrantHeaders = []struct {
+	Name       string
+	Permission metapb.Permission
+}{
+	{"X-Amz-Grant-Read", metapb.Permission_PERMISSION_READ},
+	{"X-Amz-Grant-Write", metapb.Permission_PERMISSION_WRITE},
+	{"X-Amz-Grant-Read-Acp", metapb.Permission_PERMISSION_READ_ACP},
+	{"X-Amz-Grant-Write-Acp", metapb.Permission_PERMISSION_WRITE_ACP},
+	{"X-Amz-Grant-Full-Control", metapb.Permission_PERMISSION_FULL_CONTROL},
+}
+
+// ParseGrantees reads the value of such a header: id="…", uri="…", separated by
+// commas. Errors: Invalid, also for e-mail addresses, which name nobody here.
+func ParseGrantees(value string, p metapb.Permission) ([]*metapb.Grant, error) {
+	const op = "iam.ParseGrantees"
+	var out []*metapb.Grant
+	for item := range strings.SplitSeq(value, ",") {
+		kind, name, ok := strings.Cut(strings.TrimSpace(item), "=")
+		name = strings.Trim(strings.TrimSpace(name), `"`)
+		if !ok || name == "" {
+			return nil, errs.Newf(op, errs.Invalid, "a grantee must be id=\"…\" or uri=\"…\"")
+		}
+		switch strings.ToLower(strings.TrimSpace(kind)) {
+		case "id":
+			out = append(out, &metapb.Grant{Account: name, Permission: p})
+		case "uri":
+			g, ok := GroupByURI(name)
+			if !ok {
+				return nil, errs.Newf(op, errs.Invalid, "there is no group %q", name)
+			}
+			out = append(out, &metapb.Grant{Group: g, Permission: p})
+		default:
+			return nil, errs.Newf(op, errs.Invalid, "a grantee must be id=\"…\" or uri=\"…\", not %s", kind)
+		}
+	}
+	return out, nil
+}
+
+// grants reports whether an ACL gives an identity (nil: anonymous) a permission.
+// PERMISSION_NONE, that of an action which no ACL allows, is given to nobody, full
+// control or not.
+func grants(acl *metapb.Acl, id *Identity, want metapb.Permission) bool {
+	if want == metapb.Permission_PERMISSION_NONE {
+		return false
+	}
+	for _, g := range acl.GetGrants() {
+		if g.Permission != want && g.Permission != metapb.Permission_PERMISSION_FULL_CONTROL {
+			continue
+		}
+		switch g.Group {
+		case metapb.GranteeGroup_GRANTEE_ALL_USERS:
+			return true
+		case metapb.GranteeGroup_GRANTEE_AUTHENTICATED:
+			if id != nil {
+				return true
+			}
+		case metapb.GranteeGroup_GRANTEE_CANONICAL:
+			if id != nil && g.Account == id.Account {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,22 @@
+package iam
+
+import "github.com/cairnstore/cairn/s3api/policy"
+
+// AdminService is what actions of the admin API begin with.
+const AdminService = "admin:"
+
+// AllowsAdmin decides whether policies allow a user or a role a method of the admin
+// API, whose action is admin:METHOD; its resource is everything. What is done to the
+// whole cluster only those of an account can be allowed that administers it. facts
+// are those of the request; nil: none.
+func (z *Authorizer) AllowsAdmin(id *Identity, method string, ofCluster bool, facts func(key string) ([]string, bool)) bool {
+	account := z.directory.current.Load().account(id.Account)
+	if account == nil || ofCluster && !account.Admin {
+		return false
+	}
+	if facts == nil {
+		facts = func(string) ([]string, bool) { return nil, false }
+	}
+	r := &policy.Request{Action: AdminService + method, Resource: "*", Principal: id.Principal(), Conditions: facts}
+	return z.identityEffect(id, r) == policy.Allow
+}

@@ -1,0 +1,296 @@
+package iam
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+const (
+	// PollInterval is how long a node may go without asking whether the directory
+	// has changed.
+	PollInterval = time.Second
+
+	entriesPage   = 1000
+	readTimeout   = 10 * time.Second
+	maxLoadRounds = 5
+
+	// askInterval bounds how often requests with unknown access keys may have the
+	// directory asked for.
+	askInterval = 100 * time.Millisecond
+	askTimeout  = 2 * time.Second
+)
+
+// Directory is the directory in memory.
+type Directory struct {
+	meta    meta.Client
+	current atomic.Pointer[snapshot]
+	loaded  atomic.Int64  // When it was last known to be current, in Unix ms; 0: never.
+	newest  atomic.Uint64 // The greatest config revision that any answer told of.
+	wake    chan struct{} // Of one: asks Run to load.
+
+	loading chan struct{} // Of one: taken while a snapshot is loaded and told of.
+
+	askMu   sync.Mutex
+	pending *ask      // Of those who miss an entry; nil: nobody does.
+	began   time.Time // The last one.
+
+	watchMu  sync.Mutex
+	watchers []func()
+}
+
+// NewDirectory returns an empty directory; Refresh loads it.
+func NewDirectory(c meta.Client) *Directory {
+	d := &Directory{meta: c, wake: make(chan struct{}, 1), loading: make(chan struct{}, 1)}
+	d.current.Store(newSnapshot(0, nil))
+	return d
+}
+
+// OnChange has f called after each change, with the new snapshot in force. f must
+// not call Refresh or Write.
+func (d *Directory) OnChange(f func()) {
+	d.watchMu.Lock()
+	defer d.watchMu.Unlock()
+	d.watchers = append(d.watchers, f)
+}
+
+// Revision returns the config revision that the snapshot was read at.
+func (d *Directory) Revision() uint64 { return d.current.Load().revision }
+
+// Age returns how long ago the snapshot was last known to be current; 0 before it
+// was loaded.
+func (d *Directory) Age() time.Duration {
+	at := d.loaded.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Since(time.UnixMilli(at))
+}
+
+// NoteRevision tells of a config revision that an answer of the metadata carried. A
+// newer one than the snapshot's makes Run load it. It never blocks.
+func (d *Directory) NoteRevision(revision uint64) {
+	for {
+		newest := d.newest.Load()
+		if revision <= newest {
+			return
+		}
+		if d.newest.CompareAndSwap(newest, revision) {
+			break
+		}
+	}
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the directory current until ctx ends. Failed loads are tried again.
+func (d *Directory) Run(ctx context.Context) {
+	ticker := time.NewTicker(PollInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-d.wake:
+		}
+		_ = d.Refresh(ctx)
+	}
+}
+
+// Refresh loads the directory if it has changed. When it returns nil, everything
+// acknowledged before the call is known. Errors: Unavailable.
+func (d *Directory) Refresh(ctx context.Context) error {
+	select {
+	case d.loading <- struct{}{}:
+	case <-ctx.Done():
+		return errs.New("iam.Refresh", errs.Unavailable, context.Cause(ctx))
+	}
+	defer func() { <-d.loading }()
+	s, changed, err := d.load(ctx)
+	if err != nil {
+		return errs.Wrap("iam.Refresh", err)
+	}
+	d.current.Store(s)
+	d.loaded.Store(time.Now().UnixMilli())
+	if !changed {
+		return nil
+	}
+	d.watchMu.Lock()
+	watchers := d.watchers
+	d.watchMu.Unlock()
+	for _, f := range watchers {
+		f()
+	}
+	return nil
+}
+
+// ask is a Refresh that several wait for.
+type ask struct {
+	done chan struct{}
+	err  error
+}
+
+// refreshSoon is Refresh for someone who misses an entry: all who do share one that
+// begins after they asked, and one begins at most every askInterval, whoever misses
+// what. Errors: Unavailable.
+func (d *Directory) refreshSoon(ctx context.Context) error {
+	d.askMu.Lock()
+	a, first := d.pending, d.pending == nil
+	if first {
+		a = &ask{done: make(chan struct{})}
+		d.pending = a
+	}
+	wait := askInterval - time.Since(d.began)
+	d.askMu.Unlock()
+	if first {
+		d.ask(context.WithoutCancel(ctx), a, wait) // Others wait for it too.
+		return a.err
+	}
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return errs.New("iam.Refresh", errs.Unavailable, context.Cause(ctx))
+	}
+}
+
+func (d *Directory) ask(ctx context.Context, a *ask, wait time.Duration) {
+	defer close(a.done)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	time.Sleep(wait) // askInterval at most.
+	d.askMu.Lock()
+	d.pending, d.began = nil, time.Now()
+	d.askMu.Unlock()
+	a.err = d.Refresh(ctx)
+}
+
+// load reads all entries page by page, unless nothing has changed: then it is the
+// snapshot there is, of a later revision. A change between two pages begins it
+// anew.
+func (d *Directory) load(ctx context.Context) (_ *snapshot, changed bool, _ error) {
+	have := d.current.Load()
+	for range maxLoadRounds {
+		entries, revision, unchanged, err := d.loadOnce(ctx, have.revision)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case unchanged:
+			same := *have
+			same.revision = revision
+			return &same, false, nil
+		case revision != 0:
+			return newSnapshot(revision, entries), true, nil
+		}
+	}
+	return nil, false, errs.Newf("iam.load", errs.Unavailable, "the directory changed while it was read, %d times", maxLoadRounds)
+}
+
+// loadOnce returns the entries and the config revision of them all; revision 0 if
+// it changed between pages.
+func (d *Directory) loadOnce(ctx context.Context, have uint64) (entries []*metapb.Entry, revision uint64, unchanged bool, err error) {
+	q := &metapb.ListEntries{Max: entriesPage, HaveRevision: have}
+	for first := true; ; first = false {
+		a, err := d.read(ctx, q)
+		switch {
+		case err != nil:
+			return nil, 0, false, err
+		case a.GetDirectory().GetUnchanged():
+			return nil, a.ConfigRevision, true, nil
+		case first:
+			revision = a.ConfigRevision
+		case a.ConfigRevision != revision:
+			return nil, 0, false, nil
+		}
+		page := a.GetDirectory().GetEntries()
+		entries = append(entries, page...)
+		if !a.GetDirectory().GetTruncated() || len(page) == 0 {
+			return entries, max(revision, 1), false, nil
+		}
+		last := page[len(page)-1]
+		q = &metapb.ListEntries{Max: entriesPage, AfterKind: last.Kind, AfterName: last.Name}
+	}
+}
+
+func (d *Directory) read(ctx context.Context, q *metapb.ListEntries) (*metapb.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	a, err := d.meta.Read(ctx, &metapb.Query{Op: &metapb.Query_Entries{Entries: q}})
+	if err == nil {
+		d.NoteRevision(a.ConfigRevision)
+	}
+	return a, err
+}
+
+// Watch returns a client of the metadata whose answers tell the directory of their
+// config revision.
+func (d *Directory) Watch(c meta.Client) meta.Client { return &watched{c, d} }
+
+type watched struct {
+	meta.Client
+	directory *Directory
+}
+
+// Read implements meta.Client.
+func (w *watched) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	a, err := w.Client.Read(ctx, q)
+	if err == nil {
+		w.directory.NoteRevision(a.ConfigRevision)
+	}
+	return a, err
+}
+
+// Propose implements meta.Client.
+func (w *watched) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
+	r, err := w.Client.Propose(ctx, cmd)
+	if err == nil {
+		w.directory.NoteRevision(r.ConfigRevision)
+	}
+	return r, err
+}
+
+// Get returns an entry, which must not be changed; nil if there is none.
+func (d *Directory) Get(kind metapb.EntryKind, name string) *metapb.Entry {
+	return d.current.Load().entries[kind][name]
+}
+
+// List returns the entries of a kind by name. They must not be changed.
+func (d *Directory) List(kind metapb.EntryKind) []*metapb.Entry {
+	return d.current.Load().sorted[kind]
+}
+
+// Settings returns the cluster's settings by name.
+func (d *Directory) Settings() map[string]string { return maps.Clone(d.current.Load().settings) }
+
+// Write changes the directory, all or nothing, if every check holds, and loads the
+// change. Errors: Precondition (a check does not hold; the directory shows what is
+// there now), NoSpace (it is full), Unavailable, Unknown.
+func (d *Directory) Write(ctx context.Context, checks []*metapb.EntryCheck, put []*metapb.Entry, remove []*metapb.EntryName) error {
+	const op = "iam.Write"
+	r, err := d.meta.Propose(ctx, &metapb.Command{Op: &metapb.Command_WriteEntries{
+		WriteEntries: &metapb.WriteEntries{Checks: checks, Put: put, Delete: remove}}})
+	if err != nil {
+		return errs.Wrap(op, err)
+	}
+	if err := d.Refresh(ctx); err != nil {
+		return err
+	}
+	switch r.Refusal {
+	case metapb.Refusal_REFUSAL_NONE:
+		return nil
+	case metapb.Refusal_REFUSAL_ENTRY_CHANGED:
+		return errs.Newf(op, errs.Precondition, "someone else changed %s meanwhile: look again and repeat", r.Detail)
+	case metapb.Refusal_REFUSAL_TOO_MANY:
+		return errs.Newf(op, errs.NoSpace, "the directory of accounts, users and keys is full")
+	}
+	return errs.Newf(op, errs.Internal, "%v: %s", r.Refusal, r.Detail)
+}

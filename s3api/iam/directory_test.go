@@ -1,0 +1,135 @@
+package iam
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// TestDirectoryPages loads more entries than a page holds.
+func TestDirectoryPages(t *testing.T) {
+	w := newWorld(t)
+	const users = 2*entriesPage + 10
+	var put []*metapb.Entry
+	for i := range users {
+		put = append(put, &metapb.Entry{Kind: metapb.EntryKind_ENTRY_USER, Name: fmt.Sprintf("acme/%05d", i)})
+	}
+	require.NoError(t, w.dir.Write(t.Context(), nil, put, nil))
+	peer := w.peer()
+	require.Len(t, peer.dir.List(metapb.EntryKind_ENTRY_USER), users)
+	require.Equal(t, w.dir.Revision(), peer.dir.Revision())
+	require.NotNil(t, peer.dir.Get(metapb.EntryKind_ENTRY_USER, "acme/01234"))
+	require.Nil(t, peer.dir.Get(metapb.EntryKind_ENTRY_GROUP, "acme/01234"))
+}
+
+// restless is metadata whose directory changes after each page is read, a number of
+// times.
+type restless struct {
+	meta.Client
+	write func()
+	left  int
+}
+
+func (r *restless) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	a, err := r.Client.Read(ctx, q)
+	if r.left > 0 {
+		r.left--
+		r.write()
+	}
+	return a, err
+}
+
+// TestDirectoryChangesBetweenPages begins anew, and gives up in the end.
+func TestDirectoryChangesBetweenPages(t *testing.T) {
+	w := newWorld(t)
+	var put []*metapb.Entry
+	for i := range entriesPage + 1 {
+		put = append(put, &metapb.Entry{Kind: metapb.EntryKind_ENTRY_USER, Name: fmt.Sprintf("acme/%05d", i)})
+	}
+	require.NoError(t, w.dir.Write(t.Context(), nil, put, nil))
+	changed := 0
+	change := func() {
+		changed++
+		require.NoError(t, w.dir.Write(t.Context(), nil, []*metapb.Entry{{Kind: metapb.EntryKind_ENTRY_USER, Name: fmt.Sprintf("acme/0-%d", changed)}}, nil))
+	}
+	d := NewDirectory(&restless{Client: w.meta, write: change, left: 2})
+	require.NoError(t, d.Refresh(t.Context()))
+	require.Equal(t, w.dir.Revision(), d.Revision())
+	require.Len(t, d.List(metapb.EntryKind_ENTRY_USER), entriesPage+1+changed)
+
+	d = NewDirectory(&restless{Client: w.meta, write: change, left: 1000})
+	requireKind(t, errs.Unavailable, d.Refresh(t.Context()))
+	require.Empty(t, d.List(metapb.EntryKind_ENTRY_USER), "half a directory is none")
+}
+
+// TestDirectoryRun follows changes: at once where an answer told of them, else when
+// it polls.
+func TestDirectoryRun(t *testing.T) {
+	w := newWorld(t)
+	synctest.Test(t, func(t *testing.T) {
+		peer := NewDirectory(w.meta)
+		changes := 0
+		peer.OnChange(func() { changes++ })
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { peer.Run(ctx) })
+
+		require.NoError(t, w.admin.SetSetting(ctx, "compat", "aws"))
+		time.Sleep(PollInterval + 1)
+		synctest.Wait()
+		require.Equal(t, "aws", peer.Settings()["compat"])
+
+		require.NoError(t, w.admin.SetSetting(ctx, "compat", "obs"))
+		began := time.Now()
+		peer.NoteRevision(w.dir.Revision())
+		peer.NoteRevision(w.dir.Revision()) // Does not block.
+		synctest.Wait()
+		require.Equal(t, "obs", peer.Settings()["compat"])
+		require.Zero(t, time.Since(began))
+		require.Equal(t, 2, changes)
+		time.Sleep(10 * PollInterval)
+		synctest.Wait()
+		require.Equal(t, 2, changes, "nothing has changed since")
+		cancel()
+		running.Wait()
+	})
+}
+
+// TestSnapshotRace reads while others write; it is for the race detector.
+func TestSnapshotRace(t *testing.T) {
+	w := newWorld(t)
+	_, key := w.account("acme")
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := w.keys.Lookup(t.Context(), key.ID, ""); err != nil {
+					t.Errorf("Lookup: %v", err)
+					return
+				}
+				_ = w.dir.List(metapb.EntryKind_ENTRY_USER)
+			}
+		})
+	}
+	for i := range 50 {
+		_, err := w.admin.AddUser(t.Context(), "acme", fmt.Sprintf("user-%d", i))
+		require.NoError(t, err)
+	}
+	close(done)
+	readers.Wait()
+}

@@ -1,0 +1,40 @@
+package iam
+
+import (
+	"context"
+	"maps"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// SetSetting sets a setting for the whole cluster.
+func (a *Admin) SetSetting(ctx context.Context, name, value string) error {
+	if err := a.c.CheckSetting(name, value); err != nil {
+		return err
+	}
+	return a.update(ctx, func(c *change) error {
+		c.set(metapb.EntryKind_ENTRY_SETTING, name, &metapb.Setting{Value: value})
+		return nil
+	})
+}
+
+// ResetSetting takes back what SetSetting said: the settings of each node hold.
+func (a *Admin) ResetSetting(ctx context.Context, name string) error {
+	return a.update(ctx, func(c *change) error {
+		if c.entries[metapb.EntryKind_ENTRY_SETTING][name] == nil {
+			return errs.Newf("iam.ResetSetting", errs.NotFound, "the setting %q is not set for the cluster", name)
+		}
+		c.delete(metapb.EntryKind_ENTRY_SETTING, name)
+		return nil
+	})
+}
+
+// Settings returns what is set for the whole cluster, by name.
+func (a *Admin) Settings(ctx context.Context) (map[string]string, error) {
+	s, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return maps.Clone(s.settings), nil
+}

@@ -1,0 +1,247 @@
+package iam
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/policy"
+)
+
+// How long sessions may be.
+const (
+	MinSession = 15 * time.Minute
+	// MaxSession and DefaultSession are those of a user's session (GetSessionToken).
+	MaxSession     = 36 * time.Hour
+	DefaultSession = 12 * time.Hour
+	// MaxRootSession is what a session of an account's root is cut to.
+	MaxRootSession = time.Hour
+	// MaxChainedSession bounds a session of a role that was assumed in the session of
+	// a role, as at AWS.
+	MaxChainedSession = time.Hour
+)
+
+// STS makes sessions: temporary credentials. Nothing is written for one; it ends
+// when its time is over, or the access key that it was made with, the user or
+// account of that key, or the role is disabled or gone.
+type STS struct {
+	directory  *Directory
+	keys       *Keys
+	authorizer *Authorizer
+}
+
+// NewSTS returns the maker of the sessions that k knows.
+func NewSTS(d *Directory, k *Keys) *STS { return &STS{d, k, NewAuthorizer(d)} }
+
+// SessionCredentials are those of a session.
+type SessionCredentials struct {
+	AccessKey  string
+	Secret     string
+	Token      string
+	Expiration time.Time
+}
+
+// String keeps the secrets out of every log line and error.
+func (c SessionCredentials) String() string {
+	return "iam.SessionCredentials(" + c.AccessKey + ", redacted)"
+}
+
+// GoString is String, for %#v.
+func (c SessionCredentials) GoString() string { return c.String() }
+
+// MarshalText is String, for encoders of logs.
+func (c SessionCredentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// The codes of STS that say more than the kind of an error does.
+const (
+	codeMalformedPolicy = "MalformedPolicyDocument"
+	codePolicyTooLarge  = "PackedPolicyTooLarge"
+)
+
+// stsFault is a cause that has a code of its own in the words of STS.
+type stsFault struct{ code, message string }
+
+// Error implements error.
+func (f *stsFault) Error() string { return f.message }
+
+// SessionToken returns a session of the caller itself. A zero duration is
+// DefaultSession. Errors: Invalid, Denied (the caller is a session).
+func (t *STS) SessionToken(ctx context.Context, caller *Identity, duration time.Duration) (SessionCredentials, error) {
+	const op = "iam.SessionToken"
+	duration = cmp.Or(duration, DefaultSession)
+	switch {
+	case caller.Temporary:
+		return SessionCredentials{}, errs.Newf(op, errs.Denied, "Cannot call GetSessionToken with session credentials")
+	case duration < MinSession || duration > MaxSession:
+		return SessionCredentials{}, badDuration(op, duration, MaxSession)
+	case caller.Root:
+		duration = min(duration, MaxRootSession)
+	}
+	return t.mint(ctx, caller, duration, nil)
+}
+
+func badDuration(op string, got, limit time.Duration) error {
+	return errs.Newf(op, errs.Invalid, "DurationSeconds is %d; it must be %d to %d", seconds(got), seconds(MinSession), seconds(limit))
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// AssumeRole asks for a session of a role.
+type AssumeRole struct {
+	Role        string        // arn:aws:iam::ACCOUNT:role/NAME; NAME alone is a role of the caller's account.
+	SessionName string        // Tells the role's sessions apart.
+	Duration    time.Duration // Zero: DefaultRoleSession.
+	Policy      string        // Document that scopes the session down; empty: none.
+	// Conditions returns the facts of the request, as policy.Request has them. Nil: none.
+	Conditions func(key string) ([]string, bool)
+}
+
+// AssumedRole is a session of a role.
+type AssumedRole struct {
+	SessionCredentials
+	ARN           string // arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
+	ID            string // ROLE:SESSION.
+	PolicyPercent int    // Of what the session's policy may have; 0 without one.
+}
+
+// AssumeRole returns a session of a role that trusts the caller. Errors: Invalid,
+// Denied (also where there is no such role: strangers shall not learn that).
+func (t *STS) AssumeRole(ctx context.Context, caller *Identity, in AssumeRole) (*AssumedRole, error) {
+	const op = "iam.AssumeRole"
+	account, name, err := parseRole(in.Role, caller.Account)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSessionName(in.SessionName); err != nil {
+		return nil, err
+	}
+	scope, err := parseSessionPolicy(in.Policy)
+	if err != nil {
+		return nil, err
+	}
+	s := t.directory.current.Load()
+	r := s.roles[path(account, name)]
+	if r == nil || r.trust == nil || !t.trusts(caller, r, in.Conditions) {
+		return nil, errs.Newf(op, errs.Denied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.ARN(), roleARN(account, name))
+	}
+	longest := cmp.Or(time.Duration(r.MaxSessionSeconds)*time.Second, DefaultRoleSession)
+	if caller.Role != "" {
+		longest = min(longest, MaxChainedSession)
+	}
+	duration := cmp.Or(in.Duration, min(DefaultRoleSession, longest))
+	if duration < MinSession || duration > longest {
+		return nil, badDuration(op, duration, longest)
+	}
+	role := &roleToken{Account: account, Name: name, Created: r.CreatedMs, Session: in.SessionName, Policy: scope}
+	credentials, err := t.mint(ctx, caller, duration, role)
+	if err != nil {
+		return nil, err
+	}
+	id := &Identity{Account: account, Role: name, SessionName: in.SessionName}
+	return &AssumedRole{SessionCredentials: credentials, ARN: id.ARN(), ID: id.UniqueID(),
+		PolicyPercent: (len(scope)*100 + MaxSessionPolicyBytes - 1) / MaxSessionPolicyBytes}, nil
+}
+
+// trusts decides whether the caller may assume a role. Inside an account it is
+// enough that the role names the caller; where it trusts a whole account, that
+// account's own policies have to allow it too.
+func (t *STS) trusts(caller *Identity, r *role, facts func(string) ([]string, bool)) bool {
+	if caller.Admin {
+		return true
+	}
+	request := &policy.Request{Action: "sts:AssumeRole", Resource: roleARN(r.Account, r.Name), Principal: caller.Principal(),
+		Conditions: stsConditions(caller, facts)}
+	identity, trust := t.authorizer.identityEffect(caller, request), policy.Evaluate(r.trust, request)
+	switch {
+	case identity == policy.Deny || trust == policy.Deny:
+		return false
+	case trust == policy.Allow && caller.Account == r.Account && caller.SessionPolicy == nil:
+		return true
+	}
+	return identity == policy.Allow && (trust == policy.Allow || trust == policy.Delegate)
+}
+
+// stsConditions adds to the facts of a request those that follow from the clock and
+// the caller.
+func stsConditions(caller *Identity, facts func(string) ([]string, bool)) func(string) ([]string, bool) {
+	now := time.Now().UTC()
+	return func(key string) ([]string, bool) {
+		switch key {
+		case policy.KeyCurrentTime:
+			return []string{now.Format(time.RFC3339)}, true
+		case policy.KeyEpochTime:
+			return []string{strconv.FormatInt(now.Unix(), 10)}, true
+		case policy.KeyTokenIssueTime:
+			return []string{caller.Issued.UTC().Format(time.RFC3339)}, caller.Temporary
+		}
+		if facts == nil {
+			return nil, false
+		}
+		return facts(key)
+	}
+}
+
+// mint makes a session that hangs on the caller's long-lived access key.
+func (t *STS) mint(ctx context.Context, caller *Identity, duration time.Duration, role *roleToken) (SessionCredentials, error) {
+	parent, err := t.keys.Lookup(ctx, cmp.Or(caller.parent, caller.AccessKey), "")
+	if errs.Is(err, errs.NotFound) {
+		return SessionCredentials{}, errs.Newf("iam.mint", errs.Denied, "The access key of the caller is gone or disabled")
+	}
+	if err != nil {
+		return SessionCredentials{}, err
+	}
+	now := time.Now()
+	record := &token{Secret: newSecret(), Issued: now.Unix(), Expires: now.Add(duration).Unix(),
+		Parent: parent.AccessKey, ParentSum: t.keys.sum(parent), Role: role}
+	c := SessionCredentials{AccessKey: newAccessKey(sessionKeyPrefix), Secret: record.Secret, Expiration: record.expires().UTC()}
+	c.Token, err = t.keys.secret.sealToken(c.AccessKey, record)
+	return c, err
+}
+
+func roleARN(account, name string) string { return "arn:aws:iam::" + account + ":role/" + name }
+
+// parseRole returns the account and name of a role that a caller names.
+func parseRole(text, own string) (account, name string, err error) {
+	account, name = own, text
+	if rest, ok := strings.CutPrefix(text, "arn:aws:iam::"); ok {
+		account, name, _ = strings.Cut(rest, ":")
+		account = cmp.Or(account, own)
+		if name, ok = strings.CutPrefix(name, "role/"); !ok {
+			name = ""
+		}
+	}
+	if checkName("role", name, MaxNameBytes) != nil || checkAccountID(account) != nil {
+		return "", "", errs.Newf("iam.AssumeRole", errs.Invalid, "RoleArn must have the form arn:aws:iam::ACCOUNT:role/NAME, or be the name of a role of the caller's account")
+	}
+	return account, name, nil
+}
+
+func checkSessionName(name string) error {
+	if len(name) < minSessionNameBytes || len(name) > MaxNameBytes || strings.Trim(name, nameCharacters) != "" {
+		return errs.Newf("iam.AssumeRole", errs.Invalid, "RoleSessionName must have %d to %d letters, digits and any of %s",
+			minSessionNameBytes, MaxNameBytes, namePunctuation)
+	}
+	return nil
+}
+
+// parseSessionPolicy returns the canonical form of a session's policy; nil for none.
+func parseSessionPolicy(document string) ([]byte, error) {
+	const op = "iam.AssumeRole"
+	if document == "" {
+		return nil, nil
+	}
+	p, err := policy.Parse([]byte(document), policy.Identity)
+	if err != nil {
+		return nil, errs.New(op, errs.Invalid, &stsFault{codeMalformedPolicy, "The policy of the session: " + reason(err)})
+	}
+	packed := p.Marshal()
+	if len(packed) > MaxSessionPolicyBytes {
+		return nil, errs.New(op, errs.Invalid, &stsFault{codePolicyTooLarge,
+			"The policy of the session has " + strconv.Itoa(len(packed)*100/MaxSessionPolicyBytes) + "% of the size that is allowed, " +
+				strconv.Itoa(MaxSessionPolicyBytes) + " bytes without white space"})
+	}
+	return packed, nil
+}

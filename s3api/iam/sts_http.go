@@ -1,0 +1,225 @@
+package iam
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/sigauth"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+const (
+	stsVersion = "2011-06-15"
+
+	actionAssumeRole        = "AssumeRole"
+	actionGetSessionToken   = "GetSessionToken"
+	actionGetCallerIdentity = "GetCallerIdentity"
+
+	formType = "application/x-www-form-urlencoded"
+)
+
+// STSConfig sets up the HTTP side of STS.
+type STSConfig struct {
+	STS      *STS
+	Verifier *sigauth.Verifier // Of the Keys that the STS makes sessions for.
+	// Conditions returns the facts of a request for the conditions of policies: the
+	// caller's address and the like. Nil: none.
+	Conditions func(r *http.Request) func(key string) ([]string, bool)
+	// Done is told of each request when it is answered; Nil: nobody is.
+	Done func(STSDone)
+}
+
+// STSDone is a request to STS that was answered.
+type STSDone struct {
+	RequestID string
+	Action    string    // Empty: none that is known.
+	Identity  *Identity // Nil: not known.
+	Role      string    // That was asked for: its ARN.
+	Status    int
+	Duration  time.Duration
+	Request   *http.Request
+	Err       error // What was answered in its place; nil: nothing went wrong.
+}
+
+// NewSTSHandler returns the STS query API: AssumeRole, GetSessionToken and
+// GetCallerIdentity, as form in the body of a POST or in the query of a GET, signed
+// with Signature Version 4 for the service sts.
+func NewSTSHandler(c STSConfig) http.Handler { return &stsHandler{c} }
+
+// IsSTS reports whether a request is to STS, where it shares an endpoint with S3.
+// Nothing of S3 looks like it: a POST of a form to the root, or a GET of the root
+// with an action and STS's version.
+func IsSTS(r *http.Request) bool {
+	if r.URL.Path != "/" {
+		return false
+	}
+	switch r.Method {
+	case http.MethodPost:
+		media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		return err == nil && media == formType
+	case http.MethodGet:
+		return strings.Contains(r.URL.RawQuery, "Version="+stsVersion) && strings.Contains(r.URL.RawQuery, "Action=")
+	}
+	return false
+}
+
+type stsHandler struct{ c STSConfig }
+
+// ServeHTTP implements http.Handler.
+func (h *stsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	done := STSDone{RequestID: newID(), Status: http.StatusOK, Request: r}
+	result, err := h.answer(r, &done)
+	var document any
+	if err == nil {
+		result.XMLName.Local = done.Action + "Result"
+		document = &stsAnswer{XMLName: xml.Name{Local: done.Action + "Response"}, Namespace: stsNamespace, Result: *result, RequestID: done.RequestID}
+	} else {
+		status, code, message := stsError(err)
+		kind := "Sender"
+		if status >= http.StatusInternalServerError {
+			kind = "Receiver"
+		}
+		document = &stsErrorAnswer{Type: kind, Code: code, Message: message, RequestID: done.RequestID}
+		done.Status, done.Err = status, err
+	}
+	body, err := xml.Marshal(document)
+	if err != nil {
+		panic("iam: " + err.Error()) // Only for types that XML has no form for.
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Amzn-Requestid", done.RequestID)
+	w.WriteHeader(done.Status)
+	_, _ = w.Write(body)
+	done.Duration = time.Since(start)
+	if h.c.Done != nil {
+		h.c.Done(done)
+	}
+}
+
+// answer authenticates a request and does what it asks for.
+func (h *stsHandler) answer(r *http.Request, done *STSDone) (*stsResult, error) {
+	auth, err := h.c.Verifier.VerifyService(r, sigauth.ServiceSTS)
+	if err != nil {
+		return nil, err
+	}
+	if auth.Anonymous {
+		return nil, errs.New("iam.STS", errs.Denied, &stsFault{"MissingAuthenticationToken", "Request is missing Authentication Token"})
+	}
+	caller := auth.Credential.Subject.(*Identity)
+	done.Identity = caller
+	form, err := parameters(r, auth)
+	if err != nil {
+		return nil, err
+	}
+	action := form.Get("Action")
+	done.Role = form.Get("RoleArn")
+	if !slices.Contains([]string{actionAssumeRole, actionGetSessionToken, actionGetCallerIdentity}, action) || form.Get("Version") != stsVersion {
+		return nil, errs.New("iam.STS", errs.Invalid, &stsFault{"InvalidAction", "Could not find operation " + strconv.Quote(action) +
+			" for version " + strconv.Quote(form.Get("Version")) + "; there are AssumeRole, GetSessionToken and GetCallerIdentity of version " + stsVersion})
+	}
+	done.Action = action
+	if action == actionGetCallerIdentity {
+		return &stsResult{ARN: caller.ARN(), UserID: caller.UniqueID(), Account: caller.Account}, nil
+	}
+	duration, err := durationOf(form)
+	if err == nil {
+		err = supported(form)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if action == actionGetSessionToken {
+		credentials, err := h.c.STS.SessionToken(r.Context(), caller, duration)
+		if err != nil {
+			return nil, err
+		}
+		return &stsResult{Credentials: credentialsElement(credentials)}, nil
+	}
+	return h.assumeRole(r, caller, form, duration)
+}
+
+func (h *stsHandler) assumeRole(r *http.Request, caller *Identity, form url.Values, duration time.Duration) (*stsResult, error) {
+	in := AssumeRole{Role: form.Get("RoleArn"), SessionName: form.Get("RoleSessionName"), Duration: duration, Policy: form.Get("Policy")}
+	if h.c.Conditions != nil {
+		in.Conditions = h.c.Conditions(r)
+	}
+	assumed, err := h.c.STS.AssumeRole(r.Context(), caller, in)
+	if err != nil {
+		return nil, err
+	}
+	return &stsResult{Credentials: credentialsElement(assumed.SessionCredentials),
+		AssumedRoleUser: &assumedRoleUser{ARN: assumed.ARN, ID: assumed.ID}, PackedPolicy: assumed.PolicyPercent}, nil
+}
+
+// parameters returns the parameters of a request: of its query, or of the form in
+// its body.
+func parameters(r *http.Request, auth *sigauth.Request) (url.Values, error) {
+	const op = "iam.STS"
+	raw := r.URL.RawQuery
+	switch r.Method {
+	case http.MethodGet:
+	case http.MethodPost:
+		body, err := io.ReadAll(io.LimitReader(auth.Body, sigauth.MaxServiceBodyBytes+1))
+		var signature *wirexml.Error
+		switch {
+		case errors.As(err, &signature):
+			return nil, err
+		case err != nil:
+			return nil, errs.Newf(op, errs.Invalid, "The body of the request cannot be read")
+		case len(body) > sigauth.MaxServiceBodyBytes:
+			return nil, errs.Newf(op, errs.Invalid, "The body of the request has more than %d bytes", sigauth.MaxServiceBodyBytes)
+		}
+		raw = string(body)
+	default:
+		return nil, errs.Newf(op, errs.Invalid, "The method must be POST or GET")
+	}
+	form, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, errs.Newf(op, errs.Invalid, "The parameters of the request are not well formed")
+	}
+	for name, values := range form {
+		if len(values) > 1 {
+			return nil, errs.Newf(op, errs.Invalid, "The parameter %q is there %d times", name, len(values))
+		}
+	}
+	return form, nil
+}
+
+// durationOf returns the DurationSeconds of a request; zero for none.
+func durationOf(form url.Values) (time.Duration, error) {
+	if !form.Has("DurationSeconds") {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(form.Get("DurationSeconds"), 10, 31)
+	if err != nil || n == 0 {
+		return 0, errs.Newf("iam.STS", errs.Invalid, "DurationSeconds must be a whole number of seconds, at least %d", seconds(MinSession))
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// unsupported are parameters, or the beginnings of theirs, that would change what a
+// session may do: to ignore them would be wrong. An ExternalId is no such thing, as
+// no trust policy can ask for one.
+var unsupported = []string{"PolicyArns.", "Tags.", "TransitiveTagKeys.", "ProvidedContexts.", "SerialNumber", "TokenCode", "SourceIdentity"}
+
+func supported(form url.Values) error {
+	for _, name := range unsupported {
+		for have := range form {
+			if strings.HasPrefix(have, name) {
+				return errs.Newf("iam.STS", errs.Invalid, "%s is not supported: leave it out", strings.TrimSuffix(name, "."))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package iam
+
+import (
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// stsNamespace is the namespace of STS's documents.
+const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+type stsCredentials struct {
+	AccessKeyID     string `xml:"AccessKeyId"`
+	SecretAccessKey string
+	SessionToken    string
+	Expiration      string
+}
+
+type assumedRoleUser struct {
+	ARN string `xml:"Arn"`
+	ID  string `xml:"AssumedRoleId"`
+}
+
+// stsResult is the one result element of an answer; which fields it has depends on
+// the action.
+type stsResult struct {
+	XMLName         xml.Name
+	Credentials     *stsCredentials  `xml:",omitempty"`
+	AssumedRoleUser *assumedRoleUser `xml:",omitempty"`
+	PackedPolicy    int              `xml:"PackedPolicySize,omitempty"`
+	ARN             string           `xml:"Arn,omitempty"`
+	UserID          string           `xml:"UserId,omitempty"`
+	Account         string           `xml:",omitempty"`
+}
+
+type stsAnswer struct {
+	XMLName   xml.Name
+	Namespace string `xml:"xmlns,attr"`
+	Result    stsResult
+	RequestID string `xml:"ResponseMetadata>RequestId"`
+}
+
+type stsErrorAnswer struct {
+	XMLName   xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ ErrorResponse"`
+	Type      string   `xml:"Error>Type"` // Sender or Receiver.
+	Code      string   `xml:"Error>Code"`
+	Message   string   `xml:"Error>Message"`
+	RequestID string   `xml:"RequestId"`
+}
+
+func credentialsElement(c SessionCredentials) *stsCredentials {
+	return &stsCredentials{c.AccessKey, c.Secret, c.Token, c.Expiration.UTC().Format(time.RFC3339)}
+}
+
+// stsStatuses are the codes of STS that are not of status 400.
+var stsStatuses = map[string]int{
+	"AccessDenied":               http.StatusForbidden,
+	"ExpiredToken":               http.StatusForbidden,
+	"InvalidClientTokenId":       http.StatusForbidden,
+	"MissingAuthenticationToken": http.StatusForbidden,
+	"SignatureDoesNotMatch":      http.StatusForbidden,
+	"InternalFailure":            http.StatusInternalServerError,
+	"ServiceUnavailable":         http.StatusServiceUnavailable,
+}
+
+// stsError returns an error in the words of STS.
+func stsError(err error) (status int, code, message string) {
+	var fault *stsFault
+	var signature *wirexml.Error
+	switch {
+	case errors.As(err, &fault):
+		code, message = fault.code, fault.message
+	case errors.As(err, &signature):
+		code, message = signatureError(signature)
+	default:
+		code, message = kindError(err)
+	}
+	if status = stsStatuses[code]; status == 0 {
+		status = http.StatusBadRequest
+	}
+	return status, code, message
+}
+
+// signatureError says in the words of STS what is wrong with a request's signature.
+func signatureError(e *wirexml.Error) (code, message string) {
+	if message = e.Message; message == "" {
+		message = wirexml.Table[e.Code].Message
+	}
+	switch e.Code {
+	case wirexml.SignatureDoesNotMatch, wirexml.RequestTimeTooSkewed:
+		return "SignatureDoesNotMatch", message
+	case wirexml.InvalidAccessKeyID, wirexml.InvalidToken:
+		return "InvalidClientTokenId", "The security token included in the request is invalid."
+	case wirexml.ExpiredToken:
+		return "ExpiredToken", "The security token included in the request is expired."
+	case wirexml.AccessDenied:
+		return "AccessDenied", message
+	case wirexml.ServiceUnavailable, wirexml.SlowDown:
+		return "ServiceUnavailable", message
+	case wirexml.InternalError:
+		return "InternalFailure", message
+	}
+	return "IncompleteSignature", message
+}
+
+func kindError(err error) (code, message string) {
+	switch errs.KindOf(err) {
+	case errs.Invalid:
+		return "ValidationError", reason(err)
+	case errs.Denied:
+		return "AccessDenied", reason(err)
+	case errs.Unavailable, errs.Overloaded, errs.Canceled:
+		return "ServiceUnavailable", "The request cannot be answered now, please try again."
+	}
+	return "InternalFailure", "The request has failed because of an internal error, please try again."
+}
+
+// reason returns what an error says without the operations in front of it.
+func reason(err error) string {
+	var bad *policy.Error
+	if errors.As(err, &bad) {
+		return bad.Error()
+	}
+	for {
+		e, ok := err.(*errs.Error) //nolint:errorlint // What stands around an Error is part of the sentence.
+		if !ok || e.Cause == nil {
+			return err.Error()
+		}
+		err = e.Cause
+	}
+}

@@ -1,0 +1,121 @@
+package s3api
+
+import (
+	"context"
+	"encoding/base64"
+	"unicode/utf8"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// listObjects is version 1: it goes on at a key.
+func (s *server) listObjects(ctx context.Context, rq *request) (*response, error) {
+	marker := rq.query.get("marker")
+	from := place{name: marker}
+	var listing wirexml.Listing
+	for {
+		page, next, err := s.list(ctx, rq, from)
+		if err != nil {
+			return nil, err
+		}
+		listing, from = page, next
+		// A marker is a key of the list: where there is none yet, go on.
+		if len(listing.Entries) > 0 || !listing.Truncated || ctx.Err() != nil {
+			break
+		}
+	}
+	doc := &wirexml.ListObjects{Listing: listing, Marker: marker}
+	if listing.Truncated && listing.Delimiter != "" {
+		doc.NextMarker = lastKey(listing.Entries)
+	}
+	return &response{document: doc}, nil
+}
+
+// place is where a list goes on: behind a name or, unless exact, behind all that its
+// common prefix stands for.
+type place struct {
+	name  string
+	exact bool
+}
+
+// list reads what both versions have in common, and the page of entries behind a
+// place. It returns where the next page begins.
+func (s *server) list(ctx context.Context, rq *request, from place) (_ wirexml.Listing, next place, _ error) {
+	encoding, err := encodingType(rq.query)
+	if err != nil {
+		return wirexml.Listing{}, next, err
+	}
+	maxKeys, err := rq.query.number("max-keys", MaxListKeys)
+	if err != nil {
+		return wirexml.Listing{}, next, err
+	}
+	listing := wirexml.Listing{
+		Bucket: rq.bucket, Prefix: rq.query.get("prefix"), Delimiter: rq.query.get("delimiter"),
+		MaxKeys: min(maxKeys, MaxListKeys), EncodingType: encoding, Owner: owner(rq.caller),
+	}
+	who, err := s.admit(ctx, rq, "s3:ListBucket")
+	if err != nil {
+		return listing, next, err
+	}
+	if listing.MaxKeys == 0 {
+		_, err := s.cfg.Objects.HeadBucket(ctx, who, rq.bucket)
+		return listing, next, err
+	}
+	answer, err := s.cfg.Objects.ListObjects(ctx, who, &metapb.ListObjects{
+		Bucket: rq.bucket, Prefix: listing.Prefix, Delimiter: listing.Delimiter,
+		After: from.name, Exact: from.exact, MaxKeys: uint32(listing.MaxKeys),
+	})
+	if err != nil {
+		return listing, next, err
+	}
+	listing.Entries, listing.Truncated = answer.GetEntries(), answer.GetTruncated()
+	return listing, place{answer.GetNext(), answer.GetExact()}, nil
+}
+
+func lastKey(entries []*metapb.ListEntry) string {
+	if len(entries) == 0 {
+		return ""
+	}
+	return entries[len(entries)-1].GetKey()
+}
+
+func encodingType(q query) (string, error) {
+	switch v := q.get("encoding-type"); v {
+	case "", wirexml.EncodingURL:
+		return v, nil
+	default:
+		return "", wirexml.InvalidArgument.Say("Invalid Encoding Method specified in Request",
+			wirexml.Field{Name: "ArgumentName", Value: "encoding-type"}, wirexml.Field{Name: "ArgumentValue", Value: printable(v)})
+	}
+}
+
+// Every continuation token begins with its form, so that it can change.
+const (
+	tokenAfter = "1" // Behind a name and what it stands for.
+	tokenExact = "2" // Right behind a name.
+)
+
+// encodeToken returns the continuation token of a page that ended at a place. What it
+// holds is the server's to know.
+func encodeToken(p place) string {
+	form := tokenAfter
+	if p.exact {
+		form = tokenExact
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(form + p.name))
+}
+
+// decodeToken returns the place that a continuation token was made of; the beginning
+// for no token.
+func decodeToken(token string) (place, error) {
+	if token == "" {
+		return place{}, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) < 2 || string(raw[:1]) != tokenAfter && string(raw[:1]) != tokenExact || !utf8.Valid(raw) {
+		return place{}, wirexml.InvalidArgument.Say("The continuation token provided is incorrect",
+			wirexml.Field{Name: "ArgumentName", Value: "continuation-token"})
+	}
+	return place{string(raw[1:]), string(raw[:1]) == tokenExact}, nil
+}

@@ -1,0 +1,40 @@
+package s3api
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// listObjectsV2 goes on at an opaque token.
+func (s *server) listObjectsV2(ctx context.Context, rq *request) (*response, error) {
+	if v := rq.query.get("list-type"); v != "2" {
+		return nil, wirexml.InvalidArgument.Say("Invalid List Type specified in Request",
+			wirexml.Field{Name: "ArgumentName", Value: "list-type"}, wirexml.Field{Name: "ArgumentValue", Value: printable(v)})
+	}
+	token, given := rq.query.lookup("continuation-token")
+	if given && token == "" {
+		return nil, wirexml.InvalidArgument.Say("The continuation token provided is incorrect",
+			wirexml.Field{Name: "ArgumentName", Value: "continuation-token"})
+	}
+	from, err := decodeToken(token)
+	if err != nil {
+		return nil, err
+	}
+	startAfter := rq.query.get("start-after")
+	if token == "" {
+		from.name = startAfter
+	}
+	listing, next, err := s.list(ctx, rq, from)
+	if err != nil {
+		return nil, err
+	}
+	doc := &wirexml.ListObjectsV2{
+		Listing: listing, StartAfter: startAfter, ContinuationToken: token,
+		FetchOwner: rq.query.get("fetch-owner") == "true",
+	}
+	if listing.Truncated {
+		doc.NextContinuationToken = encodeToken(next)
+	}
+	return &response{document: doc}, nil
+}

@@ -1,0 +1,88 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Target takes messages somewhere outside the cluster. It is used by one goroutine at
+// a time.
+type Target interface {
+	// Send hands messages over in order and returns how many of them, from the first,
+	// the other side has taken for good. The rest is sent again.
+	Send(ctx context.Context, messages []Message) (taken int, err error)
+	Close()
+}
+
+// Targets are the targets that a node knows, by ARN.
+type Targets map[string]Target
+
+// Kinds of targets, as they stand in ARNs.
+const (
+	kindWebhook = "webhook"
+	kindNATS    = "nats"
+)
+
+var targetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ARN returns the name of a target in rules.
+func ARN(region, id, kind string) string { return "arn:cairn:sqs:" + region + ":" + id + ":" + kind }
+
+// Parse returns the targets of settings of the form ID=URL: http and https (a
+// webhook), nats://HOST:PORT/SUBJECT, or jetstream://HOST:PORT/SUBJECT where a stream
+// keeps the subject. token gives the secret of an ID; empty: none. No connection is
+// made before there is something to send.
+func Parse(region string, settings []string, token func(id string) string) (Targets, error) {
+	targets := Targets{}
+	for _, text := range settings {
+		id, address, ok := strings.Cut(text, "=")
+		if !ok || !targetName.MatchString(id) {
+			targets.Close()
+			return nil, fmt.Errorf("%q is not ID=URL with an ID of letters, digits, - and _", text)
+		}
+		kind, target, err := open(address, token(id))
+		if err != nil {
+			targets.Close()
+			return nil, fmt.Errorf("target %s: %w", id, err)
+		}
+		arn := ARN(region, id, kind)
+		if targets[arn] != nil {
+			targets.Close()
+			return nil, fmt.Errorf("there are two targets %s", id)
+		}
+		targets[arn] = target
+	}
+	return targets, nil
+}
+
+func open(address, token string) (kind string, _ Target, _ error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return "", nil, errors.New("it needs a URL with a host and without a password; secrets go into the file of tokens")
+	}
+	switch u.Scheme {
+	case "http", "https":
+		return kindWebhook, newWebhook(address, token), nil
+	case "nats", "jetstream":
+		subject := strings.Trim(u.Path, "/")
+		if subject == "" || strings.ContainsAny(subject, "/ *>") {
+			return "", nil, errors.New("it needs a subject: nats://HOST:PORT/SUBJECT")
+		}
+		return kindNATS, newNATS("nats://"+u.Host, subject, token, u.Scheme == "jetstream"), nil
+	}
+	return "", nil, fmt.Errorf("scheme %q is none of http, https, nats and jetstream", u.Scheme)
+}
+
+// Known reports whether there is a target of an ARN.
+func (ts Targets) Known(arn string) bool { return ts[arn] != nil }
+
+// Close ends what the targets hold.
+func (ts Targets) Close() {
+	for _, t := range ts {
+		t.Close()
+	}
+}

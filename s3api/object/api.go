@@ -1,0 +1,276 @@
+package object
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+)
+
+// Caller is who asks, as authenticated.
+type Caller struct {
+	Account     string // Canonical id: the owner of what is made.
+	DisplayName string
+	User        string // Initiator of uploads; the account itself for its root user.
+	// Anonymous says that nobody knows who asks. Account is the bucket's owner, to
+	// whom belongs what is written so; its rights do not come with that.
+	Anonymous bool
+
+	// Access decides about the objects that the caller asks for. Nil: about none
+	// is there anything to decide.
+	Access Access
+}
+
+// Access decides about an object once it is known what there is.
+type Access interface {
+	// Object reports whether the caller may do what it asks with a version of a key,
+	// which is no delete marker.
+	Object(key string, v *metapb.Version) bool
+	// Missing reports whether the caller may know that there is no such object.
+	Missing() bool
+}
+
+// Description is what a writer says of something new besides its bytes.
+type Description struct {
+	Attributes *metapb.Attributes
+	ACL        *metapb.Acl // Nil: private.
+	Tags       []*metapb.Pair
+	Retention  *metapb.Retention // Nil: the bucket's default, if it has one.
+	LegalHold  bool
+
+	// Of the two keys that it is encrypted under, at most one is set: the
+	// customer's, or one of the key service.
+	CustomerKey *sse.CustomerKey
+	ServiceKey  sse.WrappingKey
+}
+
+// Digest is an additional checksum that the client sent or wants.
+type Digest struct {
+	Algorithm string // As package checksum names it; empty: none asked for.
+	// Value returns what the client claims, known at the latest when the body
+	// is read to its end (trailers); nil: compute and store only.
+	Value func() ([]byte, error)
+}
+
+// Body is the plaintext of a request.
+type Body struct {
+	Reader     io.Reader // Ends after Size bytes, or fails; its errors reach the caller unchanged.
+	Size       int64     // If Reader is a LateBody: at most.
+	ContentMD5 []byte    // 16 bytes, or nil.
+	Digest     Digest
+}
+
+// LateBody is a body whose length is known only when its end is near.
+type LateBody interface {
+	// Next returns how many bytes follow for certain; last says that they are all.
+	Next() (n int64, last bool, err error)
+}
+
+// PutInput is a PutObject.
+type PutInput struct {
+	Caller      Caller
+	Bucket, Key string
+	Description
+	Body       Body
+	Conditions *metapb.Conditions // May be nil.
+	Event      metapb.EventKind   // What to tell of it; NONE is PUT.
+}
+
+// Range is the part of an object that a reader wants.
+type Range struct {
+	Kind        metapb.RangeKind
+	First, Last uint64
+	Part        uint32
+}
+
+// ReadConditions are the conditional headers of a read or of a copy's source.
+type ReadConditions struct {
+	IfMatch, IfNoneMatch               string // As sent: a list of quoted tags, a bare tag, or *. Empty: absent.
+	IfModifiedSince, IfUnmodifiedSince time.Time
+}
+
+// GetInput is a GetObject or, with Head, a HeadObject: its content is not read, so the
+// object may be cold.
+type GetInput struct {
+	Caller      Caller
+	Bucket, Key string
+	VersionID   string
+	Range       Range
+	Head        bool
+	CustomerKey *sse.CustomerKey
+	// AttributesOnly says that only what is not encrypted is wanted: no customer's
+	// key is needed.
+	AttributesOnly bool
+}
+
+// Got is an opened object. Nothing of its content is read before WriteTo, so that
+// conditions can be tested first.
+type Got struct {
+	Bucket        *metapb.Bucket
+	Version       *metapb.Version
+	Unsatisfiable bool               // The range lies outside the object.
+	First, Length uint64             // Of the object's plaintext.
+	PartChecksums []*metapb.Checksum // RANGE_PART.
+
+	content contentReader
+}
+
+// WriteTo sends First..First+Length to w, verified and decrypted. Bytes are sent
+// only after they are verified; an error ends the stream short.
+func (g *Got) WriteTo(ctx context.Context, w io.Writer) (int64, error) {
+	return g.content.writeTo(ctx, w)
+}
+
+// CopySource names what is copied.
+type CopySource struct {
+	Bucket, Key  string
+	AlternateKey string // The key with '+' read as space, tried when Key does not exist; may be empty.
+	VersionID    string
+	Range        *Range // Nil: the whole object. RANGE_FIRST_LAST otherwise.
+	CustomerKey  *sse.CustomerKey
+	Conditions   ReadConditions
+	Access       Access // To the source; nil as Caller.Access.
+	TagAccess    Access // To its tags, where a copy takes them over.
+}
+
+// CopyInput is a CopyObject. Attributes replace the source's if ReplaceAttributes
+// says so; their storage class and redirect are the copy's in any case, and so is
+// its lock.
+type CopyInput struct {
+	Caller      Caller
+	Source      CopySource
+	Bucket, Key string
+	Description
+	ReplaceAttributes bool
+	ReplaceTags       bool
+	TagsDenied        error // Why tags of the source may not be given to the copy; nil: they may.
+	Conditions        *metapb.Conditions
+	Digest            Digest
+}
+
+// CopyPartInput is an Upload Part - Copy.
+type CopyPartInput struct {
+	Caller      Caller
+	Source      CopySource
+	Bucket, Key string
+	UploadID    string
+	PartNumber  int
+	CustomerKey *sse.CustomerKey
+	Repeated    *metapb.Encryption // What the request says again of the upload's encryption; nil: nothing.
+}
+
+// Copy is a checked copy, ready to run: everything that can be refused before
+// the first byte moves has been.
+type Copy interface {
+	// SourceVersionID returns the copied version's id, as ShownVersionID does.
+	SourceVersionID() string
+	// Encryption returns how the copy will be encrypted; nil: not at all.
+	Encryption() *metapb.Encryption
+	// Run copies and commits. It may be called once.
+	Run(ctx context.Context) (*Copied, error)
+	// Close frees what an unfinished copy holds.
+	Close()
+}
+
+// Copied is the result of a copy.
+type Copied struct {
+	ETag       string // Without quotes.
+	ModifiedMS int64
+	Checksums  []*metapb.Checksum
+	Version    *metapb.Version // CopyObject: as stored.
+}
+
+// PartInput is an UploadPart.
+type PartInput struct {
+	Caller      Caller
+	Bucket, Key string
+	UploadID    string
+	PartNumber  int
+	Body        Body
+	CustomerKey *sse.CustomerKey
+	Repeated    *metapb.Encryption // As CopyPartInput's.
+}
+
+// UploadInput is a CreateMultipartUpload.
+type UploadInput struct {
+	Caller      Caller
+	Bucket, Key string
+	Description
+	ChecksumAlgorithm  string
+	ChecksumFullObject bool
+}
+
+// CompletePart is one row of the list a client completes with.
+type CompletePart struct {
+	Number    int
+	ETag      string // Without quotes.
+	Checksums []*metapb.Checksum
+}
+
+// CompleteInput is a CompleteMultipartUpload.
+type CompleteInput struct {
+	Caller      Caller
+	Bucket, Key string
+	UploadID    string
+	Parts       []CompletePart
+	CustomerKey *sse.CustomerKey
+	Conditions  *metapb.Conditions
+	ObjectSize  *uint64 // x-amz-mp-object-size.
+	// Checksums are of the whole object, as claimed. One that is not Composite may
+	// be of either type where ChecksumType, the x-amz-checksum-type, is empty.
+	Checksums    []*metapb.Checksum
+	ChecksumType string
+}
+
+// API is the object service as the S3 handlers use it; *Service implements it.
+type API interface {
+	Buckets
+	Locks
+	Objects
+	Uploads
+}
+
+// Buckets is the operations on buckets.
+type Buckets interface {
+	CreateBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error)
+	Configure(ctx context.Context, bucket string, parts []*metapb.ConfigPart, v metapb.Versioning) error
+	SetNotifications(ctx context.Context, bucket string, part *metapb.ConfigPart, rules *metapb.EventRules) error
+	HeadBucket(ctx context.Context, who Caller, name string) (*metapb.Bucket, error)
+	SetQuota(ctx context.Context, bucket string, bytes uint64) error
+	Usage(ctx context.Context, bucket string) (*metapb.BucketUsage, error)
+	DeleteBucket(ctx context.Context, who Caller, name string) error
+	ListBuckets(ctx context.Context, who Caller) ([]*metapb.Bucket, error)
+	ListObjects(ctx context.Context, who Caller, q *metapb.ListObjects) (*metapb.ListAnswer, error)
+	ListVersions(ctx context.Context, who Caller, q *metapb.ListVersions) (*metapb.VersionsAnswer, error)
+}
+
+// Locks is the operations on the object lock of buckets.
+type Locks interface {
+	// CreateLockedBucket is CreateBucket of a bucket with object lock, and so with versions.
+	CreateLockedBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error)
+	LockBucket(ctx context.Context, bucket string, d *metapb.DefaultRetention) error
+}
+
+// Objects is the operations on objects.
+type Objects interface {
+	Put(ctx context.Context, in *PutInput) (*metapb.Version, error)
+	Get(ctx context.Context, in *GetInput) (*Got, error)
+	Delete(ctx context.Context, who Caller, bucket string, names []*metapb.ObjectName) ([]*metapb.DeleteResult, error)
+	Copy(ctx context.Context, in *CopyInput) (Copy, error)
+	Restore(ctx context.Context, in *RestoreInput) (extended bool, err error)
+	Update(ctx context.Context, u *metapb.UpdateVersion) error
+	Parts(ctx context.Context, v *metapb.Version, after, most uint32) (*metapb.ObjectPartsAnswer, error)
+}
+
+// Uploads is the multipart operations. Upload ids are as clients see them.
+type Uploads interface {
+	CreateUpload(ctx context.Context, in *UploadInput) (uploadID string, err error)
+	PutPart(ctx context.Context, in *PartInput) (*metapb.Part, error)
+	CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error)
+	ListParts(ctx context.Context, who Caller, bucket, key, uploadID string, after, maxParts int) (*metapb.PartsAnswer, error)
+	ListUploads(ctx context.Context, who Caller, q *metapb.ListUploads) (*metapb.UploadsAnswer, error)
+	Complete(ctx context.Context, in *CompleteInput) (*metapb.Version, error)
+	Abort(ctx context.Context, who Caller, bucket, key, uploadID string) error
+}

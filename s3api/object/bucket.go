@@ -1,0 +1,125 @@
+package object
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Lengths of a bucket's name.
+const (
+	minBucketName = 3
+	maxBucketName = 63
+)
+
+// CreateBucket makes a bucket.
+func (s *Service) CreateBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
+	return s.createBucket(ctx, who, &metapb.Bucket{Name: name, Region: region}, config)
+}
+
+// CreateLockedBucket makes a bucket with versions and object lock.
+func (s *Service) CreateLockedBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
+	return s.createBucket(ctx, who, &metapb.Bucket{Name: name, Region: region, ObjectLock: true,
+		Versioning: metapb.Versioning_VERSIONING_ENABLED}, config)
+}
+
+// LockBucket turns the object lock of a bucket on and replaces its default retention;
+// nil is none.
+func (s *Service) LockBucket(ctx context.Context, bucket string, d *metapb.DefaultRetention) error {
+	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
+		Bucket: bucket, Lock: &metapb.BucketLock{DefaultRetention: d}}}})
+	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_LOCKED) {
+		return wirexml.InvalidBucketState.Say("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
+	}
+	return err
+}
+
+func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
+	if !validBucketName(b.Name) {
+		return nil, wirexml.InvalidBucketName.Say("", wirexml.Field{Name: "BucketName", Value: b.Name})
+	}
+	b.CreatedMs, b.Owner = nowMS(), who.Account
+	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{Bucket: b, Config: config}}})
+	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_EXISTS) && r.GetBucket().GetOwner() == who.Account {
+		return nil, wirexml.BucketAlreadyOwnedByYou.Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Bucket, nil
+}
+
+// validBucketName reports whether a name follows S3's rules: 3 to 63 lower-case
+// letters, digits, dots and hyphens, in labels that neither begin nor end with a
+// hyphen, and not an IP address.
+func validBucketName(name string) bool {
+	if len(name) < minBucketName || len(name) > maxBucketName {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+				return false
+			}
+		}
+	}
+	_, err := netip.ParseAddr(name)
+	return err != nil
+}
+
+// HeadBucket returns a bucket.
+func (s *Service) HeadBucket(ctx context.Context, _ Caller, name string) (*metapb.Bucket, error) {
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: name}}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Bucket, nil
+}
+
+// DeleteBucket deletes an empty bucket.
+func (s *Service) DeleteBucket(ctx context.Context, _ Caller, name string) error {
+	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_DeleteBucket{DeleteBucket: &metapb.DeleteBucket{Name: name}}})
+	return err
+}
+
+// ListBuckets returns the caller's buckets by name.
+func (s *Service) ListBuckets(ctx context.Context, who Caller) ([]*metapb.Bucket, error) {
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: who.Account}}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Buckets, nil
+}
+
+// ListObjects lists the latest versions of a bucket's keys.
+func (s *Service) ListObjects(ctx context.Context, _ Caller, q *metapb.ListObjects) (*metapb.ListAnswer, error) {
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListObjects{ListObjects: q}})
+	if err != nil {
+		return nil, err
+	}
+	return a.List, nil
+}
+
+// Delete deletes objects, each by itself: the results are one for each name. A key
+// that does not exist is deleted all the same.
+func (s *Service) Delete(ctx context.Context, who Caller, bucket string, names []*metapb.ObjectName) ([]*metapb.DeleteResult, error) {
+	if len(names) == 0 {
+		return nil, wirexml.MalformedXML.Err()
+	}
+	markers := make([]string, len(names))
+	for i := range markers {
+		markers[i] = newVersionID()
+	}
+	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_DeleteObjects{DeleteObjects: &metapb.DeleteObjects{
+		Bucket: bucket, Objects: names, Owner: who.Account, NewVersionIds: markers}}})
+	if err != nil {
+		return nil, err
+	}
+	return r.Deleted, nil
+}

@@ -1,0 +1,83 @@
+package object
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Types of a checksum of the whole, as a Complete names them.
+const (
+	typeComposite  = "COMPOSITE"
+	typeFullObject = "FULL_OBJECT"
+)
+
+// checkClaims compares what the client says of the whole with what it is. A claim
+// that cannot be checked is refused: to accept it would say that it is true.
+func checkClaims(in *CompleteInput, u *metapb.Upload, size uint64, sums []*metapb.Checksum) error {
+	if in.ObjectSize != nil && *in.ObjectSize != size {
+		return wirexml.InvalidRequest.Say("The provided 'x-amz-mp-object-size' header value " +
+			strconv.FormatUint(*in.ObjectSize, 10) + " does not match the size that was computed: " + strconv.FormatUint(size, 10))
+	}
+	if kind := checksumTypeOf(u); in.ChecksumType != "" && in.ChecksumType != kind {
+		return wrongChecksumType(kind)
+	}
+	for _, claim := range in.Checksums {
+		if err := checkClaim(claim, u, sums); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkClaim compares one checksum with that of the whole, sums, which is of the
+// upload's algorithm or not known.
+func checkClaim(claim *metapb.Checksum, u *metapb.Upload, sums []*metapb.Checksum) error {
+	if want := algorithmOf(u); claim.Algorithm != want {
+		return wirexml.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " + want +
+			", actual checksum Type: " + claim.Algorithm)
+	}
+	switch {
+	case len(sums) == 0:
+		return wirexml.InvalidRequest.Say("The checksum cannot be verified, as the upload has copied parts and names no algorithm: create it with x-amz-checksum-algorithm.")
+	case claim.Composite && checksumTypeOf(u) != typeComposite:
+		return wrongChecksumType(checksumTypeOf(u))
+	case !bytes.Equal(sums[0].Value, claim.Value):
+		return wirexml.BadDigest.Say("The " + claim.Algorithm + " you specified did not match the calculated checksum.")
+	}
+	return nil
+}
+
+func wrongChecksumType(want string) error {
+	return wirexml.InvalidRequest.Say("The upload was created using the " + want +
+		" checksum mode. The complete request must use the same checksum mode.")
+}
+
+// algorithmOf returns the algorithm of an upload's whole.
+func algorithmOf(u *metapb.Upload) string {
+	if u.ChecksumAlgorithm == "" {
+		return checksum.CRC64NVME
+	}
+	return u.ChecksumAlgorithm
+}
+
+func checksumTypeOf(u *metapb.Upload) string {
+	if u.ChecksumAlgorithm == "" || u.ChecksumFullObject {
+		return typeFullObject
+	}
+	return typeComposite
+}
+
+// sameChecksums reports whether all checksums that a client claims of a part are
+// the part's.
+func sameChecksums(claimed, have []*metapb.Checksum) bool {
+	for _, c := range claimed {
+		if !bytes.Equal(valueOf(have, c.Algorithm), c.Value) {
+			return false
+		}
+	}
+	return true
+}

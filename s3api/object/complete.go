@@ -1,0 +1,211 @@
+package object
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"strconv"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// completeTries bounds how often Complete starts over because parts of the upload
+// were committed meanwhile.
+const completeTries = 16
+
+// Complete makes an object of an upload's parts. A repeat with the same list is
+// answered as the first call was.
+func (s *Service) Complete(ctx context.Context, in *CompleteInput) (*metapb.Version, error) {
+	if err := checkList(in.Parts); err != nil {
+		return nil, err
+	}
+	digest := listDigest(in.Parts)
+	var err error
+	for range completeTries {
+		var v *metapb.Version
+		if v, err = s.complete(ctx, in, digest); err == nil {
+			return v, nil
+		}
+		// Either another part has come, or another Complete has won: what it
+		// did decides what this one answers.
+		if !isRefusal(err, metapb.Refusal_REFUSAL_UPLOAD_CHANGED) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+// checkList checks what can be checked of a list without its upload.
+func checkList(parts []CompletePart) error {
+	if len(parts) == 0 {
+		return wirexml.MalformedXML.Err()
+	}
+	for i, p := range parts {
+		if err := checkPartNumber(p.Number); err != nil {
+			return err
+		}
+		if i > 0 && p.Number <= parts[i-1].Number {
+			return wirexml.InvalidPartOrder.Err()
+		}
+	}
+	return nil
+}
+
+// listDigest identifies a part list: a repeat of a Complete sends the same.
+func listDigest(parts []CompletePart) []byte {
+	h := sha256.New()
+	var n [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint32(n[:4], uint32(p.Number))
+		binary.BigEndian.PutUint32(n[4:], uint32(len(p.ETag)))
+		h.Write(n[:])
+		h.Write([]byte(p.ETag))
+	}
+	return h.Sum(nil)
+}
+
+func (s *Service) complete(ctx context.Context, in *CompleteInput, digest []byte) (*metapb.Version, error) {
+	a, err := s.openUpload(ctx, in.Caller, in.Bucket, in.Key, in.UploadID, true)
+	if err != nil {
+		return nil, err
+	}
+	u := a.Upload
+	if u.Completed != nil {
+		if !bytes.Equal(u.Completed.ListDigest, digest) {
+			return nil, wirexml.NoSuchUpload.Err()
+		}
+		return u.Completed.Version, nil
+	}
+	cmd, err := s.completion(in, a)
+	if err != nil {
+		return nil, err
+	}
+	cmd.ListDigest = digest
+	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CompleteUpload{CompleteUpload: cmd}})
+	if err != nil {
+		return nil, err
+	}
+	return r.Version, nil
+}
+
+// completion checks the client's list against the upload's parts, in S3's order,
+// and returns what to propose.
+func (s *Service) completion(in *CompleteInput, a *metapb.UploadAnswer) (*metapb.CompleteUpload, error) {
+	u := a.Upload
+	parts, err := listed(in, a.Parts)
+	if err != nil {
+		return nil, err
+	}
+	size, err := s.checkSizes(in, parts)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := uploadChecksums(u, parts)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkClaims(in, u, size, sums); err != nil {
+		return nil, err
+	}
+	if err := s.checkCompleteKey(u, in); err != nil {
+		return nil, err
+	}
+	layout := &metapb.Layout{Numbers: make([]uint32, len(parts)), Sizes: make([]uint64, len(parts))}
+	for i, p := range parts {
+		layout.Numbers[i], layout.Sizes[i] = p.Number, p.Size
+	}
+	v := &metapb.Version{ContentId: u.Id, Size: size, Etag: multipartETag(parts), ModifiedMs: nowMS(),
+		Attributes: u.Attributes, Parts: uint32(len(parts)), Encryption: u.Encryption, Checksums: sums, Owner: u.Owner,
+		Acl: u.Acl, Tags: u.Tags, VersionId: newVersionID()}
+	return &metapb.CompleteUpload{UploadId: u.Id, Bucket: in.Bucket, Key: in.Key, Initiator: s.initiator(in.Caller),
+		Revision: a.State.GetRevision(), Version: v, Layout: layout, Conditions: in.Conditions}, nil
+}
+
+// listed returns the parts that the client lists, in its order, which is
+// ascending.
+func listed(in *CompleteInput, have []*metapb.Part) ([]*metapb.Part, error) {
+	out := make([]*metapb.Part, len(in.Parts))
+	for i, p := range in.Parts {
+		j, ok := slices.BinarySearchFunc(have, uint32(p.Number), func(h *metapb.Part, n uint32) int {
+			return int(h.Number) - int(n)
+		})
+		if !ok || have[j].Etag != p.ETag || !sameChecksums(p.Checksums, have[j].Checksums) {
+			return nil, wirexml.InvalidPart.Say("", wirexml.Field{Name: "UploadId", Value: in.UploadID},
+				wirexml.Field{Name: "PartNumber", Value: strconv.Itoa(p.Number)}, wirexml.Field{Name: "ETag", Value: p.ETag})
+		}
+		out[i] = have[j]
+	}
+	return out, nil
+}
+
+// checkSizes returns the size of the whole.
+func (s *Service) checkSizes(in *CompleteInput, parts []*metapb.Part) (uint64, error) {
+	var size uint64
+	least := s.knobs().MinPartBytes
+	for i, p := range parts {
+		if i < len(parts)-1 && p.Size < uint64(least) {
+			return 0, wirexml.EntityTooSmall.Say("",
+				wirexml.Field{Name: "ProposedSize", Value: strconv.FormatUint(p.Size, 10)},
+				wirexml.Field{Name: "MinSizeAllowed", Value: strconv.FormatInt(least, 10)},
+				wirexml.Field{Name: "PartNumber", Value: strconv.Itoa(in.Parts[i].Number)},
+				wirexml.Field{Name: "ETag", Value: in.Parts[i].ETag})
+		}
+		size += p.Size
+	}
+	if size > MaxPartNumber*uint64(s.cfg.MaxPartBytes) {
+		return 0, wirexml.EntityTooLarge.Err()
+	}
+	return size, nil
+}
+
+// checkCompleteKey checks the customer's key if one is given, or must be.
+func (s *Service) checkCompleteKey(u *metapb.Upload, in *CompleteInput) error {
+	if in.CustomerKey == nil && !(s.knobs().CompleteRequiresSSEC && isSSEC(u.Encryption)) {
+		return nil
+	}
+	_, err := s.uploadKey(u, in.CustomerKey)
+	return err
+}
+
+// multipartETag returns the MD5 of the parts' MD5s, a dash and their number.
+func multipartETag(parts []*metapb.Part) string {
+	h := md5.New()
+	for _, p := range parts {
+		h.Write(etagBytes(p.Etag))
+	}
+	return hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts))
+}
+
+// uploadChecksums returns the checksum of the whole: of the upload's algorithm and
+// type, or CRC64NVME of the whole where it names none and every part has one.
+func uploadChecksums(u *metapb.Upload, parts []*metapb.Part) ([]*metapb.Checksum, error) {
+	algorithm, full := u.ChecksumAlgorithm, u.ChecksumFullObject
+	if algorithm == "" {
+		algorithm, full = checksum.CRC64NVME, true
+	}
+	values := make([][]byte, len(parts))
+	for i, p := range parts {
+		if values[i] = valueOf(p.Checksums, algorithm); values[i] != nil {
+			continue
+		}
+		if u.ChecksumAlgorithm == "" {
+			return nil, nil
+		}
+		return nil, wirexml.InvalidPart.Say("The upload was created using a "+algorithm+" checksum, which a part does not have.",
+			wirexml.Field{Name: "PartNumber", Value: strconv.Itoa(int(p.Number))})
+	}
+	if !full {
+		return []*metapb.Checksum{{Algorithm: algorithm, Composite: true, Value: checksum.Composite(algorithm, values)}}, nil
+	}
+	whole := values[0]
+	for i, v := range values[1:] {
+		whole = checksum.Combine(algorithm, whole, v, parts[i+1].Size)
+	}
+	return []*metapb.Checksum{{Algorithm: algorithm, Value: whole}}, nil
+}

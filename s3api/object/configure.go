@@ -1,0 +1,37 @@
+package object
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Configure changes parts of a bucket's configuration; an empty value removes a
+// part. VERSIONING_OFF leaves the versioning as it is.
+func (s *Service) Configure(ctx context.Context, bucket string, parts []*metapb.ConfigPart, v metapb.Versioning) error {
+	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketConfig{
+		SetBucketConfig: &metapb.SetBucketConfig{Bucket: bucket, Parts: parts, Versioning: v}}})
+	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_LOCKED) {
+		return wirexml.InvalidBucketState.Say("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
+	}
+	return err
+}
+
+// Update changes what can change of a version.
+func (s *Service) Update(ctx context.Context, u *metapb.UpdateVersion) error {
+	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: u}})
+	if isRefusal(err, metapb.Refusal_REFUSAL_LOCKED) {
+		return wirexml.AccessDenied.Say(MsgLocked)
+	}
+	return err
+}
+
+// ListVersions lists the versions and delete markers of a bucket.
+func (s *Service) ListVersions(ctx context.Context, _ Caller, q *metapb.ListVersions) (*metapb.VersionsAnswer, error) {
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListVersions{ListVersions: q}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Versions, nil
+}

@@ -1,0 +1,333 @@
+package object
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// maxRefs is how many pieces of content one query answers: 60 GiB of whole
+// extents.
+const maxRefs = 1000
+
+// contentReader sends what a Got opened.
+type contentReader interface {
+	writeTo(ctx context.Context, w io.Writer) (int64, error)
+}
+
+// ContentFunc sends the content of a Got.
+type ContentFunc func(ctx context.Context, w io.Writer) (int64, error)
+
+func (f ContentFunc) writeTo(ctx context.Context, w io.Writer) (int64, error) { return f(ctx, w) }
+
+// SetContent sets what WriteTo sends, for implementations of Objects outside this
+// package.
+func (g *Got) SetContent(f ContentFunc) { g.content = f }
+
+// content is a run of a version's plaintext, as pieces that are fetched a page at
+// a time. One goroutine uses it.
+type content struct {
+	s         *Service
+	id        []byte // Content id.
+	multipart bool
+	wrap      sse.WrappingKey // Nil: no piece is encrypted.
+	first     uint64          // Of the run, in the version.
+	length    uint64
+
+	page   *metapb.ContentAnswer
+	next   int    // Index into page.pieces.
+	paged  uint64 // Bytes of the run that this page and those before cover.
+	opened *envelopeKey
+
+	// Of a task that came from another node: it has the data keys, and the page
+	// is all there is.
+	keys  map[*metapb.Envelope]*sse.DataKey
+	final bool
+}
+
+// envelopeKey is the data key of the envelope that was opened last: the pieces of
+// one part follow one another.
+type envelopeKey struct {
+	envelope *metapb.Envelope
+	key      *sse.DataKey
+}
+
+func (s *Service) newContent(v *metapb.Version, a *metapb.ObjectAnswer, wrap sse.WrappingKey) *content {
+	id := v.ContentId
+	if a.Restored {
+		id = v.Restore.ContentId // The warm copy's: it has the version's parts.
+	}
+	return &content{s: s, id: id, multipart: v.Parts > 0, wrap: wrap, first: a.First, length: a.Length,
+		page: a.Content, paged: a.Content.GetLength()}
+}
+
+// at returns the run of the same version that begins off bytes further on. Its
+// first piece is asked for anew.
+func (c *content) at(off uint64) *content {
+	return &content{s: c.s, id: c.id, multipart: c.multipart, wrap: c.wrap, first: c.first + off, length: c.length - off}
+}
+
+// close clears the keys that were opened.
+func (c *content) close() {
+	if c.opened != nil {
+		c.opened.key.Wipe()
+		c.opened = nil
+	}
+}
+
+// held is a piece and the envelope of its data key; nil where it is not encrypted.
+type held struct {
+	*metapb.Piece
+	envelope *metapb.Envelope
+}
+
+// piece returns the next piece of the run; one without a Piece after the last.
+func (c *content) piece(ctx context.Context) (held, error) {
+	for c.next >= len(c.page.GetPieces()) {
+		if c.paged >= c.length {
+			return held{}, nil
+		}
+		a, err := c.s.query(ctx, &metapb.Query{Op: &metapb.Query_Content{Content: &metapb.GetContent{
+			ContentId: c.id, Multipart: c.multipart, Offset: c.first + c.paged, Length: c.length - c.paged, MaxRefs: maxRefs}}})
+		if isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_VERSION) {
+			return held{}, errGone
+		}
+		if err != nil {
+			return held{}, err
+		}
+		if a.Content.GetLength() == 0 {
+			return held{}, errs.Newf("object.content", errs.Internal, "content %x has nothing at %d", c.id, c.first+c.paged)
+		}
+		c.page, c.next, c.paged = a.Content, 0, c.paged+a.Content.Length
+	}
+	p := held{Piece: c.page.Pieces[c.next]}
+	c.next++
+	if i := int(p.Ref.GetEnvelope()); i > len(c.page.Envelopes) {
+		return held{}, errs.Newf("object.content", errs.Internal, "content %x: a piece is sealed under an envelope that is not there", c.id)
+	} else if i > 0 {
+		p.envelope = c.page.Envelopes[i-1]
+	}
+	return p, nil
+}
+
+// errGone: an object was overwritten or deleted, and cleared away, between being
+// looked up and being read or referred to.
+var errGone = wirexml.NoSuchKey.Say("The object was overwritten or deleted while it was read.")
+
+// key returns the data key of a piece; nil where it is not encrypted.
+func (c *content) key(ctx context.Context, p held) (*sse.DataKey, error) {
+	switch {
+	case p.envelope == nil:
+		return nil, nil
+	case c.keys[p.envelope] != nil:
+		return c.keys[p.envelope], nil
+	case c.opened != nil && c.opened.envelope == p.envelope:
+		return c.opened.key, nil
+	case c.wrap == nil:
+		return nil, errs.Newf("object.content", errs.Internal, "content %x: a piece is sealed, its object is not", c.id)
+	}
+	k, err := c.wrap.Unwrap(ctx, p.envelope)
+	if err != nil {
+		return nil, errs.Wrap("object.content", err)
+	}
+	c.close()
+	c.opened = &envelopeKey{p.envelope, k}
+	return k, nil
+}
+
+// isInline reports whether a piece's bytes are in its record.
+func isInline(p *metapb.Piece) bool { return p.Extent == nil }
+
+// inline returns the plaintext of an inline piece.
+func (c *content) inline(ctx context.Context, p held) ([]byte, error) {
+	k, err := c.key(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	plain := p.Inline
+	if k != nil {
+		if plain, err = sse.OpenInline(k, p.InlineSealId, p.Inline); err != nil {
+			return nil, err
+		}
+	}
+	off, end := p.Ref.GetOffset(), p.Ref.GetOffset()+p.Ref.GetLength()
+	if off > end || end > uint64(len(plain)) {
+		return nil, errs.Newf("object.content", errs.Corrupt, "content %x: an inline piece is shorter than its record says", c.id)
+	}
+	return plain[off:end], nil
+}
+
+// request returns how to read an extent's piece.
+func (c *content) request(ctx context.Context, p held) (stripe.ReadRequest, error) {
+	k, err := c.key(ctx, p)
+	if err != nil {
+		return stripe.ReadRequest{}, err
+	}
+	r, err := c.s.readRequest(ctx, p.Piece)
+	if err == nil && k != nil {
+		r.Opener = sse.NewOpener(k, p.Extent.SealId, int64(p.Extent.PlainBytes))
+	}
+	return r, err
+}
+
+// readRequest returns how to read the packages of an extent's piece.
+func (s *Service) readRequest(ctx context.Context, p *metapb.Piece) (stripe.ReadRequest, error) {
+	const op = "object.content"
+	t, err := s.topology.Topology(ctx)
+	if err != nil {
+		return stripe.ReadRequest{}, errs.Wrap(op, err)
+	}
+	id := shard.ExtentID{Volume: shard.VolumeID(p.Ref.Volume), Seq: p.Ref.Seq}
+	v := t.Volumes[id.Volume]
+	if v == nil {
+		return stripe.ReadRequest{}, errs.Newf(op, errs.Unavailable, "the volume of extent %s is not known here yet", id)
+	}
+	x := p.Extent
+	return stripe.ReadRequest{Extent: id, Volume: v,
+		Geometry: stripe.Geometry{Scheme: v.Scheme, PlainBytes: int64(x.PlainBytes), Overhead: int(x.Overhead),
+			FullBlocks: int(x.FullBlocks), TailBlockBytes: int(x.TailBlockBytes)},
+		Offset: int64(p.Ref.Offset), Length: int64(p.Ref.Length), Known: shard.SlotSet(x.Missing)}, nil
+}
+
+// writeTo admits the read and sends the run to w.
+func (c *content) writeTo(ctx context.Context, w io.Writer) (int64, error) {
+	release, err := c.s.admitClient(ctx, c.s.reads, c.bound())
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	n, err := c.sendAll(ctx, w)
+	call1(c.s.events.Read, n)
+	return n, unavailable(err)
+}
+
+// bound returns how many bytes of buffers reading the run takes at most.
+func (c *content) bound() int64 {
+	if c.paged >= c.length && !slices.ContainsFunc(c.page.GetPieces(), func(p *metapb.Piece) bool { return !isInline(p) }) {
+		return int64(c.length)
+	}
+	return c.s.readBound(int64(c.length))
+}
+
+// sendAll sends the run to w. An extent that cannot be read may have been moved
+// since it was looked up, so the rest of the run is looked up once more before
+// the read fails.
+func (c *content) sendAll(ctx context.Context, w io.Writer) (int64, error) {
+	n, err := c.send(ctx, w)
+	if moved(err) && !c.final && ctx.Err() == nil {
+		var more int64
+		more, err = c.at(uint64(n)).send(ctx, w)
+		n += more
+	}
+	return n, err
+}
+
+// moved reports whether a failed read may succeed where the extent is now.
+func moved(err error) bool {
+	if err == nil || errors.Is(err, errWriting) {
+		return false
+	}
+	k := errs.KindOf(err)
+	return k == errs.Unavailable || k == errs.NotFound || k == errs.Corrupt
+}
+
+// errWriting marks an error of the receiver, not of the store.
+var errWriting = errors.New("the receiver failed")
+
+// opened is a piece that is being read.
+type opened struct {
+	io.ReadCloser
+	length int64
+	err    error // It could not be opened.
+}
+
+func (o *opened) close() {
+	if o != nil && o.ReadCloser != nil {
+		_ = o.Close()
+	}
+}
+
+// open opens the next piece, whose first stripes are fetched from then on; nil
+// after the last.
+func (c *content) open(ctx context.Context) *opened {
+	p, err := c.piece(ctx)
+	if p.Piece == nil && err == nil {
+		return nil
+	}
+	if err != nil {
+		return &opened{err: err}
+	}
+	o := &opened{length: int64(p.Ref.GetLength())}
+	if isInline(p.Piece) {
+		var b []byte
+		b, o.err = c.inline(ctx, p)
+		o.ReadCloser = io.NopCloser(bytes.NewReader(b))
+		return o
+	}
+	var r stripe.ReadRequest
+	if r, o.err = c.request(ctx, p); o.err == nil {
+		o.ReadCloser = c.s.engine.NewReader(ctx, r)
+	}
+	return o
+}
+
+// send sends the pieces in order. Shortly before one ends the next one is opened,
+// so that its first stripes are here when they are wanted.
+func (c *content) send(ctx context.Context, w io.Writer) (n int64, err error) {
+	defer c.close()
+	cur := c.open(ctx)
+	for cur != nil {
+		if cur.err != nil {
+			return n, cur.err
+		}
+		to := &aheadWriter{w: w, left: cur.length, open: func() *opened { return c.open(ctx) }}
+		m, err := io.Copy(to, cur)
+		n += m
+		cur.close()
+		if err != nil {
+			to.next.close()
+			return n, err
+		}
+		if to.open != nil { // A piece of no bytes.
+			to.ahead()
+		}
+		cur = to.next
+	}
+	return n, nil
+}
+
+// aheadBytes is how long before the end of a piece the next one is opened: some
+// milliseconds of a fast client, one stripe of memory.
+const aheadBytes = 1 << 20
+
+// aheadWriter sends one piece, marks the receiver's errors as its own, and opens
+// the next piece in time.
+type aheadWriter struct {
+	w    io.Writer
+	left int64
+	open func() *opened // Nil once it was called.
+	next *opened
+}
+
+func (a *aheadWriter) ahead() { a.next, a.open = a.open(), nil }
+
+// Write implements io.Writer.
+func (a *aheadWriter) Write(p []byte) (int, error) {
+	if a.left -= int64(len(p)); a.left <= aheadBytes && a.open != nil {
+		a.ahead()
+	}
+	n, err := a.w.Write(p)
+	if err != nil {
+		err = errors.Join(errWriting, err)
+	}
+	return n, err
+}

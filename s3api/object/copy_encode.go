@@ -1,0 +1,53 @@
+package object
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/s3api/checksum"
+)
+
+// reencode reads the range and stores it as new extents, under a fresh data key
+// if the destination is encrypted: extents at once where there are several, except
+// where a digest must see the bytes in order.
+func (c *copier) reencode(ctx context.Context) (*copiedPart, error) {
+	size := int64(c.src.length())
+	spans := c.s.cut(size, c.wrap != nil, c.at)
+	worthwhile := len(spans) > 1 || c.wrap != nil && size >= min(minTaskBytes, c.s.cfg.ExtentMaxBytes)
+	if worthwhile && !c.inOrder() {
+		return c.parallel(ctx, spans)
+	}
+	return c.inSequence(ctx)
+}
+
+// minTaskBytes is the least that is worth asking another node for. A copy of one
+// extent is a task only where it is encrypted: in the clear it has an MD5.
+const minTaskBytes = 1 << 20
+
+// inOrder reports whether the copy needs a digest that does not follow from those
+// of its extents. Such a digest takes one core longer than all else of its bytes
+// takes, so nothing is gained by work ahead of it.
+func (c *copier) inOrder() bool {
+	return c.algorithm != "" && !checksum.Combines(c.algorithm) ||
+		hasMD5(c.wrap) && c.wantMD5
+}
+
+// inSequence stores the range as one stream.
+func (c *copier) inSequence(ctx context.Context) (*copiedPart, error) {
+	d, err := newDigests(hasMD5(c.wrap), c.algorithm)
+	if err != nil {
+		return nil, err
+	}
+	size := int64(c.src.length())
+	release, err := c.s.admit(ctx, c.s.taskBound(size))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	r, stop := c.s.stream(ctx, c.s.sourceContent(c.src))
+	defer stop()
+	st, err := c.s.store(ctx, c.at, r, size, c.wrap, d.write())
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &copiedPart{stored: st, etag: d.etag(c.wrap), sums: d.checksums(st)}, nil
+}

@@ -1,0 +1,131 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// partCopy is an Upload Part - Copy.
+type partCopy struct {
+	copier
+	in     *CopyPartInput
+	upload *metapb.Upload
+}
+
+// CopyPart checks an Upload Part - Copy and readies it. Destination and source are
+// looked up at the same time; what is wrong is told in S3's order: the
+// destination, the source, their keys, the conditions, the range.
+func (s *Service) CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error) {
+	if err := checkPartNumber(in.PartNumber); err != nil {
+		return nil, err
+	}
+	var (
+		both          sync.WaitGroup
+		up            *metapb.Upload
+		src           *source
+		upErr, srcErr error
+	)
+	both.Go(func() { up, upErr = s.openPart(ctx, in.Caller, in.Bucket, in.Key, in.UploadID) })
+	both.Go(func() { src, srcErr = s.lookUp(ctx, &in.Source) })
+	both.Wait()
+	if err := firstOf(upErr, srcErr); err != nil {
+		return nil, err
+	}
+	if err := s.unlockSource(src); err != nil {
+		return nil, err
+	}
+	wrap, err := s.uploadKey(up, in.CustomerKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRepeated(up, in.Repeated); err != nil {
+		return nil, err
+	}
+	if err := s.checkRange(src); err != nil {
+		return nil, err
+	}
+	c := &partCopy{in: in, upload: up,
+		copier: copier{s: s, src: src, wrap: wrap, at: placementOf(up.Attributes), algorithm: up.ChecksumAlgorithm, wantMD5: s.wantsMD5()}}
+	if err := c.hold(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// firstOf returns which error of a copy's two sides is told: a missing bucket of
+// either side comes first, then a source that the caller may not read, then
+// anything else of the destination, then anything else of the source.
+func firstOf(dst, src error) error {
+	var s3 *wirexml.Error
+	switch {
+	case isRefusal(dst, metapb.Refusal_REFUSAL_NO_SUCH_BUCKET):
+		return dst
+	case isRefusal(src, metapb.Refusal_REFUSAL_NO_SUCH_BUCKET):
+		return src
+	case errors.As(src, &s3) && s3.Code == wirexml.AccessDenied:
+		return src
+	case dst != nil:
+		return dst
+	}
+	return src
+}
+
+// Encryption implements Copy.
+func (c *partCopy) Encryption() *metapb.Encryption { return c.upload.Encryption }
+
+// Run implements Copy. An extent that is gone at the commit may have been moved:
+// the source is looked up once more.
+func (c *partCopy) Run(ctx context.Context) (*Copied, error) {
+	done, err := c.run(ctx)
+	if isRefusal(err, metapb.Refusal_REFUSAL_EXTENT_GONE) {
+		if err := c.lookAgain(ctx); err != nil {
+			return nil, err
+		}
+		if done, err = c.run(ctx); isRefusal(err, metapb.Refusal_REFUSAL_EXTENT_GONE) {
+			return nil, errGone
+		}
+	}
+	return done, err
+}
+
+func (c *partCopy) run(ctx context.Context) (*Copied, error) {
+	made, err := c.make(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := made.part
+	p.Number, p.Etag, p.ModifiedMs, p.Checksums = uint32(c.in.PartNumber), made.etag, nowMS(), made.sums
+	if !made.byReference {
+		p.Checksums = partChecksums(c.upload, made.sums, made.stored)
+	}
+	if err := c.s.commitPart(ctx, c.in.Caller, c.upload, made.stored, c.pin); err != nil {
+		return nil, err
+	}
+	c.pin, c.unpin = nil, nil // Dropped with the commit.
+	c.copied(made)
+	return &Copied{ETag: p.Etag, ModifiedMS: p.ModifiedMs, Checksums: shown(c.algorithm, p.Checksums)}, nil
+}
+
+// copied tells of a committed copy.
+func (c *copier) copied(p *copiedPart) {
+	if p.byReference {
+		call1(c.s.events.CopiedByRef, int64(p.part.Size))
+		return
+	}
+	call1(c.s.events.CopiedByRead, int64(p.part.Size))
+}
+
+// shown returns the checksums that an answer tells: of the algorithm asked for.
+func shown(algorithm string, sums []*metapb.Checksum) []*metapb.Checksum {
+	for _, c := range sums {
+		if c.Algorithm == algorithm {
+			return []*metapb.Checksum{c}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package object
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// Bounds of a part that refers to extents of others. A range beyond one of them is
+// re-encoded: it has been copied together from crumbs.
+const (
+	maxPartRefs      = 4096
+	maxPartEnvelopes = 1024 // Data keys to wrap anew: one for each part of the source.
+	maxInlineRuns    = 16
+	maxInlineCopied  = 1 << 20 // Bytes of all runs together.
+)
+
+// shares reports whether source and destination are in one trust domain and of one
+// kind, so that the destination may refer to the source's extents.
+func (c *copier) shares() bool {
+	return sse.SameDomain(c.src.wrap, c.wrap) && c.src.at() == c.at && c.src.length() > uint64(max(0, c.s.cfg.InlineMaxBytes))
+}
+
+// refer makes a part that refers to the source's extents: no byte of them moves.
+// Where they are sealed their data keys are wrapped anew, and packages at the edges
+// are referred to as they are. Nil where the range has too many pieces.
+func (c *copier) refer(ctx context.Context) (*copiedPart, error) {
+	src := c.s.sourceContent(c.src)
+	defer src.close()
+	pieces, err := src.pieces(ctx, maxPartRefs)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if !referable(pieces) {
+		return nil, nil
+	}
+	a := &assembly{s: c.s, src: src, from: c.src.wrap, to: c.wrap,
+		st: &stored{s: c.s, at: c.at, part: &metapb.Part{Size: c.src.length()}}}
+	defer a.close()
+	if err := a.addAll(ctx, pieces); err != nil {
+		a.st.abandon(ctx)
+		return nil, unavailable(err)
+	}
+	p := &copiedPart{stored: a.st, byReference: true, etag: c.knownETag()}
+	if err := c.digest(ctx, p); err != nil {
+		a.st.abandon(ctx)
+		return nil, err
+	}
+	return p, nil
+}
+
+// referable reports whether a part can refer to the pieces, with few enough
+// inline ones between the extents and few enough data keys.
+func referable(pieces []held) bool {
+	runs, size, inRun := 0, uint64(0), false
+	envelopes, last := 0, (*metapb.Envelope)(nil)
+	for _, p := range pieces {
+		if isInline(p.Piece) {
+			if !inRun {
+				runs++
+			}
+			size += p.Ref.GetLength()
+		} else if p.envelope != last {
+			envelopes, last = envelopes+1, p.envelope
+		}
+		inRun = isInline(p.Piece)
+	}
+	return len(pieces) > 0 && runs <= maxInlineRuns && size <= maxInlineCopied && envelopes <= maxPartEnvelopes
+}
+
+// knownETag returns the ETag that needs no reading: the MD5 of a whole part or
+// single-part object, else one of the content's identity and the range.
+func (c *copier) knownETag() string {
+	if c.src.answer.WholePart && isMD5(c.src.answer.PartEtag) {
+		return c.src.answer.PartEtag
+	}
+	h := sha256.New()
+	h.Write([]byte("cairn copy etag v1"))
+	h.Write(c.src.version().ContentId)
+	h.Write(binary.BigEndian.AppendUint64(nil, c.src.answer.First))
+	h.Write(binary.BigEndian.AppendUint64(nil, c.src.length()))
+	return opaqueETag(h.Sum(nil))
+}
+
+// knownChecksums returns the checksums that need no reading: those that are
+// recorded of the range, and the CRCs that follow from those of its extents.
+func (c *copier) knownChecksums(st *stored) []*metapb.Checksum {
+	sources := [][]*metapb.Checksum{nil, nil}
+	if c.src.answer.WholePart {
+		sources[0] = c.src.answer.PartChecksums
+	}
+	if c.src.whole() {
+		sources[1] = c.src.version().Checksums
+	}
+	var out []*metapb.Checksum
+	for _, algorithm := range checksum.Algorithms() {
+		if c.algorithm != "" && algorithm != c.algorithm {
+			continue
+		}
+		switch {
+		case valueOf(sources[0], algorithm) != nil:
+			out = append(out, &metapb.Checksum{Algorithm: algorithm, Value: valueOf(sources[0], algorithm)})
+		case valueOf(sources[1], algorithm) != nil:
+			out = append(out, &metapb.Checksum{Algorithm: algorithm, Value: valueOf(sources[1], algorithm)})
+		case algorithm == c.algorithm || algorithm == checksum.CRC64NVME:
+			if v := st.crc(algorithm); v != nil {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// digest sets a part's ETag and checksums. What is wanted and not known is
+// computed: an MD5 and the SHAs of the whole range, read once; a CRC of those runs
+// alone that are not whole extents.
+func (c *copier) digest(ctx context.Context, p *copiedPart) error {
+	p.sums = c.knownChecksums(p.stored)
+	wantMD5 := c.wantMD5 && hasMD5(c.wrap) && !isMD5(p.etag)
+	wantSum := c.algorithm != "" && valueOf(p.sums, c.algorithm) == nil
+	if wantSum && !wantMD5 && checksum.Combines(c.algorithm) {
+		if err := c.readEdges(ctx, p.stored); err != nil {
+			return err
+		}
+		p.sums = []*metapb.Checksum{p.crc(c.algorithm)}
+		return nil
+	}
+	if !wantMD5 && !wantSum {
+		return nil
+	}
+	d, err := newDigests(wantMD5, c.algorithm)
+	if err != nil {
+		return err
+	}
+	w := &digestWriter{digests: d}
+	if _, err := c.s.sourceContent(c.src).writeTo(ctx, w); err != nil {
+		return err
+	}
+	if wantMD5 {
+		p.etag = etagOf(d.md5.Sum(nil))
+	}
+	if wantSum {
+		p.sums = d.checksums(&stored{runs: []summed{summedNow(int64(p.part.Size), w.sums)}})
+	}
+	return nil
+}
+
+// readEdges computes the CRCs of the part's runs of which the wanted one is not
+// known: pieces of extents, mostly at the two ends of the range.
+func (c *copier) readEdges(ctx context.Context, st *stored) error {
+	off := uint64(0)
+	for i, r := range st.runs {
+		if !r.knows(c.algorithm) {
+			w := &digestWriter{digests: new(digests)}
+			if _, err := c.s.sourceContent(c.src).slice(off, uint64(r.bytes)).writeTo(ctx, w); err != nil {
+				return err
+			}
+			st.runs[i] = summedNow(r.bytes, w.sums)
+		}
+		off += uint64(r.bytes)
+	}
+	return nil
+}
+
+// digestWriter digests what is read for nothing else.
+type digestWriter struct {
+	*digests
+	sums stripe.Sums
+}
+
+// Write implements io.Writer.
+func (w *digestWriter) Write(p []byte) (int, error) {
+	w.add(p)
+	w.sums.Add(p)
+	return len(p), nil
+}
+
+// assembly is a part in the making, of extents of others and new ones for inline
+// bytes between them.
+type assembly struct {
+	s        *Service
+	src      *content        // Opens inline pieces.
+	from, to sse.WrappingKey // Of the source's envelopes and of the part's; nil: not encrypted.
+	st       *stored
+
+	last     *metapb.Envelope // Of the source: the one wrapped anew last, as
+	envelope uint32           // index + 1 into the part's.
+	key      *sse.DataKey     // Of new extents; nil: none yet, or not encrypted.
+	keyIndex uint32           // Its envelope's index + 1.
+}
+
+func (a *assembly) close() { a.key.Wipe() }
+
+// addAll adds pieces in order; runs of inline ones become one extent.
+func (a *assembly) addAll(ctx context.Context, pieces []held) error {
+	for i := 0; i < len(pieces); {
+		if !isInline(pieces[i].Piece) {
+			if err := a.add(ctx, pieces[i]); err != nil {
+				return err
+			}
+			i++
+			continue
+		}
+		var run []byte
+		for ; i < len(pieces) && isInline(pieces[i].Piece); i++ {
+			b, err := a.src.inline(ctx, pieces[i])
+			if err != nil {
+				return err
+			}
+			run = append(run, b...)
+		}
+		if err := a.write(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write stores bytes that were inline as a new extent.
+func (a *assembly) write(ctx context.Context, run []byte) error {
+	if a.keyIndex == 0 {
+		var err error
+		if a.key, a.keyIndex, err = a.st.newKey(ctx, a.to); err != nil {
+			return err
+		}
+	}
+	w := &writer{s: a.s, src: bytes.NewReader(run), size: int64(len(run)), key: a.key, envelope: a.keyIndex, out: a.st}
+	err := w.extents(ctx)
+	if a.to != nil {
+		clear(run)
+	}
+	return err
+}
+
+// add adds a reference, joined with the one before where they touch.
+func (a *assembly) add(ctx context.Context, p held) error {
+	if err := a.rewrap(ctx, p.envelope); err != nil {
+		return err
+	}
+	ref := &metapb.ExtentRef{Volume: p.Ref.Volume, Seq: p.Ref.Seq, Offset: p.Ref.Offset, Length: p.Ref.Length}
+	if p.envelope != nil {
+		ref.Envelope = a.envelope
+	}
+	a.st.runs = append(a.st.runs, summedPiece(p.Piece))
+	refs := a.st.part.Extents
+	if n := len(refs); n > 0 {
+		last := refs[n-1]
+		if last.Volume == ref.Volume && last.Seq == ref.Seq && last.Envelope == ref.Envelope && last.Offset+last.Length == ref.Offset {
+			last.Length += ref.Length
+			return nil
+		}
+	}
+	a.st.part.Extents = append(refs, ref)
+	return nil
+}
+
+// rewrap records a source's envelope in the part, under the part's key. The pieces
+// of one envelope follow one another.
+func (a *assembly) rewrap(ctx context.Context, e *metapb.Envelope) error {
+	if e == nil || e == a.last {
+		return nil
+	}
+	fresh, err := sse.Rewrap(ctx, a.from, a.to, e)
+	if err != nil {
+		return err
+	}
+	a.st.part.Envelopes = append(a.st.part.Envelopes, fresh)
+	a.last, a.envelope = e, uint32(len(a.st.part.Envelopes))
+	return nil
+}

@@ -1,0 +1,229 @@
+package object
+
+import (
+	"context"
+	"math/bits"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// Task is one extent of a copy, as any node can make it: read, open, seal, encode,
+// write. It holds keys; whoever has one wipes them.
+type Task struct {
+	Source *metapb.ContentAnswer // All pieces of the extent's plaintext. No envelopes: the keys are open.
+	Keys   []*sse.DataKey        // Of the source: ExtentRef.envelope indexes them (+1).
+
+	Extent shard.ExtentID // To be written, under a lease of the asking node.
+	Epoch  uint32         // Of its volume, as the asking node knows it.
+	Key    *sse.DataKey   // Of the destination; nil: not encrypted.
+	SealID []byte         // Fresh; empty where Key is nil.
+}
+
+// Wipe clears the keys of the task.
+func (t *Task) Wipe() {
+	for _, k := range t.Keys {
+		k.Wipe()
+	}
+	t.Key.Wipe()
+}
+
+// Bounds of what one task reads: an extent's worth of smaller crumbs is copied
+// where they were looked up.
+const (
+	maxTaskPieces = 1024
+	maxTaskInline = 1 << 20 // Bytes of inline pieces together.
+)
+
+// valid reports what is wrong with a task that came from another node.
+func (t *Task) valid() error {
+	left := t.Source.GetLength()
+	bad := left == 0 || left > shard.ExtentMaxBytes || len(t.Source.Pieces) > maxTaskPieces ||
+		(t.Key == nil) != (len(t.SealID) == 0) || t.Key != nil && len(t.SealID) != sse.SealIDBytes
+	for _, p := range t.Source.GetPieces() {
+		n, sealed := p.GetRef().GetLength(), p.GetRef().GetEnvelope() != 0
+		bad = bad || n > left || int(p.GetRef().GetEnvelope()) > len(t.Keys)
+		if x := p.GetExtent(); x != nil {
+			bad = bad || x.PlainBytes > shard.ExtentMaxBytes || sealed && len(x.SealId) != sse.SealIDBytes
+		}
+		if bad {
+			break
+		}
+		left -= n
+	}
+	if bad || left != 0 {
+		return errs.Newf("object.DoTask", errs.Invalid, "the task for extent %s does not describe %d bytes of plaintext and their keys",
+			t.Extent, t.Source.GetLength())
+	}
+	return nil
+}
+
+// DoTask does a task for another node and returns the record of the extent it
+// made, durable on a quorum. It keeps nothing of t and does not wipe it. Errors:
+// Overloaded, at once, where this node has enough to do; Unavailable; Corrupt;
+// Canceled; Invalid. On an error nothing is left but what no drive could be told
+// to delete.
+func (s *Service) DoTask(ctx context.Context, t *Task) (_ *metapb.Extent, err error) {
+	const op = "object.DoTask"
+	if err := t.valid(); err != nil {
+		return nil, err
+	}
+	size := int64(t.Source.Length)
+	bound := min(s.taskBound(size), s.budget.Total())
+	if s.load.crowded(s.cfg.CopyTasks) || !s.admitTask(bound) {
+		return nil, errs.Newf(op, errs.Overloaded, "this node has as many copy tasks as it should")
+	}
+	defer s.endTask(bound)
+	ended := s.taskEvents(TaskServed)
+	defer func() { ended(err) }()
+	top, err := s.topology.Topology(ctx)
+	if err != nil {
+		return nil, errs.Wrap(op, err)
+	}
+	v := top.Volumes[t.Extent.Volume]
+	if v == nil || v.Epoch != t.Epoch {
+		return nil, errs.Newf(op, errs.Unavailable, "volume %d is not known here at epoch %d", t.Extent.Volume, t.Epoch)
+	}
+	r, stop := s.stream(ctx, s.taskContent(t))
+	defer stop()
+	req := stripe.WriteRequest{Extent: t.Extent, Volume: v, PlainBytes: size, Source: r}
+	if t.Key != nil {
+		req.Sealer = sse.NewSealer(t.Key, t.SealID, size)
+	}
+	p, err := s.engine.Write(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	done, err := p.Wait()
+	if err == nil && !done.Quorum() {
+		err = errs.Newf(op, errs.Unavailable, "extent %s: %d of %d shards durable", t.Extent, slotCount(done.Durable), v.Scheme.N())
+	}
+	if err != nil {
+		p.Discard(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	s.alloc.Suspect(v, done.Missing())
+	return extentRecord(done, t.SealID), nil
+}
+
+// taskContent returns the plaintext that a task reads. It is read where the task
+// says or not at all.
+func (s *Service) taskContent(t *Task) *content {
+	page := &metapb.ContentAnswer{Pieces: t.Source.Pieces, Length: t.Source.Length}
+	keys := make(map[*metapb.Envelope]*sse.DataKey, len(t.Keys))
+	for _, k := range t.Keys {
+		e := new(metapb.Envelope) // Stands for the one that was opened.
+		keys[e], page.Envelopes = k, append(page.Envelopes, e)
+	}
+	return &content{s: s, length: t.Source.Length, page: page, paged: t.Source.Length, keys: keys, final: true}
+}
+
+// remote has the lane's node do a task.
+func (p *parallelCopy) remote(ctx context.Context, at *lane, i int) error {
+	t, err := p.task(ctx, p.spans[i])
+	if err != nil {
+		return err
+	}
+	defer t.Wipe()
+	g, err := p.s.alloc.Grant(ctx, p.at)
+	if err != nil {
+		return err
+	}
+	t.Extent, t.Epoch = g.ID, g.Volume.Epoch
+	x, err := p.s.workers.Do(ctx, at.node, t)
+	if err == nil {
+		err = madeAsAsked(x, t, g)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			at.err = err
+		}
+		p.s.discard(ctx, g, nil)
+		return err
+	}
+	p.s.alloc.Suspect(g.Volume, shard.SlotSet(x.Missing))
+	to := &extentWrite{grant: g, sealID: t.SealID, plain: p.spans[i].length}
+	p.made[i].grants = append(p.made[i].grants, to)
+	p.made[i].add(to, x, p.envelope)
+	return nil
+}
+
+// task returns what another node has to know to store a span, but for where.
+func (p *parallelCopy) task(ctx context.Context, sp span) (*Task, error) {
+	src := p.s.sourceContent(p.src).slice(uint64(sp.off), uint64(sp.length))
+	defer src.close()
+	pieces, err := src.pieces(ctx, maxTaskPieces)
+	if err != nil {
+		return nil, err
+	}
+	inline := 0
+	for _, q := range pieces {
+		inline += len(q.Inline)
+	}
+	if pieces == nil || inline > maxTaskInline {
+		return nil, errs.Newf("object.task", errs.Invalid, "the pieces are too many to be sent")
+	}
+	t := &Task{Source: &metapb.ContentAnswer{Length: uint64(sp.length)}}
+	var last *metapb.Envelope
+	for _, q := range pieces {
+		if q.envelope != nil && q.envelope != last {
+			k, err := src.key(ctx, q)
+			if err != nil {
+				t.Wipe()
+				return nil, err
+			}
+			t.Keys, last = append(t.Keys, k.Clone()), q.envelope
+		}
+		ref := &metapb.ExtentRef{Volume: q.Ref.Volume, Seq: q.Ref.Seq, Offset: q.Ref.Offset, Length: q.Ref.Length}
+		if q.envelope != nil {
+			ref.Envelope = uint32(len(t.Keys))
+		}
+		t.Source.Pieces = append(t.Source.Pieces, &metapb.Piece{Ref: ref, Extent: q.Extent, Inline: q.Inline, InlineSealId: q.InlineSealId})
+	}
+	if p.key != nil {
+		t.Key, t.SealID = p.key.Clone(), sse.NewSealID()
+	}
+	return t, nil
+}
+
+// madeAsAsked checks what another node says it has made: the metadata will say the
+// same.
+func madeAsAsked(x *metapb.Extent, t *Task, g Grant) error {
+	overhead := 0
+	if t.Key != nil {
+		overhead = sse.TagBytes
+	}
+	want := stripe.NewGeometry(g.Volume.Scheme, int64(t.Source.Length), overhead)
+	missing := bits.OnesCount32(x.GetMissing())
+	if x.GetPlainBytes() != t.Source.Length || int(x.Overhead) != overhead || int(x.FullBlocks) != want.FullBlocks ||
+		int(x.TailBlockBytes) != want.TailBlockBytes || string(x.SealId) != string(t.SealID) ||
+		g.Volume.Scheme.N()-missing < g.Volume.Scheme.Quorum() {
+		return errs.Newf("object.task", errs.Internal, "extent %s was not made as it was asked for", g.ID)
+	}
+	return nil
+}
+
+// TaskPlace says where a task of a copy runs, and whose it is.
+type TaskPlace string
+
+// The places, as metrics name them.
+const (
+	TaskHere   TaskPlace = "here"   // On the node that copies.
+	TaskSent   TaskPlace = "sent"   // On another node, as the one that copies sees it,
+	TaskServed TaskPlace = "served" // and as that one does.
+)
+
+// taskEvents tells of a task's begin; what it returns, of its end.
+func (s *Service) taskEvents(at TaskPlace) func(error) {
+	call1(s.events.TaskBegan, at)
+	began := time.Now()
+	return func(err error) {
+		if s.events.TaskEnded != nil {
+			s.events.TaskEnded(at, time.Since(began), err)
+		}
+	}
+}

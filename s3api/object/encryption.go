@@ -1,0 +1,72 @@
+package object
+
+import (
+	"bytes"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Messages of S3 about customers' keys.
+const (
+	msgKeyNeeded       = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object."
+	msgKeyNotNeeded    = "The encryption parameters are not applicable to this object."
+	msgKeyDiffers      = "The provided encryption parameters did not match the ones used originally."
+	msgUploadKeyNeeded = "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters."
+)
+
+// wrapping returns the key to encrypt something new under; nil for none. It never
+// returns a typed nil.
+func (n *Description) wrapping() sse.WrappingKey {
+	if n.CustomerKey != nil {
+		return n.CustomerKey
+	}
+	return n.ServiceKey
+}
+
+// Encryption returns what is recorded of how something new is encrypted; nil if it
+// is not. A customer's key is recorded under another salt each time.
+func (n *Description) Encryption() *metapb.Encryption { return sse.Record(n.wrapping()) }
+
+func isSSEC(e *metapb.Encryption) bool {
+	return e.GetKind() == metapb.EncryptionKind_ENCRYPTION_SSE_C
+}
+
+// unlock returns the key that opens an object's envelopes, after checking that
+// the request carries a customer's if, and only if, it is wanted.
+func (s *Service) unlock(e *metapb.Encryption, k *sse.CustomerKey) (sse.WrappingKey, error) {
+	return s.keyFor(e, k, msgKeyNeeded)
+}
+
+// uploadKey returns the key to encrypt a part of an upload under.
+func (s *Service) uploadKey(u *metapb.Upload, k *sse.CustomerKey) (sse.WrappingKey, error) {
+	return s.keyFor(u.GetEncryption(), k, msgUploadKeyNeeded)
+}
+
+// checkRepeated refuses a part whose request says another encryption than its
+// upload has.
+func checkRepeated(u *metapb.Upload, said *metapb.Encryption) error {
+	have := u.GetEncryption()
+	if said == nil || said.GetKind() == have.GetKind() && said.GetKmsKeyId() == have.GetKmsKeyId() &&
+		bytes.Equal(said.GetKmsContext(), have.GetKmsContext()) {
+		return nil
+	}
+	return wirexml.InvalidArgument.Say(msgKeyDiffers, wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+}
+
+func (s *Service) keyFor(e *metapb.Encryption, k *sse.CustomerKey, needed string) (sse.WrappingKey, error) {
+	switch {
+	case !isSSEC(e) && k != nil:
+		return nil, wirexml.InvalidRequest.Say(msgKeyNotNeeded)
+	case e.GetKind() == metapb.EncryptionKind_ENCRYPTION_NONE:
+		return nil, nil
+	case !isSSEC(e):
+		return sse.Stored(s.keys, e), nil
+	case k == nil:
+		return nil, wirexml.InvalidRequest.Say(needed)
+	case !sse.Matches(e, k):
+		return nil, wirexml.InvalidArgument.Say(msgKeyDiffers)
+	}
+	return k, nil
+}

@@ -1,0 +1,70 @@
+package object
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// follow writes the extents again whose slots have moved while they were written,
+// from the shards that are still where they were: with what lies elsewhere now too
+// few are left to acknowledge them. The part that refers to them is changed in place.
+func (st *stored) follow(ctx context.Context) error {
+	t, err := st.s.freshTopology(ctx)
+	if err != nil {
+		return err
+	}
+	for i, n := range st.extents {
+		v := t.Volumes[shard.VolumeID(n.Volume)]
+		if v == nil || v.Epoch == n.VolumeEpoch {
+			continue
+		}
+		for _, x := range st.grants {
+			if x.grant.ID == (shard.ExtentID{Volume: v.ID, Seq: n.Seq}) {
+				if err := st.rewrite(ctx, x, st.extents[i]); err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// rewrite re-encodes one extent to another volume.
+func (st *stored) rewrite(ctx context.Context, x *extentWrite, n *metapb.NewExtent) error {
+	old, oldPending, e := x.grant, x.pending, n.Extent
+	src := stripe.ReadRequest{Extent: old.ID, Volume: old.Volume, Length: int64(e.PlainBytes), Known: shard.SlotSet(e.Missing),
+		Geometry: stripe.Geometry{Scheme: old.Volume.Scheme, PlainBytes: int64(e.PlainBytes), Overhead: int(e.Overhead),
+			FullBlocks: int(e.FullBlocks), TailBlockBytes: int(e.TailBlockBytes)}}
+	g, to, err := st.s.reencodeTo(ctx, st.at, src, old.Volume.ID)
+	if err != nil {
+		return err
+	}
+	call2(st.s.events.Salvaged, old.ID, g.ID)
+	x.grant, x.pending = g, nil
+	n.Volume, n.Seq, n.VolumeEpoch, n.Extent = uint32(g.ID.Volume), g.ID.Seq, g.Volume.Epoch, movedRecord(e, to)
+	for _, r := range st.part.Extents {
+		if r.Volume == uint32(old.ID.Volume) && r.Seq == old.ID.Seq {
+			r.Volume, r.Seq = uint32(g.ID.Volume), g.ID.Seq
+		}
+	}
+	st.s.discard(ctx, old, oldPending)
+	return nil
+}
+
+// freshTopology returns the topology as it is now.
+func (s *Service) freshTopology(ctx context.Context) (*meta.Topology, error) {
+	t, err := s.topology.Topology(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The answer makes the client notice that the one it holds is old.
+	if _, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{HaveEpoch: t.View.Epoch}}}); err != nil {
+		return nil, err
+	}
+	return s.topology.Topology(ctx)
+}

@@ -1,0 +1,139 @@
+package object
+
+import (
+	"context"
+	"io"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// earlyCheckBytes is the size from which a put asks whether its bucket exists
+// before it reads the body. The commit of a smaller one finds out soon enough.
+const earlyCheckBytes = 1 << 20
+
+// Put stores an object.
+func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error) {
+	if err := s.checkNew(in.Key, in.Body.Size); err != nil {
+		return nil, err
+	}
+	if in.Body.Size >= earlyCheckBytes {
+		if _, err := s.HeadBucket(ctx, in.Caller, in.Bucket); err != nil {
+			return nil, err
+		}
+	}
+	st, etag, sums, err := s.storeBody(ctx, &in.Body, in.wrapping(), placementOf(in.Attributes))
+	if err != nil {
+		return nil, err
+	}
+	v := &metapb.Version{ContentId: newID(), Size: st.part.Size, Etag: etag, ModifiedMs: nowMS(),
+		Attributes: in.Attributes, Encryption: in.Encryption(), Checksums: sums, Owner: in.Caller.Account, Acl: in.ACL, Tags: in.Tags,
+		Retention: in.Retention, LegalHold: in.LegalHold, VersionId: newVersionID()}
+	v, err = s.commitObject(ctx, v, st, &metapb.PutObject{Bucket: in.Bucket, Key: in.Key, Conditions: in.Conditions, Event: in.Event})
+	if err == nil {
+		call1(s.events.Stored, int64(v.Size))
+	}
+	return v, err
+}
+
+// checkNew refuses what no object or part may be.
+func (s *Service) checkNew(key string, size int64) error {
+	switch {
+	case len(key) > MaxKeyBytes:
+		return wirexml.KeyTooLong.Err()
+	case size > s.cfg.MaxPartBytes:
+		return wirexml.EntityTooLarge.Err()
+	case size < 0:
+		return wirexml.MissingContentLength.Err()
+	}
+	return nil
+}
+
+// storeBody stores a request's body and checks what the client claims of it. It
+// returns its ETag and checksums with it.
+func (s *Service) storeBody(ctx context.Context, b *Body, wrap sse.WrappingKey, at Placement) (*stored, string, []*metapb.Checksum, error) {
+	if wrap != nil && s.knobs().IgnoreMD5UnderSSE {
+		unchecked := *b
+		unchecked.ContentMD5 = nil
+		b = &unchecked
+	}
+	if late, ok := b.Reader.(LateBody); ok {
+		n, last, err := late.Next()
+		if err != nil {
+			return nil, "", nil, err
+		}
+		if last {
+			known := *b
+			known.Size = n
+			b = &known
+		}
+	}
+	d, err := newDigests(hasMD5(wrap) || b.ContentMD5 != nil, b.Digest.Algorithm)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	release, err := s.admitClient(ctx, s.writes, s.writeBound(b.Size))
+	if err != nil {
+		return nil, "", nil, err
+	}
+	defer release()
+	st, err := s.store(ctx, at, b.Reader, b.Size, wrap, d.write())
+	if err != nil {
+		return nil, "", nil, err
+	}
+	sums := d.checksums(st)
+	if err = bodyEnd(b.Reader); err == nil {
+		err = d.verify(b, sums)
+	}
+	if err != nil {
+		st.abandon(ctx)
+		return nil, "", nil, err
+	}
+	return st, d.etag(wrap), sums, nil
+}
+
+// hasMD5 reports whether the ETag of what is encrypted under a key, nil for none, is the
+// MD5 of its plaintext. Under a customer's or a master key it is opaque and tells
+// nothing; that spares the MD5, which costs more than everything else together.
+func hasMD5(wrap sse.WrappingKey) bool {
+	_, ofCluster := wrap.(*sse.S3Key)
+	return wrap == nil || ofCluster
+}
+
+// etag returns the ETag of what was digested.
+func (d *digests) etag(wrap sse.WrappingKey) string {
+	if !hasMD5(wrap) {
+		return opaqueETag(newID())
+	}
+	return etagOf(d.md5.Sum(nil))
+}
+
+// bodyEnd reads a body's end, where trailers and the last signature are: a body
+// that is not accepted to its end is not accepted.
+func bodyEnd(r io.Reader) error {
+	var b [1]byte
+	for {
+		n, err := r.Read(b[:])
+		switch {
+		case n > 0:
+			return wirexml.InvalidRequest.Say("The body is longer than its declared length.")
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return shortBody(err)
+		}
+	}
+}
+
+// commitObject makes a version of what was stored: where cmd says.
+func (s *Service) commitObject(ctx context.Context, v *metapb.Version, st *stored, cmd *metapb.PutObject) (*metapb.Version, error) {
+	p := st.part
+	p.Number, p.Etag, p.ModifiedMs, p.Checksums = 1, v.Etag, v.ModifiedMs, v.Checksums
+	cmd.Version, cmd.Part, cmd.Extents = v, p, st.extents
+	r, err := s.commitStored(ctx, st, &metapb.Command{Op: &metapb.Command_PutObject{PutObject: cmd}})
+	if err != nil {
+		return nil, err
+	}
+	return r.Version, nil
+}

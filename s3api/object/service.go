@@ -1,0 +1,226 @@
+package object
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/buf"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// Engine is the data path; *stripe.Engine.
+type Engine interface {
+	Write(ctx context.Context, r stripe.WriteRequest) (*stripe.Pending, error)
+	NewReader(ctx context.Context, r stripe.ReadRequest) io.ReadCloser
+	Reencode(ctx context.Context, src stripe.ReadRequest, dst shard.ExtentID, dv *shard.Volume) (stripe.Written, error)
+	Remove(ctx context.Context, id shard.ExtentID, v *shard.Volume)
+}
+
+var _ Engine = (*stripe.Engine)(nil)
+
+// Budget admits requests to the node's memory; *buf.Budget. Acquire fails with
+// Overloaded after a bounded wait.
+type Budget interface {
+	Acquire(ctx context.Context, n int64) error
+	Release(n int64)
+	TryAcquire(n int64) bool // Only what is free and nobody waits for.
+	Total() int64
+}
+
+var _ Budget = (*buf.Budget)(nil)
+
+// Deps are what a Service works with.
+type Deps struct {
+	Meta     meta.Client
+	Topology Topology
+	Engine   Engine
+	Alive    func(cluster.NodeID) bool // A hint, as gossip knows it. Nil: all are.
+	Budget   Budget                    // Nil: one of Config.BudgetBytes.
+	Keys     sse.KeyService            // Of SSE-KMS and SSE-S3. Nil: nothing is encrypted with them.
+	Workers  Workers                   // Nil: this node copies alone.
+}
+
+// Service is the object service. It is safe for concurrent use, holds no state of
+// objects and starts no goroutine that outlives a call.
+type Service struct {
+	meta     meta.Client
+	topology Topology
+	engine   Engine
+	budget   Budget
+	reads    *buf.Budget   // What reads for clients may take of budget.
+	writes   *buf.Budget   // What bodies of clients may.
+	copies   *buf.Budget   // What tasks of copies may, beyond what each was admitted with.
+	renewals chan struct{} // Holds one of each extent that is re-encoded for a warm copy.
+	workers  Workers
+	load     taskLoad
+	alloc    *Allocator
+	keys     sse.KeyService
+	cfg      Config
+	events   Events
+}
+
+var _ API = (*Service)(nil)
+
+// New returns a service.
+func New(d Deps, c Config, e Events) *Service {
+	c = c.withDefaults()
+	if d.Alive == nil {
+		d.Alive = func(cluster.NodeID) bool { return true }
+	}
+	if d.Budget == nil {
+		d.Budget = buf.NewBudget(c.BudgetBytes, c.BudgetWait)
+	}
+	share := max(1, d.Budget.Total()/clientShareDivisor*clientShareFactor)
+	return &Service{meta: d.Meta, topology: d.Topology, engine: d.Engine, budget: d.Budget, workers: d.Workers,
+		renewals: make(chan struct{}, warmParallel),
+		copies:   buf.NewBudget(max(1, d.Budget.Total()/2), c.BudgetWait),
+		load:     taskLoad{there: map[cluster.NodeID]int{}, rest: map[cluster.NodeID]time.Time{}},
+		reads:    buf.NewBudget(share, c.BudgetWait), writes: buf.NewBudget(share, c.BudgetWait),
+		alloc: NewAllocator(d.Meta, d.Topology, d.Alive, c, e), keys: d.Keys, cfg: c, events: e}
+}
+
+// Allocator returns the service's allocator, for upkeep that makes extents too.
+func (s *Service) Allocator() *Allocator { return s.alloc }
+
+// Busy returns which share of the node's buffers clients hold.
+func (s *Service) Busy() float64 {
+	held := s.reads.Total() - s.reads.Free() + s.writes.Total() - s.writes.Free()
+	return min(1, float64(held)/float64(s.budget.Total()))
+}
+
+// newID returns a random content, upload or pin id.
+func newID() []byte {
+	id := make([]byte, idBytes)
+	_, _ = rand.Read(id) // Never fails.
+	return id
+}
+
+func nowMS() int64 { return time.Now().UnixMilli() }
+
+// query reads the metadata; a refusal is the S3 error it stands for.
+func (s *Service) query(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	limited, cancel := context.WithTimeout(ctx, s.cfg.MetaTimeout)
+	defer cancel()
+	q.Decided = decided(ctx)
+	a, err := s.meta.Read(limited, q)
+	if err != nil {
+		if ctx.Err() == nil { // The client is still there: it is the metadata that is not.
+			err = outOfTime("object.query", err)
+		}
+		return nil, unavailable(err)
+	}
+	return a, refused(a.Refusal, "")
+}
+
+// errUncertain marks a commit that may have happened.
+var errUncertain = errors.New("the outcome of the commit is not known")
+
+// commit proposes a command. It is not given up when the client goes away, so
+// that what the client is told, and what is done about shards, matches what
+// happened. Errors: a *wirexml.Error for a refusal; errUncertain in the chain where
+// the command may be applied or yet be.
+func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
+	defer cancel()
+	cmd.Decided, cmd.Origin = decided(ctx), originOf(ctx)
+	r, err := s.meta.Propose(ctx, cmd)
+	switch {
+	case err == nil:
+		return r, refused(r.Refusal, r.Detail)
+	case errs.KindOf(err) == errs.Unavailable:
+		return nil, unavailable(err)
+	}
+	return nil, wirexml.ServiceUnavailable.Because(errors.Join(errUncertain, err))
+}
+
+// unavailable maps a failure below to the S3 error that makes clients try again,
+// where it has one.
+func unavailable(err error) error {
+	var s3 *wirexml.Error
+	if err == nil || errors.As(err, &s3) {
+		return err
+	}
+	switch errs.KindOf(err) {
+	case errs.Unavailable, errs.Unknown:
+		return wirexml.ServiceUnavailable.Because(err)
+	case errs.Overloaded:
+		return wirexml.SlowDown.Because(err)
+	case errs.NoSpace:
+		return wirexml.InsufficientStorageSpace.Because(err)
+	}
+	return err
+}
+
+// refusalCode returns the S3 code of a refusal.
+func refusalCode(r metapb.Refusal) wirexml.Code {
+	switch r {
+	case metapb.Refusal_REFUSAL_NO_SUCH_BUCKET:
+		return wirexml.NoSuchBucket
+	case metapb.Refusal_REFUSAL_BUCKET_EXISTS:
+		return wirexml.BucketAlreadyExists
+	case metapb.Refusal_REFUSAL_BUCKET_NOT_EMPTY:
+		return wirexml.BucketNotEmpty
+	case metapb.Refusal_REFUSAL_NO_SUCH_KEY:
+		return wirexml.NoSuchKey
+	case metapb.Refusal_REFUSAL_NO_SUCH_VERSION:
+		return wirexml.NoSuchVersion
+	case metapb.Refusal_REFUSAL_NO_SUCH_UPLOAD:
+		return wirexml.NoSuchUpload
+	case metapb.Refusal_REFUSAL_QUOTA:
+		return wirexml.InsufficientStorageSpace
+	case metapb.Refusal_REFUSAL_NOT_INITIATOR, metapb.Refusal_REFUSAL_LOCKED:
+		return wirexml.AccessDenied
+	case metapb.Refusal_REFUSAL_NO_OBJECT_LOCK:
+		return wirexml.InvalidRequest
+	case metapb.Refusal_REFUSAL_BUCKET_LOCKED:
+		return wirexml.InvalidBucketState
+	case metapb.Refusal_REFUSAL_PRECONDITION_FAILED:
+		return wirexml.PreconditionFailed
+	case metapb.Refusal_REFUSAL_UPLOAD_CHANGED, metapb.Refusal_REFUSAL_LEASE_GONE,
+		metapb.Refusal_REFUSAL_EXTENT_GONE, metapb.Refusal_REFUSAL_STALE_SESSION,
+		metapb.Refusal_REFUSAL_STALE_EPOCH, metapb.Refusal_REFUSAL_SLOTS_MOVED, metapb.Refusal_REFUSAL_NO_SUCH_VOLUME:
+		return wirexml.ServiceUnavailable // Another try meets another state.
+	}
+	return wirexml.InternalError
+}
+
+// refusedError is a refusal on its way to the client. Its cause tells callers
+// here which it was.
+type refusedError struct {
+	refusal metapb.Refusal
+	detail  string
+}
+
+func (e *refusedError) Error() string {
+	if e.detail == "" {
+		return e.refusal.String()
+	}
+	return e.refusal.String() + ": " + e.detail
+}
+
+func refused(r metapb.Refusal, detail string) error {
+	if r == metapb.Refusal_REFUSAL_NONE {
+		return nil
+	}
+	e := refusalCode(r).Because(&refusedError{r, detail})
+	if r == metapb.Refusal_REFUSAL_QUOTA {
+		e.Message = "The quota of the bucket is used up: " + detail + "."
+	}
+	return e
+}
+
+// isRefusal reports whether err comes from the given refusal.
+func isRefusal(err error, r metapb.Refusal) bool {
+	var e *refusedError
+	return errors.As(err, &e) && e.refusal == r
+}

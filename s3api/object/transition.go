@@ -1,0 +1,64 @@
+package object
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// TransitionInput is a version whose class is to change, as it was when that was
+// decided.
+type TransitionInput struct {
+	Bucket, Key string
+	Version     *metapb.Version
+	Class       string // As Attributes has it.
+	CheckTags   bool   // It depends on the version's tags.
+}
+
+// Transition changes the storage class of a version. Its extents are re-encoded where
+// the new class has another scheme, packages as they are, so no key is needed; a
+// large one comes in steps, of which the last puts the new content in the old one's
+// place, all at once. False where the version is gone, or another by now.
+func (s *Service) Transition(ctx context.Context, in *TransitionInput) (bool, error) {
+	v := in.Version
+	it := &metapb.WorkItem{Bucket: in.Bucket, Key: in.Key, Version: v}
+	cmd := func(b brought, content []byte) *metapb.Command {
+		return &metapb.Command{Op: &metapb.Command_TransitionVersion{TransitionVersion: &metapb.TransitionVersion{
+			Bucket: in.Bucket, Key: in.Key, VersionId: nameOf(v), ContentId: v.ContentId, StorageClass: in.Class,
+			CheckTags: in.CheckTags, Tags: v.Tags, NewContentId: content, Parts: b.parts, Extents: b.extents, Layout: b.layout, Done: b.done}}}
+	}
+	to := placementOf(&metapb.Attributes{StorageClass: in.Class})
+	same, err := s.alloc.sameScheme(ctx, placementOf(v.Attributes), to)
+	if err != nil {
+		return false, err
+	}
+	if same {
+		_, err = s.commit(ctx, cmd(brought{done: true}, nil))
+	} else {
+		w, content := newRenewing(s, it, to), newID()
+		w.command = func(b brought) *metapb.Command {
+			if b.nothing {
+				return cmd(b, nil)
+			}
+			return cmd(b, content)
+		}
+		err = w.run(ctx)
+	}
+	if err == nil {
+		return true, nil
+	}
+	return false, versionGone(err)
+}
+
+// sameScheme reports whether what is written now has the same scheme in both places.
+func (a *Allocator) sameScheme(ctx context.Context, from, to Placement) (bool, error) {
+	if from == to {
+		return true, nil
+	}
+	old, err := a.candidates(ctx, from)
+	if err != nil {
+		return false, err
+	}
+	fresh, err := a.candidates(ctx, to)
+	return err == nil && old.scheme == fresh.scheme, err
+}

@@ -1,0 +1,221 @@
+package object
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// CreateUpload begins a multipart upload.
+func (s *Service) CreateUpload(ctx context.Context, in *UploadInput) (string, error) {
+	if err := s.checkNew(in.Key, 0); err != nil {
+		return "", err
+	}
+	if err := checkUploadChecksum(in.ChecksumAlgorithm, in.ChecksumFullObject); err != nil {
+		return "", err
+	}
+	if in.Caller.Anonymous {
+		return "", wirexml.AccessDenied.Say("Anonymous users cannot initiate multipart uploads: sign the request.")
+	}
+	id := newID()
+	u := &metapb.Upload{Id: id, Bucket: in.Bucket, Key: in.Key, InitiatedMs: nowMS(), Attributes: in.Attributes,
+		Encryption: in.Encryption(), Initiator: in.Caller.User, Owner: in.Caller.Account, Acl: in.ACL, Tags: in.Tags,
+		Retention: in.Retention, LegalHold: in.LegalHold,
+		OwnerName: in.Caller.DisplayName, InitiatorName: in.Caller.DisplayName,
+		ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumFullObject: in.ChecksumFullObject}
+	if _, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateUpload{
+		CreateUpload: &metapb.CreateUpload{Upload: u}}}); err != nil {
+		return "", err
+	}
+	return FormatUploadID(id), nil
+}
+
+// checkUploadChecksum refuses a type of checksum that an algorithm cannot have.
+func checkUploadChecksum(algorithm string, fullObject bool) error {
+	kind := "COMPOSITE"
+	if fullObject {
+		kind = "FULL_OBJECT"
+	}
+	switch {
+	case algorithm == "":
+		return nil
+	case checksum.Size(algorithm) == 0:
+		return errUnknownAlgorithm()
+	case fullObject && !checksum.Combines(algorithm), !fullObject && !checksum.Composes(algorithm):
+		return wirexml.InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + algorithm + " checksum algorithm.")
+	}
+	return nil
+}
+
+// openUpload returns an upload that parts may be put into, after the checks that
+// every request on it makes.
+func (s *Service) openUpload(ctx context.Context, who Caller, bucket, key, uploadID string, withParts bool) (*metapb.UploadAnswer, error) {
+	id, err := ParseUploadID(uploadID)
+	if err != nil {
+		return nil, s.unknownUpload(ctx, who, bucket, err)
+	}
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Upload{Upload: &metapb.GetUpload{
+		Bucket: bucket, Key: key, UploadId: id, WithParts: withParts}}})
+	if err != nil {
+		return nil, err
+	}
+	if !s.knobs().AnyInitiator && a.Upload.Upload.Initiator != who.User {
+		return nil, wirexml.AccessDenied.Err()
+	}
+	return a.Upload, nil
+}
+
+// unknownUpload returns NoSuchBucket where the bucket is missing too: that comes
+// first.
+func (s *Service) unknownUpload(ctx context.Context, who Caller, bucket string, err error) error {
+	if _, e := s.HeadBucket(ctx, who, bucket); e != nil {
+		return e
+	}
+	return err
+}
+
+// initiator returns who a commit must find to be the upload's initiator.
+func (s *Service) initiator(who Caller) string {
+	if s.knobs().AnyInitiator {
+		return ""
+	}
+	return who.User
+}
+
+// PutPart stores a part.
+func (s *Service) PutPart(ctx context.Context, in *PartInput) (*metapb.Part, error) {
+	if err := checkPartNumber(in.PartNumber); err != nil {
+		return nil, err
+	}
+	if err := s.checkNew(in.Key, in.Body.Size); err != nil {
+		return nil, err
+	}
+	up, err := s.openPart(ctx, in.Caller, in.Bucket, in.Key, in.UploadID)
+	if err != nil {
+		return nil, err
+	}
+	wrap, err := s.uploadKey(up, in.CustomerKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRepeated(up, in.Repeated); err != nil {
+		return nil, err
+	}
+	body := in.Body
+	if err := checkPartDigest(up, &body.Digest); err != nil {
+		return nil, err
+	}
+	st, etag, sums, err := s.storeBody(ctx, &body, wrap, placementOf(up.Attributes))
+	if err != nil {
+		return nil, err
+	}
+	p := st.part
+	p.Number, p.Etag, p.ModifiedMs = uint32(in.PartNumber), etag, nowMS()
+	p.Checksums = partChecksums(up, sums, st)
+	if err := s.commitPart(ctx, in.Caller, up, st, nil); err != nil {
+		return nil, err
+	}
+	call1(s.events.Stored, in.Body.Size)
+	return p, nil
+}
+
+// partChecksums adds CRC64NVME, which costs nothing, to what a client sends with
+// the parts of an upload that names no algorithm: so the whole object has one.
+func partChecksums(u *metapb.Upload, sums []*metapb.Checksum, st *stored) []*metapb.Checksum {
+	if u.ChecksumAlgorithm == "" && valueOf(sums, checksum.CRC64NVME) == nil {
+		sums = append(sums, st.crc(checksum.CRC64NVME))
+	}
+	return sums
+}
+
+// openPart returns an upload that is still open.
+func (s *Service) openPart(ctx context.Context, who Caller, bucket, key, uploadID string) (*metapb.Upload, error) {
+	a, err := s.openUpload(ctx, who, bucket, key, uploadID, false)
+	if err != nil {
+		return nil, err
+	}
+	if a.Upload.Completed != nil {
+		return nil, wirexml.NoSuchUpload.Err()
+	}
+	return a.Upload, nil
+}
+
+func checkPartNumber(n int) error {
+	if n < 1 || n > MaxPartNumber {
+		return wirexml.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
+			wirexml.Field{Name: "ArgumentName", Value: "partNumber"})
+	}
+	return nil
+}
+
+// checkPartDigest makes a part have the checksum that its upload asks for, which
+// the client may leave to the server but not replace by another one.
+func checkPartDigest(u *metapb.Upload, d *Digest) error {
+	switch {
+	case u.ChecksumAlgorithm == "" || d.Algorithm == u.ChecksumAlgorithm:
+		return nil
+	case d.Algorithm == "":
+		d.Algorithm = u.ChecksumAlgorithm
+		return nil
+	}
+	return wirexml.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " +
+		u.ChecksumAlgorithm + ", actual checksum Type: " + d.Algorithm)
+}
+
+// commitPart makes or replaces a part of what was stored, and drops the copy's
+// pin, if any.
+func (s *Service) commitPart(ctx context.Context, who Caller, u *metapb.Upload, st *stored, pin []byte) error {
+	_, err := s.commitStored(ctx, st, &metapb.Command{Op: &metapb.Command_PutPart{PutPart: &metapb.PutPart{
+		UploadId: u.Id, Bucket: u.Bucket, Key: u.Key, Initiator: s.initiator(who), Part: st.part,
+		Extents: st.extents, Pin: pin}}})
+	return err
+}
+
+// ListParts lists an upload's parts after a number.
+func (s *Service) ListParts(ctx context.Context, who Caller, bucket, key, uploadID string, after, maxParts int) (*metapb.PartsAnswer, error) {
+	id, err := ParseUploadID(uploadID)
+	if err != nil {
+		return nil, s.unknownUpload(ctx, who, bucket, err)
+	}
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListParts{ListParts: &metapb.ListParts{
+		Bucket: bucket, Key: key, UploadId: id, After: uint32(after), MaxParts: uint32(maxParts)}}})
+	if err != nil {
+		return nil, err
+	}
+	if a.Parts.GetUpload().GetCompleted() != nil {
+		return nil, wirexml.NoSuchUpload.Err()
+	}
+	return a.Parts, nil
+}
+
+// ListUploads lists a bucket's open uploads.
+func (s *Service) ListUploads(ctx context.Context, _ Caller, q *metapb.ListUploads) (*metapb.UploadsAnswer, error) {
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListUploads{ListUploads: q}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Uploads, nil
+}
+
+// Abort ends an upload and frees its parts. A part that is still being written
+// will be refused and freed. The initiator may, and the bucket's owner.
+func (s *Service) Abort(ctx context.Context, who Caller, bucket, key, uploadID string) error {
+	id, err := ParseUploadID(uploadID)
+	if err != nil {
+		return s.unknownUpload(ctx, who, bucket, err)
+	}
+	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Upload{Upload: &metapb.GetUpload{
+		Bucket: bucket, Key: key, UploadId: id}}})
+	if err != nil {
+		return err
+	}
+	u := a.Upload
+	if !s.knobs().AnyInitiator && u.Upload.Initiator != who.User && (who.Anonymous || u.Bucket.GetOwner() != who.Account) {
+		return wirexml.AccessDenied.Err()
+	}
+	_, err = s.commit(ctx, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
+		UploadId: id, Bucket: bucket, Key: key}}})
+	return err
+}

@@ -1,0 +1,26 @@
+package object
+
+import (
+	"encoding/hex"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// idBytes is the length of content, upload and pin ids.
+const idBytes = 16
+
+// FormatUploadID returns an upload id as clients see it: 32 hex digits, safe in
+// URLs, file names and command lines.
+func FormatUploadID(id []byte) string { return hex.EncodeToString(id) }
+
+// ParseUploadID reads what FormatUploadID wrote. Anything else names no upload.
+func ParseUploadID(s string) ([]byte, error) {
+	if len(s) != 2*idBytes {
+		return nil, wirexml.NoSuchUpload.Err()
+	}
+	id, err := hex.DecodeString(s)
+	if err != nil {
+		return nil, wirexml.NoSuchUpload.Err()
+	}
+	return id, nil
+}

@@ -1,0 +1,380 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/place"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+const (
+	// candidatesFor bounds how old the cached candidates may be: liveness has
+	// no epoch to compare.
+	candidatesFor = time.Second
+	// planTries bounds how often planning starts over because the view changed.
+	planTries = 5
+	// topologyPoll is how often a new volume is looked for.
+	topologyPoll = 10 * time.Millisecond
+)
+
+// candidates are the volumes that new extents may go to.
+type candidates struct {
+	topology *meta.Topology
+	at       time.Time
+	scheme   shard.Scheme
+	volumes  []*shard.Volume
+	nodes    []cluster.NodeID // That hold their slots.
+}
+
+// planMark is when volumes were last planned for a scheme: the same view with the
+// same living drives is not planned for twice.
+type planMark struct {
+	epoch  uint64
+	scheme shard.Scheme
+	usable uint64 // Hash of the usable drives.
+}
+
+// outlook is what a topology can hold right now.
+type outlook struct {
+	topology *meta.Topology
+	mine     func(cluster.DriveID) bool // Is for this kind of data.
+	alive    func(cluster.DriveID) bool // Mine, it takes slots, and its node is alive.
+	sound    func(cluster.DriveID) bool // Alive, not suspected, neither full nor slow.
+}
+
+func (a *Allocator) look(t *meta.Topology, p Placement) outlook {
+	suspects := a.suspected()
+	mine := func(d cluster.DriveID) bool { return !t.View.ColdApart() || t.View.Cold(d) == (p == Cold) }
+	alive := func(d cluster.DriveID) bool {
+		n := t.View.NodeOf(d)
+		return n != nil && mine(d) && t.View.StateOf(d) == cluster.Active && a.alive(n.ID)
+	}
+	sound := func(d cluster.DriveID) bool {
+		drive := t.View.Drive(d)
+		return !suspects[d] && alive(d) && !drive.Full && !drive.Slow
+	}
+	return outlook{topology: t, mine: mine, alive: alive, sound: sound}
+}
+
+// pick returns a volume to write to: of the widest scheme of its kind that the living
+// domains allow, with all slots alive.
+func (a *Allocator) pick(ctx context.Context, p Placement, avoid []shard.VolumeID) (*shard.Volume, error) {
+	c, err := a.candidates(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	left := c.volumes
+	if len(avoid) > 0 {
+		left = slices.DeleteFunc(slices.Clone(left), func(v *shard.Volume) bool { return slices.Contains(avoid, v.ID) })
+	}
+	if len(left) == 0 {
+		return nil, errs.Newf("object.pick", errs.Unavailable,
+			"all %d volumes of scheme %s that could take the extent have failed", len(c.volumes), c.scheme)
+	}
+	return a.choose(left), nil
+}
+
+// candidates returns at least one volume. They are cached for a moment, but not
+// when one of their nodes has died since.
+func (a *Allocator) candidates(ctx context.Context, p Placement) (candidates, error) {
+	t, err := a.topology.Topology(ctx)
+	if err != nil {
+		return candidates{}, errs.Wrap("object.pick", err)
+	}
+	a.mu.Lock()
+	c := a.healthy[p]
+	a.mu.Unlock()
+	if c.topology == t && len(c.volumes) > 0 && time.Since(c.at) < candidatesFor && a.allAlive(c.nodes) {
+		return c, nil
+	}
+	c, err = a.find(ctx, p, a.look(t, p))
+	for tries := 1; errors.Is(err, errViewChanged) && tries < planTries; tries++ {
+		if t, err = a.topology.Topology(ctx); err != nil {
+			return candidates{}, errs.Wrap("object.pick", err)
+		}
+		c, err = a.find(ctx, p, a.look(t, p)) // Other nodes may allow another scheme.
+	}
+	if err != nil {
+		return candidates{}, err
+	}
+	c.nodes = nodesOf(c.topology, c.volumes)
+	a.mu.Lock()
+	a.healthy[p] = c
+	a.mu.Unlock()
+	return c, nil
+}
+
+func (a *Allocator) allAlive(nodes []cluster.NodeID) bool {
+	return !slices.ContainsFunc(nodes, func(n cluster.NodeID) bool { return !a.alive(n) })
+}
+
+// nodesOf returns the nodes that hold slots of the volumes, each once.
+func nodesOf(t *meta.Topology, volumes []*shard.Volume) []cluster.NodeID {
+	var nodes []cluster.NodeID
+	for _, v := range volumes {
+		for _, d := range v.Slots {
+			if n := t.View.NodeOf(d); n != nil && !slices.Contains(nodes, n.ID) {
+				nodes = append(nodes, n.ID)
+			}
+		}
+	}
+	return nodes
+}
+
+// find tries, in this order: volumes of the scheme that the living nodes allow
+// without suspected drives; such with few enough suspected drives to reach the
+// quorum; volumes of the scheme that the unsuspected drives allow, made if need be.
+func (a *Allocator) find(ctx context.Context, p Placement, o outlook) (candidates, error) {
+	scheme, err := a.schemeFor(p, o, o.alive)
+	if err != nil {
+		return candidates{}, err
+	}
+	narrow, err := a.schemeFor(p, o, o.sound)
+	if err != nil || narrow == scheme {
+		usable := o.sound
+		if err != nil {
+			usable = o.alive // Suspicion alone must not stop writes.
+		}
+		return a.ensure(ctx, p, o, scheme, usable)
+	}
+	if within := o.tolerant(scheme); len(within) > 0 {
+		return candidates{topology: o.topology, at: time.Now(), scheme: scheme, volumes: settled(within)}, nil
+	}
+	return a.ensure(ctx, p, o, narrow, o.sound)
+}
+
+// schemeFor returns the widest scheme of a kind of data for the usable drives. A
+// cluster that could protect its data, were all of it alive, does not write it
+// unprotected.
+func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveID) bool) (shard.Scheme, error) {
+	domains := place.Domains(o.topology.View, usable)
+	all := place.Domains(o.topology.View, o.mine)
+	if domains == 0 || domains == 1 && all > 1 {
+		return shard.Scheme{}, errs.Newf("object.pick", errs.Unavailable,
+			"%d of %d failure domains are alive: too few to protect what is written", domains, all)
+	}
+	return a.cfg.scheme(p, domains), nil
+}
+
+// whole returns the volumes of a scheme whose drives are all usable, by id.
+func (o outlook) whole(s shard.Scheme, usable func(cluster.DriveID) bool) []*shard.Volume {
+	return o.volumes(s, func(v *shard.Volume) bool {
+		return !slices.ContainsFunc(v.Slots, func(d cluster.DriveID) bool { return !usable(d) })
+	})
+}
+
+// tolerant returns the volumes of a scheme that are alive and have enough
+// unsuspected drives for the quorum; only those with the fewest suspected ones.
+func (o outlook) tolerant(s shard.Scheme) []*shard.Volume {
+	best := s.N() - s.Quorum()
+	suspects := func(v *shard.Volume) int {
+		n := 0
+		for _, d := range v.Slots {
+			if !o.sound(d) {
+				n++
+			}
+		}
+		return n
+	}
+	alive := o.whole(s, o.alive)
+	for _, v := range alive {
+		best = min(best, suspects(v))
+	}
+	return slices.DeleteFunc(alive, func(v *shard.Volume) bool { return suspects(v) > best })
+}
+
+// settled returns the volumes that have no slot on its way, or, where there are
+// none, all: what is written to a volume that moves has to be looked at once more.
+func settled(all []*shard.Volume) []*shard.Volume {
+	moving := func(v *shard.Volume) bool { return v.Move != nil }
+	if rest := slices.DeleteFunc(slices.Clone(all), moving); len(rest) > 0 {
+		return rest
+	}
+	return all
+}
+
+func (o outlook) volumes(s shard.Scheme, keep func(*shard.Volume) bool) []*shard.Volume {
+	var out []*shard.Volume
+	for _, v := range o.topology.Volumes {
+		if v.Scheme == s && keep(v) {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, func(x, y *shard.Volume) int { return int(x.ID) - int(y.ID) })
+	return out
+}
+
+// ensure returns the whole volumes of a scheme, after making some where there are
+// fewer than half as many as wanted or a usable drive has none.
+func (a *Allocator) ensure(ctx context.Context, p Placement, o outlook, s shard.Scheme, usable func(cluster.DriveID) bool) (candidates, error) {
+	found := o.whole(s, usable)
+	mark := planMark{o.topology.View.Epoch, s, a.hashDrives(o.topology.View, usable)}
+	a.mu.Lock()
+	again := a.planned[p] == mark
+	a.mu.Unlock()
+	if len(found) > 0 && (again || a.missing(o, s, usable, found) == 0) {
+		return candidates{topology: o.topology, at: time.Now(), scheme: s, volumes: settled(found)}, nil
+	}
+	_, err, _ := a.flights.Do("plan "+s.String(), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.MetaTimeout)
+		defer cancel()
+		return nil, a.plan(ctx, s, usable)
+	})
+	a.mu.Lock()
+	a.planned[p] = mark
+	a.mu.Unlock()
+	if errors.Is(err, errViewChanged) || (err != nil && len(found) == 0) {
+		return candidates{}, err
+	}
+	if o.topology, err = a.topology.Topology(ctx); err != nil {
+		return candidates{}, errs.Wrap("object.pick", err)
+	}
+	if found = o.whole(s, usable); len(found) == 0 {
+		return candidates{}, errs.Newf("object.pick", errs.Unavailable, "no volume of scheme %s is whole", s)
+	}
+	return candidates{topology: o.topology, at: time.Now(), scheme: s, volumes: settled(found)}, nil
+}
+
+// missing returns how many volumes of a scheme should be made. It is zero while
+// there are half as many as wanted, so that nodes which come and go do not make
+// volumes for every set of living nodes; and it is not zero while a drive that
+// could take data is in no volume at all.
+func (a *Allocator) missing(o outlook, s shard.Scheme, usable func(cluster.DriveID) bool, found []*shard.Volume) int {
+	drives, idle := 0, 0
+	load := loads(o.topology)
+	for i := range o.topology.View.Nodes {
+		for _, d := range o.topology.View.Nodes[i].Drives {
+			if !usable(d.ID) {
+				continue
+			}
+			drives++
+			if load[d.ID] == 0 {
+				idle++
+			}
+		}
+	}
+	want := max(a.cfg.VolumesPerScheme, a.cfg.VolumesPerDrive*drives/s.N())
+	switch {
+	case 2*len(found) < want:
+		return want - len(found)
+	case idle > 0:
+		return max(1, a.cfg.VolumesPerDrive*idle/s.N())
+	}
+	return 0
+}
+
+// loads counts the slots that each drive holds.
+func loads(t *meta.Topology) map[cluster.DriveID]int {
+	load := make(map[cluster.DriveID]int)
+	for _, v := range t.Volumes {
+		for _, d := range v.Slots {
+			load[d]++
+		}
+	}
+	return load
+}
+
+// errViewChanged says that volumes were planned on a view that is not the newest:
+// which scheme to plan for must be decided anew.
+var errViewChanged = errs.New("object.planVolumes", errs.Unavailable,
+	errors.New("the view of the cluster changed while volumes were planned"))
+
+// plan makes the volumes that are missing and waits until they are seen. Where the
+// view changed meanwhile it waits for the new one: errViewChanged.
+func (a *Allocator) plan(ctx context.Context, s shard.Scheme, usable func(cluster.DriveID) bool) error {
+	const op = "object.planVolumes"
+	t, err := a.topology.Topology(ctx)
+	if err != nil {
+		return errs.Wrap(op, err)
+	}
+	o := outlook{topology: t}
+	count := a.missing(o, s, usable, o.whole(s, usable))
+	if count == 0 {
+		return nil
+	}
+	load := loads(t)
+	lists, err := place.Plan(t.View, usable, func(d cluster.DriveID) int { return load[d] }, s.N(), count, rand.Uint64())
+	if err != nil {
+		return errs.New(op, errs.Unavailable, err)
+	}
+	res, err := a.meta.Propose(ctx, createVolumes(t.View.Epoch, s, lists))
+	if err != nil {
+		return outOfTime(op, err)
+	}
+	switch res.Refusal {
+	case metapb.Refusal_REFUSAL_NONE:
+		call2(a.events.VolumesMade, len(res.Volumes), s)
+		return a.await(ctx, func(t *meta.Topology) bool { return hasVolumes(t, res.Volumes) })
+	case metapb.Refusal_REFUSAL_STALE_EPOCH:
+		if err := a.await(ctx, func(n *meta.Topology) bool { return n.View.Epoch > t.View.Epoch }); err != nil {
+			return err
+		}
+		return errViewChanged
+	default:
+		return errs.Newf(op, errs.Internal, "volumes refused: %v %s", res.Refusal, res.Detail)
+	}
+}
+
+func createVolumes(epoch uint64, s shard.Scheme, lists [][]cluster.DriveID) *metapb.Command {
+	volumes := make([]*metapb.Volume, len(lists))
+	for i, list := range lists {
+		slots := make([]uint64, len(list))
+		for j, d := range list {
+			slots[j] = uint64(d)
+		}
+		volumes[i] = &metapb.Volume{K: uint32(s.K), M: uint32(s.M), Slots: slots}
+	}
+	return &metapb.Command{Op: &metapb.Command_CreateVolumes{
+		CreateVolumes: &metapb.CreateVolumes{ViewEpoch: epoch, Volumes: volumes}}}
+}
+
+// await waits until the topology satisfies ok. The query makes the client notice
+// that the one it holds is old.
+func (a *Allocator) await(ctx context.Context, ok func(*meta.Topology) bool) error {
+	tick := time.NewTicker(topologyPoll)
+	defer tick.Stop()
+	for {
+		t, err := a.topology.Topology(ctx)
+		if err == nil && ok(t) {
+			return nil
+		}
+		if err == nil {
+			_, err = a.meta.Read(ctx, &metapb.Query{Op: &metapb.Query_View{
+				View: &metapb.GetView{HaveEpoch: t.View.Epoch}}})
+		}
+		if err != nil && errs.KindOf(err) != errs.Unavailable {
+			return outOfTime("object.await", err)
+		}
+		select {
+		case <-ctx.Done():
+			return errs.New("object.await", errs.Unavailable, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+func hasVolumes(t *meta.Topology, ids []uint32) bool {
+	return !slices.ContainsFunc(ids, func(id uint32) bool { return t.Volumes[shard.VolumeID(id)] == nil })
+}
+
+// hashDrives identifies a set of drives for the life of the allocator.
+func (a *Allocator) hashDrives(v *cluster.View, usable func(cluster.DriveID) bool) uint64 {
+	var h uint64
+	for i := range v.Nodes {
+		for _, d := range v.Nodes[i].Drives {
+			if usable(d.ID) {
+				h ^= maphash.Comparable(a.seed, d.ID)
+			}
+		}
+	}
+	return h
+}

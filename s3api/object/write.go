@@ -1,0 +1,387 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/sse"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/stripe"
+)
+
+// stored is plaintext that lies in the store but is not committed yet: the
+// record of its part, and the extents that the commit makes known. settle or
+// abandon ends it.
+type stored struct {
+	s       *Service
+	at      Placement    // Of new extents.
+	part    *metapb.Part // Inline bytes or extents, envelopes, size.
+	extents []*metapb.NewExtent
+	runs    []summed // The plaintext, in order.
+	grants  []*extentWrite
+}
+
+// extentWrite is one extent on its way.
+type extentWrite struct {
+	grant   Grant
+	pending *stripe.Pending // Nil once salvage has put another extent in its place.
+	sealID  []byte
+	plain   int64
+}
+
+// newKey makes a data key for what the part stores from now on, and records its
+// envelope, whose index + 1 it returns. No key where wrap is nil. The caller wipes
+// the key.
+func (st *stored) newKey(ctx context.Context, wrap sse.WrappingKey) (*sse.DataKey, uint32, error) {
+	if wrap == nil {
+		return nil, 0, nil
+	}
+	key := sse.NewDataKey()
+	env, err := wrap.Wrap(ctx, key)
+	if err != nil {
+		key.Wipe()
+		return nil, 0, unavailable(err)
+	}
+	st.part.Envelopes = append(st.part.Envelopes, env)
+	return key, uint32(len(st.part.Envelopes)), nil
+}
+
+// writer stores plaintext of one part.
+type writer struct {
+	s      *Service
+	src    io.Reader
+	size   int64
+	digest func([]byte) // May be nil.
+
+	key      *sse.DataKey // Nil: not encrypted.
+	envelope uint32       // Of key: index + 1 into the part's envelopes.
+	out      *stored
+}
+
+// store reads size bytes from src and stores them, encrypted under a fresh data
+// key if wrap is not nil. digest, if not nil, sees the plaintext in order. On an
+// error nothing is left but what no drive could be told to delete. Errors of src
+// come back unchanged.
+func (s *Service) store(ctx context.Context, at Placement, src io.Reader, size int64, wrap sse.WrappingKey, digest func([]byte)) (*stored, error) {
+	w := &writer{s: s, src: src, size: size, digest: digest,
+		out: &stored{s: s, at: at, part: &metapb.Part{Size: uint64(size)}}}
+	if size == 0 {
+		return w.out, nil
+	}
+	var err error
+	if w.key, w.envelope, err = w.out.newKey(ctx, wrap); err != nil {
+		return nil, err
+	}
+	defer w.key.Wipe()
+	if size <= s.cfg.InlineMaxBytes {
+		err = w.inline()
+	} else {
+		err = w.extents(ctx)
+	}
+	if err != nil {
+		w.out.abandon(ctx)
+		return nil, err
+	}
+	return w.out, nil
+}
+
+// inline reads the plaintext into the part's record.
+func (w *writer) inline() error {
+	plain := make([]byte, w.size)
+	if _, err := io.ReadFull(w.src, plain); err != nil {
+		return shortBody(err)
+	}
+	if w.digest != nil {
+		w.digest(plain)
+	}
+	w.out.runs = []summed{summedNow(w.size, stripe.SumsOf(plain))}
+	if w.key == nil {
+		w.out.part.Inline = plain
+		return nil
+	}
+	w.out.part.InlineSealId = sse.NewSealID()
+	w.out.part.Inline = sse.SealInline(w.key, w.out.part.InlineSealId, plain)
+	clear(plain)
+	return nil
+}
+
+// shortBody maps the ways in which a body can end too early; any other error
+// stays what it is.
+func shortBody(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF { // Unwrapped: a peer's is another matter.
+		return wirexml.IncompleteBody.Because(err)
+	}
+	return err
+}
+
+// extents writes one extent after the other; each becomes durable while the next
+// is being written.
+func (w *writer) extents(ctx context.Context) error {
+	var last *extentWrite
+	done := int64(0)
+	for {
+		left, err := w.left(done)
+		if err != nil {
+			return err
+		}
+		if left == 0 {
+			break
+		}
+		x, err := w.write(ctx, left)
+		if last != nil {
+			if e := w.finish(ctx, last); e != nil && err == nil {
+				err = e
+			}
+		}
+		if err != nil {
+			return err
+		}
+		last, done = x, done+x.plain
+	}
+	if _, ok := w.src.(LateBody); ok {
+		w.out.part.Size = uint64(done)
+	}
+	if last == nil {
+		return nil // A late body that has nothing after all.
+	}
+	return w.finish(ctx, last)
+}
+
+// left returns how many bytes are there for certain behind the first done ones; 0: none
+// at all.
+func (w *writer) left(done int64) (int64, error) {
+	late, ok := w.src.(LateBody)
+	if !ok {
+		return w.size - done, nil
+	}
+	n, _, err := late.Next()
+	return n, err
+}
+
+func (w *writer) overhead() int {
+	if w.key == nil {
+		return 0
+	}
+	return sse.TagBytes
+}
+
+// write sends the next extent to a volume, and to another one if that failed
+// before a byte of the source was read.
+func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
+	var avoid []shard.VolumeID
+	for try := 1; ; try++ {
+		g, err := w.s.alloc.Grant(ctx, w.out.at, avoid...)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		x, counted, err := w.writeTo(ctx, g, left)
+		if err == nil {
+			return x, nil
+		}
+		if counted.err != nil {
+			return nil, shortBody(counted.err) // The client's fault, whatever else broke.
+		}
+		kind := errs.KindOf(err)
+		elsewhere := kind == errs.Unavailable || kind == errs.NoSpace
+		if counted.n > 0 || !elsewhere || try >= w.s.cfg.WriteTries || ctx.Err() != nil {
+			return nil, unavailable(err)
+		}
+		call2(w.s.events.VolumeSwitch, g.Volume.ID, err)
+		avoid = append(avoid, g.Volume.ID)
+	}
+}
+
+// writeTo writes up to left bytes as one extent.
+func (w *writer) writeTo(ctx context.Context, g Grant, left int64) (*extentWrite, *countingReader, error) {
+	most := min(stripe.MaxPlainBytes(g.Volume.Scheme, w.overhead()), w.s.cfg.ExtentMaxBytes)
+	x := &extentWrite{grant: g, plain: min(left, most)}
+	src := &countingReader{r: w.src, want: x.plain}
+	req := stripe.WriteRequest{Extent: g.ID, Volume: g.Volume, PlainBytes: x.plain, Source: src, Digest: w.digest}
+	if w.key != nil {
+		x.sealID = sse.NewSealID()
+		req.Sealer = sse.NewSealer(w.key, x.sealID, x.plain)
+	}
+	p, err := w.s.engine.Write(ctx, req)
+	if err != nil {
+		w.s.alloc.Resolve(g.ID)
+		return nil, src, err
+	}
+	x.pending = p
+	w.out.grants = append(w.out.grants, x)
+	return x, src, nil
+}
+
+// finish waits until an extent is durable and records it. One that reached k
+// shards but no quorum is re-encoded elsewhere: the source may be gone.
+func (w *writer) finish(ctx context.Context, x *extentWrite) error {
+	done, err := x.pending.Wait()
+	if err != nil {
+		return unavailable(err)
+	}
+	w.s.alloc.Suspect(x.grant.Volume, done.Missing())
+	sums := done.Sums
+	if !done.Quorum() {
+		if done, err = w.salvage(ctx, x, done); err != nil {
+			return unavailable(err)
+		}
+	}
+	done.Sums = sums // A salvaged extent has none of its own.
+	w.out.add(x, extentRecord(done, x.sealID), w.envelope)
+	return nil
+}
+
+// add adds a durable extent to the part.
+func (st *stored) add(x *extentWrite, rec *metapb.Extent, envelope uint32) {
+	id := x.grant.ID
+	st.part.Extents = append(st.part.Extents, &metapb.ExtentRef{Volume: uint32(id.Volume), Seq: id.Seq,
+		Length: uint64(x.plain), Envelope: envelope})
+	st.extents = append(st.extents, newExtent(x.grant, rec))
+	st.runs = append(st.runs, summedExtent(rec))
+	if m := shard.SlotSet(rec.Missing); m != 0 {
+		call2(st.s.events.ShortWrite, id, slotCount(m))
+	}
+}
+
+// newExtent returns an extent as a commit makes it known. The epoch tells the
+// metadata where its shards are.
+func newExtent(g Grant, rec *metapb.Extent) *metapb.NewExtent {
+	return &metapb.NewExtent{Volume: uint32(g.ID.Volume), Seq: g.ID.Seq, Extent: rec, VolumeEpoch: g.Volume.Epoch}
+}
+
+// extentRecord returns the record of an extent that was written.
+func extentRecord(done stripe.Written, sealID []byte) *metapb.Extent {
+	g, sums := done.Geometry, done.Sums
+	return &metapb.Extent{PlainBytes: uint64(g.PlainBytes), Overhead: uint32(g.Overhead),
+		FullBlocks: uint32(g.FullBlocks), TailBlockBytes: uint32(g.TailBlockBytes), SealId: sealID,
+		Crc64: sums.CRC64, Crc32: sums.CRC32, Crc32C: sums.CRC32C, HasCrcs: true, Missing: uint32(done.Missing())}
+}
+
+// salvage re-encodes an extent that has k shards, but too few to acknowledge it,
+// to another volume.
+func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Written) (stripe.Written, error) {
+	old, oldPending := x.grant, x.pending
+	src := stripe.ReadRequest{Extent: old.ID, Volume: old.Volume, Geometry: done.Geometry,
+		Length: x.plain, Known: done.Missing()}
+	g, to, err := w.s.reencodeTo(ctx, w.out.at, src, old.Volume.ID)
+	if err != nil {
+		return done, err
+	}
+	call2(w.s.events.Salvaged, old.ID, g.ID)
+	x.grant, x.pending = g, nil
+	w.s.discard(ctx, old, oldPending)
+	return to, nil
+}
+
+// reencodeTo re-encodes an extent to a volume, none of avoid, that takes a quorum of
+// its shards. The grant is to be resolved.
+func (s *Service) reencodeTo(ctx context.Context, p Placement, src stripe.ReadRequest, avoid ...shard.VolumeID) (Grant, stripe.Written, error) {
+	for try := 1; ; try++ {
+		g, err := s.alloc.Grant(ctx, p, avoid...)
+		if err != nil {
+			return g, stripe.Written{}, err
+		}
+		to, err := s.engine.Reencode(ctx, src, g.ID, g.Volume)
+		if err == nil && to.Quorum() {
+			return g, to, nil
+		}
+		if err == nil {
+			s.engine.Remove(context.WithoutCancel(ctx), g.ID, g.Volume)
+			s.alloc.Suspect(g.Volume, to.Missing())
+			err = errs.Newf("object.reencode", errs.Unavailable, "extent %s: %d of %d shards durable", g.ID,
+				slotCount(to.Durable), g.Volume.Scheme.N())
+		}
+		s.alloc.Resolve(g.ID)
+		if try >= s.cfg.WriteTries || ctx.Err() != nil {
+			return g, to, err
+		}
+		call2(s.events.VolumeSwitch, g.Volume.ID, err)
+		avoid = append(avoid, g.Volume.ID)
+	}
+}
+
+// settle ends the grants of what was committed, or may have been: from here on
+// the metadata knows which shards are wanted.
+func (st *stored) settle() {
+	for _, x := range st.grants {
+		st.s.alloc.Resolve(x.grant.ID)
+	}
+	st.grants = nil
+}
+
+// abandon deletes what will not be committed.
+func (st *stored) abandon(ctx context.Context) {
+	var all errgroup.Group
+	all.SetLimit(abandonAtOnce)
+	for _, x := range st.grants {
+		all.Go(func() error { st.s.discard(ctx, x.grant, x.pending); return nil })
+	}
+	_ = all.Wait() // Discarding fails nothing.
+	st.grants = nil
+}
+
+// abandonAtOnce bounds how many extents are deleted at once: a drive that does not
+// answer holds up one for seconds.
+const abandonAtOnce = 16
+
+// discard deletes an extent's shards, though the client may have gone. What
+// cannot be deleted now is found as orphans later.
+func (s *Service) discard(ctx context.Context, g Grant, p *stripe.Pending) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
+	defer cancel()
+	if p == nil {
+		s.engine.Remove(ctx, g.ID, g.Volume)
+	} else {
+		p.Discard(ctx)
+	}
+	s.alloc.Resolve(g.ID)
+}
+
+// commitStored commits what was stored. Whatever the outcome, st is ended.
+func (s *Service) commitStored(ctx context.Context, st *stored, cmd *metapb.Command) (*metapb.Result, error) {
+	if err := ctx.Err(); err != nil { // The client has gone before the commit point.
+		st.abandon(ctx)
+		return nil, errs.New("object.commit", errs.Canceled, context.Cause(ctx))
+	}
+	r, err := s.commit(ctx, cmd)
+	for try := 1; st.part != nil && try < s.cfg.WriteTries && isRefusal(err, metapb.Refusal_REFUSAL_SLOTS_MOVED); try++ {
+		if failed := st.follow(ctx); failed != nil {
+			err = unavailable(failed)
+			break
+		}
+		r, err = s.commit(ctx, cmd) // Whose extents and references st shares.
+	}
+	switch {
+	case err == nil || errors.Is(err, errUncertain):
+		st.settle()
+	default:
+		if isRefusal(err, metapb.Refusal_REFUSAL_LEASE_GONE) {
+			for _, x := range st.grants {
+				s.alloc.LeaseGone(x.grant.ID)
+			}
+		}
+		st.abandon(ctx)
+	}
+	return r, err
+}
+
+// countingReader counts what was read and keeps the source's own error.
+type countingReader struct {
+	r       io.Reader
+	n, want int64
+	err     error // Not the end after all that is wanted.
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if err != nil && (err != io.EOF || c.n < c.want) {
+		c.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,37 @@
+package s3api
+
+import (
+	"context"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+func (s *server) putObjectLockConfiguration(ctx context.Context, rq *request) (*response, error) {
+	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	retention, err := wirexml.ParseObjectLock(body)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.admit(ctx, rq, "s3:PutBucketObjectLockConfiguration"); err != nil {
+		return nil, err
+	}
+	return &response{}, s.cfg.Objects.LockBucket(ctx, rq.bucket, retention)
+}
+
+func (s *server) getObjectLockConfiguration(ctx context.Context, rq *request) (*response, error) {
+	who, err := s.admit(ctx, rq, "s3:GetBucketObjectLockConfiguration")
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.cfg.Objects.HeadBucket(ctx, who, rq.bucket)
+	if err != nil {
+		return nil, err
+	}
+	if !b.GetObjectLock() {
+		return nil, wirexml.ObjectLockConfigurationNotFound.Err()
+	}
+	return &response{document: &wirexml.ObjectLock{Default: b.GetDefaultRetention()}}, nil
+}

@@ -1,0 +1,126 @@
+package s3api
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+func (s *server) putBucketOwnershipControls(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:PutBucketOwnershipControls")
+	if err != nil {
+		return nil, err
+	}
+	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := wirexml.ParseOwnershipControls(body)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Ownership == wirexml.OwnershipEnforced && givesOthers(b.ACL, b.GetOwner()) {
+		return nil, wirexml.InvalidBucketACLWithObjectOwnership.Err()
+	}
+	return s.configure(ctx, rq, ownershipPart(doc.Ownership))
+}
+
+func ownershipPart(ownership string) *metapb.ConfigPart {
+	return &metapb.ConfigPart{Name: iam.PartOwnership, Value: []byte(ownership)}
+}
+
+func (s *server) getBucketOwnershipControls(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketOwnershipControls")
+	if err != nil {
+		return nil, err
+	}
+	if b.Ownership == "" {
+		return nil, wirexml.OwnershipControlsNotFound.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+	}
+	return &response{document: &wirexml.OwnershipControls{Ownership: b.Ownership}}, nil
+}
+
+func (s *server) deleteBucketOwnershipControls(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:PutBucketOwnershipControls"); err != nil {
+		return nil, err
+	}
+	return s.unconfigure(ctx, rq, iam.PartOwnership)
+}
+
+// headerOwnership says, when a bucket is made, who owns what others write to it.
+const headerOwnership = "X-Amz-Object-Ownership"
+
+// checkOwnership is the rule of the x-amz-object-ownership header.
+func checkOwnership(value string) error {
+	switch value {
+	case wirexml.OwnershipEnforced, wirexml.OwnershipPreferred, wirexml.OwnershipWriter:
+		return nil
+	}
+	return wirexml.InvalidArgument.Say("There is no object ownership of this name.",
+		wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-ownership"}, wirexml.Field{Name: "ArgumentValue", Value: printable(value)})
+}
+
+// newBucketRules returns who will own what is written to a bucket that is made with an
+// ACL, and what it refuses to make public: as the request says, else as the cluster is
+// set. A bucket with an ACL cannot be one where none counts.
+func newBucketRules(rq *request, acl *metapb.Acl) ([]*metapb.ConfigPart, error) {
+	var parts []*metapb.ConfigPart
+	ownership := rq.r.Header.Get(headerOwnership)
+	if ownership == "" {
+		ownership = rq.profile.NewBucketOwnership
+	}
+	if ownership == wirexml.OwnershipEnforced && givesOthers(acl, rq.caller.Account) {
+		return nil, wirexml.InvalidBucketACLWithObjectOwnership.Err()
+	}
+	if ownership != wirexml.OwnershipWriter || rq.r.Header.Get(headerOwnership) != "" {
+		parts = append(parts, ownershipPart(ownership))
+	}
+	if rq.profile.NewBucketBlockPublic {
+		if iam.PublicACL(acl) {
+			return nil, wirexml.AccessDenied.Say("New buckets block public ACLs: make the bucket first, then change its public access block.")
+		}
+		parts = append(parts, publicAccessPart(&wirexml.PublicAccessBlock{
+			BlockPublicACLs: true, IgnorePublicACLs: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}))
+	}
+	return parts, nil
+}
+
+// givesOthers reports whether an ACL gives anything to anybody but the owner.
+func givesOthers(acl *metapb.Acl, owner string) bool {
+	full := &metapb.Grant{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}
+	for _, g := range acl.GetGrants() {
+		if !proto.Equal(g, full) {
+			return true
+		}
+	}
+	return false
+}
+
+// cannedFullControl names the canned ACL that gives the bucket's owner all rights.
+const cannedFullControl = "bucket-owner-full-control"
+
+// ownerOf returns who will own what the account writer writes with a request.
+func ownerOf(rq *request, b *iam.Bucket, writer string) string {
+	preferred := b.Ownership == wirexml.OwnershipPreferred && rq.r.Header.Get("X-Amz-Acl") == cannedFullControl
+	if b.Enforced() || preferred {
+		return b.GetOwner()
+	}
+	return writer
+}
+
+// checkACL returns the error of an ACL that a bucket does not take: any where its owner
+// is enforced, but one that says so; a public one where those are blocked. An acl of nil
+// is private.
+func checkACL(rq *request, b *iam.Bucket, acl *metapb.Acl) error {
+	switch {
+	case b.Enforced() && rq.r.Header.Get("X-Amz-Acl") != cannedFullControl && (namesACL(rq) || givesOthers(acl, b.GetOwner())):
+		return wirexml.AccessControlListNotSupported.Err()
+	case b.Block.BlockPublicACLs && iam.PublicACL(acl):
+		return wirexml.AccessDenied.Say("The bucket blocks public ACLs: its public access block has BlockPublicAcls.")
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package policy
+
+import "strings"
+
+// The condition keys. In documents their case does not matter, but for the tag's
+// key behind ExistingTagPrefix and RequestTagPrefix.
+const (
+	KeyCurrentTime      = "aws:CurrentTime" // RFC 3339.
+	KeyEpochTime        = "aws:EpochTime"   // Seconds since 1970.
+	KeySecureTransport  = "aws:SecureTransport"
+	KeySourceIP         = "aws:SourceIp"
+	KeyUserAgent        = "aws:UserAgent"
+	KeyReferer          = "aws:Referer"
+	KeyUsername         = "aws:username"
+	KeyUserID           = "aws:userid"
+	KeyPrincipalAccount = "aws:PrincipalAccount"
+	KeyPrincipalType    = "aws:PrincipalType" // Anonymous, Account, User, AssumedRole, FederatedUser or Service.
+	KeyPrincipalARN     = "aws:PrincipalArn"  // Of a role's session: the role's.
+	KeyTokenIssueTime   = "aws:TokenIssueTime"
+	KeyMFAAge           = "aws:MultiFactorAuthAge" // Seconds; only with a second factor.
+
+	KeyPrefix    = "s3:prefix" // This and the next two: of a list.
+	KeyDelimiter = "s3:delimiter"
+	KeyMaxKeys   = "s3:max-keys"
+
+	KeyACL               = "s3:x-amz-acl"
+	KeyGrantRead         = "s3:x-amz-grant-read"
+	KeyGrantWrite        = "s3:x-amz-grant-write"
+	KeyGrantReadACP      = "s3:x-amz-grant-read-acp"
+	KeyGrantWriteACP     = "s3:x-amz-grant-write-acp"
+	KeyGrantFullControl  = "s3:x-amz-grant-full-control"
+	KeyCopySource        = "s3:x-amz-copy-source" // "/bucket/key", decoded.
+	KeyMetadataDirective = "s3:x-amz-metadata-directive"
+	KeyVersionID         = "s3:VersionId"
+	KeySSE               = "s3:x-amz-server-side-encryption"
+	KeySSEKMSKeyID       = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+	KeySSECustomer       = "s3:x-amz-server-side-encryption-customer-algorithm"
+	KeyStorageClass      = "s3:x-amz-storage-class"
+	KeyContentSHA256     = "s3:x-amz-content-sha256"
+
+	KeySignatureVersion = "s3:signatureversion" // "AWS" (V2) or "AWS4-HMAC-SHA256".
+	KeyAuthType         = "s3:authType"         // "REST-HEADER", "REST-QUERY-STRING" or "POST".
+	KeySignatureAge     = "s3:signatureAge"     // Milliseconds.
+	KeyTLSVersion       = "s3:TlsVersion"       // "1.2" or "1.3".
+
+	KeyRequestTagKeys  = "s3:RequestObjectTagKeys" // The only key of many values.
+	KeyLockMode        = "s3:object-lock-mode"
+	KeyLockUntil       = "s3:object-lock-retain-until-date"
+	KeyLockDays        = "s3:object-lock-remaining-retention-days"
+	KeyLockLegalHold   = "s3:object-lock-legal-hold"
+	KeyLocation        = "s3:LocationConstraint"
+	KeyResourceAccount = "s3:ResourceAccount" // Id of the account that owns the bucket.
+
+	ExistingTagPrefix = "s3:ExistingObjectTag/" // A tag of the object; the tag's key follows.
+	RequestTagPrefix  = "s3:RequestObjectTag/"  // A tag in the request; the tag's key follows.
+)
+
+// conditionKeys are the keys without the two prefixes.
+var conditionKeys = [...]string{
+	KeyCurrentTime, KeyEpochTime, KeySecureTransport, KeySourceIP, KeyUserAgent, KeyReferer,
+	KeyUsername, KeyUserID, KeyPrincipalAccount, KeyPrincipalType, KeyPrincipalARN,
+	KeyTokenIssueTime, KeyMFAAge,
+	KeyPrefix, KeyDelimiter, KeyMaxKeys,
+	KeyACL, KeyGrantRead, KeyGrantWrite, KeyGrantReadACP, KeyGrantWriteACP, KeyGrantFullControl,
+	KeyCopySource, KeyMetadataDirective, KeyVersionID,
+	KeySSE, KeySSEKMSKeyID, KeySSECustomer, KeyStorageClass, KeyContentSHA256,
+	KeySignatureVersion, KeyAuthType, KeySignatureAge, KeyTLSVersion,
+	KeyRequestTagKeys, KeyLockMode, KeyLockUntil, KeyLockDays, KeyLockLegalHold,
+	KeyLocation, KeyResourceAccount,
+}
+
+// canonicalKey returns a condition key as the constants spell it, and whether there
+// is such a key.
+func canonicalKey(name string) (string, bool) {
+	for _, prefix := range [...]string{ExistingTagPrefix, RequestTagPrefix} {
+		if n := len(prefix); len(name) > n && strings.EqualFold(name[:n], prefix) {
+			return prefix + name[n:], true
+		}
+	}
+	for _, key := range conditionKeys {
+		if strings.EqualFold(key, name) {
+			return key, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,138 @@
+package policy
+
+// Effect is what a policy says of a request. The greater one wins, among the
+// statements of a policy and among policies of one kind.
+type Effect uint8
+
+// The effects.
+const (
+	// None: the policy says nothing of the request.
+	None Effect = iota
+	// Delegate: the policy allows the caller's account, which the caller is a
+	// user or a role of. The account has to allow it too, by an identity policy.
+	// So across accounts it is as good as Allow (which needs the identity side as
+	// well), and inside one account it adds nothing. Only policies with
+	// principals delegate; an account's root is allowed, not delegated to.
+	Delegate
+	// Allow: the policy allows the request.
+	Allow
+	// Deny: the policy refuses the request, whatever others allow.
+	Deny
+)
+
+// String returns the effect in words.
+func (e Effect) String() string {
+	return [...]string{"None", "Delegate", "Allow", "Deny"}[e]
+}
+
+// AllBuckets is the resource of a request that concerns no bucket or all of them,
+// such as s3:ListAllMyBuckets.
+const AllBuckets = "arn:aws:s3:::*"
+
+// BucketARN returns the resource name of a bucket.
+func BucketARN(bucket string) string { return bucketARN + bucket }
+
+// ObjectARN returns the resource name of an object.
+func ObjectARN(bucket, key string) string { return bucketARN + bucket + "/" + key }
+
+// Request is one use of one action on one resource.
+type Request struct {
+	Action    string // "s3:GetObject"; case does not matter.
+	Resource  string // BucketARN, ObjectARN, AllBuckets, or another ARN.
+	Principal Principal
+	// Conditions returns the values of a condition key, and whether the request
+	// has it at all. The key is one of the Key constants, spelled as there, or
+	// ExistingTagPrefix or RequestTagPrefix and the tag's key. The keys that follow
+	// from Principal (see there) are not asked for. Nil: the request has none.
+	// The values are only read, and only until Evaluate returns.
+	Conditions func(key string) ([]string, bool)
+}
+
+// Principal is who makes a request: nobody known (Anonymous), a service, an
+// account's root, a user of an account, or a session of a role.
+//
+// aws:PrincipalAccount, aws:PrincipalArn, aws:PrincipalType, aws:username and
+// aws:userid follow from it; an anonymous caller has only aws:PrincipalType.
+type Principal struct {
+	Account     string // Id, which is the canonical user id as well.
+	User        string // Name; empty for an account's root and for roles.
+	UserID      string // aws:userid; empty: the account's id.
+	Role        string // Name of the role that was assumed, if one was.
+	SessionName string // Of the role's session.
+	Federated   string // Identity provider that vouches for the caller.
+	Service     string // Name of the service that acts, such as "logging.s3.amazonaws.com".
+	Anonymous   bool
+}
+
+// isRoot reports whether the caller is an account itself.
+func (p *Principal) isRoot() bool {
+	return !p.Anonymous && p.Account != "" && p.User == "" && p.Role == "" && p.Federated == "" && p.Service == ""
+}
+
+// ARN returns the name that policies know the caller by; empty for those that have
+// none: anonymous and federated callers, and services.
+func (p *Principal) ARN() string {
+	switch {
+	case p.Anonymous || p.Account == "":
+		return ""
+	case p.Role != "" && p.SessionName != "":
+		return "arn:aws:sts::" + p.Account + ":assumed-role/" + p.Role + "/" + p.SessionName
+	case p.Role != "":
+		return p.roleARN()
+	case p.User != "":
+		return "arn:aws:iam::" + p.Account + ":user/" + p.User
+	case p.isRoot():
+		return "arn:aws:iam::" + p.Account + ":root"
+	}
+	return ""
+}
+
+func (p *Principal) roleARN() string { return "arn:aws:iam::" + p.Account + ":role/" + p.Role }
+
+func (p *Principal) typeName() string {
+	switch {
+	case p.Anonymous:
+		return "Anonymous"
+	case p.Service != "":
+		return "Service"
+	case p.Role != "":
+		return "AssumedRole"
+	case p.Federated != "":
+		return "FederatedUser"
+	case p.User != "":
+		return "User"
+	}
+	return "Account"
+}
+
+// values returns the values of a condition key; one holds the value where there is
+// one that follows from the principal.
+func (r *Request) values(key string, one *[1]string) ([]string, bool) {
+	p := &r.Principal
+	switch key {
+	case KeyPrincipalType:
+		one[0] = p.typeName()
+	case KeyPrincipalAccount:
+		one[0] = p.Account
+	case KeyUsername:
+		one[0] = p.User
+	case KeyUserID:
+		if one[0] = p.UserID; one[0] == "" {
+			one[0] = p.Account
+		}
+	case KeyPrincipalARN:
+		one[0] = p.ARN()
+		if p.Role != "" {
+			one[0] = p.roleARN() // Of a session too, as AWS has it.
+		}
+	default:
+		if r.Conditions == nil {
+			return nil, false
+		}
+		return r.Conditions(key)
+	}
+	if p.Anonymous && key != KeyPrincipalType || one[0] == "" {
+		return nil, false
+	}
+	return one[:], true
+}

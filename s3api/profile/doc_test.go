@@ -1,0 +1,79 @@
+package profile
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/compatibility.md")
+
+const docPath = "../../docs/compatibility.md"
+
+const docIntro = "# Compatibility\n\n" +
+	"Where OBS and AWS S3 differ, `compat` says whose rules hold: `obs` (the default) or `aws`. It sets the defaults of the settings below, each of " +
+	"which can be overridden: for one node by flag, environment variable or settings file, for the whole cluster while it runs by `cairn config set`. " +
+	"What is set for the cluster counts before what is set for a node.\n\n" +
+	"Generated from the tables in s3api/profile by `make docs`; do not edit.\n\n"
+
+const docNamespace = "\nWhy the namespace depends on the request: the answers that OBS's books show are to requests signed with V2, and clients that sign so, or with " +
+	"OBS's own signature, get the namespace of those books. boto3, the aws CLI, aws-sdk-go-v2 and minio-go read documents in either. Others look elements up by " +
+	"the full name in AWS's namespace and find nothing in another (Apache Libcloud, and programs with XPath, JAXB or encoding/xml names that hold it), so " +
+	"clients that sign with V4 get AWS's. Set `xml-namespace = obs` to give all of them OBS's, and `aws` for a client of that kind that still signs " +
+	"with V2. With the namespace goes the form of a bucket's location: OBS's S3 API has CreateBucketConfiguration around it, its native API Location.\n"
+
+const docErrors = "\n## Errors told differently\n\n" +
+	"All other errors are told as s3-errors.md has them. The message is that of the code on the left, so it names the cause whatever code is told. " +
+	"Which column holds is up to `error-profile`; OBS's native API is what requests speak that carry OBS's own signature or x-obs- headers.\n\n" +
+	"| error | obs | obs, native API | aws |\n| --- | --- | --- | --- |\n"
+
+const docSame = "\n## The same in both\n\n" +
+	"- Points of time in documents are UTC with milliseconds: `2015-07-01T05:16:32.344Z`. OBS's sample of Upload Part - Copy leaves out zone and fraction; its native one does not.\n" +
+	"- LastModified of a copied part is when the part was made.\n" +
+	"- Storage classes are understood in the words of the S3 API (STANDARD, STANDARD_IA, GLACIER) and of OBS's native one (STANDARD, WARM, COLD).\n" +
+	"- An answer to a copy that has begun is 200; whether it succeeded is in the body: an ETag, or `<Error>`.\n"
+
+// TestCompatibilityDoc keeps docs/compatibility.md in step with the tables.
+func TestCompatibilityDoc(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString(docIntro + "## Settings\n\n| setting | values | obs | aws | meaning |\n| --- | --- | --- | --- | --- |\n")
+	for _, k := range Knobs() {
+		values := strings.Join(k.Values, ", ")
+		if values == "" {
+			values = k.Type
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Name, values, k.OBS, k.AWS, k.Help)
+	}
+	b.WriteString(docNamespace + docErrors)
+	all := map[wirexml.Code]bool{}
+	columns := []map[wirexml.Code]wirexml.Telling{obsCodes, nativeCodes, awsCodes}
+	for _, codes := range columns {
+		for code := range codes {
+			all[code] = true
+		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&b, "| %s |", code)
+		for _, codes := range columns {
+			told := wirexml.Style{Codes: codes}.Tell(code.Err())
+			fmt.Fprintf(&b, " %d %s |", told.Status, told.Code)
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString(docSame)
+	if *update {
+		require.NoError(t, os.WriteFile(docPath, b.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile(docPath)
+	require.NoError(t, err)
+	require.Equal(t, string(want), b.String(), "docs/compatibility.md is stale: run make docs")
+}

@@ -1,0 +1,85 @@
+package profile
+
+import (
+	"net/http"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Dialect is how a client talks: what it signs with, which says whose documents
+// and words it expects.
+type Dialect uint8
+
+// The dialects.
+const (
+	DialectV4  Dialect = iota // AWS Signature V4; also a request without a signature.
+	DialectV2                 // AWS Signature V2: the S3 API of the OBS books.
+	DialectOBS                // OBS's own signature or x-obs-* headers: OBS's native API.
+)
+
+// ReservedHeaderName and ReservedHeaderValue are the header that OBS sends with
+// every answer of its S3 API.
+const (
+	ReservedHeaderName  = "x-reserved"
+	ReservedHeaderValue = "amazon, aws and amazon web services are trademarks or registered trademarks of Amazon Technologies, Inc"
+)
+
+// Style returns how answers are told to a client of dialect d that reached the
+// endpoint of this host name, which is without bucket and port.
+func (p *Profile) Style(d Dialect, endpoint string) wirexml.Style {
+	s := wirexml.Style{Namespace: wirexml.Namespace, Standalone: p.XMLStandalone, Codes: p.codes(d)}
+	if p.XMLNamespace == NamespaceOBS || p.XMLNamespace == NamespaceAuto && d != DialectV4 {
+		s.Namespace = wirexml.OBSNamespace(endpoint)
+		s.Location = locationForms[d]
+	}
+	return s
+}
+
+// locationForms are how clients read a bucket's location where they get OBS's
+// namespace. Those that sign with V4 are AWS's whatever the namespace is.
+var locationForms = map[Dialect]wirexml.LocationForm{
+	DialectV4: wirexml.LocationAWS, DialectV2: wirexml.LocationOBS, DialectOBS: wirexml.LocationOBSNative,
+}
+
+func (p *Profile) codes(d Dialect) map[wirexml.Code]wirexml.Telling {
+	switch {
+	case p.ErrorProfile == AWS:
+		return awsCodes
+	case d == DialectOBS:
+		return nativeCodes
+	}
+	return obsCodes
+}
+
+var denied = wirexml.Telling{Code: wirexml.AccessDenied, Status: http.StatusForbidden}
+
+// obsCodes are the codes that the OBS book of the S3 API tells otherwise than
+// wirexml.Table. A wrong key, signature, clock or token is AccessDenied, as the
+// page of every operation says; the message names the cause.
+var obsCodes = map[wirexml.Code]wirexml.Telling{
+	wirexml.InvalidAccessKeyID:    denied,
+	wirexml.SignatureDoesNotMatch: denied,
+	wirexml.RequestTimeTooSkewed:  denied,
+	wirexml.InvalidToken:          denied,
+	wirexml.ExpiredToken:          denied,
+	wirexml.KeyTooLong:            {Code: "KeyTooLong", Status: http.StatusBadRequest},
+	wirexml.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
+}
+
+// nativeCodes are those of the book of OBS's native API.
+var nativeCodes = map[wirexml.Code]wirexml.Telling{
+	wirexml.InvalidAccessKeyID:    denied,
+	wirexml.SignatureDoesNotMatch: denied,
+	wirexml.RequestTimeTooSkewed:  denied,
+	wirexml.InvalidToken:          denied,
+	wirexml.ExpiredToken:          denied,
+	wirexml.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
+	wirexml.RequestTimeout:        {Code: wirexml.RequestTimeout, Status: http.StatusRequestTimeout},
+}
+
+// awsCodes are those that AWS tells otherwise.
+var awsCodes = map[wirexml.Code]wirexml.Telling{
+	wirexml.KMSDisabled:        {Code: wirexml.KMSDisabled, Status: http.StatusInternalServerError},
+	wirexml.KMSNotFound:        {Code: wirexml.KMSNotFound, Status: http.StatusInternalServerError},
+	wirexml.RequestPayerDenied: denied,
+}

@@ -1,0 +1,76 @@
+package profile
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+func TestStyle(t *testing.T) {
+	const obsNS, awsNS = "http://obs.example.com/doc/2015-06-30/", "http://s3.amazonaws.com/doc/2006-03-01/"
+	for _, c := range []struct {
+		compat    Compat
+		overrides map[string]string
+		dialect   Dialect
+		namespace string
+	}{
+		{OBS, nil, DialectV2, obsNS},
+		{OBS, nil, DialectOBS, obsNS},
+		{OBS, nil, DialectV4, awsNS},
+		{AWS, nil, DialectV2, awsNS},
+		{AWS, map[string]string{"xml-namespace": "auto"}, DialectV2, obsNS},
+		{OBS, map[string]string{"xml-namespace": "obs"}, DialectV4, obsNS},
+		{OBS, map[string]string{"xml-namespace": "aws"}, DialectOBS, awsNS},
+	} {
+		p, err := New(c.compat, c.overrides)
+		require.NoError(t, err)
+		s := p.Style(c.dialect, "obs.example.com")
+		require.Equal(t, c.namespace, s.Namespace, "%+v", c)
+		require.Equal(t, c.compat == OBS, s.Standalone)
+	}
+}
+
+// TestTellings: codes of the page of Upload Part - Copy and where the books differ.
+func TestTellings(t *testing.T) {
+	obs, aws := Default(), func() *Profile { p, _ := New(AWS, nil); return p }()
+	tell := func(p *Profile, d Dialect, c wirexml.Code) wirexml.Telling { return p.Style(d, "h").Tell(c.Err()) }
+	for _, c := range []wirexml.Code{wirexml.InvalidAccessKeyID, wirexml.SignatureDoesNotMatch, wirexml.RequestTimeTooSkewed, wirexml.InvalidToken, wirexml.ExpiredToken} {
+		for _, d := range []Dialect{DialectV4, DialectV2, DialectOBS} {
+			require.Equal(t, wirexml.Telling{Code: wirexml.AccessDenied, Status: 403}, tell(obs, d, c))
+			require.Equal(t, wirexml.Telling{Code: c, Status: wirexml.Table[c].Status}, tell(aws, d, c))
+		}
+	}
+	require.Equal(t, wirexml.Telling{Code: "KeyTooLong", Status: 400}, tell(obs, DialectV2, wirexml.KeyTooLong))
+	require.Equal(t, wirexml.Telling{Code: "KeyTooLongError", Status: 400}, tell(obs, DialectOBS, wirexml.KeyTooLong))
+	require.Equal(t, wirexml.Telling{Code: "KeyTooLongError", Status: 400}, tell(aws, DialectV4, wirexml.KeyTooLong))
+	require.Equal(t, 400, tell(obs, DialectV4, wirexml.RequestTimeout).Status)
+	require.Equal(t, 408, tell(obs, DialectOBS, wirexml.RequestTimeout).Status)
+	require.Equal(t, 400, tell(obs, DialectV4, wirexml.KMSDisabled).Status)
+	require.Equal(t, 500, tell(aws, DialectV4, wirexml.KMSDisabled).Status)
+	for _, codes := range []map[wirexml.Code]wirexml.Telling{obsCodes, nativeCodes, awsCodes} {
+		for from, to := range codes {
+			require.Contains(t, wirexml.Table, from)
+			require.Contains(t, wirexml.Table, to.Code, "docs/s3-errors.md has both names")
+			require.NotEqual(t, wirexml.Telling{Code: from, Status: wirexml.Table[from].Status}, to, "%s is told as the table has it", from)
+		}
+	}
+}
+
+func TestStorageClass(t *testing.T) {
+	for name, want := range map[string]string{"STANDARD": "STANDARD", "STANDARD_IA": "STANDARD_IA", "WARM": "STANDARD_IA", "GLACIER": "GLACIER", "COLD": "GLACIER"} {
+		class, ok := StorageClass(name)
+		require.True(t, ok)
+		require.Equal(t, want, class)
+		back, ok := StorageClass(DialectOBS.ClassName(class))
+		require.True(t, ok)
+		require.Equal(t, class, back)
+		require.Equal(t, class, DialectV2.ClassName(class))
+	}
+	for _, name := range []string{"", "standard", "DEEP_ARCHIVE", "REDUCED_REDUNDANCY"} {
+		_, ok := StorageClass(name)
+		require.False(t, ok, name)
+	}
+	require.Equal(t, "COLD", DialectOBS.ClassName(ClassGlacier))
+}

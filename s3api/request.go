@@ -1,0 +1,161 @@
+package s3api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/sigauth"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// request is an authenticated request, ready for its handler.
+type request struct {
+	target
+	r        *http.Request // For its headers, in S3's names: the body is auth.Body.
+	query    query
+	auth     *sigauth.Request
+	style    wirexml.Style
+	profile  *profile.Profile
+	caller   object.Caller // As authenticated: handlers ask admit for it.
+	identity *iam.Identity // Nil: anonymous.
+	op       *operation
+	done     *RequestDone
+	virtual  bool // Addressed by a host name of the bucket.
+
+	forwarded bool   // By a proxy that is trusted.
+	charged   bool   // The caller pays for the request.
+	copied    string // What policies know as the source of a copy: /bucket/key.
+	location  string // Of a bucket to be made, as the request names it.
+
+	tags []*metapb.Pair // That the request gives.
+	lock lockRequest    // That the request asks for.
+}
+
+// prepare finds the operation of a request and authenticates it. It does not
+// touch the body, so that a client that waits for 100 Continue is refused before
+// it sends one.
+func (s *server) prepare(ctx context.Context, signed *http.Request, done *RequestDone) (*request, *operation, error) {
+	r, err := normalize(signed)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := s.parseTarget(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	done.Bucket, done.Key = t.bucket, t.key
+	q, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, nil, err
+	}
+	done.VersionID = q.get("versionId")
+	_, copySource := r.Header["X-Amz-Copy-Source"]
+	op, err := findOperation(r.Method, t.scope(), q, copySource)
+	if op != nil {
+		done.Operation = op.name
+	}
+	if err != nil {
+		return nil, op, err
+	}
+	rq := &request{target: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
+	done.Source = rq.sourceIP()
+	if rq.auth, err = s.cfg.Verifier.Verify(signed); err != nil {
+		return nil, op, err
+	}
+	switch {
+	case !rq.auth.Anonymous:
+		rq.caller, rq.identity = s.cfg.Caller(rq.auth.Credential)
+		done.Account, done.Who = rq.caller.Account, rq.identity
+	case s.cfg.Access == nil:
+		return nil, op, wirexml.AccessDenied.Err()
+	}
+	if err := checkHeaders(op, r.Header); err != nil {
+		return nil, op, err
+	}
+	if id, named := q.lookup("versionId"); named && id == "" {
+		return nil, op, wirexml.InvalidArgument.Say("Version id cannot be the empty string", wirexml.Field{Name: "ArgumentName", Value: "versionId"})
+	}
+	if t.bucket != "" && op.name != "CreateBucket" {
+		err = s.expectOwner(ctx, rq, t.bucket, "X-Amz-Expected-Bucket-Owner")
+	}
+	return rq, op, err
+}
+
+// expectOwner refuses a request whose client believes a bucket to be another's.
+func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header string) error {
+	want := rq.r.Header.Get(header)
+	if want == "" {
+		return nil
+	}
+	var owner string
+	if s.cfg.Access != nil {
+		b, err := s.bucket(ctx, bucket)
+		if err != nil {
+			return err
+		}
+		owner = b.GetOwner()
+	} else {
+		b, err := s.cfg.Objects.HeadBucket(ctx, rq.caller, bucket)
+		if err != nil {
+			return err
+		}
+		owner = b.GetOwner()
+	}
+	if owner != want {
+		return wirexml.AccessDenied.Err()
+	}
+	return nil
+}
+
+// checkText refuses headers that are not UTF-8: what they say is recorded and
+// comes back in documents.
+func checkText(h http.Header) error {
+	for name, values := range h {
+		for _, v := range values {
+			if !utf8.ValidString(v) {
+				return wirexml.InvalidArgument.Say("The value of a header is not UTF-8: encode it.",
+					wirexml.Field{Name: "ArgumentName", Value: name})
+			}
+		}
+	}
+	return nil
+}
+
+// contentMD5 reads a Content-MD5 header; nil if there is none.
+func contentMD5(h http.Header) ([]byte, error) {
+	values, ok := h["Content-Md5"]
+	if !ok {
+		return nil, nil
+	}
+	sum, err := base64.StdEncoding.DecodeString(values[0])
+	if err != nil || len(sum) != md5Bytes {
+		return nil, wirexml.InvalidDigest.Say("", wirexml.Field{Name: "Content-MD5", Value: printable(values[0])})
+	}
+	return sum, nil
+}
+
+const md5Bytes = 16
+
+// body returns the plaintext of an upload, its length checked against limit.
+func (rq *request) body(limit int64) (object.Body, error) {
+	b := object.Body{Reader: rq.auth.Body, Size: rq.auth.Size}
+	switch {
+	case b.Size < 0:
+		return b, wirexml.MissingContentLength.Err()
+	case b.Size > limit:
+		return b, wirexml.EntityTooLarge.Say("",
+			wirexml.Field{Name: "ProposedSize", Value: itoa(b.Size)}, wirexml.Field{Name: "MaxSizeAllowed", Value: itoa(limit)})
+	}
+	var err error
+	if b.ContentMD5, err = contentMD5(rq.r.Header); err != nil {
+		return b, err
+	}
+	b.Digest, err = requestDigest(rq.r.Header, rq.auth)
+	return b, err
+}

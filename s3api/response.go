@@ -1,0 +1,55 @@
+package s3api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// response is what a handler wants answered. At most one of document, raw, content and
+// later is set.
+type response struct {
+	status  int // 0: 200.
+	headers []header
+
+	document wirexml.Document
+	raw      []byte // Sent as it is; its Content-Type is among the headers.
+	content  *content
+	// later does what is left of the work and returns the final response: the
+	// connection is kept alive meanwhile. Its headers and status count only if it
+	// ends before the early 200. It is called exactly once.
+	later func(context.Context) (*response, error)
+}
+
+// header is a header of a response. Names are sent as they stand: S3's in lower
+// case, HTTP's in canonical form.
+type header struct{ name, value string }
+
+// content is the bytes of an object.
+type content struct {
+	length  int64
+	writeTo func(context.Context, io.Writer) (int64, error)
+}
+
+func (resp *response) set(name, value string) {
+	resp.headers = append(resp.headers, header{name, value})
+}
+
+// setETag sets the ETag header; etag comes without quotes.
+func (resp *response) setETag(etag string) { resp.set("ETag", `"`+etag+`"`) }
+
+// setVersion names a version; the null version of an unversioned bucket has no
+// header.
+func (resp *response) setVersion(name, id string) {
+	if id != "" {
+		resp.set(name, id)
+	}
+}
+
+// httpTime writes a time as HTTP headers do.
+func httpTime(unixMilli int64) string {
+	return time.UnixMilli(unixMilli).UTC().Format(http.TimeFormat)
+}

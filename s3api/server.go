@@ -1,0 +1,136 @@
+package s3api
+
+import (
+	"context"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+)
+
+type server struct {
+	cfg    Config
+	parsed parsedRules
+}
+
+// New returns the handler of S3 requests. It also serves /livez, /readyz and the
+// admin API.
+func New(cfg Config) http.Handler {
+	if (cfg.Access == nil) != cfg.Unguarded {
+		panic("s3api: a handler needs Access, or to be Unguarded on purpose")
+	}
+	return &server{cfg: cfg.withDefaults()}
+}
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := s.local(r); h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
+	start := time.Now()
+	continueEmpty(w, r)
+	ex := s.newExchange(w, r)
+	// Deferred: an aborted answer panics.
+	defer func() {
+		ex.done.Duration = time.Since(start)
+		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
+		s.cfg.Events.requestDone(r.Context(), ex.done)
+	}()
+	resp, err := ex.handle(r.Context())
+	ex.answer(r.Context(), resp, err)
+}
+
+// handle carries out what a request asks for.
+func (ex *exchange) handle(ctx context.Context) (*response, error) {
+	if ex.r.Method == http.MethodOptions {
+		ex.done.Operation = preflightName
+		return ex.preflight(ctx)
+	}
+	if ex.website != "" {
+		return ex.visit(ctx)
+	}
+	rq, op, err := ex.s.prepare(ctx, ex.r, &ex.done)
+	if err != nil {
+		return nil, err
+	}
+	rq.style, rq.profile = ex.style, ex.profile
+	resp, err := op.handle(ex.s, object.WithDecisions(ex.s.withOrigin(ctx, rq)), rq)
+	ex.done.CopySource = rq.copied
+	if err == nil {
+		resp.tellCharged(rq)
+		ex.done.Objects = objectResults(resp)
+	}
+	return resp, err
+}
+
+// continueEmpty sends 100 Continue to a client that waits for it although its body
+// is empty. net/http does not, which is right; but boto3, once it got a final
+// answer in place of one, misreads the next answer on the connection and hangs.
+func continueEmpty(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 && r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		w.WriteHeader(http.StatusContinue)
+	}
+}
+
+// local returns the handler of a path that is no S3 resource; nil for S3. Virtual
+// hosts have none.
+func (s *server) local(r *http.Request) http.Handler {
+	path := r.URL.Path
+	if s.hostBucket(r.Host) != "" || s.websiteBucket(r.Host) != "" {
+		return nil
+	}
+	if s.cfg.STS != nil && iam.IsSTS(r) {
+		return s.cfg.STS
+	}
+	if len(path) < 2 {
+		return nil
+	}
+	switch {
+	case s.cfg.Admin != nil && strings.HasPrefix(path, AdminPrefix):
+		return s.cfg.Admin
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return nil
+	case path == "/livez":
+		return health(s.cfg.Livez)
+	case path == "/readyz":
+		return health(s.cfg.Readyz)
+	}
+	return nil
+}
+
+// health serves a check: 200 or 503 and the reason, as text.
+type health func() error
+
+// ServeHTTP implements http.Handler.
+func (check health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if check != nil {
+		if err := check(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(err.Error() + "\n"))
+			return
+		}
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// newRequestID returns 128 random bits as 32 hex digits.
+func newRequestID() string {
+	var raw [16]byte
+	a, b := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
+	}
+	var text [32]byte
+	hex.Encode(text[:], raw[:])
+	return string(text[:])
+}
+
+func itoa[T int | int64 | uint64 | uint32](n T) string { return strconv.FormatUint(uint64(n), 10) }

@@ -1,0 +1,300 @@
+package sigauth
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+const (
+	lineBufferBytes = 4 << 10
+	// maxChunkHeaderBytes bounds the line before a chunk: its size and signature.
+	maxChunkHeaderBytes = 256
+	// firstChunkBuffer is what a chunk's buffer starts with; it doubles as bytes
+	// arrive, so that an announced size alone takes no memory.
+	firstChunkBuffer = 64<<10 + 64
+	// maxPooledChunk bounds the chunk buffers that are kept for the next request.
+	maxPooledChunk = 1<<20 + 64
+)
+
+var (
+	linePool  = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, lineBufferBytes) }}
+	chunkPool = sync.Pool{New: func() any { return new(bytesBuffer) }}
+)
+
+// bytesBuffer is the buffer of one signed chunk.
+type bytesBuffer struct{ b []byte }
+
+// chunkedReader decodes an aws-chunked body. Bytes of a signed chunk are handed out
+// once its signature is verified; the bytes that reach the announced length only
+// once the end of the body, with the trailer, is verified too.
+type chunkedReader struct {
+	src      *bufio.Reader
+	p        *payload
+	chain    *chain // Nil: nothing is signed.
+	trailers *map[string]string
+
+	left    int64        // Announced plaintext bytes not yet decoded.
+	inChunk int64        // Unsigned: bytes of this chunk not yet decoded.
+	chunk   *bytesBuffer // Signed: the verified chunk.
+	ready   []byte       // Signed: bytes of it not yet handed out.
+	started bool
+	err     error // Sticky.
+}
+
+func newChunkedReader(r io.Reader, p *payload, c *chain, trailers *map[string]string) *chunkedReader {
+	src := linePool.Get().(*bufio.Reader)
+	src.Reset(r)
+	if !p.signed {
+		c = nil
+	}
+	return &chunkedReader{src: src, p: p, chain: c, trailers: trailers, left: p.size}
+}
+
+// Read implements io.Reader.
+func (d *chunkedReader) Read(b []byte) (int, error) {
+	if len(d.ready) == 0 && d.err == nil && len(b) > 0 {
+		n, err := d.fill(b)
+		if err != nil {
+			d.fail(err)
+			return 0, d.err
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+	if len(d.ready) > 0 {
+		n := copy(b, d.ready)
+		d.ready = d.ready[n:]
+		return n, nil
+	}
+	if d.err != nil {
+		d.free()
+		return 0, d.err
+	}
+	return 0, nil
+}
+
+// fill decodes the next bytes: into b if they are unsigned, else into d.ready. At
+// the end of the body it sets d.err to io.EOF.
+func (d *chunkedReader) fill(b []byte) (int, error) {
+	if d.left == 0 {
+		return 0, d.finish()
+	}
+	if d.inChunk == 0 {
+		size, signature, err := d.header()
+		if err != nil {
+			return 0, err
+		}
+		if size == 0 {
+			return 0, wirexml.IncompleteBody.Say("The chunks end before x-amz-decoded-content-length bytes.")
+		}
+		if d.chain != nil {
+			return 0, d.signedChunk(size, signature)
+		}
+		d.inChunk = size
+	}
+	n, err := d.src.Read(b[:min(int64(len(b)), d.inChunk)])
+	d.inChunk -= int64(n)
+	d.left -= int64(n)
+	if err != nil {
+		return 0, shortBody(err)
+	}
+	if d.inChunk > 0 {
+		return n, nil
+	}
+	if err := d.lineEnd(); err != nil {
+		return 0, err
+	}
+	if d.left == 0 {
+		return n, d.finish()
+	}
+	return n, nil
+}
+
+// signedChunk reads a chunk and makes it ready once it is verified.
+func (d *chunkedReader) signedChunk(size int64, signature string) error {
+	if size > MaxChunkBytes {
+		return wirexml.InvalidRequest.Say("A signed chunk may have at most " + strconv.Itoa(MaxChunkBytes) + " bytes.")
+	}
+	if d.chunk == nil {
+		d.chunk = chunkPool.Get().(*bytesBuffer)
+	}
+	if err := d.chunk.read(d.src, int(size)); err != nil {
+		return shortBody(err)
+	}
+	if err := d.lineEnd(); err != nil {
+		return err
+	}
+	if err := d.chain.chunk(d.chunk.b, signature); err != nil {
+		return err
+	}
+	if d.left -= size; d.left == 0 {
+		if err := d.finish(); err != nil {
+			return err
+		}
+	}
+	d.ready = d.chunk.b
+	return nil
+}
+
+// read fills the buffer with size bytes of r, growing as they come.
+func (c *bytesBuffer) read(r io.Reader, size int) error {
+	c.b = c.b[:0]
+	for len(c.b) < size {
+		if len(c.b) == cap(c.b) {
+			grown := make([]byte, len(c.b), min(max(2*cap(c.b), firstChunkBuffer), MaxChunkBytes))
+			copy(grown, c.b)
+			c.b = grown
+		}
+		n, err := r.Read(c.b[len(c.b):min(size, cap(c.b))])
+		c.b = c.b[:len(c.b)+n]
+		if err != nil && len(c.b) < size {
+			return err
+		}
+	}
+	return nil
+}
+
+// header reads the line before a chunk. The chunk's size is at most what is left.
+func (d *chunkedReader) header() (size int64, signature string, err error) {
+	line, err := d.line(maxChunkHeaderBytes)
+	if err != nil {
+		return 0, "", err
+	}
+	digits, extension, extended := bytes.Cut(line, []byte(";"))
+	if d.chain != nil {
+		var ok bool
+		if extension, ok = bytes.CutPrefix(extension, []byte("chunk-signature=")); !ok {
+			return 0, "", badChunk()
+		}
+		signature = string(extension)
+	} else if extended {
+		return 0, "", badChunk()
+	}
+	if len(digits) == 0 || len(digits) > 15 {
+		return 0, "", badChunk()
+	}
+	for _, c := range digits {
+		digit := hexDigit(c)
+		if digit > 15 {
+			return 0, "", badChunk()
+		}
+		size = size<<4 | int64(digit)
+	}
+	if size > d.left {
+		return 0, "", wirexml.IncompleteBody.Say("The chunks hold more than x-amz-decoded-content-length bytes.")
+	}
+	d.started = true
+	return size, signature, nil
+}
+
+// line reads a line that ends with CR LF and returns it without; it is valid until
+// the next read.
+func (d *chunkedReader) line(limit int) ([]byte, error) {
+	line, err := d.src.ReadSlice('\n')
+	if err == bufio.ErrBufferFull || len(line) > limit {
+		return nil, badChunk()
+	}
+	if err != nil {
+		return nil, shortBody(err)
+	}
+	line, ok := bytes.CutSuffix(line, []byte("\r\n"))
+	if !ok {
+		return nil, badChunk()
+	}
+	return line, nil
+}
+
+// lineEnd reads the CR LF behind a chunk's data.
+func (d *chunkedReader) lineEnd() error {
+	for _, want := range [2]byte{'\r', '\n'} {
+		c, err := d.src.ReadByte()
+		if err != nil {
+			return shortBody(err)
+		}
+		if c != want {
+			return badChunk()
+		}
+	}
+	return nil
+}
+
+// finish reads the last chunk, which is empty, and all that follows. It sets d.err
+// to io.EOF if the body is whole.
+func (d *chunkedReader) finish() error {
+	if !d.started && d.p.size == 0 && len(d.p.names) == 0 {
+		if _, err := d.src.Peek(1); err == io.EOF {
+			d.err = io.EOF // Nothing to decode, and the length that says so is signed.
+			return nil
+		}
+	}
+	_, signature, err := d.header() // Its size is at most d.left, which is 0.
+	if err != nil {
+		return err
+	}
+	if d.chain != nil {
+		if err := d.chain.chunk(nil, signature); err != nil {
+			return err
+		}
+	}
+	if d.p.trailer {
+		err = d.trailer()
+	} else {
+		err = d.lineEnd()
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := d.src.ReadByte(); err != io.EOF {
+		if err == nil {
+			return wirexml.InvalidRequest.Say("Bytes follow the end of the aws-chunked body.")
+		}
+		return shortBody(err)
+	}
+	d.err = io.EOF
+	d.freeSource()
+	return nil
+}
+
+// fail makes err the reader's last word.
+func (d *chunkedReader) fail(err error) {
+	d.err, d.ready = err, nil
+	*d.trailers = nil
+	d.free()
+}
+
+// free gives the buffers back. Nothing is read after it.
+func (d *chunkedReader) free() {
+	d.freeSource()
+	if d.chunk != nil {
+		if cap(d.chunk.b) <= maxPooledChunk {
+			chunkPool.Put(d.chunk)
+		}
+		d.chunk = nil
+	}
+}
+
+func (d *chunkedReader) freeSource() {
+	if d.src != nil {
+		d.src.Reset(nil)
+		linePool.Put(d.src)
+		d.src = nil
+	}
+}
+
+// shortBody names a failure of reading where more must come.
+func shortBody(err error) error {
+	if err == io.EOF {
+		return wirexml.IncompleteBody.Err()
+	}
+	return bodyError(err)
+}
+
+func badChunk() error {
+	return wirexml.InvalidRequest.Say("The aws-chunked body is not well formed.")
+}

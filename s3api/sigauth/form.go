@@ -1,0 +1,138 @@
+package sigauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// maxPolicyBytes bounds the policy of a form, which is what is signed.
+const maxPolicyBytes = 20 << 10
+
+// Form is what a POST form says of authentication. The policy, as it was sent, is what
+// is signed.
+type Form struct {
+	Policy string
+
+	Algorithm, Credential, Date, Signature string // V4.
+	AccessKeyV2, AccessKeyOBS, MAC         string // V2 and OBS; MAC is their signature.
+	Token                                  string
+}
+
+// VerifyForm authenticates a form. One without any credential is Anonymous. How long a
+// policy is good is said in it: that is not checked here. The body of the Request is
+// empty. Errors are *wirexml.Error.
+func (v *Verifier) VerifyForm(ctx context.Context, f *Form) (*Request, error) {
+	req := &Request{Form: true, Body: http.NoBody}
+	c, err := f.claim()
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		req.Anonymous = true
+		return req, nil
+	}
+	if c.version == V4 {
+		if err := v.checkScope(c); err != nil {
+			return nil, err
+		}
+	}
+	credential, unknown := v.keys.Lookup(ctx, c.accessKey, f.Token)
+	if unknown != nil {
+		credential = Credential{Secret: v.noSecret}
+	}
+	match := v.matchForm(c, credential.Secret, f.Policy)
+	switch {
+	case errs.Is(unknown, errs.NotFound):
+		return nil, wirexml.InvalidAccessKeyID.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+	case errs.Is(unknown, errs.Denied):
+		return nil, wirexml.InvalidToken.Because(unknown)
+	case unknown != nil:
+		return nil, wirexml.FromError(unknown)
+	case !match:
+		return nil, wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+	}
+	req.Credential, req.Region, req.Version, req.Token, req.SignedAt = credential, c.region, c.version, f.Token != "", c.time
+	return req, nil
+}
+
+// matchForm reports whether a claim's signature is that of a policy.
+func (v *Verifier) matchForm(c *claim, secret, policy string) bool {
+	if c.version != V4 {
+		return c.matchV2(secret, []byte(policy)) == 1
+	}
+	key := deriveKey(scopeKey{secret: secret, date: c.date, region: c.region, service: c.service})
+	want := sign(key[:], []byte(policy))
+	return subtle.ConstantTimeCompare(want[:], c.signature[:]) == 1
+}
+
+// claim returns the one signature of a form; nil if it has none.
+func (f *Form) claim() (*claim, error) {
+	v4 := f.Algorithm != "" || f.Credential != "" || f.Signature != ""
+	v2 := f.AccessKeyV2 != "" || f.AccessKeyOBS != "" || f.MAC != ""
+	switch {
+	case len(f.Policy) > maxPolicyBytes:
+		return nil, wirexml.MaxPostPreDataLengthExceeded.Err()
+	case v4 && v2 || f.AccessKeyV2 != "" && f.AccessKeyOBS != "":
+		return nil, wirexml.InvalidArgument.Say("Only one auth mechanism allowed: sign the form with Signature Version 4, with Version 2, or as OBS does.")
+	case !v4 && !v2 && f.Policy != "":
+		return nil, missingField("AWSAccessKeyId")
+	case !v4 && !v2:
+		return nil, nil
+	case f.Policy == "":
+		return nil, missingField("policy")
+	case v2:
+		return f.claimV2()
+	}
+	return f.claimV4()
+}
+
+func (f *Form) claimV2() (*claim, error) {
+	c := &claim{version: V2, accessKey: f.AccessKeyV2, mac: f.MAC}
+	if f.AccessKeyOBS != "" {
+		c.version, c.accessKey = OBS, f.AccessKeyOBS
+	}
+	switch {
+	case c.accessKey == "":
+		return nil, missingField("AWSAccessKeyId")
+	case c.mac == "":
+		return nil, missingField("signature")
+	}
+	return c, nil
+}
+
+func (f *Form) claimV4() (*claim, error) {
+	for _, field := range []struct{ name, value string }{
+		{"x-amz-algorithm", f.Algorithm}, {"x-amz-credential", f.Credential}, {"x-amz-date", f.Date}, {"x-amz-signature", f.Signature}} {
+		if field.value == "" {
+			return nil, missingField(field.name)
+		}
+	}
+	if f.Algorithm != algorithm {
+		return nil, wirexml.InvalidArgument.Say("x-amz-algorithm only supports \"AWS4-HMAC-SHA256\".", wirexml.Field{Name: "ArgumentName", Value: "x-amz-algorithm"})
+	}
+	c := &claim{version: V4, service: ServiceS3}
+	if why := c.parseCredential(f.Credential); why != "" {
+		return nil, wirexml.InvalidArgument.Say("Error parsing the x-amz-credential field; "+why, wirexml.Field{Name: "ArgumentName", Value: "x-amz-credential"})
+	}
+	var err error
+	if c.time, err = parseStamp(f.Date); err != nil || c.time.Before(time.Unix(0, 0)) {
+		return nil, wirexml.InvalidArgument.Say("x-amz-date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\".", wirexml.Field{Name: "ArgumentName", Value: "x-amz-date"})
+	}
+	c.stamp = f.Date
+	if len(f.Signature) != hex.EncodedLen(len(c.signature)) || !isLowerHex(f.Signature) {
+		return nil, wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+	}
+	_, _ = hex.Decode(c.signature[:], []byte(f.Signature)) // Checked above.
+	return c, nil
+}
+
+func missingField(name string) error {
+	return wirexml.InvalidArgument.Say("Bucket POST must contain a field named '"+name+"'.  If it is specified, please check the order of the fields.",
+		wirexml.Field{Name: "ArgumentName", Value: name})
+}

@@ -1,0 +1,234 @@
+package sigauth
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// The words that x-amz-content-sha256 holds in place of a digest.
+const (
+	unsignedPayload        = "UNSIGNED-PAYLOAD"
+	streamingSigned        = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamingSignedTrailer = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamingUnsigned      = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+)
+
+// maxTrailers bounds the trailers that a request may declare.
+const maxTrailers = 8
+
+// payload is what a request says of its body.
+type payload struct {
+	signedAs string // Stands in the canonical request.
+	digest   *[sha256.Size]byte
+	chunked  bool // aws-chunked.
+	signed   bool // Each chunk is signed.
+	trailer  bool // A trailer may follow the chunks.
+	size     int64
+	names    []string
+}
+
+// payloadOf reads what a request says of its body; inQuery is the parameter that a
+// presigned URL may carry in place of the header.
+func payloadOf(r *http.Request, c *claim, inQuery string) (*payload, error) {
+	switch {
+	case c != nil && c.version != V4:
+		return payloadOfV2(r, c)
+	case c != nil && c.service != ServiceS3:
+		return payloadOfService(r)
+	}
+	word, err := single(r.Header, "X-Amz-Content-Sha256")
+	if err != nil {
+		return nil, err
+	}
+	presigned := c != nil && c.presigned
+	if presigned && word == "" {
+		word = inQuery
+	}
+	if presigned && inQuery != "" && word != inQuery {
+		return nil, wirexml.InvalidArgument.Say("The x-amz-content-sha256 header and the X-Amz-Content-Sha256 parameter differ.")
+	}
+	if word == "" && c != nil && !presigned {
+		return nil, wirexml.InvalidRequest.Say("Missing required header for this request: x-amz-content-sha256")
+	}
+	p := &payload{signedAs: word, size: r.ContentLength}
+	if err := p.take(word); err != nil {
+		return nil, err
+	}
+	if word == "" {
+		p.signedAs = unsignedPayload
+	}
+	if p.signed && c == nil {
+		return nil, wirexml.InvalidRequest.Say("A body of signed chunks needs a signed request.")
+	}
+	return p, p.takeChunked(r)
+}
+
+// payloadOfV2 reads what a request signed with V2 or OBS says of its body. These sign
+// no hash, but a header that tells one.
+func payloadOfV2(r *http.Request, c *claim) (*payload, error) {
+	header := "X-Amz-Content-Sha256"
+	if c.version == OBS {
+		header = "X-Obs-Content-Sha256"
+	}
+	word, err := single(r.Header, header)
+	if err != nil {
+		return nil, err
+	}
+	p := &payload{size: r.ContentLength}
+	if sum, err := base64.StdEncoding.Strict().DecodeString(word); err == nil && len(sum) == sha256.Size {
+		word = hex.EncodeToString(sum) // The form that OBS knows.
+	}
+	if err := p.take(word); err != nil {
+		return nil, err
+	}
+	if p.signed || p.chunked && c.version == OBS {
+		return nil, wirexml.InvalidRequest.Say("A body of this form needs a signature of Version 4.")
+	}
+	return p, p.takeChunked(r)
+}
+
+// payloadOfService is payloadOf for another service than S3, where the hash of the
+// body is signed although the request need not carry it. It may replace r.Body.
+func payloadOfService(r *http.Request) (*payload, error) {
+	word, err := single(r.Header, "X-Amz-Content-Sha256")
+	if err != nil {
+		return nil, err
+	}
+	p := &payload{size: r.ContentLength}
+	if word == "" {
+		var body []byte
+		if r.Body != nil {
+			if body, err = io.ReadAll(io.LimitReader(r.Body, MaxServiceBodyBytes+1)); err != nil {
+				return nil, wirexml.FromError(err)
+			}
+		}
+		if len(body) > MaxServiceBodyBytes {
+			return nil, wirexml.MaxMessageLengthExceeded.Err()
+		}
+		sum := sha256.Sum256(body)
+		word, p.size = hex.EncodeToString(sum[:]), int64(len(body))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	p.signedAs = word
+	if err := p.take(word); err != nil || p.digest == nil {
+		return nil, wirexml.InvalidRequest.Say("x-amz-content-sha256 must be the SHA-256 of the body.")
+	}
+	return p, nil
+}
+
+// take parses the word of x-amz-content-sha256.
+func (p *payload) take(word string) error {
+	switch word {
+	case "", unsignedPayload:
+		return nil
+	case streamingSigned:
+		p.chunked, p.signed = true, true
+		return nil
+	case streamingSignedTrailer:
+		p.chunked, p.signed, p.trailer = true, true, true
+		return nil
+	case streamingUnsigned:
+		p.chunked, p.trailer = true, true
+		return nil
+	}
+	if strings.HasPrefix(word, "STREAMING-AWS4-ECDSA-") {
+		return wirexml.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
+	}
+	p.digest = new([sha256.Size]byte)
+	if len(word) == hex.EncodedLen(sha256.Size) {
+		if _, err := hex.Decode(p.digest[:], []byte(word)); err == nil {
+			return nil
+		}
+	}
+	return wirexml.InvalidArgument.Say("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "+streamingSigned+", "+
+		streamingSignedTrailer+", "+streamingUnsigned+", or a valid sha256 value.",
+		wirexml.Field{Name: "ArgumentName", Value: "x-amz-content-sha256"})
+}
+
+// takeChunked reads the headers that belong to aws-chunked.
+func (p *payload) takeChunked(r *http.Request) error {
+	if !p.trailer && len(r.Header["X-Amz-Trailer"]) > 0 {
+		return wirexml.InvalidRequest.Say("The x-amz-trailer header needs an x-amz-content-sha256 that ends in -TRAILER.")
+	}
+	if !p.chunked {
+		return nil
+	}
+	length, err := single(r.Header, "X-Amz-Decoded-Content-Length")
+	if err != nil {
+		return err
+	}
+	if length == "" {
+		return wirexml.MissingContentLength.Say("You must provide the x-amz-decoded-content-length HTTP header.")
+	}
+	p.size, err = strconv.ParseInt(length, 10, 64)
+	if err != nil || !isDigits(length) {
+		return wirexml.InvalidArgument.Say("x-amz-decoded-content-length must be a number of bytes.",
+			wirexml.Field{Name: "ArgumentName", Value: "x-amz-decoded-content-length"})
+	}
+	if r.ContentLength >= 0 && r.ContentLength < p.size {
+		return wirexml.IncompleteBody.Say("Content-Length is less than x-amz-decoded-content-length.")
+	}
+	return p.takeTrailerNames(r.Header["X-Amz-Trailer"])
+}
+
+// takeTrailerNames parses x-amz-trailer, which may only name checksums.
+func (p *payload) takeTrailerNames(values []string) error {
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			name = strings.ToLower(strings.Trim(name, " \t"))
+			if _, ok := checksum.FromHeader(name); !ok || len(p.names) == maxTrailers {
+				return wirexml.InvalidRequest.Say("The value specified in the x-amz-trailer header is not supported: " +
+					"it may name the x-amz-checksum-* headers of CRC32, CRC32C, CRC64NVME, SHA1 and SHA256.")
+			}
+			p.names = append(p.names, name)
+		}
+	}
+	return nil
+}
+
+// newRequest wraps the body of a request whose headers are verified.
+func newRequest(r *http.Request, p *payload, c *chain) (*Request, error) {
+	req := &Request{Anonymous: c == nil, Size: p.size, Streaming: p.chunked, TrailerNames: p.names}
+	var body io.Reader = http.NoBody
+	if r.Body != nil {
+		body = r.Body
+	}
+	switch {
+	case p.chunked:
+		req.Body = newChunkedReader(body, p, c, &req.trailers)
+	case p.digest == nil:
+		req.Body = &plainReader{r: body}
+	case r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody:
+		if *p.digest != sha256.Sum256(nil) {
+			return nil, wirexml.XAmzContentSHA256Mismatch.Err()
+		}
+		req.Body, req.Size = http.NoBody, 0
+	default:
+		req.Body = &digestReader{r: body, want: *p.digest, left: p.size, hash: sha256.New()}
+	}
+	return req, nil
+}
+
+// StripChunked returns a Content-Encoding without aws-chunked, which tells how a
+// request travels and is no property of the object.
+func StripChunked(contentEncoding string) string {
+	if !strings.Contains(strings.ToLower(contentEncoding), "aws-chunked") {
+		return contentEncoding
+	}
+	var kept []string
+	for coding := range strings.SplitSeq(contentEncoding, ",") {
+		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "aws-chunked") {
+			kept = append(kept, coding)
+		}
+	}
+	return strings.Join(kept, ", ")
+}

@@ -1,0 +1,75 @@
+package sigauth
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"hash"
+	"io"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// bodyError names a failure of reading the connection.
+func bodyError(err error) error {
+	if err == io.EOF {
+		return io.EOF
+	}
+	return wirexml.FromError(err)
+}
+
+// plainReader is a body that nothing is claimed of; it only names errors.
+type plainReader struct{ r io.Reader }
+
+func (p *plainReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if err != nil {
+		err = bodyError(err)
+	}
+	return n, err
+}
+
+// digestReader is a body whose SHA-256 is signed. It holds back the bytes that
+// reach the announced length until the digest is compared, so that a reader that
+// stops there has verified bytes.
+type digestReader struct {
+	r    io.Reader
+	hash hash.Hash
+	want [sha256.Size]byte
+	left int64 // Bytes still announced; negative if no length was.
+	err  error // Sticky.
+}
+
+func (d *digestReader) Read(b []byte) (int, error) {
+	if d.err != nil {
+		return 0, d.err
+	}
+	if len(b) == 0 {
+		return 0, nil
+	}
+	if d.left >= 0 && int64(len(b)) > d.left {
+		b = b[:max(d.left, 1)]
+	}
+	n, err := d.r.Read(b)
+	d.hash.Write(b[:n])
+	known := d.left >= 0
+	d.left -= int64(n)
+	switch {
+	case known && d.left < 0:
+		d.err = wirexml.IncompleteBody.Say("The body is longer than announced.")
+		return 0, d.err
+	case err == io.EOF && known && d.left > 0:
+		d.err = wirexml.IncompleteBody.Err()
+		return 0, d.err
+	case err == io.EOF || known && d.left == 0 && err == nil:
+		if !bytes.Equal(d.hash.Sum(nil), d.want[:]) {
+			d.err = wirexml.XAmzContentSHA256Mismatch.Err()
+			return 0, d.err
+		}
+		d.err = io.EOF
+		return n, nil
+	case err != nil:
+		d.err = bodyError(err)
+		return n, d.err
+	}
+	return n, nil
+}

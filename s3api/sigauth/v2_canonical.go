@@ -1,0 +1,228 @@
+package sigauth
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// signedParameters are the parameters that V2 and OBS sign besides those with a
+// prefix of theirs: what AWS and OBS list, and every other one that selects an
+// operation which changes something. The rest of a query is not signed.
+var signedParameters = setOf(
+	"CDNNotifyConfiguration", "abac", "accelerate", "acl", "analytics", "append", "attname", "backtosource",
+	"bucketStatus", "cors", "customdomain", "defaultObjectAcl", "delete", "deletebucket", "directcoldaccess",
+	"encryption", "intelligent-tiering", "inventory", "legal-hold", "length", "lifecycle", "location", "logging",
+	"metadata", "metrics", "mirrorBackToSource", "modify", "name", "notification", "object-lock",
+	"ownershipControls", "partNumber", "policy", "policyStatus", "policystatus", "position", "publicAccessBlock",
+	"quota", "rename", "renameObject", "replication", "requestPayment", "response-cache-control",
+	"response-content-disposition", "response-content-encoding", "response-content-language",
+	"response-content-type", "response-expires", "restore", "retention", "select", "select-type", "storageClass",
+	"storagePolicy", "storageinfo", "tagging", "torrent", "truncate", "uploadId", "uploads", "versionId",
+	"versioning", "versions", "website", "x-image-process", "x-image-save-bucket", "x-image-save-object",
+)
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set
+}
+
+// pair is a header or a parameter.
+type pair struct{ name, value string }
+
+func byName(a, b pair) int { return strings.Compare(a.name, b.name) }
+
+// checkSignatureV2 computes the signature of V2 or OBS and compares.
+func (v *Verifier) checkSignatureV2(r *http.Request, c *claim, secret string) error {
+	params, err := c.signedParams(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	match := 0
+	for _, path := range signedPaths(v.hostBucket(r.Host), rawPath(r)) {
+		for _, asHeaders := range []bool{false, true} {
+			// AWS's SDKs move headers into a presigned URL but sign them as headers;
+			// those of OBS sign them where they are.
+			if asHeaders && (c.version == OBS || !c.presigned || !slices.ContainsFunc(params, c.isPrefixed)) {
+				continue
+			}
+			s.stringToSignV2(r, c, path, params, asHeaders)
+			match |= c.matchV2(secret, s.text)
+		}
+	}
+	if match != 1 {
+		return wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+	}
+	return nil
+}
+
+// signedPaths returns the path of the resource as it may be signed, undecoded. A
+// bucket in path style without a slash behind it is signed with one by AWS's SDKs,
+// and as it is by those of OBS.
+func signedPaths(bucket, path string) []string {
+	switch {
+	case bucket != "" && path == "":
+		return []string{"/" + bucket + "/"}
+	case bucket != "":
+		return []string{"/" + bucket + path}
+	case path == "" || path == "/":
+		return []string{"/"}
+	case strings.IndexByte(path[1:], '/') < 0:
+		return []string{path, path + "/"}
+	}
+	return []string{path}
+}
+
+// matchV2 returns 1 if the claim's signature is that of text, else 0.
+func (c *claim) matchV2(secret string, text []byte) int {
+	mac := hmac.New(sha1.New, []byte(secret))
+	mac.Write(text)
+	var sum [sha1.Size]byte
+	var want [28]byte // Base64 of it.
+	base64.StdEncoding.Encode(want[:], mac.Sum(sum[:0]))
+	return subtle.ConstantTimeCompare(want[:], []byte(c.mac))
+}
+
+// isPrefixed reports whether a parameter is signed for its prefix.
+func (c *claim) isPrefixed(p pair) bool { return hasPrefixFold(p.name, c.prefix()) }
+
+// standsIn reports whether a parameter of a presigned URL counts as the header of
+// its name where that is absent.
+func (c *claim) standsIn(p pair) bool {
+	return c.presigned && (c.isPrefixed(p) || c.version == V2 && (p.name == "content-type" || p.name == "content-md5"))
+}
+
+// signedParams returns the parameters of a raw query that V2 and OBS sign, or that
+// stand in for headers, decoded, in order of their names. It refuses those with which
+// the string to sign could be read in two ways.
+func (c *claim) signedParams(raw string) ([]pair, error) {
+	var params []pair
+	for n := 0; raw != ""; n++ {
+		if n == maxParameters {
+			return nil, wirexml.InvalidURI.Say("The query has more than " + strconv.Itoa(maxParameters) + " parameters.")
+		}
+		var text string
+		text, raw, _ = strings.Cut(raw, "&")
+		name, value, _ := strings.Cut(text, "=")
+		name, err1 := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		if err1 != nil || err2 != nil {
+			return nil, wirexml.InvalidURI.Err()
+		}
+		p := pair{name, value}
+		stands := c.standsIn(p)
+		if !stands && !c.isSignedParam(name) {
+			continue
+		}
+		if stands && strings.ContainsFunc(value, isControl) || c.hidesParam(value) ||
+			c.isPrefixed(p) && (!isHeaderName(strings.ToLower(name)) || c.hidesParam(name)) {
+			return nil, wirexml.InvalidArgument.Say("This parameter cannot be signed with this version of signatures. "+
+				"Please use AWS4-HMAC-SHA256.", wirexml.Field{Name: "ArgumentName", Value: name})
+		}
+		params = append(params, p)
+	}
+	slices.SortStableFunc(params, byName)
+	return params, nil
+}
+
+func (c *claim) isSignedParam(name string) bool {
+	return signedParameters[name] || hasPrefixFold(name, c.prefix())
+}
+
+// hidesParam reports whether a decoded name or value looks like further signed
+// parameters: signed as it is, it would have the same signature as they.
+func (c *claim) hidesParam(text string) bool {
+	_, rest, found := strings.Cut(text, "&")
+	for found {
+		var one string
+		one, rest, found = strings.Cut(rest, "&")
+		name, _, _ := strings.Cut(one, "=")
+		if c.isSignedParam(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
+
+// stringToSignV2 builds the string to sign in s.text. asHeaders says that prefixed
+// parameters are signed as headers, not with the resource.
+func (s *scratch) stringToSignV2(r *http.Request, c *claim, path string, params []pair, asHeaders bool) {
+	s.text = append(append(s.text[:0], r.Method...), '\n')
+	for _, name := range [...]string{"content-md5", "content-type"} {
+		s.text = append(append(s.text, c.standard(r.Header, params, name)...), '\n')
+	}
+	s.text = append(append(s.text, c.dateLine...), '\n')
+
+	lines := c.headerLines(r.Header, params, asHeaders)
+	for i, l := range lines {
+		if i > 0 && lines[i-1].name == l.name {
+			s.text[len(s.text)-1] = ',' // Repeated: the line goes on.
+		} else {
+			s.text = append(append(s.text, l.name...), ':')
+		}
+		s.text = append(append(s.text, l.value...), '\n')
+	}
+
+	s.text = append(s.text, path...)
+	mark := byte('?')
+	for _, p := range params {
+		if !c.isSignedParam(p.name) || asHeaders && c.isPrefixed(p) {
+			continue
+		}
+		s.text = append(append(s.text, mark), p.name...)
+		if p.value != "" {
+			s.text = append(append(s.text, '='), p.value...)
+		}
+		mark = '&'
+	}
+}
+
+// standard returns the value of Content-MD5 or Content-Type as it is signed.
+func (c *claim) standard(h http.Header, params []pair, name string) string {
+	if values := h.Values(name); len(values) > 0 {
+		return strings.Join(values, ",") // A second one counts nowhere, so it must not be lost here.
+	}
+	for _, p := range params {
+		if p.name == name {
+			return p.value
+		}
+	}
+	return ""
+}
+
+// headerLines returns the headers that are signed, in order of their names.
+func (c *claim) headerLines(h http.Header, params []pair, asHeaders bool) []pair {
+	var lines []pair
+	for name, values := range h {
+		if !hasPrefixFold(name, c.prefix()) {
+			continue
+		}
+		for _, v := range values {
+			lines = append(lines, pair{strings.ToLower(name), strings.Trim(v, " \t")})
+		}
+	}
+	if asHeaders {
+		for _, p := range params {
+			if c.isPrefixed(p) && len(h.Values(p.name)) == 0 {
+				lines = append(lines, pair{strings.ToLower(p.name), strings.Trim(p.value, " \t")})
+			}
+		}
+	}
+	slices.SortStableFunc(lines, byName)
+	return lines
+}

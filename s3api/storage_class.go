@@ -1,0 +1,130 @@
+package s3api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// partStorageClass is the part of a bucket's configuration that names the class of
+// objects of which nothing else is said: profile.ClassStandardIA or ClassGlacier.
+const partStorageClass = "storageClass"
+
+// classify fills in the storage class of something new: the one that the request
+// names, else the bucket's.
+func (s *server) classify(ctx context.Context, rq *request, in *object.Description) error {
+	b, err := s.bucket(ctx, rq.bucket)
+	if err != nil {
+		return err
+	}
+	if in.Attributes == nil {
+		in.Attributes = new(metapb.Attributes)
+	}
+	in.Attributes.StorageClass, err = classOf(rq.r.Header, b)
+	return err
+}
+
+// classOf returns the class as it is recorded: nothing for STANDARD.
+func classOf(h http.Header, b *iam.Bucket) (string, error) {
+	class := string(b.Config[partStorageClass])
+	if name := h.Get(headerStorageClass); name != "" {
+		var ok bool
+		if class, ok = profile.StorageClass(name); !ok {
+			return "", unknownClass(name)
+		}
+	}
+	if class == profile.ClassStandard {
+		class = ""
+	}
+	return class, nil
+}
+
+// headerDefaultClass names the class of a new bucket's objects in OBS's S3 API; its
+// native one does it as for an object.
+const headerDefaultClass = "X-Default-Storage-Class"
+
+// newBucketClass reads the class of a new bucket's objects; nil: STANDARD.
+func newBucketClass(h http.Header) (*metapb.ConfigPart, error) {
+	name := h.Get(headerDefaultClass)
+	if name == "" {
+		name = h.Get(headerStorageClass)
+	}
+	if name == "" {
+		return nil, nil
+	}
+	class, ok := profile.StorageClass(name)
+	switch {
+	case !ok:
+		return nil, unknownClass(name)
+	case class == profile.ClassStandard:
+		return nil, nil
+	}
+	return classPart(class), nil
+}
+
+func classPart(class string) *metapb.ConfigPart {
+	return &metapb.ConfigPart{Name: partStorageClass, Value: []byte(class)}
+}
+
+// checkClass is the rule of the x-amz-storage-class header.
+func checkClass(name string) error {
+	if _, ok := profile.StorageClass(name); !ok && name != "" {
+		return unknownClass(name)
+	}
+	return nil
+}
+
+func unknownClass(name string) error {
+	return wirexml.InvalidStorageClass.Say("", wirexml.Field{Name: "StorageClassRequested", Value: printable(name)})
+}
+
+// tellRestore tells of a version that was ever restored how its restore stands.
+func (resp *response) tellRestore(v *metapb.Version) {
+	switch until := object.WarmUntil(v, time.Now()); {
+	case v.GetRestore().GetOngoing():
+		resp.set("x-amz-restore", `ongoing-request="true"`)
+	case until != 0:
+		resp.set("x-amz-restore", `ongoing-request="false", expiry-date="`+httpTime(until)+`"`)
+	}
+}
+
+func (s *server) putBucketStorageClass(ctx context.Context, rq *request) (*response, error) {
+	if _, err := s.admit(ctx, rq, "s3:PutBucketStorageClass"); err != nil {
+		return nil, err
+	}
+	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
+	if err != nil {
+		return nil, err
+	}
+	name, err := wirexml.ParseStorageClass(body)
+	if err != nil {
+		return nil, err
+	}
+	class, ok := profile.StorageClass(name)
+	if !ok {
+		return nil, wirexml.InvalidDefaultStorageClass.Say("", wirexml.Field{Name: "StorageClassRequested", Value: printable(name)})
+	}
+	if class == profile.ClassStandard {
+		return s.unconfigure(ctx, rq, partStorageClass)
+	}
+	return s.configure(ctx, rq, classPart(class))
+}
+
+func (s *server) getBucketStorageClass(ctx context.Context, rq *request) (*response, error) {
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketStorageClass")
+	if err != nil {
+		return nil, err
+	}
+	class := string(b.Config[partStorageClass])
+	if class == "" {
+		class = profile.ClassStandard
+	}
+	d := dialectOf(rq.r)
+	return &response{document: &wirexml.StorageClass{Class: d.ClassName(class), Native: d == profile.DialectOBS}}, nil
+}

@@ -1,0 +1,86 @@
+package s3api
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// scope is what a request is about.
+type scope uint8
+
+const (
+	scopeService scope = iota
+	scopeBucket
+	scopeObject
+)
+
+// target is the bucket and key that a request names.
+type target struct{ bucket, key string }
+
+func (t target) scope() scope {
+	switch {
+	case t.bucket == "":
+		return scopeService
+	case t.key == "":
+		return scopeBucket
+	}
+	return scopeObject
+}
+
+// parseTarget reads what a request names, in virtual host or path style. The path
+// is decoded once and never cleaned: a key may hold "//", "." and "..".
+func (s *server) parseTarget(r *http.Request) (target, error) {
+	t := target{bucket: s.hostBucket(r.Host)}
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if t.bucket != "" {
+		t.key = path
+	} else {
+		t.bucket, t.key, _ = strings.Cut(path, "/")
+		if t.bucket == "" && path != "" {
+			return target{}, wirexml.InvalidBucketName.Err() // "//key".
+		}
+	}
+	if !utf8.ValidString(path) || strings.IndexByte(path, 0) >= 0 || r.URL.Opaque != "" {
+		return target{}, wirexml.InvalidURI.Err()
+	}
+	if len(t.key) > MaxKeyBytes {
+		return target{bucket: t.bucket}, wirexml.KeyTooLong.Err()
+	}
+	return t, nil
+}
+
+// hostBucket returns the bucket of a virtual host, empty for path style.
+func (s *server) hostBucket(host string) string { return bucketUnder(host, s.cfg.Domains) }
+
+// bucketUnder returns the bucket in a host name BUCKET.DOMAIN of one of the domains;
+// empty: none.
+func bucketUnder(host string, domains []string) string {
+	if len(domains) == 0 {
+		return ""
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	for _, domain := range domains {
+		n := len(host) - len(domain)
+		if n > 1 && host[n-1] == '.' && strings.EqualFold(host[n:], domain) {
+			return strings.ToLower(host[:n-1])
+		}
+	}
+	return ""
+}
+
+// String returns the scope in S3's words.
+func (sc scope) String() string {
+	switch sc {
+	case scopeService:
+		return "SERVICE"
+	case scopeBucket:
+		return "BUCKET"
+	}
+	return "OBJECT"
+}

@@ -1,0 +1,131 @@
+package wirexml
+
+import (
+	"slices"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// maxGrants bounds the grants of an AccessControlPolicy.
+const maxGrants = 100
+
+// GroupNamer names groups of grantees in documents and finds them by their URIs.
+type GroupNamer interface {
+	URI(g metapb.GranteeGroup) string
+	Group(uri string) (metapb.GranteeGroup, bool)
+}
+
+// AccessControlPolicy is the document of an ACL.
+type AccessControlPolicy struct {
+	Owner  Owner
+	Grants []*metapb.Grant // The owner's own full control among them.
+	Names  GroupNamer
+}
+
+// permissions are the names of permissions by their number.
+var permissions = [...]string{"", "READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL"}
+
+const instanceNamespace = ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="`
+
+// AppendXML implements Document.
+func (d *AccessControlPolicy) AppendXML(dst []byte, ns string) []byte {
+	dst = appendRoot(dst, "AccessControlPolicy", ns)
+	dst = d.Owner.append(dst, "Owner")
+	dst = append(dst, "<AccessControlList>"...)
+	for _, g := range d.Grants {
+		dst = append(dst, "<Grant><Grantee"+instanceNamespace...)
+		if uri := d.Names.URI(g.Group); uri != "" {
+			dst = append(dst, `Group">`...)
+			dst = appendText(dst, "URI", uri)
+		} else {
+			dst = append(dst, `CanonicalUser">`...)
+			dst = appendText(dst, "ID", g.Account)
+		}
+		dst = append(dst, "</Grantee>"...)
+		dst = appendText(dst, "Permission", permissions[g.Permission])
+		dst = append(dst, "</Grant>"...)
+	}
+	return append(dst, "</AccessControlList></AccessControlPolicy>"...)
+}
+
+// ParseAccessControlPolicy parses an ACL: its owner's id, empty if none is named,
+// and its grants.
+func ParseAccessControlPolicy(body []byte, names GroupNamer) (owner string, grants []*metapb.Grant, _ error) {
+	s := newScanner(body)
+	owners, lists := 0, 0
+	err := s.document("AccessControlPolicy", func(name string) error {
+		switch name {
+		case "Owner":
+			owners++
+			got, err := s.leaves("ID", "DisplayName")
+			owner = got.word("ID")
+			return err
+		case "AccessControlList":
+			lists++
+			return s.children(func(name string) error {
+				if name != "Grant" {
+					return s.unknown(name)
+				}
+				g, err := parseGrant(s, names)
+				grants = append(grants, g)
+				return err
+			})
+		}
+		return s.unknown(name)
+	})
+	switch {
+	case err != nil:
+		return "", nil, err
+	case lists != 1 || owners > 1:
+		return "", nil, MalformedACLError.Say("An AccessControlPolicy needs one AccessControlList, and has at most one Owner.")
+	case len(grants) > maxGrants:
+		return "", nil, MalformedACLError.Say("An ACL has at most 100 grants.")
+	}
+	return owner, grants, nil
+}
+
+func parseGrant(s *scanner, names GroupNamer) (*metapb.Grant, error) {
+	var grantee, words leaves = nil, leaves{}
+	err := s.children(func(name string) (err error) {
+		if name == "Grantee" && grantee == nil {
+			grantee, err = s.leaves("ID", "DisplayName", "URI", "EmailAddress", "Canned")
+			return err
+		}
+		// OBS's Delivered says whether objects inherit the grant; they do not here.
+		return s.leaf(words, name, "Permission", "Delivered")
+	})
+	if err != nil {
+		return nil, err
+	}
+	g := &metapb.Grant{Permission: metapb.Permission(max(0, slices.Index(permissions[:], words.word("Permission"))))}
+	if g.Permission == metapb.Permission_PERMISSION_NONE {
+		return nil, MalformedACLError.Say("The Permission of a grant must be READ, WRITE, READ_ACP, WRITE_ACP or FULL_CONTROL.")
+	}
+	return g, setGrantee(g, grantee, names)
+}
+
+// setGrantee sets whom a grant is for, who must be named in one way.
+func setGrantee(g *metapb.Grant, grantee leaves, names GroupNamer) error {
+	id, uri, canned, email := grantee.word("ID"), grantee.word("URI"), grantee.word("Canned"), grantee.word("EmailAddress")
+	named := 0
+	for _, name := range []string{id, uri, canned, email} {
+		if name != "" {
+			named++
+		}
+	}
+	switch {
+	case named != 1:
+		return MalformedACLError.Say("A Grantee needs either an ID or a URI.")
+	case email != "":
+		return UnresolvableGrantByEmailAddress.Say("Grantees are named by their ID or by a group's URI here.")
+	case id != "":
+		g.Account = id
+		return nil
+	}
+	group, ok := names.Group(uri + canned)
+	if !ok {
+		return InvalidArgument.Say("There is no group of this URI.", Field{Name: "ArgumentName", Value: "Group/URI"})
+	}
+	g.Group = group
+	return nil
+}

@@ -1,0 +1,184 @@
+package wirexml
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+)
+
+// MaxLifecycleRules bounds the rules of a bucket.
+const MaxLifecycleRules = 1000
+
+// Lifecycle is the document of what becomes of a bucket's objects with time.
+type Lifecycle struct{ Rules []LifecycleRule }
+
+// LifecycleRule is one rule. Numbers of days that are 0 and times that are zero are
+// absent.
+type LifecycleRule struct {
+	ID      string
+	Enabled bool
+	Filter  LifecycleFilter
+
+	Expiration            *Expiration
+	Transitions           []Transition
+	NoncurrentExpiration  *NoncurrentExpiration
+	NoncurrentTransitions []NoncurrentTransition
+	AbortUploadDays       int64 // After initiation.
+}
+
+// LifecycleFilter says which objects a rule is about: those that all of it holds
+// for.
+type LifecycleFilter struct {
+	Prefix      string
+	Tags        []*metapb.Pair
+	GreaterThan *int64 // Size in bytes.
+	LessThan    int64  // 0: absent.
+	And         bool   // The terms stand in an And, as they must where there are several.
+	Legacy      bool   // The prefix stands in the rule itself, as OBS has it.
+}
+
+// Expiration is when current versions expire. One of its fields is set.
+type Expiration struct {
+	Days         int64
+	Date         time.Time // Midnight UTC.
+	DeleteMarker bool      // Remove delete markers that hide nothing any more.
+}
+
+// Transition is when current versions change their class. Days (which may be 0) or
+// Date says when.
+type Transition struct {
+	Days  int64
+	Date  time.Time
+	Class string // As written.
+}
+
+// NoncurrentExpiration is when older versions go.
+type NoncurrentExpiration struct {
+	Days int64
+	Keep int64 // NewerNoncurrentVersions: so many of the newest stay.
+}
+
+// NoncurrentTransition is when older versions change their class.
+type NoncurrentTransition struct {
+	Days, Keep int64
+	Class      string // As written.
+}
+
+// AppendXML implements Document.
+func (d *Lifecycle) AppendXML(dst []byte, ns string) []byte {
+	dst = appendRoot(dst, "LifecycleConfiguration", ns)
+	for i := range d.Rules {
+		dst = d.Rules[i].append(dst)
+	}
+	return append(dst, "</LifecycleConfiguration>"...)
+}
+
+func (r *LifecycleRule) append(dst []byte) []byte {
+	dst = append(dst, "<Rule>"...)
+	dst = appendOptional(dst, "ID", r.ID)
+	dst = r.Filter.append(dst)
+	if r.Enabled {
+		dst = appendText(dst, "Status", "Enabled")
+	} else {
+		dst = appendText(dst, "Status", "Disabled")
+	}
+	if e := r.Expiration; e != nil {
+		dst = append(dst, "<Expiration>"...)
+		if e.DeleteMarker {
+			dst = appendBool(dst, "ExpiredObjectDeleteMarker", true)
+		} else {
+			dst = appendWhen(dst, e.Days, e.Date)
+		}
+		dst = append(dst, "</Expiration>"...)
+	}
+	for _, t := range r.Transitions {
+		dst = appendWhen(append(dst, "<Transition>"...), t.Days, t.Date)
+		dst = append(appendText(dst, "StorageClass", t.Class), "</Transition>"...)
+	}
+	if e := r.NoncurrentExpiration; e != nil {
+		dst = appendNoncurrent(append(dst, "<NoncurrentVersionExpiration>"...), e.Days, e.Keep)
+		dst = append(dst, "</NoncurrentVersionExpiration>"...)
+	}
+	for _, t := range r.NoncurrentTransitions {
+		dst = appendNoncurrent(append(dst, "<NoncurrentVersionTransition>"...), t.Days, t.Keep)
+		dst = append(appendText(dst, "StorageClass", t.Class), "</NoncurrentVersionTransition>"...)
+	}
+	if r.AbortUploadDays > 0 {
+		dst = appendInt(append(dst, "<AbortIncompleteMultipartUpload>"...), "DaysAfterInitiation", r.AbortUploadDays)
+		dst = append(dst, "</AbortIncompleteMultipartUpload>"...)
+	}
+	return append(dst, "</Rule>"...)
+}
+
+func appendWhen(dst []byte, days int64, date time.Time) []byte {
+	if date.IsZero() {
+		return appendInt(dst, "Days", days)
+	}
+	return appendTime(dst, "Date", date.UnixMilli())
+}
+
+func appendNoncurrent(dst []byte, days, keep int64) []byte {
+	dst = appendInt(dst, "NoncurrentDays", days)
+	if keep > 0 {
+		dst = appendInt(dst, "NewerNoncurrentVersions", keep)
+	}
+	return dst
+}
+
+func (f *LifecycleFilter) append(dst []byte) []byte {
+	if f.Legacy {
+		return appendText(dst, "Prefix", f.Prefix)
+	}
+	terms := len(f.Tags)
+	for _, set := range []bool{f.Prefix != "", f.GreaterThan != nil, f.LessThan > 0} {
+		if set {
+			terms++
+		}
+	}
+	and := f.And || terms > 1
+	dst = append(dst, "<Filter>"...)
+	if and {
+		dst = append(dst, "<And>"...)
+	}
+	if f.Prefix != "" || terms == 0 {
+		dst = appendText(dst, "Prefix", f.Prefix)
+	}
+	dst = appendTags(dst, f.Tags)
+	if f.GreaterThan != nil {
+		dst = appendInt(dst, "ObjectSizeGreaterThan", *f.GreaterThan)
+	}
+	if f.LessThan > 0 {
+		dst = appendInt(dst, "ObjectSizeLessThan", f.LessThan)
+	}
+	if and {
+		dst = append(dst, "</And>"...)
+	}
+	return append(dst, "</Filter>"...)
+}
+
+// date reads an element's text as midnight UTC, the only time of day that rules
+// may name; absent is zero.
+func (l leaves) date(name string) (time.Time, error) {
+	text := l.word(name)
+	if _, ok := l[name]; !ok {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
+		t, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		if t = t.UTC(); !t.Equal(t.Truncate(hoursPerDay * time.Hour)) {
+			return t, InvalidArgument.Say("'"+name+"' must be at midnight GMT", Field{Name: "ArgumentName", Value: name})
+		}
+		return t, nil
+	}
+	return time.Time{}, MalformedXML.Say("The value of " + name + " must be a date such as 2026-11-22T00:00:00Z.")
+}
+
+const hoursPerDay = 24
+
+func tooMany(what string, most int) error {
+	return MalformedXML.Say("There may be at most " + strconv.Itoa(most) + " " + what + ".")
+}

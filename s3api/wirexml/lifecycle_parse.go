@@ -1,0 +1,230 @@
+package wirexml
+
+import "slices"
+
+// maxRuleIDRunes bounds the ID of a lifecycle rule.
+const maxRuleIDRunes = 255
+
+// maxTransitions bounds the transitions of a rule: no bucket has as many classes.
+const maxTransitions = 16
+
+// ParseLifecycle parses a LifecycleConfiguration of 1 to MaxLifecycleRules rules,
+// each with a status and at least one action. Whether the rules make sense together
+// (classes that exist, IDs and prefixes that differ, an order of days) is the
+// caller's to check.
+func ParseLifecycle(body []byte) (*Lifecycle, error) {
+	s, d := newScanner(body), &Lifecycle{}
+	err := s.document("LifecycleConfiguration", func(name string) error {
+		if name != "Rule" {
+			return s.unknown(name)
+		}
+		if len(d.Rules) == MaxLifecycleRules {
+			return tooMany("lifecycle rules", MaxLifecycleRules)
+		}
+		r, err := parseLifecycleRule(s)
+		d.Rules = append(d.Rules, r)
+		return err
+	})
+	if err == nil && len(d.Rules) == 0 {
+		err = MalformedXML.Say("You must specify at least one Rule.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func parseLifecycleRule(s *scanner) (r LifecycleRule, err error) {
+	got := leaves{}
+	err = s.children(func(name string) error {
+		switch name {
+		case "ID", "Status", "Prefix":
+			return s.leaf(got, name, name)
+		case "Transition", "NoncurrentVersionTransition":
+		default: // At most one of each other element.
+			if _, twice := got[name]; twice {
+				return s.unknown(name)
+			}
+			got[name] = ""
+		}
+		return r.parseElement(s, name)
+	})
+	if err != nil {
+		return r, err
+	}
+	r.ID = got["ID"]
+	if prefix, ok := got["Prefix"]; ok {
+		if _, both := got["Filter"]; both {
+			return r, MalformedXML.Say("A Rule has a Prefix or a Filter, not both.")
+		}
+		r.Filter = LifecycleFilter{Prefix: prefix, Legacy: true}
+	} else if _, ok := got["Filter"]; !ok {
+		return r, MalformedXML.Say("A Rule needs a Filter or a Prefix.")
+	}
+	return r, r.check(got.word("Status"))
+}
+
+func (r *LifecycleRule) check(status string) error {
+	r.Enabled = status == "Enabled"
+	switch {
+	case !r.Enabled && status != "Disabled":
+		return MalformedXML.Say("Status of a Rule must be Enabled or Disabled.")
+	case len([]rune(r.ID)) > maxRuleIDRunes:
+		return InvalidArgument.Say("ID length should not exceed allowed limit of 255", Field{Name: "ArgumentName", Value: "ID"})
+	case r.Expiration == nil && r.NoncurrentExpiration == nil && r.AbortUploadDays == 0 && len(r.Transitions)+len(r.NoncurrentTransitions) == 0:
+		return InvalidRequest.Say("At least one action needs to be specified in a rule.")
+	}
+	return nil
+}
+
+func (r *LifecycleRule) parseElement(s *scanner, name string) (err error) {
+	switch name {
+	case "Filter":
+		r.Filter, err = parseLifecycleFilter(s)
+	case "Expiration":
+		r.Expiration, err = parseExpiration(s)
+	case "Transition":
+		if len(r.Transitions) == maxTransitions {
+			return tooMany("Transitions in a Rule", maxTransitions)
+		}
+		var t Transition
+		t, err = parseTransition(s)
+		r.Transitions = append(r.Transitions, t)
+	case "NoncurrentVersionExpiration":
+		r.NoncurrentExpiration = &NoncurrentExpiration{}
+		r.NoncurrentExpiration.Days, r.NoncurrentExpiration.Keep, _, err = parseNoncurrent(s)
+	case "NoncurrentVersionTransition":
+		if len(r.NoncurrentTransitions) == maxTransitions {
+			return tooMany("NoncurrentVersionTransitions in a Rule", maxTransitions)
+		}
+		var t NoncurrentTransition
+		t.Days, t.Keep, t.Class, err = parseNoncurrent(s, "StorageClass")
+		r.NoncurrentTransitions = append(r.NoncurrentTransitions, t)
+	case "AbortIncompleteMultipartUpload":
+		var got leaves
+		if got, err = s.leaves("DaysAfterInitiation"); err == nil {
+			r.AbortUploadDays, err = got.needed("DaysAfterInitiation", 1)
+		}
+	default:
+		return s.unknown(name)
+	}
+	return err
+}
+
+// needed is number of an element that must be there.
+func (l leaves) needed(name string, least int64) (int64, error) {
+	if _, ok := l[name]; !ok {
+		return 0, MalformedXML.Say(name + " is missing.")
+	}
+	return l.number(name, least)
+}
+
+// parseLifecycleFilter parses a Filter: one term, or And and several.
+func parseLifecycleFilter(s *scanner) (f LifecycleFilter, err error) {
+	terms, and := 0, false
+	got := leaves{}
+	term := func(name string) error {
+		terms++
+		if name == "Tag" {
+			t, err := parseTag(s)
+			f.Tags = append(f.Tags, t)
+			return err
+		}
+		return s.leaf(got, name, "Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
+	}
+	err = s.children(func(name string) error {
+		if name == "And" && !and && terms == 0 {
+			and = true
+			return s.children(term)
+		}
+		if and {
+			return s.unknown(name)
+		}
+		return term(name)
+	})
+	if err != nil {
+		return f, err
+	}
+	if terms > 1 && !and {
+		return f, MalformedXML.Say("A Filter of several terms needs And around them.")
+	}
+	f.Prefix, f.And = got["Prefix"], and
+	if _, ok := got["ObjectSizeGreaterThan"]; ok {
+		n, err := got.number("ObjectSizeGreaterThan", 0)
+		if err != nil {
+			return f, err
+		}
+		f.GreaterThan = &n
+	}
+	if f.LessThan, err = got.number("ObjectSizeLessThan", 1); err != nil {
+		return f, err
+	}
+	return f, CheckTags(f.Tags, MaxObjectTags)
+}
+
+func parseExpiration(s *scanner) (*Expiration, error) {
+	got, err := s.leaves("Days", "Date", "ExpiredObjectDeleteMarker")
+	if err != nil {
+		return nil, err
+	}
+	if len(got) != 1 {
+		return nil, MalformedXML.Say("An Expiration has one of Days, Date and ExpiredObjectDeleteMarker.")
+	}
+	e := &Expiration{}
+	if e.Days, err = got.number("Days", 1); err != nil {
+		return nil, err
+	}
+	if e.Date, err = got.date("Date"); err != nil {
+		return nil, err
+	}
+	e.DeleteMarker, err = got.flag("ExpiredObjectDeleteMarker")
+	if err == nil && *e == (Expiration{}) {
+		err = MalformedXML.Say("ExpiredObjectDeleteMarker must be true.")
+	}
+	return e, err
+}
+
+func parseTransition(s *scanner) (t Transition, err error) {
+	got, err := s.leaves("Days", "Date", "StorageClass")
+	if err != nil {
+		return t, err
+	}
+	_, days := got["Days"]
+	if _, date := got["Date"]; days == date {
+		return t, MalformedXML.Say("A Transition has either Days or Date.")
+	}
+	if t.Days, err = got.number("Days", 0); err != nil {
+		return t, err
+	}
+	if t.Date, err = got.date("Date"); err != nil {
+		return t, err
+	}
+	t.Class, err = got.class()
+	return t, err
+}
+
+func (l leaves) class() (string, error) {
+	class := l.word("StorageClass")
+	if class == "" {
+		return "", MalformedXML.Say("StorageClass is missing.")
+	}
+	return class, nil
+}
+
+// parseNoncurrent parses what rules about older versions have in common, and what
+// more says.
+func parseNoncurrent(s *scanner, more ...string) (days, keep int64, class string, err error) {
+	got, err := s.leaves(slices.Concat([]string{"NoncurrentDays", "NewerNoncurrentVersions"}, more)...)
+	if err != nil {
+		return 0, 0, "", err
+	}
+	least := int64(1) - int64(len(more)) // A transition may come at once.
+	if days, err = got.needed("NoncurrentDays", least); err != nil {
+		return 0, 0, "", err
+	}
+	if keep, err = got.number("NewerNoncurrentVersions", 1); err != nil || len(more) == 0 {
+		return days, keep, "", err
+	}
+	class, err = got.class()
+	return days, keep, class, err
+}

@@ -1,0 +1,65 @@
+package wirexml
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// leaves are elements that hold text alone, by name.
+type leaves map[string]string
+
+// leaf parses the element just opened, which must be text of one of the known
+// names, for the first time.
+func (s *scanner) leaf(into leaves, name string, known ...string) error {
+	if _, twice := into[name]; twice || !slices.Contains(known, name) {
+		return s.unknown(name)
+	}
+	text, err := s.text()
+	into[name] = text
+	return err
+}
+
+// leaves parses the content of the element just opened: text elements of the known
+// names, each at most once.
+func (s *scanner) leaves(known ...string) (leaves, error) {
+	into := leaves{}
+	return into, s.children(func(name string) error { return s.leaf(into, name, known...) })
+}
+
+// word returns an element's text without white space around it.
+func (l leaves) word(name string) string { return strings.TrimSpace(l[name]) }
+
+// number returns an element's text as an integer of at least least; absent is 0.
+// Anything else is MalformedXML.
+func (l leaves) number(name string, least int64) (int64, error) {
+	if _, ok := l[name]; !ok {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(l.word(name), 10, 64)
+	if err != nil {
+		return 0, MalformedXML.Say("The value of " + name + " must be an integer.")
+	}
+	if n < least {
+		return 0, InvalidArgument.Say(name+" must be at least "+strconv.FormatInt(least, 10)+".",
+			Field{Name: "ArgumentName", Value: name}, Field{Name: "ArgumentValue", Value: strconv.FormatInt(n, 10)})
+	}
+	return n, nil
+}
+
+// flag returns an element's text as a boolean; absent is false.
+func (l leaves) flag(name string) (bool, error) {
+	switch text := l.word(name); {
+	case text == "" && l[name] == "" || strings.EqualFold(text, "false"):
+		return false, nil
+	case strings.EqualFold(text, "true"):
+		return true, nil
+	}
+	return false, MalformedXML.Say("The value of " + name + " must be true or false.")
+}
+
+// begins reports whether the element just opened begins with a child element.
+func (s *scanner) begins() bool {
+	rest := strings.TrimLeft(s.doc[s.at:], " \t\r\n")
+	return !s.empty && strings.HasPrefix(rest, "<") && !strings.HasPrefix(rest, "</") && !strings.HasPrefix(rest, "<!")
+}

@@ -1,0 +1,101 @@
+package wirexml
+
+import (
+	"strconv"
+	"strings"
+)
+
+// StorageClass is OBS's document of a bucket's default storage class.
+type StorageClass struct {
+	Class  string // As the client is to read it.
+	Native bool   // As OBS's native API has it, else as its S3 API.
+}
+
+// AppendXML implements Document.
+func (d *StorageClass) AppendXML(dst []byte, ns string) []byte {
+	if d.Native {
+		dst = appendRoot(dst, "StorageClass", ns)
+		dst = appendEscaped(dst, d.Class, true)
+		return append(dst, "</StorageClass>"...)
+	}
+	dst = appendRoot(dst, "StoragePolicy", ns)
+	dst = appendText(dst, "DefaultStorageClass", d.Class)
+	return append(dst, "</StoragePolicy>"...)
+}
+
+// ParseStorageClass parses either document of a default storage class and returns
+// the class as written: whether there is one of the name is the caller's to check.
+func ParseStorageClass(body []byte) (class string, err error) {
+	const native, policy = "StorageClass", "StoragePolicy"
+	s, got := newScanner(body), leaves{}
+	err = s.rooted(func(root string) error {
+		if root == native {
+			text, err := s.text()
+			class = strings.TrimSpace(text)
+			return err
+		}
+		err := s.children(func(name string) error { return s.leaf(got, name, "DefaultStorageClass") })
+		class = got.word("DefaultStorageClass")
+		return err
+	}, native, policy)
+	if err != nil {
+		return "", err
+	}
+	return class, nil
+}
+
+// Bounds of RestoreRequest.Days.
+const (
+	MinRestoreDays = 1
+	MaxRestoreDays = 30
+)
+
+// Tiers of a restore.
+const (
+	TierExpedited = "Expedited"
+	TierStandard  = "Standard"
+	TierBulk      = "Bulk"
+)
+
+// RestoreRequest is what a client asks of a cold object.
+type RestoreRequest struct {
+	Days uint32 // Of the restored copy: MinRestoreDays to MaxRestoreDays.
+	Tier string // TierStandard if the client names none.
+}
+
+// ParseRestoreRequest parses a RestoreRequest. The tier may come in AWS's element
+// (GlacierJobParameters) or in that of OBS's native API (RestoreJob). Days out of
+// range are InvalidArgument, what is no number or tier is MalformedXML.
+func ParseRestoreRequest(body []byte) (*RestoreRequest, error) {
+	s, got, job := newScanner(body), leaves{}, leaves(nil)
+	err := s.document("RestoreRequest", func(name string) (err error) {
+		switch {
+		case (name == "GlacierJobParameters" || name == "RestoreJob") && job == nil:
+			job, err = s.leaves("Tier")
+			return err
+		case name == "Type", name == "SelectParameters", name == "OutputLocation", name == "Tier":
+			return NotImplemented.Say("Restores that select from the object are not supported: leave out " + name + ".")
+		}
+		return s.leaf(got, name, "Days", "Description")
+	})
+	if err != nil {
+		return nil, err
+	}
+	days, err := strconv.ParseInt(got.word("Days"), 10, 64)
+	if err != nil {
+		return nil, MalformedXML.Say("A RestoreRequest needs Days, an integer.")
+	}
+	if days < MinRestoreDays || days > MaxRestoreDays {
+		return nil, InvalidArgument.Say("restoration days should be at least 1 and at most 30",
+			Field{Name: "ArgumentName", Value: "Days"}, Field{Name: "ArgumentValue", Value: strconv.FormatInt(days, 10)})
+	}
+	r := &RestoreRequest{Days: uint32(days), Tier: TierStandard}
+	if job != nil {
+		r.Tier = job.word("Tier")
+	}
+	switch r.Tier {
+	case TierExpedited, TierStandard, TierBulk:
+		return r, nil
+	}
+	return nil, MalformedXML.Say("Tier must be Expedited, Standard or Bulk.")
+}

@@ -1,0 +1,235 @@
+package wirexml
+
+import (
+	"strconv"
+	"strings"
+)
+
+// MaxRoutingRules bounds the routing rules of a website.
+const MaxRoutingRules = 50
+
+// Website is the document of how a bucket is served as a website.
+type Website struct {
+	RedirectAll *Redirect // Nil: it is served; nothing else is set otherwise.
+	Index       string    // Suffix: the name of the document of a folder.
+	Error       string    // Key of the document that goes with errors; may be empty.
+	Rules       []RoutingRule
+}
+
+// RoutingRule redirects what its conditions fit.
+type RoutingRule struct {
+	Conditional bool   // It has a Condition.
+	KeyPrefix   string // Empty: any key.
+	ErrorCode   int    // The HTTP status of an error; 0: the rule is about requests, not errors.
+	Redirect    Redirect
+}
+
+// Redirect is where a request is sent. What is empty stays as it is.
+type Redirect struct {
+	Protocol, Host string
+	ReplacePrefix  string // Of the key.
+	HasPrefix      bool
+	ReplaceKey     string
+	Code           int // 0: 301.
+}
+
+// AppendXML implements Document.
+func (d *Website) AppendXML(dst []byte, ns string) []byte {
+	dst = appendRoot(dst, "WebsiteConfiguration", ns)
+	if d.RedirectAll != nil {
+		dst = d.RedirectAll.append(dst, "RedirectAllRequestsTo")
+	}
+	if d.Index != "" {
+		dst = append(appendText(append(dst, "<IndexDocument>"...), "Suffix", d.Index), "</IndexDocument>"...)
+	}
+	if d.Error != "" {
+		dst = append(appendText(append(dst, "<ErrorDocument>"...), "Key", d.Error), "</ErrorDocument>"...)
+	}
+	if len(d.Rules) > 0 {
+		dst = append(dst, "<RoutingRules>"...)
+		for i := range d.Rules {
+			dst = d.Rules[i].append(dst)
+		}
+		dst = append(dst, "</RoutingRules>"...)
+	}
+	return append(dst, "</WebsiteConfiguration>"...)
+}
+
+func (r *RoutingRule) append(dst []byte) []byte {
+	dst = append(dst, "<RoutingRule>"...)
+	if r.Conditional {
+		dst = append(dst, "<Condition>"...)
+		dst = appendOptional(dst, "KeyPrefixEquals", r.KeyPrefix)
+		if r.ErrorCode != 0 {
+			dst = appendInt(dst, "HttpErrorCodeReturnedEquals", int64(r.ErrorCode))
+		}
+		dst = append(dst, "</Condition>"...)
+	}
+	dst = r.Redirect.append(dst, "Redirect")
+	return append(dst, "</RoutingRule>"...)
+}
+
+func (r *Redirect) append(dst []byte, name string) []byte {
+	dst = appendOpen(dst, name)
+	dst = appendOptional(dst, "Protocol", r.Protocol)
+	dst = appendOptional(dst, "HostName", r.Host)
+	if r.HasPrefix {
+		dst = appendText(dst, "ReplaceKeyPrefixWith", r.ReplacePrefix)
+	}
+	dst = appendOptional(dst, "ReplaceKeyWith", r.ReplaceKey)
+	if r.Code != 0 {
+		dst = appendInt(dst, "HttpRedirectCode", int64(r.Code))
+	}
+	return appendClose(dst, name)
+}
+
+// ParseWebsite parses a WebsiteConfiguration: RedirectAllRequestsTo alone, or an index
+// document and what else there may be.
+func ParseWebsite(body []byte) (*Website, error) {
+	s, d := newScanner(body), &Website{}
+	seen := map[string]bool{}
+	err := s.document("WebsiteConfiguration", func(name string) error {
+		if seen[name] {
+			return s.unknown(name)
+		}
+		seen[name] = true
+		switch name {
+		case "RedirectAllRequestsTo":
+			got, err := s.leaves("HostName", "Protocol")
+			if err != nil {
+				return err
+			}
+			d.RedirectAll, err = redirect(got)
+			if err == nil && d.RedirectAll.Host == "" {
+				err = MalformedXML.Say("RedirectAllRequestsTo needs a HostName.")
+			}
+			return err
+		case "IndexDocument":
+			got, err := s.leaves("Suffix")
+			d.Index = got.word("Suffix")
+			return err
+		case "ErrorDocument":
+			got, err := s.leaves("Key")
+			d.Error = got["Key"]
+			return err
+		case "RoutingRules":
+			return d.parseRules(s)
+		}
+		return s.malformed("this element is not expected here, or not twice")
+	})
+	if err == nil {
+		err = d.check(seen)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Website) check(seen map[string]bool) error {
+	switch {
+	case d.RedirectAll != nil && len(seen) > 1:
+		return InvalidRequest.Say("RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.")
+	case d.RedirectAll != nil:
+		return nil
+	case d.Index == "" || strings.Contains(d.Index, "/"):
+		return InvalidArgument.Say("The IndexDocument Suffix is not well formed: it must be a name without a slash.",
+			Field{Name: "ArgumentName", Value: "IndexDocument"}, Field{Name: "ArgumentValue", Value: d.Index})
+	case seen["ErrorDocument"] && d.Error == "":
+		return InvalidArgument.Say("The ErrorDocument Key is not well formed.", Field{Name: "ArgumentName", Value: "ErrorDocument"})
+	}
+	return nil
+}
+
+func (d *Website) parseRules(s *scanner) error {
+	return s.children(func(name string) error {
+		if name != "RoutingRule" {
+			return s.unknown(name)
+		}
+		if len(d.Rules) == MaxRoutingRules {
+			return InvalidRequest.Say(strconv.Itoa(MaxRoutingRules+1) + " routing rules provided, the number of routing rules in a website configuration is limited to " +
+				strconv.Itoa(MaxRoutingRules) + ".")
+		}
+		r, err := parseRoutingRule(s)
+		d.Rules = append(d.Rules, r)
+		return err
+	})
+}
+
+func parseRoutingRule(s *scanner) (r RoutingRule, err error) {
+	redirected := false
+	err = s.children(func(name string) error {
+		switch {
+		case name == "Condition" && !r.Conditional:
+			r.Conditional = true
+			return r.parseCondition(s)
+		case name == "Redirect" && !redirected:
+			redirected = true
+			got, err := s.leaves("Protocol", "HostName", "ReplaceKeyPrefixWith", "ReplaceKeyWith", "HttpRedirectCode")
+			if err != nil || len(got) == 0 {
+				return orMalformed(err, "A Redirect must say where to.")
+			}
+			to, err := redirect(got)
+			if err == nil {
+				r.Redirect = *to
+			}
+			return err
+		}
+		return s.unknown(name)
+	})
+	if err == nil && !redirected {
+		err = MalformedXML.Say("A RoutingRule needs a Redirect.")
+	}
+	return r, err
+}
+
+func orMalformed(err error, why string) error {
+	if err != nil {
+		return err
+	}
+	return MalformedXML.Say(why)
+}
+
+// Statuses of HTTP that rules may name.
+const (
+	firstRedirect, lastRedirect = 301, 308
+	firstError, lastError       = 400, 599
+)
+
+func (r *RoutingRule) parseCondition(s *scanner) error {
+	got, err := s.leaves("KeyPrefixEquals", "HttpErrorCodeReturnedEquals")
+	if err != nil || len(got) == 0 {
+		return orMalformed(err, "A Condition needs KeyPrefixEquals or HttpErrorCodeReturnedEquals.")
+	}
+	r.KeyPrefix = got["KeyPrefixEquals"]
+	r.ErrorCode, err = got.status("HttpErrorCodeReturnedEquals", firstError, lastError)
+	return err
+}
+
+// status returns an element's text as a status between first and last; absent is 0.
+func (l leaves) status(name string, first, last int64) (int, error) {
+	n, err := l.number(name, first)
+	if err == nil && n > last {
+		err = InvalidArgument.Say("The provided HTTP code ("+strconv.FormatInt(n, 10)+") is not valid. Valid codes are "+strconv.FormatInt(first, 10)+" to "+
+			strconv.FormatInt(last, 10)+".", Field{Name: "ArgumentName", Value: name})
+	}
+	return int(n), err
+}
+
+// redirect reads the elements of a redirect.
+func redirect(got leaves) (*Redirect, error) {
+	r := &Redirect{Protocol: got.word("Protocol"), Host: got.word("HostName"), ReplacePrefix: got["ReplaceKeyPrefixWith"], ReplaceKey: got["ReplaceKeyWith"]}
+	_, r.HasPrefix = got["ReplaceKeyPrefixWith"]
+	var err error
+	switch r.Code, err = got.status("HttpRedirectCode", firstRedirect, lastRedirect); {
+	case err != nil:
+		return nil, err
+	case r.Protocol != "" && r.Protocol != "http" && r.Protocol != "https":
+		return nil, InvalidRequest.Say("Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.")
+	case r.HasPrefix && r.ReplaceKey != "":
+		return nil, InvalidRequest.Say("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
+	case strings.ContainsAny(r.Host, "/ ?#@") || !printableASCII(r.Host):
+		return nil, InvalidRequest.Say("The HostName of a redirect must be the name of a host.")
+	}
+	return r, nil
+}

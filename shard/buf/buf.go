@@ -1,0 +1,42 @@
+package buf
+
+import "sync/atomic"
+
+// Buf is a buffer with a count of references. See the package comment for who
+// owns what.
+type Buf struct {
+	data  []byte // All of it; len is the class's size.
+	n     int    // What Get was asked for.
+	refs  atomic.Int32
+	pool  *Pool
+	class *class // Nil: too big to be reused.
+}
+
+// Bytes returns the buffer's bytes, as many as Get was asked for.
+func (b *Buf) Bytes() []byte {
+	if invariants && b.refs.Load() <= 0 {
+		panic("buf: Bytes of a released buffer")
+	}
+	return b.data[:b.n:b.n]
+}
+
+// Retain adds a reference.
+func (b *Buf) Retain() {
+	if b.refs.Add(1) <= 1 {
+		panic("buf: Retain of a released buffer")
+	}
+}
+
+// Release gives a reference back; the last one gives the buffer back to its pool.
+func (b *Buf) Release() {
+	switch n := b.refs.Add(-1); {
+	case n == 0:
+		b.pool.put(b)
+	case n < 0:
+		panic("buf: Release of a released buffer")
+	}
+}
+
+// Wipe overwrites the bytes with zeros; for those that held plaintext of a sealed
+// object, before Release. The caller must hold the only reference.
+func (b *Buf) Wipe() { clear(b.data[:b.n]) }

@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package buf
+
+const invariants = false

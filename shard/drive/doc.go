@@ -1,0 +1,78 @@
+// Package drive is one drive: a directory of one file system that holds shards,
+// behind shard.Store. It knows nothing of extents, quorums or other drives, and
+// keeps no bytes in memory but the index's cache.
+//
+// # Files
+//
+//	DIR/drive.id          who this drive is (JSON)
+//	DIR/lock              held while the drive is open
+//	DIR/seg/NNNNNNNN.seg  segments: the shards
+//	DIR/index/            Pebble: where each shard lies; can be rebuilt from the segments
+//
+// All integers are little endian, all checksums CRC-32C. A segment:
+//
+//	0     segment header: magic, format, drive id, number, secret (16 random bytes), crc
+//	4096  seal, written when no record of the segment is unfinished any more
+//	8192  records, each aligned to 4 KiB
+//
+// A record:
+//
+//	0                    header, 128 bytes: magic, format, the segment's secret, own
+//	                     offset, record length, shard.Header, time, settled, crc; state
+//	128                  frames, exactly as on the wire (shard.Header.FramedBytes)
+//	128 + FramedBytes    footer, 40 bytes: magic, crc of the header, offset, secret, crc
+//	                     zeros to the next 4 KiB
+//
+// The secret never leaves the drive, so payload that imitates a record is never
+// taken for one when a segment is scanned. The state word is outside the
+// checksum: changing it cannot tear the header.
+//
+// # Invariants
+//
+//	D1  A record's header is written, in the order of reservation, before the
+//	    reservation is handed out. So where a record is durable, the headers of
+//	    all records before it in the segment are.
+//	D2  A footer is written only when all frames are, and an acknowledgement is
+//	    given only after a sync that began later than the footer was written.
+//	D3  "settled" of a segment is its lowest unfinished reservation: every
+//	    record below is durable and in the index, or dead. It is written in
+//	    every record header and in every index batch that changes it; the seal
+//	    says that the whole segment is settled.
+//	D4  Of several live records of one shard the one with the greatest (segment,
+//	    offset) is the shard; the others are dead.
+//	D5  No byte of a segment is used twice. Segment numbers grow.
+//	D6  A record is not given back to the file system while a reader has it open.
+//
+// # Crashes
+//
+// The index has no write-ahead log: a crash takes it back to its last flush,
+// entries and settled marks together (they share a batch). Open then scans every
+// segment from its settled mark. A record found there that has a footer is the
+// shard if a later header or the seal says it was settled (D3); otherwise all its
+// frames are checked first, and the segment synced before it counts. The rest
+// is given back. An index that is missing or damaged is the case where all
+// marks are zero; index.checkOrder finds damage that Pebble itself passes over.
+// Deleted shards may be there again after a crash; an index entry may then lead
+// to bytes that have been given back, which a reader finds by their checksums and
+// Verify removes.
+//
+// # Failures
+//
+// A write or sync that fails for another reason than a full file system fences
+// the drive: every call answers Unavailable until it is opened anew. A failed
+// sync is never tried again, since the kernel may have dropped the dirty pages.
+// A full file system is NoSpace for that shard and nothing else.
+//
+// A write or sync that hangs for Options.HangTimeout fences the drive too. What
+// waits for it then answers; the call that hangs, and Close, wait on.
+//
+// # Concurrency
+//
+// All methods of Drive are safe for concurrent use. Writers write their frames
+// side by side; one goroutine syncs for all that wait and then puts all of them
+// into the index in one batch.
+//
+// Files of sealed segments are closed when nobody uses them and there are more
+// than Options.IdleFiles; others stay open, so that no failed write of a shard goes
+// unnoticed.
+package drive

@@ -1,0 +1,130 @@
+package stripe
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/klauspost/reedsolomon"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/buf"
+)
+
+// WindowStripes is how many stripes of one writer, and how many units of one slot
+// of a reader, are in memory at once.
+const WindowStripes = 4
+
+// Defaults of Config.
+const (
+	DefaultHedgeDelay       = 150 * time.Millisecond
+	DefaultStragglerWait    = 2 * time.Second
+	DefaultSlotStallTimeout = 5 * time.Second
+)
+
+// patience is how many SlotStallTimeouts nothing at all may happen before a read
+// or a write gives up.
+const patience = 4
+
+// Sealer seals the blocks of one extent.
+type Sealer interface {
+	// Overhead returns how many bytes sealing adds.
+	Overhead() int
+	// Seal seals in place: frame is n plaintext bytes and Overhead bytes of room.
+	Seal(frame []byte, n, block int)
+}
+
+// Opener opens the blocks of one extent. Open works in place; the error is of
+// kind Corrupt.
+type Opener interface {
+	Overhead() int
+	Open(sealed []byte, block int) (plain []byte, err error)
+}
+
+// Events are told what happens to shards. Any may be nil. They are called from
+// goroutines of reads and writes and must not block.
+type Events struct {
+	ShardMissing  func(shard.ID, error)     // A read found no such shard.
+	BlockCorrupt  func(shard.ID, int)       // A read found a bad block; once for a shard and read.
+	HedgeFired    func(shard.ID)            // A slot was slow, others were asked.
+	Reconstructed func(shard.ExtentID, int) // So many blocks were computed from others.
+	SlotFailed    func(shard.ID, error)     // A write left a slot behind.
+}
+
+// Config says what an Engine works with. Zero durations mean the defaults.
+type Config struct {
+	Pool   *buf.Pool
+	Stores func(cluster.DriveID) (shard.Store, error) // Unavailable where the drive is down.
+	Events Events
+
+	HedgeDelay       time.Duration // A reader asks other slots after waiting so long for one.
+	StragglerWait    time.Duration // A writer with a quorum waits so long, and as long again as the quorum took.
+	SlotStallTimeout time.Duration // A writer drops a slot that holds it up so long.
+}
+
+// Engine writes and reads extents.
+type Engine struct {
+	pool   *buf.Pool
+	stores func(cluster.DriveID) (shard.Store, error)
+	events Events
+
+	hedgeDelay, stragglerWait, slotStall time.Duration
+
+	tasks tasks
+
+	mu     sync.Mutex
+	coders map[shard.Scheme]reedsolomon.Encoder
+}
+
+// New returns an engine.
+func New(c Config) *Engine {
+	e := &Engine{
+		pool: c.Pool, stores: c.Stores, events: c.Events,
+		hedgeDelay: c.HedgeDelay, stragglerWait: c.StragglerWait, slotStall: c.SlotStallTimeout,
+		coders: make(map[shard.Scheme]reedsolomon.Encoder),
+	}
+	e.tasks.idle.L = &e.tasks.mu
+	if e.hedgeDelay == 0 {
+		e.hedgeDelay = DefaultHedgeDelay
+	}
+	if e.stragglerWait == 0 {
+		e.stragglerWait = DefaultStragglerWait
+	}
+	if e.slotStall == 0 {
+		e.slotStall = DefaultSlotStallTimeout
+	}
+	return e
+}
+
+// Close waits for the goroutines of reads and writes that were left behind. Calls
+// that come later, or are under way, fail (Unavailable) where they need more.
+func (e *Engine) Close() { e.tasks.close() }
+
+// coder returns the code of a scheme; nil where there is no parity. The default
+// matrix is part of the format.
+func (e *Engine) coder(s shard.Scheme) (reedsolomon.Encoder, error) {
+	if s.M == 0 {
+		return nil, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c, ok := e.coders[s]; ok {
+		return c, nil
+	}
+	c, err := reedsolomon.New(int(s.K), int(s.M), reedsolomon.WithMaxGoroutines(1))
+	if err != nil {
+		return nil, fmt.Errorf("scheme %s: %w", s, err)
+	}
+	e.coders[s] = c
+	return c, nil
+}
+
+// checkVolume checks what comes from metadata.
+func checkVolume(op string, id shard.ExtentID, v *shard.Volume) error {
+	if v == nil || !v.Scheme.Valid() || len(v.Slots) != v.Scheme.N() {
+		return errs.Newf(op, errs.Invalid, "extent %s: its volume has no valid scheme and slots", id)
+	}
+	return nil
+}

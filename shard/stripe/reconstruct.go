@@ -1,0 +1,179 @@
+package stripe
+
+import (
+	"context"
+	"math/bits"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// reconstruct computes the wanted blocks of the given rows whose slots do not give
+// them, as far as k blocks of the row are there; it returns the rows left.
+func (r *gatherer) reconstruct(lost rowSet) (left rowSet, err error) {
+	done := 0
+	for row := range r.rows {
+		bit := rowSet(1) << row
+		if lost&bit == 0 {
+			continue
+		}
+		if r.present(bit) < int(r.g.Scheme.K) {
+			left |= bit
+			continue
+		}
+		n, err := r.reconstructRow(row)
+		if err != nil {
+			return 0, errs.Newf(r.op, errs.Internal, "extent %s: %w", r.id, err)
+		}
+		done += n
+	}
+	if done > 0 && r.e.events.Reconstructed != nil {
+		r.e.events.Reconstructed(r.id, done)
+	}
+	return left, nil
+}
+
+// present counts the slots that have a row.
+func (r *gatherer) present(bit rowSet) (n int) {
+	for i := range r.slots {
+		if r.slots[i].have&bit != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *gatherer) reconstructRow(row int) (n int, err error) {
+	bit := rowSet(1) << row
+	for i := range r.slots {
+		v := &r.slots[i]
+		r.shards[i], r.needed[i] = nil, false
+		switch {
+		case v.have&bit != 0:
+			r.shards[i] = v.frames[row]
+		case r.wanted(v)&bit != 0:
+			if v.made == nil {
+				v.made = r.e.pool.Get(r.g.UnitBytes(r.stripe))
+			}
+			r.shards[i] = frameOf(v.made, row, r.payload)[:0:r.payload]
+			r.needed[i] = true
+			n++
+		}
+	}
+	if err := r.coder.ReconstructSome(r.shards, r.needed); err != nil {
+		return 0, err
+	}
+	for i := range r.slots {
+		if r.needed[i] {
+			r.slots[i].frames[row] = r.shards[i]
+			r.slots[i].have |= bit
+		}
+	}
+	return n, nil
+}
+
+// ask sees to it that each of the rows will have k blocks, opening more slots as
+// needed.
+func (r *gatherer) ask(ctx context.Context, rows rowSet) error {
+	lo, hi := bits.TrailingZeros8(rows), bits.Len8(rows)
+	for row := lo; row < hi; row++ {
+		for rows&(1<<row) != 0 && r.expected(row) < int(r.g.Scheme.K) {
+			slot, ok := r.candidate(row)
+			if ok {
+				r.open(ctx, slot, r.sourceRun(slot, lo, hi))
+				continue
+			}
+			if r.expectedSlow(row) < int(r.g.Scheme.K) {
+				if ctx.Err() != nil { // Which failed the streams.
+					return errs.New(r.op, errs.Canceled, context.Cause(ctx))
+				}
+				return r.lostError(row)
+			}
+			break // Those that are slow have to do.
+		}
+	}
+	return nil
+}
+
+// expected counts the slots that have a row or will soon.
+func (r *gatherer) expected(row int) (n int) {
+	for slot := range r.slots {
+		v := &r.slots[slot]
+		if v.have&(1<<row) != 0 || (!v.slow && r.pending(slot, row)) {
+			n++
+		}
+	}
+	return n
+}
+
+// expectedSlow counts slow slots too.
+func (r *gatherer) expectedSlow(row int) (n int) {
+	for slot := range r.slots {
+		if r.slots[slot].have&(1<<row) != 0 || r.pending(slot, row) {
+			n++
+		}
+	}
+	return n
+}
+
+// candidate returns the best slot to ask for a row: parity first, since nobody
+// else reads it; then data; then slow ones; then those said to be missing.
+func (r *gatherer) candidate(row int) (slot int, ok bool) {
+	const none = 4
+	best, k := none, int(r.g.Scheme.K)
+	for i := range r.slots {
+		v := &r.slots[i]
+		if v.failed || v.target || (v.have|v.bad)&(1<<row) != 0 || r.pending(i, row) {
+			continue
+		}
+		rank := 0
+		switch {
+		case v.known:
+			rank = 3
+		case v.slow:
+			rank = 2
+		case i < k:
+			rank = 1
+		}
+		if rank < best {
+			best, slot = rank, i
+		}
+	}
+	return slot, best < none
+}
+
+// sourceRun returns what to ask of a slot that stands in for others in rows lo to
+// hi of the stripe at hand: all that they lack from there on, unless the slot is
+// being read further on anyway or only single blocks are bad.
+func (r *gatherer) sourceRun(slot, lo, hi int) shardRows {
+	base := r.stripe * shard.UnitBlocks
+	run := shardRows{base + lo, base + hi}
+	for _, st := range r.streams {
+		if st.slot == slot && st.run.to > base+r.rows {
+			return run
+		}
+	}
+	for i := range r.slots {
+		if v := &r.slots[i]; v.standIn() && !v.want.empty() {
+			run.to = max(run.to, v.want.to)
+		}
+	}
+	return run
+}
+
+// lostError says that a row cannot be had: Unavailable where a slot that is away
+// might have it, else Corrupt.
+func (r *gatherer) lostError(row int) error {
+	kind, away, gone := errs.Corrupt, 0, 0
+	for i := range r.slots {
+		switch v := &r.slots[i]; {
+		case v.away:
+			away++
+			kind = errs.Unavailable
+		case v.failed || v.bad&(1<<row) != 0:
+			gone++
+		}
+	}
+	return errs.Newf(r.op, kind, "extent %s: stripe %d: of %d slots %d are away and %d have lost their shard or block; %d are needed",
+		r.id, r.stripe, len(r.slots), away, gone, r.g.Scheme.K)
+}

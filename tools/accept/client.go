@@ -1,0 +1,366 @@
+package main
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// world is the endpoint under test and what the cases made there.
+type world struct {
+	*config
+	http *http.Client
+	base *url.URL
+
+	mu      sync.Mutex
+	buckets []string
+	serial  int
+	run     string // Random, so that runs do not meet.
+	data    []byte // What sources are cut from.
+}
+
+const dataBytes = 17 << 20
+
+func newWorld(c *config, h *http.Client) (*world, error) {
+	base, err := url.Parse(c.endpoint)
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("--endpoint %q is no URL", c.endpoint)
+	}
+	w := &world{config: c, http: h, base: base, data: make([]byte, dataBytes)}
+	_, _ = rand.Read(w.data)
+	w.run = hex.EncodeToString(w.data[:4])
+	return w, nil
+}
+
+// call is one request.
+type call struct {
+	method, bucket, key string
+	query               string // Encoded.
+	headers             map[string]string
+	body                []byte
+	as                  *credentials // Nil: the main account.
+	form                signature    // Empty: v4Header.
+	when                time.Time    // Zero: now.
+	virtual             bool         // Virtual-host style.
+	spoil               func(*http.Request)
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	chunks bool // Transfer-Encoding: chunked.
+}
+
+// failure is an error document.
+type failure struct {
+	XMLName                            xml.Name
+	Code, Message, Resource, RequestID string
+}
+
+func (a *answer) failure() (f failure) {
+	_ = xml.Unmarshal(a.body, &f)
+	if f.XMLName.Local != "Error" {
+		return failure{}
+	}
+	return f
+}
+
+func (a *answer) String() string {
+	f := a.failure()
+	return fmt.Sprintf("%d %s %q", a.status, f.Code, f.Message)
+}
+
+// do sends a call; a broken connection ends the case.
+func (c *t) do(k call) *answer {
+	a, err := c.try(k)
+	if err != nil {
+		c.fatalf("%s /%s/%s?%s: %v", k.method, k.bucket, k.key, k.query, err)
+	}
+	return a
+}
+
+func (w *world) try(k call) (*answer, error) {
+	r, err := w.request(k)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := w.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return &answer{status: resp.StatusCode, header: resp.Header, body: body, chunks: len(resp.TransferEncoding) > 0}, err
+}
+
+func (w *world) request(k call) (*http.Request, error) {
+	u := *w.base
+	path := "/"
+	if k.bucket != "" {
+		path += k.bucket
+	}
+	if k.key != "" {
+		path += "/" + k.key
+	}
+	resource := "/" + k.bucket
+	if k.key != "" || k.virtual {
+		resource += "/" + escapePath(k.key)
+	}
+	host := u.Host
+	if k.virtual {
+		host = k.bucket + "." + w.domain
+		if port := u.Port(); port != "" {
+			host += ":" + port
+		}
+		path = "/" + k.key
+	}
+	u.Path, u.RawPath, u.RawQuery = path, escapePath(path), k.query
+	r, err := http.NewRequest(k.method, u.String(), bytes.NewReader(k.body))
+	if err != nil {
+		return nil, err
+	}
+	r.URL, r.Host = &u, host
+	for name, value := range k.headers {
+		r.Header[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	who := w.main
+	if k.as != nil {
+		who = *k.as
+	}
+	form, when := k.form, k.when
+	if form == "" {
+		form = v4Header
+	}
+	if when.IsZero() {
+		when = time.Now()
+	}
+	if form != anonymous {
+		sign(r, form, who, w.region, resource, when)
+	}
+	if k.spoil != nil {
+		k.spoil(r)
+	}
+	return r, nil
+}
+
+// want checks status and code of a failed call. In the obs profile what is wrong
+// with a key or a signature is told as AccessDenied.
+func (c *t) want(a *answer, status int, code, message string) {
+	f := a.failure()
+	if a.status != status || f.Code != code || !strings.Contains(f.Message, message) {
+		c.errorf("want %d %s %q, got %s", status, code, message, a)
+	}
+	if f.Code != "" && f.RequestID != a.header.Get("X-Amz-Request-Id") && f.RequestID != a.header.Get("X-Obs-Request-Id") {
+		c.errorf("the document's RequestId %q is not the header's", f.RequestID)
+	}
+}
+
+// ok ends the case unless the call succeeded, its body included.
+func (c *t) ok(a *answer) *answer {
+	if a.status/100 != 2 || a.failure().Code != "" {
+		c.fatalf("unexpected %s", a)
+	}
+	return a
+}
+
+func (c *t) equal(what string, got, want any) {
+	if got != want {
+		c.errorf("%s is %v, want %v", what, got, want)
+	}
+}
+
+// bucket makes a bucket of the case's own, where policies and ACLs decide: at AWS a new
+// one shuts out whom they would let in.
+func (c *t) bucket() string {
+	c.mu.Lock()
+	c.serial++
+	name := fmt.Sprintf("accept-%s-%d", c.world.run, c.serial)
+	c.buckets = append(c.buckets, name)
+	c.mu.Unlock()
+	if c.compat != "aws" {
+		c.ok(c.do(call{method: "PUT", bucket: name}))
+		return name
+	}
+	c.ok(c.do(call{method: "PUT", bucket: name, headers: map[string]string{"x-amz-object-ownership": "ObjectWriter"}}))
+	c.ok(c.do(call{method: "DELETE", bucket: name, query: "publicAccessBlock"}))
+	return name
+}
+
+// put stores an object.
+func (c *t) put(bucket, key string, body []byte, headers map[string]string) *answer {
+	return c.ok(c.do(call{method: "PUT", bucket: bucket, key: key, body: body, headers: headers}))
+}
+
+// get reads an object.
+func (c *t) get(bucket, key string, headers map[string]string) []byte {
+	return c.ok(c.do(call{method: "GET", bucket: bucket, key: key, headers: headers})).body
+}
+
+// initiate begins an upload.
+func (c *t) initiate(bucket, key string, headers map[string]string) string {
+	a := c.ok(c.do(call{method: "POST", bucket: bucket, key: key, query: "uploads", headers: headers}))
+	var doc struct{ UploadId string }
+	if err := xml.Unmarshal(a.body, &doc); err != nil || doc.UploadId == "" {
+		c.fatalf("no upload id in %s", a.body)
+	}
+	return doc.UploadId
+}
+
+func partQuery(number int, upload string) string {
+	return "partNumber=" + strconv.Itoa(number) + "&uploadId=" + url.QueryEscape(upload)
+}
+
+// copyPart sends an Upload Part - Copy; extra may overwrite its headers.
+func (c *t) copyPart(bucket, key, upload string, number int, source, rng string, extra map[string]string) *answer {
+	return c.do(copyCall(bucket, key, upload, number, source, rng, extra))
+}
+
+func copyCall(bucket, key, upload string, number int, source, rng string, extra map[string]string) call {
+	h := map[string]string{"x-amz-copy-source": source}
+	if rng != "" {
+		h["x-amz-copy-source-range"] = rng
+	}
+	for name, value := range extra {
+		h[name] = value
+	}
+	return call{method: "PUT", bucket: bucket, key: key, query: partQuery(number, upload), headers: h}
+}
+
+// copied is a CopyPartResult.
+type copied struct {
+	XMLName                                                                        xml.Name `xml:"CopyPartResult"`
+	ETag, LastModified                                                             string
+	ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 string
+}
+
+func (c *t) copied(a *answer) copied {
+	c.ok(a)
+	var doc copied
+	if err := xml.Unmarshal(a.body, &doc); err != nil || doc.ETag == "" {
+		c.fatalf("no ETag in %s", a.body)
+	}
+	return doc
+}
+
+// complete finishes an upload of parts 1, 2, … with these tags.
+func (c *t) complete(bucket, key, upload string, headers map[string]string, tags ...string) *answer {
+	var b strings.Builder
+	b.WriteString("<CompleteMultipartUpload>")
+	for i, tag := range tags {
+		fmt.Fprintf(&b, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, tag)
+	}
+	b.WriteString("</CompleteMultipartUpload>")
+	return c.do(call{method: "POST", bucket: bucket, key: key, query: "uploadId=" + url.QueryEscape(upload), body: []byte(b.String()), headers: headers})
+}
+
+// multipart stores an object of parts.
+func (c *t) multipart(bucket, key string, headers, partHeaders map[string]string, parts ...[]byte) {
+	id := c.initiate(bucket, key, headers)
+	var tags []string
+	for i, p := range parts {
+		a := c.ok(c.do(call{method: "PUT", bucket: bucket, key: key, query: partQuery(i+1, id), body: p, headers: partHeaders}))
+		tags = append(tags, a.header.Get("ETag"))
+	}
+	c.ok(c.complete(bucket, key, id, partHeaders, tags...))
+}
+
+// upload begins an upload in a new bucket beside a source object "source" of body.
+func (c *t) upload(body []byte) (bucket, id string) {
+	bucket = c.bucket()
+	c.put(bucket, "source", body, nil)
+	return bucket, c.initiate(bucket, "target", nil)
+}
+
+// finish completes an upload of one copied part and returns the object.
+func (c *t) finish(bucket, id string, part *answer, read map[string]string) []byte {
+	c.ok(c.complete(bucket, "target", id, read, c.copied(part).ETag))
+	return c.get(bucket, "target", read)
+}
+
+// setting turns a knob for the length of the case; the returned function turns it
+// back.
+func (c *t) setting(name, value string) (restore func()) {
+	if c.admin == "" {
+		c.passOver("needs --admin to turn " + name)
+	}
+	c.cairn("config", "set", name, value)
+	return func() { c.cairn("config", "reset", name) }
+}
+
+// cairn runs the admin tool.
+func (c *t) cairn(args ...string) string {
+	words := append(strings.Fields(c.admin), args...)
+	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+	if err != nil {
+		c.fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// customerKey returns the header triple of a customer's key.
+func customerKey(prefix string, key []byte) map[string]string {
+	sum := md5.Sum(key)
+	return map[string]string{
+		prefix + "algorithm": "AES256",
+		prefix + "key":       base64.StdEncoding.EncodeToString(key),
+		prefix + "key-MD5":   base64.StdEncoding.EncodeToString(sum[:]),
+	}
+}
+
+const (
+	ssecTarget = "x-amz-server-side-encryption-customer-"
+	ssecSource = "x-amz-copy-source-server-side-encryption-customer-"
+)
+
+func merged(maps ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, m := range maps {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// removeAll deletes what the cases made; what cannot be is left.
+func (w *world) removeAll() {
+	for _, b := range w.buckets {
+		w.empty(b)
+		_, _ = w.try(call{method: "DELETE", bucket: b})
+	}
+}
+
+func (w *world) empty(bucket string) {
+	var uploads struct {
+		Upload []struct{ Key, UploadId string }
+	}
+	if a, err := w.try(call{method: "GET", bucket: bucket, query: "uploads"}); err == nil && xml.Unmarshal(a.body, &uploads) == nil {
+		for _, u := range uploads.Upload {
+			_, _ = w.try(call{method: "DELETE", bucket: bucket, key: u.Key, query: "uploadId=" + url.QueryEscape(u.UploadId)})
+		}
+	}
+	var versions struct {
+		Version, DeleteMarker []struct{ Key, VersionId string }
+	}
+	a, err := w.try(call{method: "GET", bucket: bucket, query: "versions"})
+	if err != nil || xml.Unmarshal(a.body, &versions) != nil {
+		return
+	}
+	for _, v := range append(versions.Version, versions.DeleteMarker...) {
+		_, _ = w.try(call{method: "DELETE", bucket: bucket, key: v.Key, query: "versionId=" + url.QueryEscape(v.VersionId)})
+	}
+}

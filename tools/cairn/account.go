@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cairnstore/cairn/node/admin/adminpb"
+)
+
+// accountFlag registers --account on a command for what is in one.
+func accountFlag(cmd *cobra.Command, account *string) {
+	cmd.Flags().StringVar(account, "account", "", "name or id of the account (default: the one of your access key)")
+}
+
+func forceFlag(cmd *cobra.Command, force *bool, with string) {
+	cmd.Flags().BoolVar(force, "force", false, with)
+}
+
+func newAccount() *cobra.Command {
+	return noun("account", "Accounts: they own buckets and objects", accountAdd(), accountList(), accountShow(),
+		accountSet("disable", "Disable an account: its keys and those of its users are refused", true),
+		accountSet("enable", "Enable an account again", false), accountRemove())
+}
+
+func accountAdd() verb {
+	var keys newKeys
+	var admin bool
+	return verb{
+		use: "add NAME", short: "Make an account with an access key, ready to use", ownKeys: true,
+		long: "Make an account with an access key, ready to use.\n\n" + ownKeysHelp,
+		example: `  cairn account add acme
+  cairn account add acme --access-key acme-root --secret-key - < secret.txt`,
+		flags: func(cmd *cobra.Command) {
+			keys.flags(cmd)
+			cmd.Flags().BoolVar(&admin, "admin", false, "the account administers the cluster and sees everything")
+		},
+		run: func(ctx context.Context, c api, in io.Reader, args []string) (*answer, error) {
+			if err := keys.read(in); err != nil {
+				return nil, err
+			}
+			a, err := c.AddAccount(ctx, &adminpb.AddAccountRequest{Name: args[0], AccessKey: keys.access, SecretKey: keys.secret, Admin: admin})
+			return &answer{a, func(w io.Writer) {
+				row(w, "account", a.Account.Name)
+				row(w, "id", a.Account.Id)
+				printNewKey(w, a.Key)
+			}}, err
+		},
+	}
+}
+
+func accountList() verb {
+	return verb{use: "list", short: "List accounts", run: func(ctx context.Context, c api, _ io.Reader, _ []string) (*answer, error) {
+		a, err := c.ListAccounts(ctx, &adminpb.ListAccountsRequest{})
+		return &answer{a, func(w io.Writer) {
+			row(w, "NAME", "ID", "STATE", "ADMIN", "CREATED")
+			for _, x := range a.Accounts {
+				row(w, x.Name, x.Id, inState(x.Disabled), x.Admin, x.Created)
+			}
+		}}, err
+	}}
+}
+
+func accountShow() verb {
+	return verb{use: "show [ACCOUNT]", short: "Show an account; your own where none is named",
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			return showAccount(c.ShowAccount(ctx, &adminpb.AccountRef{Account: argument(args, 0)}))
+		}}
+}
+
+func accountSet(name, short string, disabled bool) verb {
+	return verb{use: name + " ACCOUNT", short: short, run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+		return showAccount(c.SetAccountDisabled(ctx, &adminpb.SetAccountDisabledRequest{Account: args[0], Disabled: disabled}))
+	}}
+}
+
+func accountRemove() verb {
+	var force bool
+	return verb{
+		use: "remove ACCOUNT", short: "Remove an account",
+		long: `Remove an account. One that has users, groups, roles, policies, access keys or
+buckets is refused without --force.`,
+		flags: func(cmd *cobra.Command) {
+			forceFlag(cmd, &force, "remove its users, groups, roles, policies and access keys too; its buckets stay, for the cluster's root")
+		},
+		destroys: func(args []string) string {
+			return fmt.Sprintf("Account %s will be removed. It cannot be had back: a new one of this name has another id.", args[0])
+		},
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			a, err := c.RemoveAccount(ctx, &adminpb.RemoveAccountRequest{Account: args[0], Force: force})
+			return done(a, err, "account %s removed", args[0])
+		},
+	}
+}
+
+func showAccount(a *adminpb.Account, err error) (*answer, error) {
+	return &answer{a, func(w io.Writer) {
+		row(w, "account", a.Name)
+		row(w, "id", a.Id)
+		row(w, "state", inState(a.Disabled))
+		row(w, "administers", a.Admin)
+		row(w, "created", a.Created)
+	}}, err
+}

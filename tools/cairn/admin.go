@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
+)
+
+// exitHelp ends the help of every admin command.
+const exitHelp = `Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 the endpoint
+or the cluster's metadata cannot be reached.`
+
+// api is what admin commands call.
+type api = adminpbconnect.AdminServiceClient
+
+// verb is one admin command: what it takes, what it asks of the cluster, and how
+// the answer looks.
+type verb struct {
+	use     string // Name and arguments in capitals; one in brackets may be left out.
+	short   string
+	long    string // More than short, if there is more.
+	example string
+
+	// ownKeys: --access-key and --secret-key are of what is made, so the caller's own
+	// come from elsewhere.
+	ownKeys bool
+	flags   func(cmd *cobra.Command)
+	// destroys says what cannot be taken back, as a sentence to be confirmed; nil:
+	// nothing.
+	destroys func(args []string) string
+	run      func(ctx context.Context, c api, in io.Reader, args []string) (*answer, error)
+}
+
+// answer is what a command shows: message with -o json, else table.
+type answer struct {
+	message proto.Message
+	table   func(w io.Writer) // Columns are separated by tabs.
+}
+
+// noun returns a command that has verbs.
+func noun(use, short string, verbs ...verb) *cobra.Command {
+	cmd := group(use, short)
+	for i := range verbs {
+		cmd.AddCommand(verbs[i].command())
+	}
+	return cmd
+}
+
+// group returns a command that does nothing but have others.
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &statusError{exitUsage, fmt.Errorf("%s has no command %q (see %s --help)", cmd.CommandPath(), args[0], cmd.CommandPath())}
+		}
+		return cmd.Help()
+	}}
+}
+
+func (v *verb) command() *cobra.Command {
+	var t target
+	var output string
+	var yes bool
+	long := v.long
+	if long == "" {
+		long = v.short + "."
+	}
+	cmd := &cobra.Command{Use: v.use, Short: v.short, Long: long + "\n\n" + exitHelp, Example: v.example, Args: v.arguments}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkOutput(output); err != nil {
+			return err
+		}
+		if err := t.resolve(); err != nil {
+			return err
+		}
+		if v.destroys != nil && !yes {
+			if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), v.destroys(args)); err != nil {
+				return err
+			}
+		}
+		c, err := t.client()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := withTimeout(cmd.Context())
+		defer cancel()
+		a, err := v.run(ctx, c, cmd.InOrStdin(), args)
+		var own *statusError
+		switch {
+		case errors.As(err, &own):
+			return err
+		case err != nil:
+			return t.adminError(err)
+		case output == outputJSON:
+			return printJSON(cmd.OutOrStdout(), a.message)
+		}
+		return printTable(cmd.OutOrStdout(), a.table)
+	}
+	if v.ownKeys {
+		t.placeFlags(cmd)
+	} else {
+		t.flags(cmd)
+	}
+	outputFlag(cmd, &output)
+	if v.destroys != nil {
+		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	}
+	if v.flags != nil {
+		v.flags(cmd)
+	}
+	return cmd
+}
+
+// arguments checks that there are as many as use names.
+func (v *verb) arguments(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(v.use)[1:]
+	least := 0
+	for _, n := range names {
+		if !strings.HasPrefix(n, "[") {
+			least++
+		}
+	}
+	endless := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...]")
+	if len(args) < least || len(args) > len(names) && !endless {
+		takes := strings.Join(names, " ")
+		if takes == "" {
+			takes = "no arguments"
+		}
+		return &statusError{exitUsage, fmt.Errorf("%s takes %s, got %q", cmd.CommandPath(), takes, args)}
+	}
+	return nil
+}
+
+// argument returns args[i], empty where it was left out.
+func argument(args []string, i int) string {
+	if i < len(args) {
+		return args[i]
+	}
+	return ""
+}
+
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+)
+
+func outputFlag(cmd *cobra.Command, output *string) {
+	cmd.Flags().StringVarP(output, "output", "o", outputTable, "table or json")
+}
+
+func checkOutput(output string) error {
+	if output != outputTable && output != outputJSON {
+		return &statusError{exitUsage, fmt.Errorf("-o %q: table or json", output)}
+	}
+	return nil
+}
+
+// printJSON writes a message with the names of its .proto file, every field of it.
+// protojson varies its white space on purpose; the result here does not.
+func printJSON(out io.Writer, m proto.Message) error {
+	text, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, b.String())
+	return err
+}
+
+func printTable(out io.Writer, table func(io.Writer)) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+// done is the answer of a command that has nothing to show but that it is done.
+func done(m proto.Message, err error, format string, args ...any) (*answer, error) {
+	return &answer{m, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }}, err
+}
+
+// row writes a row of a table.
+func row(w io.Writer, cells ...any) {
+	for i, c := range cells {
+		if i > 0 {
+			fmt.Fprint(w, "\t")
+		}
+		switch c := c.(type) {
+		case []string:
+			fmt.Fprint(w, orDash(strings.Join(c, ",")))
+		case string:
+			fmt.Fprint(w, orDash(c))
+		case bool:
+			fmt.Fprint(w, yesNo(c))
+		default:
+			fmt.Fprint(w, c)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// inState is the word for what may be disabled.
+func inState(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}

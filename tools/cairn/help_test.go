@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+// Every admin command tells its exit statuses and what each flag is where it is
+// left out: pflag prints the defaults that are not empty by itself.
+func TestHelpIsWhole(t *testing.T) {
+	seen := 0
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			look(c)
+		}
+		require.NotEmpty(t, cmd.Short, cmd.CommandPath())
+		require.NotRegexp(t, `\.$`, cmd.Short, cmd.CommandPath())
+		if cmd.HasSubCommands() || cmd.Flags().Lookup("endpoint") == nil {
+			return
+		}
+		seen++
+		require.Contains(t, cmd.Long, "Exit status:", cmd.CommandPath())
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			require.NotEmpty(t, f.Usage, "%s --%s", cmd.CommandPath(), f.Name)
+			if f.Value.Type() == "bool" || f.DefValue != "" {
+				return
+			}
+			told := strings.Contains(f.Usage, "default") || strings.Contains(f.Usage, "required") || strings.Contains(f.Usage, "CAIRN_")
+			require.True(t, told, "%s --%s: %s", cmd.CommandPath(), f.Name, f.Usage)
+		})
+	}
+	root := newRoot()
+	look(root)
+	require.Greater(t, seen, 40)
+}
+
+func TestParseObject(t *testing.T) {
+	for _, c := range []struct{ text, bucket, key, version string }{
+		{"s3://b/k", "b", "k", ""},
+		{"s3://b/a/b c?d", "b", "a/b c?d", ""},
+		{"s3://b//k", "b", "/k", ""},
+		{"s3://b/k?versionId=null", "b", "k", "null"},
+		{"s3://b/100%25?versionId=v", "b", "100%", "v"},
+		{"s3://b/k%3FversionId=x?versionId=v", "b", "k?versionId=x", "v"},
+		{"s3://b/100%", "b", "100%", ""},
+	} {
+		bucket, key, version, err := parseObject(c.text)
+		require.NoError(t, err, c.text)
+		require.Equal(t, []string{c.bucket, c.key, c.version}, []string{bucket, key, version}, c.text)
+	}
+	for _, text := range []string{"", "b/k", "s3://", "s3://b", "s3://b/", "s3:///k", "s3://b/?versionId=v", "s3://b/k?versionId=", "s3://b/%?versionId=v"} {
+		_, _, _, err := parseObject(text)
+		require.Error(t, err, text)
+	}
+}

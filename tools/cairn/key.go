@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/cairnstore/cairn/cluster/identity"
+	"github.com/spf13/cobra"
+)
+
+func newKey() *cobra.Command {
+	key := &cobra.Command{Use: "key", Short: "Cluster keys"}
+	key.AddCommand(&cobra.Command{
+		Use:   "new",
+		Short: "Print a new cluster key",
+		Long: `Print a new cluster key: 32 random bytes as hex. It is the only secret that the
+nodes of a cluster share: certificates and the key of gossip come from it.
+
+  (umask 077; cairn key new > cluster.key)`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := identity.NewKeyText()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+			return err
+		},
+	})
+	return key
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this binary",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "cairn %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}

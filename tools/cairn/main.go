@@ -1,0 +1,104 @@
+// Command cairn is Cairn: the server, a cluster to play with, and the admin
+// commands. Run `cairn --help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the build.
+var version = "unknown"
+
+// Exit statuses, listed in the root command's help.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitUnavailable = 5
+	exitInterrupted = 130
+)
+
+// statusError carries the status with which the process should end.
+type statusError struct {
+	status int
+	err    error // Nil: the status says it all.
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var se *statusError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &se):
+		if se.err != nil {
+			fmt.Fprintln(os.Stderr, "cairn:", err)
+		}
+		return se.status
+	case ctx.Err() != nil:
+		return exitInterrupted
+	}
+	fmt.Fprintln(os.Stderr, "cairn:", err)
+	return exitError
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cairn",
+		Short: "A distributed, erasure-coded object store that S3 and OBS clients use as they are",
+		Long: `Cairn is a distributed, erasure-coded object store that S3 and OBS clients use as they are.
+
+  cairn dev       start a cluster on this machine to play with
+  cairn server    run one node of a cluster
+  cairn status    how the cluster is; see also health, node, drive, volume, job
+  cairn top       what it is doing; see also trace, logs, support
+  cairn account   accounts; see also user, group, role, policy, accesskey
+  cairn object    how an object lies on the drives
+
+Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailable,
+130 interrupted.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &statusError{exitUsage, fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
+		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(),
+		newUpload(), newObject(),
+		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
+	return root
+}
+
+// noArgs refuses arguments with a usage status.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &statusError{exitUsage, fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args)}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"cairn": func() { os.Exit(run(context.Background(), os.Args[1:])) },
+	})
+}
+
+// TestCommands runs the scripts of testdata: what a person sees of the commands,
+// their words and their exit statuses.
+func TestCommands(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: os.Getenv("CAIRN_REWRITE") != "", // Then look at the difference.
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("XDG_CACHE_HOME", e.WorkDir)
+			e.Setenv("XDG_CONFIG_HOME", e.WorkDir)
+			fake := serveFake()
+			e.Defer(fake.Close)
+			e.Setenv("FAKE", fake.URL) // A cluster that answers the admin commands.
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": expectStatus},
+	})
+}
+
+// expectStatus runs a command and compares its exit status: status N cairn ….
+func expectStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command ...")
+	}
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit interface{ ExitCode() int }
+		if e, ok := err.(interface{ ExitCode() int }); ok {
+			exit = e
+		} else {
+			ts.Fatalf("%v", err)
+		}
+		got = strconv.Itoa(exit.ExitCode())
+	}
+	if got != args[0] {
+		ts.Fatalf("%v: exit status %s, want %s", args[1:], got, args[0])
+	}
+}

@@ -1,0 +1,157 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/tools/testbed"
+)
+
+const (
+	rootUser     = testbed.RootUser
+	rootPassword = testbed.RootPassword
+
+	readyTimeout  = 60 * time.Second
+	leaderTimeout = 30 * time.Second
+	healTimeout   = 180 * time.Second
+	adminTimeout  = 20 * time.Second
+	pollEvery     = 100 * time.Millisecond
+)
+
+// options are how a cluster is set up.
+type options struct {
+	tls    bool     // HTTPS, with a certificate of the cluster's own authority.
+	domain string   // Buckets are BUCKET.domain too.
+	flags  []string // More flags of every server.
+	env    []string // More environment of every server.
+	drives int      // Of each node; 0 means 1.
+	small  string   // The last drive of the first node is kept in this directory.
+}
+
+type process = testbed.Node
+
+// cluster is a testbed whose failures end the test.
+type cluster struct {
+	t      *testing.T
+	bed    *testbed.Cluster
+	nodes  []*process
+	http   *http.Client
+	caFile string
+	dir    string
+}
+
+// startCluster starts n servers and waits until all are ready. They are killed
+// when the test ends. The smallest part is 1 MiB, for tests of many.
+func startCluster(t *testing.T, n int) *cluster {
+	t.Helper()
+	return startClusterWith(t, n, options{flags: []string{"--min-part", "1MiB"}})
+}
+
+// startClusterWith does so with options.
+func startClusterWith(t *testing.T, n int, o options) *cluster {
+	t.Helper()
+	bin, err := filepath.Abs("../../bin/cairn")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	flags := []string{"--gc-grace", "20s", "--upkeep-interval", "1s", "--scrub-interval", "5s"}
+	bed, err := testbed.New(testbed.Options{Bin: bin, Dir: dir, Expect: n, Drives: o.drives, TLS: o.tls, Domain: o.domain,
+		Flags: append(flags, o.flags...), Env: o.env})
+	require.NoError(t, err)
+	t.Cleanup(bed.KillAll)
+	ctx, cancel := context.WithTimeout(t.Context(), readyTimeout)
+	defer cancel()
+	nodes, err := bed.Add(n)
+	require.NoError(t, err)
+	if o.small != "" {
+		nodes[0].Drives[len(nodes[0].Drives)-1] = filepath.Join(o.small, "drive")
+	}
+	for _, p := range nodes {
+		require.NoError(t, bed.Run(p))
+	}
+	require.NoError(t, bed.WaitReady(ctx, nodes...))
+	return &cluster{t: t, bed: bed, nodes: nodes, http: bed.Client, caFile: bed.CAFile, dir: dir}
+}
+
+func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
+
+// start runs a node that is down.
+func (c *cluster) start(p *process) {
+	c.t.Helper()
+	require.NoError(c.t, c.bed.Run(p))
+}
+
+// kill ends nodes at once, as a power cut of the process would.
+func (c *cluster) kill(ps ...*process) { c.bed.Kill(ps...) }
+
+func (c *cluster) killAll() { c.bed.KillAll() }
+
+func (c *cluster) waitReady(ps ...*process) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	require.NoError(c.t, c.bed.WaitReady(ctx, ps...))
+}
+
+// up returns the nodes that run.
+func (c *cluster) up() []*process { return c.bed.Up() }
+
+// status asks a running node, through the command a person would use.
+func (c *cluster) status() (*testbed.Status, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+	defer cancel()
+	return c.bed.Status(ctx)
+}
+
+// cairn runs an admin command as the cluster's root and returns what it printed.
+func (c *cluster) cairn(args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+	defer cancel()
+	return c.bed.Cairn(ctx, args...)
+}
+
+// leader returns the node that leads the metadata.
+func (c *cluster) leader() *process {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), leaderTimeout)
+	defer cancel()
+	p, err := c.bed.Leader(ctx)
+	require.NoError(c.t, err)
+	return p
+}
+
+// healed waits until no extent lacks a shard.
+func (c *cluster) healed() {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
+	defer cancel()
+	require.NoError(c.t, c.bed.WaitRedundant(ctx))
+}
+
+func (c *cluster) eventually(what string, within time.Duration, ok func() bool) {
+	c.t.Helper()
+	for deadline := time.Now().Add(within); !ok(); time.Sleep(pollEvery) {
+		if time.Now().After(deadline) {
+			c.t.Fatalf("not within %s: %s", within, what)
+		}
+	}
+}
+
+// scrubRounds returns how often each running node has verified all its drives,
+// from its metrics.
+func (c *cluster) scrubRounds() []int {
+	c.t.Helper()
+	var rounds []int
+	for _, p := range c.up() {
+		m, err := p.Metrics(c.t.Context())
+		require.NoError(c.t, err)
+		rounds = append(rounds, int(m["cairn_scrub_rounds_total"]))
+	}
+	return rounds
+}

@@ -1,0 +1,224 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDiskFaults harms the drives of real processes: reads must stay right, repair
+// must come to its end by the metadata's count, and the status must tell. Drives
+// whose reads fail or take long are simulated in node/sim and shard/drive: without
+// a device of its own, no process has such a drive.
+func TestDiskFaults(t *testing.T) {
+	small := filepath.Join(t.TempDir(), "small")
+	d := newDiskStory(t, small)
+	chapters := []struct {
+		name string
+		run  func(*testing.T, context.Context)
+	}{
+		{"a full drive: writes go on, and the status tells", d.full},
+		{"a drive's directory is gone while its node is down", d.lostWhileDown},
+		{"a drive's directory is removed under a running node", d.lostWhileUp},
+		{"segments are cut short", d.cutShort},
+		{"a node that answers nothing for a while is hedged around", d.frozen},
+	}
+	for _, ch := range chapters {
+		if !t.Run(ch.name, func(t *testing.T) {
+			d.t = t
+			ch.run(t, t.Context())
+		}) {
+			break // Later chapters would only repeat the failure.
+		}
+	}
+	d.t = t
+}
+
+const (
+	frozenFor = 8 * time.Second
+	leftRoom  = 16 << 20 // Of the drive that is full: below --drive-reserve.
+)
+
+// diskStory is a cluster of two drives a node, and everything acknowledged.
+type diskStory struct {
+	*cluster
+	objects []*object
+	small   string // A file system of its own, for the last drive of the first node; empty if there is none.
+}
+
+func newDiskStory(t *testing.T, small string) *diskStory {
+	require.NoError(t, os.MkdirAll(small, 0o755))
+	d := &diskStory{}
+	// As large as the others, or it would get no slots; it takes memory as it is used.
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, sizeOption(sizeOf(t, t.TempDir()))); err == nil {
+		d.small = small
+		t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
+	}
+	d.cluster = startClusterWith(t, 5, options{drives: 2, small: small})
+	_, err := client(d.nodes[0]).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: ptr(bucket)})
+	require.NoError(t, err)
+	d.write(t, t.Context(), "first", 6, 5<<20)
+	return d
+}
+
+// write puts objects through every node in turn.
+func (d *diskStory) write(t *testing.T, ctx context.Context, name string, n, size int) {
+	t.Helper()
+	for i := range n {
+		o := &object{key: fmt.Sprintf("%s-%d", name, i), data: randomBytes(size + i)}
+		d.retry(ctx, func(c *s3.Client) error { return put(ctx, c, bucket, o) })
+		d.objects = append(d.objects, o)
+	}
+}
+
+// readAll reads everything at a node.
+func (d *diskStory) readAll(t *testing.T, ctx context.Context, p *process) {
+	t.Helper()
+	for _, o := range d.objects {
+		require.NoError(t, o.get(ctx, client(p), bucket), "%s from %s", o.key, p)
+	}
+}
+
+// second is the drive of a node that does not hold its metadata.
+func second(p *process) string { return p.Drives[1] }
+
+// full leaves a drive no room, as somebody else's files would, and gives it back.
+// Writes go on at the others, and what it holds stays readable.
+func (d *diskStory) full(t *testing.T, ctx context.Context) {
+	if d.small == "" {
+		t.Skip("a file system of its own is needed to be filled, and mounting one is not allowed here")
+	}
+	var s syscall.Statfs_t
+	require.NoError(t, syscall.Statfs(d.small, &s))
+	used := (s.Blocks - s.Bfree) * uint64(s.Bsize)
+	require.NotZero(t, used, "the drive holds something")
+	resize := func(size uint64) {
+		require.NoError(t, syscall.Mount("tmpfs", d.small, "tmpfs", syscall.MS_REMOUNT, sizeOption(size)))
+	}
+	resize(used + leftRoom)
+	d.eventually("a warning about the full drive", warnTimeout, func() bool { return d.warned("full") })
+	d.write(t, ctx, "while-full", 16, 6<<20)
+	d.readAll(t, ctx, d.nodes[0])
+	resize(s.Blocks * uint64(s.Bsize))
+	d.eventually("the drive is no longer full", warnTimeout, func() bool { return !d.warned("full") })
+	d.write(t, ctx, "with-room", 4, 6<<20)
+	d.healed()
+}
+
+const warnTimeout = time.Minute
+
+// warned reports whether the status has a warning with these words.
+func (d *diskStory) warned(words string) bool {
+	s, err := d.status()
+	return err == nil && strings.Contains(strings.Join(s.Warnings, "\n"), words)
+}
+
+func sizeOption(bytes uint64) string { return fmt.Sprintf("size=%d", bytes) }
+
+// sizeOf returns the size of the file system that holds a directory.
+func sizeOf(t *testing.T, dir string) uint64 {
+	var s syscall.Statfs_t
+	require.NoError(t, syscall.Statfs(dir, &s))
+	return s.Blocks * uint64(s.Bsize)
+}
+
+// lostWhileDown replaces a drive by an empty one.
+func (d *diskStory) lostWhileDown(t *testing.T, ctx context.Context) {
+	p := d.nodes[1]
+	d.kill(p)
+	require.NoError(t, os.RemoveAll(second(p)))
+	d.readAll(t, ctx, d.nodes[2])
+	d.startWithout(t, ctx, p)
+	d.healed()
+	d.readAll(t, ctx, p)
+}
+
+var lostDrive = regexp.MustCompile(`start the node with --accept-lost-drive ([0-9a-f]{16})`)
+
+// startWithout starts a node that misses a drive: it does not start, as the disk may
+// only not be mounted, until it is told that the drive is lost.
+func (d *diskStory) startWithout(t *testing.T, ctx context.Context, p *process) {
+	d.start(p)
+	ended, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	select {
+	case <-p.Done():
+	case <-ended.Done():
+		t.Fatalf("%s runs without its drive:\n%s", p, p.LogTail())
+	}
+	said := lostDrive.FindStringSubmatch(p.LogTail())
+	require.NotNil(t, said, "what to do is not said:\n%s", p.LogTail())
+	d.kill(p)
+	p.Flags = []string{"--accept-lost-drive", said[1]}
+	d.start(p)
+	d.waitReady(p)
+	p.Flags = nil // From now on it has another.
+}
+
+// lostWhileUp removes what a running node writes to. It notices when it needs a file
+// that is not open; at the latest a restart finds a drive that has to be filled anew.
+func (d *diskStory) lostWhileUp(t *testing.T, ctx context.Context) {
+	p := d.nodes[2]
+	require.NoError(t, os.RemoveAll(second(p)))
+	d.write(t, ctx, "after-removal", 12, 5<<20)
+	d.readAll(t, ctx, d.nodes[3])
+	d.readAll(t, ctx, p)
+	d.kill(p)
+	d.startWithout(t, ctx, p)
+	d.healed()
+	d.readAll(t, ctx, p)
+}
+
+// cutShort takes the second half of every segment of a drive away.
+func (d *diskStory) cutShort(t *testing.T, ctx context.Context) {
+	p := d.nodes[3]
+	segments, err := filepath.Glob(filepath.Join(second(p), "seg", "*.seg"))
+	require.NoError(t, err)
+	require.NotEmpty(t, segments)
+	for _, s := range segments {
+		info, err := os.Stat(s)
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(s, info.Size()/2))
+	}
+	d.readAll(t, ctx, p)
+	d.kill(p)
+	d.start(p)
+	d.waitReady(p)
+	d.healed()
+	d.readAll(t, ctx, d.nodes[4])
+}
+
+// frozen stops a process without ending it: its connections stay open and say
+// nothing. Reads and writes at the others go on meanwhile.
+func (d *diskStory) frozen(t *testing.T, ctx context.Context) {
+	p := d.nodes[4]
+	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGSTOP))
+	thaw := time.AfterFunc(frozenFor, func() { _ = syscall.Kill(p.Pid(), syscall.SIGCONT) })
+	defer func() {
+		thaw.Stop()
+		_ = syscall.Kill(p.Pid(), syscall.SIGCONT)
+	}()
+	o := d.objects[0]
+	bounded, cancel := context.WithTimeout(ctx, frozenFor)
+	defer cancel()
+	require.NoError(t, o.get(bounded, client(d.nodes[1]), bucket), "read before the node answers again")
+	fresh := &object{key: "while-frozen", data: bytes.Repeat([]byte("x"), 3<<20)}
+	require.NoError(t, put(bounded, client(d.nodes[2]), bucket, fresh))
+	d.objects = append(d.objects, fresh)
+	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGCONT))
+	d.waitReady(p)
+	d.healed()
+	d.readAll(t, ctx, p)
+}

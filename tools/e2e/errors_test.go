@@ -1,0 +1,47 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// TestErrorsWithBoto3 has boto3 meet every error of the table: it must raise the
+// class that botocore has for the code, with code, status and message.
+func TestErrorsWithBoto3(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		code := wirexml.Code(filepath.Base(r.URL.Path))
+		status, body := wirexml.Render(code.Err(), r.URL.Path, "request-1", "host-1")
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(status)
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	type row struct {
+		Code, Message string
+		Status        int
+	}
+	var rows []row
+	for code, r := range wirexml.Table {
+		if r.Status >= http.StatusBadRequest { // Others are answered without a document.
+			rows = append(rows, row{string(code), r.Message, r.Status})
+		}
+	}
+	text, err := json.Marshal(rows)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "errors.json")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	out, err := exec.CommandContext(t.Context(), python(t), "testdata/boto3_errors.py", server.URL, file).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out)
+}

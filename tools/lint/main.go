@@ -1,0 +1,168 @@
+// Command lint proves the rules that no general tool knows: the order of rooms
+// (imports point only down the list), and which packages may use what.
+//
+//	go run ./tools/lint
+//
+// It reads the package graph from `go list` and prints one line a breach. Exit
+// status: 0 none, 1 some, 2 it could not look.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+const module = "github.com/cairnstore/cairn/"
+
+// rooms is the order of docs/architecture.md: a package may import those before
+// it, never one after it.
+var rooms = []string{
+	"cluster/errs",
+	"cluster",
+	"cluster/place",
+	"cluster/identity",
+	"cluster/gossip",
+	"cluster/rpc",
+	"shard",
+	"shard/buf",
+	"shard/stripe",
+	"shard/shardtest",
+	"shard/drive",
+	"shard/wire",
+	"meta/metapb",
+	"meta/metapb/metapbconnect",
+	"meta",
+	"meta/keys",
+	"meta/state",
+	"meta/raftlog",
+	"meta/group",
+	"s3api/checksum",
+	"s3api/wirexml",
+	"s3api/policy",
+	"s3api/profile",
+	"s3api/lifecycle",
+	"s3api/sigauth",
+	"s3api/form",
+	"s3api/sse",
+	"s3api/kms",
+	"s3api/iam",
+	"s3api/object",
+	"s3api/notify",
+	"s3api/spread/spreadpb",
+	"s3api/spread",
+	"s3api",
+	"node/upkeep",
+	"node/audit",
+	"node/observe",
+	"node/admin/adminpb",
+	"node/admin/adminpb/adminpbconnect",
+	"node/trace",
+	"node/admin",
+	"node",
+	"node/linear",
+	"node/sim",
+	"tools/testbed",
+	"tools/load",
+	"tools/scenarios",
+	"tools/netfaults",
+	"tools/accept",
+	"tools/lint",
+	"tools/e2e",
+	"tools/compose",
+	"tools/cairn",
+}
+
+// confined says which packages alone may import something, by prefix of their
+// room. Tests are free.
+var confined = map[string][]string{
+	"log/slog":                      {"node", "tools"},
+	"github.com/prometheus/":        {"node/observe"},
+	"go.opentelemetry.io/":          {"node/observe"},
+	"github.com/hashicorp/raft":     {"meta/raftlog", "meta/group"},
+	"github.com/hashicorp/memberli": {"cluster/gossip", "node/sim"},
+	"github.com/cockroachdb/pebble": {"shard", "meta", "node", "tools"},
+	"github.com/klauspost/reedsolo": {"shard/stripe"},
+	"github.com/spf13/cobra":        {"tools"},
+	"net/http":                      {"cluster/rpc", "shard/wire", "meta", "s3api", "node", "tools"},
+}
+
+// noOS lists the rooms that reach files only through vfs.
+var noOS = []string{"shard", "meta", "cluster/place"}
+
+type pkg struct {
+	ImportPath string
+	Name       string
+	Imports    []string
+}
+
+func main() {
+	pkgs, err := list()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lint:", err)
+		os.Exit(2)
+	}
+	var breaches []string
+	for _, p := range pkgs {
+		breaches = append(breaches, check(p)...)
+	}
+	for _, b := range breaches {
+		fmt.Println(b)
+	}
+	if len(breaches) > 0 {
+		os.Exit(1)
+	}
+}
+
+func list() ([]pkg, error) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Name,Imports", "./...").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs, nil
+		} else if err != nil {
+			return nil, err
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func check(p pkg) (breaches []string) {
+	room := strings.TrimPrefix(p.ImportPath, module)
+	at := slices.Index(rooms, room)
+	if at < 0 {
+		return []string{fmt.Sprintf("%s: not in the list of rooms (tools/lint, docs/architecture.md)", room)}
+	}
+	for _, imp := range p.Imports {
+		if to, ok := strings.CutPrefix(imp, module); ok && slices.Index(rooms, to) > at {
+			breaches = append(breaches, fmt.Sprintf("%s imports %s, which lies above it", room, to))
+		}
+		if imp == "os" && within(room, noOS) {
+			breaches = append(breaches, fmt.Sprintf("%s imports os: files are reached through vfs there", room))
+		}
+		for what, where := range confined {
+			if strings.HasPrefix(imp, what) && !within(room, where) {
+				breaches = append(breaches, fmt.Sprintf("%s imports %s, which is kept to %s", room, imp, strings.Join(where, ", ")))
+			}
+		}
+	}
+	slices.Sort(breaches)
+	return breaches
+}
+
+// within reports whether room is one of the given ones or lies in one.
+func within(room string, in []string) bool {
+	return slices.ContainsFunc(in, func(r string) bool {
+		return room == r || strings.HasPrefix(room, r+"/")
+	})
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/cairnstore/cairn/tools/testbed"
+)
+
+// Cost is what a phase took of the nodes.
+type Cost struct {
+	Phase      string    `json:"phase"`
+	Seconds    float64   `json:"seconds"`
+	CPUSeconds float64   `json:"cpu_s"`        // Of the nodes that ran throughout, together.
+	Redundant  float64   `json:"redundant_s"`  // Until the metadata counted full redundancy, each time added up; 0: nothing was waited for.
+	MovedBytes float64   `json:"moved_bytes"`  // Shards written by rebuilding and moving.
+	IdealBytes float64   `json:"ideal_bytes"`  // What the drives held that had to go elsewhere, deleted data that is not moved included; 0: nothing had to.
+	UsedBytes  float64   `json:"used_bytes"`   // By shards on all nodes, when the phase began.
+	Elections  []float64 `json:"elections_s"`  // From a leader's death to the next one.
+	Memory     float64   `json:"memory_bytes"` // Most that a node held at the end.
+}
+
+// measure is a phase that runs.
+type measure struct {
+	s         *story
+	cost      Cost
+	began     time.Time
+	cpu       map[int]time.Duration // By process.
+	moved     float64               // By processes that run, when it began.
+	used      float64
+	ideal     float64
+	elections []float64
+}
+
+func (s *story) measure(ctx context.Context, name string) *measure {
+	m := &measure{s: s, began: time.Now(), cpu: map[int]time.Duration{}, cost: Cost{Phase: name}}
+	for _, n := range s.bed.Up() {
+		if t, err := n.CPU(); err == nil {
+			m.cpu[n.Pid()] = t
+		}
+	}
+	m.moved = s.moved(ctx)
+	if st, err := s.bed.Status(ctx); err == nil {
+		for i := range st.Nodes {
+			m.used += float64(st.Nodes[i].Used())
+		}
+	}
+	return m
+}
+
+// moveMetrics count the bytes of shards that rebuilding and moving wrote.
+var moveMetrics = []string{"cairn_moved_bytes_total", "cairn_rebuilt_bytes_total"}
+
+func (s *story) moved(ctx context.Context) (sum float64) {
+	for _, n := range s.bed.Up() {
+		values, err := n.Metrics(ctx)
+		if err != nil {
+			continue // A node that is just ending.
+		}
+		for _, name := range moveMetrics {
+			sum += values[name]
+		}
+	}
+	return sum
+}
+
+// wait waits until the status is as it should be, and adds the time to what it took
+// to full redundancy.
+func (m *measure) wait(ctx context.Context, what string, holds func(*testbed.Status) error) error {
+	began := time.Now()
+	err := testbed.Until(ctx, what, func() error {
+		st, err := m.s.bed.Status(ctx)
+		if err != nil {
+			return err
+		}
+		return holds(st)
+	})
+	m.cost.Redundant += time.Since(began).Seconds()
+	return err
+}
+
+// end returns what the phase took.
+func (m *measure) end(ctx context.Context) Cost {
+	c := m.cost
+	c.Seconds = time.Since(m.began).Seconds()
+	for _, n := range m.s.bed.Up() {
+		if t, err := n.CPU(); err == nil {
+			if before, ok := m.cpu[n.Pid()]; ok {
+				c.CPUSeconds += (t - before).Seconds()
+			}
+		}
+		if bytes, err := n.Memory(); err == nil {
+			c.Memory = max(c.Memory, float64(bytes))
+		}
+	}
+	c.MovedBytes = max(0, m.s.moved(ctx)-m.moved)
+	c.IdealBytes, c.UsedBytes, c.Elections = m.ideal, m.used, m.elections
+	return c
+}
+
+// Idle is the cost of a cluster that nobody uses.
+type Idle struct {
+	Nodes      int                `json:"nodes"`
+	Seconds    float64            `json:"seconds"`
+	CPUSeconds map[string]float64 `json:"cpu_s_by_role"` // Mean of the nodes of a role: leader, voter, other.
+}
+
+// idle watches the cluster do nothing.
+func (s *story) idle(ctx context.Context) (*Idle, error) {
+	st, err := s.bed.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes := s.members()
+	before := make([]time.Duration, len(nodes))
+	for i, n := range nodes {
+		if before[i], err = n.CPU(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.watch(ctx, s.Idle); err != nil {
+		return nil, err
+	}
+	out := &Idle{Nodes: len(nodes), Seconds: s.Idle.Seconds(), CPUSeconds: map[string]float64{}}
+	count := map[string]float64{}
+	for i, n := range nodes {
+		after, err := n.CPU()
+		if err != nil {
+			return nil, err
+		}
+		role := roleOf(st.Node(n))
+		out.CPUSeconds[role] += (after - before[i]).Seconds()
+		count[role]++
+	}
+	for role := range count {
+		out.CPUSeconds[role] /= count[role]
+	}
+	return out, nil
+}
+
+func roleOf(n *testbed.NodeStatus) string {
+	switch {
+	case n != nil && n.Leader:
+		return "leader"
+	case n != nil && n.Voter:
+		return "voter"
+	}
+	return "other"
+}

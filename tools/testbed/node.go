@@ -1,0 +1,173 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Node is one server process, or what is left of it.
+type Node struct {
+	Index  int
+	Addr   string // IP address.
+	Dir    string
+	Drives []string // Directories, below Dir.
+	Flags  []string // Besides those of all nodes.
+
+	c      *Cluster
+	prefix []string // Of its command line.
+	ports  ports
+
+	cmd  *exec.Cmd // Nil while it is down; guarded by c.mu.
+	done chan struct{}
+}
+
+func (n *Node) String() string { return "node " + strconv.Itoa(n.Index+1) }
+
+// Host returns the address of the S3 listener.
+func (n *Node) Host() string { return n.at(n.ports.s3) }
+
+// Endpoint returns the URL of the S3 listener.
+func (n *Node) Endpoint() string {
+	if n.c.TLS {
+		return "https://" + n.Host()
+	}
+	return "http://" + n.Host()
+}
+
+// RPCHost returns the address of the internode listener.
+func (n *Node) RPCHost() string { return n.at(n.ports.rpc) }
+
+// MetricsURL returns where the node's metrics are in clear.
+func (n *Node) MetricsURL() string { return "http://" + n.at(n.ports.metrics) + "/metrics" }
+
+// Client returns the HTTP client that reaches the node.
+func (n *Node) Client() *http.Client { return n.c.Client }
+
+func (n *Node) at(port int) string { return net.JoinHostPort(n.Addr, strconv.Itoa(port)) }
+
+// Running reports whether the process was started and neither killed nor stopped.
+func (n *Node) Running() bool {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	return n.cmd != nil
+}
+
+// Done is closed when the process has ended. The node must have been run.
+func (n *Node) Done() <-chan struct{} {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	return n.done
+}
+
+// Pid returns the process's id; 0 while it is down.
+func (n *Node) Pid() int {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	if n.cmd == nil {
+		return 0
+	}
+	return n.cmd.Process.Pid
+}
+
+// KillNow sends SIGKILL and does not wait; Kill has to follow.
+func (n *Node) KillNow() {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	if n.cmd != nil {
+		_ = n.cmd.Process.Kill()
+	}
+}
+
+// Run starts a node that is down. It does not wait until it is ready.
+func (c *Cluster) Run(n *Node) error {
+	log, err := os.OpenFile(filepath.Join(n.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	args := c.arguments(n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n.cmd != nil {
+		return fmt.Errorf("%s runs already", n)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "CAIRN_ROOT_USER="+RootUser, "CAIRN_ROOT_PASSWORD="+RootPassword)
+	cmd.Env = append(cmd.Env, c.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", n, err)
+	}
+	done := make(chan struct{})
+	go func() { // Ends with the process.
+		_ = cmd.Wait()
+		close(done)
+	}()
+	n.cmd, n.done = cmd, done
+	return nil
+}
+
+// arguments is a node's command line.
+func (c *Cluster) arguments(n *Node) []string {
+	var join []string
+	for _, o := range c.Nodes() {
+		if o != n {
+			join = append(join, o.at(o.ports.gossip))
+		}
+	}
+	args := append(append([]string{}, n.prefix...), c.Bin, "server", "--data", strings.Join(n.Drives, ","),
+		"--s3", n.at(n.ports.s3), "--rpc", n.at(n.ports.rpc), "--raft", n.at(n.ports.raft), "--gossip", n.at(n.ports.gossip),
+		"--metrics-addr", n.at(n.ports.metrics), "--advertise", n.Addr, "--cluster-key-file", c.path("cluster.key"),
+		"--fast-detection", "--drive-reserve", "64MiB", "--segment-size", "128MiB")
+	if len(join) > 0 {
+		args = append(args, "--join", strings.Join(join, ","))
+	}
+	if n.Index < c.Expect {
+		args = append(args, "--bootstrap-expect", strconv.Itoa(c.Expect))
+	}
+	if c.TLS {
+		args = append(args, "--tls-cert", c.certFile, "--tls-key", c.keyFile)
+	}
+	if c.Domain != "" {
+		args = append(args, "--domain", c.Domain)
+	}
+	return append(append(args, c.Flags...), n.Flags...)
+}
+
+// Ready asks the node whether it is.
+func (n *Node) Ready(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Endpoint()+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := n.c.Client.Do(r)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// LogTail returns the end of the node's log.
+func (n *Node) LogTail() string {
+	text, err := os.ReadFile(filepath.Join(n.Dir, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	const most = 4 << 10
+	if len(text) > most {
+		text = text[len(text)-most:]
+	}
+	return string(text)
+}

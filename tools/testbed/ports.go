@@ -1,0 +1,75 @@
+package testbed
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+)
+
+// ports are where a node listens.
+type ports struct{ s3, rpc, raft, gossip, metrics int }
+
+const portsPerNode = 5
+
+// Ports of a node that has an address to itself.
+const (
+	S3Port      = 9000
+	RPCPort     = 9001
+	RaftPort    = 9002
+	GossipPort  = 9003
+	MetricsPort = 9100
+)
+
+// PortsEnv names the environment variable with the range of ports to use on
+// loopback, as FIRST-LAST.
+const PortsEnv = "CAIRN_TESTBED_PORTS"
+
+// The default range lies below the ports that the kernel gives to connections: a
+// node that is down must find its own free when it comes back.
+const firstPort, lastPort = 20000, 32000
+
+// taken remembers what was handed out: its user may not listen yet.
+var taken sync.Map
+
+// freePorts returns a node's ports, none of which anybody uses now.
+func freePorts(n int) (p ports, err error) {
+	first, last := firstPort, lastPort
+	if s := os.Getenv(PortsEnv); s != "" {
+		if _, err := fmt.Sscanf(s, "%d-%d", &first, &last); err != nil || last-first < n {
+			return p, fmt.Errorf("%s=%q is not of the form FIRST-LAST with at least %d ports", PortsEnv, s, n)
+		}
+	}
+	var found []int
+	begin, count := rand.IntN(last-first+1), last-first+1
+	for i := 0; i < count && len(found) < n; i++ {
+		port := first + (begin+i)%count
+		if isFree(port) {
+			found = append(found, port)
+		}
+	}
+	if len(found) < n {
+		return p, fmt.Errorf("fewer than %d free ports in %d-%d; set %s to another range", n, first, last, PortsEnv)
+	}
+	return ports{found[0], found[1], found[2], found[3], found[4]}, nil
+}
+
+// isFree reports whether nobody uses a port, over TCP or UDP, and keeps it.
+func isFree(port int) bool {
+	if _, used := taken.LoadOrStore(port, true); used {
+		return false
+	}
+	addr := net.JoinHostPort(loopback, strconv.Itoa(port))
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	u, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return false
+	}
+	return u.Close() == nil
+}
