@@ -48,8 +48,9 @@ func TestWriteLeavesSlotBehind(t *testing.T) {
 					w := r.writePart(t, data, nil)
 					require.Equal(t, shard.SlotSet(0b10), w.Missing())
 					require.True(t, w.Quorum())
-					require.Equal(t, 1, r.count("failed 1"))
 					require.LessOrEqual(t, time.Since(began), DefaultSlotStallTimeout+2*DefaultStragglerWait)
+					synctest.Wait() // Wait does not wait for the event.
+					require.Equal(t, 1, r.count("failed 1"))
 					r.store(r.vol, 1).setFault(nil)
 					r.expect(t, r.request(w.Geometry, nil), data)
 				})
