@@ -132,21 +132,21 @@ func TestUnreadBody(t *testing.T) {
 // TestStalledService: time in which the service neither reads nor writes is not
 // the client's, over HTTP/1.1 and HTTP/2.
 func TestStalledService(t *testing.T) {
-	const idle = 20 * time.Millisecond
+	const idle, stall = 500 * time.Millisecond, time.Second // A loaded machine may stop us for a while, too.
 	short := func(c *Config) { c.Limits.IdleReadTimeout, c.Limits.IdleWriteTimeout = idle, idle }
 	for name, h := range map[string]*harness{"http": newHarness(t, short), "http2": newTLSHarness(t, true, short)} {
 		body := strings.Repeat("x", 300<<10)
 		h.objects.hook(hooks{onPut: func(_ context.Context, in *object.PutInput) error {
 			first := make([]byte, 10)
 			_, err := io.ReadFull(in.Body.Reader, first)
-			<-time.After(4 * idle)
+			<-time.After(stall)
 			in.Body.Reader = io.MultiReader(strings.NewReader(string(first)), in.Body.Reader)
 			return err
 		}})
 		h.put("k", body)
 		h.objects.hook(hooks{onWriteTo: func(_ context.Context, w io.Writer) (int64, error) {
 			n, err := io.WriteString(w, body[:10])
-			<-time.After(4 * idle)
+			<-time.After(stall)
 			m, err2 := io.WriteString(w, body[10:])
 			return int64(n + m), errors.Join(err, err2)
 		}})
