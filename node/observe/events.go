@@ -153,7 +153,7 @@ func (o *Observer) Stripe(found, slotFailed func(shard.ID, error)) stripe.Events
 
 // Drive returns the events of one drive.
 func (o *Observer) Drive(dir string, fenced func(error)) drive.Events {
-	for _, v := range []*prometheus.CounterVec{o.m.fenced, o.m.badBlocks, o.m.segmentsLost, o.m.indexesRebuilt} {
+	for _, v := range []*prometheus.CounterVec{o.m.fenced, o.m.badBlocks, o.m.unreadable, o.m.segmentsLost, o.m.indexesRebuilt} {
 		v.WithLabelValues(dir) // So that the first failure is an increase.
 	}
 	syncs, synced := o.m.syncSeconds.WithLabelValues(dir), o.m.syncShards.WithLabelValues(dir)
@@ -166,6 +166,10 @@ func (o *Observer) Drive(dir string, fenced func(error)) drive.Events {
 			o.m.fenced.WithLabelValues(dir).Inc()
 			o.Log.Error("drive taken out of use: replace it, or restart the node to try it again", "drive", dir, "cause", err)
 			fenced(err)
+		},
+		Unreadable: func(err error) {
+			o.m.unreadable.WithLabelValues(dir).Inc()
+			o.Log.Warn("the device could not read a place; its shard is repaired", "drive", dir, "cause", err)
 		},
 		BadBlock: func(id shard.ID, block int) {
 			o.m.badBlocks.WithLabelValues(dir).Inc()

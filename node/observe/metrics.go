@@ -36,6 +36,7 @@ type metrics struct {
 	syncShards     *prometheus.CounterVec
 	fenced         *prometheus.CounterVec
 	badBlocks      *prometheus.CounterVec
+	unreadable     *prometheus.CounterVec
 	segmentsLost   *prometheus.CounterVec
 	indexesRebuilt *prometheus.CounterVec
 
@@ -155,6 +156,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		syncShards:     vec("cairn_drive_synced_shards_total", "Shards made durable.", "drive"),
 		fenced:         vec("cairn_drive_failures_total", "Drives taken out of use after an I/O error.", "drive"),
 		badBlocks:      vec("cairn_drive_bad_blocks_total", "Blocks that scrub found bad at rest.", "drive"),
+		unreadable:     vec("cairn_drive_unreadable_total", "Places that the device could not read; many take the drive out of use.", "drive"),
 		segmentsLost:   vec("cairn_drive_segments_damaged_total", "Segments that cannot be read: all their shards are missing.", "drive"),
 		indexesRebuilt: vec("cairn_drive_index_rebuilds_total", "Indexes made anew from a drive's segments.", "drive"),
 

@@ -63,6 +63,10 @@
 // sync is never tried again, since the kernel may have dropped the dirty pages.
 // A full file system is NoSpace for that shard and nothing else.
 //
+// A read that the device fails is Corrupt for that shard, which is then repaired.
+// At Options.Unreadable such places the drive is fenced: what is written to a device
+// that cannot be read is lost as well.
+//
 // A write or sync that hangs for Options.HangTimeout fences the drive too. What
 // waits for it then answers; the call that hangs, and Close, wait on.
 //

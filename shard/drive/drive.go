@@ -53,9 +53,10 @@ type Drive struct {
 	shards   int64
 	used     int64 // Bytes of all live and unfinished records.
 
-	files   files // Has a lock of its own.
-	commits committer
-	buffers sync.Pool // *[ioBytes]byte.
+	files     files      // Has a lock of its own.
+	badPlaces unreadable // Has a lock of its own.
+	commits   committer
+	buffers   sync.Pool // *[ioBytes]byte.
 }
 
 var _ shard.Store = (*Drive)(nil)
@@ -172,7 +173,7 @@ func (d *Drive) leave() { d.gate.RUnlock() }
 
 var (
 	errClosed = errors.New("the drive is closed")
-	errFenced = errors.New("the drive is fenced after a failed or hanging write or sync: check its device, then restart the node")
+	errFenced = errors.New("the drive is fenced after failed or hanging I/O: check its device, then restart the node")
 )
 
 // fence takes the drive out of use; only the first failure counts.

@@ -3,6 +3,7 @@ package drive
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -162,6 +163,74 @@ func TestFailedWriteReachesTheCaller(t *testing.T) {
 			require.EqualValues(t, 1, fenced.Load())
 		})
 	}
+}
+
+// TestUnreadable: what the device cannot read here and there is a bad shard; what it
+// cannot read in many places is a bad drive.
+func TestUnreadable(t *testing.T) {
+	var on atomic.Bool
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if on.Load() && op.Kind == errorfs.OpFileReadAt && strings.Contains(op.Path, segSuffix) {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	o := testOptions(fs, "drive")
+	o.Unreadable = 3
+	var places, fenced atomic.Int64
+	o.Events.Unreadable = func(error) { places.Add(1) }
+	o.Events.Fenced = func(error) { fenced.Add(1) }
+	d := mustOpen(t, o)
+	var shards []shard.Header
+	for seq := range uint64(3) {
+		h := shardtest.Header(1, 1+seq, 0, 2*shard.UnitBlocks, 0, 0)
+		require.NoError(t, shardtest.Put(t.Context(), d, h, shardtest.Frames(h, seq)))
+		shards = append(shards, h)
+	}
+	read := func(h shard.Header) error {
+		r, err := d.Open(t.Context(), h.ID, h.BlockSpan(0))
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadAll(r)
+		return errors.Join(err, r.Close())
+	}
+	on.Store(true)
+	for _, h := range shards[:2] {
+		for range 3 {
+			require.Equal(t, errs.Corrupt, errs.KindOf(read(h)))
+		}
+	}
+	require.EqualValues(t, 2, places.Load(), "a place counts once")
+	require.NoError(t, d.Failed())
+	on.Store(false)
+	require.NoError(t, read(shards[0]))
+	on.Store(true)
+	require.Equal(t, errs.Corrupt, errs.KindOf(d.Verify(t.Context(), shards[2].ID)))
+	require.ErrorIs(t, d.Failed(), syscall.EIO)
+	require.EqualValues(t, 1, fenced.Load())
+	on.Store(false)
+	require.Equal(t, errs.Unavailable, errs.KindOf(read(shards[0])))
+	require.NoError(t, d.Close())
+	d = mustOpen(t, o) // As after a restart of the node.
+	require.NoError(t, d.Failed())
+	require.NoError(t, read(shards[2]))
+}
+
+// TestCutShortIsNotTheDevice: that a file ends early is damage of its shards, not a
+// failure to read.
+func TestCutShortIsNotTheDevice(t *testing.T) {
+	mem := vfs.NewMem()
+	o := testOptions(mem, "drive")
+	o.Unreadable = 1
+	d := mustOpen(t, o)
+	h := shardtest.Header(1, 1, 0, 2*shard.UnitBlocks, 0, 0)
+	require.NoError(t, shardtest.Put(t.Context(), d, h, shardtest.Frames(h, 1)))
+	l, _, err := d.index.get(h.ID)
+	require.NoError(t, err)
+	_, err = d.segments[l.seg].file.ReadAt(make([]byte, 1), 1<<40)
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, d.Failed())
 }
 
 func TestReserveIsKept(t *testing.T) {

@@ -15,6 +15,7 @@ type files struct {
 	fs    vfs.FS
 	limit int
 	watch func(what string) (end func() bool)
+	bad   func(path string, off int64, err error) // A read failed for the device's sake; may be nil.
 
 	mu   sync.Mutex
 	idle list.List // Of *file: open and not used. The one used last is in front.
@@ -111,7 +112,11 @@ func (x *file) ReadAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer x.rest()
-	return f.ReadAt(p, off)
+	n, err := f.ReadAt(p, off)
+	if deviceFailed(err) && x.set.bad != nil {
+		x.set.bad(x.path, off, err)
+	}
+	return n, err
 }
 
 // WriteAt implements io.WriterAt.

@@ -32,7 +32,7 @@ func Open(o Options) (*Drive, error) {
 		fenced:    make(chan struct{}),
 		appending: newTurn(),
 	}
-	d.files = files{fs: d.fs, limit: o.IdleFiles, watch: d.watch}
+	d.files = files{fs: d.fs, limit: o.IdleFiles, watch: d.watch, bad: d.unreadableAt}
 	d.opening.Store(true)
 	if err := d.open(); err != nil {
 		d.discard()

@@ -39,6 +39,7 @@ type Options struct {
 	CacheBytes   int64           // The index's block cache; DefaultCacheBytes.
 	IdleFiles    int             // Files of segments kept open that nobody uses; DefaultIdleFiles.
 	HangTimeout  time.Duration   // How long a write or sync may take before the drive is fenced; DefaultHangTimeout.
+	Unreadable   int             // Places that may be unreadable before the drive is fenced; DefaultUnreadable.
 	Events       Events
 }
 
@@ -60,6 +61,9 @@ func (o Options) withDefaults() Options {
 	if o.HangTimeout <= 0 {
 		o.HangTimeout = DefaultHangTimeout
 	}
+	if o.Unreadable <= 0 {
+		o.Unreadable = DefaultUnreadable
+	}
 	return o
 }
 
@@ -68,7 +72,8 @@ func (o Options) withDefaults() Options {
 // not call the drive.
 type Events struct {
 	SyncDone       func(took time.Duration, waiters int) // One fdatasync made the shards of so many waiters durable.
-	Fenced         func(err error)                       // A write or sync failed or hangs: the drive is out of use until it is opened anew.
+	Fenced         func(err error)                       // A write or sync failed or hangs, or too many reads failed: the drive is out of use until it is opened anew.
+	Unreadable     func(err error)                       // The device could not read a place where it had not failed before.
 	BadBlock       func(id shard.ID, block int)          // Verify found a block that is not what was written; -1 is the record's header or footer.
 	Rebuilt        func(shards int)                      // The index was lost and has been made anew from the segments.
 	SegmentDamaged func(number uint64)                   // A segment cannot be read at all; its shards are missing.
