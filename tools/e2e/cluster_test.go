@@ -32,7 +32,8 @@ type options struct {
 	flags  []string // More flags of every server.
 	env    []string // More environment of every server.
 	drives int      // Of each node; 0 means 1.
-	small  string   // The last drive of the first node is kept in this directory.
+	small  string   // The last drive of the first node is kept in this directory,
+	sick   string   // that of the last node in this one.
 }
 
 type process = testbed.Node
@@ -71,6 +72,10 @@ func startClusterWith(t *testing.T, n int, o options) *cluster {
 	require.NoError(t, err)
 	if o.small != "" {
 		nodes[0].Drives[len(nodes[0].Drives)-1] = filepath.Join(o.small, "drive")
+	}
+	if o.sick != "" {
+		last := nodes[n-1]
+		last.Drives[len(last.Drives)-1] = filepath.Join(o.sick, "drive")
 	}
 	for _, p := range nodes {
 		require.NoError(t, bed.Run(p))

@@ -19,9 +19,7 @@ import (
 )
 
 // TestDiskFaults harms the drives of real processes: reads must stay right, repair
-// must come to its end by the metadata's count, and the status must tell. Drives
-// whose reads fail or take long are simulated in node/sim and shard/drive: without
-// a device of its own, no process has such a drive.
+// must come to its end by the metadata's count, and the status must tell.
 func TestDiskFaults(t *testing.T) {
 	small := filepath.Join(t.TempDir(), "small")
 	d := newDiskStory(t, small)
@@ -34,6 +32,8 @@ func TestDiskFaults(t *testing.T) {
 		{"a drive's directory is removed under a running node", d.lostWhileUp},
 		{"segments are cut short", d.cutShort},
 		{"a node that answers nothing for a while is hedged around", d.frozen},
+		{"a slow drive is hedged around and shown", d.slow},
+		{"a drive that cannot be read is taken out of use", d.unreadable},
 	}
 	for _, ch := range chapters {
 		if !t.Run(ch.name, func(t *testing.T) {
@@ -49,24 +49,31 @@ func TestDiskFaults(t *testing.T) {
 const (
 	frozenFor = 8 * time.Second
 	leftRoom  = 16 << 20 // Of the drive that is full: below --drive-reserve.
+
+	slowness = 2 * time.Second // Much longer than --hedge-delay, and than what counts as slow.
 )
 
 // diskStory is a cluster of two drives a node, and everything acknowledged.
 type diskStory struct {
 	*cluster
 	objects []*object
-	small   string // A file system of its own, for the last drive of the first node; empty if there is none.
+	sick    *sickDisk // Under the last drive of the last node; nil if it cannot be mounted.
+	small   string    // A file system of its own, for the last drive of the first node; empty if there is none.
 }
 
 func newDiskStory(t *testing.T, small string) *diskStory {
 	require.NoError(t, os.MkdirAll(small, 0o755))
-	d := &diskStory{}
+	d := &diskStory{sick: newSickDisk(t)}
+	o := options{drives: 2, small: small}
+	if d.sick != nil {
+		o.sick = d.sick.dir
+	}
 	// As large as the others, or it would get no slots; it takes memory as it is used.
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, sizeOption(sizeOf(t, t.TempDir()))); err == nil {
 		d.small = small
 		t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
 	}
-	d.cluster = startClusterWith(t, 5, options{drives: 2, small: small})
+	d.cluster = startClusterWith(t, 5, o)
 	_, err := client(d.nodes[0]).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: ptr(bucket)})
 	require.NoError(t, err)
 	d.write(t, t.Context(), "first", 6, 5<<20)
@@ -221,4 +228,57 @@ func (d *diskStory) frozen(t *testing.T, ctx context.Context) {
 	d.waitReady(p)
 	d.healed()
 	d.readAll(t, ctx, p)
+}
+
+// slow makes reads and syncs of a drive take long. Whoever reads asks the others, and
+// new extents go elsewhere or leave it behind.
+func (d *diskStory) slow(t *testing.T, ctx context.Context) {
+	if d.sick == nil {
+		t.Skip("a file system of its own is needed, and mounting one is not allowed here")
+	}
+	before := d.metric("cairn_hedged_reads_total")
+	d.sick.slowness.Store(int64(slowness))
+	for i := 0; !d.warned("is slow"); i++ {
+		require.Less(t, i, 40, "nothing warns of the slow drive")
+		d.write(t, ctx, fmt.Sprintf("while-slow-%d", i), 4, 3<<20)
+		d.readAll(t, ctx, d.nodes[i%4])
+	}
+	require.Greater(t, d.metric("cairn_hedged_reads_total"), before)
+	d.sick.slowness.Store(0)
+	d.healed()
+	d.readAll(t, ctx, d.nodes[4])
+}
+
+// unreadable has every read of a drive fail. Readers reconstruct what it held, it is
+// taken out of use and its slots are rebuilt on others; a restart tries it again.
+func (d *diskStory) unreadable(t *testing.T, ctx context.Context) {
+	if d.sick == nil {
+		t.Skip("a file system of its own is needed, and mounting one is not allowed here")
+	}
+	d.sick.unreadable.Store(true)
+	d.readAll(t, ctx, d.nodes[0])
+	d.readAll(t, ctx, d.nodes[4])
+	d.eventually("the drive is taken out of use", 2*warnTimeout, func() bool { return d.warned("out of use") })
+	d.healed()
+	d.readAll(t, ctx, d.nodes[1])
+	d.write(t, ctx, "without-it", 4, 3<<20)
+	d.sick.unreadable.Store(false)
+	p := d.nodes[4]
+	d.kill(p)
+	d.start(p)
+	d.waitReady(p)
+	d.eventually("the drive is in use again", warnTimeout, func() bool { return !d.warned("out of use") })
+	d.healed()
+	d.readAll(t, ctx, p)
+}
+
+// metric is the sum of a metric over all running nodes.
+func (d *diskStory) metric(name string) (sum float64) {
+	d.t.Helper()
+	for _, p := range d.up() {
+		m, err := p.Metrics(d.t.Context())
+		require.NoError(d.t, err)
+		sum += m[name]
+	}
+	return sum
 }
