@@ -14,8 +14,8 @@ import (
 // eventFlags registers the settings of event notifications.
 func (c *Config) eventFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.EventTargets, "event-target", nil,
-		"targets of event notifications, ID=URL, comma separated, the same on every node: http(s)://… (a webhook), nats://HOST:PORT/SUBJECT or jetstream://HOST:PORT/SUBJECT; rules name them arn:cairn:sqs:REGION:ID:webhook (or :nats)")
-	fs.StringVar(&c.EventTokenFile, "event-token-file", "", "file with lines ID=TOKEN: what targets are shown to let this cluster in (webhooks: a bearer token)")
+		"targets of event notifications, ID=URL, comma separated, the same on every node: http(s)://… (a webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT or kafka://HOST:PORT,HOST:PORT/TOPIC (kafkas: with TLS); rules name them arn:cairn:sqs:REGION:ID:webhook (or :nats, :kafka)")
+	fs.StringVar(&c.EventTokenFile, "event-token-file", "", "file with lines ID=TOKEN: what targets are shown to let this cluster in (webhooks: a bearer token; NATS: a token; Kafka: the password of the URL's user)")
 }
 
 // openEvents makes the targets of event notifications known.

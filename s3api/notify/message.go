@@ -20,6 +20,7 @@ const (
 // Message is an event as a target is told it.
 type Message struct {
 	ID   string // The same whenever the event is told again.
+	Key  string // BUCKET/KEY: what the event is of.
 	Body []byte // JSON.
 }
 
@@ -79,7 +80,7 @@ func NewMessage(e *metapb.Event) (Message, error) {
 		doc = testDocument{Service: "Amazon S3", Event: "s3:TestEvent", Time: eventTime(e), Bucket: e.Bucket, RequestId: e.Origin.GetRequestId()}
 	}
 	body, err := json.Marshal(doc)
-	return Message{ID: sequencer(e), Body: body}, err
+	return Message{ID: sequencer(e), Key: e.Bucket + "/" + e.Key, Body: body}, err
 }
 
 func newDocument(e *metapb.Event) document {

@@ -104,13 +104,13 @@ func TestWebhook(t *testing.T) {
 	ts, err := Parse("", []string{"w=" + server.URL}, func(id string) string { return "token-of-" + id })
 	require.NoError(t, err)
 	defer ts.Close()
-	taken, err := ts[ARN("", "w", kindWebhook)].Send(t.Context(), []Message{{"1", []byte("a")}, {"2", []byte("b")}, {"3", []byte("c")}})
+	taken, err := ts[ARN("", "w", kindWebhook)].Send(t.Context(), []Message{{ID: "1", Body: []byte("a")}, {ID: "2", Body: []byte("b")}, {ID: "3", Body: []byte("c")}})
 	require.Equal(t, 2, taken)
 	require.ErrorContains(t, err, "503")
 	require.Equal(t, []string{"Bearer token-of-w 1 a", "Bearer token-of-w 2 b", "Bearer token-of-w 3 c"}, got)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	taken, err = ts[ARN("", "w", kindWebhook)].Send(ctx, []Message{{"1", nil}})
+	taken, err = ts[ARN("", "w", kindWebhook)].Send(ctx, []Message{{ID: "1"}})
 	require.Zero(t, taken)
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -134,7 +134,7 @@ func TestNATS(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
 	core, kept := ts[ARN("r", "c", kindNATS)], ts[ARN("r", "j", kindNATS)]
-	messages := []Message{{"1", []byte("a")}, {"2", []byte("b")}}
+	messages := []Message{{ID: "1", Body: []byte("a")}, {ID: "2", Body: []byte("b")}}
 	taken, err := core.Send(t.Context(), messages)
 	require.NoError(t, err)
 	require.Equal(t, 2, taken)

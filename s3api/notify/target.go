@@ -25,6 +25,7 @@ type Targets map[string]Target
 const (
 	kindWebhook = "webhook"
 	kindNATS    = "nats"
+	kindKafka   = "kafka"
 )
 
 var targetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -33,12 +34,12 @@ var targetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 func ARN(region, id, kind string) string { return "arn:cairn:sqs:" + region + ":" + id + ":" + kind }
 
 // Parse returns the targets of settings of the form ID=URL: http and https (a
-// webhook), nats://HOST:PORT/SUBJECT, or jetstream://HOST:PORT/SUBJECT where a stream
-// keeps the subject. token gives the secret of an ID; empty: none. No connection is
-// made before there is something to send.
+// webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT where a stream
+// keeps the subject, or kafka://HOST:PORT,HOST:PORT/TOPIC. token gives the secret of an
+// ID; empty: none. No connection is made before there is something to send.
 func Parse(region string, settings []string, token func(id string) string) (Targets, error) {
 	targets := Targets{}
-	for _, text := range settings {
+	for _, text := range joinHosts(settings) {
 		id, address, ok := strings.Cut(text, "=")
 		if !ok || !targetName.MatchString(id) {
 			targets.Close()
@@ -59,7 +60,34 @@ func Parse(region string, settings []string, token func(id string) string) (Targ
 	return targets, nil
 }
 
+// joinHosts gives a Kafka URL its hosts back where a list of settings was cut at each
+// comma: what does not begin with an ID belongs to the one before.
+func joinHosts(settings []string) (out []string) {
+	for _, text := range settings {
+		id, _, _ := strings.Cut(text, "=")
+		if n := len(out); n > 0 && !targetName.MatchString(id) && isKafka(out[n-1]) {
+			out[n-1] += "," + text
+			continue
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func isKafka(setting string) bool {
+	_, address, _ := strings.Cut(setting, "=")
+	scheme, _, _ := strings.Cut(address, "://")
+	return scheme == schemeKafka || scheme == schemeKafkas
+}
+
 func open(address, token string) (kind string, _ Target, _ error) {
+	if scheme, rest, _ := strings.Cut(address, "://"); scheme == schemeKafka || scheme == schemeKafkas {
+		t, err := parseKafka(scheme, rest, token)
+		if err != nil {
+			return "", nil, err
+		}
+		return kindKafka, t, nil
+	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
 		return "", nil, errors.New("it needs a URL with a host and without a password; secrets go into the file of tokens")
@@ -74,7 +102,7 @@ func open(address, token string) (kind string, _ Target, _ error) {
 		}
 		return kindNATS, newNATS("nats://"+u.Host, subject, token, u.Scheme == "jetstream"), nil
 	}
-	return "", nil, fmt.Errorf("scheme %q is none of http, https, nats and jetstream", u.Scheme)
+	return "", nil, fmt.Errorf("scheme %q is none of http, https, nats, jetstream, kafka and kafkas", u.Scheme)
 }
 
 // Known reports whether there is a target of an ARN.

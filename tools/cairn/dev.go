@@ -63,7 +63,7 @@ are DIR/node<i>/pid and DIR/node<i>/log.`,
 	fs.BoolVar(&o.tls, "tls", false, "serve HTTPS, with certificates of an authority made under the data directory (ca.crt)")
 	fs.BoolVar(&o.processes, "processes", false, "run each node as a process of its own")
 	fs.DurationVar(&o.lifecycleDay, "lifecycle-day", lifecycle.DefaultDay, "how long a day of lifecycle rules is, to see them at work in seconds")
-	fs.StringSliceVar(&o.eventTargets, "event-target", nil, "targets of event notifications, ID=URL: a webhook's, nats://HOST:PORT/SUBJECT or jetstream://HOST:PORT/SUBJECT")
+	fs.StringSliceVar(&o.eventTargets, "event-target", nil, "targets of event notifications, ID=URL: a webhook's, nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT or kafka://HOST:PORT,HOST:PORT/TOPIC")
 	fs.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
 	return cmd
 }
