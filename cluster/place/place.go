@@ -29,29 +29,34 @@ func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
 	return drives
 }
 
-// Plan returns count lists of n drives each, by the rules of the package. load is
-// the number of slots that a drive holds already; the lists planned before count
-// as well. Equal arguments give equal lists; seed varies them. The order of a
-// list is varied too, so that parity, which has the last slots, is spread.
+// Width is how wide lists are.
+type Width struct {
+	Slots int
+	Spare int // So many of them may be lost.
+}
+
+// Plan returns count lists of drives, by the rules of the package. load is the number
+// of slots that a drive holds already; the lists planned before count as well. Equal
+// arguments give equal lists; seed varies them. The order of a list is varied too, so
+// that parity, which has the last slots, is spread.
 //
-// Errors: Invalid; NoSpace where there are fewer than n usable drives.
-func Plan(v *cluster.View, usable func(cluster.DriveID) bool, load func(cluster.DriveID) int,
-	n, count int, seed uint64) ([][]cluster.DriveID, error) {
+// Errors: Invalid; NoSpace where there are fewer usable drives than slots.
+func Plan(d *Drives, w Width, count int, seed uint64) ([][]cluster.DriveID, error) {
 	const op = "place.Plan"
-	if n < 1 || count < 0 {
-		return nil, errs.Newf(op, errs.Invalid, "cannot plan %d lists of %d slots", count, n)
+	if w.Slots < 1 || count < 0 {
+		return nil, errs.Newf(op, errs.Invalid, "cannot plan %d lists of %d slots", count, w.Slots)
 	}
-	p := newPlanner(v, usable, load)
-	if have := len(p.drives); have < n {
+	if have := len(d.list); have < w.Slots {
 		return nil, errs.Newf(op, errs.NoSpace, "%d slots need as many failure domains, %d are missing: "+
-			"%d usable drives on %d nodes", n, n-have, have, Domains(v, usable))
+			"%d usable drives on %d nodes", w.Slots, w.Slots-have, have, d.domains())
 	}
+	share := d.share(w)
 	lists := make([][]cluster.DriveID, count)
 	for i := range lists {
-		p.begin(seed, uint64(i))
-		list := make([]cluster.DriveID, n)
+		c := d.choose(seed, uint64(i), share)
+		list := make([]cluster.DriveID, w.Slots)
 		for s := range list {
-			list[s] = p.drives[p.take()].id
+			list[s] = c.take().id
 		}
 		slices.SortFunc(list, byOrderHash(seed, uint64(i)))
 		lists[i] = list
@@ -59,27 +64,35 @@ func Plan(v *cluster.View, usable func(cluster.DriveID) bool, load func(cluster.
 	return lists, nil
 }
 
-// SpareFor returns the drive that best replaces the one in slots[slot] while the
-// others stay. It is none of the list. It shares a node with another slot only
-// where no other node has a usable drive; whether that is wanted is for the
-// caller to judge.
-//
-// Errors: Invalid; NoSpace where every usable drive is in the list.
-func SpareFor(v *cluster.View, usable func(cluster.DriveID) bool, load func(cluster.DriveID) int,
-	slots []cluster.DriveID, slot int, seed uint64) (cluster.DriveID, error) {
-	const op = "place.SpareFor"
-	if slot < 0 || slot >= len(slots) {
-		return 0, errs.Newf(op, errs.Invalid, "slot %d of a list of %d", slot, len(slots))
-	}
-	p := newPlanner(v, usable, load)
-	p.begin(seed, uint64(slots[slot]))
-	for i, id := range slots {
-		p.occupy(v, id, i != slot)
-	}
-	i := p.take()
-	if i < 0 {
-		return 0, errs.Newf(op, errs.NoSpace, "no spare for drive %s: none of the %d usable drives is outside its volume",
-			slots[slot], len(p.drives))
-	}
-	return p.drives[i].id, nil
+// Vacancy is a slot that needs another drive while the others of its list stay.
+type Vacancy struct {
+	Slots []cluster.DriveID
+	Slot  int
+	Spare int  // So many slots of the list may be lost.
+	Held  bool // Drives on hold may take it, too.
+	Seed  uint64
 }
+
+// SpareFor returns the drive that best takes a slot over. It is none of the list, and
+// no node gets more slots of the list than the fullest has now: a second shard on a
+// node is no redundancy against the loss of that node, and must not look like it.
+// Only where the cluster has a node for every slot may a node get as many as its
+// zone's share, by rule 2 of the package. From now on the slot counts as the drive's.
+//
+// Errors: Invalid; NoSpace where no usable drive can take it.
+func SpareFor(d *Drives, q Vacancy) (cluster.DriveID, error) {
+	const op = "place.SpareFor"
+	if q.Slot < 0 || q.Slot >= len(q.Slots) {
+		return 0, errs.Newf(op, errs.Invalid, "slot %d of a list of %d", q.Slot, len(q.Slots))
+	}
+	c := d.chooseSpare(q)
+	spare := c.take()
+	if spare == nil {
+		return 0, errs.Newf(op, errs.NoSpace, "no spare for drive %s: each of the %d usable drives is in its volume, "+
+			"or on a node that has a slot of it", q.Slots[q.Slot], len(d.list))
+	}
+	return spare.id, nil
+}
+
+// HasSpare reports whether SpareFor would find a drive.
+func HasSpare(d *Drives, q Vacancy) bool { return d.chooseSpare(q).any() }

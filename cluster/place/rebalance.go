@@ -17,11 +17,15 @@ const (
 	// emptySlotShare is what an empty slot weighs, as a share of the mean one: the
 	// volumes of tomorrow's writes are to be spread as well.
 	emptySlotShare = 0.125
+	// exact is what a shift must fall short of swapping two drives' loads, as a share:
+	// sums are rounded, and one that only swaps them would be taken back for ever.
+	exact = 1 - 1e-6
 )
 
 // Group is a list of slots, as Rebalance sees it.
 type Group struct {
 	Slots []cluster.DriveID
+	Spare int    // So many of them may be lost.
 	Bytes uint64 // What each slot of it holds.
 	Fixed bool   // Stays where it is for now, but counts.
 }
@@ -33,11 +37,12 @@ type Shift struct {
 }
 
 // Rebalance returns at most so many shifts, at most one a group, that spread the
-// groups better: first slots that share a node or crowd a zone without need go
-// elsewhere; then slots go from drives that hold more than their share of the bytes,
-// by room, to those that hold less. No shift crowds a node or a zone more than it
-// was, and none overshoots by more than half its slot, so little more is moved than
-// must be, and repeated calls come to an end.
+// groups better: first slots that lie worse by the rules of the package than they must
+// (in a zone that has more than its share, on a node with others) go elsewhere; then
+// slots go from drives that hold more than their share of the bytes, by room, to those
+// that hold less. Those crowd neither a node nor a zone more than it was, and none
+// overshoots by more than half its slot, so little more is moved than must be, and
+// repeated calls come to an end.
 func Rebalance(v *cluster.View, usable func(cluster.DriveID) bool, groups []Group, most int) []Shift {
 	b := newBalance(v, usable, groups)
 	var shifts []Shift
@@ -58,13 +63,16 @@ func Rebalance(v *cluster.View, usable func(cluster.DriveID) bool, groups []Grou
 // vessel is a drive that slots lie on.
 type vessel struct {
 	id     cluster.DriveID
-	node   cluster.NodeID
-	zone   string
+	site   site
 	room   float64
 	takes  bool // May get slots.
 	load   float64
 	target float64
+	groups []int // That have a slot here, or had.
 }
+
+// site is where a drive is: indexes of its node and zone.
+type site struct{ node, zone int }
 
 // over returns how much more than its share the vessel holds.
 func (d *vessel) over() float64 { return d.load - d.target }
@@ -73,26 +81,41 @@ func (d *vessel) over() float64 { return d.load - d.target }
 type balance struct {
 	vessels []vessel // Usable drives, in the view's order.
 	index   map[cluster.DriveID]int
-	view    *cluster.View
+	sites   map[cluster.DriveID]site // Of all drives.
 	groups  []Group
-	weight  []float64 // Of a slot of each group.
-	zones   int       // With drives that take slots.
+	weight  []float64         // Of a slot of each group.
+	inZone  []int             // Drives that take slots, of each zone.
+	shares  map[Width]shareOf // Worked out so far.
+	mended  int               // Groups before this one lie as well as they can.
+}
+
+// shareOf is what a zone's share of a list is.
+type shareOf struct {
+	slots int
+	first bool // It comes before distinct nodes: rule 2.
 }
 
 func newBalance(v *cluster.View, usable func(cluster.DriveID) bool, groups []Group) *balance {
-	b := &balance{index: map[cluster.DriveID]int{}, view: v, groups: slices.Clone(groups)}
+	b := &balance{index: map[cluster.DriveID]int{}, sites: map[cluster.DriveID]site{}, groups: slices.Clone(groups),
+		shares: map[Width]shareOf{}}
 	var room float64
-	zones := map[string]bool{}
+	zones := map[string]int{} // Looked up, never walked.
 	for i := range v.Nodes {
+		z, ok := zones[v.Nodes[i].Zone]
+		if !ok {
+			z = len(zones)
+			zones[v.Nodes[i].Zone] = z
+			b.inZone = append(b.inZone, 0)
+		}
 		for _, d := range v.Nodes[i].Drives {
+			b.sites[d.ID] = site{i, z}
 			if !usable(d.ID) {
 				continue
 			}
-			vs := vessel{id: d.ID, node: v.Nodes[i].ID, zone: v.Nodes[i].Zone, room: roomOf(d), takes: !d.Full}
+			vs := vessel{id: d.ID, site: site{i, z}, room: roomOf(d), takes: !d.Full}
 			room += vs.room
-			if vs.takes && !zones[vs.zone] {
-				zones[vs.zone] = true
-				b.zones++
+			if vs.takes {
+				b.inZone[z]++
 			}
 			b.index[d.ID] = len(b.vessels)
 			b.vessels = append(b.vessels, vs)
@@ -138,6 +161,7 @@ func (b *balance) weigh() {
 		for _, d := range g.Slots {
 			if j, ok := b.index[d]; ok {
 				b.vessels[j].load += b.weight[i]
+				b.vessels[j].groups = append(b.vessels[j].groups, i)
 			}
 		}
 	}
@@ -150,92 +174,123 @@ func (b *balance) apply(s Shift) {
 	if i, ok := b.index[g.Slots[s.Slot]]; ok {
 		b.vessels[i].load -= w
 	}
-	b.vessels[b.index[s.To]].load += w
+	b.vessels[b.index[s.To]].load += w // The group is fixed now: it need not be among the vessel's.
 	g.Slots = slices.Clone(g.Slots)
 	g.Slots[s.Slot], g.Fixed = s.To, true
 }
 
-// crowd is how many slots of a group share a drive's node and zone.
-type crowd struct{ node, zone int }
+// share returns what a zone's share of a group is.
+func (b *balance) share(g Group) shareOf {
+	w := Width{Slots: len(g.Slots), Spare: g.Spare}
+	s, known := b.shares[w]
+	if !known {
+		s.slots = leastShare(w.Slots, b.inZone)
+		s.first = s.slots <= w.Spare
+		b.shares[w] = s
+	}
+	return s
+}
 
-// around counts the slots of a group on the node and in the zone of a drive, but
-// for one slot.
-func (b *balance) around(g Group, except int, node cluster.NodeID, zone string) (c crowd) {
+// crowd is how a slot of a group lies: how many others share its node, and whether its
+// zone has more than its share.
+type crowd struct {
+	node     int
+	zone     int // Others in the zone.
+	overZone bool
+}
+
+// around returns where the other slots of a group are.
+func (b *balance) around(g Group, slot int) []site {
+	others := make([]site, 0, len(g.Slots))
 	for i, d := range g.Slots {
-		n := b.view.NodeOf(d)
-		if i == except || n == nil {
-			continue
+		if s, known := b.sites[d]; known && i != slot {
+			others = append(others, s)
 		}
-		if n.ID == node {
+	}
+	return others
+}
+
+// at returns how a slot would lie at a site, with others around.
+func (s shareOf) at(to site, others []site) (c crowd) {
+	for _, o := range others {
+		if o.node == to.node {
 			c.node++
 		}
-		if n.Zone == zone {
+		if o.zone == to.zone {
 			c.zone++
 		}
 	}
+	c.overZone = c.zone >= s.slots
 	return c
 }
-
-// crowds returns how crowded a slot of a group is where it lies, and would be on
-// another drive.
-func (b *balance) crowds(g Group, slot int, to *vessel) (is, would crowd) {
-	from := b.vessels[b.index[g.Slots[slot]]]
-	return b.around(g, slot, from.node, from.zone), b.around(g, slot, to.node, to.zone)
-}
-
-// zoneShare returns how many slots of a group a zone may hold.
-func (b *balance) zoneShare(g Group) int { return (len(g.Slots) + b.zones - 1) / max(1, b.zones) }
 
 // allowed reports whether a slot may go to a drive: nothing is more crowded by it.
 func (b *balance) allowed(g Group, slot int, to *vessel) bool {
 	if !to.takes || slices.Contains(g.Slots, to.id) {
 		return false
 	}
-	is, would := b.crowds(g, slot, to)
-	return would.node <= is.node && (would.zone <= is.zone || would.zone < b.zoneShare(g))
+	share, others := b.share(g), b.around(g, slot)
+	is, would := share.at(b.sites[g.Slots[slot]], others), share.at(to.site, others)
+	return would.node <= is.node && (would.zone <= is.zone || !would.overZone)
 }
 
-// crowded reports whether a slot shares its node, or its zone with more than its
-// share of others.
-func (b *balance) crowded(g Group, slot int, at *vessel) bool {
-	is := b.around(g, slot, at.node, at.zone)
-	return is.node > 0 || is.zone >= b.zoneShare(g)
-}
-
-// improves reports whether a slot that crowds a node or zone would do so less there.
-func (b *balance) improves(g Group, slot int, to *vessel) bool {
-	is, would := b.crowds(g, slot, to)
-	if would.node < is.node {
-		return true
+// better reports whether a slot lies better in one way than in another, by the rules 2
+// to 4 of the package.
+func (s shareOf) better(a, b crowd) bool {
+	if s.first && a.overZone != b.overZone {
+		return b.overZone
 	}
-	return would.node == is.node && is.zone >= b.zoneShare(g) && would.zone < b.zoneShare(g)
+	if a.node != b.node {
+		return a.node < b.node
+	}
+	return !a.overZone && b.overZone
 }
 
-// mend finds a slot that is more crowded than it must be.
+// mend finds a slot that lies worse than it must.
 func (b *balance) mend() (Shift, bool) {
-	for i, g := range b.groups {
+	for ; b.mended < len(b.groups); b.mended++ {
+		i := b.mended
+		g := b.groups[i]
 		if g.Fixed {
 			continue
 		}
 		for slot, d := range g.Slots {
-			from, ok := b.index[d]
-			if !ok || !b.crowded(g, slot, &b.vessels[from]) {
+			if _, ok := b.index[d]; !ok {
 				continue
 			}
-			best := -1
-			for j := range b.vessels {
-				to := &b.vessels[j]
-				if b.allowed(g, slot, to) && b.improves(g, slot, to) &&
-					(best < 0 || to.load/to.room < b.vessels[best].load/b.vessels[best].room) {
-					best = j
-				}
-			}
-			if best >= 0 {
+			if best := b.betterPlace(g, slot); best >= 0 {
 				return Shift{i, slot, b.vessels[best].id}, true
 			}
 		}
 	}
 	return Shift{}, false
+}
+
+// betterPlace returns the vessel where a slot lies best, the emptiest of them; -1 where
+// it lies nowhere better than it does.
+func (b *balance) betterPlace(g Group, slot int) (best int) {
+	share, others := b.share(g), b.around(g, slot)
+	is := share.at(b.sites[g.Slots[slot]], others)
+	best = -1
+	if is.node == 0 && !is.overZone {
+		return best
+	}
+	worse := -1 // The last node found to be worse than what there is.
+	for j := range b.vessels {
+		to := &b.vessels[j]
+		if !to.takes || to.site.node == worse || slices.Contains(g.Slots, to.id) {
+			continue
+		}
+		would := share.at(to.site, others)
+		emptier := best >= 0 && to.load/to.room < b.vessels[best].load/b.vessels[best].room
+		switch equal := !share.better(is, would); {
+		case share.better(would, is) || emptier && equal:
+			best, is = j, would
+		case !equal || best < 0:
+			worse = to.site.node
+		}
+	}
+	return best
 }
 
 // level finds a slot that should go from the fullest drive to the emptiest, or
@@ -272,9 +327,9 @@ func (b *balance) level() (Shift, bool) {
 // heaviest returns the largest slot that may go from one drive to another without
 // overshooting.
 func (b *balance) heaviest(from, to *vessel) (best Shift, ok bool) {
-	for i, g := range b.groups {
-		w := b.weight[i]
-		if g.Fixed || w > 2*-to.over() || w >= from.over()-to.over() || ok && w <= b.weight[best.Group] {
+	for _, i := range from.groups {
+		g, w := b.groups[i], b.weight[i]
+		if g.Fixed || w > 2*-to.over() || w >= exact*(from.over()-to.over()) || ok && w <= b.weight[best.Group] {
 			continue
 		}
 		slot := slices.Index(g.Slots, from.id)

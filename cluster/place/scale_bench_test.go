@@ -37,14 +37,15 @@ func BenchmarkLoseNode(b *testing.B) {
 	for _, slots := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("slots=%d", slots), func(b *testing.B) {
 			lost := v.Nodes[7].ID
-			lists, err := Plan(v, all, none, 12, benchDrives*slots, 1)
+			lists, err := Plan(NewDrives(v, all, none), Width{Slots: 12, Spare: 4}, benchDrives*slots, 1)
 			if err != nil {
 				b.Fatal(err)
 			}
 			usable := func(d cluster.DriveID) bool { return v.NodeOf(d).ID != lost }
 			for b.Loop() {
+				drives := NewDrives(v, usable, none)
 				for i, list := range lists {
-					if _, err := SpareFor(v, usable, none, list, 0, uint64(i)); err != nil {
+					if _, err := SpareFor(drives, Vacancy{Slots: list, Spare: 4, Seed: uint64(i)}); err != nil {
 						b.Fatal(err)
 					}
 				}

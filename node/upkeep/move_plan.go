@@ -52,8 +52,9 @@ type movePlanner struct {
 	alive  func(cluster.NodeID) bool
 	paused func(job string) bool
 
-	load   map[cluster.DriveID]int // Slots held and on their way.
+	load   map[cluster.DriveID]int // Slots held and on their way, before anything is begun.
 	copies map[cluster.DriveID]int // Copies on their way to a drive.
+	drives map[bool]*place.Drives  // That take slots, cold ones or others, made when first needed.
 	active struct{ rebuilds, copies int }
 	plan   movePlan
 }
@@ -63,7 +64,7 @@ type movePlanner struct {
 // or draining, to drives that hold too little.
 func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, alive func(cluster.NodeID) bool, paused func(string) bool) movePlan {
 	p := &movePlanner{topo: t, stats: stats, alive: alive, paused: paused,
-		load: map[cluster.DriveID]int{}, copies: map[cluster.DriveID]int{}}
+		load: map[cluster.DriveID]int{}, copies: map[cluster.DriveID]int{}, drives: map[bool]*place.Drives{}}
 	volumes := p.byDanger()
 	for _, v := range volumes {
 		p.count(v)
@@ -189,18 +190,30 @@ func (p *movePlanner) pointless(v *shard.Volume, lost []int) bool {
 
 func (p *movePlanner) mostCopies() int { return max(1, copiesPerNode*len(p.topo.View.Nodes)) }
 
+// drivesFor returns the drives that take slots of a kind.
+func (p *movePlanner) drivesFor(cold bool) *place.Drives {
+	d := p.drives[cold]
+	if d == nil {
+		takes := func(d cluster.DriveID) bool { return p.takes(d) && p.topo.View.Cold(d) == cold }
+		d = place.NewDrives(p.topo.View, takes, func(d cluster.DriveID) int { return p.load[d] })
+		for id, copies := range p.copies {
+			if copies >= copiesPerDrive {
+				d.Hold(id)
+			}
+		}
+		p.drives[cold] = d
+	}
+	return d
+}
+
 // begin plans a move of a slot to the best spare; false where there is none.
 func (p *movePlanner) begin(v *shard.Volume, slot int, reason string) bool {
-	cold := p.topo.View.AnyCold(v.Slots)
-	takes := func(d cluster.DriveID) bool { return p.takes(d) && p.topo.View.Cold(d) == cold }
-	usable := func(d cluster.DriveID) bool {
-		return takes(d) && (reason == jobRebuild || p.copies[d] < copiesPerDrive)
-	}
-	to, err := place.SpareFor(p.topo.View, usable, func(d cluster.DriveID) int { return p.load[d] }, v.Slots, slot, uint64(v.ID))
-	if err != nil || p.crowds(v, slot, to) {
-		// It may only be busy now.
-		to, err = place.SpareFor(p.topo.View, takes, func(d cluster.DriveID) int { return p.load[d] }, v.Slots, slot, uint64(v.ID))
-		if err != nil || p.crowds(v, slot, to) {
+	drives := p.drivesFor(p.topo.View.AnyCold(v.Slots))
+	vacancy := place.Vacancy{Slots: v.Slots, Slot: slot, Spare: int(v.Scheme.M), Seed: uint64(v.ID), Held: reason == jobRebuild}
+	to, err := place.SpareFor(drives, vacancy)
+	if err != nil {
+		vacancy.Held = true // It may only be busy now.
+		if !place.HasSpare(drives, vacancy) {
 			p.plan.noSpare++
 		}
 		return false
@@ -210,29 +223,14 @@ func (p *movePlanner) begin(v *shard.Volume, slot int, reason string) bool {
 }
 
 func (p *movePlanner) add(s moveStart) {
-	p.load[s.to]++
 	if s.reason != jobRebuild {
-		p.copies[s.to]++
-	}
-	p.plan.start = append(p.plan.start, s)
-}
-
-// crowds reports whether a node would hold more slots of the volume than any does
-// now: a second shard on a node is no redundancy against the loss of that node, and
-// must not look like it. Where there is but one node, drives are the domains.
-func (p *movePlanner) crowds(v *shard.Volume, slot int, to cluster.DriveID) bool {
-	on := map[cluster.NodeID]int{}
-	most := 1
-	for _, d := range v.Slots {
-		if n := p.topo.View.NodeOf(d); n != nil {
-			on[n.ID]++
-			most = max(most, on[n.ID])
+		if p.copies[s.to]++; p.copies[s.to] >= copiesPerDrive {
+			for _, d := range p.drives {
+				d.Hold(s.to)
+			}
 		}
 	}
-	if n := p.topo.View.NodeOf(v.Slots[slot]); n != nil {
-		on[n.ID]-- // It leaves.
-	}
-	return on[p.topo.View.NodeOf(to).ID]+1 > most
+	p.plan.start = append(p.plan.start, s)
 }
 
 // missing reports whether any extent misses a shard: repair comes first.
@@ -266,7 +264,7 @@ func (p *movePlanner) rebalanceKind(cold bool) {
 	var groups []place.Group
 	var volumes []*shard.Volume
 	for _, v := range p.byDanger() {
-		g := place.Group{Slots: v.Slots, Bytes: p.slotBytes(v), Fixed: v.Move != nil}
+		g := place.Group{Slots: v.Slots, Spare: int(v.Scheme.M), Bytes: p.slotBytes(v), Fixed: v.Move != nil}
 		if v.Scheme.N() < standard.N() || p.topo.View.AnyCold(v.Slots) != cold {
 			continue
 		}

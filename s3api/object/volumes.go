@@ -302,7 +302,8 @@ func (a *Allocator) plan(ctx context.Context, s shard.Scheme, usable func(cluste
 		return nil
 	}
 	load := loads(t)
-	lists, err := place.Plan(t.View, usable, func(d cluster.DriveID) int { return load[d] }, s.N(), count, rand.Uint64())
+	drives := place.NewDrives(t.View, usable, func(d cluster.DriveID) int { return load[d] })
+	lists, err := place.Plan(drives, place.Width{Slots: s.N(), Spare: int(s.M)}, count, rand.Uint64())
 	if err != nil {
 		return errs.New(op, errs.Unavailable, err)
 	}
