@@ -22,13 +22,18 @@ type fakeAdmin struct {
 	loads *fakeLoads
 }
 
-// serveFake serves a fakeAdmin where a node serves the admin API, to whom signs
+// serveFake serves a fakeAdmin where a node serves the admin API, and a fakeS3, to whom signs
 // with the access key "admin".
 func serveFake() *httptest.Server {
 	_, h := adminpbconnect.NewAdminServiceHandler(fakeAdmin{loads: &fakeLoads{}})
+	s3 := newFakeS3()
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Authorization"), "Credential=admin/") {
 			_ = connect.NewErrorWriter().Write(w, r, connect.NewError(connect.CodePermissionDenied, errors.New("who are you?")))
+			return
+		}
+		if !strings.HasPrefix(r.URL.Path, adminPath) {
+			s3.ServeHTTP(w, r)
 			return
 		}
 		http.StripPrefix(adminPath, h).ServeHTTP(w, r)

@@ -12,7 +12,11 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-func newObject() *cobra.Command { return noun("object", "Objects and how they lie", objectStat()) }
+func newObject() *cobra.Command {
+	cmd := noun("object", "Objects: how they lie, and deleting many", objectStat())
+	cmd.AddCommand(newObjectRm())
+	return cmd
+}
 
 func objectStat() verb {
 	r := &adminpb.StatObjectRequest{}

@@ -39,6 +39,7 @@ func TestSemantics(t *testing.T) {
 		{"one of racing creators wins", s.racingCreators},
 		{"stalled readers", s.stalledReaders},
 		{"copies of a changing source", s.changingSource},
+		{"deleting by the command", s.removing},
 	} {
 		t.Run(step.name, func(t *testing.T) { step.run(t, t.Context()) })
 	}
