@@ -8,9 +8,10 @@ import (
 
 // fault is something that happens to the network.
 type fault struct {
-	name  string
-	brief bool // In the short form.
-	begin func(context.Context, *strike) error
+	name   string
+	brief  bool // In the short form.
+	delays bool // Needs a network that can delay packets.
+	begin  func(context.Context, *strike) error
 }
 
 // strike is what a fault meets: the node that leads the metadata, and chance.
@@ -40,38 +41,41 @@ func (s *strike) follower() int {
 const (
 	lossShare = 0.1
 	flaps     = 4
+
+	lateness   = 60 * time.Millisecond
+	unevenness = 30 * time.Millisecond
 )
 
 func faults() []fault {
 	return []fault{
-		{"a follower cut off", true, func(_ context.Context, s *strike) error {
+		{"a follower cut off", true, false, func(_ context.Context, s *strike) error {
 			one := s.follower()
 			return s.net.cut([]int{one}, s.others(one))
 		}},
-		{"the leader cut off", true, func(_ context.Context, s *strike) error {
+		{"the leader cut off", true, false, func(_ context.Context, s *strike) error {
 			return s.net.cut([]int{s.leader}, s.others(s.leader))
 		}},
-		{"the leader in the minority, with another", false, func(_ context.Context, s *strike) error {
+		{"the leader in the minority, with another", false, false, func(_ context.Context, s *strike) error {
 			o := s.others(s.leader)
 			at := s.rng.IntN(len(o))
 			two := []int{s.leader, o[at]}
 			return s.net.cut(two, append(append([]int{}, o[:at]...), o[at+1:]...))
 		}},
-		{"the leader hears nobody", true, func(_ context.Context, s *strike) error {
+		{"the leader hears nobody", true, false, func(_ context.Context, s *strike) error {
 			return s.oneWay(s.leader, true)
 		}},
-		{"nobody hears the leader", true, func(_ context.Context, s *strike) error {
+		{"nobody hears the leader", true, false, func(_ context.Context, s *strike) error {
 			return s.oneWay(s.leader, false)
 		}},
-		{"a follower hears nobody", false, func(_ context.Context, s *strike) error {
+		{"a follower hears nobody", false, false, func(_ context.Context, s *strike) error {
 			return s.oneWay(s.follower(), true)
 		}},
-		{"one link one way", false, func(_ context.Context, s *strike) error {
+		{"one link one way", false, false, func(_ context.Context, s *strike) error {
 			return s.net.drop(s.leader, s.follower())
 		}},
-		{"a tenth of all packets lost", true, func(_ context.Context, s *strike) error { return s.net.lose(lossShare) }},
-		{"every packet late", false, func(_ context.Context, s *strike) error { return s.net.slow("60ms", "30ms") }},
-		{"the leader's cable loose", false, func(ctx context.Context, s *strike) error { return s.flap(ctx, s.leader) }},
+		{"a tenth of all packets lost", true, false, func(_ context.Context, s *strike) error { return s.net.lose(lossShare) }},
+		{"every packet late", true, true, func(_ context.Context, s *strike) error { return s.net.slow(lateness, unevenness) }},
+		{"the leader's cable loose", false, false, func(ctx context.Context, s *strike) error { return s.flap(ctx, s.leader) }},
 	}
 }
 

@@ -7,8 +7,8 @@
 //	make scenarios-net
 //	go run ./tools/netfaults -h
 //
-// It needs Linux, root, ip (iproute2) and iptables; delay needs tc's netem too and
-// is left out without it. Where namespaces cannot be made it says so and succeeds.
+// It needs Linux, root, ip (iproute2) and iptables. Packets are delayed by tc's netem
+// or, where the kernel has none, by cables of the program's own. Where namespaces cannot be made it says so and succeeds.
 // Everything is made in namespaces that end with the program.
 package main
 

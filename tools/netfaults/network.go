@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/cairnstore/cairn/tools/testbed"
 )
@@ -20,8 +21,10 @@ const (
 // network is a bridge with a namespace for each node behind it. It is made in the
 // program's own network namespace and ends with it.
 type network struct {
-	nodes int
-	delay bool // The kernel can delay packets.
+	nodes  int
+	netem  bool     // The kernel can delay packets,
+	taps   bool     // else it has devices for cables that do:
+	cables []*cable // one a node.
 }
 
 var _ testbed.Network = (*network)(nil)
@@ -37,7 +40,7 @@ func newNetwork(nodes int) (*network, error) {
 	if err := syscall.Mount("tmpfs", netnsDir, "tmpfs", 0, ""); err != nil {
 		return nil, fmt.Errorf("mount %s: %w", netnsDir, err)
 	}
-	n := &network{nodes: nodes}
+	n := &network{nodes: nodes, netem: hasNetem(), taps: hasTaps()}
 	for _, args := range [][]string{
 		{"ip", "link", "set", "lo", "up"},
 		{"ip", "link", "add", "hub", "type", "bridge"},
@@ -53,15 +56,35 @@ func newNetwork(nodes int) (*network, error) {
 			return nil, err
 		}
 	}
-	n.delay = exec.Command("tc", "qdisc", "add", "dev", port(0), "root", "netem", "delay", "0ms").Run() == nil
 	return n, n.heal()
 }
 
+// hasNetem tries it on the loopback device of the program's own namespace.
+func hasNetem() bool {
+	return exec.Command("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms").Run() == nil &&
+		exec.Command("tc", "qdisc", "del", "dev", "lo", "root").Run() == nil
+}
+
+func hasTaps() bool {
+	f, err := tap("probe")
+	if err != nil {
+		return false
+	}
+	return f.Close() == nil
+}
+
+// delays reports whether packets can be delayed at all.
+func (n *network) delays() bool { return n.netem || n.taps }
+
 // plug makes the machine of node i.
 func (n *network) plug(i int) error {
+	if err := command("ip", "netns", "add", space(i)); err != nil {
+		return err
+	}
+	if err := n.lay(i); err != nil {
+		return err
+	}
 	for _, args := range [][]string{
-		{"ip", "netns", "add", space(i)},
-		{"ip", "link", "add", port(i), "type", "veth", "peer", "name", "eth0", "netns", space(i)},
 		{"ip", "link", "set", port(i), "master", "hub"},
 		{"ip", "link", "set", port(i), "up"},
 		{"ip", "-n", space(i), "addr", "add", address(i) + "/24", "dev", "eth0"},
@@ -73,6 +96,23 @@ func (n *network) plug(i int) error {
 		}
 	}
 	return nil
+}
+
+// lay lays a cable between eth0 of node i and its port.
+func (n *network) lay(i int) error {
+	if n.netem || !n.taps {
+		return command("ip", "link", "add", port(i), "type", "veth", "peer", "name", "eth0", "netns", space(i))
+	}
+	far := "far" + strconv.Itoa(i+1)
+	c, err := newCable(port(i), far)
+	if err != nil {
+		return err
+	}
+	n.cables = append(n.cables, c)
+	if err := command("ip", "link", "set", far, "netns", space(i)); err != nil {
+		return err
+	}
+	return command("ip", "-n", space(i), "link", "set", far, "name", "eth0")
 }
 
 func space(i int) string   { return "node" + strconv.Itoa(i+1) }
@@ -119,13 +159,26 @@ func (n *network) lose(share float64) error {
 	return nil
 }
 
-// slow delays every packet to every node.
-func (n *network) slow(delay, jitter string) error {
+// slow delays every packet to and from every node.
+func (n *network) slow(delay, jitter time.Duration) error {
 	for i := range n.nodes {
-		if err := command("tc", "qdisc", "replace", "dev", port(i), "root", "netem", "delay", delay, jitter); err != nil {
+		if err := n.late(i, delay, jitter); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// late delays every packet to node i, and from it where the cable does it.
+func (n *network) late(i int, delay, jitter time.Duration) error {
+	if !n.delays() {
+		return nil
+	}
+	if n.netem {
+		return command("tc", "qdisc", "replace", "dev", port(i), "root", "netem", "delay", delay.String(), jitter.String())
+	}
+	n.cables[i].delay.Store(int64(delay / 2)) // A packet passes two cables.
+	n.cables[i].jitter.Store(int64(jitter / 2))
 	return nil
 }
 
@@ -144,10 +197,8 @@ func (n *network) heal() error {
 		if err := command("ip", "netns", "exec", space(i), "iptables", "-F"); err != nil {
 			return err
 		}
-		if n.delay {
-			if err := command("tc", "qdisc", "replace", "dev", port(i), "root", "netem", "delay", "0ms"); err != nil {
-				return err
-			}
+		if err := n.late(i, 0, 0); err != nil {
+			return err
 		}
 		if err := n.link(i, true); err != nil {
 			return err

@@ -102,8 +102,8 @@ func (t *trial) strikes(ctx context.Context) error {
 		switch {
 		case t.short && !f.brief:
 			continue
-		case f.name == "every packet late" && !t.net.delay:
-			fmt.Printf("%-42s left out: this kernel has no netem\n", f.name)
+		case f.delays && !t.net.delays():
+			fmt.Printf("%-42s left out: this kernel has neither netem nor %s\n", f.name, tunDevice)
 			continue
 		}
 		if err := t.strike(ctx, f); err != nil {
