@@ -140,6 +140,7 @@ type Events struct {
 	WriteStall     func(stalled bool)          // Commits to the state wait for the disk (true), or no longer do.
 	LogSlow        func(took time.Duration)    // A write to the log was slow.
 	LeaderChanged  func(leader cluster.NodeID) // 0: none known.
+	LeadershipLeft func(err error)             // By a leader that stops; an error: the others have to elect one.
 	SnapshotTaken  func(index uint64, took time.Duration)
 	StateRestored  func(index uint64, took time.Duration)
 	SessionOpened  func(node cluster.NodeID)

@@ -240,7 +240,10 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	drained := waited(ctx, &g.calls)
 	if drained && g.raft.State() == raft.Leader {
 		if peers, _ := g.otherVoters(); len(peers) > 0 {
-			_ = g.raft.LeadershipTransfer().Error() // Else the others elect one.
+			err := g.raft.LeadershipTransfer().Error()
+			if left := g.cfg.Events.LeadershipLeft; left != nil {
+				left(err)
+			}
 		}
 	}
 	close(g.closing)

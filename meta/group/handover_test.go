@@ -49,6 +49,34 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// TestShutdownHandsOver stops whoever leads, again and again: it tells that another
+// leads before it ends, and nobody has to wait for an election.
+func TestShutdownHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var left []error
+		c := newTestCluster(t, 3, 0, func(cfg *Config) {
+			cfg.Events.LeadershipLeft = func(err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				left = append(left, err)
+			}
+		})
+		for i := range 4 {
+			from := c.leader()
+			c.set(from, "k", fmt.Sprint(i))
+			c.stop(from)
+			mu.Lock()
+			require.Equal(t, make([]error, i+1), left, "handed over without an error each time")
+			mu.Unlock()
+			require.NotEqual(t, from, c.leader(from))
+			c.start(from)
+			c.converge()
+		}
+		c.close()
+	})
+}
+
 // TestHandOverToNobody cuts off whom leadership is handed to: the leader must go on,
 // or another must lead, and writes must not stop for good.
 func TestHandOverToNobody(t *testing.T) {

@@ -213,6 +213,13 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 			o.m.leaderChanges.Inc()
 			o.Log.Info("metadata leader", "node", n.String())
 		},
+		LeadershipLeft: func(err error) {
+			if err != nil {
+				o.Log.Warn("leadership of the metadata could not be handed over; the others elect a leader", "cause", err)
+				return
+			}
+			o.Log.Info("leadership of the metadata handed over")
+		},
 		SnapshotTaken: func(index uint64, took time.Duration) {
 			o.m.snapshots.Inc()
 			o.Log.Info("metadata snapshot taken", "index", index, "took", took)
