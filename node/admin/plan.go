@@ -150,12 +150,18 @@ func (p *picture) places(of *subjectOf) int {
 }
 
 // goneWithout returns how many slots of a volume would not be there without a
-// subject.
+// subject. A node that does not answer may be dead, though nobody has found out yet.
 func (p *picture) goneWithout(v *shard.Volume, of *subjectOf) (n int) {
 	for _, d := range v.Slots {
-		if of.has(d) || p.slot(d) != slotOK {
+		if of.has(d) || p.slot(d) != slotOK || p.silent(d) {
 			n++
 		}
 	}
 	return n
+}
+
+// silent reports whether the node of a drive has not answered.
+func (p *picture) silent(d cluster.DriveID) bool {
+	n := p.topo.View.NodeOf(d)
+	return n == nil || p.reports[n.ID] == nil || p.reports[n.ID].NodeReport == nil
 }
