@@ -34,6 +34,8 @@ type options struct {
 	drives int      // Of each node; 0 means 1.
 	small  string   // The last drive of the first node is kept in this directory,
 	sick   string   // that of the last node in this one.
+
+	prepare func(*process) // Each node, before it runs; may be nil.
 }
 
 type process = testbed.Node
@@ -78,6 +80,9 @@ func startClusterWith(t *testing.T, n int, o options) *cluster {
 		last.Drives[len(last.Drives)-1] = filepath.Join(o.sick, "drive")
 	}
 	for _, p := range nodes {
+		if o.prepare != nil {
+			o.prepare(p)
+		}
 		require.NoError(t, bed.Run(p))
 	}
 	require.NoError(t, bed.WaitReady(ctx, nodes...))

@@ -25,8 +25,9 @@ type Node struct {
 	prefix []string // Of its command line.
 	ports  ports
 
-	cmd  *exec.Cmd // Nil while it is down; guarded by c.mu.
-	done chan struct{}
+	cmd   *exec.Cmd // Nil while it is down; guarded by c.mu.
+	done  chan struct{}
+	began int64 // Where in its log the last run begins; guarded by c.mu.
 }
 
 func (n *Node) String() string { return "node " + strconv.Itoa(n.Index+1) }
@@ -93,6 +94,10 @@ func (c *Cluster) Run(n *Node) error {
 		return err
 	}
 	defer log.Close()
+	before, err := log.Stat()
+	if err != nil {
+		return err
+	}
 	args := c.arguments(n)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +117,40 @@ func (c *Cluster) Run(n *Node) error {
 		_ = cmd.Wait()
 		close(done)
 	}()
-	n.cmd, n.done = cmd, done
+	n.cmd, n.done, n.began = cmd, done, before.Size()
 	return nil
+}
+
+// Log returns what the node has said since it was last started.
+func (n *Node) Log() (string, error) {
+	n.c.mu.Lock()
+	began := n.began
+	n.c.mu.Unlock()
+	text, err := os.ReadFile(filepath.Join(n.Dir, "log"))
+	if err != nil {
+		return "", err
+	}
+	return string(text[min(began, int64(len(text))):]), nil
+}
+
+// Refused runs a node that is to end by itself, and returns its exit status and what
+// it said.
+func (c *Cluster) Refused(ctx context.Context, n *Node) (status int, said string, err error) {
+	if err := c.Run(n); err != nil {
+		return 0, "", err
+	}
+	select {
+	case <-n.Done():
+	case <-ctx.Done():
+		c.Kill(n)
+		return 0, "", fmt.Errorf("%s does not end by itself: %w; its log:\n%s", n, context.Cause(ctx), n.LogTail())
+	}
+	c.mu.Lock()
+	status = n.cmd.ProcessState.ExitCode()
+	n.cmd = nil
+	c.mu.Unlock()
+	said, err = n.Log()
+	return status, said, err
 }
 
 // arguments is a node's command line.

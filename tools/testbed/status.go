@@ -25,7 +25,8 @@ type Status struct {
 type NodeStatus struct {
 	ID     string        `json:"id"`
 	S3Addr string        `json:"s3_addr"`
-	State  string        `json:"state"`
+	State  string        `json:"state"` // alive, suspect or down.
+	Life   string        `json:"life"`  // What is decided of it: active, draining or lost.
 	Voter  bool          `json:"voter"`
 	Leader bool          `json:"leader"`
 	Drives []DriveStatus `json:"drives"`
