@@ -97,3 +97,15 @@ func KindOf(err error) Kind {
 
 // Is reports whether err is an error of kind k; false for nil.
 func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }
+
+// Sentence returns what a person needs of an error: its text without the operations
+// and kinds that it begins with, which are for logs.
+func Sentence(err error) string {
+	for {
+		e, ok := err.(*Error)
+		if !ok || e.Cause == nil {
+			return err.Error()
+		}
+		err = e.Cause
+	}
+}

@@ -45,3 +45,20 @@ func TestKindOf(t *testing.T) {
 	require.Equal(t, "op: denied", New("op", Denied, nil).Error())
 	require.Equal(t, "op: invalid: n = 3", Newf("op", Invalid, "n = %d", 3).Error())
 }
+
+func TestSentence(t *testing.T) {
+	cause := errors.New("disk on fire")
+	inner := New("drive.Open", Corrupt, cause)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{cause, "disk on fire"},
+		{inner, "disk on fire"},
+		{Wrap("node.Open", inner), "disk on fire"},
+		{New("op", Denied, nil), "op: denied"},
+		{fmt.Errorf("drive 2: %w", inner), "drive 2: drive.Open: corrupt: disk on fire"},
+	} {
+		require.Equal(t, c.want, Sentence(c.err))
+	}
+}

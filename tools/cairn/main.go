@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cairnstore/cairn/cluster/errs"
 )
 
 // version is set by the build.
@@ -57,14 +59,22 @@ func run(ctx context.Context, args []string) int {
 		return exitOK
 	case errors.As(err, &se):
 		if se.err != nil {
-			fmt.Fprintln(os.Stderr, "cairn:", err)
+			fmt.Fprintln(os.Stderr, "cairn:", sentence(err))
 		}
 		return se.status
 	case ctx.Err() != nil:
 		return exitInterrupted
 	}
-	fmt.Fprintln(os.Stderr, "cairn:", err)
+	fmt.Fprintln(os.Stderr, "cairn:", sentence(err))
 	return exitError
+}
+
+// sentence is what of an error a person needs.
+func sentence(err error) string {
+	if se, ok := err.(*statusError); ok && se.err != nil {
+		err = se.err
+	}
+	return errs.Sentence(err)
 }
 
 func newRoot() *cobra.Command {
