@@ -1,5 +1,6 @@
 // Command lint proves the rules that no general tool knows: the order of rooms
-// (imports point only down the list), and which packages may use what.
+// (imports point only down the list), which packages may use what, and that no two
+// .proto files have one name.
 //
 //	go run ./tools/lint
 //
@@ -13,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -108,7 +111,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lint:", err)
 		os.Exit(2)
 	}
-	var breaches []string
+	breaches, err := protoNames(".")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lint:", err)
+		os.Exit(2)
+	}
 	for _, p := range pkgs {
 		breaches = append(breaches, check(p)...)
 	}
@@ -135,6 +142,27 @@ func list() ([]pkg, error) {
 		}
 		pkgs = append(pkgs, p)
 	}
+}
+
+// protoNames finds .proto files of one name: each is registered under it alone, and
+// a program that has both panics when it starts.
+func protoNames(root string) (breaches []string, err error) {
+	seen := map[string]string{}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "bin" || name == "data" || len(name) > 1 && name[0] == '.'):
+			return filepath.SkipDir
+		case filepath.Ext(name) != ".proto":
+		case seen[name] != "":
+			breaches = append(breaches, fmt.Sprintf("%s has the name of %s: rename one", path, seen[name]))
+		default:
+			seen[name] = path
+		}
+		return nil
+	})
+	return breaches, err
 }
 
 func check(p pkg) (breaches []string) {
