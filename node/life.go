@@ -50,7 +50,7 @@ type driveHealth struct {
 }
 
 type health struct {
-	d          *drive.Drive
+	d          interface{ Usage() drive.Usage }
 	sync       *syncPace
 	full, slow bool
 }

@@ -67,7 +67,7 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 	if n.State == cluster.Lost || w.u.c.LostAfter <= 0 || now.Sub(since) < w.u.c.LostAfter {
 		return nil
 	}
-	if left, all := remaining(v, n.ID); 2*left <= all {
+	if left, all := w.remaining(v); 2*left <= all {
 		if !w.held[n.ID] && w.u.c.Events.LossHeld != nil {
 			w.held[n.ID] = true
 			w.u.c.Events.LossHeld(n.ID, fmt.Sprintf("it has been down for %s, but only %d of %d nodes would be left: "+
@@ -82,12 +82,13 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 	return nil
 }
 
-// remaining returns how many nodes would not be lost besides one, and how many
-// there are: most of a cluster is never declared lost by itself, for then it is
-// more likely the network that is.
-func remaining(v *cluster.View, without cluster.NodeID) (left, all int) {
+// remaining returns how many nodes are neither lost nor down, and how many there are:
+// most of a cluster is never declared lost by itself, for then it is more likely the
+// network that is. Nodes that are down together are counted together, so that none of
+// them is lost before the others are found to be too many.
+func (w *watcher) remaining(v *cluster.View) (left, all int) {
 	for i := range v.Nodes {
-		if v.Nodes[i].ID != without && v.Nodes[i].State != cluster.Lost {
+		if v.Nodes[i].State != cluster.Lost && w.u.c.Alive(v.Nodes[i].ID) {
 			left++
 		}
 	}

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// paceBurst is the most that one wait may ask for: a shard is shorter.
-	paceBurst = 256 << 20
+	// paceSteps is how many steps a second of a job's rate is let through in: between
+	// them it looks how busy clients are, and more than one is never saved up.
+	paceSteps = 8
 	// leastPace is the share of its rate that a job keeps however busy clients are:
 	// redundancy must come back.
 	leastPace = 0.125
@@ -19,6 +20,7 @@ const (
 type pacer struct {
 	limiter *rate.Limiter
 	rate    int64 // Bytes a second.
+	step    int64 // Bytes.
 	busy    func() float64
 }
 
@@ -28,7 +30,8 @@ func newPacer(bytesPerSecond int64, busy func() float64) *pacer {
 	if bytesPerSecond <= 0 {
 		return &pacer{}
 	}
-	return &pacer{limiter: rate.NewLimiter(rate.Limit(bytesPerSecond), paceBurst), rate: bytesPerSecond, busy: busy}
+	step := max(1, bytesPerSecond/paceSteps)
+	return &pacer{limiter: rate.NewLimiter(rate.Limit(bytesPerSecond), int(step)), rate: bytesPerSecond, step: step, busy: busy}
 }
 
 // wait returns when n more bytes may be moved.
@@ -36,10 +39,17 @@ func (p *pacer) wait(ctx context.Context, n int64) error {
 	if p.limiter == nil {
 		return ctx.Err()
 	}
-	share := 1.0
-	if p.busy != nil {
-		share = max(leastPace, 1-p.busy())
+	for n > 0 {
+		step := min(n, p.step)
+		share := 1.0
+		if p.busy != nil {
+			share = max(leastPace, 1-p.busy())
+		}
+		p.limiter.SetLimit(rate.Limit(float64(p.rate) * share))
+		if err := p.limiter.WaitN(ctx, int(step)); err != nil {
+			return err
+		}
+		n -= step
 	}
-	p.limiter.SetLimit(rate.Limit(float64(p.rate) * share))
-	return p.limiter.WaitN(ctx, int(min(n, paceBurst)))
+	return nil
 }
