@@ -73,6 +73,7 @@ type Engine struct {
 	hedgeDelay, stragglerWait, slotStall time.Duration
 
 	tasks tasks
+	busy  busyDrives
 
 	mu     sync.Mutex
 	coders map[shard.Scheme]reedsolomon.Encoder
@@ -84,6 +85,7 @@ func New(c Config) *Engine {
 		pool: c.Pool, stores: c.Stores, events: c.Events,
 		hedgeDelay: c.HedgeDelay, stragglerWait: c.StragglerWait, slotStall: c.SlotStallTimeout,
 		coders: make(map[shard.Scheme]reedsolomon.Encoder),
+		busy:   busyDrives{drives: make(map[cluster.DriveID]*busyDrive)},
 	}
 	e.tasks.idle.L = &e.tasks.mu
 	if e.hedgeDelay == 0 {

@@ -116,27 +116,35 @@ func (r *gatherer) expectedSlow(row int) (n int) {
 	return n
 }
 
-// candidate returns the best slot to ask for a row: parity first, since nobody
-// else reads it; then data; then slow ones; then those said to be missing.
+// candidate returns the best slot to ask for a row: parity first, since nobody else
+// reads it; then data; then slow ones; then those said to be missing; among equals the
+// one whose drive is the least busy. Rebuilding is in no hurry and moves much: there the
+// least busy comes first, parity or not.
 func (r *gatherer) candidate(row int) (slot int, ok bool) {
 	const none = 4
-	best, k := none, int(r.g.Scheme.K)
+	best, least, k := none, 0, int(r.g.Scheme.K)
+	rebuilds := false
+	for i := range r.slots {
+		rebuilds = rebuilds || r.slots[i].target
+	}
 	for i := range r.slots {
 		v := &r.slots[i]
 		if v.failed || v.target || (v.have|v.bad)&(1<<row) != 0 || r.pending(i, row) {
 			continue
 		}
-		rank := 0
+		rank, busy := 0, 2*r.e.busy.of(r.v.Slots[i])
 		switch {
 		case v.known:
 			rank = 3
 		case v.slow:
 			rank = 2
+		case i < k && rebuilds:
+			busy++ // Where drives are alike, parity.
 		case i < k:
 			rank = 1
 		}
-		if rank < best {
-			best, slot = rank, i
+		if rank < best || rank == best && busy < least {
+			best, least, slot = rank, busy, i
 		}
 	}
 	return slot, best < none

@@ -60,8 +60,9 @@ func (f *fetcher) start(ctx context.Context, slot int, run shardRows) *stream {
 		slot: slot, run: run, next: run.from / shard.UnitBlocks,
 		ch: make(chan piece, aheadPieces), opened: time.Now(),
 	}
+	end := f.e.busy.begin(f.v.Slots[slot]) // At once: others choose their slots now.
 	err := f.e.tasks.start(func() {
-		if err := f.fetch(ctx, st); err != nil {
+		if err := f.fetch(ctx, st, end); err != nil {
 			f.give(ctx, st, piece{err: err})
 		}
 		if ctx.Err() != nil {
@@ -69,6 +70,7 @@ func (f *fetcher) start(ctx context.Context, slot int, run shardRows) *stream {
 		}
 	})
 	if err != nil {
+		end(false)
 		f.give(ctx, st, piece{err: err}) // The channel is empty: it does not block.
 	}
 	return st
@@ -108,9 +110,11 @@ func (f *fetcher) give(ctx context.Context, st *stream, p piece) bool {
 	return true
 }
 
-func (f *fetcher) fetch(ctx context.Context, st *stream) error {
-	id := shard.ID{Extent: f.id, Slot: uint8(st.slot)}
-	store, err := f.e.stores(f.v.Slots[st.slot])
+// fetch gives the run unit by unit. end tells that the first one has come, or will not.
+func (f *fetcher) fetch(ctx context.Context, st *stream, end func(came bool)) error {
+	defer func() { end(false) }()
+	id, d := shard.ID{Extent: f.id, Slot: uint8(st.slot)}, f.v.Slots[st.slot]
+	store, err := f.e.stores(d)
 	if err != nil {
 		return err
 	}
@@ -119,17 +123,18 @@ func (f *fetcher) fetch(ctx context.Context, st *stream) error {
 		return err
 	}
 	defer body.Close() // Of reading: nothing to lose.
-	for at := st.run.from; at < st.run.to; {
+	for at := st.run.from; ; {
 		p, err := f.fetchUnit(body, id, at, st.run.to)
 		if err != nil {
 			return err
 		}
-		if !f.give(ctx, st, p) {
+		end(true)
+		end = func(bool) {}
+		if at = p.stripe*shard.UnitBlocks + p.hi; !f.give(ctx, st, p) || at >= st.run.to {
 			return nil
 		}
-		at = p.stripe*shard.UnitBlocks + p.hi
+		end = f.e.busy.begin(d)
 	}
-	return nil
 }
 
 // fetchUnit reads the blocks from at to the end of its unit, or to to.
