@@ -78,9 +78,23 @@ func joinError(addr string, err error) error {
 	case strings.Contains(text, logOtherKey):
 		return errs.Newf(op, errs.Denied, "%s does not gossip with this node's cluster key: give every node the same --cluster-key-file", addr)
 	case strings.Contains(text, textOtherCluster):
-		return errs.New(op, errs.Denied, err)
+		return errs.New(op, errs.Denied, errors.New(sentenceOf(text, textOtherCluster)))
 	}
 	return err
+}
+
+// sentenceOf returns the sentence with certain words out of memberlist's list of what
+// went wrong.
+func sentenceOf(list, words string) string {
+	for line := range strings.Lines(list) {
+		if strings.Contains(line, words) {
+			if _, said, ok := strings.Cut(line, "failed to join "); ok {
+				_, line, _ = strings.Cut(said, ": ")
+			}
+			return strings.TrimSpace(line)
+		}
+	}
+	return list
 }
 
 // seedTargets returns the addresses of seeds that are no living members.
