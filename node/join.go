@@ -12,6 +12,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
@@ -20,8 +21,9 @@ const (
 	// joinRefusals is how many rounds of calls in which nobody let this node in, and
 	// somebody said that he never will, make it give up.
 	joinRefusals = 2
-	// clockPeers is how many nodes are asked for their time.
-	clockPeers = 5
+	// askedPeers is how many nodes are asked for their time, and whether they believe
+	// this one.
+	askedPeers = 5
 )
 
 // gossipEvents are the observer's, and tell this node when nobody will let it in.
@@ -54,6 +56,9 @@ func (n *Node) joinRefused() error {
 // fitToJoin checks what must hold before this node tells the cluster of itself.
 func (n *Node) fitToJoin(ctx context.Context) error {
 	if err := n.checkEra(); err != nil {
+		return err
+	}
+	if err := n.checkTrust(ctx); err != nil {
 		return err
 	}
 	topo, err := n.client.Topology(ctx)
@@ -91,11 +96,40 @@ func (n *Node) checkEra() error {
 	return n.gossip.SetCluster(n.home.cluster(), newest)
 }
 
+// checkTrust refuses to go on where no member takes a connection because of a
+// certificate. Gossip does not show it: that goes by the cluster key.
+func (n *Node) checkTrust(ctx context.Context) error {
+	asked := 0
+	var last error
+	for _, m := range n.gossip.Members() {
+		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
+			continue
+		}
+		_, _, err := n.askAbout(ctx, m.RPCAddr)
+		switch {
+		case identity.Distrusted(err):
+			asked, last = asked+1, err
+		case err == nil:
+			n.distrusted = 0
+			return nil
+		}
+	}
+	if asked == 0 {
+		return nil // Nobody answered.
+	}
+	kind := errs.Unavailable
+	if n.distrusted++; n.distrusted >= joinRefusals {
+		kind = errs.Denied
+	}
+	return errs.Newf("node.join", kind, "no node of the cluster takes a connection with this node's certificate, or this node does not believe theirs (%d asked): "+
+		"give all nodes --internode-cert, --internode-key and --internode-ca of the same authorities, or none of them (%w)", asked, last)
+}
+
 // checkClock refuses a clock that differs much from those of most others.
 func (n *Node) checkClock(ctx context.Context) error {
 	var ahead []time.Duration
 	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || len(ahead) == clockPeers {
+		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || len(ahead) == askedPeers {
 			continue
 		}
 		if _, d, err := n.askAbout(ctx, m.RPCAddr); err == nil {

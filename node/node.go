@@ -53,6 +53,7 @@ type Node struct {
 	run          uint64                   // Of this process: no other has the same.
 	skewed       atomic.Pointer[[]string] // Sentences about clocks that differ.
 	refused      atomic.Pointer[error]    // Why no other node lets this one join; nil: none has said so.
+	distrusted   int                      // In how many rounds a certificate kept all others away; while joining.
 	gossip       Gossip
 	group        *group.Group
 	client       *group.Client

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -154,7 +155,7 @@ func clientConfig(c credentials) *tls.Config {
 func verifyPeer(c credentials, usage x509.ExtKeyUsage) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
 		if len(cs.PeerCertificates) == 0 {
-			return errors.New("the peer shows no certificate; is it a node of this cluster?")
+			return &distrust{errors.New("the peer shows no certificate; is it a node of this cluster?")}
 		}
 		opts := x509.VerifyOptions{Roots: c.roots(), Intermediates: x509.NewCertPool(),
 			KeyUsages: []x509.ExtKeyUsage{usage}, CurrentTime: time.Now()}
@@ -163,12 +164,32 @@ func verifyPeer(c credentials, usage x509.ExtKeyUsage) func(tls.ConnectionState)
 		}
 		_, err := cs.PeerCertificates[0].Verify(opts)
 		var unknown x509.UnknownAuthorityError
-		if errors.As(err, &unknown) {
-			return fmt.Errorf("the peer's certificate (%s) is not of this cluster; was it started with another cluster key?",
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &unknown):
+			err = fmt.Errorf("the peer's certificate (%s) is not of this cluster; was it started with another cluster key, or --internode-ca?",
 				cs.PeerCertificates[0].Issuer.CommonName)
 		}
-		return err
+		return &distrust{err}
 	}
+}
+
+// distrust is why this node does not believe a peer's certificate.
+type distrust struct{ cause error }
+
+func (d *distrust) Error() string { return d.cause.Error() }
+func (d *distrust) Unwrap() error { return d.cause }
+
+// Distrusted reports whether a connection failed because one side does not believe the
+// other's certificate.
+func Distrusted(err error) bool {
+	var d *distrust
+	if errors.As(err, &d) {
+		return true
+	}
+	var remote *net.OpError // What the other side said; package tls has no exported type for it.
+	return errors.As(err, &remote) && remote.Op == "remote error" && strings.Contains(remote.Err.Error(), "certificate")
 }
 
 // PeerNode returns which node the other side of a connection is: what its

@@ -85,12 +85,18 @@ func TestOtherKeyIsRefusedByBothSides(t *testing.T) {
 	_, _, serverErr, clientErr := shake(ours.ServerTLS(), trusting)
 	require.ErrorContains(t, serverErr, "another cluster key")
 	require.Error(t, clientErr)
+	require.True(t, Distrusted(serverErr))
+	require.True(t, Distrusted(clientErr), "%v", clientErr)
 
 	careless := theirs.ServerTLS().Clone()
 	careless.VerifyConnection = nil
 	_, _, serverErr, clientErr = shake(careless, ours.ClientTLS())
 	require.ErrorContains(t, clientErr, "another cluster key")
 	require.Error(t, serverErr)
+	require.True(t, Distrusted(serverErr), "%v", serverErr)
+	require.True(t, Distrusted(clientErr))
+	require.False(t, Distrusted(io.EOF))
+	require.False(t, Distrusted(nil))
 }
 
 func TestClientWithoutCertificateIsRefused(t *testing.T) {
