@@ -128,8 +128,8 @@ func (v Value) Compare(r io.Reader) error {
 	got, want := make([]byte, compareBytes), make([]byte, compareBytes)
 	expected := NewReader(v)
 	for at := int64(0); ; {
-		n, err := io.ReadFull(r, got)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		n, err := readFull(r, got)
+		if err != nil && err != io.EOF {
 			return err
 		}
 		m, _ := io.ReadFull(expected, want[:n])
@@ -148,6 +148,17 @@ func (v Value) Compare(r io.Reader) error {
 		}
 		return nil
 	}
+}
+
+// readFull reads until buf is full or r ends, and returns r's own error: unlike
+// io.ReadFull's, io.ErrUnexpectedEOF is an answer that was cut off.
+func readFull(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
 }
 
 func differsAt(a, b []byte) int {

@@ -62,4 +62,6 @@ func TestCompare(t *testing.T) {
 	}
 	broken := iotest.ErrReader(io.ErrClosedPipe)
 	require.ErrorIs(t, v.Compare(broken), io.ErrClosedPipe)
+	cut := io.MultiReader(NewReader(v.Slice(0, v.Size()/2)), iotest.ErrReader(io.ErrUnexpectedEOF))
+	require.Equal(t, io.ErrUnexpectedEOF, v.Compare(cut), "an answer that was cut off is no wrong one")
 }
