@@ -5,7 +5,9 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +69,12 @@ func startClusterWith(t *testing.T, n int, o options) *cluster {
 	bed, err := testbed.New(testbed.Options{Bin: bin, Dir: dir, Expect: n, Drives: o.drives, TLS: o.tls, Domain: o.domain,
 		Flags: append(flags, o.flags...), Env: o.env})
 	require.NoError(t, err)
-	t.Cleanup(bed.KillAll)
+	t.Cleanup(func() {
+		bed.KillAll()
+		if t.Failed() {
+			tellWarnings(t, bed.Nodes())
+		}
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), readyTimeout)
 	defer cancel()
 	nodes, err := bed.Add(n)
@@ -87,6 +94,25 @@ func startClusterWith(t *testing.T, n int, o options) *cluster {
 	}
 	require.NoError(t, bed.WaitReady(ctx, nodes...))
 	return &cluster{t: t, bed: bed, nodes: nodes, http: bed.Client, caFile: bed.CAFile, dir: dir}
+}
+
+// tellWarnings logs the last warnings of every node: a failure of a client has its
+// cause there.
+func tellWarnings(t *testing.T, nodes []*process) {
+	const most = 40
+	for _, p := range nodes {
+		text, err := os.ReadFile(filepath.Join(p.Dir, "log"))
+		if err != nil {
+			continue // It never ran.
+		}
+		var lines []string
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+				lines = append(lines, line)
+			}
+		}
+		t.Logf("%s, the last of %d warnings:\n%s", p, len(lines), strings.Join(lines[max(0, len(lines)-most):], ""))
+	}
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
