@@ -81,6 +81,8 @@ type Config struct {
 	MoveRate, RepairRate Bytes    // A second.
 	EventTargets         []string // ID=URL.
 	EventTokenFile       string
+	AccessLogEvery       time.Duration
+	AccessLogSpool       Bytes
 
 	ColdScheme                                     string // DATA+PARITY, or auto.
 	RestoreExpedited, RestoreStandard, RestoreBulk time.Duration
@@ -165,6 +167,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.coldFlags(fs)
 	c.auditFlags(fs)
 	c.eventFlags(fs)
+	c.accessLogFlags(fs)
 	c.knobFlags(fs)
 }
 
@@ -210,6 +213,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if err := c.validateAudit(); err != nil {
+		return err
+	}
+	if err := c.validateAccessLogs(); err != nil {
 		return err
 	}
 	if err := c.validateLife(); err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/cairnstore/cairn/node/observe"
 	"github.com/cairnstore/cairn/node/trace"
 	"github.com/cairnstore/cairn/node/upkeep"
+	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/notify"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
@@ -65,6 +66,7 @@ type Node struct {
 	profile      atomic.Pointer[profile.Profile] // Never nil: see setProfile.
 	http         *http.Client
 	audit        *audit.Log // Nil: none is kept.
+	accessLogs   *accesslog.Log
 	trace        trace.Hub
 	started      time.Time
 
@@ -116,6 +118,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		{"targets of events", n.openEvents},
 		{"data path", n.openDataPath},
 		{"audit log", n.openAudit},
+		{"access logs", n.openAccessLogs},
 		{"S3 listener", n.openS3},
 	}
 	for _, s := range steps {

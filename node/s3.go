@@ -36,19 +36,28 @@ func (n *Node) openS3(context.Context) error {
 		_ = l.Close()
 		return err
 	}
-	a := &n.access
-	verifier := sigauth.New(sigauth.Config{Keys: a.keys, Region: n.cfg.Region, HostBucket: s3api.HostBucket(n.cfg.Domains)})
-	h := s3api.New(s3api.Config{
-		Objects: n.objects, Verifier: verifier, Caller: callerOf,
-		Access: &s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},
-		Keys:   a.told, KeyName: n.keyName,
-		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.Node, SSECAllowed: n.ssecAllowed(l.Addr(), forwarded), Forwarded: forwarded,
-		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.eventTargets.Known, Profile: n.profile.Load,
-		STS: n.stsHandler(verifier, forwarded), Admin: n.adminHandler(verifier, forwarded), Readyz: n.Ready,
-	})
+	verifier := sigauth.New(sigauth.Config{Keys: n.access.keys, Region: n.cfg.Region, HostBucket: s3api.HostBucket(n.cfg.Domains)})
+	c := n.s3Config()
+	c.Verifier, c.Caller, c.SSECAllowed, c.Forwarded = verifier, callerOf, n.ssecAllowed(l.Addr(), forwarded), forwarded
+	c.STS, c.Admin, c.Readyz = n.stsHandler(verifier, forwarded), n.adminHandler(verifier, forwarded), n.Ready
+	c.AccessLog = n.accessLogs.Add
+	h := s3api.New(c)
 	server := s3api.NewHTTPServer(n.obs.Requests(h), tlsConfig, n.s3Limits(), n.obs.S3(n.requestDone))
 	n.serve(server, l, "S3 listener")
 	return n.openMetrics()
+}
+
+// s3Config returns what the S3 handler is made of, but for the listener's part and where
+// access logs go.
+func (n *Node) s3Config() s3api.Config {
+	a := &n.access
+	return s3api.Config{
+		Objects: n.objects,
+		Access:  &s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},
+		Keys:    a.told, KeyName: n.keyName,
+		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.Node,
+		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.eventTargets.Known, Profile: n.profile.Load,
+	}
 }
 
 func (n *Node) s3Limits() s3api.Limits {

@@ -107,7 +107,7 @@ func (s *server) allow(ctx context.Context, rq *request, action string, on subje
 		return err
 	}
 	object.Decided(ctx, b.Name, b.Owner)
-	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID)})
+	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID), ByACL: rq.byACL})
 }
 
 // allowNew is allow for an action on a bucket that is to be made; an empty name is
@@ -161,7 +161,7 @@ func (s *server) objectAccess(ctx context.Context, rq *request, action, bucket, 
 		return nil, err
 	}
 	object.Decided(ctx, b.Name, b.Owner)
-	return &objectAccess{s.cfg.Access.Authorizer, iam.Access{Identity: rq.identity, Action: action, Bucket: b, Conditions: rq.facts(versionID)}}, nil
+	return &objectAccess{s.cfg.Access.Authorizer, iam.Access{Identity: rq.identity, Action: action, Bucket: b, Conditions: rq.facts(versionID), ByACL: rq.byACL}}, nil
 }
 
 // Object implements object.Access.
@@ -189,6 +189,7 @@ var readsContent = newSet("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAt
 // it.
 func (o *objectAccess) Missing() bool {
 	list := o.access
+	list.ByACL = nil // It asks what may be told, not what may be done.
 	list.Action = "s3:ListBucket"
 	return o.authorizer.Allows(&list)
 }

@@ -11,12 +11,6 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// groupNames implements wirexml.GroupNamer.
-type groupNames struct{}
-
-func (groupNames) URI(g metapb.GranteeGroup) string             { return iam.GroupURI(g) }
-func (groupNames) Group(uri string) (metapb.GranteeGroup, bool) { return iam.GroupByURI(uri) }
-
 // aclDocument returns the document of an ACL, with its owner's own rights.
 func aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessControlPolicy {
 	grants := []*metapb.Grant{{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}}
@@ -25,7 +19,7 @@ func aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessControlPolicy {
 			grants = append(grants, g)
 		}
 	}
-	return &wirexml.AccessControlPolicy{Owner: wirexml.Owner{ID: owner}, Grants: grants, Names: groupNames{}}
+	return &wirexml.AccessControlPolicy{Owner: wirexml.Owner{ID: owner}, Grants: grants, Names: iam.GroupNames{}}
 }
 
 // givenACL reads the ACL that a request to replace one gives, in headers or in its
@@ -42,7 +36,7 @@ func (rq *request) givenACL(owner, bucketOwner string) (*metapb.Acl, error) {
 	if err != nil {
 		return nil, err
 	}
-	named, grants, err := wirexml.ParseAccessControlPolicy(body, groupNames{})
+	named, grants, err := wirexml.ParseAccessControlPolicy(body, iam.GroupNames{})
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package s3api
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
+	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -19,6 +21,9 @@ type exchange struct {
 	body *requestBody
 	out  output
 	done RequestDone
+
+	byACL    atomic.Bool // Only an ACL allowed the request.
+	answered time.Time   // When the first byte of the answer was sent.
 
 	website string           // The bucket whose website is asked; empty: the request is one of S3.
 	profile *profile.Profile // As it was when the request came.
@@ -83,7 +88,7 @@ func (s *server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	ex.profile, ex.website = s.cfg.Profile(), s.websiteBucket(r.Host)
 	ex.dialect = dialectOf(r)
 	ex.style = ex.profile.Style(ex.dialect, s.endpoint(r.Host))
-	ex.done = RequestDone{ID: newRequestID(), Method: r.Method, Remote: r.RemoteAddr}
+	ex.done = RequestDone{ID: newRequestID(), Method: r.Method, Remote: r.RemoteAddr, ObjectSize: accesslog.Unknown}
 	ex.out = output{w: w, rc: ex.rc, idle: s.cfg.Limits.IdleWriteTimeout, http2: r.ProtoMajor == 2}
 	ex.body = &requestBody{src: r.Body, rc: ex.rc, idle: s.cfg.Limits.IdleReadTimeout, size: r.ContentLength, http2: r.ProtoMajor == 2}
 	// The server's own request keeps its body: net/http looks at its type.
@@ -227,6 +232,7 @@ func (ex *exchange) sendHeader(resp *response, length int64) (drain bool) {
 	}
 	drain = ex.settleBody(h)
 	ex.done.Status = max(resp.status, http.StatusOK)
+	ex.answered = time.Now()
 	if !ex.out.http2 {
 		ex.out.arm()
 	}

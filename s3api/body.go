@@ -33,7 +33,8 @@ type requestBody struct {
 	read    int64
 	touched bool // Read was called: 100 Continue is sent.
 	ended   bool
-	failed  bool // The connection brings no more.
+	endedAt time.Time // Zero: there was no body, or it was not read to its end.
+	failed  bool      // The connection brings no more.
 
 	http2    bool          // A deadline is a timer that breaks the body even if nobody reads.
 	deadline time.Time     // As set; zero: none.
@@ -70,7 +71,7 @@ func (b *requestBody) Close() error { return nil }
 // whether the client leaves, and must not take a timeout for that.
 func (b *requestBody) end() {
 	if !b.ended {
-		b.ended = true
+		b.ended, b.endedAt = true, time.Now()
 		b.arm(time.Time{})
 	}
 }

@@ -21,6 +21,7 @@ func (s *server) completeMultipartUpload(ctx context.Context, rq *request) (*res
 		if err != nil {
 			return nil, err
 		}
+		rq.done.ObjectSize = int64(v.GetSize())
 		final := &response{document: &wirexml.CompleteUpload{
 			Location: location, Bucket: in.Bucket, Key: in.Key, ETag: v.GetEtag(),
 			Checksums: v.GetChecksums(), Parts: int(v.GetParts()),

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
@@ -67,6 +68,10 @@ type Config struct {
 	Limits Limits
 
 	KnownTarget func(arn string) bool // Whether events may go to a target. Nil: there is none.
+
+	// AccessLog takes the lines of requests to buckets whose logging is on. Nil: they
+	// are dropped.
+	AccessLog func(accesslog.Stream, []byte)
 
 	LifecycleDay time.Duration // How long a day of lifecycle rules is. 0: lifecycle.DefaultDay.
 

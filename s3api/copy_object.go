@@ -29,6 +29,7 @@ func (s *server) copyObject(ctx context.Context, rq *request) (*response, error)
 		if err != nil {
 			return nil, err
 		}
+		rq.done.ObjectSize = int64(copied.Version.GetSize())
 		final := &response{document: &wirexml.CopyObject{ETag: copied.ETag, ModifiedMS: copied.ModifiedMS, Checksums: copied.Checksums}}
 		s.tellVersion(ctx, final, rq.bucket, copied.Version.GetVersionId())
 		s.tellExpiration(ctx, final, rq, copied.Version)

@@ -91,13 +91,8 @@ func defaultEncryption(b *iam.Bucket, p *profile.Profile) (mode, keyID string) {
 
 // serviceKey returns the key of a mode; nil for none.
 func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string, kmsContext []byte) (sse.WrappingKey, error) {
-	switch {
-	case mode == "":
-		return nil, nil
-	case s.cfg.Keys == nil:
-		return nil, wirexml.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
-	case mode == encryptionS3:
-		return &sse.S3Key{Service: s.cfg.Keys}, nil
+	if mode != encryptionKMS {
+		return s.cfg.keyOf(ctx, "", mode, keyID, kmsContext)
 	}
 	who, err := s.callerOf(ctx, rq)
 	if err != nil {
@@ -110,11 +105,24 @@ func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.cfg.Keys.Resolve(ctx, ownerOf(rq, b, who.Account), keyID) // Keys are of whom the object is.
+	return s.cfg.keyOf(ctx, ownerOf(rq, b, who.Account), mode, keyID, kmsContext) // Keys are of whom the object is.
+}
+
+// keyOf returns the key of a mode for what an account owns; nil for none.
+func (c *Config) keyOf(ctx context.Context, owner, mode, keyID string, kmsContext []byte) (sse.WrappingKey, error) {
+	switch {
+	case mode == "":
+		return nil, nil
+	case c.Keys == nil:
+		return nil, wirexml.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
+	case mode == encryptionS3:
+		return &sse.S3Key{Service: c.Keys}, nil
+	}
+	id, err := c.Keys.Resolve(ctx, owner, keyID)
 	if err != nil {
 		return nil, err
 	}
-	return &sse.KMSKey{Service: s.cfg.Keys, KeyID: id, Context: kmsContext}, nil
+	return &sse.KMSKey{Service: c.Keys, KeyID: id, Context: kmsContext}, nil
 }
 
 // repeated reads the mode that a part's request repeats; nil if it names none. What

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -39,6 +40,10 @@ type RequestDone struct {
 	VersionID  string         // As the request names it, else as the answer does.
 	CopySource string         // /bucket/key; empty if nothing is copied or it was not looked at.
 	Objects    []ObjectResult // Of a DeleteObjects.
+	ObjectSize int64          // Of the whole object; -1: there is none, or it is not known.
+
+	signature sigauth.Version // Of the request; empty: none.
+	presigned bool
 }
 
 // ObjectResult is what a request that names several objects did to one.

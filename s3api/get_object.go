@@ -87,6 +87,7 @@ func (s *server) parseRead(ctx context.Context, rq *request) (*object.GetInput, 
 // end of it.
 func (s *server) readResponse(ctx context.Context, rq *request, in *object.GetInput, got *object.Got) (_ *response, done bool, _ error) {
 	v := got.Version
+	rq.done.ObjectSize = int64(v.GetSize())
 	resp := &response{headers: make([]header, 0, 16)}
 	resp.setETag(v.GetEtag())
 	resp.set("Last-Modified", httpTime(v.GetModifiedMs()))

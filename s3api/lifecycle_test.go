@@ -22,10 +22,14 @@ func bucketOf(w *world) (*person, *s3.Client) {
 	w.ok(p, "PUT", "/bkt", "")
 	return p, s3.New(s3.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(w.server.URL), UsePathStyle: true, HTTPClient: w.client, RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: p.accessKey, SecretAccessKey: p.secret}, nil
-		}),
+		Credentials: credentialsOf(p),
 	})
+}
+
+func credentialsOf(p *person) aws.CredentialsProviderFunc {
+	return func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: p.accessKey, SecretAccessKey: p.secret, SessionToken: p.token}, nil
+	}
 }
 
 // summed returns the header that a document has to come with.

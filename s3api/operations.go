@@ -74,6 +74,8 @@ var operations = []operation{
 	{name: "GetBucketWebsite", method: http.MethodGet, scope: scopeBucket, sub: []string{"website"}, handle: (*server).getBucketWebsite},
 	{name: "PutBucketWebsite", method: http.MethodPut, scope: scopeBucket, sub: []string{"website"}, handle: (*server).putBucketWebsite},
 	{name: "DeleteBucketWebsite", method: http.MethodDelete, scope: scopeBucket, sub: []string{"website"}, handle: (*server).deleteBucketWebsite},
+	{name: "GetBucketLogging", method: http.MethodGet, scope: scopeBucket, sub: []string{"logging"}, handle: (*server).getBucketLogging},
+	{name: "PutBucketLogging", method: http.MethodPut, scope: scopeBucket, sub: []string{"logging"}, handle: (*server).putBucketLogging},
 	{name: "GetPublicAccessBlock", method: http.MethodGet, scope: scopeBucket, sub: []string{"publicAccessBlock"}, handle: (*server).getPublicAccessBlock},
 	{name: "PutPublicAccessBlock", method: http.MethodPut, scope: scopeBucket, sub: []string{"publicAccessBlock"}, handle: (*server).putPublicAccessBlock},
 	{name: "DeletePublicAccessBlock", method: http.MethodDelete, scope: scopeBucket, sub: []string{"publicAccessBlock"}, handle: (*server).deletePublicAccessBlock},

@@ -37,7 +37,7 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 	if err != nil {
 		return nil, err
 	}
-	rq.charged = posted.charged
+	rq.charged, rq.done.ObjectSize = posted.charged, int64(v.GetSize())
 	resp := posted.answerForm(f, v.GetEtag())
 	resp.setETag(v.GetEtag())
 	s.tellVersion(ctx, resp, rq.bucket, v.GetVersionId())
@@ -59,7 +59,7 @@ func (s *server) authenticateForm(ctx context.Context, rq *request, f *form.Form
 		return nil, wirexml.InvalidArgument.Say("Only one auth mechanism allowed: sign either the form or the request.")
 	case !auth.Anonymous:
 		posted.caller, posted.identity = s.cfg.Caller(auth.Credential)
-		rq.done.Account = posted.caller.Account
+		rq.done.Account, rq.done.Who, rq.done.signature = posted.caller.Account, posted.identity, auth.Version
 	case !rq.auth.Anonymous:
 		signed := *rq.auth
 		auth = &signed // The request is signed, not the form.
@@ -73,6 +73,7 @@ func (s *server) authenticateForm(ctx context.Context, rq *request, f *form.Form
 	if posted.key, err = formKey(f); err != nil {
 		return nil, err
 	}
+	rq.done.Key = posted.key
 	header, err := formHeader(f, rq.r.Header)
 	if err != nil {
 		return nil, err

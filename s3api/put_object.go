@@ -15,6 +15,7 @@ func (s *server) putObject(ctx context.Context, rq *request) (*response, error) 
 	if err != nil {
 		return nil, err
 	}
+	rq.done.ObjectSize = int64(v.GetSize())
 	resp := &response{}
 	resp.setETag(v.GetEtag())
 	s.tellVersion(ctx, resp, rq.bucket, v.GetVersionId())

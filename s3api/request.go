@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -26,7 +27,8 @@ type request struct {
 	identity *iam.Identity // Nil: anonymous.
 	op       *operation
 	done     *RequestDone
-	virtual  bool // Addressed by a host name of the bucket.
+	virtual  bool         // Addressed by a host name of the bucket.
+	byACL    *atomic.Bool // Set where only an ACL allows what is asked; may be nil.
 
 	forwarded bool   // By a proxy that is trusted.
 	charged   bool   // The caller pays for the request.
@@ -68,6 +70,7 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 	if rq.auth, err = s.cfg.Verifier.Verify(signed); err != nil {
 		return nil, op, err
 	}
+	done.signature, done.presigned = rq.auth.Version, rq.auth.Presigned
 	switch {
 	case !rq.auth.Anonymous:
 		rq.caller, rq.identity = s.cfg.Caller(rq.auth.Credential)

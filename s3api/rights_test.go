@@ -65,6 +65,8 @@ var rightsTable = []rightsRow{
 	{operation: "GetBucketWebsite", request: "GET /{b}?website", may: rightsUsual},
 	{operation: "PutBucketWebsite", request: "PUT /{b}?website", may: rightsUsual, body: websiteText("")},
 	{operation: "DeleteBucketWebsite", request: "DELETE /{b}?website", may: rightsUsual},
+	{operation: "GetBucketLogging", request: "GET /{b}?logging", may: rightsUsual},
+	{operation: "PutBucketLogging", request: "PUT /{b}?logging", may: rightsUsual, body: "<BucketLoggingStatus/>"},
 	{operation: "GetPublicAccessBlock", request: "GET /{b}?publicAccessBlock", may: rightsUsual},
 	{operation: "PutPublicAccessBlock", request: "PUT /{b}?publicAccessBlock", may: rightsUsual, body: blockText("BlockPublicAcls")},
 	{operation: "DeletePublicAccessBlock", request: "DELETE /{b}?publicAccessBlock", may: rightsUsual},

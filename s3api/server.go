@@ -41,6 +41,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ex.done.Duration = time.Since(start)
 		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
 		s.cfg.Events.requestDone(r.Context(), ex.done)
+		ex.logAccess(r.Context(), start)
 	}()
 	resp, err := ex.handle(r.Context())
 	ex.answer(r.Context(), resp, err)
@@ -59,7 +60,7 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	rq.style, rq.profile = ex.style, ex.profile
+	rq.style, rq.profile, rq.byACL = ex.style, ex.profile, &ex.byACL
 	resp, err := op.handle(ex.s, object.WithDecisions(ex.s.withOrigin(ctx, rq)), rq)
 	ex.done.CopySource = rq.copied
 	if err == nil {

@@ -16,6 +16,7 @@ func (s *server) uploadPart(ctx context.Context, rq *request) (*response, error)
 	if err != nil {
 		return nil, err
 	}
+	rq.done.ObjectSize = int64(part.GetSize())
 	resp := &response{}
 	resp.setETag(part.GetEtag())
 	for _, c := range part.GetChecksums() {

@@ -31,6 +31,7 @@ func (s *server) websiteBucket(host string) string { return bucketUnder(host, s.
 // visit serves a request to a website.
 func (ex *exchange) visit(ctx context.Context) (*response, error) {
 	ex.done.Operation = websiteName
+	ex.done.Bucket, ex.done.Key = ex.website, strings.TrimPrefix(ex.r.URL.Path, "/")
 	w := &site{s: ex.s, ex: ex, bucket: ex.website, key: strings.TrimPrefix(ex.r.URL.Path, "/")}
 	if ex.r.Method != http.MethodGet && ex.r.Method != http.MethodHead {
 		return nil, wirexml.MethodNotAllowed.Say("", wirexml.Field{Name: "Method", Value: printable(ex.r.Method)},
@@ -78,7 +79,7 @@ func (w *site) get(ctx context.Context, key string, h http.Header) (*response, e
 		}
 	}
 	rq := &request{target: target{bucket: w.bucket, key: key}, r: &r, auth: &sigauth.Request{Anonymous: true, Body: http.NoBody},
-		style: w.ex.style, profile: w.ex.profile, done: &w.ex.done, virtual: true,
+		style: w.ex.style, profile: w.ex.profile, done: &w.ex.done, virtual: true, byACL: &w.ex.byACL,
 		forwarded: w.s.cfg.Forwarded != nil && w.s.cfg.Forwarded(w.ex.r)}
 	if r.Method == http.MethodHead {
 		return w.s.headObject(ctx, rq)

@@ -17,6 +17,7 @@ import (
 	"github.com/cairnstore/cairn/node/audit"
 	"github.com/cairnstore/cairn/node/upkeep"
 	"github.com/cairnstore/cairn/s3api"
+	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/drive"
@@ -85,6 +86,23 @@ func (o *Observer) Audit() audit.Events {
 		},
 		Trouble: func(target string, dropped int, cause error) {
 			o.Log.Error("audit log: records are late or lost", "target", target, "lost", dropped, "cause", cause)
+		},
+	}
+}
+
+// AccessLogs returns the events of the access logs of buckets.
+func (o *Observer) AccessLogs() accesslog.Events {
+	delivered, dropped := o.m.accessLogLines.WithLabelValues("delivered"), o.m.accessLogLines.WithLabelValues("lost")
+	return accesslog.Events{
+		Delivered: func(lines int) { delivered.Add(float64(lines)) },
+		Dropped:   func(lines int) { dropped.Add(float64(lines)) },
+		Trouble: func(lost int, cause error) {
+			o.Log.Error("access logs: records are lost", "lost", lost, "cause", cause)
+		},
+		Waiting: func(bytes int64) { o.m.accessLogsWaiting.Set(float64(bytes)) },
+		Failed: func(target string, cause error) {
+			o.m.accessLogsFailed.Inc()
+			o.Log.Warn("access logs wait for their target", "target", target, "cause", cause)
 		},
 	}
 }

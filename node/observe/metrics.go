@@ -76,6 +76,10 @@ type metrics struct {
 
 	auditWritten, auditDropped *prometheus.CounterVec
 
+	accessLogLines    *prometheus.CounterVec
+	accessLogsFailed  prometheus.Counter
+	accessLogsWaiting prometheus.Gauge
+
 	eventsDelivered, eventsFailed            *prometheus.CounterVec
 	eventsWaiting, eventsLost, eventsOldestS *prometheus.GaugeVec
 
@@ -198,6 +202,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		eventsWaiting:   gauges("cairn_events_waiting", "Events that wait for a target, as the leader sees it.", "target"),
 		eventsLost:      gauges("cairn_events_lost", "Events that found the queue of a target full.", "target"),
 		eventsOldestS:   gauges("cairn_events_oldest_age_seconds", "Age of the oldest event that waits for a target.", "target"),
+
+		accessLogLines:    vec("cairn_access_log_records_total", "Records of buckets' access logs: delivered to their target, or lost.", "result"),
+		accessLogsFailed:  counter("cairn_access_log_failures_total", "Tries to deliver access logs that failed."),
+		accessLogsWaiting: gauge("cairn_access_log_waiting_bytes", "Access logs of buckets that wait on this node's disk for delivery."),
 
 		versionsExpired:   counter("cairn_versions_expired_total", "Versions ended by lifecycle rules."),
 		transitioned:      counter("cairn_versions_transitioned_total", "Versions whose storage class lifecycle rules changed."),

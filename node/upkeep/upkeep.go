@@ -1,7 +1,7 @@
 // Package upkeep is a node's background work: garbage collection, repair, scrub,
 // the orphan sweep, the inventory, what becomes of lost and draining nodes and
 // drives, moves of slots, restores of cold objects, aborting uploads, deleting
-// master keys, choosing voters. One scheduler runs jobs; one file holds a
+// master keys, delivering access logs, choosing voters. One scheduler runs jobs; one file holds a
 // job.
 //
 // Jobs keep nothing that matters: what is to be done is read from the metadata or
@@ -116,6 +116,7 @@ type Config struct {
 	Busy        func() float64               // Share of the buffers that clients hold. Nil: none.
 	Full, Slow  func(d cluster.DriveID) bool // Of drives of this node. Nil: none is.
 	Targets     notify.Targets               // Of events, by ARN.
+	AccessLogs  AccessLogs                   // Nil: there are none.
 
 	Interval      time.Duration // Pause between rounds of the jobs on the metadata.
 	OrphanEvery   time.Duration // Pause between orphan sweeps.
@@ -193,6 +194,9 @@ func Start(ctx context.Context, c Config) *Upkeep {
 	}
 	// No limit: what a round begins goes on after it.
 	jobs = append(jobs, job{"events", eventsEvery, true, 0, newDeliverer(u, u.track.of("events")).run})
+	if c.AccessLogs != nil {
+		jobs = append(jobs, job{"access-logs", accessLogsEvery, false, jobTimeout, u.deliverLogs(u.track.of("access-logs"))})
+	}
 	if c.Keys != nil {
 		jobs = append(jobs, job{"keys", purgeEvery, true, jobTimeout, u.purgeKeys})
 	}

@@ -43,6 +43,15 @@ func GroupByURI(uri string) (metapb.GranteeGroup, bool) {
 	return 0, false
 }
 
+// GroupNames implements wirexml.GroupNamer.
+type GroupNames struct{}
+
+// URI implements wirexml.GroupNamer.
+func (GroupNames) URI(g metapb.GranteeGroup) string { return GroupURI(g) }
+
+// Group implements wirexml.GroupNamer.
+func (GroupNames) Group(uri string) (metapb.GranteeGroup, bool) { return GroupByURI(uri) }
+
 // CannedACL returns the grants that a name stands for, besides the owner's, who
 // has full control in any case. owner owns what the ACL is of, bucketOwner the
 // bucket that holds it. Nil is private. Errors: Invalid.

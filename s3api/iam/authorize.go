@@ -2,6 +2,7 @@ package iam
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/policy"
@@ -23,6 +24,8 @@ type Access struct {
 	// Conditions returns the facts of the request, as policy.Request has them, but
 	// for tags of the object and the bucket's owner. Nil: none.
 	Conditions func(key string) ([]string, bool)
+	// ByACL is set where the action is allowed and would not be without an ACL. May be nil.
+	ByACL *atomic.Bool
 }
 
 func (a *Access) resource() string {
@@ -50,7 +53,7 @@ func (z *Authorizer) Allows(a *Access) bool {
 		// What is not there belongs to whoever asks for it.
 		return a.Identity != nil && e.allow(a.Identity, a.Identity.Account, false)
 	}
-	return e.allow(a.Identity, a.Bucket.Owner, grants(a.Bucket.effectiveACL(a.Bucket.ACL), a.Identity, bucketPermissions[a.Action]))
+	return a.allowed(&e, a.Bucket.Owner, grants(a.Bucket.effectiveACL(a.Bucket.ACL), a.Identity, bucketPermissions[a.Action]))
 }
 
 // AllowsObject decides about an action on an existing version. The policy of a
@@ -68,7 +71,16 @@ func (z *Authorizer) AllowsObject(a *Access, v *metapb.Version) bool {
 	if owner != a.Bucket.Owner && e.resource != policy.Deny {
 		e.resource = policy.None
 	}
-	return e.allow(a.Identity, owner, grants(a.Bucket.effectiveACL(v.GetAcl()), a.Identity, objectPermissions[a.Action]))
+	return a.allowed(&e, owner, grants(a.Bucket.effectiveACL(v.GetAcl()), a.Identity, objectPermissions[a.Action]))
+}
+
+// allowed is effects.allow, and notes what an ACL alone allows.
+func (a *Access) allowed(e *effects, owner string, granted bool) bool {
+	ok := e.allow(a.Identity, owner, granted)
+	if ok && granted && a.ByACL != nil && !e.allow(a.Identity, owner, false) {
+		a.ByACL.Store(true)
+	}
+	return ok
 }
 
 // effects are what policies say of one access.

@@ -17,6 +17,7 @@ const (
 	PartOwnership         = "ownershipControls" // One of wirexml's words.
 	PartCORS              = "cors"              // The document.
 	PartWebsite           = "website"           // The document.
+	PartLogging           = "logging"           // The document.
 )
 
 // PayerRequester says that requesters pay.
@@ -32,6 +33,7 @@ type Bucket struct {
 	Block     wirexml.PublicAccessBlock
 	CORS      []wirexml.CORSRule
 	Website   *wirexml.Website // Nil: it is not served as one.
+	Logging   *wirexml.Logging // Nil: requests are not logged.
 
 	// broken says that the policy cannot be read, or what would limit it: nobody but
 	// the owner's root may do anything.
@@ -128,6 +130,11 @@ func newBucket(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
 	if doc := out.Config[PartWebsite]; len(doc) > 0 {
 		if website, err := wirexml.ParseWebsite(doc); err == nil {
 			out.Website = website
+		}
+	}
+	if doc := out.Config[PartLogging]; len(doc) > 0 {
+		if logging, err := wirexml.ParseLogging(doc, GroupNames{}); err == nil {
+			out.Logging = logging
 		}
 	}
 	return out

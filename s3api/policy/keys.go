@@ -18,6 +18,8 @@ const (
 	KeyPrincipalARN     = "aws:PrincipalArn"  // Of a role's session: the role's.
 	KeyTokenIssueTime   = "aws:TokenIssueTime"
 	KeyMFAAge           = "aws:MultiFactorAuthAge" // Seconds; only with a second factor.
+	KeySourceARN        = "aws:SourceArn"          // This and the next: of what a service acts for.
+	KeySourceAccount    = "aws:SourceAccount"
 
 	KeyPrefix    = "s3:prefix" // This and the next two: of a list.
 	KeyDelimiter = "s3:delimiter"
@@ -59,7 +61,7 @@ const (
 var conditionKeys = [...]string{
 	KeyCurrentTime, KeyEpochTime, KeySecureTransport, KeySourceIP, KeyUserAgent, KeyReferer,
 	KeyUsername, KeyUserID, KeyPrincipalAccount, KeyPrincipalType, KeyPrincipalARN,
-	KeyTokenIssueTime, KeyMFAAge,
+	KeyTokenIssueTime, KeyMFAAge, KeySourceARN, KeySourceAccount,
 	KeyPrefix, KeyDelimiter, KeyMaxKeys,
 	KeyACL, KeyGrantRead, KeyGrantWrite, KeyGrantReadACP, KeyGrantWriteACP, KeyGrantFullControl,
 	KeyCopySource, KeyMetadataDirective, KeyVersionID,

@@ -33,19 +33,23 @@ func (d *AccessControlPolicy) AppendXML(dst []byte, ns string) []byte {
 	dst = d.Owner.append(dst, "Owner")
 	dst = append(dst, "<AccessControlList>"...)
 	for _, g := range d.Grants {
-		dst = append(dst, "<Grant><Grantee"+instanceNamespace...)
-		if uri := d.Names.URI(g.Group); uri != "" {
-			dst = append(dst, `Group">`...)
-			dst = appendText(dst, "URI", uri)
-		} else {
-			dst = append(dst, `CanonicalUser">`...)
-			dst = appendText(dst, "ID", g.Account)
-		}
-		dst = append(dst, "</Grantee>"...)
-		dst = appendText(dst, "Permission", permissions[g.Permission])
-		dst = append(dst, "</Grant>"...)
+		dst = appendGrant(dst, g, d.Names)
 	}
 	return append(dst, "</AccessControlList></AccessControlPolicy>"...)
+}
+
+func appendGrant(dst []byte, g *metapb.Grant, names GroupNamer) []byte {
+	dst = append(dst, "<Grant><Grantee"+instanceNamespace...)
+	if uri := names.URI(g.Group); uri != "" {
+		dst = append(dst, `Group">`...)
+		dst = appendText(dst, "URI", uri)
+	} else {
+		dst = append(dst, `CanonicalUser">`...)
+		dst = appendText(dst, "ID", g.Account)
+	}
+	dst = append(dst, "</Grantee>"...)
+	dst = appendText(dst, "Permission", permissions[g.Permission])
+	return append(dst, "</Grant>"...)
 }
 
 // ParseAccessControlPolicy parses an ACL: its owner's id, empty if none is named,

@@ -22,6 +22,7 @@ var parsers = map[string]func([]byte) (any, error){
 	"OwnershipControls":                 func(b []byte) (any, error) { return wirexml.ParseOwnershipControls(b) },
 	"Quota":                             func(b []byte) (any, error) { return wirexml.ParseQuota(b) },
 	"WebsiteConfiguration":              func(b []byte) (any, error) { return wirexml.ParseWebsite(b) },
+	"BucketLoggingStatus":               func(b []byte) (any, error) { return wirexml.ParseLogging(b, groups{}) },
 	"CORSConfiguration":                 func(b []byte) (any, error) { return wirexml.ParseCORS(b) },
 	"LifecycleConfiguration":            func(b []byte) (any, error) { return wirexml.ParseLifecycle(b) },
 	"NotificationConfiguration":         func(b []byte) (any, error) { return wirexml.ParseNotification(b) },
@@ -43,6 +44,10 @@ const index = "<IndexDocument><Suffix>index.html</Suffix></IndexDocument>"
 
 func route(inner string) string {
 	return index + "<RoutingRules><RoutingRule>" + inner + "</RoutingRule></RoutingRules>"
+}
+
+func logs(inner string) string {
+	return "<LoggingEnabled><TargetBucket>b</TargetBucket>" + inner + "</LoggingEnabled>"
 }
 
 func cors(inner string) string { return "<CORSRule>" + inner + "</CORSRule>" }
@@ -143,6 +148,26 @@ func TestConfigurations(t *testing.T) {
 		{"WebsiteConfiguration", route("<Redirect><HostName>h</HostName><HttpRedirectCode>200</HttpRedirectCode></Redirect>"), wirexml.InvalidArgument},
 		{"WebsiteConfiguration", route("<Redirect><HostName>h</HostName><HttpRedirectCode>309</HttpRedirectCode></Redirect>"), wirexml.InvalidArgument},
 		{"WebsiteConfiguration", index + "<RoutingRules>" + strings.Repeat("<RoutingRule><Redirect><HostName>h</HostName></Redirect></RoutingRule>", 51) + "</RoutingRules>", wirexml.InvalidRequest},
+
+		{"BucketLoggingStatus", "", ""},
+		{"BucketLoggingStatus", "<Agency>a</Agency>", ""},
+		{"BucketLoggingStatus", "<Agency>a</Agency><Agency>a</Agency>", wirexml.MalformedXML},
+		{"BucketLoggingStatus", "<LoggingEnabled/>", wirexml.MalformedLoggingStatus},
+		{"BucketLoggingStatus", logs(""), ""},
+		{"BucketLoggingStatus", logs("") + logs(""), wirexml.MalformedXML},
+		{"BucketLoggingStatus", logs("<TargetBucket>b</TargetBucket>"), wirexml.MalformedXML},
+		{"BucketLoggingStatus", logs("<TargetPrefix>" + strings.Repeat("p", 768) + "</TargetPrefix>"), ""},
+		{"BucketLoggingStatus", logs("<TargetPrefix>" + strings.Repeat("p", 769) + "</TargetPrefix>"), wirexml.InvalidArgument},
+		{"BucketLoggingStatus", logs("<TargetGrants/>"), ""},
+		{"BucketLoggingStatus", logs("<TargetGrants><Grant><Grantee><ID>i</ID></Grantee><Permission>WRITE</Permission></Grant></TargetGrants>"), ""},
+		{"BucketLoggingStatus", logs("<TargetGrants>" + strings.Repeat("<Grant><Grantee><ID>i</ID></Grantee><Permission>WRITE</Permission></Grant>", 101) + "</TargetGrants>"), wirexml.MalformedLoggingStatus},
+		{"BucketLoggingStatus", logs("<TargetGrants><Grant><Grantee><ID>i</ID></Grantee><Permission>WRITE_ACP</Permission></Grant></TargetGrants>"), wirexml.MalformedLoggingStatus},
+		{"BucketLoggingStatus", logs("<TargetGrants><Grantee/></TargetGrants>"), wirexml.MalformedXML},
+		{"BucketLoggingStatus", logs("<TargetObjectKeyFormat/>"), wirexml.MalformedLoggingStatus},
+		{"BucketLoggingStatus", logs("<TargetObjectKeyFormat><SimplePrefix/></TargetObjectKeyFormat>"), ""},
+		{"BucketLoggingStatus", logs("<TargetObjectKeyFormat><SimplePrefix/><PartitionedPrefix/></TargetObjectKeyFormat>"), wirexml.MalformedXML},
+		{"BucketLoggingStatus", logs("<TargetObjectKeyFormat><PartitionedPrefix/></TargetObjectKeyFormat>"), ""},
+		{"BucketLoggingStatus", logs("<TargetObjectKeyFormat><PartitionedPrefix><PartitionDateSource>Never</PartitionDateSource></PartitionedPrefix></TargetObjectKeyFormat>"), wirexml.MalformedLoggingStatus},
 
 		{"StorageClass", " WARM ", ""},
 		{"StorageClass", "<DefaultStorageClass>WARM</DefaultStorageClass>", wirexml.MalformedXML},

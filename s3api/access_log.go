@@ -1,0 +1,195 @@
+package s3api
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cairnstore/cairn/s3api/accesslog"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/sigauth"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// loggedAs is what S3's access logs call an operation, after REST. and its method; with
+// a dot in it, instead of them.
+var loggedAs = map[string]string{
+	"ListBuckets": "SERVICE", "CreateBucket": "BUCKET", "DeleteBucket": "BUCKET", "HeadBucket": "BUCKET",
+	"ListObjects": "BUCKET", "ListObjectsV2": "BUCKET", "ListObjectVersions": "BUCKETVERSIONS", "GetBucketLocation": "LOCATION",
+	"GetBucketPolicy": "BUCKETPOLICY", "PutBucketPolicy": "BUCKETPOLICY", "DeleteBucketPolicy": "BUCKETPOLICY", "GetBucketPolicyStatus": "POLICY_STATUS",
+	"GetBucketEncryption": "ENCRYPTION", "PutBucketEncryption": "ENCRYPTION", "DeleteBucketEncryption": "ENCRYPTION",
+	"GetBucketLifecycleConfiguration": "LIFECYCLE", "PutBucketLifecycleConfiguration": "LIFECYCLE", "DeleteBucketLifecycle": "LIFECYCLE",
+	"GetBucketNotificationConfiguration": "NOTIFICATION", "PutBucketNotificationConfiguration": "NOTIFICATION",
+	"GetBucketVersioning": "VERSIONING", "PutBucketVersioning": "VERSIONING",
+	"GetBucketRequestPayment": "REQUEST_PAYMENT", "PutBucketRequestPayment": "REQUEST_PAYMENT",
+	"GetBucketAcl": "ACL", "PutBucketAcl": "ACL",
+	"GetBucketTagging": "TAGGING", "PutBucketTagging": "TAGGING", "DeleteBucketTagging": "TAGGING",
+	"GetBucketCors": "CORS", "PutBucketCors": "CORS", "DeleteBucketCors": "CORS",
+	"GetBucketQuota": "QUOTA", "SetBucketQuota": "QUOTA", "GetBucketStorageInfo": "STORAGEINFO",
+	"GetBucketWebsite": "WEBSITE", "PutBucketWebsite": "WEBSITE", "DeleteBucketWebsite": "WEBSITE",
+	"GetBucketLogging": "LOGGING_STATUS", "PutBucketLogging": "LOGGING_STATUS",
+	"GetPublicAccessBlock": "PUBLIC_ACCESS_BLOCK", "PutPublicAccessBlock": "PUBLIC_ACCESS_BLOCK", "DeletePublicAccessBlock": "PUBLIC_ACCESS_BLOCK",
+	"GetBucketOwnershipControls": "OWNERSHIP_CONTROLS", "PutBucketOwnershipControls": "OWNERSHIP_CONTROLS", "DeleteBucketOwnershipControls": "OWNERSHIP_CONTROLS",
+	"GetBucketStorageClass": "STORAGECLASS", "PutBucketStorageClass": "STORAGECLASS",
+	"GetObjectLockConfiguration": "OBJECT_LOCK_CONFIGURATION", "PutObjectLockConfiguration": "OBJECT_LOCK_CONFIGURATION",
+
+	"GetObject": "OBJECT", "HeadObject": "OBJECT", "PutObject": "OBJECT", "DeleteObject": "OBJECT", "PostObject": "OBJECT",
+	"CopyObject": "REST.COPY.OBJECT", "UploadPartCopy": "REST.COPY.PART", "DeleteObjects": "MULTI_OBJECT_DELETE", "RestoreObject": "RESTORE",
+	"GetObjectAcl": "ACL", "PutObjectAcl": "ACL", "GetObjectAttributes": "OBJECT_ATTRIBUTES",
+	"GetObjectTagging": "OBJECT_TAGGING", "PutObjectTagging": "OBJECT_TAGGING", "DeleteObjectTagging": "OBJECT_TAGGING",
+	"GetObjectRetention": "OBJECT_LOCK_RETENTION", "PutObjectRetention": "OBJECT_LOCK_RETENTION",
+	"GetObjectLegalHold": "OBJECT_LOCK_LEGAL_HOLD", "PutObjectLegalHold": "OBJECT_LOCK_LEGAL_HOLD",
+	"CreateMultipartUpload": "UPLOADS", "ListMultipartUploads": "UPLOADS", "UploadPart": "PART",
+	"ListParts": "UPLOAD", "CompleteMultipartUpload": "UPLOAD", "AbortMultipartUpload": "UPLOAD",
+	preflightName: "PREFLIGHT",
+}
+
+// What access logs call the reading of a copy's source, and one deletion of many.
+var sourceLoggedAs = map[string]string{"CopyObject": "REST.COPY.OBJECT_GET", "UploadPartCopy": "REST.COPY.PART_GET"}
+
+const deletionLoggedAs = "BATCH.DELETE.OBJECT"
+
+// logAccess records the request in the access logs of the buckets that it concerned,
+// those that have one.
+func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
+	if ex.s.cfg.AccessLog == nil || ex.s.cfg.Access == nil {
+		return
+	}
+	t, err := ex.target()
+	if ex.done.Bucket != "" {
+		t.bucket, t.key, err = ex.done.Bucket, ex.done.Key, nil
+	}
+	if err != nil || t.bucket == "" {
+		return // AWS logs no request of which the bucket is not known either.
+	}
+	if b := ex.loggedBucket(ctx, t.bucket); b != nil {
+		r := ex.record(start)
+		r.Key = t.key
+		ex.log(b, r)
+		for _, o := range ex.done.Objects {
+			deleted := *r
+			deleted.Operation, deleted.Key, deleted.VersionID, deleted.Code = deletionLoggedAs, o.Key, o.VersionID, string(o.Code)
+			deleted.RequestLine, deleted.BytesSent, deleted.Total, deleted.TurnAround = "", 0, accesslog.Unknown, accesslog.Unknown
+			deleted.Status = http.StatusNoContent
+			if o.Code != "" {
+				deleted.Status = (&wirexml.Error{Code: o.Code}).Status()
+			}
+			ex.log(b, &deleted)
+		}
+	}
+	ex.logSource(ctx, start)
+}
+
+// logSource records a copy in the log of its source's bucket. Where it went is not for
+// the owner of that bucket to know.
+func (ex *exchange) logSource(ctx context.Context, start time.Time) {
+	operation := sourceLoggedAs[ex.done.Operation]
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(ex.done.CopySource, "/"), "/")
+	if operation == "" || !ok {
+		return
+	}
+	b := ex.loggedBucket(ctx, bucket)
+	if b == nil {
+		return
+	}
+	r := ex.record(start)
+	r.Operation, r.Key, r.RequestLine, r.VersionID, r.BytesSent = operation, key, "", "", 0
+	ex.log(b, r)
+}
+
+// loggedBucket returns a bucket whose logging is on; nil for others. What the request
+// itself has asked of it is enough.
+func (ex *exchange) loggedBucket(ctx context.Context, name string) *iam.Bucket {
+	buckets := ex.s.cfg.Access.Buckets
+	b, gone := buckets.Known(name), ex.done.Code == wirexml.NoSuchBucket
+	switch {
+	case b == nil && gone:
+		return nil
+	case b == nil, gone: // It may be the other bucket of a copy that is gone.
+		b, _ = buckets.Get(context.WithoutCancel(ctx), name) // The client may have left.
+	}
+	if b == nil || b.Logging == nil {
+		return nil
+	}
+	return b
+}
+
+func (ex *exchange) log(b *iam.Bucket, r *accesslog.Record) {
+	r.Owner, r.Bucket = b.Owner, b.Name
+	s := accesslog.NewStream(b.Name, b.Owner, b.Logging, b.Config[iam.PartLogging], r.Time)
+	ex.s.cfg.AccessLog(s, r.Append(nil))
+}
+
+// record returns what is to be recorded of the request, but for the bucket and key.
+func (ex *exchange) record(start time.Time) *accesslog.Record {
+	d, h := &ex.done, ex.r.Header
+	r := &accesslog.Record{Time: start, RemoteIP: d.Source, RequestID: d.ID, Operation: ex.operationLogged(),
+		RequestLine: accesslog.RequestLine(ex.r.Method, ex.r.URL, ex.r.Proto), Status: d.Status, BytesSent: d.BytesOut, ObjectSize: d.ObjectSize,
+		Total: d.Duration, TurnAround: accesslog.Unknown, Referer: h.Get("Referer"), UserAgent: h.Get("User-Agent"),
+		VersionID: d.VersionID, HostID: ex.s.cfg.HostID, Host: ex.r.Host, ByACL: ex.byACL.Load()}
+	if r.RemoteIP == "" {
+		r.RemoteIP = (&request{r: ex.r, forwarded: ex.s.cfg.Forwarded != nil && ex.s.cfg.Forwarded(ex.r)}).sourceIP()
+	}
+	if d.Code != "" {
+		r.Code = string(ex.style.Tell(&wirexml.Error{Code: d.Code}).Code)
+	}
+	if !ex.answered.IsZero() {
+		received := start
+		if !ex.body.endedAt.IsZero() && ex.body.endedAt.Before(ex.answered) {
+			received = ex.body.endedAt
+		}
+		r.TurnAround = ex.answered.Sub(received)
+	}
+	switch {
+	case d.Who == nil:
+	case d.Who.Root:
+		r.Requester = d.Who.Account
+	default:
+		r.Requester = d.Who.ARN()
+	}
+	ex.recordSigned(r)
+	if state := ex.r.TLS; state != nil {
+		r.Cipher = tls.CipherSuiteName(state.CipherSuite)
+		r.TLS = "TLSv" + tlsVersion(ex.r)
+	}
+	return r
+}
+
+// recordSigned fills in how the request was authenticated. A form is neither of the two
+// ways that there are words for.
+func (ex *exchange) recordSigned(r *accesslog.Record) {
+	switch ex.done.signature {
+	case "":
+		return
+	case sigauth.V4:
+		r.Signature = "SigV4"
+	default:
+		r.Signature = "SigV2"
+	}
+	switch {
+	case ex.done.Operation == "PostObject":
+	case ex.done.presigned:
+		r.AuthType = "QueryString"
+	default:
+		r.AuthType = "AuthHeader"
+	}
+}
+
+func (ex *exchange) operationLogged() string {
+	if ex.website != "" {
+		return "WEBSITE." + ex.r.Method + ".OBJECT"
+	}
+	name := loggedAs[ex.done.Operation]
+	if name == "" { // None that there is.
+		name = "OBJECT"
+		if ex.done.Key == "" {
+			name = "BUCKET"
+		}
+	}
+	if strings.Contains(name, ".") {
+		return name
+	}
+	return "REST." + ex.r.Method + "." + name
+}

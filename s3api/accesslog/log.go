@@ -1,0 +1,208 @@
+package accesslog
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Defaults of Config.
+const (
+	DefaultEvery      = 5 * time.Minute
+	DefaultSpoolBytes = 256 << 20
+)
+
+// Bounds of what waits.
+const (
+	pendingBytes = 4 << 20     // In memory; beyond them lines are dropped.
+	spillBytes   = 1 << 20     // From so many on they are written at once.
+	spillEvery   = time.Second // And otherwise after so long.
+	segmentBytes = 8 << 20     // A segment of this size is delivered before its time.
+	maxAge       = 24 * time.Hour
+	tellEvery    = time.Minute
+
+	retryMin = 5 * time.Second // After the first failure; it doubles with each.
+	retryMax = 5 * time.Minute
+)
+
+// Why lines are dropped.
+var (
+	errPending = errors.New("more requests are logged than can be written to disk")
+	errSpool   = errors.New("the access logs that wait for delivery have filled their space on disk: see --access-log-spool")
+	errAge     = errors.New("access logs could not be delivered for a day")
+	errDamaged = errors.New("a segment of access logs is damaged from here on")
+)
+
+// Events tells what becomes of lines. They must not block; any may be nil.
+type Events struct {
+	Delivered func(lines int)
+	Dropped   func(lines int)
+	// Trouble is told at most once a minute of lines that were dropped since, and why
+	// the last ones were.
+	Trouble func(dropped int, cause error)
+	// Waiting is told how many bytes wait on disk when that changes.
+	Waiting func(bytes int64)
+	// Failed is told of each try to deliver that failed; it is made again.
+	Failed func(target string, cause error)
+}
+
+// Write writes lines as an object to where their stream goes.
+type Write func(ctx context.Context, s Stream, lines []byte) error
+
+// Config says where lines wait and how they are delivered.
+type Config struct {
+	FS  vfs.FS
+	Dir string // Of the segments; made when there is one.
+
+	Every      time.Duration // Between deliveries. 0: DefaultEvery.
+	SpoolBytes int64         // What may wait on disk. 0: DefaultSpoolBytes.
+	Write      Write
+	Events     Events
+}
+
+// Log is the access logs that a node has written and not yet delivered. Safe for
+// concurrent use; Deliver runs once at a time.
+type Log struct {
+	c     Config
+	spool *spool
+
+	mu      sync.Mutex
+	pending map[Stream]*chunk
+	bytes   int
+	dropped int // Since Trouble was told.
+	told    time.Time
+	late    error // Why segments wait that were due; nil: nothing has failed.
+
+	first, full chan struct{} // Something is pending; much is.
+	stopping    chan struct{}
+	stop        sync.Once
+	wg          sync.WaitGroup
+
+	retries map[Stream]*retry // Of Deliver alone.
+}
+
+// retry is how a stream that fails is getting on.
+type retry struct {
+	wait time.Duration
+	next time.Time // Not tried before.
+	why  error
+}
+
+// Open returns the log of a directory, with what an earlier one left in it.
+func Open(c Config) (*Log, error) {
+	if c.Every == 0 {
+		c.Every = DefaultEvery
+	}
+	if c.SpoolBytes == 0 {
+		c.SpoolBytes = DefaultSpoolBytes
+	}
+	s, err := openSpool(c.FS, c.Dir, c.SpoolBytes)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{c: c, spool: s, pending: map[Stream]*chunk{}, first: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		stopping: make(chan struct{}), retries: map[Stream]*retry{}}
+	l.tellWaiting()
+	l.wg.Go(l.run)
+	return l, nil
+}
+
+// Add takes a line, which ends with a newline. It never blocks for long.
+func (l *Log) Add(s Stream, line []byte) {
+	l.mu.Lock()
+	if l.bytes+len(line) > pendingBytes {
+		l.mu.Unlock()
+		l.drop(1, errPending)
+		return
+	}
+	c := l.pending[s]
+	if c == nil {
+		c = &chunk{header: header{Stream: s, Since: time.Now().UnixMilli()}}
+		l.pending[s] = c
+	}
+	c.lines = append(c.lines, line...)
+	c.Lines++
+	l.bytes += len(line)
+	much := l.bytes >= spillBytes
+	l.mu.Unlock()
+	signal(l.first)
+	if much {
+		signal(l.full)
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run writes what is pending to disk, soon after it came.
+func (l *Log) run() {
+	for {
+		select {
+		case <-l.first:
+		case <-l.stopping:
+			l.spill()
+			return
+		}
+		t := time.NewTimer(spillEvery)
+		select {
+		case <-t.C:
+		case <-l.full:
+		case <-l.stopping:
+		}
+		t.Stop()
+		l.spill()
+	}
+}
+
+// spill appends what is pending to the open segment.
+func (l *Log) spill() {
+	l.mu.Lock()
+	pending := l.pending
+	l.pending, l.bytes = map[Stream]*chunk{}, 0
+	l.mu.Unlock()
+	for _, c := range pending {
+		if err := l.spool.append(c); err != nil {
+			l.drop(c.Lines, err)
+		}
+	}
+	l.tellWaiting()
+}
+
+func (l *Log) tellWaiting() {
+	if l.c.Events.Waiting != nil {
+		l.c.Events.Waiting(l.spool.waiting())
+	}
+}
+
+// drop counts lines that are lost and tells of them now and then.
+func (l *Log) drop(n int, cause error) {
+	l.mu.Lock()
+	l.dropped += n
+	lost, now := l.dropped, time.Now()
+	tell := l.told.IsZero() || now.Sub(l.told) >= tellEvery
+	if tell {
+		l.told, l.dropped = now, 0
+	}
+	l.mu.Unlock()
+	if l.c.Events.Dropped != nil {
+		l.c.Events.Dropped(n)
+	}
+	if tell && l.c.Events.Trouble != nil {
+		l.c.Events.Trouble(lost, cause)
+	}
+}
+
+// Close writes what is pending to disk and ends the log. Nothing may be added or
+// delivered any more.
+func (l *Log) Close() error {
+	l.stop.Do(func() { close(l.stopping) })
+	l.wg.Wait()
+	return l.spool.close()
+}

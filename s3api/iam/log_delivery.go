@@ -1,0 +1,94 @@
+package iam
+
+import (
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/policy"
+)
+
+// LogDelivery is the name by which policies know what delivers access logs.
+const LogDelivery = "logging.s3.amazonaws.com"
+
+// logSession names the session in which an agency delivers logs.
+const logSession = "log-delivery"
+
+// Logs is a delivery of access logs: one object of them, of one bucket, into another.
+type Logs struct {
+	Source string  // The bucket whose requests are logged.
+	Owner  string  // Its account, which is the target's too.
+	Target *Bucket // Where the logs go.
+	Key    string
+	Agency string // A role of the account that delivers; empty: none does.
+	// ReadACP says that WRITE in the target's ACL counts only beside READ_ACP, as at OBS.
+	ReadACP bool
+}
+
+// DeliversLogs decides whether logs may be delivered: the target's ACL gives the group
+// of log delivery WRITE, its policy allows the service of log delivery to put the
+// object, or the agency is a role that trusts this service and may put it. A policy
+// that denies it is obeyed.
+func (z *Authorizer) DeliversLogs(l *Logs) bool {
+	r := &policy.Request{Action: "s3:PutObject", Resource: policy.ObjectARN(l.Target.Name, l.Key),
+		Principal: policy.Principal{Service: LogDelivery}, Conditions: l.facts}
+	effect := policy.None
+	switch {
+	case l.Target.broken:
+		return false
+	case l.Target.Policy != nil:
+		effect = policy.Evaluate(l.Target.Policy, r)
+	}
+	switch {
+	case effect == policy.Deny:
+		return false
+	case effect == policy.Allow, l.granted():
+		return true
+	}
+	return l.Agency != "" && z.agencyDelivers(l)
+}
+
+// granted reports whether the target's ACL lets the group of log delivery write.
+func (l *Logs) granted() bool {
+	acl := l.Target.effectiveACL(l.Target.ACL)
+	return groupHas(acl, metapb.Permission_PERMISSION_WRITE) && (!l.ReadACP || groupHas(acl, metapb.Permission_PERMISSION_READ_ACP))
+}
+
+// agencyDelivers decides it for a role, which has to trust the service.
+func (z *Authorizer) agencyDelivers(l *Logs) bool {
+	role := z.directory.current.Load().roles[path(l.Owner, l.Agency)]
+	if role == nil || role.trust == nil {
+		return false
+	}
+	trust := policy.Evaluate(role.trust, &policy.Request{Action: "sts:AssumeRole", Resource: roleARN(l.Owner, l.Agency),
+		Principal: policy.Principal{Service: LogDelivery}, Conditions: l.facts})
+	return trust == policy.Allow && z.Allows(&Access{Identity: &Identity{Account: l.Owner, Role: l.Agency, SessionName: logSession},
+		Action: "s3:PutObject", Bucket: l.Target, Key: l.Key, Conditions: l.facts})
+}
+
+// facts are what policies may ask of a delivery.
+func (l *Logs) facts(key string) ([]string, bool) {
+	now := time.Now().UTC()
+	switch key {
+	case policy.KeySourceARN:
+		return []string{policy.BucketARN(l.Source)}, true
+	case policy.KeySourceAccount:
+		return []string{l.Owner}, true
+	case policy.KeyResourceAccount:
+		return []string{l.Target.Owner}, true
+	case policy.KeySecureTransport:
+		return []string{"true"}, true // It leaves the cluster by no other way.
+	case policy.KeyCurrentTime:
+		return []string{now.Format(time.RFC3339)}, true
+	}
+	return nil, false
+}
+
+// groupHas reports whether an ACL gives the group of log delivery a permission.
+func groupHas(acl *metapb.Acl, want metapb.Permission) bool {
+	for _, g := range acl.GetGrants() {
+		if g.Group == metapb.GranteeGroup_GRANTEE_LOG_DELIVERY && (g.Permission == want || g.Permission == metapb.Permission_PERMISSION_FULL_CONTROL) {
+			return true
+		}
+	}
+	return false
+}

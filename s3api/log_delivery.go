@@ -1,0 +1,66 @@
+package s3api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/accesslog"
+	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// LogWriter returns what delivers access logs: it writes lines as objects of the
+// bucket's owner, encrypted and classed as the target is set. What it writes is no
+// request, and so is itself in no log. c is that of the handler.
+func LogWriter(c Config) accesslog.Write {
+	c = c.withDefaults()
+	return c.writeLog
+}
+
+// writeLog implements accesslog.Write. Whether the lines may go there is decided anew:
+// the target may be another bucket by now.
+func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte) error {
+	doc, err := wirexml.ParseLogging([]byte(s.Document), iam.GroupNames{})
+	if err != nil {
+		return err
+	}
+	target, err := c.Access.Buckets.Get(ctx, doc.TargetBucket)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	key := s.Key(doc, c.Region, now, uniqueLog())
+	if err := c.checkDelivery(&iam.Logs{Source: s.Bucket, Owner: s.Owner, Target: target, Agency: doc.Agency, Key: key}, doc); err != nil {
+		return err
+	}
+	in := &object.PutInput{Caller: object.Caller{Account: s.Owner, User: s.Owner}, Bucket: target.Name, Key: key,
+		Body: object.Body{Reader: bytes.NewReader(lines), Size: int64(len(lines))}}
+	in.Attributes = &metapb.Attributes{ContentType: "text/plain"}
+	if class := string(target.Config[partStorageClass]); class != "" {
+		in.Attributes.StorageClass = class
+	}
+	if len(doc.Grants) > 0 {
+		in.ACL = &metapb.Acl{Grants: doc.Grants}
+	}
+	mode, keyID := defaultEncryption(target, c.Profile())
+	if in.ServiceKey, err = c.keyOf(ctx, s.Owner, mode, keyID, nil); err != nil {
+		return err
+	}
+	ctx = object.WithDecisions(ctx)
+	object.Decided(ctx, target.Name, target.Owner)
+	_, err = c.Objects.Put(ctx, in)
+	return err
+}
+
+// uniqueLog returns what tells apart logs that are delivered in one second.
+func uniqueLog() string {
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // Never fails.
+	return strings.ToUpper(hex.EncodeToString(raw[:]))
+}
