@@ -3,11 +3,13 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/place"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/shard"
@@ -68,9 +70,9 @@ func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeSta
 	if of.drive != nil {
 		out.Drive, out.Life = of.drive.ID.String(), p.topo.View.StateOf(of.drive.ID).String()
 	}
-	var unreadable, endangered, narrow int
+	var unreadable, endangered, narrow, stuck int
 	var lost uint64
-	places := p.places(of)
+	places, spares := p.places(of), spares{view: p.topo.View, of: of}
 	for id, v := range p.topo.Volumes {
 		here := 0
 		for i, d := range v.Slots {
@@ -84,6 +86,10 @@ func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeSta
 			}
 		}
 		out.Slots += uint32(here)
+		if staying := spares.staying(v); staying > 0 && !remove {
+			out.Staying += uint32(staying)
+			stuck++
+		}
 		if here == 0 || stats[id].GetExtents() == 0 {
 			continue
 		}
@@ -109,10 +115,63 @@ func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeSta
 	}
 	if remove {
 		out.Losses = losses(unreadable, endangered, lost)
-	} else if narrow > 0 {
-		out.Losses = []string{fmt.Sprintf("%s cannot move all slots to failure domains of their own, and stay less protected", plural(narrow, "volume", "volumes"))}
+	} else if stuck > 0 {
+		out.Losses = []string{stays(out, stuck)}
 	}
 	return out
+}
+
+// stays says what becomes of slots that no drive can take.
+func stays(p *adminpb.Plan, volumes int) string {
+	what := "node"
+	if p.Drive != "" {
+		what = "drive"
+	}
+	return fmt.Sprintf("%s of %s nowhere to go and will stay: every drive that could take them is full, or on a node that has a slot of the same volume. "+
+		"Their data is as safe as before while the %s runs, and each volume is a slot short once it is gone; they move when nodes or drives are added",
+		plural(int(p.Staying), "slot", "slots"), plural(volumes, "volume has", "volumes have"), what)
+}
+
+// spares finds out which slots other drives can take, as far as the metadata tell.
+type spares struct {
+	view   *cluster.View
+	of     *subjectOf
+	drives map[bool]*place.Drives // Cold ones and others, made when first needed.
+}
+
+// staying returns how many slots of a volume that lie on the subject no drive can take.
+func (s *spares) staying(v *shard.Volume) (n int) {
+	var drives *place.Drives
+	slots := slices.Clone(v.Slots)
+	for i, d := range v.Slots {
+		if !s.of.has(d) || v.Move != nil && v.Move.Slot == i {
+			continue
+		}
+		if drives == nil {
+			drives = s.takers(s.view.AnyCold(v.Slots))
+		}
+		to, err := place.SpareFor(drives, place.Vacancy{Slots: slots, Slot: i, Spare: int(v.Scheme.M), Held: true, Seed: uint64(v.ID)})
+		if err != nil {
+			n++
+			continue
+		}
+		slots[i] = to
+	}
+	return n
+}
+
+// takers returns the drives of a kind that take slots, those of the subject left out.
+func (s *spares) takers(cold bool) *place.Drives {
+	if s.drives[cold] == nil {
+		takes := func(d cluster.DriveID) bool {
+			return s.view.StateOf(d) == cluster.Active && !s.view.Drive(d).Full && !s.of.has(d) && s.view.Cold(d) == cold
+		}
+		if s.drives == nil {
+			s.drives = map[bool]*place.Drives{}
+		}
+		s.drives[cold] = place.NewDrives(s.view, takes, nil)
+	}
+	return s.drives[cold]
 }
 
 // losses says what a removal by force would cost.

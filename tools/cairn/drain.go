@@ -31,8 +31,8 @@ func drain(noun string) *cobra.Command {
 	cmd := c.command("drain", "Move everything away from a "+noun, `Move everything away from a `+noun+`: it takes no new data, and its slots move to others,
 while clients go on. First a plan is shown and asked for. Where fewer failure domains
 would be left than volumes need it is refused; --force does it all the same, and the
-plan says what that means. --wait waits until nothing is left there; Ctrl-C ends the
-waiting, not the drain.`)
+plan says which slots will stay. --wait waits until nothing is left there, and fails
+when nothing is left but what has to stay; Ctrl-C ends the waiting, not the drain.`)
 	cmd.Flags().BoolVar(&c.wait, "wait", false, "wait until nothing is left there")
 	return cmd
 }
@@ -155,6 +155,8 @@ func planText(noun string, p *adminpb.Plan) string {
 	switch {
 	case p.Remove:
 		fmt.Fprintf(&b, "\nIt will be forgotten for good, and cannot come back with what it has.")
+	case p.Staying > 0:
+		fmt.Fprintf(&b, "\n%d of them will move to others, %d will stay.", p.Slots-min(p.Slots, p.Staying), p.Staying)
 	case p.Slots > 0:
 		fmt.Fprintf(&b, "\nThey will move to others; then nothing is left there.")
 	}
@@ -221,9 +223,12 @@ func (c *change) await(ctx context.Context, admin api, notes io.Writer, name str
 		if err != nil {
 			return err
 		}
-		if last = p.Slots; last == 0 {
+		if last = p.Slots; last <= p.Staying {
 			if s.tty != nil {
 				_, err = fmt.Fprintln(notes)
+			}
+			if last > 0 && err == nil {
+				err = &statusError{exitError, fmt.Errorf("the %s is not empty: %s", c.noun, strings.Join(p.Losses, "; "))}
 			}
 			return err
 		}

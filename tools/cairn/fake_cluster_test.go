@@ -151,7 +151,12 @@ func (fakeAdmin) ShowPlan(_ context.Context, r *adminpb.PlanRequest) (*adminpb.P
 		return nil, err
 	}
 	p := &adminpb.Plan{Node: "2b00000000000002", Drive: r.Drive, Remove: r.Remove, Life: "active", Slots: 4, Bytes: 50 << 30}
+	stays := "1 slot of 1 volume has nowhere to go and will stay"
 	switch {
+	case r.Node == "3c":
+		p.Node, p.Staying, p.Refused, p.Why, p.Losses = "3c00000000000003", 1, true, "1 failure domain would be left", []string{stays}
+	case r.Node == "3c00000000000003":
+		p.Node, p.Life, p.Slots, p.Staying, p.Losses = r.Node, "draining", 1, 1, []string{stays}
 	case r.Node == "2b00000000000002": // As it is asked for while it is drained.
 		p.Life, p.Slots = "draining", 0
 	case r.Remove:

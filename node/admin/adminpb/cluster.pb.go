@@ -1317,7 +1317,10 @@ type Plan struct {
 	Refused bool                   `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"` // Not done unless forced.
 	Why     string                 `protobuf:"bytes,9,opt,name=why,proto3" json:"why,omitempty"`          // It is refused.
 	// What it would mean if it were forced, a sentence each.
-	Losses        []string `protobuf:"bytes,10,rep,name=losses,proto3" json:"losses,omitempty"`
+	Losses []string `protobuf:"bytes,10,rep,name=losses,proto3" json:"losses,omitempty"`
+	// A drain: of the slots, those that no drive can take, which stay. Not counting
+	// drives that are only down.
+	Staying       uint32 `protobuf:"varint,130,opt,name=staying,proto3" json:"staying,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1420,6 +1423,13 @@ func (x *Plan) GetLosses() []string {
 		return x.Losses
 	}
 	return nil
+}
+
+func (x *Plan) GetStaying() uint32 {
+	if x != nil {
+		return x.Staying
+	}
+	return 0
 }
 
 type ChangeNodeRequest struct {
@@ -1814,7 +1824,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\vPlanRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05drive\x18\x02 \x01(\tR\x05drive\x12\x16\n" +
-	"\x06remove\x18\x03 \x01(\bR\x06remove\"\xe4\x01\n" +
+	"\x06remove\x18\x03 \x01(\bR\x06remove\"\xff\x01\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05drive\x18\x02 \x01(\tR\x05drive\x12\x16\n" +
@@ -1826,7 +1836,8 @@ const file_cluster_proto_rawDesc = "" +
 	"\arefused\x18\b \x01(\bR\arefused\x12\x10\n" +
 	"\x03why\x18\t \x01(\tR\x03why\x12\x16\n" +
 	"\x06losses\x18\n" +
-	" \x03(\tR\x06losses\"=\n" +
+	" \x03(\tR\x06losses\x12\x19\n" +
+	"\astaying\x18\x82\x01 \x01(\rR\astaying\"=\n" +
 	"\x11ChangeNodeRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"@\n" +
