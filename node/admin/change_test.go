@@ -47,7 +47,7 @@ func TestPlanAndChange(t *testing.T) {
 	_, err = api.RemoveNode(ctx, &adminpb.ChangeNodeRequest{Node: "02"})
 	require.Equal(t, connect.CodeFailedPrecondition, connect.CodeOf(err))
 
-	w.fake(testNode(5)).silent = true // Taken for alive still.
+	w.fake(testNode(5)).silent.Store(true) // Taken for alive still.
 	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02", Remove: true})
 	require.NoError(t, err)
 	require.Contains(t, p.Losses[0], "could bear no other loss")
@@ -55,7 +55,7 @@ func TestPlanAndChange(t *testing.T) {
 	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02", Remove: true})
 	require.NoError(t, err)
 	require.Contains(t, p.Losses[0], "would be lost for good")
-	w.fake(testNode(5)).silent = false
+	w.fake(testNode(5)).silent.Store(false)
 	delete(w.states, testNode(6))
 
 	n, err = api.UndrainNode(ctx, &adminpb.ChangeNodeRequest{Node: "02"})
@@ -107,7 +107,7 @@ func TestDrainWithRoom(t *testing.T) {
 
 func TestJobs(t *testing.T) {
 	w := newWorld(t)
-	w.fake(testNode(4)).silent = true
+	w.fake(testNode(4)).silent.Store(true)
 	ctx, api := t.Context(), w.as(root)
 	jobs, err := api.ListJobs(ctx, &adminpb.ListJobsRequest{})
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ func TestHealth(t *testing.T) {
 		{"all is well", func(*world) {}, healthy, "", "nothing is unfinished", volumeWhole},
 		{"a node is down", func(w *world) { w.states[testNode(5)] = gossip.Down }, warning, "nodes", "0500000000000000 (10.0.0.5:9000) is down", volumeDegraded},
 		{"a node is suspect", func(w *world) { w.states[testNode(5)] = gossip.Suspect }, warning, "nodes", "is suspect", volumeDegraded},
-		{"a node hangs", func(w *world) { w.fake(testNode(5)).silent = true }, warning, "nodes", "is alive but does not answer", volumeWhole},
+		{"a node hangs", func(w *world) { w.fake(testNode(5)).silent.Store(true) }, warning, "nodes", "is alive but does not answer", volumeWhole},
 		{"a voter is down", func(w *world) { w.states[testNode(2)] = gossip.Down }, warning, "metadata", "one more lost and the cluster stops", volumeDegraded},
 		{"two nodes are down", func(w *world) { w.states[testNode(5)], w.states[testNode(6)] = gossip.Down, gossip.Down }, critical, "volumes",
 			"1 volume is endangered", volumeEndangered},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -13,35 +14,91 @@ import (
 	"github.com/cairnstore/cairn/node/trace"
 )
 
+// lookAgain is how often a trace of all nodes looks for nodes that have joined or
+// come back.
+const lookAgain = 2 * time.Second
+
 // Trace implements AdminService. It ends when the caller goes, when this node stops,
-// or when no node is left to watch.
+// or when the one node that it watches is lost.
 func (s *service) Trace(ctx context.Context, r *adminpb.TraceRequest, out *connect.ServerStream[adminpb.TraceEvent]) error {
 	if _, err := trace.NewFilter(r); err != nil {
 		return err
 	}
-	topo, _, err := s.topology(ctx)
-	if err != nil {
-		return err
-	}
-	nodes, err := chosen(topo, r.Node)
+	nodes, err := s.nodesNamed(ctx, r.Node)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events := make(chan *adminpb.TraceEvent)
+	w := &watcher{s: s, r: r, events: make(chan *adminpb.TraceEvent), nodes: map[cluster.NodeID]*watched{}}
 	var watching sync.WaitGroup
-	for _, n := range nodes {
-		watching.Go(func() { s.watch(ctx, n, r, events) })
-	}
-	go func() {
-		watching.Wait()
-		close(events)
-	}()
-	err = s.forward(ctx, events, out)
+	watching.Go(func() {
+		w.run(ctx, nodes)
+		close(w.events)
+	})
+	err = s.forward(ctx, w.events, out)
 	cancel()
 	watching.Wait()
 	return err
+}
+
+// watcher brings together what several nodes do.
+type watcher struct {
+	s      *service
+	r      *adminpb.TraceRequest
+	events chan *adminpb.TraceEvent
+	nodes  map[cluster.NodeID]*watched
+}
+
+// watched is what is known of one node.
+type watched struct {
+	ended chan struct{} // Closed when its stream has ended.
+	lost  bool          // That it is lost has been told. Not to be read before it ended.
+}
+
+// run watches nodes: where none is named also those that join and come back, until
+// ctx ends.
+func (w *watcher) run(ctx context.Context, nodes []*cluster.Node) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		for _, n := range nodes {
+			if known := w.begin(n.ID); known != nil {
+				all.Go(func() {
+					defer close(known.ended)
+					w.watch(ctx, n, known)
+				})
+			}
+		}
+		if w.r.Node != "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookAgain):
+		}
+		if now, err := w.s.nodesNamed(ctx, ""); err == nil { // Else with those that were there.
+			nodes = now
+		}
+	}
+}
+
+// begin returns the record of a node that nobody watches.
+func (w *watcher) begin(id cluster.NodeID) *watched {
+	known := w.nodes[id]
+	if known == nil {
+		known = &watched{}
+		w.nodes[id] = known
+	} else {
+		select {
+		case <-known.ended:
+		default:
+			return nil
+		}
+	}
+	known.ended = make(chan struct{})
+	return known
 }
 
 // forward sends events until ctx ends or nobody brings any more.
@@ -67,25 +124,27 @@ func (s *service) forward(ctx context.Context, events <-chan *adminpb.TraceEvent
 }
 
 // watch brings the events of a node until its stream or ctx ends.
-func (s *service) watch(ctx context.Context, n *cluster.Node, r *adminpb.TraceRequest, events chan<- *adminpb.TraceEvent) {
+func (w *watcher) watch(ctx context.Context, n *cluster.Node, known *watched) {
 	bring := func(e *adminpb.TraceEvent) bool {
 		select {
-		case events <- e:
+		case w.events <- e:
 			return true
 		case <-ctx.Done():
 			return false
 		}
 	}
-	stream, err := s.c.Peer(n).Watch(ctx, r)
+	stream, err := w.s.c.Peer(n).Watch(ctx, w.r)
 	if err == nil {
 		for stream.Receive() && bring(stream.Msg()) {
+			known.lost = false
 		}
 		err = stream.Err()
 		_ = stream.Close()
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || known.lost {
 		return
 	}
+	known.lost = true
 	why := "it has ended"
 	if err != nil {
 		why = plain(err).Error()

@@ -57,7 +57,7 @@ func TestTrace(t *testing.T) {
 	client.Transport = signing{client.Transport}
 	api := adminpbconnect.NewAdminServiceClient(client, s.URL)
 
-	w.fake(testNode(6)).silent = true
+	w.fake(testNode(6)).silent.Store(true)
 	ctx, leave := context.WithCancel(t.Context())
 	stream, err := api.Trace(ctx, &adminpb.TraceRequest{Operations: []string{"Get*"}})
 	require.NoError(t, err)
@@ -78,8 +78,16 @@ func TestTrace(t *testing.T) {
 	}
 	require.Contains(t, seen[testNode(6).String()], "its disk hangs")
 	require.Equal(t, "Trace", w.calls[0].Method, "told of when it begins")
+
+	// One that comes back is watched again.
+	back := w.fake(testNode(6))
+	back.silent.Store(false)
+	require.Eventually(t, func() bool { return back.hub.Wants(false) }, testWait, time.Millisecond)
+	back.hub.Publish(&adminpb.TraceEvent{Kind: trace.KindS3, Node: testNode(6).String(), Operation: "GetObject"})
+	require.True(t, stream.Receive(), stream.Err())
+	require.Equal(t, testNode(6).String(), stream.Msg().Node)
 	leave()
-	for i := 1; i < testNodes; i++ {
+	for i := 1; i <= testNodes; i++ {
 		require.Eventually(t, func() bool { return w.fake(testNode(i)).watching.Load() == 0 }, testWait, time.Millisecond)
 	}
 	_ = stream.Close()
@@ -141,7 +149,7 @@ func TestLogLevels(t *testing.T) {
 
 func TestLoadAndLogs(t *testing.T) {
 	w := newWorld(t)
-	w.fake(testNode(2)).silent = true
+	w.fake(testNode(2)).silent.Store(true)
 	loads, err := w.as(root).ListLoad(t.Context(), &adminpb.ListLoadRequest{})
 	require.NoError(t, err)
 	require.EqualValues(t, 5, loads.Nodes[0].BytesIn)
@@ -153,7 +161,7 @@ func TestLoadAndLogs(t *testing.T) {
 
 func TestSupport(t *testing.T) {
 	w := newWorld(t)
-	w.fake(testNode(4)).silent = true
+	w.fake(testNode(4)).silent.Store(true)
 	stream, err := w.as(root).CollectSupport(t.Context(), &adminpb.CollectSupportRequest{})
 	require.NoError(t, err)
 	files := map[string]string{}

@@ -23,7 +23,7 @@ type fakePeer struct {
 	report *adminpb.NodeReport
 	hub    trace.Hub
 	level  string
-	silent bool // It is alive and does not answer.
+	silent atomic.Bool // It is alive and does not answer.
 
 	watching atomic.Int32
 }
@@ -53,7 +53,7 @@ func (w *world) fake(id cluster.NodeID) *fakePeer {
 }
 
 func (p *fakePeer) answers() error {
-	if p.silent {
+	if p.silent.Load() {
 		return errs.Newf("test", errs.Unavailable, "its disk hangs")
 	}
 	return nil
