@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster"
@@ -203,5 +205,47 @@ func TestRecover(t *testing.T) {
 
 		_, err = Recover(Config{Node: 9, FS: vfs.NewMem(), Dir: "meta"}, 0)
 		require.ErrorContains(t, err, "holds no metadata")
+	})
+}
+
+// TestRecoverAgain cuts the power at each write of a recovery: it can be begun again,
+// and what it makes is whole.
+func TestRecoverAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestCluster(t, 3, 0, realConfig)
+		populate(c)
+		requireEqualStates(t, c)
+		last := c.nodes[0]
+		for _, n := range c.nodes {
+			c.kill(n, 0, testRNG(1))
+		}
+		before, err := Inspected(Config{Node: last.id, FS: last.fs.CrashClone(vfs.CrashCloneCfg{}), Dir: "meta"})
+		require.NoError(t, err)
+		for _, kept := range []int{0, 100} { // Per cent of what was not synced.
+			fs := last.fs.CrashClone(vfs.CrashCloneCfg{})
+			var mu sync.Mutex
+			var cuts []*vfs.MemFS
+			watched := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+					mu.Lock()
+					defer mu.Unlock()
+					cuts = append(cuts, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: testRNG(uint64(len(cuts)))}))
+				}
+				return nil
+			}))
+			_, err := Recover(Config{Node: last.id, FS: watched, Dir: "meta"}, 0)
+			require.NoError(t, err)
+			require.Greater(t, len(cuts), 20)
+			for at, fs := range cuts {
+				cfg := Config{Node: last.id, FS: fs, Dir: "meta"}
+				r, err := Recover(cfg, 0)
+				require.NoError(t, err, "write %d of %d, %d %% kept", at, len(cuts), kept)
+				s, err := Inspected(cfg)
+				require.NoError(t, err)
+				require.Equal(t, r.Era, s.Era)
+				require.Greater(t, s.AppliedIndex, before.AppliedIndex)
+				require.Len(t, s.Members, 1)
+			}
+		}
 	})
 }

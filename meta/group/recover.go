@@ -185,7 +185,8 @@ func (o *offline) replay(last uint64) error {
 
 // begin applies the command that begins the era, as the entry after last, and makes a
 // snapshot of that in which this node is the only voter. Then the log goes: a crash
-// before leaves a snapshot that overtakes it.
+// before leaves a snapshot that overtakes it. After a crash anywhere it can be done
+// again, and begins the era after this one.
 func (o *offline) begin(last, term, era uint64) (Recovered, error) {
 	r := Recovered{Era: era, Index: last, Term: term}
 	command, err := proto.Marshal(&metapb.Command{Op: &metapb.Command_BeginEra{
@@ -194,6 +195,10 @@ func (o *offline) begin(last, term, era uint64) (Recovered, error) {
 		return r, err
 	}
 	entry := &raft.Log{Index: last + 1, Term: term, Type: raft.LogCommand, Data: command}
+	// In the log first: a state that a crash leaves ahead of its log would be refused.
+	if err := o.log.StoreLog(entry); err != nil {
+		return r, err
+	}
 	if err, failed := o.fsm.Apply(entry).(error); failed {
 		return r, err
 	}
