@@ -328,7 +328,20 @@ func (n *Node) openMetadata(context.Context) error {
 	n.later(func(context.Context) error { n.client.Close(); return nil })
 
 	n.rpcServer.Handle(n.traced(n.group.Handler()))
-	return nil
+	return n.catchUpEra()
+}
+
+// catchUpEra takes over the era of this node's own metadata: a crash may have come
+// between a recovery and the note of it, and nodes of the era before must know.
+func (n *Node) catchUpEra() error {
+	era, err := n.group.Era()
+	if err != nil || era <= n.home.era() {
+		return err
+	}
+	if err := n.home.begin(era); err != nil {
+		return err
+	}
+	return n.gossip.SetCluster(n.home.cluster(), era)
 }
 
 // openDataPath builds what moves bytes and the object service on top of it, and

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/raftlog"
 	"github.com/cairnstore/cairn/meta/state"
 )
@@ -171,6 +172,12 @@ func (g *Group) Bootstrap() error {
 // HasState reports whether this node knows a Raft configuration: it has
 // bootstrapped or been added.
 func (g *Group) HasState() bool { return len(g.servers()) > 0 }
+
+// Era returns the era of the state as this node has it.
+func (g *Group) Era() (uint64, error) {
+	a, err := g.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
+	return a.GetView().GetEra(), err
+}
 
 // IsLeader reports whether this node leads and is ready to serve reads. It may have
 // been replaced already; what it does must be checked by proposing.
