@@ -51,6 +51,10 @@ var sourceLoggedAs = map[string]string{"CopyObject": "REST.COPY.OBJECT_GET", "Up
 
 const deletionLoggedAs = "BATCH.DELETE.OBJECT"
 
+// logLookup bounds how long an answer is held up by the question whether its request is
+// to be logged, which is asked of those alone that were refused before they had asked.
+const logLookup = time.Second
+
 // logAccess records the request in the access logs of the buckets that it concerned,
 // those that have one.
 func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
@@ -108,7 +112,9 @@ func (ex *exchange) loggedBucket(ctx context.Context, name string) *iam.Bucket {
 	case b == nil && gone:
 		return nil
 	case b == nil, gone: // It may be the other bucket of a copy that is gone.
-		b, _ = buckets.Get(context.WithoutCancel(ctx), name) // The client may have left.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logLookup) // The client may have left.
+		defer cancel()
+		b, _ = buckets.Get(ctx, name)
 	}
 	if b == nil || b.Logging == nil {
 		return nil
