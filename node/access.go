@@ -40,6 +40,7 @@ func (n *Node) openAccess(ctx context.Context) error {
 	a := &n.access
 	a.directory = iam.NewDirectory(n.client)
 	a.directory.OnChange(func() { n.setProfile(a.directory.Settings()) })
+	a.directory.OnChange(n.setEventTargets)
 	a.buckets = iam.NewBuckets(n.client, a.directory)
 	a.keys = iam.NewKeys(iam.KeysConfig{Directory: a.directory, SecretKey: n.secret(labelSecrets),
 		RootUser: n.cfg.RootUser, RootPassword: n.cfg.RootPassword})

@@ -17,6 +17,7 @@ func (n *Node) adminHandler(v *sigauth.Verifier, forwarded func(*http.Request) b
 		Node: n.home.id(), Version: n.env.Version, Verifier: v,
 		Metadata: n.client, State: n.gossip.State, Peer: n.peer, Stores: n.stores.store,
 		Directory: a.admin, Settings: a.admin, NodeKnobs: n.cfg.Knobs, MasterKeys: a.kms, Entries: a.directory,
+		EventTargets: a.admin, KnownTargets: n.eventTargets,
 		Backup: n.backup, Warnings: n.warnings,
 		Rights: iam.NewAuthorizer(a.directory), Conditions: s3api.Facts(forwarded),
 		Log: n.log, Done: n.adminDone, Ending: n.ending,

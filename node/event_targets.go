@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -24,13 +25,34 @@ func (n *Node) openEvents(context.Context) error {
 	if err != nil {
 		return settingError("event-token-file", "%v", err)
 	}
-	targets, err := notify.Parse(n.cfg.Region, n.cfg.EventTargets, func(id string) string { return tokens[id] })
+	specs, err := notify.ParseSpecs(n.cfg.EventTargets, func(id string) string { return tokens[id] })
+	if err == nil {
+		n.eventTargets, err = notify.NewRegistry(n.cfg.Region, specs)
+	}
 	if err != nil {
 		return settingError("event-target", "%v", err)
 	}
-	n.eventTargets = targets
-	n.later(func(context.Context) error { targets.Close(); return nil })
+	n.later(func(context.Context) error { n.eventTargets.Close(); return nil })
 	return nil
+}
+
+// setEventTargets makes the targets that are set for the cluster known. What this node
+// cannot use of them is logged and left out.
+func (n *Node) setEventTargets() {
+	targets, err := n.access.keys.EventTargets()
+	specs := make([]notify.Spec, len(targets))
+	for i, t := range targets {
+		specs[i] = notify.Spec{ID: t.ID, URL: t.URL, Token: t.Token}
+	}
+	if err = errors.Join(err, n.eventTargets.SetCluster(specs)); err != nil {
+		n.log.Warn("event targets of the cluster that this node cannot use", "cause", err)
+	}
+}
+
+// knownTarget reports whether rules may name a target, also one that another node was
+// told of just now.
+func (n *Node) knownTarget(ctx context.Context, arn string) bool {
+	return n.eventTargets.Known(arn) || (n.access.directory.Refresh(ctx) == nil && n.eventTargets.Known(arn))
 }
 
 // readTokens reads lines ID=TOKEN; empty ones and those that begin with # are passed

@@ -47,7 +47,7 @@ type Node struct {
 	obs  *observe.Observer
 	home *home
 
-	eventTargets notify.Targets
+	eventTargets *notify.Registry
 	drives       []*drive.Drive
 	health       *driveHealth
 	identity     *identity.Identity       // Nil: simulated.
@@ -114,8 +114,8 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		{"traces", n.openTraces},
 		{"internode listener", n.openTransport},
 		{"metadata", n.openMetadata},
-		{"accounts and keys", n.openAccess},
 		{"targets of events", n.openEvents},
+		{"accounts and keys", n.openAccess},
 		{"data path", n.openDataPath},
 		{"audit log", n.openAudit},
 		{"access logs", n.openAccessLogs},

@@ -56,7 +56,7 @@ func (n *Node) s3Config() s3api.Config {
 		Access:  &s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},
 		Keys:    a.told, KeyName: n.keyName,
 		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.Node,
-		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.eventTargets.Known, Profile: n.profile.Load,
+		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.knownTarget, Profile: n.profile.Load,
 	}
 }
 

@@ -22,7 +22,7 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	rules, err := notify.Rules(doc, s.knownTarget)
+	rules, err := notify.Rules(doc, func(arn string) bool { return s.cfg.KnownTarget != nil && s.cfg.KnownTarget(ctx, arn) })
 	if err != nil {
 		return nil, err
 	}
@@ -31,11 +31,6 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 		part.Value = wirexml.Marshal(doc, "")
 	}
 	return &response{}, s.cfg.Objects.SetNotifications(ctx, rq.bucket, part, rules)
-}
-
-// knownTarget reports whether rules may name a target.
-func (s *server) knownTarget(arn string) bool {
-	return s.cfg.KnownTarget != nil && s.cfg.KnownTarget(arn)
 }
 
 func (s *server) getBucketNotification(ctx context.Context, rq *request) (*response, error) {

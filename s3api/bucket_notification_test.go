@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"context"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,7 +14,9 @@ import (
 
 const testTarget = "arn:cairn:sqs:us-east-1:t:webhook"
 
-func withTarget(c *Config) { c.KnownTarget = func(arn string) bool { return arn == testTarget } }
+func withTarget(c *Config) {
+	c.KnownTarget = func(_ context.Context, arn string) bool { return arn == testTarget }
+}
 
 // waiting returns the events that wait for the test's target.
 func (w *world) waiting() []*metapb.Event {

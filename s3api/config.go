@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -67,7 +68,7 @@ type Config struct {
 	Events Events
 	Limits Limits
 
-	KnownTarget func(arn string) bool // Whether events may go to a target. Nil: there is none.
+	KnownTarget func(ctx context.Context, arn string) bool // Whether events may go to a target. Nil: there is none.
 
 	// AccessLog takes the lines of requests to buckets whose logging is on. Nil: they
 	// are dropped.

@@ -780,6 +780,59 @@ func (x *EventsAnswer) GetTruncated() bool {
 	return false
 }
 
+// EventTarget is a target that was set for the whole cluster while it ran.
+type EventTarget struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	SealedToken   []byte                 `protobuf:"bytes,2,opt,name=sealed_token,json=sealedToken,proto3" json:"sealed_token,omitempty"` // What it is shown, sealed under a key derived from the cluster key. Empty: nothing.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventTarget) Reset() {
+	*x = EventTarget{}
+	mi := &file_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventTarget) ProtoMessage() {}
+
+func (x *EventTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventTarget.ProtoReflect.Descriptor instead.
+func (*EventTarget) Descriptor() ([]byte, []int) {
+	return file_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EventTarget) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *EventTarget) GetSealedToken() []byte {
+	if x != nil {
+		return x.SealedToken
+	}
+	return nil
+}
+
 var File_events_proto protoreflect.FileDescriptor
 
 const file_events_proto_rawDesc = "" +
@@ -839,7 +892,10 @@ const file_events_proto_rawDesc = "" +
 	"\x03max\x18\x04 \x01(\rR\x03max\"Z\n" +
 	"\fEventsAnswer\x12,\n" +
 	"\x06events\x18\x01 \x03(\v2\x14.cairn.meta.v1.EventR\x06events\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated*\xfc\x02\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"B\n" +
+	"\vEventTarget\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12!\n" +
+	"\fsealed_token\x18\x02 \x01(\fR\vsealedToken*\xfc\x02\n" +
 	"\tEventKind\x12\x0e\n" +
 	"\n" +
 	"EVENT_NONE\x10\x00\x12\x0e\n" +
@@ -877,7 +933,7 @@ func file_events_proto_rawDescGZIP() []byte {
 }
 
 var file_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_events_proto_goTypes = []any{
 	(EventKind)(0),            // 0: cairn.meta.v1.EventKind
 	(*EventRule)(nil),         // 1: cairn.meta.v1.EventRule
@@ -890,6 +946,7 @@ var file_events_proto_goTypes = []any{
 	(*EventQueuesAnswer)(nil), // 8: cairn.meta.v1.EventQueuesAnswer
 	(*ListEvents)(nil),        // 9: cairn.meta.v1.ListEvents
 	(*EventsAnswer)(nil),      // 10: cairn.meta.v1.EventsAnswer
+	(*EventTarget)(nil),       // 11: cairn.meta.v1.EventTarget
 }
 var file_events_proto_depIdxs = []int32{
 	1, // 0: cairn.meta.v1.EventRules.rules:type_name -> cairn.meta.v1.EventRule
@@ -915,7 +972,7 @@ func file_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_events_proto_rawDesc), len(file_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

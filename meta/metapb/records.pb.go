@@ -286,46 +286,49 @@ func (OwnerKind) EnumDescriptor() ([]byte, []int) {
 type EntryKind int32
 
 const (
-	EntryKind_ENTRY_NONE       EntryKind = 0
-	EntryKind_ENTRY_SETTING    EntryKind = 1  // Name of the setting. Value: Setting.
-	EntryKind_ENTRY_ACCOUNT    EntryKind = 2  // Account id. Value: Account.
-	EntryKind_ENTRY_USER       EntryKind = 3  // Account id "/" user name. Value: User.
-	EntryKind_ENTRY_GROUP      EntryKind = 4  // Account id "/" group name. Value: UserGroup.
-	EntryKind_ENTRY_ROLE       EntryKind = 5  // Account id "/" role name. Value: Role.
-	EntryKind_ENTRY_POLICY     EntryKind = 6  // Account id "/" policy name. Value: Policy.
-	EntryKind_ENTRY_ACCESS_KEY EntryKind = 7  // Access key id. Value: AccessKey.
-	EntryKind_ENTRY_MASTER_KEY EntryKind = 8  // Key id. Value: MasterKey.
-	EntryKind_ENTRY_KEY_ALIAS  EntryKind = 9  // Account id "/" alias. Value: KeyAlias.
-	EntryKind_ENTRY_PAUSED_JOB EntryKind = 10 // Name of a job of upkeep. Value: PausedJob.
+	EntryKind_ENTRY_NONE         EntryKind = 0
+	EntryKind_ENTRY_SETTING      EntryKind = 1   // Name of the setting. Value: Setting.
+	EntryKind_ENTRY_ACCOUNT      EntryKind = 2   // Account id. Value: Account.
+	EntryKind_ENTRY_USER         EntryKind = 3   // Account id "/" user name. Value: User.
+	EntryKind_ENTRY_GROUP        EntryKind = 4   // Account id "/" group name. Value: UserGroup.
+	EntryKind_ENTRY_ROLE         EntryKind = 5   // Account id "/" role name. Value: Role.
+	EntryKind_ENTRY_POLICY       EntryKind = 6   // Account id "/" policy name. Value: Policy.
+	EntryKind_ENTRY_ACCESS_KEY   EntryKind = 7   // Access key id. Value: AccessKey.
+	EntryKind_ENTRY_MASTER_KEY   EntryKind = 8   // Key id. Value: MasterKey.
+	EntryKind_ENTRY_KEY_ALIAS    EntryKind = 9   // Account id "/" alias. Value: KeyAlias.
+	EntryKind_ENTRY_PAUSED_JOB   EntryKind = 10  // Name of a job of upkeep. Value: PausedJob.
+	EntryKind_ENTRY_EVENT_TARGET EntryKind = 150 // Id of a target of events. Value: EventTarget.
 )
 
 // Enum value maps for EntryKind.
 var (
 	EntryKind_name = map[int32]string{
-		0:  "ENTRY_NONE",
-		1:  "ENTRY_SETTING",
-		2:  "ENTRY_ACCOUNT",
-		3:  "ENTRY_USER",
-		4:  "ENTRY_GROUP",
-		5:  "ENTRY_ROLE",
-		6:  "ENTRY_POLICY",
-		7:  "ENTRY_ACCESS_KEY",
-		8:  "ENTRY_MASTER_KEY",
-		9:  "ENTRY_KEY_ALIAS",
-		10: "ENTRY_PAUSED_JOB",
+		0:   "ENTRY_NONE",
+		1:   "ENTRY_SETTING",
+		2:   "ENTRY_ACCOUNT",
+		3:   "ENTRY_USER",
+		4:   "ENTRY_GROUP",
+		5:   "ENTRY_ROLE",
+		6:   "ENTRY_POLICY",
+		7:   "ENTRY_ACCESS_KEY",
+		8:   "ENTRY_MASTER_KEY",
+		9:   "ENTRY_KEY_ALIAS",
+		10:  "ENTRY_PAUSED_JOB",
+		150: "ENTRY_EVENT_TARGET",
 	}
 	EntryKind_value = map[string]int32{
-		"ENTRY_NONE":       0,
-		"ENTRY_SETTING":    1,
-		"ENTRY_ACCOUNT":    2,
-		"ENTRY_USER":       3,
-		"ENTRY_GROUP":      4,
-		"ENTRY_ROLE":       5,
-		"ENTRY_POLICY":     6,
-		"ENTRY_ACCESS_KEY": 7,
-		"ENTRY_MASTER_KEY": 8,
-		"ENTRY_KEY_ALIAS":  9,
-		"ENTRY_PAUSED_JOB": 10,
+		"ENTRY_NONE":         0,
+		"ENTRY_SETTING":      1,
+		"ENTRY_ACCOUNT":      2,
+		"ENTRY_USER":         3,
+		"ENTRY_GROUP":        4,
+		"ENTRY_ROLE":         5,
+		"ENTRY_POLICY":       6,
+		"ENTRY_ACCESS_KEY":   7,
+		"ENTRY_MASTER_KEY":   8,
+		"ENTRY_KEY_ALIAS":    9,
+		"ENTRY_PAUSED_JOB":   10,
+		"ENTRY_EVENT_TARGET": 150,
 	}
 )
 
@@ -3988,7 +3991,7 @@ const file_records_proto_rawDesc = "" +
 	"\x17PERMISSION_FULL_CONTROL\x10\x05*-\n" +
 	"\tOwnerKind\x12\x11\n" +
 	"\rOWNER_CONTENT\x10\x00\x12\r\n" +
-	"\tOWNER_PIN\x10\x01*\xdb\x01\n" +
+	"\tOWNER_PIN\x10\x01*\xf4\x01\n" +
 	"\tEntryKind\x12\x0e\n" +
 	"\n" +
 	"ENTRY_NONE\x10\x00\x12\x11\n" +
@@ -4004,7 +4007,8 @@ const file_records_proto_rawDesc = "" +
 	"\x10ENTRY_MASTER_KEY\x10\b\x12\x13\n" +
 	"\x0fENTRY_KEY_ALIAS\x10\t\x12\x14\n" +
 	"\x10ENTRY_PAUSED_JOB\x10\n" +
-	"*b\n" +
+	"\x12\x17\n" +
+	"\x12ENTRY_EVENT_TARGET\x10\x96\x01*b\n" +
 	"\x0eMasterKeyState\x12\x16\n" +
 	"\x12MASTER_KEY_ENABLED\x10\x00\x12\x17\n" +
 	"\x13MASTER_KEY_DISABLED\x10\x01\x12\x1f\n" +

@@ -60,6 +60,9 @@ type Config struct {
 	MasterKeys MasterKeys
 	Entries    Entries
 
+	EventTargets EventTargets
+	KnownTargets KnownTargets
+
 	// Backup writes a backup of the metadata; Warnings are sentences for operators that
 	// the metadata do not tell. Nil: there are none.
 	Backup   func(context.Context, io.Writer) error

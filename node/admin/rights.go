@@ -28,6 +28,8 @@ func rightTo(procedure string) right {
 	case adminpbconnect.AdminServiceStatusProcedure,
 		adminpbconnect.AdminServiceListSettingsProcedure, adminpbconnect.AdminServiceSetSettingProcedure,
 		adminpbconnect.AdminServiceResetSettingProcedure,
+		adminpbconnect.AdminServiceListEventTargetsProcedure, adminpbconnect.AdminServiceSetEventTargetProcedure,
+		adminpbconnect.AdminServiceRemoveEventTargetProcedure, adminpbconnect.AdminServiceTestEventTargetProcedure,
 		adminpbconnect.AdminServiceAddAccountProcedure, adminpbconnect.AdminServiceListAccountsProcedure,
 		adminpbconnect.AdminServiceSetAccountDisabledProcedure, adminpbconnect.AdminServiceRemoveAccountProcedure,
 		adminpbconnect.AdminServiceStatObjectProcedure,

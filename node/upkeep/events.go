@@ -93,13 +93,9 @@ func (d *deliverer) work(ctx context.Context, target string) {
 	}
 }
 
-var errNoTarget = errors.New("this node has no target of that name: set --event-target as on the other nodes")
+var errNoTarget = errors.New("this node knows no target of that name: set it with `cairn event-target set`, or --event-target as on the other nodes")
 
 func (d *deliverer) deliver(ctx context.Context, name string) error {
-	target := d.u.c.Targets[name]
-	if target == nil {
-		return errNoTarget
-	}
 	for d.u.c.Leads() && !d.t.isPaused() && ctx.Err() == nil {
 		a, err := d.u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Events{Events: &metapb.ListEvents{Target: name, Max: eventsBatch}}})
 		if err != nil {
@@ -109,11 +105,23 @@ func (d *deliverer) deliver(ctx context.Context, name string) error {
 		if len(events) == 0 {
 			return nil
 		}
+		target := d.target(name) // It may be changed meanwhile.
+		if target == nil {
+			return errNoTarget
+		}
 		if err := d.batch(ctx, name, target, events); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// target returns the target of a queue; nil if there is none.
+func (d *deliverer) target(name string) notify.Target {
+	if d.u.c.Targets == nil {
+		return nil
+	}
+	return d.u.c.Targets(name)
 }
 
 // batch hands events over and takes out of the queue what the target took.

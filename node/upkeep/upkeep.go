@@ -115,8 +115,9 @@ type Config struct {
 	RepairRate  int64                        // Bytes a second that this node rebuilds; 0: no limit.
 	Busy        func() float64               // Share of the buffers that clients hold. Nil: none.
 	Full, Slow  func(d cluster.DriveID) bool // Of drives of this node. Nil: none is.
-	Targets     notify.Targets               // Of events, by ARN.
 	AccessLogs  AccessLogs                   // Nil: there are none.
+	// Targets returns the target of an ARN; nil if there is none. Nil: there are none.
+	Targets func(arn string) notify.Target
 
 	Interval      time.Duration // Pause between rounds of the jobs on the metadata.
 	OrphanEvery   time.Duration // Pause between orphan sweeps.

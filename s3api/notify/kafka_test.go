@@ -36,10 +36,10 @@ func startKafka(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 }
 
 func kafkaTarget(t *testing.T, c *kfake.Cluster, scheme, options, token string) *kafka {
-	ts, err := Parse("r", []string{"k=" + scheme + "://" + strings.Join(c.ListenAddrs(), ",") + "/t" + options}, func(string) string { return token })
+	ts, err := parse("r", []string{"k=" + scheme + "://" + strings.Join(c.ListenAddrs(), ",") + "/t" + options}, func(string) string { return token })
 	require.NoError(t, err)
 	t.Cleanup(ts.Close)
-	return ts[ARN("r", "k", kindKafka)].(*kafka)
+	return ts.Target(ARN("r", "k", kindKafka)).(*held).target.(*kafka)
 }
 
 // someMessages are n events of a few keys, from the first number on.
@@ -226,9 +226,9 @@ func brokerCertificate(t *testing.T) (tls.Certificate, string) {
 func TestKafkaURL(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.pem")
 	require.NoError(t, os.WriteFile(bad, []byte("none"), 0o600))
-	parse := func(address, token string) (*kafka, error) {
+	parseOne := func(address, token string) (*kafka, error) {
 		// As a list of settings comes, cut at each comma.
-		ts, err := Parse("r", strings.Split("w=http://h/,k="+address+",x=http://h/", ","), func(id string) string {
+		ts, err := parse("r", strings.Split("w=http://h/,k="+address+",x=http://h/", ","), func(id string) string {
 			if id == "k" {
 				return token
 			}
@@ -237,16 +237,16 @@ func TestKafkaURL(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		require.Len(t, ts, 3)
-		return ts["arn:cairn:sqs:r:k:kafka"].(*kafka), nil
+		require.Len(t, ts.List(), 3)
+		return ts.Target("arn:cairn:sqs:r:k:kafka").(*held).target.(*kafka), nil
 	}
-	k, err := parse("kafka://a:9092,b.example.com,[::1]:9093,[fe80::1],10.0.0.1/o.b_j-1", "")
+	k, err := parseOne("kafka://a:9092,b.example.com,[::1]:9093,[fe80::1],10.0.0.1/o.b_j-1", "")
 	require.NoError(t, err)
 	require.Equal(t, []string{"a:9092", "b.example.com:9092", "[::1]:9093", "[fe80::1]:9092", "10.0.0.1:9092"}, k.brokers)
 	require.Equal(t, "o.b_j-1", k.topic)
 	require.Nil(t, k.tls)
 	require.Nil(t, k.sasl)
-	k, err = parse("kafkas://a,b/t?user=u", "p")
+	k, err = parseOne("kafkas://a,b/t?user=u", "p")
 	require.NoError(t, err)
 	require.NotNil(t, k.tls)
 	require.Equal(t, "SCRAM-SHA-512", k.sasl.Name())
@@ -256,12 +256,12 @@ func TestKafkaURL(t *testing.T) {
 		"kafka://a/t?tls=yes": "true or false", "kafka://a/t?ca=" + bad: "no certificate", "kafka://a/t?ca=/none.pem": "no such file",
 		"kafka://a/t?user=u": "no password", "kafka://a/t?sasl=plain": "needs a user", "kafka://a/t?user=": "needs one value", "kafka://a/t?%": "not of the form",
 	} {
-		_, err := parse(address, "")
+		_, err := parseOne(address, "")
 		require.ErrorContains(t, err, says, address)
 	}
-	_, err = parse("kafka://a/t", "p")
+	_, err = parseOne("kafka://a/t", "p")
 	require.ErrorContains(t, err, "no user")
-	_, err = parse("kafka://a/t?user=u&sasl=gssapi", "p")
+	_, err = parseOne("kafka://a/t?user=u&sasl=gssapi", "p")
 	require.ErrorContains(t, err, "none of plain")
 }
 

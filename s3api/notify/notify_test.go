@@ -51,7 +51,7 @@ func TestRules(t *testing.T) {
 	}
 	_, err = Rules(doc(rule("1", "a", "", "s3:ObjectCreated:Put"), rule("2", "b", "", "s3:ObjectCreated:Put"), rule("3", "a", "", "s3:ObjectRemoved:*")), allKnown)
 	require.NoError(t, err)
-	_, err = Rules(doc(rule("1", "", "", "s3:ObjectCreated:Put")), Targets{}.Known)
+	_, err = Rules(doc(rule("1", "", "", "s3:ObjectCreated:Put")), func(string) bool { return false })
 	require.ErrorContains(t, err, "Unable to validate")
 	require.Len(t, kinds, len(metapb.EventKind_name)-2, "every event but none and the test has a name")
 }
@@ -77,17 +77,26 @@ func TestMessage(t *testing.T) {
 	require.Contains(t, string(m.Body), `"Event":"s3:TestEvent"`)
 }
 
+// parse returns the registry of settings.
+func parse(region string, settings []string, token func(string) string) (*Registry, error) {
+	specs, err := ParseSpecs(settings, token)
+	if err != nil {
+		return nil, err
+	}
+	return NewRegistry(region, specs)
+}
+
 func TestParse(t *testing.T) {
 	none := func(string) string { return "" }
-	ts, err := Parse("r", []string{"a=http://h/p?q=1", "b=nats://h:4222/s.t", "c=jetstream://h:4222/s"}, none)
+	ts, err := parse("r", []string{"a=http://h/p?q=1", "b=nats://h:4222/s.t", "c=jetstream://h:4222/s"}, none)
 	require.NoError(t, err)
 	require.True(t, ts.Known("arn:cairn:sqs:r:a:webhook") && ts.Known("arn:cairn:sqs:r:b:nats") && ts.Known("arn:cairn:sqs:r:c:nats"))
 	require.False(t, ts.Known("arn:cairn:sqs:r:a:nats"))
 	for _, bad := range []string{"http://h", "a b=http://h", "a=", "a=ftp://h/x", "a=nats://h", "a=nats://h/a/b", "a=nats://h/*", "a=http://u:p@h/"} {
-		_, err := Parse("r", []string{bad}, none)
+		_, err := parse("r", []string{bad}, none)
 		require.Error(t, err, bad)
 	}
-	_, err = Parse("r", []string{"a=http://h", "a=https://h"}, none)
+	_, err = parse("r", []string{"a=http://h", "a=https://h"}, none)
 	require.ErrorContains(t, err, "two targets")
 }
 
@@ -101,16 +110,16 @@ func TestWebhook(t *testing.T) {
 		w.WriteHeader(status[len(got)-1])
 	}))
 	defer server.Close()
-	ts, err := Parse("", []string{"w=" + server.URL}, func(id string) string { return "token-of-" + id })
+	ts, err := parse("", []string{"w=" + server.URL}, func(id string) string { return "token-of-" + id })
 	require.NoError(t, err)
 	defer ts.Close()
-	taken, err := ts[ARN("", "w", kindWebhook)].Send(t.Context(), []Message{{ID: "1", Body: []byte("a")}, {ID: "2", Body: []byte("b")}, {ID: "3", Body: []byte("c")}})
+	taken, err := ts.Target(ARN("", "w", kindWebhook)).Send(t.Context(), []Message{{ID: "1", Body: []byte("a")}, {ID: "2", Body: []byte("b")}, {ID: "3", Body: []byte("c")}})
 	require.Equal(t, 2, taken)
 	require.ErrorContains(t, err, "503")
 	require.Equal(t, []string{"Bearer token-of-w 1 a", "Bearer token-of-w 2 b", "Bearer token-of-w 3 c"}, got)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	taken, err = ts[ARN("", "w", kindWebhook)].Send(ctx, []Message{{ID: "1"}})
+	taken, err = ts.Target(ARN("", "w", kindWebhook)).Send(ctx, []Message{{ID: "1"}})
 	require.Zero(t, taken)
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -124,7 +133,7 @@ func TestNATS(t *testing.T) {
 	}
 	address, stop := startNATS(t, binary, "-1")
 	token := func(string) string { return "secret" }
-	ts, err := Parse("r", []string{"c=nats://" + address + "/core", "j=jetstream://" + address + "/kept"}, token)
+	ts, err := parse("r", []string{"c=nats://" + address + "/core", "j=jetstream://" + address + "/kept"}, token)
 	require.NoError(t, err)
 	defer ts.Close()
 	conn, err := nats.Connect("nats://"+address, nats.Token("secret"))
@@ -133,7 +142,7 @@ func TestNATS(t *testing.T) {
 	sub, err := conn.SubscribeSync("core")
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush())
-	core, kept := ts[ARN("r", "c", kindNATS)], ts[ARN("r", "j", kindNATS)]
+	core, kept := ts.Target(ARN("r", "c", kindNATS)), ts.Target(ARN("r", "j", kindNATS))
 	messages := []Message{{ID: "1", Body: []byte("a")}, {ID: "2", Body: []byte("b")}}
 	taken, err := core.Send(t.Context(), messages)
 	require.NoError(t, err)

@@ -18,9 +18,6 @@ type Target interface {
 	Close()
 }
 
-// Targets are the targets that a node knows, by ARN.
-type Targets map[string]Target
-
 // Kinds of targets, as they stand in ARNs.
 const (
 	kindWebhook = "webhook"
@@ -33,31 +30,20 @@ var targetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // ARN returns the name of a target in rules.
 func ARN(region, id, kind string) string { return "arn:cairn:sqs:" + region + ":" + id + ":" + kind }
 
-// Parse returns the targets of settings of the form ID=URL: http and https (a
+// ParseSpecs returns the targets of settings of the form ID=URL: http and https (a
 // webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT where a stream
 // keeps the subject, or kafka://HOST:PORT,HOST:PORT/TOPIC. token gives the secret of an
-// ID; empty: none. No connection is made before there is something to send.
-func Parse(region string, settings []string, token func(id string) string) (Targets, error) {
-	targets := Targets{}
+// ID; empty: none.
+func ParseSpecs(settings []string, token func(id string) string) ([]Spec, error) {
+	var specs []Spec
 	for _, text := range joinHosts(settings) {
 		id, address, ok := strings.Cut(text, "=")
-		if !ok || !targetName.MatchString(id) {
-			targets.Close()
-			return nil, fmt.Errorf("%q is not ID=URL with an ID of letters, digits, - and _", text)
+		if !ok {
+			return nil, fmt.Errorf("%q is not ID=URL", text)
 		}
-		kind, target, err := open(address, token(id))
-		if err != nil {
-			targets.Close()
-			return nil, fmt.Errorf("target %s: %w", id, err)
-		}
-		arn := ARN(region, id, kind)
-		if targets[arn] != nil {
-			targets.Close()
-			return nil, fmt.Errorf("there are two targets %s", id)
-		}
-		targets[arn] = target
+		specs = append(specs, Spec{ID: id, URL: address, Token: token(id)})
 	}
-	return targets, nil
+	return specs, nil
 }
 
 // joinHosts gives a Kafka URL its hosts back where a list of settings was cut at each
@@ -103,14 +89,4 @@ func open(address, token string) (kind string, _ Target, _ error) {
 		return kindNATS, newNATS("nats://"+u.Host, subject, token, u.Scheme == "jetstream"), nil
 	}
 	return "", nil, fmt.Errorf("scheme %q is none of http, https, nats, jetstream, kafka and kafkas", u.Scheme)
-}
-
-// Known reports whether there is a target of an ARN.
-func (ts Targets) Known(arn string) bool { return ts[arn] != nil }
-
-// Close ends what the targets hold.
-func (ts Targets) Close() {
-	for _, t := range ts {
-		t.Close()
-	}
 }

@@ -99,7 +99,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 		return &statusError{exitUsage, fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
-		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(),
+		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(), newEventTarget(),
 		newUpload(), newObject(),
 		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
 	return root

@@ -30,13 +30,17 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\vtrace.proto2\xac'\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xfb)\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
 	"\n" +
 	"SetSetting\x12!.cairn.admin.v1.SetSettingRequest\x1a\x17.cairn.admin.v1.Setting\x12L\n" +
-	"\fResetSetting\x12#.cairn.admin.v1.ResetSettingRequest\x1a\x17.cairn.admin.v1.Setting\x12K\n" +
+	"\fResetSetting\x12#.cairn.admin.v1.ResetSettingRequest\x1a\x17.cairn.admin.v1.Setting\x12Y\n" +
+	"\x10ListEventTargets\x12'.cairn.admin.v1.ListEventTargetsRequest\x1a\x1c.cairn.admin.v1.EventTargets\x12T\n" +
+	"\x0eSetEventTarget\x12%.cairn.admin.v1.SetEventTargetRequest\x1a\x1b.cairn.admin.v1.EventTarget\x12L\n" +
+	"\x11RemoveEventTarget\x12\x1e.cairn.admin.v1.EventTargetRef\x1a\x17.cairn.admin.v1.Removed\x12N\n" +
+	"\x0fTestEventTarget\x12\x1e.cairn.admin.v1.EventTargetRef\x1a\x1b.cairn.admin.v1.EventTarget\x12K\n" +
 	"\n" +
 	"AddAccount\x12!.cairn.admin.v1.AddAccountRequest\x1a\x1a.cairn.admin.v1.NewAccount\x12M\n" +
 	"\fListAccounts\x12#.cairn.admin.v1.ListAccountsRequest\x1a\x18.cairn.admin.v1.Accounts\x12B\n" +
@@ -119,229 +123,242 @@ var file_admin_proto_goTypes = []any{
 	(*ListSettingsRequest)(nil),         // 1: cairn.admin.v1.ListSettingsRequest
 	(*SetSettingRequest)(nil),           // 2: cairn.admin.v1.SetSettingRequest
 	(*ResetSettingRequest)(nil),         // 3: cairn.admin.v1.ResetSettingRequest
-	(*AddAccountRequest)(nil),           // 4: cairn.admin.v1.AddAccountRequest
-	(*ListAccountsRequest)(nil),         // 5: cairn.admin.v1.ListAccountsRequest
-	(*AccountRef)(nil),                  // 6: cairn.admin.v1.AccountRef
-	(*SetAccountDisabledRequest)(nil),   // 7: cairn.admin.v1.SetAccountDisabledRequest
-	(*RemoveAccountRequest)(nil),        // 8: cairn.admin.v1.RemoveAccountRequest
-	(*EntryRef)(nil),                    // 9: cairn.admin.v1.EntryRef
-	(*SetUserDisabledRequest)(nil),      // 10: cairn.admin.v1.SetUserDisabledRequest
-	(*RemoveEntryRequest)(nil),          // 11: cairn.admin.v1.RemoveEntryRequest
-	(*SetGroupMemberRequest)(nil),       // 12: cairn.admin.v1.SetGroupMemberRequest
-	(*AddRoleRequest)(nil),              // 13: cairn.admin.v1.AddRoleRequest
-	(*AddPolicyRequest)(nil),            // 14: cairn.admin.v1.AddPolicyRequest
-	(*SetPolicyAttachedRequest)(nil),    // 15: cairn.admin.v1.SetPolicyAttachedRequest
-	(*AddAccessKeyRequest)(nil),         // 16: cairn.admin.v1.AddAccessKeyRequest
-	(*ListAccessKeysRequest)(nil),       // 17: cairn.admin.v1.ListAccessKeysRequest
-	(*AccessKeyRef)(nil),                // 18: cairn.admin.v1.AccessKeyRef
-	(*SetAccessKeyDisabledRequest)(nil), // 19: cairn.admin.v1.SetAccessKeyDisabledRequest
-	(*CreateMasterKeyRequest)(nil),      // 20: cairn.admin.v1.CreateMasterKeyRequest
-	(*MasterKeyRef)(nil),                // 21: cairn.admin.v1.MasterKeyRef
-	(*ChangeMasterKeyRequest)(nil),      // 22: cairn.admin.v1.ChangeMasterKeyRequest
-	(*SetKeyAliasRequest)(nil),          // 23: cairn.admin.v1.SetKeyAliasRequest
-	(*RemoveKeyAliasRequest)(nil),       // 24: cairn.admin.v1.RemoveKeyAliasRequest
-	(*ListUploadsRequest)(nil),          // 25: cairn.admin.v1.ListUploadsRequest
-	(*UploadRef)(nil),                   // 26: cairn.admin.v1.UploadRef
-	(*StatObjectRequest)(nil),           // 27: cairn.admin.v1.StatObjectRequest
-	(*ShowHealthRequest)(nil),           // 28: cairn.admin.v1.ShowHealthRequest
-	(*ListNodesRequest)(nil),            // 29: cairn.admin.v1.ListNodesRequest
-	(*NodeRef)(nil),                     // 30: cairn.admin.v1.NodeRef
-	(*ListDrivesRequest)(nil),           // 31: cairn.admin.v1.ListDrivesRequest
-	(*DriveRef)(nil),                    // 32: cairn.admin.v1.DriveRef
-	(*ListVolumesRequest)(nil),          // 33: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),                   // 34: cairn.admin.v1.VolumeRef
-	(*PlanRequest)(nil),                 // 35: cairn.admin.v1.PlanRequest
-	(*ChangeNodeRequest)(nil),           // 36: cairn.admin.v1.ChangeNodeRequest
-	(*ChangeDriveRequest)(nil),          // 37: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),             // 38: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                      // 39: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),       // 40: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),       // 41: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                // 42: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),             // 43: cairn.admin.v1.ListLoadRequest
-	(*ListLogLevelsRequest)(nil),        // 44: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),          // 45: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),             // 46: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),       // 47: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),              // 48: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                    // 49: cairn.admin.v1.Settings
-	(*Setting)(nil),                     // 50: cairn.admin.v1.Setting
-	(*NewAccount)(nil),                  // 51: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                    // 52: cairn.admin.v1.Accounts
-	(*Account)(nil),                     // 53: cairn.admin.v1.Account
-	(*Removed)(nil),                     // 54: cairn.admin.v1.Removed
-	(*User)(nil),                        // 55: cairn.admin.v1.User
-	(*Users)(nil),                       // 56: cairn.admin.v1.Users
-	(*Group)(nil),                       // 57: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 58: cairn.admin.v1.Groups
-	(*Role)(nil),                        // 59: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 60: cairn.admin.v1.Roles
-	(*Policy)(nil),                      // 61: cairn.admin.v1.Policy
-	(*Policies)(nil),                    // 62: cairn.admin.v1.Policies
-	(*Attachment)(nil),                  // 63: cairn.admin.v1.Attachment
-	(*AccessKey)(nil),                   // 64: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 65: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                   // 66: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                  // 67: cairn.admin.v1.MasterKeys
-	(*Uploads)(nil),                     // 68: cairn.admin.v1.Uploads
-	(*Upload)(nil),                      // 69: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                  // 70: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                      // 71: cairn.admin.v1.Health
-	(*Nodes)(nil),                       // 72: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                  // 73: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                      // 74: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                 // 75: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                     // 76: cairn.admin.v1.Volumes
-	(*Volume)(nil),                      // 77: cairn.admin.v1.Volume
-	(*Plan)(nil),                        // 78: cairn.admin.v1.Plan
-	(*Jobs)(nil),                        // 79: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                 // 80: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),      // 81: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                  // 82: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                       // 83: cairn.admin.v1.Loads
-	(*LogLevels)(nil),                   // 84: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                        // 85: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                // 86: cairn.admin.v1.SupportPiece
+	(*ListEventTargetsRequest)(nil),     // 4: cairn.admin.v1.ListEventTargetsRequest
+	(*SetEventTargetRequest)(nil),       // 5: cairn.admin.v1.SetEventTargetRequest
+	(*EventTargetRef)(nil),              // 6: cairn.admin.v1.EventTargetRef
+	(*AddAccountRequest)(nil),           // 7: cairn.admin.v1.AddAccountRequest
+	(*ListAccountsRequest)(nil),         // 8: cairn.admin.v1.ListAccountsRequest
+	(*AccountRef)(nil),                  // 9: cairn.admin.v1.AccountRef
+	(*SetAccountDisabledRequest)(nil),   // 10: cairn.admin.v1.SetAccountDisabledRequest
+	(*RemoveAccountRequest)(nil),        // 11: cairn.admin.v1.RemoveAccountRequest
+	(*EntryRef)(nil),                    // 12: cairn.admin.v1.EntryRef
+	(*SetUserDisabledRequest)(nil),      // 13: cairn.admin.v1.SetUserDisabledRequest
+	(*RemoveEntryRequest)(nil),          // 14: cairn.admin.v1.RemoveEntryRequest
+	(*SetGroupMemberRequest)(nil),       // 15: cairn.admin.v1.SetGroupMemberRequest
+	(*AddRoleRequest)(nil),              // 16: cairn.admin.v1.AddRoleRequest
+	(*AddPolicyRequest)(nil),            // 17: cairn.admin.v1.AddPolicyRequest
+	(*SetPolicyAttachedRequest)(nil),    // 18: cairn.admin.v1.SetPolicyAttachedRequest
+	(*AddAccessKeyRequest)(nil),         // 19: cairn.admin.v1.AddAccessKeyRequest
+	(*ListAccessKeysRequest)(nil),       // 20: cairn.admin.v1.ListAccessKeysRequest
+	(*AccessKeyRef)(nil),                // 21: cairn.admin.v1.AccessKeyRef
+	(*SetAccessKeyDisabledRequest)(nil), // 22: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*CreateMasterKeyRequest)(nil),      // 23: cairn.admin.v1.CreateMasterKeyRequest
+	(*MasterKeyRef)(nil),                // 24: cairn.admin.v1.MasterKeyRef
+	(*ChangeMasterKeyRequest)(nil),      // 25: cairn.admin.v1.ChangeMasterKeyRequest
+	(*SetKeyAliasRequest)(nil),          // 26: cairn.admin.v1.SetKeyAliasRequest
+	(*RemoveKeyAliasRequest)(nil),       // 27: cairn.admin.v1.RemoveKeyAliasRequest
+	(*ListUploadsRequest)(nil),          // 28: cairn.admin.v1.ListUploadsRequest
+	(*UploadRef)(nil),                   // 29: cairn.admin.v1.UploadRef
+	(*StatObjectRequest)(nil),           // 30: cairn.admin.v1.StatObjectRequest
+	(*ShowHealthRequest)(nil),           // 31: cairn.admin.v1.ShowHealthRequest
+	(*ListNodesRequest)(nil),            // 32: cairn.admin.v1.ListNodesRequest
+	(*NodeRef)(nil),                     // 33: cairn.admin.v1.NodeRef
+	(*ListDrivesRequest)(nil),           // 34: cairn.admin.v1.ListDrivesRequest
+	(*DriveRef)(nil),                    // 35: cairn.admin.v1.DriveRef
+	(*ListVolumesRequest)(nil),          // 36: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),                   // 37: cairn.admin.v1.VolumeRef
+	(*PlanRequest)(nil),                 // 38: cairn.admin.v1.PlanRequest
+	(*ChangeNodeRequest)(nil),           // 39: cairn.admin.v1.ChangeNodeRequest
+	(*ChangeDriveRequest)(nil),          // 40: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),             // 41: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                      // 42: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),       // 43: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),       // 44: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                // 45: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),             // 46: cairn.admin.v1.ListLoadRequest
+	(*ListLogLevelsRequest)(nil),        // 47: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),          // 48: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),             // 49: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),       // 50: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),              // 51: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                    // 52: cairn.admin.v1.Settings
+	(*Setting)(nil),                     // 53: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                // 54: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                 // 55: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                     // 56: cairn.admin.v1.Removed
+	(*NewAccount)(nil),                  // 57: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                    // 58: cairn.admin.v1.Accounts
+	(*Account)(nil),                     // 59: cairn.admin.v1.Account
+	(*User)(nil),                        // 60: cairn.admin.v1.User
+	(*Users)(nil),                       // 61: cairn.admin.v1.Users
+	(*Group)(nil),                       // 62: cairn.admin.v1.Group
+	(*Groups)(nil),                      // 63: cairn.admin.v1.Groups
+	(*Role)(nil),                        // 64: cairn.admin.v1.Role
+	(*Roles)(nil),                       // 65: cairn.admin.v1.Roles
+	(*Policy)(nil),                      // 66: cairn.admin.v1.Policy
+	(*Policies)(nil),                    // 67: cairn.admin.v1.Policies
+	(*Attachment)(nil),                  // 68: cairn.admin.v1.Attachment
+	(*AccessKey)(nil),                   // 69: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                  // 70: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                   // 71: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                  // 72: cairn.admin.v1.MasterKeys
+	(*Uploads)(nil),                     // 73: cairn.admin.v1.Uploads
+	(*Upload)(nil),                      // 74: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                  // 75: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                      // 76: cairn.admin.v1.Health
+	(*Nodes)(nil),                       // 77: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                  // 78: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                      // 79: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                 // 80: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                     // 81: cairn.admin.v1.Volumes
+	(*Volume)(nil),                      // 82: cairn.admin.v1.Volume
+	(*Plan)(nil),                        // 83: cairn.admin.v1.Plan
+	(*Jobs)(nil),                        // 84: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                 // 85: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),      // 86: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                  // 87: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                       // 88: cairn.admin.v1.Loads
+	(*LogLevels)(nil),                   // 89: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                        // 90: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                // 91: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,  // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
 	1,  // 1: cairn.admin.v1.AdminService.ListSettings:input_type -> cairn.admin.v1.ListSettingsRequest
 	2,  // 2: cairn.admin.v1.AdminService.SetSetting:input_type -> cairn.admin.v1.SetSettingRequest
 	3,  // 3: cairn.admin.v1.AdminService.ResetSetting:input_type -> cairn.admin.v1.ResetSettingRequest
-	4,  // 4: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
-	5,  // 5: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
-	6,  // 6: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
-	7,  // 7: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
-	8,  // 8: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
-	9,  // 9: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
-	6,  // 10: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
-	9,  // 11: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
-	10, // 12: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
-	11, // 13: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
-	9,  // 14: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
-	6,  // 15: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
-	9,  // 16: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
-	12, // 17: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
-	11, // 18: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
-	13, // 19: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
-	6,  // 20: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
-	9,  // 21: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
-	9,  // 22: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
-	14, // 23: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
-	6,  // 24: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
-	9,  // 25: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
-	15, // 26: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
-	11, // 27: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
-	16, // 28: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
-	17, // 29: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
-	18, // 30: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	19, // 31: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
-	18, // 32: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	20, // 33: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
-	6,  // 34: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
-	21, // 35: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
-	22, // 36: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
-	23, // 37: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
-	24, // 38: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
-	25, // 39: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
-	26, // 40: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
-	26, // 41: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
-	27, // 42: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
-	28, // 43: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
-	29, // 44: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
-	30, // 45: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
-	31, // 46: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
-	32, // 47: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
-	33, // 48: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
-	34, // 49: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
-	35, // 50: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
-	36, // 51: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	36, // 52: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	36, // 53: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	37, // 54: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	37, // 55: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	37, // 56: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	38, // 57: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	39, // 58: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	39, // 59: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	40, // 60: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	41, // 61: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	42, // 62: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	43, // 63: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	44, // 64: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	45, // 65: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	46, // 66: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	47, // 67: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	48, // 68: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	49, // 69: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	50, // 70: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	50, // 71: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	51, // 72: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	52, // 73: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	53, // 74: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	53, // 75: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	54, // 76: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	55, // 77: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	56, // 78: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	55, // 79: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	55, // 80: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	54, // 81: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	57, // 82: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	58, // 83: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	57, // 84: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	57, // 85: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	54, // 86: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	59, // 87: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	60, // 88: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	59, // 89: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	54, // 90: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	61, // 91: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	62, // 92: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	61, // 93: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	63, // 94: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	54, // 95: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	64, // 96: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	65, // 97: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	64, // 98: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	64, // 99: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	54, // 100: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	66, // 101: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	67, // 102: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	66, // 103: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	66, // 104: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	66, // 105: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	54, // 106: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	68, // 107: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	69, // 108: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	54, // 109: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	70, // 110: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	71, // 111: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	72, // 112: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	73, // 113: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	74, // 114: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	75, // 115: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	76, // 116: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	77, // 117: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	78, // 118: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	73, // 119: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	73, // 120: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	54, // 121: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	75, // 122: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	75, // 123: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	54, // 124: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	79, // 125: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	79, // 126: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	79, // 127: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	80, // 128: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	81, // 129: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	82, // 130: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	83, // 131: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	84, // 132: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	84, // 133: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	85, // 134: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	86, // 135: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	68, // [68:136] is the sub-list for method output_type
-	0,  // [0:68] is the sub-list for method input_type
+	4,  // 4: cairn.admin.v1.AdminService.ListEventTargets:input_type -> cairn.admin.v1.ListEventTargetsRequest
+	5,  // 5: cairn.admin.v1.AdminService.SetEventTarget:input_type -> cairn.admin.v1.SetEventTargetRequest
+	6,  // 6: cairn.admin.v1.AdminService.RemoveEventTarget:input_type -> cairn.admin.v1.EventTargetRef
+	6,  // 7: cairn.admin.v1.AdminService.TestEventTarget:input_type -> cairn.admin.v1.EventTargetRef
+	7,  // 8: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
+	8,  // 9: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
+	9,  // 10: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
+	10, // 11: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
+	11, // 12: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
+	12, // 13: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
+	9,  // 14: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
+	12, // 15: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
+	13, // 16: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
+	14, // 17: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
+	12, // 18: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
+	9,  // 19: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
+	12, // 20: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
+	15, // 21: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
+	14, // 22: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
+	16, // 23: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
+	9,  // 24: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
+	12, // 25: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
+	12, // 26: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
+	17, // 27: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
+	9,  // 28: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
+	12, // 29: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
+	18, // 30: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
+	14, // 31: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
+	19, // 32: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
+	20, // 33: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
+	21, // 34: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	22, // 35: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
+	21, // 36: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	23, // 37: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
+	9,  // 38: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
+	24, // 39: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
+	25, // 40: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
+	26, // 41: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
+	27, // 42: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
+	28, // 43: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
+	29, // 44: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
+	29, // 45: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
+	30, // 46: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
+	31, // 47: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
+	32, // 48: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
+	33, // 49: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
+	34, // 50: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
+	35, // 51: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
+	36, // 52: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
+	37, // 53: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
+	38, // 54: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
+	39, // 55: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	39, // 56: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	39, // 57: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	40, // 58: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	40, // 59: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	40, // 60: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	41, // 61: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	42, // 62: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	42, // 63: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	43, // 64: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	44, // 65: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	45, // 66: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	46, // 67: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	47, // 68: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	48, // 69: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	49, // 70: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	50, // 71: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	51, // 72: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	52, // 73: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	53, // 74: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	53, // 75: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	54, // 76: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	55, // 77: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	56, // 78: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	55, // 79: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	57, // 80: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	58, // 81: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	59, // 82: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	59, // 83: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	56, // 84: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	60, // 85: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	61, // 86: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	60, // 87: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	60, // 88: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	56, // 89: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	62, // 90: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	63, // 91: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	62, // 92: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	62, // 93: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	56, // 94: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	64, // 95: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	65, // 96: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	64, // 97: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	56, // 98: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	66, // 99: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	67, // 100: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	66, // 101: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	68, // 102: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	56, // 103: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	69, // 104: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	70, // 105: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	69, // 106: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	69, // 107: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	56, // 108: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	71, // 109: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	72, // 110: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	71, // 111: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	71, // 112: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	71, // 113: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	56, // 114: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	73, // 115: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	74, // 116: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	56, // 117: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	75, // 118: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	76, // 119: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	77, // 120: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	78, // 121: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	79, // 122: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	80, // 123: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	81, // 124: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	82, // 125: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	83, // 126: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	78, // 127: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	78, // 128: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	56, // 129: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	80, // 130: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	80, // 131: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	56, // 132: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	84, // 133: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	84, // 134: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	84, // 135: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	85, // 136: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	86, // 137: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	87, // 138: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	88, // 139: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	89, // 140: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	89, // 141: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	90, // 142: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	91, // 143: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	72, // [72:144] is the sub-list for method output_type
+	0,  // [0:72] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -359,6 +376,7 @@ func file_admin_proto_init() {
 	file_meta_proto_init()
 	file_objects_proto_init()
 	file_settings_proto_init()
+	file_targets_proto_init()
 	file_trace_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -46,6 +46,18 @@ const (
 	// AdminServiceResetSettingProcedure is the fully-qualified name of the AdminService's ResetSetting
 	// RPC.
 	AdminServiceResetSettingProcedure = "/cairn.admin.v1.AdminService/ResetSetting"
+	// AdminServiceListEventTargetsProcedure is the fully-qualified name of the AdminService's
+	// ListEventTargets RPC.
+	AdminServiceListEventTargetsProcedure = "/cairn.admin.v1.AdminService/ListEventTargets"
+	// AdminServiceSetEventTargetProcedure is the fully-qualified name of the AdminService's
+	// SetEventTarget RPC.
+	AdminServiceSetEventTargetProcedure = "/cairn.admin.v1.AdminService/SetEventTarget"
+	// AdminServiceRemoveEventTargetProcedure is the fully-qualified name of the AdminService's
+	// RemoveEventTarget RPC.
+	AdminServiceRemoveEventTargetProcedure = "/cairn.admin.v1.AdminService/RemoveEventTarget"
+	// AdminServiceTestEventTargetProcedure is the fully-qualified name of the AdminService's
+	// TestEventTarget RPC.
+	AdminServiceTestEventTargetProcedure = "/cairn.admin.v1.AdminService/TestEventTarget"
 	// AdminServiceAddAccountProcedure is the fully-qualified name of the AdminService's AddAccount RPC.
 	AdminServiceAddAccountProcedure = "/cairn.admin.v1.AdminService/AddAccount"
 	// AdminServiceListAccountsProcedure is the fully-qualified name of the AdminService's ListAccounts
@@ -216,6 +228,11 @@ type AdminServiceClient interface {
 	ListSettings(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
 	SetSetting(context.Context, *adminpb.SetSettingRequest) (*adminpb.Setting, error)
 	ResetSetting(context.Context, *adminpb.ResetSettingRequest) (*adminpb.Setting, error)
+	ListEventTargets(context.Context, *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error)
+	SetEventTarget(context.Context, *adminpb.SetEventTargetRequest) (*adminpb.EventTarget, error)
+	RemoveEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.Removed, error)
+	// TestEventTarget sends a target a test event, from the answering node.
+	TestEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.EventTarget, error)
 	AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error)
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
@@ -318,6 +335,30 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+AdminServiceResetSettingProcedure,
 			connect.WithSchema(adminServiceMethods.ByName("ResetSetting")),
+			connect.WithClientOptions(opts...),
+		),
+		listEventTargets: connect.NewClient[adminpb.ListEventTargetsRequest, adminpb.EventTargets](
+			httpClient,
+			baseURL+AdminServiceListEventTargetsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListEventTargets")),
+			connect.WithClientOptions(opts...),
+		),
+		setEventTarget: connect.NewClient[adminpb.SetEventTargetRequest, adminpb.EventTarget](
+			httpClient,
+			baseURL+AdminServiceSetEventTargetProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("SetEventTarget")),
+			connect.WithClientOptions(opts...),
+		),
+		removeEventTarget: connect.NewClient[adminpb.EventTargetRef, adminpb.Removed](
+			httpClient,
+			baseURL+AdminServiceRemoveEventTargetProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("RemoveEventTarget")),
+			connect.WithClientOptions(opts...),
+		),
+		testEventTarget: connect.NewClient[adminpb.EventTargetRef, adminpb.EventTarget](
+			httpClient,
+			baseURL+AdminServiceTestEventTargetProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("TestEventTarget")),
 			connect.WithClientOptions(opts...),
 		),
 		addAccount: connect.NewClient[adminpb.AddAccountRequest, adminpb.NewAccount](
@@ -713,6 +754,10 @@ type adminServiceClient struct {
 	listSettings         *connect.Client[adminpb.ListSettingsRequest, adminpb.Settings]
 	setSetting           *connect.Client[adminpb.SetSettingRequest, adminpb.Setting]
 	resetSetting         *connect.Client[adminpb.ResetSettingRequest, adminpb.Setting]
+	listEventTargets     *connect.Client[adminpb.ListEventTargetsRequest, adminpb.EventTargets]
+	setEventTarget       *connect.Client[adminpb.SetEventTargetRequest, adminpb.EventTarget]
+	removeEventTarget    *connect.Client[adminpb.EventTargetRef, adminpb.Removed]
+	testEventTarget      *connect.Client[adminpb.EventTargetRef, adminpb.EventTarget]
 	addAccount           *connect.Client[adminpb.AddAccountRequest, adminpb.NewAccount]
 	listAccounts         *connect.Client[adminpb.ListAccountsRequest, adminpb.Accounts]
 	showAccount          *connect.Client[adminpb.AccountRef, adminpb.Account]
@@ -809,6 +854,42 @@ func (c *adminServiceClient) SetSetting(ctx context.Context, req *adminpb.SetSet
 // ResetSetting calls cairn.admin.v1.AdminService.ResetSetting.
 func (c *adminServiceClient) ResetSetting(ctx context.Context, req *adminpb.ResetSettingRequest) (*adminpb.Setting, error) {
 	response, err := c.resetSetting.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListEventTargets calls cairn.admin.v1.AdminService.ListEventTargets.
+func (c *adminServiceClient) ListEventTargets(ctx context.Context, req *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error) {
+	response, err := c.listEventTargets.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetEventTarget calls cairn.admin.v1.AdminService.SetEventTarget.
+func (c *adminServiceClient) SetEventTarget(ctx context.Context, req *adminpb.SetEventTargetRequest) (*adminpb.EventTarget, error) {
+	response, err := c.setEventTarget.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RemoveEventTarget calls cairn.admin.v1.AdminService.RemoveEventTarget.
+func (c *adminServiceClient) RemoveEventTarget(ctx context.Context, req *adminpb.EventTargetRef) (*adminpb.Removed, error) {
+	response, err := c.removeEventTarget.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// TestEventTarget calls cairn.admin.v1.AdminService.TestEventTarget.
+func (c *adminServiceClient) TestEventTarget(ctx context.Context, req *adminpb.EventTargetRef) (*adminpb.EventTarget, error) {
+	response, err := c.testEventTarget.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -1387,6 +1468,11 @@ type AdminServiceHandler interface {
 	ListSettings(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
 	SetSetting(context.Context, *adminpb.SetSettingRequest) (*adminpb.Setting, error)
 	ResetSetting(context.Context, *adminpb.ResetSettingRequest) (*adminpb.Setting, error)
+	ListEventTargets(context.Context, *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error)
+	SetEventTarget(context.Context, *adminpb.SetEventTargetRequest) (*adminpb.EventTarget, error)
+	RemoveEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.Removed, error)
+	// TestEventTarget sends a target a test event, from the answering node.
+	TestEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.EventTarget, error)
 	AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error)
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
@@ -1485,6 +1571,30 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		AdminServiceResetSettingProcedure,
 		svc.ResetSetting,
 		connect.WithSchema(adminServiceMethods.ByName("ResetSetting")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListEventTargetsHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListEventTargetsProcedure,
+		svc.ListEventTargets,
+		connect.WithSchema(adminServiceMethods.ByName("ListEventTargets")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceSetEventTargetHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceSetEventTargetProcedure,
+		svc.SetEventTarget,
+		connect.WithSchema(adminServiceMethods.ByName("SetEventTarget")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceRemoveEventTargetHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceRemoveEventTargetProcedure,
+		svc.RemoveEventTarget,
+		connect.WithSchema(adminServiceMethods.ByName("RemoveEventTarget")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceTestEventTargetHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceTestEventTargetProcedure,
+		svc.TestEventTarget,
+		connect.WithSchema(adminServiceMethods.ByName("TestEventTarget")),
 		connect.WithHandlerOptions(opts...),
 	)
 	adminServiceAddAccountHandler := connect.NewUnaryHandlerSimple(
@@ -1881,6 +1991,14 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceSetSettingHandler.ServeHTTP(w, r)
 		case AdminServiceResetSettingProcedure:
 			adminServiceResetSettingHandler.ServeHTTP(w, r)
+		case AdminServiceListEventTargetsProcedure:
+			adminServiceListEventTargetsHandler.ServeHTTP(w, r)
+		case AdminServiceSetEventTargetProcedure:
+			adminServiceSetEventTargetHandler.ServeHTTP(w, r)
+		case AdminServiceRemoveEventTargetProcedure:
+			adminServiceRemoveEventTargetHandler.ServeHTTP(w, r)
+		case AdminServiceTestEventTargetProcedure:
+			adminServiceTestEventTargetHandler.ServeHTTP(w, r)
 		case AdminServiceAddAccountProcedure:
 			adminServiceAddAccountHandler.ServeHTTP(w, r)
 		case AdminServiceListAccountsProcedure:
@@ -2032,6 +2150,22 @@ func (UnimplementedAdminServiceHandler) SetSetting(context.Context, *adminpb.Set
 
 func (UnimplementedAdminServiceHandler) ResetSetting(context.Context, *adminpb.ResetSettingRequest) (*adminpb.Setting, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ResetSetting is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListEventTargets(context.Context, *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListEventTargets is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) SetEventTarget(context.Context, *adminpb.SetEventTargetRequest) (*adminpb.EventTarget, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.SetEventTarget is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) RemoveEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.Removed, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RemoveEventTarget is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) TestEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.EventTarget, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.TestEventTarget is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error) {
