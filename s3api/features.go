@@ -81,14 +81,14 @@ var headerRules = map[string]headerRule{
 	headerContext:    nil,
 	"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled": nil, // Our envelopes need no such key.
 
-	"X-Amz-Checksum-Type":              nil,
-	"X-Amz-Sdk-Checksum-Algorithm":     nil,
-	"X-Amz-Mp-Object-Size":             nil,
-	"X-Amz-Metadata-Directive":         nil,
-	"X-Amz-Copy-Source":                nil,
-	"X-Amz-Copy-Source-Range":          nil,
-	"X-Amz-Copy-Source-If-Match":       nil,
-	"X-Amz-Optional-Object-Attributes": nil, // Asks for more; an answer may have less.
+	"X-Amz-Checksum-Type":          nil,
+	"X-Amz-Sdk-Checksum-Algorithm": nil,
+	"X-Amz-Mp-Object-Size":         nil,
+	"X-Amz-Metadata-Directive":     nil,
+	"X-Amz-Copy-Source":            nil,
+	"X-Amz-Copy-Source-Range":      nil,
+	"X-Amz-Copy-Source-If-Match":   nil,
+	headerOptionalAttributes:       checkOptionalAttributes,
 
 	"X-Amz-Copy-Source-If-None-Match":       nil,
 	"X-Amz-Copy-Source-If-Modified-Since":   nil,

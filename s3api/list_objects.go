@@ -3,6 +3,7 @@ package s3api
 import (
 	"context"
 	"encoding/base64"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -70,6 +71,10 @@ func (s *server) list(ctx context.Context, rq *request, from place) (_ wirexml.L
 		return listing, next, err
 	}
 	listing.Entries, listing.Truncated = answer.GetEntries(), answer.GetTruncated()
+	asked, now := rq.asksRestores(), time.Now()
+	for _, e := range listing.Entries {
+		e.Restore = toShow(asked, e.GetRestore(), now)
+	}
 	return listing, place{answer.GetNext(), answer.GetExact()}, nil
 }
 

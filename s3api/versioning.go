@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"context"
+	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -78,6 +79,12 @@ func (s *server) listObjectVersions(ctx context.Context, rq *request) (*response
 		return &response{document: doc}, nil
 	}
 	doc.Entries, doc.Truncated = answer.GetEntries(), answer.GetTruncated()
+	asked, now := rq.asksRestores(), time.Now()
+	for _, e := range doc.Entries {
+		if v := e.GetVersion(); v != nil {
+			v.Restore = toShow(asked, v.GetRestore(), now)
+		}
+	}
 	if n := len(doc.Entries); doc.Truncated && n > 0 {
 		last := doc.Entries[n-1]
 		doc.NextKeyMarker = last.GetKey()

@@ -1545,6 +1545,7 @@ type ListEntry struct {
 	Owner              string                 `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
 	ChecksumAlgorithms []string               `protobuf:"bytes,8,rep,name=checksum_algorithms,json=checksumAlgorithms,proto3" json:"checksum_algorithms,omitempty"`
 	ChecksumComposite  bool                   `protobuf:"varint,9,opt,name=checksum_composite,json=checksumComposite,proto3" json:"checksum_composite,omitempty"`
+	Restore            *Restore               `protobuf:"bytes,160,opt,name=restore,proto3" json:"restore,omitempty"` // Of a version that was ever restored.
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1640,6 +1641,13 @@ func (x *ListEntry) GetChecksumComposite() bool {
 		return x.ChecksumComposite
 	}
 	return false
+}
+
+func (x *ListEntry) GetRestore() *Restore {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
 }
 
 type ListAnswer struct {
@@ -3515,7 +3523,7 @@ const file_queries_proto_rawDesc = "" +
 	"\x05after\x18\x04 \x01(\tR\x05after\x12\x1c\n" +
 	"\tinclusive\x18\x05 \x01(\bR\tinclusive\x12\x19\n" +
 	"\bmax_keys\x18\x06 \x01(\rR\amaxKeys\x12\x14\n" +
-	"\x05exact\x18\x14 \x01(\bR\x05exact\"\x99\x02\n" +
+	"\x05exact\x18\x14 \x01(\bR\x05exact\"\xcc\x02\n" +
 	"\tListEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\bR\x06prefix\x12\x12\n" +
@@ -3526,7 +3534,8 @@ const file_queries_proto_rawDesc = "" +
 	"\rstorage_class\x18\x06 \x01(\tR\fstorageClass\x12\x14\n" +
 	"\x05owner\x18\a \x01(\tR\x05owner\x12/\n" +
 	"\x13checksum_algorithms\x18\b \x03(\tR\x12checksumAlgorithms\x12-\n" +
-	"\x12checksum_composite\x18\t \x01(\bR\x11checksumComposite\"\xb7\x01\n" +
+	"\x12checksum_composite\x18\t \x01(\bR\x11checksumComposite\x121\n" +
+	"\arestore\x18\xa0\x01 \x01(\v2\x16.cairn.meta.v1.RestoreR\arestore\"\xb7\x01\n" +
 	"\n" +
 	"ListAnswer\x12-\n" +
 	"\x06bucket\x18\x01 \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x122\n" +
@@ -3771,14 +3780,15 @@ var file_queries_proto_goTypes = []any{
 	(*ExtentRef)(nil),         // 56: cairn.meta.v1.ExtentRef
 	(*Extent)(nil),            // 57: cairn.meta.v1.Extent
 	(*Envelope)(nil),          // 58: cairn.meta.v1.Envelope
-	(EntryKind)(0),            // 59: cairn.meta.v1.EntryKind
-	(*Entry)(nil),             // 60: cairn.meta.v1.Entry
-	(OwnerKind)(0),            // 61: cairn.meta.v1.OwnerKind
-	(*Upload)(nil),            // 62: cairn.meta.v1.Upload
-	(*UploadState)(nil),       // 63: cairn.meta.v1.UploadState
-	(*Part)(nil),              // 64: cairn.meta.v1.Part
-	(*Doomed)(nil),            // 65: cairn.meta.v1.Doomed
-	(*ExtentSlots)(nil),       // 66: cairn.meta.v1.ExtentSlots
+	(*Restore)(nil),           // 59: cairn.meta.v1.Restore
+	(EntryKind)(0),            // 60: cairn.meta.v1.EntryKind
+	(*Entry)(nil),             // 61: cairn.meta.v1.Entry
+	(OwnerKind)(0),            // 62: cairn.meta.v1.OwnerKind
+	(*Upload)(nil),            // 63: cairn.meta.v1.Upload
+	(*UploadState)(nil),       // 64: cairn.meta.v1.UploadState
+	(*Part)(nil),              // 65: cairn.meta.v1.Part
+	(*Doomed)(nil),            // 66: cairn.meta.v1.Doomed
+	(*ExtentSlots)(nil),       // 67: cairn.meta.v1.ExtentSlots
 }
 var file_queries_proto_depIdxs = []int32{
 	39, // 0: cairn.meta.v1.Query.decided:type_name -> cairn.meta.v1.Decided
@@ -3834,41 +3844,42 @@ var file_queries_proto_depIdxs = []int32{
 	57, // 50: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
 	11, // 51: cairn.meta.v1.ContentAnswer.pieces:type_name -> cairn.meta.v1.Piece
 	58, // 52: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
-	45, // 53: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	14, // 54: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
-	54, // 55: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
-	45, // 56: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	17, // 57: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
-	59, // 58: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
-	59, // 59: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
-	60, // 60: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
-	56, // 61: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
-	61, // 62: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
-	57, // 63: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
-	22, // 64: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
-	23, // 65: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
-	45, // 66: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	62, // 67: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
-	63, // 68: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
-	64, // 69: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
-	45, // 70: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	62, // 71: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
-	64, // 72: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
-	62, // 73: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
-	45, // 74: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	30, // 75: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
-	1,  // 76: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
-	57, // 77: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
-	65, // 78: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
-	54, // 79: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
-	62, // 80: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
-	33, // 81: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
-	66, // 82: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	83, // [83:83] is the sub-list for method output_type
-	83, // [83:83] is the sub-list for method input_type
-	83, // [83:83] is the sub-list for extension type_name
-	83, // [83:83] is the sub-list for extension extendee
-	0,  // [0:83] is the sub-list for field type_name
+	59, // 53: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
+	45, // 54: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	14, // 55: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
+	54, // 56: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
+	45, // 57: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	17, // 58: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
+	60, // 59: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
+	60, // 60: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
+	61, // 61: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
+	56, // 62: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
+	62, // 63: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
+	57, // 64: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
+	22, // 65: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
+	23, // 66: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
+	45, // 67: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	63, // 68: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
+	64, // 69: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
+	65, // 70: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
+	45, // 71: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	63, // 72: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
+	65, // 73: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
+	63, // 74: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
+	45, // 75: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	30, // 76: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
+	1,  // 77: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
+	57, // 78: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
+	66, // 79: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
+	54, // 80: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
+	63, // 81: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
+	33, // 82: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
+	67, // 83: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	84, // [84:84] is the sub-list for method output_type
+	84, // [84:84] is the sub-list for method input_type
+	84, // [84:84] is the sub-list for extension type_name
+	84, // [84:84] is the sub-list for extension extendee
+	0,  // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_queries_proto_init() }

@@ -186,6 +186,9 @@ func (l *lister) version(e *metapb.ListEntry, version []byte) error {
 			return l.checksum(e, b)
 		case 12:
 			e.Owner = same(&l.owner, b)
+		case 15:
+			e.Restore = new(metapb.Restore)
+			return unmarshal(b, e.Restore)
 		}
 		return nil
 	})

@@ -21,7 +21,7 @@ type Listing struct {
 	MaxKeys      int
 	EncodingType string // Empty or EncodingURL.
 	Truncated    bool
-	Entries      []*metapb.ListEntry // In order of key, prefixes among them.
+	Entries      []*metapb.ListEntry // In order of key, prefixes among them; their restores are shown.
 	Owner        Owner               // Gives entries of this owner a display name.
 }
 
@@ -131,6 +131,7 @@ func (d *Listing) appendEntry(dst []byte, e *metapb.ListEntry, urls, owners bool
 		dst = owner.append(dst, "Owner")
 	}
 	dst = appendStorageClass(dst, e.GetStorageClass())
+	dst = appendRestoreStatus(dst, e.GetRestore())
 	return append(dst, "</Contents>"...)
 }
 
@@ -145,6 +146,19 @@ func appendStorageClass(dst []byte, class string) []byte {
 		class = DefaultStorageClass
 	}
 	return appendText(dst, "StorageClass", class)
+}
+
+// appendRestoreStatus tells how the restore of a version stands, if it is given.
+func appendRestoreStatus(dst []byte, r *metapb.Restore) []byte {
+	if r == nil {
+		return dst
+	}
+	dst = append(dst, "<RestoreStatus>"...)
+	dst = appendBool(dst, "IsRestoreInProgress", r.GetOngoing())
+	if !r.GetOngoing() {
+		dst = appendTime(dst, "RestoreExpiryDate", r.GetExpiresMs())
+	}
+	return append(dst, "</RestoreStatus>"...)
 }
 
 // The values of ChecksumType.

@@ -81,9 +81,11 @@ func (d *ListParts) AppendXML(dst []byte, ns string) []byte {
 	dst = d.Owner.append(dst, "Owner")
 	dst = appendStorageClass(dst, d.StorageClass)
 	dst = appendInt(dst, "PartNumberMarker", int64(d.PartNumberMarker))
+	next := uint64(0) // As S3 has it where there are no parts.
 	if n := len(d.Parts); n > 0 {
-		dst = appendUint(dst, "NextPartNumberMarker", uint64(d.Parts[n-1].GetNumber()))
+		next = uint64(d.Parts[n-1].GetNumber())
 	}
+	dst = appendUint(dst, "NextPartNumberMarker", next)
 	dst = appendInt(dst, "MaxParts", int64(d.MaxParts))
 	dst = appendBool(dst, "IsTruncated", d.Truncated)
 	dst = appendUploadChecksum(dst, d.ChecksumAlgorithm, d.ChecksumType)

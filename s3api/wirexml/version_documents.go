@@ -17,7 +17,7 @@ type ListVersions struct {
 	MaxKeys                      int
 	EncodingType                 string // Empty or EncodingURL.
 	Truncated                    bool
-	Entries                      []*metapb.VersionEntry // By key and newest first, prefixes among them.
+	Entries                      []*metapb.VersionEntry // By key and newest first, prefixes among them; their restores are shown.
 	Owner                        Owner                  // Gives versions of this owner a display name.
 }
 
@@ -79,6 +79,7 @@ func (d *ListVersions) appendVersion(dst []byte, e *metapb.VersionEntry, urls bo
 	dst = owner.append(dst, "Owner")
 	if !v.GetDeleteMarker() {
 		dst = appendStorageClass(dst, v.GetAttributes().GetStorageClass())
+		dst = appendRestoreStatus(dst, v.GetRestore())
 	}
 	return appendClose(dst, name)
 }
