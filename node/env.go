@@ -39,6 +39,7 @@ type Env struct {
 // Gossip is who is alive, as far as this node has heard.
 type Gossip interface {
 	Members() []gossip.Member
+	Member(cluster.NodeID) (gossip.Member, bool)
 	State(cluster.NodeID) gossip.State
 	SetCluster(id string, era uint64) error
 	Changed() <-chan struct{}

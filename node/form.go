@@ -172,14 +172,10 @@ func newClusterID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// rpcAddr returns the internode address of a node, from gossip or the topology.
+// rpcAddr returns the internode address of a node, as gossip has it.
 func (n *Node) rpcAddr(id cluster.NodeID) (string, bool) {
-	for _, m := range n.gossip.Members() {
-		if m.Node == id {
-			return m.RPCAddr, true
-		}
-	}
-	return "", false
+	m, ok := n.gossip.Member(id)
+	return m.RPCAddr, ok
 }
 
 // others returns the other nodes of the cluster that are alive: whom copies may ask

@@ -223,6 +223,9 @@ func resolve(ctx context.Context, host, ifEmpty string) (string, error) {
 // Those that are down stay in it for a day.
 func (g *Gossip) Members() []Member { return g.members.all() }
 
+// Member returns one of Members.
+func (g *Gossip) Member(id cluster.NodeID) (Member, bool) { return g.members.member(id) }
+
 // State returns what is believed of a node.
 func (g *Gossip) State(id cluster.NodeID) State { return g.members.state(id) }
 

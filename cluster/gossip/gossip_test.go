@@ -101,6 +101,11 @@ func TestMembersFindEachOther(t *testing.T) {
 			require.Equal(t, Meta{Node: 4, Zone: "z1", RPCAddr: "h4:1", Expect: 3}, members[3].Meta)
 			require.Equal(t, addrOf(4), members[3].Addr)
 		}
+		one, ok := gs[2].Member(4)
+		require.True(t, ok)
+		require.Equal(t, gs[2].Members()[3], one)
+		_, ok = gs[2].Member(99)
+		require.False(t, ok)
 		require.True(t, gs[1].Alive(6))
 		require.Equal(t, Alive, gs[1].State(1))
 		require.Equal(t, Down, gs[1].State(99))

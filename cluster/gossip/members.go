@@ -57,6 +57,16 @@ func (m *members) all() []Member {
 	return out
 }
 
+func (m *members) member(id cluster.NodeID) (Member, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.byID[id]
+	if !ok {
+		return Member{}, false
+	}
+	return e.Member, true
+}
+
 func (m *members) state(id cluster.NodeID) State {
 	if id == m.self {
 		return Alive

@@ -251,6 +251,15 @@ type member struct {
 }
 
 // Members implements node.Gossip.
+func (m *member) Member(id cluster.NodeID) (gossip.Member, bool) {
+	for _, o := range m.Members() {
+		if o.Node == id {
+			return o, true
+		}
+	}
+	return gossip.Member{}, false
+}
+
 func (m *member) Members() (out []gossip.Member) {
 	m.l.mu.Lock()
 	hosts := make([]string, 0, len(m.l.metas))
