@@ -40,5 +40,5 @@ func (s *server) getBucketStorageInfo(ctx context.Context, rq *request) (*respon
 	if err != nil {
 		return nil, err
 	}
-	return &response{document: &wirexml.StorageInfo{Bytes: u.GetBytes(), Objects: u.GetVersions()}}, nil
+	return &response{document: &wirexml.StorageInfo{Bytes: u.GetBytes() + u.GetUploadBytes(), Objects: u.GetVersions()}}, nil
 }

@@ -36,13 +36,32 @@ func TestBucketQuota(t *testing.T) {
 	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/a", strings.Repeat("a", 61))
 	w.ok(owner, "PUT", "/bkt/empty", "")
 	holds("100", "3")
-	u := element(w.ok(owner, "POST", "/bkt/c?uploads", "").body, "UploadId")
-	etag := w.ok(owner, "PUT", "/bkt/c?partNumber=1&uploadId="+u, "part").Header.Get("ETag")
-	list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag + "</ETag></Part></CompleteMultipartUpload>"
-	w.refused("InsufficientStorageSpace", owner, "POST", "/bkt/c?uploadId="+u, list)
+	// Parts count from when they are there: what is complete takes nothing more.
+	upload := func() string {
+		return "/bkt/c?uploadId=" + element(w.ok(owner, "POST", "/bkt/c?uploads", "").body, "UploadId")
+	}
+	at := upload()
+	w.refused("InsufficientStorageSpace", owner, "PUT", at+"&partNumber=1", "part")
+	w.refused("InsufficientStorageSpace", owner, "PUT", at+"&partNumber=1", "", "X-Amz-Copy-Source: bkt/b")
+	w.ok(owner, "PUT", at+"&partNumber=1", "")
 	w.ok(owner, "DELETE", "/bkt/b", "")
-	w.ok(owner, "POST", "/bkt/c?uploadId="+u, list)
-	holds("64", "3")
+	holds("60", "2")
+	w.ok(owner, "PUT", at+"&partNumber=1", strings.Repeat("p", 30))
+	w.ok(owner, "PUT", at+"&partNumber=2", strings.Repeat("p", 10))
+	holds("100", "2")
+	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/d", "d")
+	w.refused("InsufficientStorageSpace", owner, "PUT", at+"&partNumber=2", strings.Repeat("p", 11))
+	etag := w.ok(owner, "PUT", at+"&partNumber=1", "part").Header.Get("ETag") // In the place of a longer one.
+	holds("74", "2")
+	other := upload()
+	w.ok(owner, "PUT", other+"&partNumber=1", strings.Repeat("p", 26))
+	holds("100", "2")
+	w.ok(owner, "DELETE", other, "")
+	holds("74", "2")
+	w.ok(owner, "PUT", "/bkt?quota", quotaText("10"))
+	w.ok(owner, "POST", at, "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"+etag+"</ETag></Part></CompleteMultipartUpload>")
+	holds("64", "3") // Without the part that is in no list.
+	w.ok(owner, "PUT", "/bkt?quota", quotaText("100"))
 
 	w.ok(owner, "PUT", "/bkt?versioning", versioningDocument("Enabled"))
 	w.refused("InsufficientStorageSpace", owner, "PUT", "/bkt/a", strings.Repeat("a", 60)) // The older version stays.

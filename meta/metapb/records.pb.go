@@ -2323,6 +2323,7 @@ type UploadState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"` // Grows with each part committed.
 	Parts         uint32                 `protobuf:"varint,2,opt,name=parts,proto3" json:"parts,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,140,opt,name=bytes,proto3" json:"bytes,omitempty"` // Of the parts: what of the bucket's usage is this upload's.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2367,6 +2368,13 @@ func (x *UploadState) GetRevision() uint64 {
 func (x *UploadState) GetParts() uint32 {
 	if x != nil {
 		return x.Parts
+	}
+	return 0
+}
+
+func (x *UploadState) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
 	}
 	return 0
 }
@@ -3855,10 +3863,11 @@ const file_records_proto_rawDesc = "" +
 	"\x0einitiator_name\x18\x11 \x01(\tR\rinitiatorName\x126\n" +
 	"\tretention\x18\x12 \x01(\v2\x18.cairn.meta.v1.RetentionR\tretention\x12\x1d\n" +
 	"\n" +
-	"legal_hold\x18\x13 \x01(\bR\tlegalHold\"?\n" +
+	"legal_hold\x18\x13 \x01(\bR\tlegalHold\"V\n" +
 	"\vUploadState\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x14\n" +
-	"\x05parts\x18\x02 \x01(\rR\x05parts\"z\n" +
+	"\x05parts\x18\x02 \x01(\rR\x05parts\x12\x15\n" +
+	"\x05bytes\x18\x8c\x01 \x01(\x04R\x05bytes\"z\n" +
 	"\x0fCompletedUpload\x12\x1f\n" +
 	"\vlist_digest\x18\x01 \x01(\fR\n" +
 	"listDigest\x120\n" +

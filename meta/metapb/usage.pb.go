@@ -23,12 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// BucketUsage is what a bucket holds: all its versions that are no delete markers.
-// What open uploads hold is not part of it.
+// BucketUsage is what a bucket holds: all its versions that are no delete markers, and
+// the parts of its open uploads.
 type BucketUsage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Bytes         uint64                 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"` // Of the versions.
 	Versions      uint64                 `protobuf:"varint,2,opt,name=versions,proto3" json:"versions,omitempty"`
+	UploadBytes   uint64                 `protobuf:"varint,140,opt,name=upload_bytes,json=uploadBytes,proto3" json:"upload_bytes,omitempty"` // Of the parts.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,7 +78,14 @@ func (x *BucketUsage) GetVersions() uint64 {
 	return 0
 }
 
-// SetBucketQuota bounds the bytes of a bucket's versions. A bucket that holds more
+func (x *BucketUsage) GetUploadBytes() uint64 {
+	if x != nil {
+		return x.UploadBytes
+	}
+	return 0
+}
+
+// SetBucketQuota bounds the bytes of a bucket's versions and parts of open uploads. A bucket that holds more
 // keeps it and takes nothing that makes it hold still more.
 type SetBucketQuota struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -135,10 +143,11 @@ var File_usage_proto protoreflect.FileDescriptor
 
 const file_usage_proto_rawDesc = "" +
 	"\n" +
-	"\vusage.proto\x12\rcairn.meta.v1\"?\n" +
+	"\vusage.proto\x12\rcairn.meta.v1\"c\n" +
 	"\vBucketUsage\x12\x14\n" +
 	"\x05bytes\x18\x01 \x01(\x04R\x05bytes\x12\x1a\n" +
-	"\bversions\x18\x02 \x01(\x04R\bversions\">\n" +
+	"\bversions\x18\x02 \x01(\x04R\bversions\x12\"\n" +
+	"\fupload_bytes\x18\x8c\x01 \x01(\x04R\vuploadBytes\">\n" +
 	"\x0eSetBucketQuota\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytesB)Z'github.com/cairnstore/cairn/meta/metapbb\x06proto3"

@@ -99,7 +99,7 @@ type checker struct {
 	nextBlock map[shard.VolumeID]uint64
 	configs   map[uint64]*metapb.BucketConfig
 	usages    map[uint64]*metapb.BucketUsage
-	counted   map[uint64]*metapb.BucketUsage // From the versions.
+	counted   map[uint64]*metapb.BucketUsage // From the versions and parts.
 	volumes   []*metapb.Volume
 	stats     map[shard.VolumeID]*metapb.VolumeStats
 	entries   uint64
@@ -312,7 +312,18 @@ func (c *checker) checkSums() {
 	}
 }
 
-// checkUsage compares what buckets say that they hold with a recount of their versions.
+// count returns what was counted of a bucket so far, to go on with.
+func (c *checker) count(bucket uint64) *metapb.BucketUsage {
+	u := c.counted[bucket]
+	if u == nil {
+		u = new(metapb.BucketUsage)
+		c.counted[bucket] = u
+	}
+	return u
+}
+
+// checkUsage compares what buckets say that they hold with a recount of their versions
+// and of the parts of their open uploads.
 func (c *checker) checkUsage() {
 	for bucket, got := range c.usages {
 		if want := c.counted[bucket]; want == nil || got.String() != want.String() {

@@ -16,8 +16,15 @@ func (c *checker) checkUploads() {
 			}
 			continue
 		}
-		if state == nil || int(state.Parts) != len(c.parts[id]) {
-			c.wrong("upload %x has %d parts and state %v", id, len(c.parts[id]), state)
+		var bytes uint64
+		for _, p := range c.parts[id] {
+			bytes += p.Size
+		}
+		if state == nil || int(state.Parts) != len(c.parts[id]) || state.Bytes != bytes {
+			c.wrong("upload %x has %d parts of %d bytes and state %v", id, len(c.parts[id]), bytes, state)
+		}
+		if bytes > 0 {
+			c.count(u.BucketId).UploadBytes += bytes
 		}
 		if !c.take(keys.AppendOpenUpload(nil, u.BucketId, u.Key, u.Order, id)) || c.buckets[u.BucketId] == "" {
 			c.wrong("open upload %x is not listed, or its bucket does not exist", id)

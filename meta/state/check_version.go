@@ -36,11 +36,9 @@ func (c *checker) keepVersion(k keys.Key, v *metapb.Version) {
 		}
 		return
 	}
-	if c.counted[k.Bucket] == nil {
-		c.counted[k.Bucket] = new(metapb.BucketUsage)
-	}
-	c.counted[k.Bucket].Versions++
-	c.counted[k.Bucket].Bytes += v.Size
+	counted := c.count(k.Bucket)
+	counted.Versions++
+	counted.Bytes += v.Size
 	c.claimContent(c.versions, v.ContentId, k, v)
 	if r := v.Restore; len(r.GetContentId()) != 0 {
 		c.claimContent(c.copies, r.ContentId, k, v)

@@ -43,14 +43,14 @@ func (t *tx) completeUpload(c *metapb.CompleteUpload) *metapb.Result {
 	if refusal := t.nameVersion(b, c.Key, c.Version, saltOf(id), &old, exists); refusal != nil {
 		return refusal
 	}
-	if refusal := t.checkQuota(b, c.Key, c.Version, &old, exists); refusal != nil {
+	if refusal := t.checkQuota(b, c.Key, c.Version, &old, exists, state.Bytes); refusal != nil {
 		return refusal
 	}
 	c.Version.ContentId = id[:]
 	t.setHead(b, c.Key, c.Version, &old, exists)
 	t.set(keys.AppendLayout(t.key(), id), c.Layout)
 	u.Completed = &metapb.CompletedUpload{ListDigest: c.ListDigest, Version: c.Version, Index: t.index}
-	t.closeUpload(id, u)
+	t.closeUpload(id, u, state)
 	t.set(keys.AppendUpload(t.key(), id), u)
 	t.setBytes(keys.AppendCompleted(t.key(), t.index, id), nil)
 	if int(state.Parts) != len(c.Layout.Numbers) {

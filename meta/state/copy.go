@@ -139,7 +139,8 @@ func (t *tx) writeCopy(c *metapb.UpdateVersion, id keys.ID, claims []claim) {
 		if p.ModifiedMs == 0 {
 			p.ModifiedMs = t.cmd.TimeMs
 		}
-		t.replacePart(id, p, own)
+		old, _ := t.part(id, p.Number)
+		t.replacePart(id, p, old, own)
 	}
 	if c.Layout != nil {
 		t.set(keys.AppendLayout(t.key(), id), c.Layout)

@@ -435,7 +435,7 @@ func (m *model) putObject(c *metapb.Command, op *metapb.PutObject) *metapb.Resul
 	if !m.nameVersion(b, op.Key, op.Version, binary.BigEndian.Uint64(id[:])) {
 		return no(metapb.Refusal_REFUSAL_INVALID)
 	}
-	if m.overQuota(b, op.Key, op.Version) {
+	if m.overQuota(b, op.Key, op.Version, 0) {
 		return no(metapb.Refusal_REFUSAL_QUOTA)
 	}
 	if refusal := m.check(c, op.Part.Extents, op.Extents); refusal != nil {
@@ -483,14 +483,18 @@ func (m *model) putPart(c *metapb.Command, op *metapb.PutPart) *metapb.Result {
 	case op.Initiator != "" && op.Initiator != u.Initiator:
 		return no(metapb.Refusal_REFUSAL_NOT_INITIATOR)
 	}
+	name := partName{id, op.Part.Number}
+	if m.grows(m.buckets[op.Bucket], m.parts[name].GetSize(), op.Part.Size) {
+		return no(metapb.Refusal_REFUSAL_QUOTA)
+	}
 	if refusal := m.check(c, op.Part.Extents, op.Extents); refusal != nil {
 		return refusal
 	}
-	name := partName{id, op.Part.Number}
 	if m.parts[name] == nil {
 		m.states[id].Parts++
 	}
 	m.states[id].Revision++
+	m.states[id].Bytes += op.Part.Size - m.parts[name].GetSize()
 	op.Part.ModifiedMs = c.TimeMs
 	m.parts[name] = op.Part
 	m.dropPin(c, op.Pin)
@@ -536,7 +540,7 @@ func (m *model) complete(c *metapb.Command, op *metapb.CompleteUpload) *metapb.R
 	if !m.nameVersion(m.buckets[op.Bucket], u.Key, op.Version, binary.BigEndian.Uint64(id[:])) {
 		return no(metapb.Refusal_REFUSAL_INVALID)
 	}
-	if m.overQuota(m.buckets[op.Bucket], u.Key, op.Version) {
+	if m.overQuota(m.buckets[op.Bucket], u.Key, op.Version, m.states[id].Bytes) {
 		return no(metapb.Refusal_REFUSAL_QUOTA)
 	}
 	op.Version.ContentId = id[:]

@@ -18,18 +18,30 @@ func (m *model) usage(bucket uint64) *metapb.BucketUsage {
 			}
 		}
 	}
+	for name, p := range m.parts {
+		if m.states[name.content] != nil && m.uploads[name.content].BucketId == bucket {
+			u.UploadBytes += p.Size
+		}
+	}
 	return u
 }
 
 // overQuota reports whether a version, which has its id, makes its bucket hold more than
-// it may, and more than it did.
-func (m *model) overQuota(b *metapb.Bucket, key string, v *metapb.Version) bool {
+// it may, and more than it did. Parts are those that an upload makes it of.
+func (m *model) overQuota(b *metapb.Bucket, key string, v *metapb.Version, parts uint64) bool {
 	list := m.versions[objectName{b.Id, key}]
-	var freed uint64
+	freed := parts
 	if i := indexOfVersion(list, v.VersionId); i >= 0 {
-		freed = list[i].Size
+		freed += list[i].Size
 	}
-	return b.QuotaBytes > 0 && v.Size > freed && m.usage(b.Id).Bytes-freed+v.Size > b.QuotaBytes
+	return m.grows(b, freed, v.Size)
+}
+
+// grows reports whether something makes a bucket hold more than it may, and more than it
+// did.
+func (m *model) grows(b *metapb.Bucket, freed, taken uint64) bool {
+	u := m.usage(b.Id)
+	return b.QuotaBytes > 0 && taken > freed && u.Bytes+u.UploadBytes-freed+taken > b.QuotaBytes
 }
 
 func (m *model) setBucketQuota(op *metapb.SetBucketQuota) *metapb.Result {
@@ -45,11 +57,9 @@ func (m *model) setBucketQuota(op *metapb.SetBucketQuota) *metapb.Result {
 
 // dumpUsage adds the records of what buckets hold, counted anew.
 func (m *model) dumpUsage(add func(keys.Key, proto.Message)) {
-	seen := map[uint64]bool{}
-	for name := range m.versions {
-		if u := m.usage(name.bucket); u.Versions > 0 && !seen[name.bucket] {
-			seen[name.bucket] = true
-			add(keys.Key{Kind: keys.KindUsage, Bucket: name.bucket}, u)
+	for _, b := range m.buckets {
+		if u := m.usage(b.Id); u.Versions+u.UploadBytes > 0 {
+			add(keys.Key{Kind: keys.KindUsage, Bucket: b.Id}, u)
 		}
 	}
 }

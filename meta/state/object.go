@@ -38,7 +38,7 @@ func (t *tx) putObject(c *metapb.PutObject) *metapb.Result {
 	if refusal := t.nameVersion(b, c.Key, v, saltOf(id), &old, exists); refusal != nil {
 		return refusal
 	}
-	if refusal := t.checkQuota(b, c.Key, v, &old, exists); refusal != nil {
+	if refusal := t.checkQuota(b, c.Key, v, &old, exists, 0); refusal != nil {
 		return refusal
 	}
 	if exists && old.content == id || invariants && t.contentInUse(id) {

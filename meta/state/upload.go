@@ -66,6 +66,10 @@ func (t *tx) putPart(c *metapb.PutPart) *metapb.Result {
 	if refusal := checkPart(c.Part); refusal != nil {
 		return refusal
 	}
+	old, replaces := t.part(id, c.Part.Number)
+	if refusal := t.checkGrowth(t.bucket(c.Bucket), old.Size, c.Part.Size); refusal != nil {
+		return refusal
+	}
 	claims, refusal := t.claim(c.Part.Extents, c.Extents)
 	if refusal != nil {
 		return refusal
@@ -73,37 +77,44 @@ func (t *tx) putPart(c *metapb.PutPart) *metapb.Result {
 	if c.Part.ModifiedMs == 0 {
 		c.Part.ModifiedMs = t.cmd.TimeMs
 	}
-	replaced := t.replacePart(id, c.Part, claims)
-	t.bumpRevision(id, replaced)
+	t.replacePart(id, c.Part, old, claims)
+	t.bumpRevision(id, u, c.Part.Size, old, replaces)
 	t.dropPin(c.Pin)
 	return &metapb.Result{}
 }
 
-// replacePart writes a part and releases what the one of its number before it
-// had and it has not. It reports whether there was one.
-func (t *tx) replacePart(id keys.ID, p *metapb.Part, claims []claim) bool {
+// part returns size and references of a part, and whether there is one.
+func (t *tx) part(id keys.ID, number uint32) (*metapb.Part, bool) {
+	p := new(metapb.Part)
+	found := t.view(keys.AppendPart(t.key(), id, number), func(v []byte) error { return unmarshalPartExtents(v, p) })
+	return p, found
+}
+
+// replacePart writes a part and releases what the one of its number before it, if there
+// was one, had and it has not.
+func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, claims []claim) {
 	owner := keys.Owner{ID: id, Number: p.Number}
-	old := new(metapb.Part)
-	replaced := t.view(keys.AppendPart(t.key(), id, p.Number), func(v []byte) error {
-		return unmarshalPartExtents(v, old)
-	})
 	t.hold(claims, owner)
 	t.set(keys.AppendPart(t.key(), id, p.Number), p)
 	if len(old.Extents) > 0 {
 		t.release(without(extentsOf(old.Extents), extentsOf(p.Extents)), owner)
 	}
-	return replaced
 }
 
-func (t *tx) bumpRevision(id keys.ID, replaced bool) {
+// bumpRevision notes a part of a size in the state of its upload, in the place of an old
+// one if it replaces one.
+func (t *tx) bumpRevision(id keys.ID, u *metapb.Upload, size uint64, old *metapb.Part, replaces bool) {
 	state := new(metapb.UploadState)
 	if !t.get(keys.AppendUploadState(t.key(), id), state) {
 		t.fail(corrupt("an open upload has no state"))
 	}
 	state.Revision++
-	if !replaced {
+	if !replaces {
 		state.Parts++
 	}
+	less := min(old.Size, state.Bytes) // A part of before bytes were counted is not in them.
+	state.Bytes += size - less
+	t.useParts(u.BucketId, size, less)
 	t.set(keys.AppendUploadState(t.key(), id), state)
 }
 
@@ -116,14 +127,20 @@ func (t *tx) abortUpload(c *metapb.AbortUpload) *metapb.Result {
 	if u.Completed != nil {
 		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_UPLOAD)
 	}
+	state := new(metapb.UploadState)
+	if !t.get(keys.AppendUploadState(t.key(), id), state) {
+		t.fail(corrupt("an open upload has no state"))
+	}
 	t.del(keys.AppendUpload(t.key(), id))
-	t.closeUpload(id, u)
+	t.closeUpload(id, u, state)
 	t.dropContent(id, true)
 	return &metapb.Result{}
 }
 
-// closeUpload removes what only an open upload has.
-func (t *tx) closeUpload(id keys.ID, u *metapb.Upload) {
+// closeUpload removes what only an open upload has; its parts are no parts of one any
+// more.
+func (t *tx) closeUpload(id keys.ID, u *metapb.Upload, state *metapb.UploadState) {
+	t.useParts(u.BucketId, 0, state.Bytes)
 	t.del(keys.AppendUploadState(t.key(), id))
 	t.del(keys.AppendOpenUpload(t.key(), u.BucketId, u.Key, u.Order, id))
 }

@@ -52,9 +52,16 @@ func (t *tx) storeUsage() {
 	}
 }
 
+// useParts counts what parts of an open upload take, or no longer do.
+func (t *tx) useParts(bucket, more, less uint64) {
+	u := t.usage(bucket)
+	u.UploadBytes = u.UploadBytes + more - less
+}
+
 // checkQuota refuses a version, which has its id, that would make a bucket hold more
-// than it may. The null version that it replaces makes room.
-func (t *tx) checkQuota(b *metapb.Bucket, key string, v *metapb.Version, old *head, exists bool) *metapb.Result {
+// than it may. The null version that it replaces makes room, and so do the parts of the
+// upload that it is made of.
+func (t *tx) checkQuota(b *metapb.Bucket, key string, v *metapb.Version, old *head, exists bool, parts uint64) *metapb.Result {
 	if b.QuotaBytes == 0 {
 		return nil
 	}
@@ -67,10 +74,17 @@ func (t *tx) checkQuota(b *metapb.Bucket, key string, v *metapb.Version, old *he
 		null, _ := t.older(b, key, "")
 		freed = null.size
 	}
-	held := t.usage(b.Id).Bytes
-	if after := held - freed + v.Size; v.Size > freed && (after > b.QuotaBytes || after < v.Size) {
+	return t.checkGrowth(b, freed+parts, v.Size)
+}
+
+// checkGrowth refuses what would make a bucket hold more than it may, in the place of
+// what is freed. What makes it hold no more than it does is always let in.
+func (t *tx) checkGrowth(b *metapb.Bucket, freed, taken uint64) *metapb.Result {
+	u := t.usage(b.Id)
+	held := u.Bytes + u.UploadBytes
+	if after := held - freed + taken; b.QuotaBytes > 0 && taken > freed && (after > b.QuotaBytes || after < taken) {
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_QUOTA,
-			Detail: fmt.Sprintf("the bucket holds %d bytes and may hold %d", held, b.QuotaBytes)}
+			Detail: fmt.Sprintf("the bucket holds %d bytes, %d of them in parts of uploads, and may hold %d", held, u.UploadBytes, b.QuotaBytes)}
 	}
 	return nil
 }
