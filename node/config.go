@@ -45,6 +45,7 @@ type Config struct {
 	Domains        []string
 	WebsiteDomains []string
 	TLSCert        string
+	HTTP2          bool
 	TLSKey         string
 
 	MetricsAddr    string
@@ -126,6 +127,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.Domains, "domain", nil, "host names under which buckets are addressed as BUCKET.NAME")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM) of the S3 listener; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of the S3 listener")
+	fs.BoolVar(&c.HTTP2, "http2", false, "speak HTTP/2 with every client of the S3 listener that can, where it has TLS, rather than only with those that know no HTTP/1.1; it costs CPU for large bodies")
 	fs.StringVar(&c.MetricsAddr, "metrics-addr", "", "serve /metrics in clear on this address too (default: only on the internode listener)")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")

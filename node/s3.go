@@ -30,6 +30,9 @@ func (n *Node) openS3(context.Context) error {
 			_ = l.Close()
 			return fmt.Errorf("setting --tls-cert: %w", err)
 		}
+		if n.cfg.HTTP2 {
+			s3api.PreferHTTP2(tlsConfig)
+		}
 	}
 	forwarded, err := n.forwarded()
 	if err != nil {

@@ -5,20 +5,25 @@ import (
 	"crypto/tls"
 	"log"
 	"net/http"
+	"time"
 )
 
-// HTTP/2 settings. S3 clients speak HTTP/1.1, which costs less CPU for large
-// bodies; HTTP/2 is for browsers and proxies.
+// HTTP/2 settings. Buffers are what a client may send ahead of what is read of its
+// bodies: of one upload, and of all that share a connection. net/http itself bounds the
+// handlers of a connection whose streams are opened and reset in haste.
 const (
 	http2MaxStreams        = 250
 	http2BufferPerStream   = 1 << 20
 	http2BufferPerConn     = 4 << 20
+	http2PingAfter         = 30 * time.Second // Of silence; a client that is gone holds nothing for ever.
+	http2PingTimeout       = 15 * time.Second
 	maxServerErrorLogBytes = 4096
 )
 
 // NewHTTPServer returns a server of h with the timeouts of limits. The timeouts of
 // bodies are the handler's: they are per progress, not per request. With TLS it
-// speaks HTTP/2 too; serve with ServeTLS and empty file names.
+// speaks HTTP/2 too, with clients that know nothing else if tlsConfig asks for
+// HTTP/1.1 first, see PreferHTTP2; serve with ServeTLS and empty file names.
 func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, events Events) *http.Server {
 	limits = limits.withDefaults()
 	protocols := new(http.Protocols)
@@ -40,9 +45,14 @@ func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, events 
 			MaxReceiveBufferPerStream:     http2BufferPerStream,
 			MaxReceiveBufferPerConnection: http2BufferPerConn,
 			WriteByteTimeout:              limits.IdleWriteTimeout,
+			SendPingTimeout:               http2PingAfter,
+			PingTimeout:                   http2PingTimeout,
 		},
 	}
 }
+
+// PreferHTTP2 has a listener speak HTTP/2 with every client that can.
+func PreferHTTP2(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} }
 
 // errorLog makes events of net/http's error log.
 type errorLog struct{ events Events }

@@ -76,7 +76,7 @@ func (p *pemFiles) usable(cert *tls.Certificate) error {
 }
 
 // LoadServerCert returns the configuration of a listener for clients (TLS 1.2 and
-// later, HTTP/1.1) with the given chain and key in PEM. Changed files are taken
+// later, HTTP/1.1 first) with the given chain and key in PEM. Changed files are taken
 // up by the next handshake.
 func LoadServerCert(certFile, keyFile string, opts ...ReloadOption) (*tls.Config, error) {
 	files, err := openFiles(certFile, keyFile, "", opts)
