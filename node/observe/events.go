@@ -356,8 +356,9 @@ func (o *Observer) Upkeep() upkeep.Events {
 		DriveTold: func(d cluster.DriveID, failed, full, slow bool) {
 			o.Log.Warn("state of a drive told to the cluster", "drive", d.String(), "failed", failed, "full", full, "slow", slow)
 		},
-		Widened: func(id shard.ExtentID) {
+		Widened: func(id shard.ExtentID, plain uint64) {
 			o.m.widened.Inc()
+			o.m.widenedBytes.Add(float64(plain))
 			o.Log.Info("extent re-encoded into a wider scheme", "extent", id.String())
 		},
 		Restored:     func(n uint64) { o.m.restored.Inc(); o.m.restoredBytes.Add(float64(n)) },

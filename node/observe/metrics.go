@@ -59,6 +59,7 @@ type metrics struct {
 	scrubShards  prometheus.Counter
 	scrubBad     prometheus.Counter
 	widened      prometheus.Counter
+	widenedBytes prometheus.Counter
 
 	nodesLost, nodesReturned prometheus.Counter
 	moves                    *prometheus.CounterVec
@@ -190,7 +191,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 		slotsLeft:     gauges("cairn_slots_to_move", "Slots that are to leave lost or draining drives, and those of them that no drive can take; on the node that leads.", "why"),
 		drained:       counter("cairn_drives_drained_total", "Draining drives that were emptied."),
 
-		widened: counter("cairn_extents_widened_total", "Extents re-encoded into a wider scheme."),
+		widened:      counter("cairn_extents_widened_total", "Extents re-encoded into a wider scheme."),
+		widenedBytes: counter("cairn_widened_bytes_total", "Plaintext of extents re-encoded into a wider scheme."),
 
 		restored:      counter("cairn_objects_restored_total", "Cold versions restored."),
 		restoredBytes: counter("cairn_objects_restored_bytes_total", "Plaintext of cold versions restored."),

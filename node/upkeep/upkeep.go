@@ -60,7 +60,7 @@ type Events struct {
 	VoterAdded func(node cluster.NodeID)
 	// VoterRemoved is told when a node has no vote any more.
 	VoterRemoved func(node cluster.NodeID)
-	Widened      func(id shard.ExtentID)
+	Widened      func(id shard.ExtentID, plain uint64)
 
 	Lost         func(cluster.NodeID)                                          // Declared lost.
 	LossHeld     func(n cluster.NodeID, why string)                            // Not declared lost though it is time.

@@ -58,7 +58,7 @@ func (u *Upkeep) widenVolume(ctx context.Context, v *shard.Volume) error {
 			case !wider:
 				return failed // Domains are still missing.
 			case u.c.Events.Widened != nil:
-				u.c.Events.Widened(shard.ExtentID{Volume: v.ID, Seq: it.Seq})
+				u.c.Events.Widened(shard.ExtentID{Volume: v.ID, Seq: it.Seq}, it.Extent.GetPlainBytes())
 			}
 		}
 		if !a.Work.Truncated || len(a.Work.Items) == 0 {

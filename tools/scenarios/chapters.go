@@ -8,17 +8,64 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// growTo adds nodes and waits until they have their share of slots.
+// growTo adds nodes and waits until they have their share of slots and nothing is moved
+// or re-encoded any more.
 func (s *story) growTo(n int) func(context.Context, *measure) error {
 	return func(ctx context.Context, m *measure) error {
 		add := n - len(s.members())
+		before, err := s.bed.Status(ctx)
+		if err != nil {
+			return err
+		}
 		fresh, err := s.bed.Start(ctx, add)
 		if err != nil {
 			return err
 		}
-		m.ideal = m.used * float64(add) / float64(n)
-		return m.wait(ctx, fmt.Sprintf("%d new nodes have their share", add), func(st *testbed.Status) error { return balanced(st, fresh) })
+		rest := &rest{s: s}
+		err = m.wait(ctx, fmt.Sprintf("%d new nodes have their share", add), func(st *testbed.Status) error {
+			if err := balanced(st, fresh); err != nil {
+				return err
+			}
+			return rest.reached(ctx)
+		})
+		if err != nil {
+			return err
+		}
+		after, err := s.bed.Status(ctx)
+		if err == nil && widest(after) == widest(before) { // Else all is re-encoded, not moved.
+			m.ideal = m.used * float64(add) / float64(n)
+		}
+		return err
 	}
+}
+
+// widest returns how many slots the widest volumes have.
+func widest(st *testbed.Status) (slots int) {
+	for _, v := range st.Volumes {
+		var k, m int
+		if _, err := fmt.Sscanf(v.Scheme, "%d+%d", &k, &m); err == nil {
+			slots = max(slots, k+m)
+		}
+	}
+	return slots
+}
+
+// rest watches for a cluster that does nothing any more about where data lies.
+type rest struct {
+	s     *story
+	done  float64 // Bytes moved and re-encoded.
+	since time.Time
+}
+
+// reached returns nil when nothing was moved or re-encoded for long enough.
+func (r *rest) reached(ctx context.Context) error {
+	if done := r.s.moved(ctx).since(nil) + r.s.widened(ctx).since(nil); r.since.IsZero() || done != r.done {
+		r.done, r.since = done, time.Now()
+	}
+	if quiet := time.Since(r.since); quiet < restTime {
+		return fmt.Errorf("data was moved or re-encoded %s ago", quiet.Round(time.Second))
+	}
+	return nil
 }
 
 // balanced returns nil when each of the nodes has at least half of the mean number

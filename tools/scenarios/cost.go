@@ -11,13 +11,14 @@ import (
 type Cost struct {
 	Phase      string    `json:"phase"`
 	Seconds    float64   `json:"seconds"`
-	CPUSeconds float64   `json:"cpu_s"`        // Of the nodes that ran throughout, together.
-	Redundant  float64   `json:"redundant_s"`  // Until the metadata counted full redundancy, each time added up; 0: nothing was waited for.
-	MovedBytes float64   `json:"moved_bytes"`  // Shards written by rebuilding and moving.
-	IdealBytes float64   `json:"ideal_bytes"`  // What the drives held that had to go elsewhere, deleted data that is not moved included; 0: nothing had to.
-	UsedBytes  float64   `json:"used_bytes"`   // By shards on all nodes, when the phase began.
-	Elections  []float64 `json:"elections_s"`  // From a leader's death to the next one.
-	Memory     float64   `json:"memory_bytes"` // Most that a node held at the end.
+	CPUSeconds float64   `json:"cpu_s"`         // Of the nodes that ran throughout, together.
+	Redundant  float64   `json:"redundant_s"`   // Until the metadata counted full redundancy, each time added up; 0: nothing was waited for.
+	MovedBytes float64   `json:"moved_bytes"`   // Shards written by rebuilding and moving.
+	IdealBytes float64   `json:"ideal_bytes"`   // What the drives held that had to go elsewhere, deleted data that is not moved included, re-encoded data not; 0: nothing had to.
+	Widened    float64   `json:"widened_bytes"` // Plaintext re-encoded into a wider scheme, which takes it to all nodes.
+	UsedBytes  float64   `json:"used_bytes"`    // By shards on all nodes, when the phase began.
+	Elections  []float64 `json:"elections_s"`   // From a leader's death to the next one.
+	Memory     float64   `json:"memory_bytes"`  // Most that a node held at the end.
 }
 
 // measure is a phase that runs.
@@ -26,7 +27,8 @@ type measure struct {
 	cost      Cost
 	began     time.Time
 	cpu       map[int]time.Duration // By process.
-	moved     float64               // By processes that run, when it began.
+	moved     counts
+	wide      counts
 	used      float64
 	ideal     float64
 	elections []float64
@@ -39,7 +41,7 @@ func (s *story) measure(ctx context.Context, name string) *measure {
 			m.cpu[n.Pid()] = t
 		}
 	}
-	m.moved = s.moved(ctx)
+	m.moved, m.wide = s.moved(ctx), s.widened(ctx)
 	if st, err := s.bed.Status(ctx); err == nil {
 		for i := range st.Nodes {
 			m.used += float64(st.Nodes[i].Used())
@@ -51,17 +53,39 @@ func (s *story) measure(ctx context.Context, name string) *measure {
 // moveMetrics count the bytes of shards that rebuilding and moving wrote.
 var moveMetrics = []string{"cairn_moved_bytes_total", "cairn_rebuilt_bytes_total"}
 
-func (s *story) moved(ctx context.Context) (sum float64) {
+func (s *story) moved(ctx context.Context) counts { return s.count(ctx, moveMetrics...) }
+
+// widened returns how much was re-encoded into a wider scheme.
+func (s *story) widened(ctx context.Context) counts { return s.count(ctx, "cairn_widened_bytes_total") }
+
+// widened returns how much the phase has re-encoded so far.
+func (m *measure) widened(ctx context.Context) float64 { return m.s.widened(ctx).since(m.wide) }
+
+// counts is what the processes that run have counted, each since it began.
+type counts map[int]float64
+
+// since returns how much was counted since earlier, by the processes that run. What
+// one has counted that has ended meanwhile is not known.
+func (c counts) since(earlier counts) (sum float64) {
+	for pid, n := range c {
+		sum += n - earlier[pid]
+	}
+	return sum
+}
+
+// count adds up metrics of each node that runs.
+func (s *story) count(ctx context.Context, names ...string) counts {
+	c := counts{}
 	for _, n := range s.bed.Up() {
 		values, err := n.Metrics(ctx)
 		if err != nil {
 			continue // A node that is just ending.
 		}
-		for _, name := range moveMetrics {
-			sum += values[name]
+		for _, name := range names {
+			c[n.Pid()] += values[name]
 		}
 	}
-	return sum
+	return c
 }
 
 // wait waits until the status is as it should be, and adds the time to what it took
@@ -93,7 +117,7 @@ func (m *measure) end(ctx context.Context) Cost {
 			c.Memory = max(c.Memory, float64(bytes))
 		}
 	}
-	c.MovedBytes = max(0, m.s.moved(ctx)-m.moved)
+	c.MovedBytes, c.Widened = m.s.moved(ctx).since(m.moved), m.widened(ctx)
 	c.IdealBytes, c.UsedBytes, c.Elections = m.ideal, m.used, m.elections
 	return c
 }

@@ -28,8 +28,15 @@ const (
 	dialTimeout = 2 * time.Second
 )
 
+// upkeepInterval is how often nodes look at what there is to do.
+const upkeepInterval = time.Second
+
+// restTime is how long nothing may be moved or re-encoded for a cluster to be at rest:
+// some rounds of all that plans it.
+const restTime = 4 * upkeepInterval
+
 // serverFlags make failures count within seconds rather than minutes.
-var serverFlags = []string{"--min-part", "1MiB", "--gc-grace", "30s", "--upkeep-interval", "1s",
+var serverFlags = []string{"--min-part", "1MiB", "--gc-grace", "30s", "--upkeep-interval", upkeepInterval.String(),
 	"--lost-after", "20s", "--voter-replace-after", "10s"}
 
 // long is for the numbers.
@@ -40,6 +47,6 @@ func long() plan {
 
 // short is for every change of the code.
 func short() plan {
-	return plan{Begin: 3, Full: 5, Drained: 1, Lost: 1, Replaced: 1, LeaderKills: 1, Clients: 3, MaxObject: 3 << 20,
+	return plan{Begin: 3, Middle: 4, Full: 5, Drained: 1, Lost: 1, Replaced: 1, LeaderKills: 1, Clients: 3, MaxObject: 3 << 20,
 		KeptBytes: 12 << 20, Pause: 60 * time.Millisecond, Hold: 5 * time.Second, StepTimeout: 4 * time.Minute}
 }

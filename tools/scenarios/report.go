@@ -52,10 +52,10 @@ func (r *report) print(out io.Writer) {
 			mibs(float64(p.InBytes)), mibs(float64(p.OutBytes)), secs(p.Longest), p.LongestOp, secs(p.Stall))
 	}
 	row()
-	row("phase", "used MiB", "moved MiB", "ideal MiB", "moved ÷ ideal", "to redundancy s", "MiB/s", "CPU s", "CPU s/GiB", "memory MiB")
+	row("phase", "used MiB", "re-encoded MiB", "moved MiB", "ideal MiB", "moved ÷ ideal", "to redundancy s", "MiB/s", "CPU s", "CPU s/GiB", "memory MiB")
 	for _, c := range r.Costs {
-		row(c.Phase, mibs(c.UsedBytes), mibs(c.MovedBytes), mibs(c.IdealBytes), ratio(c.MovedBytes, c.IdealBytes), secs(c.Redundant),
-			ratio(c.MovedBytes/mib, c.Redundant), secs(c.CPUSeconds), ratio(c.CPUSeconds, c.MovedBytes/(1<<30)), mibs(c.Memory))
+		row(c.Phase, mibs(c.UsedBytes), mibs(c.Widened), mibs(c.MovedBytes), mibs(c.IdealBytes), per(c.MovedBytes, c.IdealBytes, leastBytes), secs(c.Redundant),
+			per(c.MovedBytes/mib, c.Redundant, leastSeconds), secs(c.CPUSeconds), per(c.CPUSeconds, c.MovedBytes/(1<<30), leastMoved), mibs(c.Memory))
 	}
 	w.Flush()
 	r.printErrors(out)
@@ -99,9 +99,16 @@ func secs(s float64) string { return fmt.Sprintf("%.1f", s) }
 
 func mibs(b float64) string { return fmt.Sprintf("%.0f", b/mib) }
 
-// ratio is a ÷ b, or a dash where b is nothing.
-func ratio(a, b float64) string {
-	if b == 0 {
+// What a quotient must be of to mean anything.
+const (
+	leastBytes   = 1 * mib
+	leastSeconds = 0.1
+	leastMoved   = 16.0 / 1024 // GiB.
+)
+
+// per is a ÷ b, or a dash where b is less than it must be.
+func per(a, b, least float64) string {
+	if b < least {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", a/b)
