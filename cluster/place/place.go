@@ -7,10 +7,11 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// Domains returns the number of failure domains: the nodes with a usable drive if
-// they are more than one, else the usable drives of the one node.
+// Domains returns the number of failure domains: the nodes with a usable drive, or,
+// where the cluster has but one node, its usable drives. The drives of the last node
+// that is left of several are one domain: what lay on them alone would go with it.
 func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
-	nodes, drives := 0, 0
+	nodes, drives, all := 0, 0, 0
 	for i := range v.Nodes {
 		here := 0
 		for _, d := range v.Nodes[i].Drives {
@@ -22,8 +23,11 @@ func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
 			nodes++
 			drives += here
 		}
+		if len(v.Nodes[i].Drives) > 0 {
+			all++
+		}
 	}
-	if nodes > 1 {
+	if all > 1 {
 		return nodes
 	}
 	return drives

@@ -60,7 +60,8 @@ func TestDomains(t *testing.T) {
 	require.Equal(t, 0, Domains(view(nil, nil), all))
 	require.Equal(t, 4, Domains(view([]string{""}, []int{4}), all))
 	require.Equal(t, 2, Domains(view([]string{"", ""}, []int{4, 3}), all))
-	require.Equal(t, 4, Domains(view([]string{"", ""}, []int{4, 3}), func(d cluster.DriveID) bool { return d < 200 }))
+	require.Equal(t, 1, Domains(view([]string{"", ""}, []int{4, 3}), func(d cluster.DriveID) bool { return d < 200 }), "one of two nodes")
+	require.Equal(t, 4, Domains(view([]string{"", ""}, []int{4, 0}), all), "the other has no drives")
 	require.Equal(t, 6, Domains(uniform(6, 3, 2), all))
 }
 

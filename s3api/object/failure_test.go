@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,6 +118,52 @@ func TestSchemesByLivingNodes(t *testing.T) {
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(b)})
 	wantCode(t, err, wirexml.ServiceUnavailable)
 	require.Zero(t, w.count("salvaged"))
+}
+
+// secondDrives gives each node another drive, which is never unreachable.
+func (w *world) secondDrives(nodes int) {
+	for i := range nodes {
+		first, second := cluster.DriveID(100+i), cluster.DriveID(200+i)
+		w.drives[second] = &drive{Memory: shardtest.NewMemory()}
+		w.meta.must(&metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{Node: &metapb.Node{Id: uint64(i + 1),
+			Drives: []*metapb.Drive{{Id: uint64(first), CapacityBytes: 1 << 40}, {Id: uint64(second), CapacityBytes: 1 << 40}}}}}})
+	}
+}
+
+// TestNeverOnOneNode: the drives of a node are no failure domains where there are other
+// nodes, whether those are dead, suspected, or were not there when volumes were made.
+func TestNeverOnOneNode(t *testing.T) {
+	w := newWorld(t, setup{nodes: 3})
+	w.secondDrives(3)
+	topo, err := w.meta.Topology(t.Context())
+	require.NoError(t, err)
+	w.meta.must(createVolumes(topo.View.Epoch, shard.Scheme{K: 1, M: 1}, slices.Repeat([][]cluster.DriveID{{101, 201}}, 20)))
+	b := contentOf(testExtent, 1)
+	spread := func(key, scheme string) {
+		t.Helper()
+		w.put(key, b, nil)
+		require.Equal(t, scheme, w.scheme(key))
+		topo, err := w.meta.Topology(t.Context())
+		require.NoError(t, err)
+		nodes := map[cluster.NodeID]bool{}
+		v := topo.Volumes[w.extents(key)[0].Volume]
+		for _, d := range v.Slots {
+			nodes[topo.View.NodeOf(d).ID] = true
+		}
+		require.Len(t, nodes, v.Scheme.N(), "volume %d: %v", v.ID, v.Slots)
+	}
+	spread("whole", "2+1")
+	for _, d := range []cluster.DriveID{100, 200, 102, 202} {
+		w.Allocator().Suspect(&shard.Volume{Slots: []cluster.DriveID{d}}, 1)
+	}
+	spread("two nodes suspected", "2+1")
+	w.kill(true, 1)
+	for i := range 20 { // Any volume may be chosen.
+		spread(fmt.Sprintf("one node dead %d", i), "1+1")
+	}
+	w.kill(true, 3)
+	_, err = w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(b)})
+	wantCode(t, err, wirexml.ServiceUnavailable)
 }
 
 func TestSingleNode(t *testing.T) {

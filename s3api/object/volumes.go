@@ -165,11 +165,35 @@ func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveI
 	return a.cfg.scheme(p, domains), nil
 }
 
-// whole returns the volumes of a scheme whose drives are all usable, by id.
+// whole returns the volumes of a scheme that bear the loss of a node and whose drives
+// are all usable, by id.
 func (o outlook) whole(s shard.Scheme, usable func(cluster.DriveID) bool) []*shard.Volume {
 	return o.volumes(s, func(v *shard.Volume) bool {
-		return !slices.ContainsFunc(v.Slots, func(d cluster.DriveID) bool { return !usable(d) })
+		return !slices.ContainsFunc(v.Slots, func(d cluster.DriveID) bool { return !usable(d) }) && o.spread(v)
 	})
+}
+
+// spread reports whether any node may be lost with its slots of a volume, where there
+// are several: a volume that was made when there was one lies on that.
+func (o outlook) spread(v *shard.Volume) bool {
+	withDrives := 0
+	for i := range o.topology.View.Nodes {
+		if len(o.topology.View.Nodes[i].Drives) > 0 {
+			withDrives++
+		}
+	}
+	if withDrives == 1 {
+		return true
+	}
+	slots := map[cluster.NodeID]int{}
+	for _, d := range v.Slots {
+		if n := o.topology.View.NodeOf(d); n != nil {
+			if slots[n.ID]++; slots[n.ID] > int(v.Scheme.M) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // tolerant returns the volumes of a scheme that are alive and have enough
