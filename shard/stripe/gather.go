@@ -44,11 +44,11 @@ type slotView struct {
 	target bool      // To be rebuilt: never asked.
 	known  bool      // Said to be missing: asked last, and only as a source.
 
-	failed   bool // Missing or unreadable: not asked again.
-	away     bool // Failed because it could not be reached.
-	slow     bool // It keeps the reader waiting; others stand in.
-	hedged   bool // Told as an event.
-	reported bool // Told as an event.
+	failed   bool  // Missing or unreadable: not asked again.
+	away     error // Failed because it could not be reached: why.
+	slow     bool  // It keeps the reader waiting; others stand in.
+	hedged   bool  // Told as an event.
+	reported bool  // Told as an event.
 
 	// In the stripe at hand.
 	have   rowSet
@@ -287,8 +287,9 @@ func (r *gatherer) broken(st *stream, err error) {
 	default:
 		// A connection that broke while the client was slow is no verdict on
 		// the slot; one that gave nothing is.
-		v.failed = !st.progress
-		v.away = v.failed
+		if v.failed = !st.progress; v.failed {
+			v.away = err
+		}
 	}
 }
 

@@ -2,7 +2,10 @@ package stripe
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/bits"
+	"strings"
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/shard"
@@ -173,15 +176,20 @@ func (r *gatherer) sourceRun(slot, lo, hi int) shardRows {
 // might have it, else Corrupt.
 func (r *gatherer) lostError(row int) error {
 	kind, away, gone := errs.Corrupt, 0, 0
+	var why error
 	for i := range r.slots {
 		switch v := &r.slots[i]; {
-		case v.away:
-			away++
+		case v.away != nil:
+			away, why = away+1, errors.Join(why, v.away)
 			kind = errs.Unavailable
 		case v.failed || v.bad&(1<<row) != 0:
 			gone++
 		}
 	}
-	return errs.Newf(r.op, kind, "extent %s: stripe %d: of %d slots %d are away and %d have lost their shard or block; %d are needed",
+	err := fmt.Errorf("extent %s: stripe %d: of %d slots %d are away and %d have lost their shard or block; %d are needed",
 		r.id, r.stripe, len(r.slots), away, gone, r.g.Scheme.K)
+	if why != nil {
+		err = fmt.Errorf("%w (%v)", err, strings.ReplaceAll(why.Error(), "\n", "; "))
+	}
+	return errs.New(r.op, kind, err)
 }
