@@ -121,10 +121,14 @@ func (s *server) getBucketStorageClass(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	class := string(b.Config[partStorageClass])
-	if class == "" {
-		class = profile.ClassStandard
-	}
 	d := dialectOf(rq.r)
-	return &response{document: &wirexml.StorageClass{Class: d.ClassName(class), Native: d == profile.DialectOBS}}, nil
+	return &response{document: &wirexml.StorageClass{Class: d.ClassName(classOfBucket(b)), Native: d == profile.DialectOBS}}, nil
+}
+
+// classOfBucket is the class of what names none.
+func classOfBucket(b *iam.Bucket) string {
+	if class := string(b.Config[partStorageClass]); class != "" {
+		return class
+	}
+	return profile.ClassStandard
 }

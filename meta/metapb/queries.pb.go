@@ -541,6 +541,7 @@ type Answer struct {
 	VolumeStats    *VolumeStatsAnswer     `protobuf:"bytes,80,opt,name=volume_stats,json=volumeStats,proto3" json:"volume_stats,omitempty"`
 	EventQueues    *EventQueuesAnswer     `protobuf:"bytes,100,opt,name=event_queues,json=eventQueues,proto3" json:"event_queues,omitempty"`
 	Events         *EventsAnswer          `protobuf:"bytes,101,opt,name=events,proto3" json:"events,omitempty"`
+	BucketUsages   []*BucketUsage         `protobuf:"bytes,160,rep,name=bucket_usages,json=bucketUsages,proto3" json:"bucket_usages,omitempty"` // ListBuckets with_usage: one for each bucket.
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -743,6 +744,13 @@ func (x *Answer) GetEvents() *EventsAnswer {
 	return nil
 }
 
+func (x *Answer) GetBucketUsages() []*BucketUsage {
+	if x != nil {
+		return x.BucketUsages
+	}
+	return nil
+}
+
 type GetView struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	HaveEpoch     uint64                 `protobuf:"varint,1,opt,name=have_epoch,json=haveEpoch,proto3" json:"have_epoch,omitempty"`
@@ -941,7 +949,8 @@ func (x *GetBucket) GetWithUsage() bool {
 
 type ListBuckets struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"` // Empty: of all.
+	WithUsage     bool                   `protobuf:"varint,160,opt,name=with_usage,json=withUsage,proto3" json:"with_usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -981,6 +990,13 @@ func (x *ListBuckets) GetOwner() string {
 		return x.Owner
 	}
 	return ""
+}
+
+func (x *ListBuckets) GetWithUsage() bool {
+	if x != nil {
+		return x.WithUsage
+	}
+	return false
 }
 
 // GetObject answers a version and the content of a range of it. A delete marker
@@ -3421,7 +3437,7 @@ const file_queries_proto_rawDesc = "" +
 	"\fvolume_stats\x18P \x01(\v2\x1e.cairn.meta.v1.ListVolumeStatsH\x00R\vvolumeStats\x12C\n" +
 	"\fevent_queues\x18d \x01(\v2\x1e.cairn.meta.v1.ListEventQueuesH\x00R\veventQueues\x123\n" +
 	"\x06events\x18e \x01(\v2\x19.cairn.meta.v1.ListEventsH\x00R\x06eventsB\x04\n" +
-	"\x02op\"\x96\n" +
+	"\x02op\"\xd8\n" +
 	"\n" +
 	"\x06Answer\x120\n" +
 	"\arefusal\x18\x01 \x01(\x0e2\x16.cairn.meta.v1.RefusalR\arefusal\x12\x1d\n" +
@@ -3449,7 +3465,8 @@ const file_queries_proto_rawDesc = "" +
 	"\fobject_parts\x18\" \x01(\v2 .cairn.meta.v1.ObjectPartsAnswerR\vobjectParts\x12C\n" +
 	"\fvolume_stats\x18P \x01(\v2 .cairn.meta.v1.VolumeStatsAnswerR\vvolumeStats\x12C\n" +
 	"\fevent_queues\x18d \x01(\v2 .cairn.meta.v1.EventQueuesAnswerR\veventQueues\x123\n" +
-	"\x06events\x18e \x01(\v2\x1b.cairn.meta.v1.EventsAnswerR\x06events\"(\n" +
+	"\x06events\x18e \x01(\v2\x1b.cairn.meta.v1.EventsAnswerR\x06events\x12@\n" +
+	"\rbucket_usages\x18\xa0\x01 \x03(\v2\x1a.cairn.meta.v1.BucketUsageR\fbucketUsages\"(\n" +
 	"\aGetView\x12\x1d\n" +
 	"\n" +
 	"have_epoch\x18\x01 \x01(\x04R\thaveEpoch\"\xf7\x01\n" +
@@ -3468,9 +3485,11 @@ const file_queries_proto_rawDesc = "" +
 	"\vwith_config\x18\x02 \x01(\bR\n" +
 	"withConfig\x12\x1d\n" +
 	"\n" +
-	"with_usage\x18\r \x01(\bR\twithUsage\"#\n" +
+	"with_usage\x18\r \x01(\bR\twithUsage\"C\n" +
 	"\vListBuckets\x12\x14\n" +
-	"\x05owner\x18\x01 \x01(\tR\x05owner\"\x9e\x02\n" +
+	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x1e\n" +
+	"\n" +
+	"with_usage\x18\xa0\x01 \x01(\bR\twithUsage\"\x9e\x02\n" +
 	"\tGetObject\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
@@ -3833,53 +3852,54 @@ var file_queries_proto_depIdxs = []int32{
 	49, // 39: cairn.meta.v1.Answer.volume_stats:type_name -> cairn.meta.v1.VolumeStatsAnswer
 	50, // 40: cairn.meta.v1.Answer.event_queues:type_name -> cairn.meta.v1.EventQueuesAnswer
 	51, // 41: cairn.meta.v1.Answer.events:type_name -> cairn.meta.v1.EventsAnswer
-	52, // 42: cairn.meta.v1.ViewAnswer.nodes:type_name -> cairn.meta.v1.Node
-	53, // 43: cairn.meta.v1.ViewAnswer.volumes:type_name -> cairn.meta.v1.Volume
-	0,  // 44: cairn.meta.v1.GetObject.range:type_name -> cairn.meta.v1.RangeKind
-	45, // 45: cairn.meta.v1.ObjectAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	54, // 46: cairn.meta.v1.ObjectAnswer.version:type_name -> cairn.meta.v1.Version
-	12, // 47: cairn.meta.v1.ObjectAnswer.content:type_name -> cairn.meta.v1.ContentAnswer
-	55, // 48: cairn.meta.v1.ObjectAnswer.part_checksums:type_name -> cairn.meta.v1.Checksum
-	56, // 49: cairn.meta.v1.Piece.ref:type_name -> cairn.meta.v1.ExtentRef
-	57, // 50: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
-	11, // 51: cairn.meta.v1.ContentAnswer.pieces:type_name -> cairn.meta.v1.Piece
-	58, // 52: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
-	59, // 53: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
-	45, // 54: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	14, // 55: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
-	54, // 56: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
-	45, // 57: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	17, // 58: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
-	60, // 59: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
-	60, // 60: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
-	61, // 61: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
-	56, // 62: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
-	62, // 63: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
-	57, // 64: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
-	22, // 65: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
-	23, // 66: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
-	45, // 67: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	63, // 68: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
-	64, // 69: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
-	65, // 70: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
-	45, // 71: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	63, // 72: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
-	65, // 73: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
-	63, // 74: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
-	45, // 75: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	30, // 76: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
-	1,  // 77: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
-	57, // 78: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
-	66, // 79: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
-	54, // 80: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
-	63, // 81: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
-	33, // 82: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
-	67, // 83: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	84, // [84:84] is the sub-list for method output_type
-	84, // [84:84] is the sub-list for method input_type
-	84, // [84:84] is the sub-list for extension type_name
-	84, // [84:84] is the sub-list for extension extendee
-	0,  // [0:84] is the sub-list for field type_name
+	47, // 42: cairn.meta.v1.Answer.bucket_usages:type_name -> cairn.meta.v1.BucketUsage
+	52, // 43: cairn.meta.v1.ViewAnswer.nodes:type_name -> cairn.meta.v1.Node
+	53, // 44: cairn.meta.v1.ViewAnswer.volumes:type_name -> cairn.meta.v1.Volume
+	0,  // 45: cairn.meta.v1.GetObject.range:type_name -> cairn.meta.v1.RangeKind
+	45, // 46: cairn.meta.v1.ObjectAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	54, // 47: cairn.meta.v1.ObjectAnswer.version:type_name -> cairn.meta.v1.Version
+	12, // 48: cairn.meta.v1.ObjectAnswer.content:type_name -> cairn.meta.v1.ContentAnswer
+	55, // 49: cairn.meta.v1.ObjectAnswer.part_checksums:type_name -> cairn.meta.v1.Checksum
+	56, // 50: cairn.meta.v1.Piece.ref:type_name -> cairn.meta.v1.ExtentRef
+	57, // 51: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
+	11, // 52: cairn.meta.v1.ContentAnswer.pieces:type_name -> cairn.meta.v1.Piece
+	58, // 53: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
+	59, // 54: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
+	45, // 55: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	14, // 56: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
+	54, // 57: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
+	45, // 58: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	17, // 59: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
+	60, // 60: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
+	60, // 61: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
+	61, // 62: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
+	56, // 63: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
+	62, // 64: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
+	57, // 65: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
+	22, // 66: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
+	23, // 67: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
+	45, // 68: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	63, // 69: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
+	64, // 70: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
+	65, // 71: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
+	45, // 72: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	63, // 73: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
+	65, // 74: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
+	63, // 75: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
+	45, // 76: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	30, // 77: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
+	1,  // 78: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
+	57, // 79: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
+	66, // 80: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
+	54, // 81: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
+	63, // 82: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
+	33, // 83: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
+	67, // 84: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	85, // [85:85] is the sub-list for method output_type
+	85, // [85:85] is the sub-list for method input_type
+	85, // [85:85] is the sub-list for extension type_name
+	85, // [85:85] is the sub-list for extension extendee
+	0,  // [0:85] is the sub-list for field type_name
 }
 
 func init() { file_queries_proto_init() }

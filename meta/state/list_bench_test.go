@@ -72,11 +72,12 @@ func fillForList(b *testing.B, n int) *client {
 	c := newClient(b, m, 1, 4, 2)
 	c.bucket(b, "bucket")
 	began := time.Now()
+	const atOnce = 1000
 	for i := range n {
 		m.append(c.stamp(put("bucket", listKey(i), i+1, nil)))
-		if i%1000 == 999 {
+		if i%atOnce == atOnce-1 {
 			m.catchUp()
-			clear(m.log)
+			clear(m.log[len(m.log)-atOnce:])
 		}
 	}
 	m.append(c.stamp(put("bucket", "behind", n+1, nil)))

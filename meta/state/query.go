@@ -50,7 +50,7 @@ func (v *view) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 	case *metapb.Query_Bucket:
 		err = v.bucketAnswer(op.Bucket, a)
 	case *metapb.Query_ListBuckets:
-		a.Buckets, err = v.listBuckets(op.ListBuckets)
+		err = v.listBuckets(op.ListBuckets, a)
 	case *metapb.Query_Object:
 		a.Object, err = v.object(op.Object, a)
 	case *metapb.Query_Content:
@@ -108,18 +108,24 @@ func (v *view) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
 	return nil, nil
 }
 
-func (v *view) listBuckets(q *metapb.ListBuckets) (list []*metapb.Bucket, err error) {
-	err = scanKind(v.snap, keys.KindBucket, func(_ keys.Key, value []byte) error {
+// listBuckets answers the buckets of an owner, or all, and what they hold if asked for.
+func (v *view) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
+	return scanKind(v.snap, keys.KindBucket, func(_ keys.Key, value []byte) error {
 		b := new(metapb.Bucket)
 		if err := unmarshal(value, b); err != nil {
 			return err
 		}
-		if q.Owner == "" || b.Owner == q.Owner {
-			list = append(list, b)
+		if q.Owner != "" && b.Owner != q.Owner {
+			return nil
 		}
-		return nil
+		a.Buckets = append(a.Buckets, b)
+		if !q.WithUsage {
+			return nil
+		}
+		u, err := v.usage(b.Id)
+		a.BucketUsages = append(a.BucketUsages, u)
+		return err
 	})
-	return list, err
 }
 
 // topology answers nodes and volumes; nothing at all if the asker has them.

@@ -64,6 +64,7 @@ func rightTo(procedure string) right {
 		adminpbconnect.AdminServiceCreateMasterKeyProcedure, adminpbconnect.AdminServiceListMasterKeysProcedure,
 		adminpbconnect.AdminServiceShowMasterKeyProcedure, adminpbconnect.AdminServiceChangeMasterKeyProcedure,
 		adminpbconnect.AdminServiceSetKeyAliasProcedure, adminpbconnect.AdminServiceRemoveKeyAliasProcedure,
+		adminpbconnect.AdminServiceListBucketsProcedure, adminpbconnect.AdminServiceShowBucketProcedure,
 		adminpbconnect.AdminServiceListUploadsProcedure, adminpbconnect.AdminServiceShowUploadProcedure,
 		adminpbconnect.AdminServiceAbortUploadProcedure:
 		return ofAccount

@@ -140,6 +140,7 @@ func TestForeignThingsAreNotThere(t *testing.T) {
 			return failure(api.SetKeyAlias(ctx, &adminpb.SetKeyAliasRequest{Id: n, Alias: "mine"}))
 		}, key.Id, "absent"},
 		{"bucket", func(n string) error { return failure(api.ListUploads(ctx, &adminpb.ListUploadsRequest{Bucket: n})) }, "bobs", "absent"},
+		{"bucket, shown", func(n string) error { return failure(api.ShowBucket(ctx, &adminpb.BucketRef{Name: n})) }, "bobs", "absent"},
 		{"upload", func(n string) error { return failure(api.ShowUpload(ctx, &adminpb.UploadRef{Id: n})) }, upload, strings.Repeat("ab", 16)},
 		{"upload, aborted", func(n string) error { return failure(api.AbortUpload(ctx, &adminpb.UploadRef{Id: n})) }, upload, strings.Repeat("ab", 16)},
 	} {

@@ -47,12 +47,9 @@ func (s *service) uploadBuckets(ctx context.Context, r *adminpb.ListUploadsReque
 		b, err := s.bucket(ctx, r.Bucket)
 		return []string{b.GetName()}, err
 	}
-	owner := ""
-	if r.Account != "" || !caller(ctx).Admin {
-		var err error
-		if owner, err = s.account(ctx, r.Account); err != nil {
-			return nil, err
-		}
+	owner, err := s.ownerOfBuckets(ctx, r.Account)
+	if err != nil {
+		return nil, err
 	}
 	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: owner}}})
 	if err != nil {
@@ -69,7 +66,7 @@ func (s *service) bucket(ctx context.Context, name string) (*metapb.Bucket, erro
 		return nil, err
 	}
 	if a.Refusal != metapb.Refusal_REFUSAL_NONE || !owns(ctx, a.GetBucket().GetOwner()) {
-		return nil, errs.Newf("admin.bucket", errs.NotFound, "there is no bucket %q", name)
+		return nil, noBucket(name)
 	}
 	return a.Bucket, nil
 }

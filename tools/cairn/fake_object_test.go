@@ -10,6 +10,20 @@ func (fakeAdmin) ListUploads(_ context.Context, r *adminpb.ListUploadsRequest) (
 	return &adminpb.Uploads{Truncated: r.Max == 1, Uploads: []*adminpb.Upload{fakeUpload()}}, nil
 }
 
+func fakeBucket(name string) *adminpb.Bucket {
+	return &adminpb.Bucket{Name: name, Owner: "acme", Created: fakeTime, Region: "here", Versioning: "enabled", Objects: 1200, Bytes: 3 << 30, QuotaBytes: 4 << 30}
+}
+
+func (fakeAdmin) ListBuckets(_ context.Context, r *adminpb.ListBucketsRequest) (*adminpb.Buckets, error) {
+	return &adminpb.Buckets{Truncated: r.Max == 1, Buckets: []*adminpb.Bucket{{Name: "empty", Owner: "acme", Versioning: "off"}, fakeBucket("photos")}}, nil
+}
+
+func (fakeAdmin) ShowBucket(_ context.Context, r *adminpb.BucketRef) (*adminpb.Bucket, error) {
+	b := fakeBucket(r.Name)
+	b.StorageClass, b.Configured = "STANDARD", []string{"cors", "policy"}
+	return b, failing(r.Name)
+}
+
 func (fakeAdmin) ShowUpload(_ context.Context, r *adminpb.UploadRef) (*adminpb.Upload, error) {
 	u := fakeUpload()
 	u.Parts, u.Bytes = 2, 6<<20

@@ -88,7 +88,8 @@ func newRoot() *cobra.Command {
   cairn status    how the cluster is; see also health, node, drive, volume, job
   cairn top       what it is doing; see also trace, logs, support
   cairn account   accounts; see also user, group, role, policy, accesskey
-  cairn object    how an object lies on the drives
+  cairn bucket    buckets and what they hold; see also upload
+  cairn object    how an object lies on the drives; deleting many
 
 Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailable,
 130 interrupted.`,
@@ -100,7 +101,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 	})
 	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(), newEventTarget(),
-		newUpload(), newObject(),
+		newBucket(), newUpload(), newObject(),
 		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
 	return root
 }

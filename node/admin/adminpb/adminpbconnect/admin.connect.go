@@ -149,6 +149,11 @@ const (
 	// AdminServiceRemoveKeyAliasProcedure is the fully-qualified name of the AdminService's
 	// RemoveKeyAlias RPC.
 	AdminServiceRemoveKeyAliasProcedure = "/cairn.admin.v1.AdminService/RemoveKeyAlias"
+	// AdminServiceListBucketsProcedure is the fully-qualified name of the AdminService's ListBuckets
+	// RPC.
+	AdminServiceListBucketsProcedure = "/cairn.admin.v1.AdminService/ListBuckets"
+	// AdminServiceShowBucketProcedure is the fully-qualified name of the AdminService's ShowBucket RPC.
+	AdminServiceShowBucketProcedure = "/cairn.admin.v1.AdminService/ShowBucket"
 	// AdminServiceListUploadsProcedure is the fully-qualified name of the AdminService's ListUploads
 	// RPC.
 	AdminServiceListUploadsProcedure = "/cairn.admin.v1.AdminService/ListUploads"
@@ -268,6 +273,8 @@ type AdminServiceClient interface {
 	ChangeMasterKey(context.Context, *adminpb.ChangeMasterKeyRequest) (*adminpb.MasterKey, error)
 	SetKeyAlias(context.Context, *adminpb.SetKeyAliasRequest) (*adminpb.MasterKey, error)
 	RemoveKeyAlias(context.Context, *adminpb.RemoveKeyAliasRequest) (*adminpb.Removed, error)
+	ListBuckets(context.Context, *adminpb.ListBucketsRequest) (*adminpb.Buckets, error)
+	ShowBucket(context.Context, *adminpb.BucketRef) (*adminpb.Bucket, error)
 	ListUploads(context.Context, *adminpb.ListUploadsRequest) (*adminpb.Uploads, error)
 	ShowUpload(context.Context, *adminpb.UploadRef) (*adminpb.Upload, error)
 	AbortUpload(context.Context, *adminpb.UploadRef) (*adminpb.Removed, error)
@@ -571,6 +578,18 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("RemoveKeyAlias")),
 			connect.WithClientOptions(opts...),
 		),
+		listBuckets: connect.NewClient[adminpb.ListBucketsRequest, adminpb.Buckets](
+			httpClient,
+			baseURL+AdminServiceListBucketsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListBuckets")),
+			connect.WithClientOptions(opts...),
+		),
+		showBucket: connect.NewClient[adminpb.BucketRef, adminpb.Bucket](
+			httpClient,
+			baseURL+AdminServiceShowBucketProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ShowBucket")),
+			connect.WithClientOptions(opts...),
+		),
 		listUploads: connect.NewClient[adminpb.ListUploadsRequest, adminpb.Uploads](
 			httpClient,
 			baseURL+AdminServiceListUploadsProcedure,
@@ -793,6 +812,8 @@ type adminServiceClient struct {
 	changeMasterKey      *connect.Client[adminpb.ChangeMasterKeyRequest, adminpb.MasterKey]
 	setKeyAlias          *connect.Client[adminpb.SetKeyAliasRequest, adminpb.MasterKey]
 	removeKeyAlias       *connect.Client[adminpb.RemoveKeyAliasRequest, adminpb.Removed]
+	listBuckets          *connect.Client[adminpb.ListBucketsRequest, adminpb.Buckets]
+	showBucket           *connect.Client[adminpb.BucketRef, adminpb.Bucket]
 	listUploads          *connect.Client[adminpb.ListUploadsRequest, adminpb.Uploads]
 	showUpload           *connect.Client[adminpb.UploadRef, adminpb.Upload]
 	abortUpload          *connect.Client[adminpb.UploadRef, adminpb.Removed]
@@ -1211,6 +1232,24 @@ func (c *adminServiceClient) RemoveKeyAlias(ctx context.Context, req *adminpb.Re
 	return nil, err
 }
 
+// ListBuckets calls cairn.admin.v1.AdminService.ListBuckets.
+func (c *adminServiceClient) ListBuckets(ctx context.Context, req *adminpb.ListBucketsRequest) (*adminpb.Buckets, error) {
+	response, err := c.listBuckets.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ShowBucket calls cairn.admin.v1.AdminService.ShowBucket.
+func (c *adminServiceClient) ShowBucket(ctx context.Context, req *adminpb.BucketRef) (*adminpb.Bucket, error) {
+	response, err := c.showBucket.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListUploads calls cairn.admin.v1.AdminService.ListUploads.
 func (c *adminServiceClient) ListUploads(ctx context.Context, req *adminpb.ListUploadsRequest) (*adminpb.Uploads, error) {
 	response, err := c.listUploads.CallUnary(ctx, connect.NewRequest(req))
@@ -1508,6 +1547,8 @@ type AdminServiceHandler interface {
 	ChangeMasterKey(context.Context, *adminpb.ChangeMasterKeyRequest) (*adminpb.MasterKey, error)
 	SetKeyAlias(context.Context, *adminpb.SetKeyAliasRequest) (*adminpb.MasterKey, error)
 	RemoveKeyAlias(context.Context, *adminpb.RemoveKeyAliasRequest) (*adminpb.Removed, error)
+	ListBuckets(context.Context, *adminpb.ListBucketsRequest) (*adminpb.Buckets, error)
+	ShowBucket(context.Context, *adminpb.BucketRef) (*adminpb.Bucket, error)
 	ListUploads(context.Context, *adminpb.ListUploadsRequest) (*adminpb.Uploads, error)
 	ShowUpload(context.Context, *adminpb.UploadRef) (*adminpb.Upload, error)
 	AbortUpload(context.Context, *adminpb.UploadRef) (*adminpb.Removed, error)
@@ -1807,6 +1848,18 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("RemoveKeyAlias")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceListBucketsHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListBucketsProcedure,
+		svc.ListBuckets,
+		connect.WithSchema(adminServiceMethods.ByName("ListBuckets")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceShowBucketHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceShowBucketProcedure,
+		svc.ShowBucket,
+		connect.WithSchema(adminServiceMethods.ByName("ShowBucket")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceListUploadsHandler := connect.NewUnaryHandlerSimple(
 		AdminServiceListUploadsProcedure,
 		svc.ListUploads,
@@ -2069,6 +2122,10 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceSetKeyAliasHandler.ServeHTTP(w, r)
 		case AdminServiceRemoveKeyAliasProcedure:
 			adminServiceRemoveKeyAliasHandler.ServeHTTP(w, r)
+		case AdminServiceListBucketsProcedure:
+			adminServiceListBucketsHandler.ServeHTTP(w, r)
+		case AdminServiceShowBucketProcedure:
+			adminServiceShowBucketHandler.ServeHTTP(w, r)
 		case AdminServiceListUploadsProcedure:
 			adminServiceListUploadsHandler.ServeHTTP(w, r)
 		case AdminServiceShowUploadProcedure:
@@ -2306,6 +2363,14 @@ func (UnimplementedAdminServiceHandler) SetKeyAlias(context.Context, *adminpb.Se
 
 func (UnimplementedAdminServiceHandler) RemoveKeyAlias(context.Context, *adminpb.RemoveKeyAliasRequest) (*adminpb.Removed, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RemoveKeyAlias is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListBuckets(context.Context, *adminpb.ListBucketsRequest) (*adminpb.Buckets, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListBuckets is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ShowBucket(context.Context, *adminpb.BucketRef) (*adminpb.Bucket, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ShowBucket is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) ListUploads(context.Context, *adminpb.ListUploadsRequest) (*adminpb.Uploads, error) {
