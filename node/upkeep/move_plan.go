@@ -52,9 +52,10 @@ type movePlanner struct {
 	alive  func(cluster.NodeID) bool
 	paused func(job string) bool
 
-	load   map[cluster.DriveID]int // Slots held and on their way, before anything is begun.
-	copies map[cluster.DriveID]int // Copies on their way to a drive.
-	drives map[bool]*place.Drives  // That take slots, cold ones or others, made when first needed.
+	states map[cluster.DriveID]cluster.Life // Of all drives.
+	load   map[cluster.DriveID]int          // Slots held and on their way, before anything is begun.
+	copies map[cluster.DriveID]int          // Copies on their way to a drive.
+	drives map[bool]*place.Drives           // That take slots, cold ones or others, made when first needed.
 	active struct{ rebuilds, copies int }
 	plan   movePlan
 }
@@ -64,7 +65,12 @@ type movePlanner struct {
 // or draining, to drives that hold too little.
 func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, alive func(cluster.NodeID) bool, paused func(string) bool) movePlan {
 	p := &movePlanner{topo: t, stats: stats, alive: alive, paused: paused,
-		load: map[cluster.DriveID]int{}, copies: map[cluster.DriveID]int{}, drives: map[bool]*place.Drives{}}
+		states: map[cluster.DriveID]cluster.Life{}, load: map[cluster.DriveID]int{}, copies: map[cluster.DriveID]int{}, drives: map[bool]*place.Drives{}}
+	for i := range t.View.Nodes {
+		for _, d := range t.View.Nodes[i].Drives {
+			p.states[d.ID] = t.View.StateOf(d.ID)
+		}
+	}
 	volumes := p.byDanger()
 	for _, v := range volumes {
 		p.count(v)
@@ -73,7 +79,7 @@ func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, a
 		p.volume(v)
 	}
 	if p.plan.lost == 0 && p.plan.draining == 0 && !p.missing() && !p.paused(jobRebalance) {
-		p.rebalance()
+		p.rebalance(volumes)
 	}
 	return p.plan
 }
@@ -84,10 +90,18 @@ func (p *movePlanner) takes(d cluster.DriveID) bool {
 	return n != nil && p.topo.View.StateOf(d) == cluster.Active && !p.topo.View.Drive(d).Full && p.alive(n.ID)
 }
 
+// stateOf is View.StateOf, for every slot of every volume.
+func (p *movePlanner) stateOf(d cluster.DriveID) cluster.Life {
+	if s, known := p.states[d]; known {
+		return s
+	}
+	return cluster.Lost
+}
+
 // lostSlots returns the slots of a volume that lie on drives that are gone.
-func lostSlots(v *shard.Volume, view *cluster.View) (slots []int) {
+func (p *movePlanner) lostSlots(v *shard.Volume) (slots []int) {
 	for i, d := range v.Slots {
-		if view.StateOf(d).Gone() {
+		if p.stateOf(d).Gone() {
 			slots = append(slots, i)
 		}
 	}
@@ -96,21 +110,29 @@ func lostSlots(v *shard.Volume, view *cluster.View) (slots []int) {
 
 // spareShards returns how many more shards the worst extent of a volume may lose.
 func (p *movePlanner) spareShards(v *shard.Volume) int {
-	worst := max(len(lostSlots(v, p.topo.View)), len(p.stats[v.ID].GetMissing()))
+	worst := max(len(p.lostSlots(v)), len(p.stats[v.ID].GetMissing()))
 	return int(v.Scheme.M) - worst
 }
 
 // byDanger returns the volumes, those first that can lose the least, then those
 // that hold the most.
 func (p *movePlanner) byDanger() []*shard.Volume {
-	volumes := make([]*shard.Volume, 0, len(p.topo.Volumes))
-	for _, v := range p.topo.Volumes {
-		volumes = append(volumes, v)
+	type ranked struct {
+		v     *shard.Volume
+		spare int
+		bytes uint64
 	}
-	slices.SortFunc(volumes, func(a, b *shard.Volume) int {
-		return cmp.Or(cmp.Compare(p.spareShards(a), p.spareShards(b)),
-			cmp.Compare(p.slotBytes(b), p.slotBytes(a)), cmp.Compare(a.ID, b.ID))
+	list := make([]ranked, 0, len(p.topo.Volumes))
+	for _, v := range p.topo.Volumes {
+		list = append(list, ranked{v, p.spareShards(v), p.slotBytes(v)})
+	}
+	slices.SortFunc(list, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.spare, b.spare), cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.v.ID, b.v.ID))
 	})
+	volumes := make([]*shard.Volume, len(list))
+	for i := range list {
+		volumes[i] = list[i].v
+	}
 	return volumes
 }
 
@@ -123,7 +145,7 @@ func (p *movePlanner) slotBytes(v *shard.Volume) uint64 {
 func (p *movePlanner) count(v *shard.Volume) {
 	for _, d := range v.Slots {
 		p.load[d]++
-		switch state := p.topo.View.StateOf(d); {
+		switch state := p.stateOf(d); {
 		case state.Gone():
 			p.plan.lost++
 			p.plan.lostBytes += p.slotBytes(v)
@@ -150,7 +172,7 @@ func (p *movePlanner) count(v *shard.Volume) {
 
 // volume decides about one volume.
 func (p *movePlanner) volume(v *shard.Volume) {
-	lost := lostSlots(v, p.topo.View)
+	lost := p.lostSlots(v)
 	if v.Move != nil {
 		if p.pointless(v, lost) {
 			p.plan.cancel = append(p.plan.cancel, v)
@@ -164,7 +186,7 @@ func (p *movePlanner) volume(v *shard.Volume) {
 		return
 	}
 	for slot, d := range v.Slots {
-		if p.topo.View.StateOf(d) != cluster.Draining || p.paused(jobDrain) {
+		if p.stateOf(d) != cluster.Draining || p.paused(jobDrain) {
 			continue
 		}
 		if p.active.copies < p.mostCopies() && p.begin(v, slot, jobDrain) {
@@ -244,16 +266,16 @@ func (p *movePlanner) missing() bool {
 }
 
 // rebalance plans moves to drives that hold too little, cold drives for themselves.
-func (p *movePlanner) rebalance() {
-	p.rebalanceKind(false)
+func (p *movePlanner) rebalance(volumes []*shard.Volume) {
+	p.rebalanceKind(volumes, false)
 	if p.topo.View.ColdApart() {
-		p.rebalanceKind(true)
+		p.rebalanceKind(volumes, true)
 	}
 }
 
 // rebalanceKind is rebalance of the drives of one kind. Volumes of a scheme narrower
 // than the standard one will be emptied by widening and stay where they are.
-func (p *movePlanner) rebalanceKind(cold bool) {
+func (p *movePlanner) rebalanceKind(all []*shard.Volume, cold bool) {
 	room := p.mostCopies() - p.active.copies
 	if room <= 0 {
 		return
@@ -263,7 +285,7 @@ func (p *movePlanner) rebalanceKind(cold bool) {
 	}))
 	var groups []place.Group
 	var volumes []*shard.Volume
-	for _, v := range p.byDanger() {
+	for _, v := range all {
 		g := place.Group{Slots: v.Slots, Spare: int(v.Scheme.M), Bytes: p.slotBytes(v), Fixed: v.Move != nil}
 		if v.Scheme.N() < standard.N() || p.topo.View.AnyCold(v.Slots) != cold {
 			continue
