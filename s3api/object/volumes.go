@@ -168,29 +168,39 @@ func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveI
 // whole returns the volumes of a scheme that bear the loss of a node and whose drives
 // are all usable, by id.
 func (o outlook) whole(s shard.Scheme, usable func(cluster.DriveID) bool) []*shard.Volume {
+	several := o.several()
 	return o.volumes(s, func(v *shard.Volume) bool {
-		return !slices.ContainsFunc(v.Slots, func(d cluster.DriveID) bool { return !usable(d) }) && o.spread(v)
+		return !slices.ContainsFunc(v.Slots, func(d cluster.DriveID) bool { return !usable(d) }) && (!several || o.spread(v))
 	})
 }
 
-// spread reports whether any node may be lost with its slots of a volume, where there
-// are several: a volume that was made when there was one lies on that.
-func (o outlook) spread(v *shard.Volume) bool {
+// several reports whether more than one node has drives.
+func (o outlook) several() bool {
 	withDrives := 0
 	for i := range o.topology.View.Nodes {
 		if len(o.topology.View.Nodes[i].Drives) > 0 {
 			withDrives++
 		}
 	}
-	if withDrives == 1 {
-		return true
-	}
-	slots := map[cluster.NodeID]int{}
-	for _, d := range v.Slots {
-		if n := o.topology.View.NodeOf(d); n != nil {
-			if slots[n.ID]++; slots[n.ID] > int(v.Scheme.M) {
-				return false
+	return withDrives > 1
+}
+
+// spread reports whether any node may be lost with its slots of a volume: one that was
+// made when there was a single node lies on that.
+func (o outlook) spread(v *shard.Volume) bool {
+	var nodes [shard.MaxShards]*cluster.Node
+	for i, d := range v.Slots {
+		if nodes[i] = o.topology.View.NodeOf(d); nodes[i] == nil {
+			continue
+		}
+		here := 0
+		for _, n := range nodes[:i+1] {
+			if n == nodes[i] {
+				here++
 			}
+		}
+		if here > int(v.Scheme.M) {
+			return false
 		}
 	}
 	return true
