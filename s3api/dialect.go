@@ -28,8 +28,8 @@ const (
 )
 
 // normalize returns a request in the names of the S3 API. A header's name and words
-// that are OBS's are replaced; a parameter by which a presigned URL of Signature
-// Version 2 or OBS stands in for a header becomes that header, unless the request has
+// that are OBS's are replaced; a parameter by which a presigned URL stands in for
+// a header becomes that header, unless the request has
 // it, as sigauth counts them. It does not change r, which is what is signed. A request
 // that says one thing under both names is refused.
 func normalize(r *http.Request) (*http.Request, error) {
@@ -140,6 +140,7 @@ func movedParameters(r *http.Request) (moved http.Header, rest string) {
 // name would be: it depends on what the query is signed with. Nil: none is. A query
 // that seems to be signed in two ways is refused by sigauth.
 func standsIn(raw string) func(name string) bool {
+	var v4 func(string) bool
 	for pair := range strings.SplitSeq(raw, "&") {
 		switch parameterName(pair) {
 		case "AWSAccessKeyId":
@@ -148,9 +149,30 @@ func standsIn(raw string) func(name string) bool {
 			}
 		case "AccessKeyId":
 			return func(name string) bool { return hasPrefixFold(name, prefixOBS) }
+		case "X-Amz-Signature":
+			v4 = standsInV4
 		}
 	}
-	return nil
+	return v4
+}
+
+// staysInQuery are parameters of Signature Version 4 that sigauth reads where they are,
+// or reads as headers alone.
+var staysInQuery = newSet("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signedheaders", "X-Amz-Signature",
+	"X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Decoded-Content-Length", "X-Amz-Trailer")
+
+// standsInV4 is standsIn of Signature Version 4, whose signature covers all of a query.
+// The SDKs of Go and JavaScript move headers there. Checksums of a body are not counted,
+// as S3 does not: who makes the URL has no body, and JavaScript's SDK sums that.
+func standsInV4(name string) bool {
+	name = http.CanonicalHeaderKey(name)
+	switch {
+	case !strings.HasPrefix(name, prefixAMZ), staysInQuery[name], name == "X-Amz-Sdk-Checksum-Algorithm":
+		return false
+	case strings.HasPrefix(name, "X-Amz-Checksum-"):
+		return name == "X-Amz-Checksum-Mode" || name == "X-Amz-Checksum-Algorithm" || name == "X-Amz-Checksum-Type"
+	}
+	return true
 }
 
 // parameterName returns the name of a pair of a raw query, empty if it is malformed.

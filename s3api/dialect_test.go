@@ -60,7 +60,12 @@ func TestNormalize(t *testing.T) {
 		"presigned V2, header wins": {"/b/k?AWSAccessKeyId=a&x-amz-acl=public-read", []header{{"x-amz-acl", "private"}},
 			http.Header{"X-Amz-Acl": {"private"}}, "AWSAccessKeyId=a"},
 		"presigned V2, unsigned x-obs": {"/b/k?AWSAccessKeyId=a&x-obs-acl=private", nil, http.Header{}, "AWSAccessKeyId=a&x-obs-acl=private"},
-		"bad query":                    {"/b/k?AWSAccessKeyId=a&x-amz-acl=%zz&%zz", nil, http.Header{}, "AWSAccessKeyId=a&x-amz-acl=%zz&%zz"},
+		"presigned V4": {"/b/k?acl&X-Amz-Date=d&x-amz-acl=private&X-Amz-Meta-A=b%20c&X-Amz-Checksum-Mode=ENABLED&X-Amz-Signature=s", nil,
+			http.Header{"X-Amz-Acl": {"private"}, "X-Amz-Meta-A": {"b c"}, "X-Amz-Checksum-Mode": {"ENABLED"}}, "acl&X-Amz-Date=d&X-Amz-Signature=s"},
+		"presigned V4, sums": {"/b/k?x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32&X-Amz-Content-Sha256=p&X-Amz-Trailer=t&X-Amz-Signature=s", nil, http.Header{},
+			"x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32&X-Amz-Content-Sha256=p&X-Amz-Trailer=t&X-Amz-Signature=s"},
+		"V4 in headers": {"/b/k?x-amz-acl=private", []header{{"Authorization", "AWS4-HMAC-SHA256 x"}}, http.Header{"Authorization": {"AWS4-HMAC-SHA256 x"}}, "x-amz-acl=private"},
+		"bad query":     {"/b/k?AWSAccessKeyId=a&x-amz-acl=%zz&%zz", nil, http.Header{}, "AWSAccessKeyId=a&x-amz-acl=%zz&%zz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := dialectRequest(t, c.target, c.headers...)
