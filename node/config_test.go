@@ -35,6 +35,8 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		"advertise with port": {func(c *Config) { c.Advertise = "a:9000" }, "--advertise"},
 		"no key file":         {func(c *Config) { c.ClusterKeyFile = "" }, "--cluster-key-file"},
 		"join without port":   {func(c *Config) { c.Join = []string{"node2"} }, "--join"},
+		"no log interval":     {func(c *Config) { c.AccessLogEvery = 0 }, "--access-log-interval"},
+		"a tiny log spool":    {func(c *Config) { c.AccessLogSpool = 1 << 20 }, "--access-log-spool: 1.0MiB is less than 32MiB"},
 		"negative expect":     {func(c *Config) { c.BootstrapExpect = -1 }, "--bootstrap-expect"},
 		"no root user":        {func(c *Config) { c.RootUser = "" }, "--root-user"},
 		"default user":        {func(c *Config) { c.RootUser = DevUser }, "--root-password"},

@@ -1,7 +1,9 @@
 package s3api
 
 import (
+	"crypto/tls"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -17,6 +19,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
 // logged is a node whose access logs are kept in memory until they are delivered.
@@ -448,6 +451,25 @@ func TestLogsAreDelivered(t *testing.T) {
 	w.ok(other, "PUT", "/target", "", "X-Amz-Acl: log-delivery-write")
 	refusedNow("must be the same")
 	require.NotContains(t, w.ok(other, "GET", "/target", "").body, "<Key>")
+}
+
+// TestRecordOfTLS: a line tells how the connection was encrypted, and how long an answer
+// took from the end of the request's body.
+func TestRecordOfTLS(t *testing.T) {
+	s := New(Config{Unguarded: true}).(*server)
+	r := httptest.NewRequest("PUT", "https://s3.test/bkt/k", strings.NewReader("x"))
+	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256}
+	start := time.Now().Add(-time.Second)
+	ex := s.newExchange(httptest.NewRecorder(), r)
+	ex.done.signature, ex.done.presigned = sigauth.OBS, true
+	ex.body.endedAt, ex.answered = start.Add(300*time.Millisecond), start.Add(500*time.Millisecond)
+	line := logFields(string(ex.record(start).Append(nil)))
+	require.Equal(t, "200", line[14])
+	require.Equal(t, []string{"SigV2", "TLS_AES_128_GCM_SHA256", "QueryString", "s3.test", "TLSv1.3"}, line[fieldSigned:24])
+	ex.body.endedAt = time.Time{}
+	require.Equal(t, "500", logFields(string(ex.record(start).Append(nil)))[14])
+	ex.answered = time.Time{}
+	require.Equal(t, "-", logFields(string(ex.record(start).Append(nil)))[14])
 }
 
 // TestLoggedAs: every operation has its word in the log.

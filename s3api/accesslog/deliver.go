@@ -17,6 +17,9 @@ func (l *Log) Deliver(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if time.Now().Before(l.resting[g.number]) {
+			continue
+		}
 		if err := l.deliver(ctx, g); err != nil {
 			failed = append(failed, fmt.Errorf("segment %d of the access logs: %w", g.number, err))
 		}
@@ -25,6 +28,7 @@ func (l *Log) Deliver(ctx context.Context) error {
 		l.tellWaiting()
 	} else {
 		clear(l.retries) // Nobody waits for them.
+		clear(l.resting)
 	}
 	l.tellLate()
 	return errors.Join(failed...)
@@ -64,10 +68,30 @@ func (l *Log) deliver(ctx context.Context, g segment) error {
 	if damaged {
 		l.drop(1, errDamaged) // At least one.
 	}
+	l.rest(g, left)
 	if len(left) == len(chunks) && !damaged {
 		return nil
 	}
 	return l.spool.keep(g, left)
+}
+
+// rest notes when something of what is left of a segment is to be tried again: it is not
+// read before.
+func (l *Log) rest(g segment, left []*chunk) {
+	delete(l.resting, g.number)
+	var soonest time.Time
+	for _, c := range left {
+		r := l.retries[c.Stream]
+		if r == nil {
+			return // It was not tried: the round was ended.
+		}
+		if soonest.IsZero() || r.next.Before(soonest) {
+			soonest = r.next
+		}
+	}
+	if len(left) > 0 {
+		l.resting[g.number] = soonest
+	}
 }
 
 // mayTry reports whether a stream's time has come.
@@ -94,14 +118,16 @@ func (l *Log) fail(s Stream, cause error) {
 // stream that has failed for the longest.
 func (l *Log) tellLate() {
 	var worst *retry
-	for _, r := range l.retries {
+	failing := map[string]bool{}
+	for s, r := range l.retries {
+		failing[s.Bucket] = true
 		if worst == nil || r.wait > worst.wait {
 			worst = r
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.late = nil
+	l.late, l.failing = nil, failing
 	if worst != nil {
 		l.late = worst.why
 	}

@@ -31,6 +31,7 @@ const (
 // Why lines are dropped.
 var (
 	errPending = errors.New("more requests are logged than can be written to disk")
+	errShare   = errors.New("the access logs of a bucket that cannot be delivered have filled their share of the space on disk")
 	errSpool   = errors.New("the access logs that wait for delivery have filled their space on disk: see --access-log-spool")
 	errAge     = errors.New("access logs could not be delivered for a day")
 	errDamaged = errors.New("a segment of access logs is damaged from here on")
@@ -74,14 +75,17 @@ type Log struct {
 	bytes   int
 	dropped int // Since Trouble was told.
 	told    time.Time
-	late    error // Why segments wait that were due; nil: nothing has failed.
+	late    error           // Why segments wait that were due; nil: nothing has failed.
+	failing map[string]bool // Buckets whose lines cannot be delivered.
 
 	first, full chan struct{} // Something is pending; much is.
 	stopping    chan struct{}
 	stop        sync.Once
 	wg          sync.WaitGroup
 
-	retries map[Stream]*retry // Of Deliver alone.
+	// Of Deliver alone.
+	retries map[Stream]*retry
+	resting map[uint64]time.Time // Segments of which nothing is to be tried before.
 }
 
 // retry is how a stream that fails is getting on.
@@ -104,7 +108,7 @@ func Open(c Config) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{c: c, spool: s, pending: map[Stream]*chunk{}, first: make(chan struct{}, 1), full: make(chan struct{}, 1),
-		stopping: make(chan struct{}), retries: map[Stream]*retry{}}
+		stopping: make(chan struct{}), retries: map[Stream]*retry{}, resting: map[uint64]time.Time{}}
 	l.tellWaiting()
 	l.wg.Go(l.run)
 	return l, nil
@@ -161,14 +165,19 @@ func (l *Log) run() {
 	}
 }
 
-// spill appends what is pending to the open segment.
+// spill appends what is pending to the open segment. Half of the space is for buckets
+// whose lines can be delivered, so that those of others do not take it from them.
 func (l *Log) spill() {
 	l.mu.Lock()
-	pending := l.pending
+	pending, failing := l.pending, l.failing
 	l.pending, l.bytes = map[Stream]*chunk{}, 0
 	l.mu.Unlock()
 	for _, c := range pending {
-		if err := l.spool.append(c); err != nil {
+		err := errShare
+		if !failing[c.Bucket] || l.spool.waiting() < l.c.SpoolBytes/2 {
+			err = l.spool.append(c)
+		}
+		if err != nil {
 			l.drop(c.Lines, err)
 		}
 	}

@@ -244,6 +244,78 @@ func TestNoRoom(t *testing.T) {
 	})
 }
 
+// A bucket whose lines cannot be delivered leaves half of the space to the others.
+func TestShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &place{}
+		p.set("gone", true)
+		l := p.open(t, vfs.NewMem(), func(c *Config) { c.SpoolBytes = 10_000 })
+		line := []byte(strings.Repeat("x", 499) + "\n")
+		for range 60 {
+			l.Add(stream("a", "gone"), line)
+			l.Add(stream("b", "x"), line)
+			time.Sleep(time.Minute)
+			require.NoError(t, l.Deliver(t.Context()))
+		}
+		delivered, dropped := p.told()
+		require.Equal(t, 60, delivered)
+		require.Less(t, p.waits(), int64(7000))
+		require.Greater(t, dropped, 40)
+		require.Equal(t, []string{"1: " + errShare.Error()}, p.trouble[:1])
+
+		p.set("gone", false)
+		time.Sleep(retryMax)
+		require.NoError(t, l.Deliver(t.Context()))
+		l.Add(stream("a", "gone"), line)
+		time.Sleep(time.Minute + spillEvery)
+		require.NoError(t, l.Deliver(t.Context()))
+		delivered, lost := p.told()
+		require.Equal(t, dropped, lost)
+		require.Equal(t, 121-dropped, delivered)
+		require.Zero(t, p.waits())
+		require.NoError(t, l.Close())
+	})
+}
+
+// countingFS counts files that are opened for reading.
+type countingFS struct {
+	vfs.FS
+	opened int
+}
+
+func (f *countingFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	f.opened++
+	return f.FS.Open(name, opts...)
+}
+
+// A segment of which nothing is to be tried yet is not read.
+func TestResting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, p := &countingFS{FS: vfs.NewMem()}, &place{}
+		p.set("gone", true)
+		l := p.open(t, fs)
+		for range 3 {
+			l.Add(stream("a", "gone"), []byte("1\n"))
+			time.Sleep(2 * time.Minute)
+			require.NoError(t, l.Deliver(t.Context()))
+		}
+		for range 10 {
+			time.Sleep(retryMax)
+			require.NoError(t, l.Deliver(t.Context()))
+		}
+		before := fs.opened
+		for range 50 {
+			time.Sleep(5 * time.Second)
+			require.NoError(t, l.Deliver(t.Context()))
+		}
+		require.Equal(t, before, fs.opened)
+		time.Sleep(retryMax)
+		require.NoError(t, l.Deliver(t.Context()))
+		require.Equal(t, before+3, fs.opened)
+		require.NoError(t, l.Close())
+	})
+}
+
 // A segment that is damaged, or was cut short, is delivered up to there.
 func TestDamage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -38,6 +38,10 @@ func TestAccessLogs(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	t.Logf("%s", out)
 
+	jobs, err := c.cairn("job", "list", "--all")
+	require.NoError(t, err, "%s", jobs)
+	require.Contains(t, string(jobs), "access-logs")
+
 	patient, marked := c.nodes[2], "read-before-the-kill"
 	_, err = client(patient).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(logsSource), Key: &marked})
 	require.Error(t, err)
