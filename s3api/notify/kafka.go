@@ -87,7 +87,11 @@ func (t *kafka) produce(ctx context.Context, messages []Message) []error {
 	var wg sync.WaitGroup
 	wg.Add(len(messages))
 	stop := context.AfterFunc(ctx, t.client.Close)
-	defer stop()
+	defer func() {
+		if !stop() {
+			t.Close() // Also if the last answer came at the same moment.
+		}
+	}()
 	for i, m := range messages {
 		record := &kgo.Record{Topic: t.topic, Key: []byte(m.Key), Value: m.Body, Headers: []kgo.RecordHeader{{Key: kafkaIDHeader, Value: []byte(m.ID)}}}
 		t.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
