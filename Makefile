@@ -45,7 +45,7 @@ test-long: ## Thousands of seeds, every crash point, under the race detector: ho
 	CAIRN_TEST_LONG=1 go test -race -tags invariants -timeout 12h $(PKGS)
 
 e2e: build ## Six real processes, real clients, kill -9.
-	go test -count=1 -timeout 20m -tags e2e -v ./tools/e2e
+	go test -count=1 -timeout 25m -tags e2e -v ./tools/e2e
 
 scenarios: build ## Growth, drains, losses, restarts, killed leaders under a load that is checked, with a report.
 	go run ./tools/scenarios -json bin/scenarios.json

@@ -36,7 +36,7 @@ func (n *Node) peer(of *cluster.Node) admin.Peer {
 // Report implements PeerService.
 func (p peer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error) {
 	now := time.Now()
-	return &adminpb.NodeReport{Version: p.n.env.Version, UptimeSeconds: uint64(now.Sub(p.n.started).Seconds()), NowUs: uint64(now.UnixMicro()),
+	return &adminpb.NodeReport{Version: p.n.env.Version, UptimeSeconds: uint64(now.Sub(p.n.started).Seconds()), NowUs: uint64(p.n.clock().UnixMicro()),
 		Drives: p.n.driveStatus(), Log: p.logLevel(), DirectoryAgeSeconds: p.n.access.directory.Age().Seconds(),
 		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs()}, nil
 }

@@ -1,0 +1,187 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/tools/testbed"
+)
+
+// TestMembership rotates the cluster key of three nodes with two drives each while
+// clients work, and then tries to run nodes that must not be let in. Each ends with a
+// sentence that says what to do.
+func TestMembership(t *testing.T) {
+	c := startClusterWith(t, 3, options{drives: 2, flags: []string{"--min-part", "1MiB"}})
+	m := &membership{cluster: c, oldKey: filepath.Join(t.TempDir(), "old.key")}
+	chapters(t, c,
+		chapter{"the cluster key is rotated", m.rotate},
+		chapter{"another cluster key", m.otherKey},
+		chapter{"data of another cluster", m.otherCluster},
+		chapter{"a copy of a member", m.clone},
+		chapter{"drives that do not fit", m.drives},
+		chapter{"clocks that differ", m.clocks},
+	)
+}
+
+type membership struct {
+	*cluster
+	oldKey string // File.
+	guest  *process
+	sealed *object // Under a master key of the cluster.
+}
+
+// rotate follows docs/operations.md step by step.
+func (m *membership) rotate(t *testing.T) {
+	ctx := t.Context()
+	b := m.work(3)
+	const access, secret = "ROTATED0000000000001", "rotated/secret+of=some/length0123456789"
+	_, err := m.cairn("account", "add", "rotated", "--access-key", access, "--secret-key", secret)
+	require.NoError(t, err)
+	m.known(ctx, access, secret)
+	_, err = m.cairn("kms", "key", "create", "--alias", "rotated")
+	require.NoError(t, err)
+	m.sealed = &object{key: "sealed", data: randomBytes(1 << 20)}
+	m.retry(ctx, func(c *s3.Client) error {
+		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: ptr(busyBucket), Key: &m.sealed.key, Body: bytes.NewReader(m.sealed.data),
+			ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: ptr("alias/rotated")})
+		return err
+	})
+
+	text, err := os.ReadFile(m.path("cluster.key"))
+	require.NoError(t, err)
+	old := strings.TrimSpace(string(text))
+	require.NoError(t, os.WriteFile(m.oldKey, text, 0o600))
+	text, err = m.cairn("key", "new")
+	require.NoError(t, err)
+	fresh := strings.TrimSpace(string(text))
+	for i, lines := range [][]string{{old, fresh, "seal " + old}, {fresh, old, "seal " + old}, {fresh, "seal " + old}} {
+		b.recorder.Begin(fmt.Sprintf("key rotation, step %d", i+1))
+		require.NoError(t, os.WriteFile(m.path("cluster.key"), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+		m.eachInTurn(nil)
+	}
+	b.rest()
+	b.check()
+	for _, p := range m.nodes {
+		require.NoError(t, m.sealed.get(ctx, client(p), busyBucket), "an object sealed before")
+		_, err := clientAs(p, access, secret).ListBuckets(ctx, &s3.ListBucketsInput{})
+		require.NoError(t, err, "a secret key sealed before")
+	}
+}
+
+// visitor returns a node that was never a member, with empty directories.
+func (m *membership) visitor(t *testing.T, flags ...string) *process {
+	t.Helper()
+	if m.guest == nil {
+		added, err := m.bed.Add(1)
+		require.NoError(t, err)
+		m.guest = added[0]
+	}
+	for _, dir := range m.guest.Drives {
+		require.NoError(t, os.RemoveAll(dir))
+	}
+	m.guest.Flags = flags
+	return m.guest
+}
+
+func (m *membership) otherKey(t *testing.T) {
+	m.refused(m.visitor(t, "--cluster-key-file", m.oldKey), "does not gossip with this node's cluster key: give every node the same --cluster-key-file")
+	require.NoError(t, os.Chmod(m.oldKey, 0o644))
+	m.refused(m.visitor(t, "--cluster-key-file", m.oldKey), "run: chmod 600 "+m.oldKey)
+}
+
+// otherCluster lets a node with the right key join that has belonged to another
+// cluster, and cannot be that without the others there.
+func (m *membership) otherCluster(t *testing.T) {
+	dir := t.TempDir()
+	bed, err := testbed.New(testbed.Options{Bin: m.bed.Bin, Dir: dir, Expect: 2})
+	require.NoError(t, err)
+	t.Cleanup(bed.KillAll)
+	key, err := os.ReadFile(m.path("cluster.key"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "cluster.key"), key, 0o600))
+	nodes, err := bed.Start(t.Context(), 2)
+	require.NoError(t, err)
+	s, err := bed.Status(t.Context())
+	require.NoError(t, err)
+	of := nodes[slices.IndexFunc(nodes, func(p *process) bool { return !s.Node(p).Voter })]
+	bed.KillAll()
+	p := m.visitor(t)
+	require.NoError(t, os.Rename(of.Drives[0], p.Drives[0]))
+	m.refused(p, ": check --join and the data directories")
+}
+
+// clone runs a copy of a member's directories beside it.
+func (m *membership) clone(t *testing.T) {
+	of := m.nodes[0]
+	m.until("health", healthy)
+	m.stop(of)
+	p := m.visitor(t)
+	for i, dir := range of.Drives {
+		require.NoError(t, os.CopyFS(p.Drives[i], os.DirFS(dir)))
+	}
+	m.start(of)
+	m.waitReady(of)
+	m.until("health", healthy)
+	m.refused(p, fmt.Sprintf("runs at %s already: the data directory %s is a copy of that node's. Stop one of the two", of.RPCHost(), home(p)))
+	m.until("health of the members", healthy)
+}
+
+// drives starts a member with directories that are missing, another's or in another
+// order.
+func (m *membership) drives(t *testing.T) {
+	p, other := m.nodes[1], m.nodes[2]
+	m.until("health", healthy)
+	m.stop(p)
+	own := p.Drives
+	for _, c := range []struct {
+		name     string
+		drives   []string
+		sentence string
+	}{
+		{"one is not named", own[:1], "is missing: none of the directories in --data holds it"},
+		{"one is not mounted", []string{own[0], filepath.Join(t.TempDir(), "empty")}, "empty is empty. Is its disk mounted? If it is lost for good or was replaced, start the node with --accept-lost-drive "},
+		{"one is another node's", append(slices.Clone(own), other.Drives[1]), other.Drives[1] + " holds drive "},
+		{"two nodes in one", []string{own[0], own[1], other.Drives[0]}, "they are directories of two nodes; name those of one"},
+		{"the node's identity is missing", own[1:], "is a disk not mounted, or a directory not named in --data?"},
+	} {
+		p.Drives = c.drives
+		t.Log(c.name)
+		m.refused(p, c.sentence)
+	}
+	slices.Reverse(own)
+	p.Drives = own
+	m.start(p)
+	m.waitReady(p)
+	require.NoError(t, m.sealed.get(t.Context(), client(p), busyBucket))
+	m.until("health with the drives in another order", healthy)
+}
+
+// clocks starts a new node whose clock is wrong, and a member.
+func (m *membership) clocks(t *testing.T) {
+	m.refused(m.visitor(t, "--pretend-clock", "7m"), "this node's clock is 7m0s ahead of the clocks of the cluster")
+	m.refused(m.visitor(t, "--pretend-clock", "-1h"), "this node's clock is 1h0m0s behind the clocks of the cluster")
+	p := m.nodes[2]
+	m.stop(p)
+	p.Flags = []string{"--pretend-clock", "7m"}
+	m.start(p)
+	m.waitReady(p)
+	s, err := m.status()
+	require.NoError(t, err)
+	m.until("a warning about the clock", func(of *testbed.Status) error {
+		if !strings.Contains(of.HealthReason, "the clock of node "+s.Node(p).ID) {
+			return fmt.Errorf("%s: %s", of.Health, of.HealthReason)
+		}
+		return nil
+	})
+}
