@@ -312,7 +312,7 @@ func (o *operations) refusals(t *testing.T) {
 	refused("refused: 5 failure domains would be left, fewer than", "node", "drain", victim, "--yes")
 	refused("refused: it is active: drain it first", "node", "remove", victim, "--yes")
 	// Without a terminal and without --yes the plan is told, and nothing done.
-	refused("stay less protected", "node", "drain", victim, "--force")
+	refused("nowhere to go and will stay", "node", "drain", victim, "--force")
 	o.recorder.Begin(killedVoter)
 	o.kill(o.nodes[3])
 	o.until("node 4 does not answer", func(s *testbed.Status) error {
