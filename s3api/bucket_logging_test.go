@@ -193,6 +193,13 @@ func TestBucketLogging(t *testing.T) {
 	aws.ok(owner, "PUT", "/bkt", "", "X-Amz-Grant-Write: uri=\""+logGroup+"\"")
 	aws.ok(owner, "PUT", "/bkt?logging", loggingText("bkt", "")) // To itself, and WRITE is enough.
 	aws.refused("MalformedXML", owner, "PUT", "/bkt?logging", loggingText("", ""))
+	aws = newWorld(t, withProfile(t, profile.AWS, nil)) // ACLs count for nothing, and what is public is blocked.
+	owner = aws.account("owner")
+	aws.ok(owner, "PUT", "/bkt", "")
+	aws.ok(owner, "PUT", "/target", "")
+	aws.refused("InvalidTargetBucketForLogging", owner, "PUT", "/bkt?logging", loggingText("target", logPrefix))
+	aws.ok(owner, "PUT", "/target?policy", allowsLogs("bkt", owner.account, "target"))
+	aws.ok(owner, "PUT", "/bkt?logging", loggingText("target", logPrefix))
 }
 
 // TestAgency: a role that trusts log delivery, and may write to the target, delivers.
