@@ -172,7 +172,7 @@ func Start(ctx context.Context, c Config) *Upkeep {
 	jobs := []job{
 		{"garbage", c.Interval, true, jobTimeout, newCollector(c).run},
 		{"lost", c.Interval, true, jobTimeout, newWatcher(u).run},
-		{"moves", min(c.Interval, steerEvery), true, jobTimeout, u.steerMoves},
+		{"plan-moves", min(c.Interval, steerEvery), true, jobTimeout, u.steerMoves},
 		{"mark", min(c.Interval, steerEvery), false, 0, u.makeMoves(true, u.track.of("mark"))},
 		{"move", min(c.Interval, steerEvery), false, 0, u.makeMoves(false, u.track.of("move"))},
 		{"repair", c.Interval, false, 0, u.repair},
