@@ -39,7 +39,7 @@ import (
 // world is a node as its clients see it: the handlers over the real object service,
 // directory, key service and state machine, without Raft and with drives in memory.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	meta     *metadata
 	objects  *object.Service
 	dir      *iam.Directory
@@ -66,7 +66,7 @@ const (
 )
 
 // newWorld starts a node; options change its configuration before.
-func newWorld(t *testing.T, options ...func(*Config)) *world {
+func newWorld(t testing.TB, options ...func(*Config)) *world {
 	st, err := state.Open(state.Options{FS: vfs.NewMem(), Dir: "meta", CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
