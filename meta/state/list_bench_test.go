@@ -15,7 +15,10 @@ import (
 // listDirectories is how many common prefixes the keys of BenchmarkList lie below.
 const listDirectories = 2000
 
-func listKey(i int) string { return fmt.Sprintf("all/%04d/%07d", i%listDirectories, i) }
+// listKey is key i of n, in order.
+func listKey(i, n int) string {
+	return fmt.Sprintf("all/%04d/%07d", i/max(1, n/listDirectories), i)
+}
 
 // BenchmarkList lists pages of a bucket of 1 thousand, 100 thousand and, with
 // CAIRN_TEST_LONG=1, 5 million keys, on a file system of the machine: pages of keys from
@@ -31,7 +34,7 @@ func BenchmarkList(b *testing.B) {
 			c := fillForList(b, n)
 			middle := "" // Fewer keys than two pages: from their beginning.
 			if n > listDirectories {
-				middle = listKey(listDirectories / 2)
+				middle = listKey(n/2, n)
 			}
 			for _, page := range []struct {
 				name string
@@ -73,8 +76,11 @@ func fillForList(b *testing.B, n int) *client {
 	c.bucket(b, "bucket")
 	began := time.Now()
 	const atOnce = 1000
+	used := cpu()
 	for i := range n {
-		m.append(c.stamp(put("bucket", listKey(i), i+1, nil)))
+		cmd := c.stamp(put("bucket", listKey(i, n), i+1, nil))
+		cmd.Floor = max(cmd.Seq, atOnce) - atOnce + 1
+		m.append(cmd)
 		if i%atOnce == atOnce-1 {
 			m.catchUp()
 			clear(m.log[len(m.log)-atOnce:])
@@ -83,6 +89,6 @@ func fillForList(b *testing.B, n int) *client {
 	m.append(c.stamp(put("bucket", "behind", n+1, nil)))
 	m.catchUp()
 	require.NoError(b, m.s.Flush())
-	b.Logf("%d keys put in %.1f s", n, time.Since(began).Seconds())
+	b.Logf("%d keys put in %.1f s, %.1f s of CPU", n, time.Since(began).Seconds(), (cpu() - used).Seconds())
 	return c
 }
