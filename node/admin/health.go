@@ -113,6 +113,8 @@ func (p *picture) checkMetadata() (out []finding) {
 		out = append(out, finding{warning, "the metadata is on one node alone", "wait: more are added within a minute"})
 	case p.raft.Leader == 0:
 		out = append(out, finding{critical, "no node leads the metadata", "start the voters that are down: a majority is needed"})
+	case all == 2 && len(p.topo.View.Nodes) >= leastForVoters:
+		out = append(out, finding{warning, "the metadata is on two nodes, and stops without either of them", "wait: more are added within a minute"})
 	case alive < all && alive <= all/2+1:
 		out = append(out, finding{warning, fmt.Sprintf("%d of %d voters of the metadata are alive: one more lost and the cluster stops", alive, all),
 			"bring back the nodes that are down"})

@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
@@ -152,4 +153,23 @@ func TestNodesAndDrives(t *testing.T) {
 	}
 	_, err = api.ShowVolume(ctx, &adminpb.VolumeRef{Id: 2})
 	require.Equal(t, connect.CodeNotFound, connect.CodeOf(err))
+}
+
+// While voters are added there may be two: a node must not be restarted then.
+func TestTwoVotersAreNotHealthy(t *testing.T) {
+	w := newWorld(t)
+	topo, err := w.meta.Topology(t.Context())
+	require.NoError(t, err)
+	p := &picture{topo: topo, raft: &metapb.MembersResponse{Leader: uint64(testNode(1))}, state: map[cluster.NodeID]string{}}
+	for i := 1; i <= 3; i++ {
+		p.state[testNode(i)] = nodeAlive
+		p.raft.Members = append(p.raft.Members, &metapb.Member{Node: uint64(testNode(i)), Voter: true})
+		found := p.checkMetadata()
+		if i < 3 {
+			require.Len(t, found, 1, "%d voters", i)
+			require.Equal(t, warning, found[0].state)
+		} else {
+			require.Empty(t, found)
+		}
+	}
 }
