@@ -225,7 +225,9 @@ func (o *operations) upgrade(t *testing.T) {
 	o.recorder.Begin("upgrade one at a time")
 	o.eachInTurn(func(p *process) {
 		for _, up := range o.up() {
-			require.EqualValues(t, oldLevel, o.levelAt(t, up), "%s, before %s is upgraded", up, p)
+			level := 0.0 // A node tells it a moment after it is ready.
+			o.eventually("the level at "+up.String(), stepTimeout, func() bool { level = o.levelAt(t, up); return level > 0 })
+			require.EqualValues(t, oldLevel, level, "%s, before %s is upgraded", up, p)
 		}
 		o.level[p] = newLevel
 		o.setFlags(p)
