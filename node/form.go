@@ -12,6 +12,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/upkeep"
 )
 
 const (
@@ -51,6 +52,35 @@ func (n *Node) form(ctx context.Context) error {
 		}
 	}
 	return n.register(ctx)
+}
+
+// votersWait is how long a node that forms a cluster waits for its voters; beyond it
+// some of them must have died, and upkeep goes on.
+const votersWait = 30 * time.Second
+
+// awaitVoters waits until the metadata of a new cluster have all their voters: until
+// then what is acknowledged lies on fewer nodes than it should.
+func (n *Node) awaitVoters(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, votersWait)
+	defer cancel()
+	want, have := upkeep.VoterCount(n.cfg.BootstrapExpect), 0
+	for have < want {
+		if r, err := n.client.Members(ctx); err == nil {
+			have = 0
+			for _, m := range r.Members {
+				if m.Voter {
+					have++
+				}
+			}
+		}
+		if have >= want {
+			return
+		}
+		if n.await(ctx, formPoll) != nil {
+			n.log.Warn("the metadata have fewer voters than they should", "voters", have, "wanted", want)
+			return
+		}
+	}
 }
 
 // clusterOf returns the cluster that members belong to; empty if none does yet.

@@ -135,6 +135,7 @@ func (n *Node) later(f func(context.Context) error) { n.cleanup = append(n.clean
 
 // join makes the node part of its cluster, then starts what needs one.
 func (n *Node) join(ctx context.Context) {
+	forms := n.home.cluster() == "" && n.cfg.BootstrapExpect > 1
 	if err := n.form(ctx); err != nil {
 		if ctx.Err() == nil {
 			n.fail(fmt.Errorf("join the cluster: %w", err))
@@ -146,6 +147,9 @@ func (n *Node) join(ctx context.Context) {
 	}
 	n.startUpkeep(ctx)
 	n.wg.Go(func() { n.watchPeers(ctx) })
+	if forms {
+		n.awaitVoters(ctx)
+	}
 	n.ready.Store(true)
 	n.log.Info("ready", "node", n.home.Node, "cluster", n.home.cluster(), "s3", n.cfg.S3)
 }

@@ -135,8 +135,8 @@ const (
 	repairWorkers = 2
 	jobTimeout    = 5 * time.Minute
 
-	// steerEvery bounds the pause between two rounds about moves: a loss with many
-	// volumes takes many rounds.
+	// steerEvery bounds the pause between two rounds about moves, for a loss with many
+	// volumes takes many rounds, and about voters: a new cluster has one.
 	steerEvery = 2 * time.Second
 )
 
@@ -177,7 +177,7 @@ func Start(ctx context.Context, c Config) *Upkeep {
 		{"move", min(c.Interval, steerEvery), false, 0, u.makeMoves(false, u.track.of("move"))},
 		{"repair", c.Interval, false, 0, u.repair},
 		{"drives", c.Interval, false, jobTimeout, newReporter(u).run},
-		{"voters", c.Interval, false, jobTimeout, newElectorate(c).run},
+		{"voters", min(c.Interval, steerEvery), false, jobTimeout, newElectorate(c).run},
 		{"level", c.Interval, true, jobTimeout, u.raiseLevel},
 		{"report", reportEvery, false, jobTimeout, u.report},
 		{"orphans", c.OrphanEvery, false, 0, u.sweepOrphans},

@@ -11,9 +11,9 @@ import (
 // make every commit wait for more disks.
 const maxVoters = 5
 
-// voterCount returns how many of n nodes vote: the largest odd number up to
+// VoterCount returns how many of n nodes vote: the largest odd number up to
 // maxVoters.
-func voterCount(n int) int {
+func VoterCount(n int) int {
 	n = min(n, maxVoters)
 	if n%2 == 0 {
 		n--
@@ -111,7 +111,7 @@ func newVoterPlan(seats []seat) *voterPlan {
 			p.zones[s.zone]++
 		}
 	}
-	p.want = voterCount(nodes)
+	p.want = VoterCount(nodes)
 	return p
 }
 

@@ -241,7 +241,7 @@ func (w *voterWorld) checkAtRest(t *rapid.T) {
 	if down {
 		return // What is down may keep its vote; TestPlanVoters says when.
 	}
-	if votes != voterCount(nodes) && (votes > voterCount(nodes) || spare > 0) {
+	if votes != VoterCount(nodes) && (votes > VoterCount(nodes) || spare > 0) {
 		t.Fatalf("%d of %d nodes vote: %+v", votes, nodes, w.seats)
 	}
 	for crowded, n := range zones {

@@ -1,0 +1,36 @@
+package node_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/node"
+)
+
+// TestReadyWithVoters: a new cluster is ready when all that should vote do, for what is
+// acknowledged before lies in the metadata of fewer nodes.
+func TestReadyWithVoters(t *testing.T) {
+	var metrics []string
+	nodes, _ := realCluster(t, 3, func(c *node.Config) {
+		c.MetricsAddr = freePorts(t, 1)[0]
+		metrics = append(metrics, c.MetricsAddr)
+	})
+	defer stopAll(t, nodes)
+	most := 0
+	for _, addr := range metrics {
+		resp, err := http.Get("http://" + addr + "/metrics")
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		if strings.Contains(string(body), "\ncairn_raft_leader 1\n") {
+			require.Contains(t, string(body), "\ncairn_raft_voters 3\n")
+			most = 3
+		}
+	}
+	require.Equal(t, 3, most, "no node leads")
+}
