@@ -295,7 +295,7 @@ func TestClustersDoNotMerge(t *testing.T) {
 		one, other := start(t, a), start(t, b)
 		err := <-said
 		require.True(t, errs.Is(err, errs.Denied))
-		require.Regexp(t, `^gossip\.Join: \S+ is a node of cluster aaaa, this is one of cluster bbbb: check --join and the data directories$`, err.Error())
+		require.Regexp(t, `^gossip\.Join: denied: \S+ is a node of cluster aaaa, this is one of cluster bbbb: check --join and the data directories$`, err.Error())
 		time.Sleep(time.Minute)
 		require.Len(t, one.Members(), 1)
 		require.Len(t, other.Members(), 1)
