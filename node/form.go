@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/upkeep"
+	"github.com/cairnstore/cairn/s3api"
 )
 
 const (
@@ -80,6 +82,35 @@ func (n *Node) awaitVoters(ctx context.Context) {
 			n.log.Warn("the metadata have fewer voters than they should", "voters", have, "wanted", want)
 			return
 		}
+	}
+}
+
+// formingWait is how long a request waits for the voters of a new cluster; it may then
+// find that no metadata can be reached.
+const formingWait = 10 * time.Second
+
+// whenFormed has S3 requests wait for the voters of a new cluster.
+func (n *Node) whenFormed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s3api.Unheld(r) {
+			n.holdUntilFormed(r.Context())
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (n *Node) holdUntilFormed(ctx context.Context) {
+	select {
+	case <-n.formed:
+		return
+	default:
+	}
+	t := time.NewTimer(formingWait)
+	defer t.Stop()
+	select {
+	case <-n.formed:
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -83,6 +83,7 @@ type Node struct {
 
 	failOnce sync.Once
 	failed   chan struct{}
+	formed   chan struct{} // Closed when the cluster has its voters, or had them before.
 	failure  atomic.Pointer[error]
 	stopOnce sync.Once
 	stopErr  error
@@ -96,7 +97,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, env: env, log: logs.Logger, logs: logs, obs: observe.New(logs.Logger), health: newDriveHealth(int64(cfg.DriveReserve)),
-		failed: make(chan struct{}), started: time.Now(), run: newRun()}
+		failed: make(chan struct{}), formed: make(chan struct{}), started: time.Now(), run: newRun()}
 	n.later(func(context.Context) error { logs.Close(); return nil })
 	n.setProfile(nil)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -136,6 +137,9 @@ func (n *Node) later(f func(context.Context) error) { n.cleanup = append(n.clean
 // join makes the node part of its cluster, then starts what needs one.
 func (n *Node) join(ctx context.Context) {
 	forms := n.home.cluster() == "" && n.cfg.BootstrapExpect > 1
+	if !forms {
+		close(n.formed)
+	}
 	if err := n.form(ctx); err != nil {
 		if ctx.Err() == nil {
 			n.fail(fmt.Errorf("join the cluster: %w", err))
@@ -149,6 +153,7 @@ func (n *Node) join(ctx context.Context) {
 	n.wg.Go(func() { n.watchPeers(ctx) })
 	if forms {
 		n.awaitVoters(ctx)
+		close(n.formed)
 	}
 	n.ready.Store(true)
 	n.log.Info("ready", "node", n.home.Node, "cluster", n.home.cluster(), "s3", n.cfg.S3)

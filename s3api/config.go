@@ -3,6 +3,7 @@ package s3api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/accesslog"
@@ -84,6 +85,12 @@ type Config struct {
 	Admin  http.Handler // Serves paths under AdminPrefix; authenticates by itself. Nil: none.
 	Livez  func() error // Nil result or nil func: alive.
 	Readyz func() error // Nil result or nil func: ready.
+}
+
+// Unheld reports whether a request is answered while a node is still joining its
+// cluster: those of health checks and of the admin API.
+func Unheld(r *http.Request) bool {
+	return r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, AdminPrefix)
 }
 
 // AdminPrefix is where Config.Admin is. No bucket has this name.
