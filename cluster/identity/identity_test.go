@@ -28,6 +28,10 @@ func testIdentity(t testing.TB, keyText string, node cluster.NodeID) *Identity {
 	return id
 }
 
+// alertWait is how long a side that refused leaves the connection open, so that the
+// other one reads why, whichever of the two is faster.
+const alertWait = 5 * time.Second
+
 // shake connects a client and a server over a pipe, sends a byte each way, and
 // returns what each of them got. Only when both errors are nil is a connection good:
 // in TLS 1.3 a client learns of a refusal when it reads.
@@ -40,12 +44,12 @@ func shake(server, client *tls.Config) (serverState, clientState tls.ConnectionS
 	go func() {
 		err := exchange(ctx, s)
 		if err != nil {
-			_ = a.Close()
+			time.AfterFunc(alertWait, func() { _ = a.Close() })
 		}
 		done <- err
 	}()
 	if clientErr = exchange(ctx, c); clientErr != nil {
-		_ = b.Close()
+		time.AfterFunc(alertWait, func() { _ = b.Close() })
 	}
 	serverErr = <-done
 	serverState, clientState = s.ConnectionState(), c.ConnectionState()

@@ -34,8 +34,8 @@ type Options struct {
 	WriteTimeout time.Duration // 0: DefaultWriteTimeout.
 	Events       Events
 
-	// still keeps Pebble from compacting. Tests of damage need it: under -tags invariants
-	// a compaction of damaged tables panics, before Open has refused them or after.
+	// still keeps Pebble from compacting. Tests of damage, and those in which Fatal
+	// returns, need it: under -tags invariants a compaction of what they leave panics.
 	still bool
 }
 

@@ -349,7 +349,7 @@ func TestFailedSync(t *testing.T) {
 		return nil
 	}))
 	fatal := make(chan error, 10)
-	s, err := Open(Options{FS: fs, Dir: "log", Events: Events{Fatal: func(err error) { fatal <- err }}})
+	s, err := Open(Options{FS: fs, Dir: "log", still: true, Events: Events{Fatal: func(err error) { fatal <- err }}})
 	require.NoError(t, err)
 	require.NoError(t, s.StoreLogs(entries(1, 3)))
 	on.Store(true)
@@ -379,7 +379,7 @@ func TestHungSync(t *testing.T) {
 			return nil
 		}))
 		fatal := make(chan error, 1)
-		s, err := Open(Options{FS: fs, Dir: "log", Events: Events{Fatal: func(err error) { fatal <- err }}})
+		s, err := Open(Options{FS: fs, Dir: "log", still: true, Events: Events{Fatal: func(err error) { fatal <- err }}})
 		require.NoError(t, err)
 		on.Store(true)
 		start := time.Now()

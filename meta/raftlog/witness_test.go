@@ -300,7 +300,7 @@ func TestFailedWitnessIsFatal(t *testing.T) {
 		return nil
 	}))
 	fatal := make(chan error, 1)
-	s, err := Open(Options{FS: fs, Dir: "log", Events: Events{Fatal: func(err error) { fatal <- err }}})
+	s, err := Open(Options{FS: fs, Dir: "log", still: true, Events: Events{Fatal: func(err error) { fatal <- err }}})
 	require.NoError(t, err)
 	require.NoError(t, s.StoreLogs(entries(1, 20)))
 	on.Store(true)
