@@ -299,8 +299,16 @@ func TestFailedWitnessIsFatal(t *testing.T) {
 		}
 		return nil
 	}))
+	// What is on the disk when the process ends: here it goes on, and Pebble tries again.
+	var once sync.Once
+	var cut *vfs.MemFS
 	fatal := make(chan error, 1)
-	s, err := Open(Options{FS: fs, Dir: "log", still: true, Events: Events{Fatal: func(err error) { fatal <- err }}})
+	s, err := Open(Options{FS: fs, Dir: "log", still: true, Events: Events{Fatal: func(err error) {
+		once.Do(func() {
+			cut = mem.CrashClone(vfs.CrashCloneCfg{})
+			fatal <- err
+		})
+	}}})
 	require.NoError(t, err)
 	require.NoError(t, s.StoreLogs(entries(1, 20)))
 	on.Store(true)
@@ -309,6 +317,6 @@ func TestFailedWitnessIsFatal(t *testing.T) {
 	require.ErrorContains(t, <-fatal, "MANIFEST sync failed")
 	require.Error(t, s.StoreLogs(entries(21, 21)))
 	on.Store(false)
-	require.NoError(t, checkAfterPowerCut(mem.CrashClone(vfs.CrashCloneCfg{}), 20, 0, 0))
+	require.NoError(t, checkAfterPowerCut(cut, 20, 0, 0))
 	_ = s.Close()
 }
