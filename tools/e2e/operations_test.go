@@ -166,9 +166,14 @@ func (o *operations) finishes(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, signed.URL, struct{ io.Reader }{body})
 	require.NoError(t, err)
 	r.ContentLength = int64(len(of.data))
+	// The body is not begun before the node works on the request: a connection that
+	// nobody has accepted yet is reset when the listener closes.
+	r.Header.Set("Expect", "100-continue")
+	transport := &http.Transport{ExpectContinueTimeout: stepTimeout}
+	defer transport.CloseIdleConnections()
 	answered := make(chan error, 1)
 	go func() {
-		resp, err := http.DefaultClient.Do(r)
+		resp, err := (&http.Client{Transport: transport}).Do(r)
 		if err == nil {
 			if resp.StatusCode != http.StatusOK {
 				err = errors.New(resp.Status)
