@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -153,6 +154,20 @@ func (rq *request) readSummedDocument(limit int64) ([]byte, error) {
 	return rq.readVerified(limit, true)
 }
 
+// readPartList is readDocument for a Complete, whose checksum headers are of the object
+// that it makes: of the list itself are Content-MD5 and a checksum in its trailer.
+func (rq *request) readPartList(limit int64) ([]byte, error) {
+	sum, err := contentMD5(rq.r.Header)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := trailerDigest(rq.auth)
+	if err != nil {
+		return nil, err
+	}
+	return rq.readMatching(limit, sum, digest)
+}
+
 func (rq *request) readVerified(limit int64, summed bool) ([]byte, error) {
 	sum, err := contentMD5(rq.r.Header)
 	if err != nil {
@@ -165,6 +180,11 @@ func (rq *request) readVerified(limit int64, summed bool) ([]byte, error) {
 	if summed && sum == nil && digest.Algorithm == "" {
 		return nil, wirexml.InvalidRequest.Say("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
+	return rq.readMatching(limit, sum, digest)
+}
+
+// readMatching reads a document and verifies the sums that the client claims of it.
+func (rq *request) readMatching(limit int64, sum []byte, digest object.Digest) ([]byte, error) {
 	body, err := wirexml.Read(rq.auth.Body, rq.auth.Size, limit)
 	if err != nil {
 		return nil, err

@@ -24,23 +24,29 @@ func requestDigest(h http.Header, auth *sigauth.Request) (object.Digest, error) 
 	if err != nil {
 		return object.Digest{}, err
 	}
-	trailer, err := trailerChecksum(auth.TrailerNames)
+	trailer, err := trailerDigest(auth)
 	if err != nil {
 		return object.Digest{}, err
 	}
-	if algorithm != "" && trailer != "" {
+	if algorithm != "" && trailer.Algorithm != "" {
 		return object.Digest{}, wirexml.InvalidRequest.Say(msgManyChecksums)
 	}
-	if err := checkNamedAlgorithm(h.Get("X-Amz-Sdk-Checksum-Algorithm"), max(algorithm, trailer)); err != nil {
+	if err := checkNamedAlgorithm(h.Get("X-Amz-Sdk-Checksum-Algorithm"), max(algorithm, trailer.Algorithm)); err != nil {
 		return object.Digest{}, err
 	}
-	switch {
-	case algorithm != "":
+	if algorithm != "" {
 		return object.Digest{Algorithm: algorithm, Value: func() ([]byte, error) { return value, nil }}, nil
-	case trailer != "":
-		return object.Digest{Algorithm: trailer, Value: func() ([]byte, error) { return trailerValue(trailer, auth) }}, nil
 	}
-	return object.Digest{}, nil
+	return trailer, nil
+}
+
+// trailerDigest returns the checksum that comes in the trailer of a request, if any.
+func trailerDigest(auth *sigauth.Request) (object.Digest, error) {
+	trailer, err := trailerChecksum(auth.TrailerNames)
+	if trailer == "" || err != nil {
+		return object.Digest{}, err
+	}
+	return object.Digest{Algorithm: trailer, Value: func() ([]byte, error) { return trailerValue(trailer, auth) }}, nil
 }
 
 // checkNamedAlgorithm refuses a request that names an algorithm and sends no value
@@ -197,11 +203,19 @@ func (resp *response) setChecksums(sums []*metapb.Checksum, parts uint32) {
 		}
 		resp.set(checksum.Header(c.GetAlgorithm()), text)
 	}
-	kind := wirexml.ChecksumFullObject
-	if slices.ContainsFunc(sums, (*metapb.Checksum).GetComposite) {
-		kind = wirexml.ChecksumComposite
+	resp.set("x-amz-checksum-type", checksumType(!slices.ContainsFunc(sums, (*metapb.Checksum).GetComposite)))
+}
+
+// setPartOf tells the checksums of a part that is read, and the type of those of its
+// object.
+func (resp *response) setPartOf(v *metapb.Version, sums []*metapb.Checksum) {
+	if len(sums) == 0 {
+		return
 	}
-	resp.set("x-amz-checksum-type", kind)
+	for _, c := range sums {
+		resp.setPartChecksum(c)
+	}
+	resp.set("x-amz-checksum-type", checksumType(!slices.ContainsFunc(v.GetChecksums(), (*metapb.Checksum).GetComposite)))
 }
 
 // setPartChecksum tells the checksum of a part.

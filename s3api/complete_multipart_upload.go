@@ -54,7 +54,7 @@ func (s *server) parseComplete(ctx context.Context, rq *request) (*object.Comple
 		size := saturatingUint(text)
 		in.ObjectSize = &size
 	}
-	body, err := rq.readDocument(s.cfg.Limits.MaxXMLBytes)
+	body, err := rq.readPartList(s.cfg.Limits.MaxXMLBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -156,6 +156,6 @@ func (resp *response) setReadChecksums(rq *request, asked object.Range, got *obj
 	case metapb.RangeKind_RANGE_ALL, metapb.RangeKind_RANGE_NONE:
 		resp.setChecksums(got.Version.GetChecksums(), got.Version.GetParts())
 	case metapb.RangeKind_RANGE_PART:
-		resp.setChecksums(got.PartChecksums, 0)
+		resp.setPartOf(got.Version, got.PartChecksums)
 	}
 }
