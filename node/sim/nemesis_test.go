@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/shard/drive"
 )
 
 // blow is a kind of harm: it does it, waits while the cluster must go on, and
@@ -302,9 +303,12 @@ func (n *nemesis) slowNetwork(ctx context.Context) error {
 	return n.served(ctx, nil)
 }
 
-// hangingDrive lets syncs of shards hang: writers must go round the drive.
+// hangingDrive lets syncs of shards hang: writers must go round the drive. The wait
+// for service may last longer than a drive is given before it is fenced for good; such
+// machines are restarted then, as their operator would.
 func (n *nemesis) hangingDrive(ctx context.Context) error {
 	victims := n.victims(n.most)
+	began := time.Now()
 	for _, m := range victims {
 		m.disk.stall(theShards)
 	}
@@ -313,7 +317,11 @@ func (n *nemesis) hangingDrive(ctx context.Context) error {
 	for _, m := range victims {
 		m.disk.resume()
 	}
-	return err
+	if time.Since(began) < drive.DefaultHangTimeout {
+		return err
+	}
+	n.Crash(victims...)
+	return errors.Join(err, n.restart(ctx, victims))
 }
 
 // hangingLog lets syncs of the metadata's log hang, for less than what a node takes

@@ -1,6 +1,6 @@
 // Command lint proves the rules that no general tool knows: the order of rooms
-// (imports point only down the list), which packages may use what, and that no two
-// .proto files have one name.
+// (imports point only down the list), which packages may use what, that no two .proto
+// files have one name, and that links between documents lead somewhere.
 //
 //	go run ./tools/lint
 //
@@ -78,6 +78,7 @@ var rooms = []string{
 	"tools/netfaults",
 	"tools/accept",
 	"tools/lint",
+	"tools/mutate",
 	"tools/e2e",
 	"tools/compose",
 	"tools/cairn",
@@ -117,6 +118,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lint:", err)
 		os.Exit(2)
 	}
+	links, err := docLinks(".")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lint:", err)
+		os.Exit(2)
+	}
+	breaches = append(breaches, links...)
 	for _, p := range pkgs {
 		breaches = append(breaches, check(p)...)
 	}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A mutant is one replacement of bytes [from, to) of a file.
+type mutant struct {
+	file     string // Relative to the root of the module.
+	line     int
+	function string // The function it lies in, "Type.name" for a method.
+	from, to int
+	old, new string
+	why      string // In words: "condition is never true".
+}
+
+func (m mutant) String() string {
+	return fmt.Sprintf("%s:%d: %s: %s: %q", m.file, m.line, m.function, m.why, oneLine(m.old))
+}
+
+// key names the mutant wherever its line moves: file, function, kind and old text.
+func (m mutant) key() string {
+	return strings.Join([]string{m.file, m.function, m.why, oneLine(m.old)}, " | ")
+}
+
+// oneLine cuts text to what fits on a line of a report.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	const longest = 90
+	if len(text) > longest {
+		text = text[:longest] + "…"
+	}
+	return text
+}
+
+// mutantsIn finds what can be broken in a file, or in all files of a folder that are
+// neither tests nor generated.
+func mutantsIn(path string) ([]mutant, error) {
+	files := []string{path}
+	if !strings.HasSuffix(path, ".go") {
+		var err error
+		if files, err = filepath.Glob(filepath.Join(path, "*.go")); err != nil {
+			return nil, err
+		}
+	}
+	var out []mutant
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, ".pb.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		found, err := mutantsOf(file, source)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s has nothing to break", path)
+	}
+	return out, nil
+}
+
+// mutantsOf finds what can be broken in the functions of one file.
+func mutantsOf(file string, source []byte) ([]mutant, error) {
+	set := token.NewFileSet()
+	tree, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	f := finder{set: set, file: file, source: source}
+	for _, d := range tree.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
+			f.function = functionName(fn)
+			ast.Inspect(fn.Body, f.visit)
+		}
+	}
+	return f.found, nil
+}
+
+func functionName(fn *ast.FuncDecl) string {
+	if fn.Recv == nil || len(fn.Recv.List) == 0 {
+		return fn.Name.Name
+	}
+	t := fn.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	if generic, ok := t.(*ast.IndexExpr); ok {
+		t = generic.X
+	}
+	if name, ok := t.(*ast.Ident); ok {
+		return name.Name + "." + fn.Name.Name
+	}
+	return fn.Name.Name
+}
+
+// A finder walks one file.
+type finder struct {
+	set      *token.FileSet
+	file     string
+	source   []byte
+	function string
+	found    []mutant
+}
+
+// swapped is the operator that stands in for another. A comparison moves its border,
+// or turns round; what is left out would not compile or make no difference.
+var swapped = map[token.Token]token.Token{
+	token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR,
+	token.EQL: token.NEQ, token.NEQ: token.EQL,
+	token.LAND: token.LOR, token.LOR: token.LAND,
+	token.ADD: token.SUB, token.SUB: token.ADD,
+}
+
+// visit adds the mutants of one node of the tree.
+func (f *finder) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.IfStmt:
+		f.condition(n.Cond)
+	case *ast.BinaryExpr:
+		if other, ok := swapped[n.Op]; ok {
+			at := f.offset(n.OpPos)
+			f.add(n.OpPos, at, at+len(n.Op.String()), other.String(), n.Op.String()+" becomes "+other.String()+" in "+
+				oneLine(f.text(n.Pos(), n.End())))
+		}
+	case *ast.BlockStmt:
+		f.statements(n.List)
+	case *ast.CaseClause:
+		f.statements(n.Body)
+	case *ast.CommClause:
+		f.statements(n.Body)
+	case *ast.BasicLit:
+		f.literal(n)
+	case *ast.FuncLit:
+		return true
+	}
+	return true
+}
+
+// condition makes a guard vanish and makes it always true. An error check is only
+// made to vanish: that it is not always true every test notices.
+func (f *finder) condition(cond ast.Expr) {
+	text := f.text(cond.Pos(), cond.End())
+	f.replace(cond, "("+text+") && false", "condition is never true")
+	if !strings.HasSuffix(text, "err != nil") {
+		f.replace(cond, "("+text+") || true", "condition is always true")
+	}
+}
+
+// statements leaves out one statement at a time: a call, an assignment to what exists
+// already, a count, a jump.
+func (f *finder) statements(list []ast.Stmt) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *ast.ExprStmt:
+			f.replace(s, "", "statement is left out")
+		case *ast.IncDecStmt:
+			f.replace(s, "", "statement is left out")
+		case *ast.BranchStmt:
+			f.replace(s, "", "statement is left out")
+		case *ast.AssignStmt:
+			if s.Tok != token.DEFINE {
+				f.replace(s, "", "statement is left out")
+			}
+		}
+	}
+}
+
+// literal adds one to a whole number.
+func (f *finder) literal(lit *ast.BasicLit) {
+	if lit.Kind != token.INT {
+		return
+	}
+	if n, err := strconv.ParseInt(lit.Value, 0, 64); err == nil {
+		f.replace(lit, strconv.FormatInt(n+1, 10), "number is one more")
+	}
+}
+
+func (f *finder) replace(n ast.Node, text, why string) {
+	f.add(n.Pos(), f.offset(n.Pos()), f.offset(n.End()), text, why)
+}
+
+func (f *finder) add(pos token.Pos, from, to int, text, why string) {
+	f.found = append(f.found, mutant{
+		file: f.file, line: f.set.Position(pos).Line, function: f.function,
+		from: from, to: to, old: string(f.source[from:to]), new: text, why: why,
+	})
+}
+
+func (f *finder) offset(pos token.Pos) int { return f.set.Position(pos).Offset }
+
+func (f *finder) text(from, to token.Pos) string {
+	return string(f.source[f.offset(from):f.offset(to)])
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const sample = `package p
+
+func (t *T) f(a, b int) int {
+	if a < b && b > 0 {
+		t.n++
+		t.g(a)
+	}
+	x := 1
+	x = a + 2
+	for {
+		break
+	}
+	if _, err := t.h(); err != nil {
+		return 0
+	}
+	return x
+}
+`
+
+func TestMutantsOf(t *testing.T) {
+	found, err := mutantsOf("p.go", []byte(sample))
+	require.NoError(t, err)
+	got := make(map[string]int)
+	for _, m := range found {
+		require.Equal(t, "T.f", m.function)
+		got[m.why]++
+		// What comes out is still a file of Go.
+		broken := sample[:m.from] + m.new + sample[m.to:]
+		_, err := parser.ParseFile(token.NewFileSet(), "p.go", broken, 0)
+		require.NoError(t, err, "%s", m)
+		require.NotEqual(t, sample, broken)
+	}
+	require.Equal(t, map[string]int{
+		"condition is never true":         2,
+		"condition is always true":        1, // Not of the check of an error.
+		"< becomes <= in a < b":           1,
+		"> becomes >= in b > 0":           1,
+		"&& becomes || in a < b && b > 0": 1,
+		"+ becomes - in a + 2":            1,
+		"!= becomes == in err != nil":     1,
+		"statement is left out":           4, // t.n++, t.g(a), x = a + 2, break.
+		"number is one more":              4, // 0, 1, 2, 0.
+	}, got)
+}
+
+func TestChosen(t *testing.T) {
+	require.Equal(t, suites, chosen(""))
+	got := chosen("meta/state/move.go,cluster/place/")
+	require.Equal(t, []suite{
+		{"meta/state/move.go", suites[0].tests},
+		{"cluster/place", []string{"./cluster/place"}},
+	}, got)
+}
