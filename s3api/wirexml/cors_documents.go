@@ -164,7 +164,7 @@ func (r *CORSRule) Allows(origin, method string, headers []string) bool {
 		return false
 	}
 	for _, h := range headers {
-		if !slices.ContainsFunc(r.Headers, func(p string) bool { return matchOne(strings.ToLower(p), strings.ToLower(h)) }) {
+		if !slices.ContainsFunc(r.Headers, func(p string) bool { return matchHeader(p, h) }) {
 			return false
 		}
 	}
@@ -181,4 +181,14 @@ func matchOne(pattern, text string) bool {
 		return pattern == text
 	}
 	return len(text) >= len(before)+len(after) && strings.HasPrefix(text, before) && strings.HasSuffix(text, after)
+}
+
+// matchHeader is matchOne for names of headers, whose case does not matter.
+func matchHeader(pattern, name string) bool {
+	before, after, wild := strings.Cut(pattern, "*")
+	if !wild {
+		return strings.EqualFold(pattern, name)
+	}
+	rest := len(name) - len(after)
+	return rest >= len(before) && strings.EqualFold(name[:len(before)], before) && strings.EqualFold(name[rest:], after)
 }

@@ -14,7 +14,19 @@ func (s *scanner) text() (string, error) {
 		s.depth--
 		return "", nil
 	}
-	whole := ""
+	var whole, more = "", []byte(nil) // More is whole from the second piece on.
+	add := func(piece string) error {
+		switch {
+		case len(whole)+len(more)+len(piece) > maxTextBytes:
+			return s.malformed("an element has too much text")
+		case more == nil && whole == "":
+			whole = piece
+		case piece != "":
+			more = append(append(more, whole...), piece...)
+			whole = ""
+		}
+		return nil
+	}
 	for {
 		end := strings.IndexByte(s.doc[s.at:], '<')
 		if end < 0 {
@@ -25,17 +37,22 @@ func (s *scanner) text() (string, error) {
 			return "", err
 		}
 		s.at += end
-		if whole += piece; len(whole) > maxTextBytes {
-			return "", s.malformed("an element has too much text")
+		if err := add(piece); err != nil {
+			return "", err
 		}
 		switch rest := s.doc[s.at:]; {
 		case strings.HasPrefix(rest, "</"):
+			if more != nil {
+				whole = string(more)
+			}
 			return whole, s.endTag()
 		case strings.HasPrefix(rest, "<![CDATA["):
 			if piece, err = s.cdata(); err != nil {
 				return "", err
 			}
-			whole += piece
+			if err := add(piece); err != nil {
+				return "", err
+			}
 		default:
 			if skipped, err := s.skipAside(); err != nil || !skipped {
 				if err == nil {

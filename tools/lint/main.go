@@ -28,6 +28,7 @@ const module = "github.com/cairnstore/cairn/"
 // it, never one after it.
 var rooms = []string{
 	"cluster/errs",
+	"cluster/cost",
 	"cluster",
 	"cluster/place",
 	"cluster/identity",
