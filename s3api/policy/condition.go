@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ type condition struct {
 	ifExists   bool
 	operands   []operand
 	variables  bool // Some operand has one.
+	perObject  bool // It may hold for one object of a request and not for another.
 }
 
 // operand is a value that a policy compares with. What it holds besides the text
@@ -31,7 +33,9 @@ type operand struct {
 	truth   bool   // boolClass and nullClass.
 }
 
-// holds reports whether the condition is met in a statement of the given effect.
+// holds reports whether the condition is met in a statement of the given effect. A
+// value that is too long is not looked at: what denies then denies, what allows does
+// not allow.
 func (c *condition) holds(r *Request, effect Effect) bool {
 	var one [1]string
 	values, present := r.values(c.key, &one)
@@ -42,10 +46,17 @@ func (c *condition) holds(r *Request, effect Effect) bool {
 	case !present:
 		return c.ifExists || c.quantifier == forAllValues || c.op.negated && c.quantifier == noQuantifier
 	}
+	if slices.ContainsFunc(values, func(v string) bool { return len(v) > MaxFactBytes }) {
+		return effect == Deny
+	}
 	operands := c.operands
 	if c.variables {
-		var resolved bool
-		if operands, resolved = c.resolve(r); !resolved && c.op.negated && effect == Allow {
+		var how binding
+		operands, how = c.resolve(r)
+		switch {
+		case how == overlong:
+			return effect == Deny
+		case how == unbound && c.op.negated && effect == Allow:
 			return false // What is kept out is not known.
 		}
 	}
@@ -67,9 +78,9 @@ func (c *condition) holds(r *Request, effect Effect) bool {
 }
 
 // resolve returns the operands with the request's values for variables, without
-// those that have none, and whether all have.
-func (c *condition) resolve(r *Request) ([]operand, bool) {
-	all := true
+// those that have none, and the worst that came of a variable.
+func (c *condition) resolve(r *Request) ([]operand, binding) {
+	worst := bound
 	operands := make([]operand, 0, len(c.operands))
 next:
 	for _, o := range c.operands {
@@ -77,16 +88,16 @@ next:
 			if !p.variables {
 				continue
 			}
-			resolved, ok := p.resolve(r)
-			if !ok {
-				all = false
+			resolved, how := p.resolve(r)
+			if how != bound {
+				worst = max(worst, how)
 				continue next
 			}
 			*p = *resolved
 		}
 		operands = append(operands, o)
 	}
-	return operands, all
+	return operands, worst
 }
 
 // patterns returns the operand's patterns, if its class has any.

@@ -210,6 +210,7 @@ func (c *compiler) condition(name string, m member) (x condition, bad *Error) {
 		}
 		x.operands = append(x.operands, o)
 	}
+	x.perObject = x.dependsOnObject()
 	return x, nil
 }
 

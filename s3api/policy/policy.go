@@ -24,6 +24,10 @@ const (
 	// MaxValueBytes bounds one value: a resource is an ARN of a key of 1,024
 	// bytes at most, wildcards and variables included.
 	MaxValueBytes = 2048
+	// MaxFactBytes bounds a value that a request has for a condition key. Of a longer
+	// one nothing is known, so it meets the conditions of what denies and none of what
+	// allows.
+	MaxFactBytes = 8 << 10
 	// MaxConditions bounds the keys in the conditions of one statement.
 	MaxConditions = 64
 )

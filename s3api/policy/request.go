@@ -46,6 +46,9 @@ type Request struct {
 	// from Principal (see there) are not asked for. Nil: the request has none.
 	// The values are only read, and only until Evaluate returns.
 	Conditions func(key string) ([]string, bool)
+	// Memo, where there is one, keeps what conditions said of earlier uses that differ
+	// in their objects alone. Nil: nothing is kept.
+	Memo *Memo
 }
 
 // Principal is who makes a request: nobody known (Anonymous), a service, an

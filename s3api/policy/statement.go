@@ -25,7 +25,7 @@ func (s *statement) evaluate(r *Request) Effect {
 		return None
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(r, s.effect) {
+		if !r.Memo.holds(&s.conditions[i], r, s.effect) {
 			return None
 		}
 	}
@@ -68,11 +68,14 @@ func (s *statement) forResource(r *Request) bool {
 	for i := range s.resources {
 		p := &s.resources[i]
 		if p.variables {
-			resolved, ok := p.resolve(r)
-			if !ok && s.notResource && s.effect == Allow {
+			resolved, how := p.resolve(r)
+			if how == overlong {
+				return s.effect == Deny
+			}
+			if how == unbound && s.notResource && s.effect == Allow {
 				return false // What is kept out is not known.
 			}
-			matched = matched || ok && resolved.match(r.Resource)
+			matched = matched || how == bound && resolved.match(r.Resource)
 			continue
 		}
 		matched = matched || p.match(r.Resource)

@@ -59,6 +59,9 @@ func (x syntax) compile(text string) (pattern, error) {
 	}
 	flush()
 	p.segments = append(p.segments, segment)
+	if !p.variables {
+		p.prepare()
+	}
 	return p, nil
 }
 
