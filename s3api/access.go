@@ -107,7 +107,7 @@ func (s *server) allow(ctx context.Context, rq *request, action string, on subje
 		return err
 	}
 	object.Decided(ctx, b.Name, b.Owner)
-	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID), ByACL: rq.byACL})
+	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID), Memo: rq.memo, ByACL: rq.byACL})
 }
 
 // allowNew is allow for an action on a bucket that is to be made; an empty name is

@@ -16,6 +16,10 @@ const (
 	headerRequestMethod  = "Access-Control-Request-Method"
 	headerRequestHeaders = "Access-Control-Request-Headers"
 
+	// maxPreflightHeaders bounds what a preflight request may ask for: each name is
+	// compared with each pattern of each rule.
+	maxPreflightHeaders = 100
+
 	corsVary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
 
 	msgNoCORS    = "CORSResponse: CORS is not enabled for this bucket."
@@ -94,6 +98,9 @@ func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 		return nil, forbiddenOrigin(msgNoCORS, method, t)
 	}
 	wanted := headerList(r.Header.Values(headerRequestHeaders))
+	if len(wanted) > maxPreflightHeaders {
+		return nil, forbiddenOrigin("CORSResponse: Access-Control-Request-Headers may name at most "+itoa(maxPreflightHeaders)+" headers.", method, t)
+	}
 	rule := corsRule(b, origin, method, wanted)
 	if rule == nil {
 		return nil, forbiddenOrigin(msgPreflight, method, t)

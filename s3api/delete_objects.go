@@ -7,9 +7,11 @@ import (
 	"crypto/md5"
 	"errors"
 
+	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -45,7 +47,11 @@ func (s *server) deleteObjects(ctx context.Context, rq *request) (*response, err
 // returns the others.
 func (s *server) refuseDenied(ctx context.Context, rq *request, doc *wirexml.DeleteObjects, names []*metapb.ObjectName) ([]*metapb.ObjectName, error) {
 	kept := names[:0:0]
+	rq.memo = policy.NewMemo()
 	for _, name := range names {
+		if ctx.Err() != nil {
+			return nil, errs.New("s3api.DeleteObjects", errs.Canceled, ctx.Err()) // Nobody waits for the answer.
+		}
 		err := s.allow(ctx, rq, versioned("s3:DeleteObject", name.VersionId != ""), subject{rq.bucket, name.Key, name.VersionId})
 		var denied *wirexml.Error
 		switch {

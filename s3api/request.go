@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -37,6 +38,7 @@ type request struct {
 
 	tags []*metapb.Pair // That the request gives.
 	lock lockRequest    // That the request asks for.
+	memo *policy.Memo   // Of a request about many keys; nil: of one.
 }
 
 // prepare finds the operation of a request and authenticates it. It does not

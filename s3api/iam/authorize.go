@@ -24,6 +24,8 @@ type Access struct {
 	// Conditions returns the facts of the request, as policy.Request has them, but
 	// for tags of the object and the bucket's owner. Nil: none.
 	Conditions func(key string) ([]string, bool)
+	// Memo keeps what conditions said of other keys of the same request. Nil: nothing is kept.
+	Memo *policy.Memo
 	// ByACL is set where the action is allowed and would not be without an ACL. May be nil.
 	ByACL *atomic.Bool
 }
@@ -109,7 +111,7 @@ func (e *effects) allow(id *Identity, owner string, granted bool) bool {
 // effects evaluates all policies that concern an access, to a version if there is
 // one.
 func (z *Authorizer) effects(a *Access, v *metapb.Version) (e effects) {
-	r := &policy.Request{Action: a.Action, Resource: a.resource(), Principal: policy.Principal{Anonymous: true}, Conditions: a.facts(v)}
+	r := &policy.Request{Action: a.Action, Resource: a.resource(), Principal: policy.Principal{Anonymous: true}, Conditions: a.facts(v), Memo: a.Memo}
 	if a.Identity != nil {
 		r.Principal = a.Identity.Principal()
 		e.identity, e.session = z.ownEffect(a.Identity, r), sessionEffect(a.Identity, r)
