@@ -35,8 +35,10 @@ func (g *collector) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.grace.add(now, work.AppliedIndex)
-	g.remember.add(now, work.AppliedIndex)
+	// What was applied by the answer may have been applied just before it.
+	answered := time.Now()
+	g.grace.add(answered, work.AppliedIndex)
+	g.remember.add(answered, work.AppliedIndex)
 	if err := g.doom(ctx, work, g.grace.before(now)); err != nil {
 		return fmt.Errorf("doom: %w", err)
 	}
