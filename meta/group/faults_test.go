@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
 )
 
 func long() bool { return os.Getenv("CAIRN_TEST_LONG") == "1" }
@@ -410,6 +411,50 @@ func TestNewLeaderReadsAfterBarrier(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "1", a.Bucket.Owner, "the new leader's state is behind what was acknowledged")
 		c.start(old)
+		c.close()
+	})
+}
+
+// TestLateAnswersDoNotConfirm: answers to heartbeats that were sent before another node
+// began to lead arrive after a read has begun, and confirm nothing, though Raft itself
+// counts them.
+func TestLateAnswersDoNotConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestCluster(t, 3, 0, func(cfg *Config) {
+			cfg.Timing.Heartbeat, cfg.Timing.Election = 700*time.Millisecond, 700*time.Millisecond
+			if cfg.Node == 1 { // It leads first, and waits long for answers.
+				cfg.Timing.Heartbeat, cfg.Timing.Election = 8*time.Second, 8*time.Second
+				cfg.Timing.LeaderLease, cfg.Timing.RPC = 8*time.Second, 10*time.Second
+			}
+		})
+		old := c.leader()
+		require.Same(t, c.nodes[0], old)
+		c.set(old, "r", "1")
+		hold := func(answers, hold bool) {
+			for _, n := range c.nodes[1:] {
+				c.net.hold(way{n.number, old.number, answers}, hold)
+			}
+		}
+		hold(true, true)
+		hold(false, true)
+		next := c.leader(old)
+		c.set(next, "r", "2")
+		require.True(t, old.group.IsLeader(), "it has noticed too early for this test")
+
+		var a *metapb.Answer
+		var err error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a, err = old.group.read(c.ctx(30*time.Second), getRegister("r"))
+		}()
+		synctest.Wait() // The read waits for its confirmation.
+		hold(true, false)
+		<-done
+		require.Error(t, err, "a stale answer: %v", a)
+		hold(false, false)
+		require.Equal(t, "2", c.get(old, "r"))
+		c.converge()
 		c.close()
 	})
 }

@@ -15,17 +15,34 @@ type network struct {
 	mu        sync.Mutex
 	listeners map[string]*listener // By address.
 	cut       map[[2]int]bool
+	held      map[way]bool
 	changed   chan struct{} // Closed at each change of cut.
 	conns     map[*conn]struct{}
 	down      map[int]bool
 }
 
 func newNetwork() *network {
-	return &network{listeners: map[string]*listener{}, cut: map[[2]int]bool{}, changed: make(chan struct{}),
+	return &network{listeners: map[string]*listener{}, cut: map[[2]int]bool{}, held: map[way]bool{}, changed: make(chan struct{}),
 		conns: map[*conn]struct{}{}, down: map[int]bool{}}
 }
 
 func link(a, b int) [2]int { return [2]int{min(a, b), max(a, b)} }
+
+// way is what one node writes to another: answers, on connections that it accepted, or
+// requests, on those that it dialled.
+type way struct {
+	from, to int
+	answers  bool
+}
+
+// hold lets what goes one way wait, or go on.
+func (n *network) hold(w way, hold bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.held[w] = hold
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
 
 // setCut cuts or heals the link between two nodes.
 func (n *network) setCut(a, b int, cut bool) {
@@ -42,6 +59,16 @@ func (n *network) blocked(a, b int) <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if a != b && n.cut[link(a, b)] {
+		return n.changed
+	}
+	return nil
+}
+
+// waiting is blocked for what c writes.
+func (n *network) waiting(c *conn) <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c.from != c.to && n.cut[link(c.from, c.to)] || n.held[way{c.from, c.to, c.accepted}] {
 		return n.changed
 	}
 	return nil
@@ -123,7 +150,7 @@ func (n *network) dial(ctx context.Context, from int, addr string) (net.Conn, er
 	}
 	p, q := net.Pipe()
 	a := &conn{Conn: p, net: n, from: from, to: l.node, closed: make(chan struct{})}
-	b := &conn{Conn: q, net: n, from: l.node, to: from, closed: make(chan struct{})}
+	b := &conn{Conn: q, net: n, from: l.node, to: from, accepted: true, closed: make(chan struct{})}
 	n.conns[a], n.conns[b] = struct{}{}, struct{}{}
 	n.mu.Unlock()
 	select {
@@ -142,6 +169,7 @@ type conn struct {
 	net.Conn
 	net      *network
 	from, to int
+	accepted bool // Not dialled.
 
 	mu       sync.Mutex
 	deadline time.Time // Of writes.
@@ -151,7 +179,7 @@ type conn struct {
 
 func (c *conn) Write(p []byte) (int, error) {
 	for {
-		wait := c.net.blocked(c.from, c.to)
+		wait := c.net.waiting(c)
 		if wait == nil {
 			return c.Conn.Write(p)
 		}
