@@ -143,6 +143,7 @@ type Events struct {
 	LeadershipLeft func(err error)             // By a leader that stops; an error: the others have to elect one.
 	SnapshotTaken  func(index uint64, took time.Duration)
 	StateRestored  func(index uint64, took time.Duration)
+	QueryPanicked  func(value any, stack []byte) // It failed with Internal; the node goes on.
 	SessionOpened  func(node cluster.NodeID)
 	SessionExpired func(node cluster.NodeID) // A proposer found its session ended.
 }

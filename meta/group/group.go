@@ -123,6 +123,7 @@ func (g *Group) openDisk() error {
 	if err != nil {
 		return err
 	}
+	sd.panicked = events.QueryPanicked
 	g.fsm = &fsm{state: sd, snaps: g.snaps, events: events}
 	if err := forgetHalfBootstrap(g.log, g.snaps); err != nil {
 		return err

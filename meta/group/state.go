@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ type stateDir struct {
 	fs   vfs.FS
 	dir  string
 	open openStateFunc
+
+	panicked func(value any, stack []byte) // A query met records that nothing was to write.
 
 	mu      sync.RWMutex // Queries hold it shared, the change of generation alone.
 	current stateMachine
@@ -116,13 +119,23 @@ func (d *stateDir) removeOthers() error {
 	return nil
 }
 
-// query answers from the current generation.
-func (d *stateDir) query(q *metapb.Query) (*metapb.Answer, error) {
+// query answers from the current generation. Whoever asks may be a goroutine of this
+// node that nothing recovers, so a query that panics fails, and no more: what it was
+// asked of is damaged, but all else can be served.
+func (d *stateDir) query(q *metapb.Query) (a *metapb.Answer, err error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if d.closed {
 		return nil, errNotLeader
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			if d.panicked != nil {
+				d.panicked(v, debug.Stack())
+			}
+			a, err = nil, errs.Newf("group.Read", errs.Internal, "a query of the metadata panicked; see the log of the node that leads")
+		}
+	}()
 	return d.current.Query(q)
 }
 

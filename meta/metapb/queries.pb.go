@@ -1250,7 +1250,10 @@ func (x *ObjectAnswer) GetRestored() bool {
 	return false
 }
 
-// GetContent goes on where an ObjectAnswer's content ended.
+// GetContent goes on where an ObjectAnswer's content ended. Offsets are positions in
+// the whole content, whatever is left of it. Refused NO_SUCH_VERSION where the content
+// is gone: from the command on that drops it, though parts of it may be there for a
+// while. Refused INVALID where the range lies outside the content.
 type GetContent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ContentId     []byte                 `protobuf:"bytes,1,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"`
@@ -1397,10 +1400,15 @@ func (x *Piece) GetInlineSealId() []byte {
 }
 
 type ContentAnswer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pieces        []*Piece               `protobuf:"bytes,1,rep,name=pieces,proto3" json:"pieces,omitempty"`
-	Envelopes     []*Envelope            `protobuf:"bytes,2,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
-	Length        uint64                 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"` // Plaintext bytes that the pieces cover; less than asked: ask on.
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Pieces    []*Piece               `protobuf:"bytes,1,rep,name=pieces,proto3" json:"pieces,omitempty"`
+	Envelopes []*Envelope            `protobuf:"bytes,2,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
+	Length    uint64                 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"` // Plaintext bytes that the pieces cover; less than asked: ask on.
+	// What proves that a page goes on where the one before it ended: whose pieces these
+	// are, where the first of them lies in the content, and how large that is.
+	ContentId     []byte `protobuf:"bytes,200,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"`
+	Offset        uint64 `protobuf:"varint,201,opt,name=offset,proto3" json:"offset,omitempty"`
+	ContentSize   uint64 `protobuf:"varint,202,opt,name=content_size,json=contentSize,proto3" json:"content_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1452,6 +1460,27 @@ func (x *ContentAnswer) GetEnvelopes() []*Envelope {
 func (x *ContentAnswer) GetLength() uint64 {
 	if x != nil {
 		return x.Length
+	}
+	return 0
+}
+
+func (x *ContentAnswer) GetContentId() []byte {
+	if x != nil {
+		return x.ContentId
+	}
+	return nil
+}
+
+func (x *ContentAnswer) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *ContentAnswer) GetContentSize() uint64 {
+	if x != nil {
+		return x.ContentSize
 	}
 	return 0
 }
@@ -3530,11 +3559,15 @@ const file_queries_proto_rawDesc = "" +
 	"\x03ref\x18\x01 \x01(\v2\x18.cairn.meta.v1.ExtentRefR\x03ref\x12-\n" +
 	"\x06extent\x18\x02 \x01(\v2\x15.cairn.meta.v1.ExtentR\x06extent\x12\x16\n" +
 	"\x06inline\x18\x03 \x01(\fR\x06inline\x12$\n" +
-	"\x0einline_seal_id\x18\x04 \x01(\fR\finlineSealId\"\x8c\x01\n" +
+	"\x0einline_seal_id\x18\x04 \x01(\fR\finlineSealId\"\xe9\x01\n" +
 	"\rContentAnswer\x12,\n" +
 	"\x06pieces\x18\x01 \x03(\v2\x14.cairn.meta.v1.PieceR\x06pieces\x125\n" +
 	"\tenvelopes\x18\x02 \x03(\v2\x17.cairn.meta.v1.EnvelopeR\tenvelopes\x12\x16\n" +
-	"\x06length\x18\x03 \x01(\x04R\x06length\"\xc0\x01\n" +
+	"\x06length\x18\x03 \x01(\x04R\x06length\x12\x1e\n" +
+	"\n" +
+	"content_id\x18\xc8\x01 \x01(\fR\tcontentId\x12\x17\n" +
+	"\x06offset\x18\xc9\x01 \x01(\x04R\x06offset\x12\"\n" +
+	"\fcontent_size\x18\xca\x01 \x01(\x04R\vcontentSize\"\xc0\x01\n" +
 	"\vListObjects\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x1c\n" +

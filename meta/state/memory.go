@@ -167,24 +167,29 @@ var errStop = errors.New("stop")
 
 // scan calls f for every record from lower to upper (exclusive). f must not keep
 // key or value.
-func scan(r pebble.Reader, lower, upper []byte, f func(key, value []byte) error) error {
+func scan(r pebble.Reader, lower, upper []byte, f func(key, value []byte) error) (err error) {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return dbError(err)
 	}
+	defer func() { // After a panic of f too.
+		if cerr := it.Close(); err == nil && cerr != nil {
+			err = dbError(cerr)
+		}
+	}()
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err == nil {
 			err = f(it.Key(), v)
 		}
 		if err == errStop { //nolint:errorlint // A private sentinel, never wrapped.
-			break
+			return nil
 		}
 		if err != nil {
-			return errors.Join(err, it.Close())
+			return err
 		}
 	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
+	if err := it.Error(); err != nil {
 		return dbError(err)
 	}
 	return nil

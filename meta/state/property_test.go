@@ -281,6 +281,7 @@ func checkModel(t *rapid.T, steps int) {
 		step(t, machine, g, g.command())
 		if g.chance("look", 8) {
 			compare(t, machine, g.m)
+			compareContents(t, machine, g.m, g.ids)
 		}
 	}
 	compare(t, machine, g.m)

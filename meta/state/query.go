@@ -28,16 +28,17 @@ type view struct {
 
 // Query answers q from the current state. Safe concurrently with Apply. A
 // refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
-func (s *State) Query(q *metapb.Query) (*metapb.Answer, error) {
+func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
 	s.viewMu.RLock()
 	v := view{snap: s.db.NewSnapshot(), applied: s.applied, cluster: s.cluster, decided: q.Decided, listSteps: s.limits.listSteps}
 	s.viewMu.RUnlock()
+	defer func() { // After a panic too, which the caller may recover from.
+		if cerr := v.snap.Close(); err == nil && cerr != nil {
+			err = errs.Wrap("state.Query", dbError(cerr))
+		}
+	}()
 	a := &metapb.Answer{ViewEpoch: v.cluster.ViewEpoch, ConfigRevision: v.applied.ConfigRevision}
-	err := v.answer(q, a)
-	if cerr := v.snap.Close(); err == nil && cerr != nil {
-		err = dbError(cerr)
-	}
-	if err != nil {
+	if err := v.answer(q, a); err != nil {
 		return nil, errs.Wrap("state.Query", err)
 	}
 	return a, nil

@@ -17,40 +17,26 @@ type page struct {
 	envelopes map[string]uint32 // Index + 1 by contents; made when there are several.
 }
 
-func (p *page) contentAnswer() *metapb.ContentAnswer {
-	if p == nil {
-		return nil
-	}
-	return p.answer
-}
-
 func (p *page) full() bool { return len(p.answer.Pieces) >= p.max }
 
-// pieces returns the pieces of length bytes from offset, at most maxRefs. It
-// returns nil where a part is not there: the content is being dropped.
+// pieces returns the pieces of length bytes from offset, which lie inside the content,
+// at most maxRefs of them.
 func (v *view) pieces(c *content, offset, length uint64, maxRefs uint32) (*page, error) {
-	p := &page{answer: &metapb.ContentAnswer{}, max: int(min(maxRefs, pageMax))}
+	p := &page{answer: &metapb.ContentAnswer{ContentId: c.id[:], Offset: offset, ContentSize: c.size},
+		max: int(min(maxRefs, pageMax))}
 	if p.max == 0 {
 		p.max = pageMax
 	}
-	if c.layout == nil {
-		ok, err := v.partPieces(p, c.id, 1, 0, offset, length)
-		if !ok || err != nil {
-			return nil, err
-		}
-		return p, nil
-	}
 	end := offset + length
 	var start uint64
-	for i, number := range c.layout.Numbers {
-		size := c.layout.Sizes[i]
+	for i := range c.parts() {
+		number, size := c.partAt(i)
 		if (start >= end && length > 0) || p.full() {
 			break
 		}
-		if start+size > offset || (length == 0 && len(c.layout.Numbers) == 1) {
+		if start+size > offset || (length == 0 && c.parts() == 1) {
 			from := max(start, offset)
-			ok, err := v.partPieces(p, c.id, number, start, from, min(start+size, end)-from)
-			if !ok || err != nil {
+			if err := v.partPieces(p, c, number, size, from-start, min(start+size, end)-from); err != nil {
 				return nil, err
 			}
 			if start == offset && size == length {
@@ -63,24 +49,56 @@ func (v *view) pieces(c *content, offset, length uint64, maxRefs uint32) (*page,
 	return p, nil
 }
 
-// partPieces adds the pieces of one part, which begins at start in the object.
-func (v *view) partPieces(p *page, id keys.ID, number uint32, start, offset, length uint64) (bool, error) {
-	part := new(metapb.Part)
-	ok, err := v.get(keys.AppendPart(v.key(), id, number), part)
-	if !ok || err != nil {
-		return false, err
+// partPieces adds the pieces of length bytes from offset of a part, which the content
+// says to be of a size. One that does not have all its bytes has none that can be
+// found: where a reference lies follows from those before it.
+func (v *view) partPieces(p *page, c *content, number uint32, size, offset, length uint64) error {
+	part, err := v.contentPart(c, number)
+	if err != nil {
+		return err
 	}
-	if offset == start && length == part.Size {
+	if part.Size != size || !isWhole(part) {
+		return corrupt("part %d of content %x does not have the %d bytes that are recorded of it", number, c.id, size)
+	}
+	if offset == 0 && length == size {
 		p.whole = part
 	}
-	if length == 0 {
-		return true, nil
+	switch {
+	case length == 0:
+		return nil
+	case len(part.Extents) == 0:
+		p.addInline(part, offset, length)
+		return nil
 	}
+	return v.extentPieces(p, part, offset, length)
+}
+
+// contentPart returns a part of a content.
+func (v *view) contentPart(c *content, number uint32) (*metapb.Part, error) {
+	if c.only != nil {
+		return c.only, nil
+	}
+	part := new(metapb.Part)
+	if ok, err := v.get(keys.AppendPart(v.key(), c.id, number), part); !ok || err != nil {
+		return nil, orCorrupt(err, "a part of a content that is not dropped does not exist")
+	}
+	return part, nil
+}
+
+// isWhole reports whether a part has all bytes of its size, and all envelopes that its
+// references name.
+func isWhole(part *metapb.Part) bool {
 	if len(part.Extents) == 0 {
-		p.addInline(part, offset-start, length)
-		return true, nil
+		return len(part.Envelopes) > 0 || uint64(len(part.Inline)) == part.Size
 	}
-	return v.extentPieces(p, part, offset-start, length)
+	left := part.Size
+	for _, r := range part.Extents {
+		if r.Length > left || int(r.Envelope) > len(part.Envelopes) {
+			return false
+		}
+		left -= r.Length
+	}
+	return left == 0
 }
 
 // addInline adds the inline bytes of a part.
@@ -96,16 +114,15 @@ func (p *page) addInline(part *metapb.Part, offset, length uint64) {
 
 // extentPieces adds the references of a part that lie in length bytes from
 // offset, narrowed to them.
-func (v *view) extentPieces(p *page, part *metapb.Part, offset, length uint64) (bool, error) {
+func (v *view) extentPieces(p *page, part *metapb.Part, offset, length uint64) error {
 	envelopes := make([]uint32, len(part.Envelopes)) // Index + 1 in the page.
 	end := offset + length
 	var at uint64
 	for _, r := range part.Extents {
-		from, to := max(at, offset), min(at+r.Length, end)
-		if from < to {
-			if p.full() {
-				return true, nil
-			}
+		if at >= end || p.full() {
+			break
+		}
+		if from, to := max(at, offset), min(at+r.Length, end); from < to {
 			ref := &metapb.ExtentRef{Volume: r.Volume, Seq: r.Seq, Offset: r.Offset + from - at, Length: to - from}
 			if i := r.Envelope; i > 0 {
 				if envelopes[i-1] == 0 {
@@ -115,29 +132,26 @@ func (v *view) extentPieces(p *page, part *metapb.Part, offset, length uint64) (
 			}
 			rec, err := v.extent(p, extentID(r.Volume, r.Seq))
 			if err != nil {
-				return false, err
+				return err
 			}
 			p.answer.Pieces = append(p.answer.Pieces, &metapb.Piece{Ref: ref, Extent: rec})
 			p.answer.Length += to - from
 		}
-		if at += r.Length; at >= end {
-			return true, nil
-		}
+		at += r.Length
 	}
-	return false, nil // Shortened: the content is being dropped.
+	return nil
 }
 
 func (v *view) extent(p *page, id shard.ExtentID) (*metapb.Extent, error) {
-	if id == p.lastID {
+	if id == p.lastID && p.lastRec != nil {
 		return p.lastRec, nil
 	}
 	rec := new(metapb.Extent)
-	ok, err := v.get(keys.AppendExtent(v.key(), id), rec)
-	if err == nil && !ok {
-		err = corrupt("extent %s is referred to and does not exist", id)
+	if ok, err := v.get(keys.AppendExtent(v.key(), id), rec); !ok || err != nil {
+		return nil, orCorrupt(err, "extent "+id.String()+" is referred to and does not exist")
 	}
 	p.lastID, p.lastRec = id, rec
-	return rec, err
+	return rec, nil
 }
 
 // envelope returns the index + 1 of an envelope in the page, adding it unless an

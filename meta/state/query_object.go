@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/cairnstore/cairn/meta/keys"
@@ -70,10 +71,9 @@ func (v *view) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 		return nil
 	}
 	if o.Version.Parts > 0 {
-		c.layout = new(metapb.Layout)
-		ok, err := v.get(keys.AppendLayout(v.key(), c.id), c.layout)
-		if err == nil && !ok {
-			err = corrupt("a multipart version has no layout")
+		found, err := v.loadLayout(&c)
+		if err == nil && (!found || c.size != o.Version.Size) {
+			err = corrupt("a multipart version has no layout of its size")
 		}
 		if err != nil {
 			return err
@@ -90,9 +90,6 @@ func (v *view) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	if err != nil {
 		return err
 	}
-	if page == nil {
-		return corrupt("a part of a version does not exist")
-	}
 	o.Content = page.answer
 	if p := page.whole; p != nil {
 		o.WholePart, o.PartEtag, o.PartChecksums = true, p.Etag, p.Checksums
@@ -100,11 +97,49 @@ func (v *view) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	return nil
 }
 
-// content is a content as a reader finds its way in it.
+// content is a content as a reader finds its way in it. It is none that was dropped.
 type content struct {
 	id     keys.ID
 	size   uint64
 	layout *metapb.Layout // Nil: one part.
+	only   *metapb.Part   // That one, if it was read already.
+}
+
+// parts returns how many parts a content has.
+func (c *content) parts() int {
+	if c.layout == nil {
+		return 1
+	}
+	return len(c.layout.Numbers)
+}
+
+// partAt returns number and size of the i-th part.
+func (c *content) partAt(i int) (number uint32, size uint64) {
+	if c.layout == nil {
+		return 1, c.size
+	}
+	return c.layout.Numbers[i], c.layout.Sizes[i]
+}
+
+// loadLayout reads the layout of a content of several parts, and its size. False where
+// there is none.
+func (v *view) loadLayout(c *content) (bool, error) {
+	l := new(metapb.Layout)
+	if ok, err := v.get(keys.AppendLayout(v.key(), c.id), l); !ok || err != nil {
+		return false, err
+	}
+	if len(l.Numbers) != len(l.Sizes) {
+		return false, corrupt("the layout of content %x has %d numbers and %d sizes", c.id, len(l.Numbers), len(l.Sizes))
+	}
+	c.layout, c.size = l, 0
+	for _, size := range l.Sizes {
+		sum, over := bits.Add64(c.size, size, 0)
+		if over != 0 {
+			return false, corrupt("the layout of content %x is of more bytes than can be", c.id)
+		}
+		c.size = sum
+	}
+	return true, nil
 }
 
 // resolve returns the bytes that a range means; false where there are none.
@@ -151,21 +186,54 @@ func (c *content) part(number uint32) (first, length uint64, ok bool) {
 
 // contentPage goes on where an object answer's content ended.
 func (v *view) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.ContentAnswer, error) {
-	id, ok := keys.ParseID(q.ContentId)
-	c := content{id: id, size: q.Offset + q.Length}
-	if ok && q.Multipart {
-		c.layout = new(metapb.Layout)
-		var err error
-		if ok, err = v.get(keys.AppendLayout(v.key(), id), c.layout); err != nil {
+	c, err := v.contentByID(q.ContentId, q.Multipart)
+	switch {
+	case err != nil:
+		return nil, err
+	case c == nil:
+		a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_VERSION
+		return nil, nil
+	case q.Offset > c.size || q.Length > c.size-q.Offset:
+		a.Refusal = metapb.Refusal_REFUSAL_INVALID
+		return nil, nil
+	}
+	page, err := v.pieces(c, q.Offset, q.Length, q.MaxRefs)
+	if err != nil {
+		return nil, err
+	}
+	return page.answer, nil
+}
+
+// contentByID finds a content that a reader knows by its id alone; nil where it is
+// gone. It is from the command on that drops it: what then is left of it goes away
+// piece by piece, and a reader that found a part of it would take it for the whole.
+func (v *view) contentByID(name []byte, multipart bool) (*content, error) {
+	id, ok := keys.ParseID(name)
+	if !ok {
+		return nil, nil
+	}
+	if dropped, err := v.isDropped(id); dropped || err != nil {
+		return nil, err
+	}
+	c := &content{id: id}
+	if multipart {
+		if ok, err := v.loadLayout(c); !ok || err != nil {
 			return nil, err
 		}
+		return c, nil
 	}
-	if ok {
-		page, err := v.pieces(&c, q.Offset, q.Length, q.MaxRefs)
-		if err != nil || page != nil {
-			return page.contentAnswer(), err
-		}
+	only := new(metapb.Part)
+	if ok, err := v.get(keys.AppendPart(v.key(), id, 1), only); !ok || err != nil {
+		return nil, err
 	}
-	a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_VERSION
-	return nil, nil
+	c.only, c.size = only, only.Size
+	return c, nil
+}
+
+// isDropped reports whether a content was dropped, and not only parts of it that no
+// layout names.
+func (v *view) isDropped(id keys.ID) (bool, error) {
+	rec := new(metapb.DroppedContent)
+	ok, err := v.get(keys.AppendDropped(v.key(), id), rec)
+	return ok && !rec.Unlisted, err
 }

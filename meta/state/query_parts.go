@@ -10,30 +10,26 @@ import (
 // objectParts answers a page of the parts of a multipart version. They are those of
 // its layout: others of its content are on their way out.
 func (v *view) objectParts(q *metapb.ObjectParts, a *metapb.Answer) (*metapb.ObjectPartsAnswer, error) {
-	layout := new(metapb.Layout)
-	id, ok := keys.ParseID(q.ContentId)
-	if ok {
-		var err error
-		if ok, err = v.get(keys.AppendLayout(v.key(), id), layout); err != nil {
-			return nil, err
-		}
+	c, err := v.contentByID(q.ContentId, true)
+	if err != nil {
+		return nil, err
 	}
-	if !ok {
+	if c == nil {
 		a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_VERSION
 		return nil, nil
 	}
-	from, found := slices.BinarySearch(layout.Numbers, q.After)
+	from, found := slices.BinarySearch(c.layout.Numbers, q.After)
 	if found {
 		from++
 	}
 	r := &metapb.ObjectPartsAnswer{}
-	for _, n := range layout.Numbers[from:] {
+	for _, n := range c.layout.Numbers[from:] {
 		if len(r.Parts) == int(min(q.Max, pageMax)) {
 			r.Truncated = true
 			break
 		}
 		p := new(metapb.Part)
-		ok, err := get(v.snap, keys.AppendPart(v.key(), id, n), func(value []byte) error { return unmarshalPartListing(value, p) })
+		ok, err := get(v.snap, keys.AppendPart(v.key(), c.id, n), func(value []byte) error { return unmarshalPartListing(value, p) })
 		if !ok || err != nil {
 			return nil, orCorrupt(err, "a part of a version does not exist")
 		}

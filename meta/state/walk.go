@@ -39,7 +39,7 @@ type walk struct {
 type visitor func(name, value, key []byte) error
 
 // run walks.
-func (w *walk) run(r pebble.Reader, visit visitor) error {
+func (w *walk) run(r pebble.Reader, visit visitor) (err error) {
 	lower := keys.AppendNames(nil, w.kind, w.bucket, w.prefix)
 	upper := keys.PrefixEnd(slices.Clone(lower))
 	if start := w.start(); bytes.Compare(start, lower) > 0 {
@@ -52,11 +52,11 @@ func (w *walk) run(r pebble.Reader, visit visitor) error {
 	if err != nil {
 		return dbError(err)
 	}
-	err = w.iterate(it, visit)
-	if err == errStop { //nolint:errorlint // A private sentinel, never wrapped.
+	defer func() { err = errors.Join(err, it.Close()) }() // After a panic of visit too.
+	if err = w.iterate(it, visit); err == errStop {       //nolint:errorlint // A private sentinel, never wrapped.
 		err = nil
 	}
-	return errors.Join(err, it.Close())
+	return err
 }
 
 func (w *walk) iterate(it *pebble.Iterator, visit visitor) error {

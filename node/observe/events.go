@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"encoding/hex"
 	"log/slog"
 	"strconv"
 	"time"
@@ -126,6 +127,11 @@ func (o *Observer) Object() object.Events {
 			o.m.switched.Inc()
 			o.Log.Info("extent goes to another volume", "volume", from, "cause", cause)
 		},
+		WrongSum: func(content []byte, id shard.ExtentID) {
+			o.m.wrongSums.Inc()
+			o.Log.Error("plaintext that was read is not what is recorded of it: the read was cut short, a copy was not committed",
+				"content", hex.EncodeToString(content), "extent", id.String())
+		},
 		ShortWrite:  func(shard.ExtentID, int) { o.m.shortWrites.Inc() },
 		VolumesMade: func(n int, s shard.Scheme) { o.Log.Info("volumes made", "count", n, "scheme", s.String()) },
 		Rejected:    func(int64) { o.m.rejected.Inc() },
@@ -226,6 +232,10 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 		LogSlow: func(took time.Duration) {
 			o.m.logSlow.Inc()
 			o.Log.Warn("a write to the Raft log was slow", "took", took)
+		},
+		QueryPanicked: func(v any, stack []byte) {
+			o.m.queryPanics.Inc()
+			o.Log.Error("panic in a query of the metadata; it failed, all others are served", "value", v, "stack", string(stack))
 		},
 		LeaderChanged: func(n cluster.NodeID) {
 			o.m.leaderChanges.Inc()

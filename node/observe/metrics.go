@@ -18,6 +18,7 @@ type metrics struct {
 	salvaged     prometheus.Counter
 	switched     prometheus.Counter
 	shortWrites  prometheus.Counter
+	wrongSums    prometheus.Counter
 	rejected     prometheus.Counter
 	tasks        *prometheus.CounterVec
 	taskSeconds  *prometheus.HistogramVec
@@ -41,6 +42,7 @@ type metrics struct {
 	indexesRebuilt *prometheus.CounterVec
 
 	leaderChanges prometheus.Counter
+	queryPanics   prometheus.Counter
 	snapshots     prometheus.Counter
 	restores      prometheus.Counter
 	applySeconds  prometheus.Histogram
@@ -141,6 +143,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		copied:      vec("cairn_copied_bytes_total", "Plaintext copied, by reference or by re-encoding.", "way"),
 		salvaged:    counter("cairn_extents_salvaged_total", "Extents written below quorum and re-encoded elsewhere."),
 		switched:    counter("cairn_volume_switches_total", "Extents that went to another volume than first chosen."),
+		wrongSums:   counter("cairn_content_wrong_sums_total", "Reads and copies that met plaintext which is not what is recorded of it; none of it was sent whole, or committed."),
 		shortWrites: counter("cairn_extents_short_total", "Extents committed with shards missing."),
 		rejected:    counter("cairn_requests_rejected_total", "Requests that the buffer budget refused."),
 
@@ -165,6 +168,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		segmentsLost:   vec("cairn_drive_segments_damaged_total", "Segments that cannot be read: all their shards are missing.", "drive"),
 		indexesRebuilt: vec("cairn_drive_index_rebuilds_total", "Indexes made anew from a drive's segments.", "drive"),
 
+		queryPanics:   counter("cairn_metadata_query_panics_total", "Queries of the metadata that panicked on what they met, and failed."),
 		leaderChanges: counter("cairn_raft_leader_changes_total", "Changes of the metadata's leader, as this node saw them."),
 		snapshots:     counter("cairn_raft_snapshots_total", "Snapshots taken."),
 		restores:      counter("cairn_raft_restores_total", "Snapshots received and restored."),
