@@ -99,6 +99,7 @@ type Events struct {
 	CopiedByRead func(bytes int64)                      // Committed after re-encoding.
 	Salvaged     func(from, to shard.ExtentID)          // Written below quorum, then re-encoded elsewhere.
 	VolumeSwitch func(from shard.VolumeID, cause error) // An extent goes to another volume.
+	WrongSum     func(content []byte, x shard.ExtentID) // Plaintext read was not what is recorded of the extent (zero: the whole).
 	ShortWrite   func(id shard.ExtentID, missing int)   // Committed with shards missing.
 	VolumesMade  func(n int, scheme shard.Scheme)       // Volumes were created.
 	Rejected     func(bytes int64)                      // The buffer budget refused a request.

@@ -42,8 +42,12 @@ type content struct {
 	wrap      sse.WrappingKey // Nil: no piece is encrypted.
 	first     uint64          // Of the run, in the version.
 	length    uint64
+	size      uint64             // Of the whole content.
+	sums      []*metapb.Checksum // Recorded of the run.
+	proof     *proof             // Of the run, once it is being sent; goes on where a read begins again.
 
 	page   *metapb.ContentAnswer
+	seen   bool   // The page was compared with what it should be.
 	next   int    // Index into page.pieces.
 	paged  uint64 // Bytes of the run that this page and those before cover.
 	opened *envelopeKey
@@ -66,14 +70,14 @@ func (s *Service) newContent(v *metapb.Version, a *metapb.ObjectAnswer, wrap sse
 	if a.Restored {
 		id = v.Restore.ContentId // The warm copy's: it has the version's parts.
 	}
-	return &content{s: s, id: id, multipart: v.Parts > 0, wrap: wrap, first: a.First, length: a.Length,
-		page: a.Content, paged: a.Content.GetLength()}
+	return &content{s: s, id: id, multipart: v.Parts > 0, wrap: wrap, first: a.First, length: a.Length, size: v.Size,
+		sums: recorded(v, a), page: a.Content, paged: a.Content.GetLength()}
 }
 
 // at returns the run of the same version that begins off bytes further on. Its
 // first piece is asked for anew.
 func (c *content) at(off uint64) *content {
-	return &content{s: c.s, id: c.id, multipart: c.multipart, wrap: c.wrap, first: c.first + off, length: c.length - off}
+	return &content{s: c.s, id: c.id, multipart: c.multipart, wrap: c.wrap, first: c.first + off, length: c.length - off, size: c.size}
 }
 
 // close clears the keys that were opened.
@@ -92,7 +96,13 @@ type held struct {
 
 // piece returns the next piece of the run; one without a Piece after the last.
 func (c *content) piece(ctx context.Context) (held, error) {
-	for c.next >= len(c.page.GetPieces()) {
+	for {
+		if err := c.checkPage(); err != nil {
+			return held{}, err
+		}
+		if c.next < len(c.page.GetPieces()) {
+			break
+		}
 		if c.paged >= c.length {
 			return held{}, nil
 		}
@@ -107,7 +117,7 @@ func (c *content) piece(ctx context.Context) (held, error) {
 		if a.Content.GetLength() == 0 {
 			return held{}, errs.Newf("object.content", errs.Internal, "content %x has nothing at %d", c.id, c.first+c.paged)
 		}
-		c.page, c.next, c.paged = a.Content, 0, c.paged+a.Content.Length
+		c.page, c.next, c.paged, c.seen = a.Content, 0, c.paged+a.Content.Length, false
 	}
 	p := held{Piece: c.page.Pieces[c.next]}
 	c.next++
@@ -117,6 +127,29 @@ func (c *content) piece(ctx context.Context) (held, error) {
 		p.envelope = c.page.Envelopes[i-1]
 	}
 	return p, nil
+}
+
+// checkPage compares a page with what it should be: the pieces of this content that
+// follow on those before. Nothing of it is used otherwise, whatever the metadata has
+// come to. A leader of an older release does not tell whose a page is.
+func (c *content) checkPage() error {
+	if c.seen || c.page == nil {
+		return nil
+	}
+	c.seen = true
+	var sum uint64
+	for _, p := range c.page.Pieces {
+		sum += p.Ref.GetLength()
+	}
+	offset := c.first + c.paged - c.page.Length
+	told := len(c.page.ContentId) > 0
+	if sum != c.page.Length || c.paged > c.length ||
+		told && (!bytes.Equal(c.page.ContentId, c.id) || c.page.Offset != offset || c.page.ContentSize != c.size) {
+		return errs.Newf("object.content", errs.Internal, "content %x: a page of the %d bytes from %d does not continue it: "+
+			"it is of the %d bytes from %d of content %x of %d bytes", c.id, c.page.Length, offset, sum, c.page.Offset, c.page.ContentId,
+			c.page.ContentSize)
+	}
+	return nil
 }
 
 // errGone: an object was overwritten or deleted, and cleared away, between being
@@ -225,7 +258,9 @@ func (c *content) sendAll(ctx context.Context, w io.Writer) (int64, error) {
 	n, err := c.send(ctx, w)
 	if moved(err) && !c.final && ctx.Err() == nil {
 		var more int64
-		more, err = c.at(uint64(n)).send(ctx, w)
+		rest := c.at(uint64(n))
+		rest.proof = c.proof
+		more, err = rest.send(ctx, w)
 		n += more
 	}
 	return n, err
@@ -233,7 +268,7 @@ func (c *content) sendAll(ctx context.Context, w io.Writer) (int64, error) {
 
 // moved reports whether a failed read may succeed where the extent is now.
 func moved(err error) bool {
-	if err == nil || errors.Is(err, errWriting) {
+	if err == nil || errors.Is(err, errWriting) || errors.Is(err, errWrongSum) {
 		return false
 	}
 	k := errs.KindOf(err)
@@ -246,6 +281,7 @@ var errWriting = errors.New("the receiver failed")
 // opened is a piece that is being read.
 type opened struct {
 	io.ReadCloser
+	piece  *metapb.Piece
 	length int64
 	err    error // It could not be opened.
 }
@@ -266,7 +302,7 @@ func (c *content) open(ctx context.Context) *opened {
 	if err != nil {
 		return &opened{err: err}
 	}
-	o := &opened{length: int64(p.Ref.GetLength())}
+	o := &opened{piece: p.Piece, length: int64(p.Ref.GetLength())}
 	if isInline(p.Piece) {
 		var b []byte
 		b, o.err = c.inline(ctx, p)
@@ -281,15 +317,20 @@ func (c *content) open(ctx context.Context) *opened {
 }
 
 // send sends the pieces in order. Shortly before one ends the next one is opened,
-// so that its first stripes are here when they are wanted.
+// so that its first stripes are here when they are wanted. The last bytes of a piece,
+// and of the run, are sent only if all of it is what is recorded of it.
 func (c *content) send(ctx context.Context, w io.Writer) (n int64, err error) {
 	defer c.close()
+	if c.proof == nil {
+		c.proof = c.newProof(c.sums)
+	}
 	cur := c.open(ctx)
 	for cur != nil {
 		if cur.err != nil {
 			return n, cur.err
 		}
-		to := &aheadWriter{w: w, left: cur.length, open: func() *opened { return c.open(ctx) }}
+		c.proof.begin(cur.piece)
+		to := &aheadWriter{w: w, proof: c.proof, left: cur.length, open: func() *opened { return c.open(ctx) }}
 		m, err := io.Copy(to, cur)
 		n += m
 		cur.close()
@@ -312,10 +353,11 @@ const aheadBytes = 1 << 20
 // aheadWriter sends one piece, marks the receiver's errors as its own, and opens
 // the next piece in time.
 type aheadWriter struct {
-	w    io.Writer
-	left int64
-	open func() *opened // Nil once it was called.
-	next *opened
+	w     io.Writer
+	proof *proof
+	left  int64
+	open  func() *opened // Nil once it was called.
+	next  *opened
 }
 
 func (a *aheadWriter) ahead() { a.next, a.open = a.open(), nil }
@@ -324,6 +366,9 @@ func (a *aheadWriter) ahead() { a.next, a.open = a.open(), nil }
 func (a *aheadWriter) Write(p []byte) (int, error) {
 	if a.left -= int64(len(p)); a.left <= aheadBytes && a.open != nil {
 		a.ahead()
+	}
+	if err := a.proof.add(p); err != nil {
+		return 0, err
 	}
 	n, err := a.w.Write(p)
 	if err != nil {

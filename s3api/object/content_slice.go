@@ -11,6 +11,9 @@ import (
 func (c *content) slice(off, length uint64) *content {
 	out := c.at(off)
 	out.length = length
+	if off == 0 && length == c.length {
+		out.sums = c.sums
+	}
 	if c.next == 0 && off+length <= c.paged {
 		out.page, out.paged = narrow(c.page, off, length), length
 	}
@@ -19,7 +22,8 @@ func (c *content) slice(off, length uint64) *content {
 
 // narrow returns the pieces of [off, off+length) of a page.
 func narrow(a *metapb.ContentAnswer, off, length uint64) *metapb.ContentAnswer {
-	out := &metapb.ContentAnswer{Envelopes: a.Envelopes, Length: length}
+	out := &metapb.ContentAnswer{Envelopes: a.Envelopes, Length: length, ContentId: a.ContentId, Offset: a.Offset + off,
+		ContentSize: a.ContentSize}
 	for _, p := range a.Pieces {
 		n := p.Ref.GetLength()
 		if off >= n {

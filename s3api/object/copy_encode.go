@@ -6,10 +6,10 @@ import (
 	"github.com/cairnstore/cairn/s3api/checksum"
 )
 
-// reencode reads the range and stores it as new extents, under a fresh data key
+// encode reads the range and stores it as new extents, under a fresh data key
 // if the destination is encrypted: extents at once where there are several, except
 // where a digest must see the bytes in order.
-func (c *copier) reencode(ctx context.Context) (*copiedPart, error) {
+func (c *copier) encode(ctx context.Context) (*copiedPart, error) {
 	size := int64(c.src.length())
 	spans := c.s.cut(size, c.wrap != nil, c.at)
 	worthwhile := len(spans) > 1 || c.wrap != nil && size >= min(minTaskBytes, c.s.cfg.ExtentMaxBytes)

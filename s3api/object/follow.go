@@ -44,6 +44,10 @@ func (st *stored) rewrite(ctx context.Context, x *extentWrite, n *metapb.NewExte
 	if err != nil {
 		return err
 	}
+	if err := sameSums(e, to); err != nil {
+		st.s.discard(ctx, g, nil)
+		return err
+	}
 	call2(st.s.events.Salvaged, old.ID, g.ID)
 	x.grant, x.pending = g, nil
 	n.Volume, n.Seq, n.VolumeEpoch, n.Extent = uint32(g.ID.Volume), g.ID.Seq, g.Volume.Epoch, movedRecord(e, to)

@@ -241,6 +241,11 @@ func (s *Service) renew(ctx context.Context, p *metapb.Piece, at Placement) (*ex
 		return nil, nil, err
 	}
 	g, to, err := s.reencodeTo(ctx, at, src)
+	if err == nil {
+		if err = sameSums(p.Extent, to); err != nil {
+			s.discard(ctx, g, nil)
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -43,6 +43,10 @@ func (s *Service) Widen(ctx context.Context, from *shard.Volume, it *metapb.Work
 		s.engine.Remove(ctx, g.ID, g.Volume)
 		return false, nil
 	}
+	if err := sameSums(e, to); err != nil {
+		s.engine.Remove(ctx, g.ID, g.Volume)
+		return false, err
+	}
 	refusal, err := s.replaceExtent(ctx, &metapb.ReplaceExtent{OldVolume: uint32(old.Volume), OldSeq: old.Seq,
 		Extent: newExtent(g, movedRecord(e, to))})
 	if err != nil || refusal == metapb.Refusal_REFUSAL_NONE {

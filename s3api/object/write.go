@@ -272,6 +272,10 @@ func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Writte
 	if err != nil {
 		return done, err
 	}
+	if err := sameSums(extentRecord(done, x.sealID), to); err != nil {
+		w.s.discard(ctx, g, nil)
+		return done, err
+	}
 	call2(w.s.events.Salvaged, old.ID, g.ID)
 	x.grant, x.pending = g, nil
 	w.s.discard(ctx, old, oldPending)
