@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/sse"
@@ -45,7 +47,7 @@ func (n *Node) openAccess(ctx context.Context) error {
 	a.keys = iam.NewKeys(iam.KeysConfig{Directory: a.directory, SecretKey: n.secret(labelSecrets),
 		RootUser: n.cfg.RootUser, RootPassword: n.cfg.RootPassword})
 	a.admin = iam.NewAdmin(iam.AdminConfig{Directory: a.directory, Keys: a.keys,
-		HasBuckets: n.hasBuckets, CheckSetting: profile.Check})
+		HasBuckets: n.hasBuckets, BucketPolicies: n.bucketPolicies, CheckSetting: profile.Check})
 	root, err := n.kmsRoot()
 	if err != nil {
 		return err
@@ -100,6 +102,26 @@ func (n *Node) hasBuckets(ctx context.Context, account string) (bool, error) {
 		return false, err
 	}
 	return len(a.Buckets) > 0, nil
+}
+
+// bucketPolicies returns the policies of an account's buckets.
+func (n *Node) bucketPolicies(ctx context.Context, account string) ([]*policy.Policy, error) {
+	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: account}}})
+	if err != nil {
+		return nil, err
+	}
+	var out []*policy.Policy
+	for _, b := range a.Buckets {
+		found, err := n.access.buckets.Get(ctx, b.Name)
+		switch {
+		case errs.Is(err, errs.NotFound):
+		case err != nil:
+			return nil, err
+		case found.Owner == account && found.Policy != nil:
+			out = append(out, found.Policy)
+		}
+	}
+	return out, nil
 }
 
 // loadDirectory waits until this node knows the directory: before that it would

@@ -15,7 +15,7 @@ func (s *service) AddAccessKey(ctx context.Context, r *adminpb.AddAccessKeyReque
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.c.Directory.AddKey(ctx, iam.KeySpec{Account: of, User: r.User,
+	key, err := s.directory(ctx).AddKey(ctx, iam.KeySpec{Account: of, User: r.User,
 		AccessKey: r.AccessKey, Secret: r.SecretKey, Description: r.Description})
 	if err != nil {
 		return nil, err
@@ -30,10 +30,10 @@ func (s *service) ListAccessKeys(ctx context.Context, r *adminpb.ListAccessKeysR
 		return nil, err
 	}
 	if r.User != "" {
-		list, err := s.c.Directory.Keys(ctx, of, r.User)
+		list, err := s.directory(ctx).Keys(ctx, of, r.User)
 		return &adminpb.AccessKeys{Keys: each(list, accessKey)}, err
 	}
-	list, err := s.c.Directory.Keys(ctx, "", "")
+	list, err := s.directory(ctx).Keys(ctx, "", "")
 	list = slices.DeleteFunc(list, func(k iam.AccessKey) bool { return k.Account != of })
 	return &adminpb.AccessKeys{Keys: each(list, accessKey)}, err
 }
@@ -52,7 +52,7 @@ func (s *service) SetAccessKeyDisabled(ctx context.Context, r *adminpb.SetAccess
 	if _, err := s.accessKey(ctx, r.Id); err != nil {
 		return nil, err
 	}
-	if err := s.c.Directory.SetKeyDisabled(ctx, r.Id, r.Disabled); err != nil {
+	if err := s.directory(ctx).SetKeyDisabled(ctx, r.Id, r.Disabled); err != nil {
 		return nil, err
 	}
 	return s.ShowAccessKey(ctx, &adminpb.AccessKeyRef{Id: r.Id})
@@ -63,13 +63,13 @@ func (s *service) RemoveAccessKey(ctx context.Context, r *adminpb.AccessKeyRef) 
 	if _, err := s.accessKey(ctx, r.Id); err != nil {
 		return nil, err
 	}
-	return removed(s.c.Directory.RemoveKey(ctx, r.Id))
+	return removed(s.directory(ctx).RemoveKey(ctx, r.Id))
 }
 
 // accessKey returns a key that the caller may manage. One of another account is as
 // one that is not there.
 func (s *service) accessKey(ctx context.Context, id string) (iam.AccessKey, error) {
-	k, err := s.c.Directory.Key(ctx, id)
+	k, err := s.directory(ctx).Key(ctx, id)
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return k, err
 	}

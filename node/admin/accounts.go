@@ -10,7 +10,7 @@ import (
 
 // AddAccount implements AdminService.
 func (s *service) AddAccount(ctx context.Context, r *adminpb.AddAccountRequest) (*adminpb.NewAccount, error) {
-	a, key, err := s.c.Directory.AddAccount(ctx, iam.AccountSpec{
+	a, key, err := s.directory(ctx).AddAccount(ctx, iam.AccountSpec{
 		Name: r.Name, Admin: r.Admin, AccessKey: r.AccessKey, Secret: r.SecretKey})
 	if err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func (s *service) AddAccount(ctx context.Context, r *adminpb.AddAccountRequest) 
 
 // ListAccounts implements AdminService.
 func (s *service) ListAccounts(ctx context.Context, _ *adminpb.ListAccountsRequest) (*adminpb.Accounts, error) {
-	list, err := s.c.Directory.Accounts(ctx)
+	list, err := s.directory(ctx).Accounts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *service) ShowAccount(ctx context.Context, r *adminpb.AccountRef) (*admi
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.c.Directory.Account(ctx, id)
+	a, err := s.directory(ctx).Account(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *service) SetAccountDisabled(ctx context.Context, r *adminpb.SetAccountD
 	if err := named("account", r.Account); err != nil {
 		return nil, err
 	}
-	if err := s.c.Directory.SetAccountDisabled(ctx, r.Account, r.Disabled); err != nil {
+	if err := s.directory(ctx).SetAccountDisabled(ctx, r.Account, r.Disabled); err != nil {
 		return nil, err
 	}
 	return s.ShowAccount(ctx, &adminpb.AccountRef{Account: r.Account})
@@ -56,7 +56,7 @@ func (s *service) RemoveAccount(ctx context.Context, r *adminpb.RemoveAccountReq
 	if err := named("account", r.Account); err != nil {
 		return nil, err
 	}
-	return removed(s.c.Directory.RemoveAccount(ctx, r.Account, r.Force))
+	return removed(s.directory(ctx).RemoveAccount(ctx, r.Account, r.Force))
 }
 
 func account(a *metapb.Account) *adminpb.Account {

@@ -54,7 +54,9 @@ type Config struct {
 	// Stores finds the shards of a drive, as stripe.Config.Stores does.
 	Stores func(cluster.DriveID) (shard.Store, error)
 
-	Directory  Directory
+	Region string // Of the ARNs of master keys.
+	// Directory returns the directory as an identity may change it.
+	Directory  func(by *iam.Identity) Directory
 	Settings   Settings
 	NodeKnobs  map[string]string // Run-time knobs of the node's own settings.
 	MasterKeys MasterKeys
@@ -82,7 +84,7 @@ type Config struct {
 
 // Rights says what policies allow of the admin API; iam.Authorizer does.
 type Rights interface {
-	AllowsAdmin(id *iam.Identity, method string, ofCluster bool, facts func(string) ([]string, bool)) bool
+	AllowsAdmin(id *iam.Identity, method string, ofCluster bool, resource string, facts func(string) ([]string, bool)) bool
 }
 
 // maxBody bounds a request: they hold a few fields.

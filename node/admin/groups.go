@@ -10,7 +10,7 @@ import (
 // AddGroup implements AdminService.
 func (s *service) AddGroup(ctx context.Context, r *adminpb.EntryRef) (*adminpb.Group, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Group, error) {
-		g, err := s.c.Directory.AddGroup(ctx, in, r.Name)
+		g, err := s.directory(ctx).AddGroup(ctx, in, r.Name)
 		return group(g), err
 	})
 }
@@ -18,7 +18,7 @@ func (s *service) AddGroup(ctx context.Context, r *adminpb.EntryRef) (*adminpb.G
 // ListGroups implements AdminService.
 func (s *service) ListGroups(ctx context.Context, r *adminpb.AccountRef) (*adminpb.Groups, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Groups, error) {
-		list, err := s.c.Directory.Groups(ctx, in)
+		list, err := s.directory(ctx).Groups(ctx, in)
 		return &adminpb.Groups{Groups: each(list, group)}, err
 	})
 }
@@ -31,9 +31,9 @@ func (s *service) ShowGroup(ctx context.Context, r *adminpb.EntryRef) (*adminpb.
 // SetGroupMember implements AdminService.
 func (s *service) SetGroupMember(ctx context.Context, r *adminpb.SetGroupMemberRequest) (*adminpb.Group, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Group, error) {
-		set := s.c.Directory.RemoveFromGroup
+		set := s.directory(ctx).RemoveFromGroup
 		if r.Member {
-			set = s.c.Directory.AddToGroup
+			set = s.directory(ctx).AddToGroup
 		}
 		if err := set(ctx, in, r.User, r.Name); err != nil {
 			return nil, err
@@ -45,13 +45,13 @@ func (s *service) SetGroupMember(ctx context.Context, r *adminpb.SetGroupMemberR
 // RemoveGroup implements AdminService.
 func (s *service) RemoveGroup(ctx context.Context, r *adminpb.RemoveEntryRequest) (*adminpb.Removed, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Removed, error) {
-		return &adminpb.Removed{}, s.c.Directory.RemoveGroup(ctx, in, r.Name, r.Force)
+		return &adminpb.Removed{}, s.directory(ctx).RemoveGroup(ctx, in, r.Name, r.Force)
 	})
 }
 
 // group returns a group with its users.
 func (s *service) group(ctx context.Context, account, name string) (*adminpb.Group, error) {
-	g, members, err := s.c.Directory.Group(ctx, account, name)
+	g, members, err := s.directory(ctx).Group(ctx, account, name)
 	if err != nil {
 		return nil, err
 	}

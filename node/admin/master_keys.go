@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
+	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 )
 
@@ -34,6 +35,11 @@ var _ MasterKeys = (*kms.Service)(nil)
 // CreateMasterKey implements AdminService.
 func (s *service) CreateMasterKey(ctx context.Context, r *adminpb.CreateMasterKeyRequest) (*adminpb.MasterKey, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.MasterKey, error) {
+		if r.Id != "" {
+			if err := iam.CheckChosen(caller(ctx), in, r.Id); err != nil {
+				return nil, err
+			}
+		}
 		return masterKeyOr(s.c.MasterKeys.Create(ctx, kms.NewKey{Account: in, ID: r.Id, Description: r.Description, Alias: r.Alias}))
 	})
 }

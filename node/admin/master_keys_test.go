@@ -13,7 +13,7 @@ func TestMasterKeys(t *testing.T) {
 	w := newWorld(t)
 	acme, owner := w.account("acme")
 	ctx, api := t.Context(), w.as(owner)
-	k, err := api.CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Id: "one", Alias: "photos", Description: "of the photos"})
+	k, err := w.as(root).CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Account: acme.Id, Id: "one", Alias: "photos", Description: "of the photos"})
 	require.NoError(t, err)
 	require.Equal(t, acme.Id, k.Account)
 	require.Equal(t, "enabled", k.State)

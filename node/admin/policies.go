@@ -12,9 +12,9 @@ import (
 // AddPolicy implements AdminService.
 func (s *service) AddPolicy(ctx context.Context, r *adminpb.AddPolicyRequest) (*adminpb.Policy, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Policy, error) {
-		write := s.c.Directory.AddPolicy
+		write := s.directory(ctx).AddPolicy
 		if r.Replace {
-			write = s.c.Directory.SetPolicy
+			write = s.directory(ctx).SetPolicy
 		}
 		if err := write(ctx, in, r.Name, r.Document); err != nil {
 			return nil, err
@@ -26,13 +26,13 @@ func (s *service) AddPolicy(ctx context.Context, r *adminpb.AddPolicyRequest) (*
 // ListPolicies implements AdminService. The built-in ones come last.
 func (s *service) ListPolicies(ctx context.Context, r *adminpb.AccountRef) (*adminpb.Policies, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Policies, error) {
-		list, err := s.c.Directory.Policies(ctx, in)
+		list, err := s.directory(ctx).Policies(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		out := &adminpb.Policies{Policies: each(list, policy)}
 		for _, name := range iam.BuiltinPolicies() {
-			p, _, err := s.c.Directory.Policy(ctx, in, name)
+			p, _, err := s.directory(ctx).Policy(ctx, in, name)
 			if err != nil {
 				return nil, err
 			}
@@ -54,9 +54,9 @@ func (s *service) SetPolicyAttached(ctx context.Context, r *adminpb.SetPolicyAtt
 		return nil, err
 	}
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Attachment, error) {
-		set := s.c.Directory.DetachPolicy
+		set := s.directory(ctx).DetachPolicy
 		if r.Attached {
-			set = s.c.Directory.AttachPolicy
+			set = s.directory(ctx).AttachPolicy
 		}
 		if err := set(ctx, in, h, r.Name); err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func (s *service) SetPolicyAttached(ctx context.Context, r *adminpb.SetPolicyAtt
 // RemovePolicy implements AdminService.
 func (s *service) RemovePolicy(ctx context.Context, r *adminpb.RemoveEntryRequest) (*adminpb.Removed, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Removed, error) {
-		return &adminpb.Removed{}, s.c.Directory.RemovePolicy(ctx, in, r.Name, r.Force)
+		return &adminpb.Removed{}, s.directory(ctx).RemovePolicy(ctx, in, r.Name, r.Force)
 	})
 }
 
@@ -92,19 +92,19 @@ func holder(r *adminpb.SetPolicyAttachedRequest) (h iam.Holder, err error) {
 func (s *service) policiesOf(ctx context.Context, account string, h iam.Holder) ([]string, error) {
 	switch h.Kind {
 	case iam.HolderUser:
-		u, err := s.c.Directory.User(ctx, account, h.Name)
+		u, err := s.directory(ctx).User(ctx, account, h.Name)
 		return u.GetPolicies(), err
 	case iam.HolderGroup:
-		g, _, err := s.c.Directory.Group(ctx, account, h.Name)
+		g, _, err := s.directory(ctx).Group(ctx, account, h.Name)
 		return g.GetPolicies(), err
 	}
-	r, err := s.c.Directory.Role(ctx, account, h.Name)
+	r, err := s.directory(ctx).Role(ctx, account, h.Name)
 	return r.GetPolicies(), err
 }
 
 // policy returns a policy with whom it is attached to.
 func (s *service) policy(ctx context.Context, account, name string) (*adminpb.Policy, error) {
-	p, holders, err := s.c.Directory.Policy(ctx, account, name)
+	p, holders, err := s.directory(ctx).Policy(ctx, account, name)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		start, procedure := time.Now(), req.Spec().Procedure
 		asked := questionOf(ctx)
 		var resp connect.AnyResponse
-		err := g.mayCall(asked, procedure)
+		err := g.mayCall(ctx, asked, procedure, req.Any())
 		if err == nil {
 			resp, err = next(ctx, req)
 			err = plain(err)
@@ -143,7 +143,7 @@ func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		asked, procedure := questionOf(ctx), conn.Spec().Procedure
 		call := &Call{Method: method(procedure), Changes: changes(procedure)}
-		if err := g.mayCall(asked, procedure); err != nil {
+		if err := g.mayCall(ctx, asked, procedure, nil); err != nil {
 			g.c.done(asked, call, err)
 			return err
 		}
@@ -170,7 +170,7 @@ func (c *toldConn) Receive(m any) error {
 }
 
 // mayCall returns why the caller may not call a method; nil if it may.
-func (g *guard) mayCall(asked *question, procedure string) error {
+func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, req any) error {
 	const op = "admin.mayCall"
 	id, to := asked.caller, rightTo(procedure)
 	switch {
@@ -184,11 +184,18 @@ func (g *guard) mayCall(asked *question, procedure string) error {
 		return nil
 	case id.Root:
 		return errs.Newf(op, errs.Denied, "account %s does not administer the cluster", id.AccountName)
-	case g.c.Rights.AllowsAdmin(id, method(procedure), to == ofCluster, asked.facts):
-		asked.ofCluster = to == ofCluster
-		return nil
 	}
-	return errs.Newf(op, errs.Denied, "no policy allows %s the action admin:%s%s", id.ARN(), method(procedure), whose(to))
+	resources, err := (&service{g.c}).resources(ctx, method(procedure), req)
+	if err != nil {
+		return err
+	}
+	for _, resource := range resources {
+		if !g.c.Rights.AllowsAdmin(id, method(procedure), to == ofCluster, resource, asked.facts) {
+			return errs.Newf(op, errs.Denied, "no policy allows %s the action admin:%s on %s%s", id.ARN(), method(procedure), resource, whose(to))
+		}
+	}
+	asked.ofCluster = to == ofCluster
+	return nil
 }
 
 // whose says of which accounts users may call a method at all.
@@ -221,6 +228,9 @@ func questionOf(ctx context.Context) *question {
 	return &question{}
 }
 
+// directory returns the directory as the caller may change it.
+func (s *service) directory(ctx context.Context) Directory { return s.c.Directory(caller(ctx)) }
+
 // caller returns who asks; nil for a credential of no account.
 func caller(ctx context.Context) *iam.Identity { return questionOf(ctx).caller }
 
@@ -240,7 +250,7 @@ func (s *service) account(ctx context.Context, named string) (string, error) {
 	case !administers(ctx):
 		return "", errs.Newf("admin.account", errs.Denied, "account %s can manage itself alone, not %s", id.AccountName, named)
 	}
-	a, err := s.c.Directory.Account(ctx, named)
+	a, err := s.directory(ctx).Account(ctx, named)
 	return a.GetId(), err
 }
 

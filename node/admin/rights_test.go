@@ -41,7 +41,7 @@ func TestEveryMethodHasARight(t *testing.T) {
 		require.NotZero(t, rightTo(p), p)
 	}
 	require.Zero(t, rightTo("/"+adminpbconnect.AdminServiceName+"/Other"))
-	require.True(t, errs.Is((&guard{}).mayCall(&question{caller: root}, "/"+adminpbconnect.AdminServiceName+"/Other"), errs.Denied))
+	require.True(t, errs.Is((&guard{}).mayCall(t.Context(), &question{caller: root}, "/"+adminpbconnect.AdminServiceName+"/Other", nil), errs.Denied))
 }
 
 func TestMayCall(t *testing.T) {
@@ -62,7 +62,8 @@ func TestMayCall(t *testing.T) {
 	} {
 		for _, p := range procedures() {
 			want := rightTo(p) == ofCluster && c.cluster || rightTo(p) == ofAccount && c.account
-			err := g.mayCall(&question{caller: c.id}, p)
+			asked := &question{caller: c.id}
+			err := g.mayCall(asked.context(t.Context()), asked, p, nil)
 			require.Equal(t, want, err == nil, "%s: %s", c.who, p)
 			if err != nil {
 				require.True(t, errs.Is(err, errs.Denied))
@@ -116,7 +117,7 @@ func TestForeignThingsAreNotThere(t *testing.T) {
 	_, alice := w.account("alice")
 	_, bob := w.account("bob")
 	ctx := t.Context()
-	key, err := w.as(bob).CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Id: "bobs", Alias: "b"})
+	key, err := w.as(bob).CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Id: bob.Account + "-bobs", Alias: "b"})
 	require.NoError(t, err)
 	upload := w.upload(bob.Account, "bobs", "key")
 	api := w.as(alice)
@@ -132,7 +133,7 @@ func TestForeignThingsAreNotThere(t *testing.T) {
 		{"access key, removed", func(n string) error { return failure(api.RemoveAccessKey(ctx, &adminpb.AccessKeyRef{Id: n})) }, bob.AccessKey, "absent"},
 		{"master key", func(n string) error { return failure(api.ShowMasterKey(ctx, &adminpb.MasterKeyRef{Id: n})) }, key.Id, "absent"},
 		{"master key by ARN", func(n string) error { return failure(api.ShowMasterKey(ctx, &adminpb.MasterKeyRef{Id: n})) },
-			key.Arn, strings.Replace(key.Arn, "bobs", "absent", 1)},
+			key.Arn, strings.Replace(key.Arn, key.Id, "absent", 1)},
 		{"master key, rotated", func(n string) error {
 			return failure(api.ChangeMasterKey(ctx, &adminpb.ChangeMasterKeyRequest{Id: n, Change: adminpb.KeyChange_KEY_CHANGE_ROTATE}))
 		}, key.Id, "absent"},
@@ -301,4 +302,138 @@ func TestRequestsMustBeSigned(t *testing.T) {
 	w.config.Verifier = sigauth.New(sigauth.Config{Keys: testKeys{nil}, Region: "here"})
 	s.Config.Handler = New(w.config)
 	require.Equal(t, http.StatusForbidden, send(ofBraces, "{}", true).StatusCode, "a credential of no account")
+}
+
+// What a policy says of resources limits what its holder may administer.
+func TestResourcesLimit(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	acme, owner := w.account("acme")
+	boss := w.as(owner)
+	statement := func(actions, resources string) string {
+		return strings.NewReplacer("ID", acme.Id).Replace(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":` + actions + `,"Resource":` + resources + `}]}`)
+	}
+	_, err := boss.AddPolicy(ctx, &adminpb.AddPolicyRequest{Name: "apps", Document: statement(`"admin:*"`,
+		`["arn:aws:iam::ID:user/app-*","arn:aws:iam::ID:group/apps","arn:aws:kms:*:ID:key/*-app","arn:aws:s3:::app/*"]`)})
+	require.NoError(t, err)
+	for _, name := range []string{"clerk", "app-1", "other"} {
+		_, err = boss.AddUser(ctx, &adminpb.EntryRef{Name: name})
+		require.NoError(t, err)
+	}
+	for _, name := range []string{"apps", "others"} {
+		_, err = boss.AddGroup(ctx, &adminpb.EntryRef{Name: name})
+		require.NoError(t, err)
+	}
+	other, err := boss.AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{User: "other"})
+	require.NoError(t, err)
+	foreign := w.upload(acme.Id, "app", "key")
+	elsewhere := w.upload(acme.Id, "elsewhere", "key")
+	_, err = boss.SetPolicyAttached(ctx, &adminpb.SetPolicyAttachedRequest{Name: "apps", User: "clerk", Attached: true})
+	require.NoError(t, err)
+	u, err := boss.ShowUser(ctx, &adminpb.EntryRef{Name: "clerk"})
+	require.NoError(t, err)
+	clerk := w.as(&iam.Identity{Account: acme.Id, AccountName: "acme", User: "clerk", UserID: u.Id, AccessKey: "key"})
+	var key string
+	for _, c := range []struct {
+		what string
+		may  bool
+		call func() error
+	}{
+		{"a key of an app", true, func() error {
+			k, err := clerk.AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{User: "app-1"})
+			key = k.GetId()
+			return err
+		}},
+		{"shown", true, func() error { return failure(clerk.ShowAccessKey(ctx, &adminpb.AccessKeyRef{Id: key})) }},
+		{"removed", true, func() error { return failure(clerk.RemoveAccessKey(ctx, &adminpb.AccessKeyRef{Id: key})) }},
+		{"another app", true, func() error { return failure(clerk.AddUser(ctx, &adminpb.EntryRef{Name: "app-2"})) }},
+		{"an app in the group", true, func() error {
+			return failure(clerk.SetGroupMember(ctx, &adminpb.SetGroupMemberRequest{Name: "apps", User: "app-1", Member: true}))
+		}},
+		{"a KMS key", true, func() error {
+			return failure(clerk.CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Id: acme.Id + "-app"}))
+		}},
+		{"an upload", true, func() error { return failure(clerk.AbortUpload(ctx, &adminpb.UploadRef{Id: foreign})) }},
+		{"a key of the root", false, func() error { return failure(clerk.AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{})) }},
+		{"a key of another", false, func() error { return failure(clerk.AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{User: "other"})) }},
+		{"another's key", false, func() error { return failure(clerk.ShowAccessKey(ctx, &adminpb.AccessKeyRef{Id: other.Id})) }},
+		{"the root's key", false, func() error {
+			return failure(clerk.SetAccessKeyDisabled(ctx, &adminpb.SetAccessKeyDisabledRequest{Id: owner.AccessKey, Disabled: true}))
+		}},
+		{"a key that is not there", false, func() error { return failure(clerk.RemoveAccessKey(ctx, &adminpb.AccessKeyRef{Id: "absent"})) }},
+		{"another user", false, func() error { return failure(clerk.AddUser(ctx, &adminpb.EntryRef{Name: "more"})) }},
+		{"all users", false, func() error { return failure(clerk.ListUsers(ctx, &adminpb.AccountRef{})) }},
+		{"another in the group", false, func() error {
+			return failure(clerk.SetGroupMember(ctx, &adminpb.SetGroupMemberRequest{Name: "apps", User: "other", Member: true}))
+		}},
+		{"an app in another group", false, func() error {
+			return failure(clerk.SetGroupMember(ctx, &adminpb.SetGroupMemberRequest{Name: "others", User: "app-1", Member: true}))
+		}},
+		{"a KMS key with an alias", false, func() error {
+			return failure(clerk.CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Id: acme.Id + "-b-app", Alias: "b"}))
+		}},
+		{"another upload", false, func() error { return failure(clerk.AbortUpload(ctx, &adminpb.UploadRef{Id: elsewhere})) }},
+		{"all buckets", false, func() error { return failure(clerk.ListBuckets(ctx, &adminpb.ListBucketsRequest{})) }},
+	} {
+		err := c.call()
+		require.Equal(t, c.may, err == nil, "%s: %v", c.what, err)
+		if !c.may {
+			require.Equal(t, connect.CodePermissionDenied, connect.CodeOf(err), c.what)
+		}
+	}
+}
+
+// An account cannot choose ids that others may have, so no answer tells of theirs.
+func TestChosenIDsTellNothing(t *testing.T) {
+	w := newWorld(t)
+	_, alice := w.account("alice")
+	bobs, bob := w.account("bob")
+	ctx, api := t.Context(), w.as(alice)
+	_, err := w.as(bob).AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{AccessKey: bobs.Id + "-1", SecretKey: "very-secret"})
+	require.NoError(t, err, "its own part of the ids")
+	for _, c := range []struct {
+		what string
+		call func(id string) error
+	}{
+		{"access key", func(id string) error {
+			return failure(api.AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{AccessKey: id, SecretKey: "very-secret"}))
+		}},
+		{"KMS key", func(id string) error {
+			return failure(api.CreateMasterKey(ctx, &adminpb.CreateMasterKeyRequest{Id: id}))
+		}},
+	} {
+		taken, free := c.call(bobs.Id+"-1"), c.call(bobs.Id+"-2")
+		require.Equal(t, connect.CodeInvalidArgument, connect.CodeOf(taken), c.what)
+		require.Equal(t, strings.ReplaceAll(free.Error(), "-2", "-1"), taken.Error(), c.what)
+		require.NoError(t, c.call(alice.Account+"-1"), c.what)
+		require.Equal(t, connect.CodeAlreadyExists, connect.CodeOf(c.call(alice.Account+"-1")), "%s: its own", c.what)
+	}
+}
+
+// The escalations that were open, through the API.
+func TestKeysOfRootArePastPolicies(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, admin := range []bool{false, true} {
+		name := "acme" + strconv.FormatBool(admin)
+		a, err := w.as(root).AddAccount(ctx, &adminpb.AddAccountRequest{Name: name, Admin: admin})
+		require.NoError(t, err)
+		owner := w.as(&iam.Identity{Account: a.Account.Id, AccountName: name, Root: true, Admin: admin, AccessKey: a.Key.Id})
+		_, err = owner.AddUser(ctx, &adminpb.EntryRef{Name: "clerk"})
+		require.NoError(t, err)
+		_, err = owner.SetPolicyAttached(ctx, &adminpb.SetPolicyAttachedRequest{Name: "admin", User: "clerk", Attached: true})
+		require.NoError(t, err)
+		u, err := owner.ShowUser(ctx, &adminpb.EntryRef{Name: "clerk"})
+		require.NoError(t, err)
+		clerk := w.as(&iam.Identity{Account: a.Account.Id, AccountName: name, User: "clerk", UserID: u.Id, AccessKey: "key"})
+		for what, err := range map[string]error{
+			"made":     failure(clerk.AddAccessKey(ctx, &adminpb.AddAccessKeyRequest{})),
+			"disabled": failure(clerk.SetAccessKeyDisabled(ctx, &adminpb.SetAccessKeyDisabledRequest{Id: a.Key.Id, Disabled: true})),
+			"removed":  failure(clerk.RemoveAccessKey(ctx, &adminpb.AccessKeyRef{Id: a.Key.Id})),
+			"account":  failure(clerk.AddAccount(ctx, &adminpb.AddAccountRequest{Name: "more" + name, Admin: true})),
+		} {
+			require.Equal(t, connect.CodePermissionDenied, connect.CodeOf(err), "%s: %v", what, err)
+		}
+	}
 }

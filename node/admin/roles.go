@@ -14,13 +14,13 @@ func (s *service) AddRole(ctx context.Context, r *adminpb.AddRoleRequest) (*admi
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Role, error) {
 		spec := iam.RoleSpec{Account: in, Name: r.Name, Trust: r.Trust, MaxSession: time.Duration(r.MaxSessionSeconds) * time.Second}
 		if !r.Replace {
-			added, err := s.c.Directory.AddRole(ctx, spec)
+			added, err := s.directory(ctx).AddRole(ctx, spec)
 			return role(added), err
 		}
-		if err := s.c.Directory.SetRole(ctx, spec); err != nil {
+		if err := s.directory(ctx).SetRole(ctx, spec); err != nil {
 			return nil, err
 		}
-		changed, err := s.c.Directory.Role(ctx, in, r.Name)
+		changed, err := s.directory(ctx).Role(ctx, in, r.Name)
 		return role(changed), err
 	})
 }
@@ -28,7 +28,7 @@ func (s *service) AddRole(ctx context.Context, r *adminpb.AddRoleRequest) (*admi
 // ListRoles implements AdminService.
 func (s *service) ListRoles(ctx context.Context, r *adminpb.AccountRef) (*adminpb.Roles, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Roles, error) {
-		list, err := s.c.Directory.Roles(ctx, in)
+		list, err := s.directory(ctx).Roles(ctx, in)
 		return &adminpb.Roles{Roles: each(list, role)}, err
 	})
 }
@@ -36,7 +36,7 @@ func (s *service) ListRoles(ctx context.Context, r *adminpb.AccountRef) (*adminp
 // ShowRole implements AdminService.
 func (s *service) ShowRole(ctx context.Context, r *adminpb.EntryRef) (*adminpb.Role, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Role, error) {
-		found, err := s.c.Directory.Role(ctx, in, r.Name)
+		found, err := s.directory(ctx).Role(ctx, in, r.Name)
 		return role(found), err
 	})
 }
@@ -44,7 +44,7 @@ func (s *service) ShowRole(ctx context.Context, r *adminpb.EntryRef) (*adminpb.R
 // RemoveRole implements AdminService.
 func (s *service) RemoveRole(ctx context.Context, r *adminpb.EntryRef) (*adminpb.Removed, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Removed, error) {
-		return &adminpb.Removed{}, s.c.Directory.RemoveRole(ctx, in, r.Name)
+		return &adminpb.Removed{}, s.directory(ctx).RemoveRole(ctx, in, r.Name)
 	})
 }
 

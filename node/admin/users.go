@@ -11,7 +11,7 @@ import (
 // AddUser implements AdminService.
 func (s *service) AddUser(ctx context.Context, r *adminpb.EntryRef) (*adminpb.User, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.User, error) {
-		u, err := s.c.Directory.AddUser(ctx, in, r.Name)
+		u, err := s.directory(ctx).AddUser(ctx, in, r.Name)
 		return user(u), err
 	})
 }
@@ -19,7 +19,7 @@ func (s *service) AddUser(ctx context.Context, r *adminpb.EntryRef) (*adminpb.Us
 // ListUsers implements AdminService.
 func (s *service) ListUsers(ctx context.Context, r *adminpb.AccountRef) (*adminpb.Users, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Users, error) {
-		list, err := s.c.Directory.Users(ctx, in)
+		list, err := s.directory(ctx).Users(ctx, in)
 		return &adminpb.Users{Users: each(list, user)}, err
 	})
 }
@@ -27,7 +27,7 @@ func (s *service) ListUsers(ctx context.Context, r *adminpb.AccountRef) (*adminp
 // ShowUser implements AdminService.
 func (s *service) ShowUser(ctx context.Context, r *adminpb.EntryRef) (*adminpb.User, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.User, error) {
-		u, err := s.c.Directory.User(ctx, in, r.Name)
+		u, err := s.directory(ctx).User(ctx, in, r.Name)
 		return user(u), err
 	})
 }
@@ -35,10 +35,10 @@ func (s *service) ShowUser(ctx context.Context, r *adminpb.EntryRef) (*adminpb.U
 // SetUserDisabled implements AdminService.
 func (s *service) SetUserDisabled(ctx context.Context, r *adminpb.SetUserDisabledRequest) (*adminpb.User, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.User, error) {
-		if err := s.c.Directory.SetUserDisabled(ctx, in, r.Name, r.Disabled); err != nil {
+		if err := s.directory(ctx).SetUserDisabled(ctx, in, r.Name, r.Disabled); err != nil {
 			return nil, err
 		}
-		u, err := s.c.Directory.User(ctx, in, r.Name)
+		u, err := s.directory(ctx).User(ctx, in, r.Name)
 		return user(u), err
 	})
 }
@@ -46,7 +46,7 @@ func (s *service) SetUserDisabled(ctx context.Context, r *adminpb.SetUserDisable
 // RemoveUser implements AdminService.
 func (s *service) RemoveUser(ctx context.Context, r *adminpb.RemoveEntryRequest) (*adminpb.Removed, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Removed, error) {
-		return &adminpb.Removed{}, s.c.Directory.RemoveUser(ctx, in, r.Name, r.Force)
+		return &adminpb.Removed{}, s.directory(ctx).RemoveUser(ctx, in, r.Name, r.Force)
 	})
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
+	lang "github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/buf"
@@ -45,6 +46,8 @@ type world struct {
 	calls   []*Call
 	log     bytes.Buffer
 	config  Config
+
+	policies []*lang.Policy // Of the buckets of every account.
 }
 
 const (
@@ -80,12 +83,13 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, directory.Refresh(t.Context()))
 	keys := iam.NewKeys(iam.KeysConfig{Directory: directory, SecretKey: [iam.SecretKeyBytes]byte{1}, RootUser: "root", RootPassword: "root-password"})
 	people := iam.NewAdmin(iam.AdminConfig{Directory: directory, Keys: keys, CheckSetting: profile.Check,
-		HasBuckets: func(context.Context, string) (bool, error) { return false, nil }})
+		HasBuckets:     func(context.Context, string) (bool, error) { return false, nil },
+		BucketPolicies: func(context.Context, string) ([]*lang.Policy, error) { return w.policies, nil }})
 	masters := kms.New(directory, kms.Config{Region: "here", Root: kms.DeriveRootKey([]byte("a secret of thirty-two bytes, ok"))})
 	t.Cleanup(masters.Close)
-	w.config = Config{Node: testNode(1), Version: "test", Metadata: w.meta, State: w.state, Peer: w.peer,
+	w.config = Config{Node: testNode(1), Region: "here", Version: "test", Metadata: w.meta, State: w.state, Peer: w.peer,
 		Rights: iam.NewAuthorizer(directory), Done: func(c *Call) { w.calls = append(w.calls, c) },
-		Stores: stores, Directory: people, Settings: people, NodeKnobs: w.knobs, MasterKeys: masters, Entries: directory,
+		Stores: stores, Directory: func(by *iam.Identity) Directory { return people.For(by) }, Settings: people, NodeKnobs: w.knobs, MasterKeys: masters, Entries: directory,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	return w
 }

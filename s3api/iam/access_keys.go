@@ -93,6 +93,11 @@ func (a *Admin) AddKey(ctx context.Context, spec KeySpec) (*NewKey, error) {
 		if err != nil {
 			return err
 		}
+		if a.by != nil && spec.AccessKey != "" {
+			if err := CheckChosen(a.by, account.Id, spec.AccessKey); err != nil {
+				return err
+			}
+		}
 		switch {
 		case spec.User == "" && account.Id == RootAccount:
 			return errs.Newf(op, errs.Invalid, "the cluster's root has the access key of the settings root-user and root-password alone: name a user")

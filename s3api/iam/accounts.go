@@ -43,6 +43,11 @@ func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Accou
 	if err := checkAccountID(id); err != nil {
 		return nil, nil, err
 	}
+	if a.by != nil && spec.AccessKey != "" {
+		if err := CheckChosen(a.by, id, spec.AccessKey); err != nil {
+			return nil, nil, err
+		}
+	}
 	key, err := a.newKey(KeySpec{AccessKey: spec.AccessKey, Secret: spec.Secret})
 	if err != nil {
 		return nil, nil, err
@@ -56,6 +61,9 @@ func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Accou
 			return errs.Newf(op, errs.Exists, "there is an account with the id or name %q", id)
 		}
 		added = &metapb.Account{Id: id, Name: spec.Name, CreatedMs: c.now, Admin: spec.Admin}
+		if err := c.wholeAccount(a, added); err != nil {
+			return err
+		}
 		c.set(metapb.EntryKind_ENTRY_ACCOUNT, id, added)
 		// Written with each account that is added, so that of two of the same name that
 		// are added at the same time one looks again.
@@ -125,6 +133,9 @@ func (a *Admin) SetAccountDisabled(ctx context.Context, account string, disabled
 		if found.Id == RootAccount {
 			return errs.Newf("iam.SetAccountDisabled", errs.Invalid, "the account of the cluster's root cannot be disabled")
 		}
+		if err := c.wholeAccount(a, found); err != nil {
+			return err
+		}
 		changed := clone(found)
 		changed.Disabled = disabled
 		c.set(metapb.EntryKind_ENTRY_ACCOUNT, found.Id, changed)
@@ -149,6 +160,9 @@ func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) e
 			}
 			if found.Id == RootAccount {
 				return errs.Newf(op, errs.Invalid, "the account of the cluster's root cannot be removed")
+			}
+			if err := c.wholeAccount(a, found); err != nil {
+				return err
 			}
 			owned := c.owned(found.Id)
 			if len(owned) > 0 && !force {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/policy"
 )
 
 // maxTries bounds how often a change is tried again because others changed the
@@ -28,23 +29,30 @@ type AdminConfig struct {
 	Keys      *Keys
 	// HasBuckets says whether an account owns buckets.
 	HasBuckets func(ctx context.Context, account string) (bool, error)
+	// BucketPolicies returns the policies of an account's buckets. Nil: changes by those
+	// who are limited (see Admin.For) and that depend on them are refused.
+	BucketPolicies func(ctx context.Context, account string) ([]*policy.Policy, error)
 	// CheckSetting returns nil if there is a setting of this name that takes value.
 	// Errors: Invalid, with a sentence.
 	CheckSetting func(name, value string) error
 }
 
 // Admin changes the directory of accounts, users, groups, roles, policies, access
-// keys and settings. It does not ask who wants that: its callers do.
+// keys and settings. It does not ask who wants that, but where For says so: its
+// callers do.
 //
 // Every method reads the directory anew first, so that what one node answered is
 // known on the others. Accounts are named by their id or their name. What is
 // returned must not be changed. Errors: Invalid (with a sentence for whoever
 // asked), NotFound, Exists, Precondition (something depends on what was to be
-// removed), NoSpace, Unavailable, Unknown.
-type Admin struct{ c AdminConfig }
+// removed), Denied (only after For), NoSpace, Unavailable, Unknown.
+type Admin struct {
+	c  AdminConfig
+	by *Identity // Whose changes these are; nil: the node's own.
+}
 
 // NewAdmin returns the administration of a directory.
-func NewAdmin(c AdminConfig) *Admin { return &Admin{c} }
+func NewAdmin(c AdminConfig) *Admin { return &Admin{c: c} }
 
 // read returns the directory as it is now.
 func (a *Admin) read(ctx context.Context) (*snapshot, error) {
@@ -58,7 +66,8 @@ func (a *Admin) read(ctx context.Context) (*snapshot, error) {
 // that it was made from are still the same.
 type change struct {
 	*snapshot
-	now    int64 // Unix time, ms.
+	now    int64  // Unix time, ms.
+	whole  string // Id of the account that is made, changed or removed as such; empty: none.
 	checks map[place]*metapb.EntryCheck
 	put    map[place]*metapb.Entry
 	remove map[place]*metapb.EntryName
@@ -116,6 +125,9 @@ func (a *Admin) update(ctx context.Context, f func(c *change) error) error {
 	for try := 1; ; try++ {
 		c := newChange(s)
 		if err := f(c); err != nil {
+			return err
+		}
+		if err := a.hold(ctx, c); err != nil {
 			return err
 		}
 		if n := len(c.checks) + len(c.put) + len(c.remove); n > maxChange {

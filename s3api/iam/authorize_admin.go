@@ -6,10 +6,10 @@ import "github.com/cairnstore/cairn/s3api/policy"
 const AdminService = "admin:"
 
 // AllowsAdmin decides whether policies allow a user or a role a method of the admin
-// API, whose action is admin:METHOD; its resource is everything. What is done to the
-// whole cluster only those of an account can be allowed that administers it. facts
-// are those of the request; nil: none.
-func (z *Authorizer) AllowsAdmin(id *Identity, method string, ofCluster bool, facts func(key string) ([]string, bool)) bool {
+// API, whose action is admin:METHOD, on a resource. What is done to the whole cluster
+// only those of an account can be allowed that administers it. facts are those of the
+// request; nil: none.
+func (z *Authorizer) AllowsAdmin(id *Identity, method string, ofCluster bool, resource string, facts func(key string) ([]string, bool)) bool {
 	account := z.directory.current.Load().account(id.Account)
 	if account == nil || ofCluster && !account.Admin {
 		return false
@@ -17,6 +17,6 @@ func (z *Authorizer) AllowsAdmin(id *Identity, method string, ofCluster bool, fa
 	if facts == nil {
 		facts = func(string) ([]string, bool) { return nil, false }
 	}
-	r := &policy.Request{Action: AdminService + method, Resource: "*", Principal: id.Principal(), Conditions: facts}
+	r := &policy.Request{Action: AdminService + method, Resource: resource, Principal: id.Principal(), Conditions: facts}
 	return z.identityEffect(id, r) == policy.Allow
 }

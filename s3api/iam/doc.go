@@ -26,5 +26,12 @@
 // agree: the caller's account and the bucket's policy or the ACL. An account that
 // administers the cluster may do everything.
 //
+// # Delegated administration
+//
+// Who is neither an account's root nor administers the cluster changes the directory
+// only where nobody ends up with more than the one who makes the change has, and
+// nobody above it loses anything (Admin.For). That follows from the change itself,
+// whatever method makes it: whom it touches is compared before and after.
+//
 // It is not: a parser of HTTP requests. Everything is safe for concurrent use.
 package iam

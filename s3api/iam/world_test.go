@@ -14,6 +14,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
+	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
@@ -67,6 +68,8 @@ type world struct {
 	admin   *Admin
 	sts     *STS
 	buckets map[string]bool // Accounts that own some.
+
+	policies []*policy.Policy // Of the buckets of every account.
 }
 
 const (
@@ -97,7 +100,8 @@ func newNode(t testing.TB, c *metaClient, key [SecretKeyBytes]byte, password str
 	require.NoError(t, w.dir.Refresh(t.Context()))
 	w.keys = NewKeys(KeysConfig{Directory: w.dir, SecretKey: key, RootUser: rootUser, RootPassword: password})
 	w.admin = NewAdmin(AdminConfig{Directory: w.dir, Keys: w.keys, CheckSetting: profile.Check,
-		HasBuckets: func(_ context.Context, account string) (bool, error) { return w.buckets[account], nil }})
+		HasBuckets:     func(_ context.Context, account string) (bool, error) { return w.buckets[account], nil },
+		BucketPolicies: func(context.Context, string) ([]*policy.Policy, error) { return w.policies, nil }})
 	w.sts = NewSTS(w.dir, w.keys)
 	return w
 }

@@ -50,7 +50,7 @@ func (p *principal) match(who *Principal) matchLevel {
 	case who.Anonymous || who.Account != p.account:
 		return matchNone
 	case p.session != "":
-		return exactIf(who.Role == p.role && who.SessionName == p.session)
+		return exactIf(who.Role == p.role && (who.SessionName == p.session || who.SessionName == AnySession))
 	case p.role != "":
 		return exactIf(who.Role != "" && (p.role == "*" || who.Role == p.role))
 	case p.user != "":

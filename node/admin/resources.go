@@ -1,0 +1,182 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/kms"
+	lang "github.com/cairnstore/cairn/s3api/policy"
+)
+
+// anything is the resource of what is about the whole cluster.
+const anything = "*"
+
+// resources returns what a call is about, as policies name it: each has to be allowed.
+// What is not there is named as if it were. Errors: Denied (of another account), and
+// what a look at the metadata may end in.
+func (s *service) resources(ctx context.Context, method string, req any) ([]string, error) {
+	m, _ := req.(proto.Message)
+	ask := asking{ctx, s, m}
+	switch method {
+	case "SetAccountDisabled", "RemoveAccount":
+		return ask.anyAccount()
+	case "ShowAccount":
+		return ask.entries("root", "")
+	case "AddUser", "ShowUser", "SetUserDisabled", "RemoveUser":
+		return ask.entries("user/", "name")
+	case "AddGroup", "ShowGroup", "RemoveGroup":
+		return ask.entries("group/", "name")
+	case "SetGroupMember":
+		return ask.entries("group/", "name", "user/", "user")
+	case "AddRole", "ShowRole", "RemoveRole":
+		return ask.entries("role/", "name")
+	case "AddPolicy", "ShowPolicy", "RemovePolicy":
+		return ask.entries("policy/", "name")
+	case "SetPolicyAttached":
+		return ask.entries("policy/", "name", "user/", "user", "group/", "group", "role/", "role")
+	case "ListUsers":
+		return ask.entries("user/*", "")
+	case "ListGroups":
+		return ask.entries("group/*", "")
+	case "ListRoles":
+		return ask.entries("role/*", "")
+	case "ListPolicies":
+		return ask.entries("policy/*", "")
+	case "AddAccessKey":
+		if ask.text("user") == "" {
+			return ask.entries("root", "")
+		}
+		return ask.entries("user/", "user")
+	case "ListAccessKeys":
+		if ask.text("user") == "" {
+			return ask.entries("user/*", "")
+		}
+		return ask.entries("user/", "user")
+	case "ShowAccessKey", "SetAccessKeyDisabled", "RemoveAccessKey":
+		return ask.accessKey()
+	case "CreateMasterKey", "ListMasterKeys", "ShowMasterKey", "ChangeMasterKey", "SetKeyAlias", "RemoveKeyAlias":
+		return ask.masterKey(method)
+	case "ListBuckets", "ListUploads", "ShowBucket", "ShowUpload", "AbortUpload":
+		return ask.bucket()
+	}
+	return []string{anything}, nil
+}
+
+// absent reports whether an error says that what was named is not there, or cannot be.
+func absent(err error) bool { return errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) }
+
+// asking is one call whose resources are asked for.
+type asking struct {
+	ctx context.Context
+	s   *service
+	m   proto.Message // Nil: a stream, whose request is not there yet.
+}
+
+// text returns a field of the request; empty where it has none.
+func (a asking) text(name protoreflect.Name) string {
+	if a.m == nil {
+		return ""
+	}
+	r := a.m.ProtoReflect()
+	f := r.Descriptor().Fields().ByName(name)
+	if f == nil || f.Kind() != protoreflect.StringKind || f.IsList() {
+		return ""
+	}
+	return r.Get(f).String()
+}
+
+func iamARN(account, name string) string { return "arn:aws:iam::" + account + ":" + name }
+
+// entries returns entries of the account that is named: pairs of what a name begins with
+// and the field that it goes on with. A field that is empty adds nothing but in the
+// first pair.
+func (a asking) entries(pairs ...string) ([]string, error) {
+	account, err := a.s.account(a.ctx, a.text("account"))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for i := 0; i < len(pairs); i += 2 {
+		if name := a.text(protoreflect.Name(pairs[i+1])); i == 0 || name != "" {
+			out = append(out, iamARN(account, pairs[i]+name))
+		}
+	}
+	return out, nil
+}
+
+// anyAccount returns an account, of whoever it is.
+func (a asking) anyAccount() ([]string, error) {
+	name := a.text("account")
+	found, err := a.s.directory(a.ctx).Account(a.ctx, name)
+	if err != nil && !absent(err) {
+		return nil, err
+	}
+	if err == nil {
+		name = found.Id
+	}
+	return []string{iamARN(name, "root")}, nil
+}
+
+// accessKey returns whose an access key is.
+func (a asking) accessKey() ([]string, error) {
+	account := caller(a.ctx).Account
+	k, err := a.s.accessKey(a.ctx, a.text("id"))
+	switch {
+	case absent(err):
+		return []string{iamARN(account, "user/*")}, nil
+	case err != nil:
+		return nil, err
+	case k.User == "":
+		return []string{iamARN(k.Account, "root")}, nil
+	}
+	return []string{iamARN(k.Account, "user/"+k.User)}, nil
+}
+
+// masterKey returns a key of the key service, and an alias that is given or taken.
+func (a asking) masterKey(method string) ([]string, error) {
+	account, err := a.s.account(a.ctx, a.text("account"))
+	if err != nil {
+		return nil, err
+	}
+	key := kms.AnswerID(a.s.c.Region, account, cmp.Or(a.text("id"), "*"))
+	if method == "ShowMasterKey" || method == "ChangeMasterKey" || method == "SetKeyAlias" {
+		k, err := a.s.masterKey(a.ctx, a.text("id"))
+		if err != nil && !absent(err) {
+			return nil, err
+		}
+		if err == nil {
+			key = k.ARN
+		}
+	}
+	alias := a.text("alias")
+	if alias == "" {
+		return []string{key}, nil
+	}
+	named := kms.KeyName{Region: a.s.c.Region, Account: account, Alias: alias}.String()
+	if method == "RemoveKeyAlias" {
+		return []string{named}, nil
+	}
+	return []string{key, named}, nil
+}
+
+// bucket returns a bucket, or a key in one.
+func (a asking) bucket() ([]string, error) {
+	switch name := a.text("name") + a.text("bucket"); {
+	case name != "":
+		return []string{lang.BucketARN(name)}, nil
+	case a.text("id") == "":
+		return []string{lang.AllBuckets}, nil
+	}
+	u, err := a.s.upload(a.ctx, a.text("id"))
+	if absent(err) {
+		return []string{lang.AllBuckets}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []string{lang.ObjectARN(u.Bucket, u.Key)}, nil
+}

@@ -1,0 +1,389 @@
+package iam
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/policy"
+)
+
+// For returns the administration as an identity may do it; by must not be nil. The root
+// of an account and who administers the cluster are not limited: what they may call,
+// the admin API decides. Everybody else, whom policies let call something, manages only
+// those who may do no more than itself, before and after the change; see hold.
+func (a *Admin) For(by *Identity) *Admin {
+	out := *a
+	out.by = by
+	return &out
+}
+
+// limited reports whether changes are held to what their maker may do itself.
+func (a *Admin) limited() bool { return a.by != nil && !a.by.Root && !a.by.Admin }
+
+// CheckChosen returns why an identity may not choose an id of keys in an account; nil if
+// it may. Ids are of one space for all accounts. Who administers the cluster sees that
+// space; for everybody else a part of it is its account's alone, so that no refusal
+// tells what others have.
+func CheckChosen(by *Identity, account, id string) error {
+	if by.Admin || strings.HasPrefix(id, account+"-") {
+		return nil
+	}
+	return errs.Newf("iam.CheckChosen", errs.Invalid,
+		"%q cannot be chosen as the id of a key: begin it with %s- (the account's id), or leave it out for a generated one", id, account)
+}
+
+// denied is the refusal of a change by somebody who is limited.
+func denied(format string, args ...any) error {
+	return errs.Newf("iam.delegate", errs.Denied, format, args...)
+}
+
+// wholeAccount says that a change is of an account as such. Its caller may do that to
+// any account, but to those that administer the cluster only if it does so itself.
+func (c *change) wholeAccount(a *Admin, account *metapb.Account) error {
+	switch {
+	case !a.limited():
+	case account.Admin:
+		return denied("account %s administers the cluster: only who does so itself may make, change or remove such an account", account.Name)
+	case !c.snapshot.account(a.by.Account).GetAdmin():
+		return denied("account %s can manage what is in it alone", a.by.AccountName)
+	}
+	c.whole = account.Id
+	return nil
+}
+
+// view is the directory before a change, or after it.
+type view struct {
+	*change
+	after bool
+}
+
+// entry returns an entry, which the change then depends on, so that of two changes
+// that are harmless alone and not together one looks again.
+func (v view) entry(kind metapb.EntryKind, name string) *metapb.Entry {
+	at := place{kind, name}
+	if v.checks[at] == nil {
+		v.check(kind, name)
+	}
+	if v.after {
+		if e := v.put[at]; e != nil {
+			return e
+		}
+		if v.remove[at] != nil {
+			return nil
+		}
+	}
+	return v.entries[kind][name]
+}
+
+// policyOf adds a policy to rights. One that cannot be read denies everything.
+func (v view) policyOf(r *policy.Rights, account, name string) {
+	at := path(account, name)
+	e := v.entry(metapb.EntryKind_ENTRY_POLICY, at)
+	switch {
+	case e == nil && builtinPolicies[name] != nil:
+		r.Add(builtinPolicies[name])
+	case e == nil:
+	case e == v.entries[metapb.EntryKind_ENTRY_POLICY][at]:
+		if p := v.policies[at]; p != nil && p.compiled != nil {
+			r.Add(p.compiled)
+		} else {
+			r.DenyAll()
+		}
+	default:
+		p, err := policy.Parse([]byte(decode[metapb.Policy](e).GetDocument()), policy.Identity)
+		if err != nil {
+			r.DenyAll()
+			return
+		}
+		r.Add(p)
+	}
+}
+
+// subject is somebody who has rights: a user, a role, or a group, which stands for
+// whoever may become a member.
+type subject struct {
+	account string
+	Holder
+}
+
+// principal returns who a subject is to policies; nil for a group.
+func (v view) principal(s subject) *policy.Principal {
+	switch s.Kind {
+	case HolderUser:
+		u := decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, path(s.account, s.Name)))
+		return &policy.Principal{Account: s.account, User: s.Name, UserID: u.GetId()}
+	case HolderRole:
+		return &policy.Principal{Account: s.account, Role: s.Name, SessionName: policy.AnySession}
+	}
+	return nil
+}
+
+// rights returns what the policies of a subject say; those of somebody who is not
+// there are none.
+func (v view) rights(s subject) *policy.Rights {
+	r := policy.NewRights(v.principal(s))
+	for _, name := range v.attached(s) {
+		v.policyOf(r, s.account, name)
+	}
+	return r
+}
+
+// attached returns the names of a subject's policies, a user's groups' too. A group that
+// cannot be read adds none: it denies everything, which is no right.
+func (v view) attached(s subject) []string {
+	at := path(s.account, s.Name)
+	switch s.Kind {
+	case HolderUser:
+		u := decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, at))
+		names := slices.Clone(u.GetPolicies())
+		for _, group := range u.GetGroups() {
+			names = append(names, v.attached(subject{s.account, Holder{HolderGroup, group}})...)
+		}
+		return names
+	case HolderGroup:
+		return decode[metapb.UserGroup](v.entry(metapb.EntryKind_ENTRY_GROUP, at)).GetPolicies()
+	}
+	return decode[metapb.Role](v.entry(metapb.EntryKind_ENTRY_ROLE, at)).GetPolicies()
+}
+
+// caller returns who is limited, as a subject and with its rights.
+func (v view) caller(by *Identity) (subject, *policy.Rights) {
+	s, who := subject{by.Account, Holder{HolderUser, by.User}}, by.Principal()
+	if by.Role != "" {
+		s.Holder = Holder{HolderRole, by.Role}
+	}
+	r := policy.NewRights(&who)
+	if by.Role == "" && decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, path(by.Account, by.User))).GetId() != by.UserID {
+		return s, r // Another of the same name: the caller is gone.
+	}
+	for _, name := range v.attached(s) {
+		v.policyOf(r, s.account, name)
+	}
+	return s, r
+}
+
+// touched is what a change does to somebody.
+type touched struct {
+	subject
+	taken bool // Who acts as it changes: by its keys, or by whom a role trusts.
+}
+
+// hold refuses a change by which somebody who is limited would end up with more than
+// it has, or take from somebody who has more: whom the change concerns may do nothing,
+// before and after it, that the caller may not do. Rights are those of policies that
+// are attached; to act as somebody takes those besides that buckets of the account and
+// roles give by name.
+func (a *Admin) hold(ctx context.Context, c *change) error {
+	if !a.limited() {
+		return nil
+	}
+	list, err := c.touches(a.by)
+	if err != nil {
+		return err
+	}
+	before, after := view{c, false}, view{c, true}
+	caller, mine := before.caller(a.by)
+	for _, t := range list {
+		// A role is whoever assumes it, also under other names than the caller's.
+		self := t.subject == caller && caller.Kind == HolderUser
+		if !self && !mine.Covers(before.rights(t.subject)) {
+			return denied("%v may do what you may not: only who may do as much may change that", t)
+		}
+		if !mine.Covers(after.rights(t.subject)) {
+			return denied("%v would be able to do what you may not do yourself", t)
+		}
+		if t.taken && !self {
+			if err := a.holdTaken(ctx, after, t.subject, mine); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// touches returns whom a change concerns.
+func (c *change) touches(by *Identity) ([]touched, error) {
+	found := map[subject]bool{}
+	note := func(s subject, taken bool) { found[s] = found[s] || taken }
+	places := make(map[place]bool, len(c.put)+len(c.remove))
+	for at, e := range c.put {
+		if old := c.entries[at.kind][at.name]; old == nil || !bytes.Equal(old.Value, e.Value) {
+			places[at] = true // Others are only held.
+		}
+	}
+	for at := range c.remove {
+		places[at] = true
+	}
+	for at := range places {
+		account, name, _ := cutPath(at.name)
+		switch at.kind {
+		case metapb.EntryKind_ENTRY_SETTING, metapb.EntryKind_ENTRY_EVENT_TARGET:
+			continue // Of the cluster: who may, the admin API decides.
+		case metapb.EntryKind_ENTRY_ACCOUNT:
+			if at.name != c.whole && at.name != RootAccount {
+				return nil, denied("only who administers the cluster changes accounts")
+			}
+			continue
+		case metapb.EntryKind_ENTRY_ACCESS_KEY:
+			k := c.keyAt(at)
+			account, name = k.GetAccount(), k.GetUser()
+		}
+		switch {
+		case account != "" && account == c.whole:
+			continue // It goes or comes with its account.
+		case account != by.Account:
+			return nil, denied("account %s can manage itself alone", by.AccountName)
+		}
+		switch at.kind {
+		case metapb.EntryKind_ENTRY_ACCESS_KEY:
+			if name == "" {
+				return nil, denied("the keys of an account itself are its root's to make, change and remove")
+			}
+			note(subject{account, Holder{HolderUser, name}}, true)
+		case metapb.EntryKind_ENTRY_USER:
+			note(subject{account, Holder{HolderUser, name}}, false)
+		case metapb.EntryKind_ENTRY_ROLE:
+			note(subject{account, Holder{HolderRole, name}}, c.trustsOthers(at))
+		case metapb.EntryKind_ENTRY_GROUP:
+			c.noteGroup(account, name, note)
+		case metapb.EntryKind_ENTRY_POLICY:
+			c.notePolicy(account, name, note)
+		default:
+			return nil, denied("only the root of an account changes its %v", at.kind)
+		}
+	}
+	out := make([]touched, 0, len(found))
+	for s, taken := range found {
+		out = append(out, touched{s, taken})
+	}
+	return out, nil
+}
+
+// keyAt returns a key that a change writes or removes.
+func (c *change) keyAt(at place) *metapb.AccessKey {
+	if e := c.put[at]; e != nil {
+		return decode[metapb.AccessKey](e)
+	}
+	return c.keys[at.name]
+}
+
+// trustsOthers reports whether a change makes a role, or changes whom it trusts.
+func (c *change) trustsOthers(at place) bool {
+	e := c.put[at]
+	return e != nil && (c.roles[at.name] == nil || decode[metapb.Role](e).GetTrust() != c.roles[at.name].Trust)
+}
+
+// noteGroup notes a group and its members before and after a change.
+func (c *change) noteGroup(account, name string, note func(subject, bool)) {
+	note(subject{account, Holder{HolderGroup, name}}, false)
+	for _, u := range c.usersEither(account) {
+		if slices.Contains(u.Groups, name) {
+			note(subject{account, Holder{HolderUser, u.Name}}, false)
+		}
+	}
+}
+
+// notePolicy notes whom a policy is attached to before and after a change.
+func (c *change) notePolicy(account, name string, note func(subject, bool)) {
+	for _, u := range c.usersEither(account) {
+		if slices.Contains(u.Policies, name) {
+			note(subject{account, Holder{HolderUser, u.Name}}, false)
+		}
+	}
+	for _, h := range c.holders(account, name) {
+		if h.Kind == HolderGroup {
+			c.noteGroup(account, h.Name, note)
+		} else {
+			note(subject{account, h}, false)
+		}
+	}
+}
+
+// usersEither returns the users of an account as they are, and those that a change
+// writes as it writes them.
+func (c *change) usersEither(account string) []*metapb.User {
+	var out []*metapb.User
+	for _, e := range c.under(metapb.EntryKind_ENTRY_USER, account) {
+		if u := c.users[e.Name]; u != nil {
+			out = append(out, u)
+		}
+	}
+	for at, e := range c.put {
+		if at.kind != metapb.EntryKind_ENTRY_USER {
+			continue
+		}
+		if u := decode[metapb.User](e); u.GetAccount() == account {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// holdTaken refuses to let somebody act as a subject that buckets of the account, or
+// roles, name and let do what the caller may not. Roles that it may become are followed.
+func (a *Admin) holdTaken(ctx context.Context, v view, s subject, mine *policy.Rights) error {
+	buckets, err := a.bucketPolicies(ctx, s.account)
+	if err != nil {
+		return err
+	}
+	seen, todo := map[subject]bool{s: true}, []subject{s}
+	for len(todo) > 0 {
+		s, todo = todo[0], todo[1:]
+		own, theirs := mine.Clone(), v.rights(s)
+		for _, p := range buckets {
+			theirs.AddShared(p, own, false)
+		}
+		if !own.Covers(theirs) {
+			return denied("whoever acts as %v may do what you may not: a bucket's policy or the trust of a role has it so", s)
+		}
+		for _, next := range v.becomes(s, mine) {
+			if next.account != s.account {
+				return denied("whoever acts as %v may assume the role %s of account %s, and you may not", s, next.Name, next.account)
+			}
+			if !seen[next] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
+		}
+	}
+	return nil
+}
+
+// bucketPolicies returns the policies of an account's buckets.
+func (a *Admin) bucketPolicies(ctx context.Context, account string) ([]*policy.Policy, error) {
+	if a.c.BucketPolicies == nil {
+		return nil, errs.Newf("iam.delegate", errs.Internal, "nobody tells the policies of buckets")
+	}
+	return a.c.BucketPolicies(ctx, account)
+}
+
+// becomes returns the roles that trust a subject as they do not trust the caller, whose
+// rights are mine.
+func (v view) becomes(s subject, mine *policy.Rights) []subject {
+	var out []subject
+	denials := v.rights(s).Denials()
+	for name := range v.roles {
+		account, role, _ := cutPath(name)
+		next := subject{account, Holder{HolderRole, role}}
+		if next == s {
+			continue
+		}
+		trust := v.roles[name].trust
+		if trust == nil {
+			continue
+		}
+		theirs, own := denials.Clone(), mine.Denials() // Without its trust, no role is assumed.
+		theirs.AddShared(trust, own, true)
+		if !own.Covers(theirs) {
+			out = append(out, next)
+		}
+	}
+	return out
+}
+
+// cutPath is the reverse of path.
+func cutPath(at string) (account, name string, ok bool) { return strings.Cut(at, "/") }
