@@ -8,8 +8,12 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// replaceMax is how many owners one ReplaceExtent serves.
-const replaceMax = 4096
+// What one ReplaceExtent serves at most. Each owner's record is written anew, and one
+// with very many references is large: so bytes count as well, but for the first owner.
+const (
+	replaceMax   = 4096    // Owners.
+	replaceBytes = 4 << 20 // Bytes of their records.
+)
 
 func extentID(volume uint32, seq uint64) shard.ExtentID {
 	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}
@@ -136,8 +140,13 @@ func (t *tx) replaceExtent(c *metapb.ReplaceExtent) *metapb.Result {
 		return invalid("the new extent has not the plaintext and packages of the old one")
 	}
 	owners, more := t.ownersOf(oldID)
+	bytes := 0
 	for _, o := range owners {
-		t.rewriteOwner(o, oldID, newID)
+		if bytes >= t.replaceBytes {
+			more = true
+			break
+		}
+		bytes += t.rewriteOwner(o, oldID, newID)
 		t.hold([]claim{into}, o)
 		t.release([]shard.ExtentID{oldID}, o)
 		into.fresh = false
@@ -184,25 +193,25 @@ func (t *tx) ownersOf(id shard.ExtentID) (owners []keys.Owner, more bool) {
 	return owners, more
 }
 
-// rewriteOwner makes the references of a part or pin to one extent name another.
-func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) {
+// rewriteOwner makes the references of a part or pin to one extent name another, and
+// returns the size of its record.
+func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) int {
 	if o.Pin {
 		pin := new(metapb.Pin)
 		if !t.get(keys.AppendPin(t.key(), o.ID), pin) {
 			t.fail(corrupt("extent %s is referred to by a pin that does not exist", from))
-			return
+			return 0
 		}
 		rewriteRefs(pin.Extents, from, to)
-		t.set(keys.AppendPin(t.key(), o.ID), pin)
-		return
+		return t.set(keys.AppendPin(t.key(), o.ID), pin)
 	}
 	p := new(metapb.Part)
 	if !t.get(keys.AppendPart(t.key(), o.ID, o.Number), p) {
 		t.fail(corrupt("extent %s is referred to by a part that does not exist", from))
-		return
+		return 0
 	}
 	rewriteRefs(p.Extents, from, to)
-	t.set(keys.AppendPart(t.key(), o.ID, o.Number), p)
+	return t.set(keys.AppendPart(t.key(), o.ID, o.Number), p)
 }
 
 func rewriteRefs(refs []*metapb.ExtentRef, from, to shard.ExtentID) {

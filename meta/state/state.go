@@ -48,6 +48,9 @@ func Open(o Options) (*State, error) {
 	if o.limits != nil {
 		s.limits = *o.limits
 	}
+	if s.limits.replaceBytes == 0 {
+		s.limits.replaceBytes = replaceBytes
+	}
 	s.failed.ch = make(chan struct{})
 	opts := PebbleOptions(o)
 	opts.EventListener = s.listener()

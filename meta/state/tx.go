@@ -50,6 +50,7 @@ func (s *State) begin() *tx {
 // only tests choose others.
 type dropLimits struct {
 	inline, perObject, listSteps int
+	replaceBytes                 int // 0: the constant of that name.
 	eventsMax                    uint64
 }
 
@@ -78,12 +79,14 @@ func (t *tx) fail(err error) {
 // called again.
 func (t *tx) key() []byte { return t.keyBuf[:0] }
 
-func (t *tx) set(key []byte, m proto.Message) {
+// set writes a record and returns its size.
+func (t *tx) set(key []byte, m proto.Message) int {
 	t.keyBuf = key
 	v, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(t.valueBuf[:0], m)
 	t.fail(err)
 	t.valueBuf = v
 	t.setBytes(key, v)
+	return len(v)
 }
 
 func (t *tx) setBytes(key, value []byte) {
