@@ -1,9 +1,11 @@
 package group
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"slices"
 	"strings"
 
@@ -64,10 +66,14 @@ func (l *logger) Info(msg string, args ...any) { l.write(LevelInfo, msg, args) }
 // Warn implements hclog.Logger.
 func (l *logger) Warn(msg string, args ...any) { l.write(LevelWarn, msg, args) }
 
-// Error implements hclog.Logger. That there is nothing new for a snapshot is no
-// error.
+// Error implements hclog.Logger. That there is nothing new for a snapshot is no error,
+// nor is the end of a connection that this node has closed itself.
 func (l *logger) Error(msg string, args ...any) {
-	if slices.Contains(args, any(raft.ErrNothingNewToSnapshot)) {
+	expected := func(arg any) bool {
+		err, is := arg.(error)
+		return is && (errors.Is(err, raft.ErrNothingNewToSnapshot) || errors.Is(err, net.ErrClosed))
+	}
+	if slices.ContainsFunc(args, expected) {
 		l.write(LevelDebug, msg, args)
 		return
 	}

@@ -277,10 +277,13 @@ func (x *VolumeStats) GetMissingSlots() []uint64 {
 // refused (REDUNDANCY, detail) where too few nodes would be left for the volumes
 // that have slots on it, unless forced. A lost node's session ends.
 type SetNodeState struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
-	State         Life                   `protobuf:"varint,2,opt,name=state,proto3,enum=cairn.meta.v1.Life" json:"state,omitempty"`
-	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Node  uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	State Life                   `protobuf:"varint,2,opt,name=state,proto3,enum=cairn.meta.v1.Life" json:"state,omitempty"`
+	Force bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	// Of the view that it was decided on; where it is set and the view has changed, the
+	// command is refused STALE_EPOCH.
+	ViewEpoch     uint64 `protobuf:"varint,250,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -336,12 +339,20 @@ func (x *SetNodeState) GetForce() bool {
 	return false
 }
 
+func (x *SetNodeState) GetViewEpoch() uint64 {
+	if x != nil {
+		return x.ViewEpoch
+	}
+	return 0
+}
+
 // SetDriveState is SetNodeState for one drive.
 type SetDriveState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Drive         uint64                 `protobuf:"fixed64,1,opt,name=drive,proto3" json:"drive,omitempty"`
 	State         Life                   `protobuf:"varint,2,opt,name=state,proto3,enum=cairn.meta.v1.Life" json:"state,omitempty"`
 	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	ViewEpoch     uint64                 `protobuf:"varint,250,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +406,13 @@ func (x *SetDriveState) GetForce() bool {
 		return x.Force
 	}
 	return false
+}
+
+func (x *SetDriveState) GetViewEpoch() uint64 {
+	if x != nil {
+		return x.ViewEpoch
+	}
+	return 0
 }
 
 // RemoveNode forgets a node and its drives for good. Refused (NOT_DRAINED, detail)
@@ -978,15 +996,19 @@ const file_life_proto_rawDesc = "" +
 	"\vplain_bytes\x18\x02 \x01(\x04R\n" +
 	"plainBytes\x12\x18\n" +
 	"\amissing\x18\x03 \x03(\x04R\amissing\x12#\n" +
-	"\rmissing_slots\x18\x04 \x03(\x04R\fmissingSlots\"c\n" +
+	"\rmissing_slots\x18\x04 \x03(\x04R\fmissingSlots\"\x83\x01\n" +
 	"\fSetNodeState\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12)\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x13.cairn.meta.v1.LifeR\x05state\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"f\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12\x1e\n" +
+	"\n" +
+	"view_epoch\x18\xfa\x01 \x01(\x04R\tviewEpoch\"\x86\x01\n" +
 	"\rSetDriveState\x12\x14\n" +
 	"\x05drive\x18\x01 \x01(\x06R\x05drive\x12)\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x13.cairn.meta.v1.LifeR\x05state\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"6\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12\x1e\n" +
+	"\n" +
+	"view_epoch\x18\xfa\x01 \x01(\x04R\tviewEpoch\"6\n" +
 	"\n" +
 	"RemoveNode\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x14\n" +

@@ -104,6 +104,8 @@ func (t *tx) setNodeState(c *metapb.SetNodeState) *metapb.Result {
 		return noSuch("node", c.Node)
 	case c.State > metapb.Life_LIFE_LOST || c.State < 0:
 		return invalid("a node is active, draining or lost")
+	case c.ViewEpoch != 0 && c.ViewEpoch != t.mem.cluster.ViewEpoch:
+		return refuse(metapb.Refusal_REFUSAL_STALE_EPOCH)
 	case t.mem.nodes[i].State == c.State:
 		return &metapb.Result{}
 	}
@@ -129,6 +131,8 @@ func (t *tx) setDriveState(c *metapb.SetDriveState) *metapb.Result {
 		return noSuch("drive", c.Drive)
 	case c.State > metapb.Life_LIFE_FAILED || c.State < 0:
 		return invalid("there is no such state of a drive")
+	case c.ViewEpoch != 0 && c.ViewEpoch != t.mem.cluster.ViewEpoch:
+		return refuse(metapb.Refusal_REFUSAL_STALE_EPOCH)
 	case d.State == c.State:
 		return &metapb.Result{}
 	}

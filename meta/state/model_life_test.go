@@ -91,6 +91,8 @@ func (m *model) setNodeState(c *metapb.SetNodeState) *metapb.Result {
 		return no(metapb.Refusal_REFUSAL_NO_SUCH_NODE)
 	case c.State > metapb.Life_LIFE_LOST:
 		return no(metapb.Refusal_REFUSAL_INVALID)
+	case c.ViewEpoch != 0 && c.ViewEpoch != m.cluster.ViewEpoch:
+		return no(metapb.Refusal_REFUSAL_STALE_EPOCH)
 	case n.State == c.State:
 		return &metapb.Result{}
 	}
@@ -113,6 +115,8 @@ func (m *model) setDriveState(c *metapb.SetDriveState) *metapb.Result {
 		return no(metapb.Refusal_REFUSAL_NO_SUCH_NODE)
 	case c.State > metapb.Life_LIFE_FAILED:
 		return no(metapb.Refusal_REFUSAL_INVALID)
+	case c.ViewEpoch != 0 && c.ViewEpoch != m.cluster.ViewEpoch:
+		return no(metapb.Refusal_REFUSAL_STALE_EPOCH)
 	case d.State == c.State:
 		return &metapb.Result{}
 	}
@@ -341,9 +345,9 @@ func (g *generator) lifeOp() *metapb.Command {
 	life, force := metapb.Life(g.int("life", 4)), g.chance("force", 3)
 	switch g.int("life op", 16) {
 	case 0:
-		return &metapb.Command{Op: &metapb.Command_SetNodeState{SetNodeState: &metapb.SetNodeState{Node: node, State: life, Force: force}}}
+		return &metapb.Command{Op: &metapb.Command_SetNodeState{SetNodeState: &metapb.SetNodeState{Node: node, State: life, Force: force, ViewEpoch: g.viewEpoch()}}}
 	case 1:
-		return &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{Drive: drive, State: life, Force: force}}}
+		return &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{Drive: drive, State: life, Force: force, ViewEpoch: g.viewEpoch()}}}
 	case 2:
 		if g.chance("remove", 3) {
 			return &metapb.Command{Op: &metapb.Command_RemoveNode{RemoveNode: &metapb.RemoveNode{Node: node, Force: force}}}
@@ -362,6 +366,13 @@ func (g *generator) lifeOp() *metapb.Command {
 		return &metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{Node: n}}}
 	}
 	return g.moveOp(drive)
+}
+
+// viewEpoch draws the epoch of the view that something was decided on: none, this one or
+// the one before.
+func (g *generator) viewEpoch() uint64 {
+	now := g.m.cluster.ViewEpoch
+	return []uint64{0, now, max(1, now) - 1}[g.int("view epoch", 3)]
 }
 
 func (g *generator) moveOp(drive uint64) *metapb.Command {
