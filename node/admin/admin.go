@@ -98,12 +98,15 @@ func New(c Config) http.Handler {
 // handler is New's for requests whose context says who the caller is.
 func handler(c Config) http.Handler {
 	options := append(rpc.ConnectOptions(), connect.WithInterceptors(&guard{c}))
-	_, h := adminpbconnect.NewAdminServiceHandler(&service{c}, options...)
+	_, h := adminpbconnect.NewAdminServiceHandler(&service{c: c}, options...)
 	return h
 }
 
 // service implements AdminService.
-type service struct{ c Config }
+type service struct {
+	c          Config
+	tolerances meta.Tolerances
+}
 
 var _ adminpbconnect.AdminServiceHandler = (*service)(nil)
 

@@ -27,7 +27,11 @@ func (s *service) setNode(ctx context.Context, r *adminpb.ChangeNodeRequest, to 
 	if err != nil {
 		return nil, err
 	}
-	err = s.change(ctx, &metapb.Command{Op: &metapb.Command_SetNodeState{SetNodeState: &metapb.SetNodeState{Node: uint64(n.ID), State: to, Force: r.Force}}})
+	set := &metapb.SetNodeState{Node: uint64(n.ID), State: to, Force: r.Force}
+	err = s.changeLife(ctx, &adminpb.PlanRequest{Node: n.ID.String()}, to, r.Force, func(epoch uint64) *metapb.Command {
+		set.ViewEpoch = epoch
+		return &metapb.Command{Op: &metapb.Command_SetNodeState{SetNodeState: set}}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +70,11 @@ func (s *service) setDrive(ctx context.Context, r *adminpb.ChangeDriveRequest, t
 	if err != nil {
 		return nil, err
 	}
-	err = s.change(ctx, &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{Drive: uint64(d.ID), State: to, Force: r.Force}}})
+	set := &metapb.SetDriveState{Drive: uint64(d.ID), State: to, Force: r.Force}
+	err = s.changeLife(ctx, &adminpb.PlanRequest{Drive: d.ID.String()}, to, r.Force, func(epoch uint64) *metapb.Command {
+		set.ViewEpoch = epoch
+		return &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: set}}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +94,49 @@ func (s *service) RemoveDrive(ctx context.Context, r *adminpb.ChangeDriveRequest
 	return removed(s.change(ctx, &metapb.Command{Op: &metapb.Command_RemoveDrive{RemoveDrive: &metapb.RemoveDrive{Drive: uint64(d.ID), Force: r.Force}}}))
 }
 
+// changeTries is how often a drain is decided on anew because the view has changed
+// meanwhile: with every slot that moves it does.
+const changeTries = 32
+
+// changeLife proposes that something is drained or used again. A drain that is not forced
+// is refused where the plan says so. Command gets the epoch of the view that the plan was
+// made on, so that of two drains which exclude each other one is refused; 0: any.
+func (s *service) changeLife(ctx context.Context, of *adminpb.PlanRequest, to metapb.Life, force bool, command func(epoch uint64) *metapb.Command) error {
+	const op = "admin.changeLife"
+	if to != metapb.Life_LIFE_DRAINING || force {
+		return s.change(ctx, command(0))
+	}
+	for range changeTries {
+		plan, epoch, err := s.planNow(ctx, of)
+		if err != nil {
+			return err
+		}
+		if plan.Refused {
+			return errs.Newf(op, errs.Precondition, "%s", plan.Why)
+		}
+		r, err := s.c.Metadata.Propose(ctx, command(epoch))
+		if err != nil {
+			return err
+		}
+		if r.Refusal != metapb.Refusal_REFUSAL_STALE_EPOCH {
+			return refused(r)
+		}
+	}
+	return errs.Newf(op, errs.Unavailable, "slots move so fast that no plan holds for long enough: try again")
+}
+
 // change proposes a command; a refusal is an error.
 func (s *service) change(ctx context.Context, cmd *metapb.Command) error {
-	const op = "admin.change"
 	r, err := s.c.Metadata.Propose(ctx, cmd)
 	if err != nil {
 		return err
 	}
+	return refused(r)
+}
+
+// refused returns a refusal as an error; nil where there is none.
+func refused(r *metapb.Result) error {
+	const op = "admin.change"
 	switch r.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:
 		return nil

@@ -47,6 +47,7 @@ func checks() []check {
 		{"drives", "all drives are in use", (*picture).checkDrives},
 		{"volumes", "all slots answer", (*picture).checkVolumes},
 		{"data", "no shard is missing", (*picture).checkData},
+		{"tolerance", "as much may be lost as the coding promises", (*picture).checkTolerance},
 		{"rebuilds", "nothing lies on what is given up", (*picture).checkRebuilds},
 		{"jobs", "all get on", (*picture).checkJobs},
 		{"space", "there is room", (*picture).checkSpace},
@@ -58,7 +59,7 @@ func checks() []check {
 
 // health answers all checks.
 func (p *picture) health() *adminpb.Health {
-	h := &adminpb.Health{State: healthy}
+	h := &adminpb.Health{State: healthy, Tolerance: p.tell(p.tolerance)}
 	var reasons []string
 	for _, c := range checks() {
 		findings := c.look(p)

@@ -37,6 +37,10 @@ type picture struct {
 	raft    *metapb.MembersResponse
 	state   map[cluster.NodeID]string
 	reports map[cluster.NodeID]*report
+
+	// Of a whole picture only: see lookWhole.
+	stats     map[shard.VolumeID]*metapb.VolumeStats
+	tolerance meta.Tolerance
 }
 
 // report is what a node says of itself.

@@ -10,7 +10,6 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/place"
-	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/shard"
 )
@@ -22,8 +21,11 @@ type subjectOf struct {
 	drive *cluster.Drive // Nil: the node.
 }
 
-// has reports whether a drive is or belongs to the subject.
+// has reports whether a drive is or belongs to the subject; none does to nil.
 func (s *subjectOf) has(d cluster.DriveID) bool {
+	if s == nil {
+		return false
+	}
 	if s.drive != nil {
 		return s.drive.ID == d
 	}
@@ -37,39 +39,41 @@ func (s *subjectOf) has(d cluster.DriveID) bool {
 
 // ShowPlan implements AdminService.
 func (s *service) ShowPlan(ctx context.Context, r *adminpb.PlanRequest) (*adminpb.Plan, error) {
-	p, err := s.look(ctx)
+	plan, _, err := s.planNow(ctx, r)
+	return plan, err
+}
+
+// planNow is ShowPlan, and the epoch of the view that the plan is made on.
+func (s *service) planNow(ctx context.Context, r *adminpb.PlanRequest) (*adminpb.Plan, uint64, error) {
+	p, err := s.lookWhole(ctx)
 	if err != nil {
-		return nil, err
-	}
-	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_VolumeStats{VolumeStats: &metapb.ListVolumeStats{}}})
-	if err != nil {
-		return nil, err
-	}
-	stats := map[shard.VolumeID]*metapb.VolumeStats{}
-	for _, v := range a.GetVolumeStats().GetVolumes() {
-		stats[shard.VolumeID(v.Volume)] = v.Stats
+		return nil, 0, err
 	}
 	of := &subjectOf{}
 	switch {
+	case r.Remove && r.Undrain:
+		return nil, 0, errs.Newf("admin.ShowPlan", errs.Invalid, "to remove or to use again, not both")
 	case r.Node != "" && r.Drive != "":
-		return nil, errs.Newf("admin.ShowPlan", errs.Invalid, "a node or a drive, not both")
+		return nil, 0, errs.Newf("admin.ShowPlan", errs.Invalid, "a node or a drive, not both")
 	case r.Drive != "":
 		of.node, of.drive, err = findDrive(p.topo, r.Drive)
 	default:
 		of.node, err = findNode(p.topo, r.Node)
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return p.plan(of, stats, r.Remove), nil
+	if r.Undrain {
+		return p.planUndrain(of), p.topo.View.Epoch, nil
+	}
+	return p.plan(of, r.Remove), p.topo.View.Epoch, nil
 }
 
 // plan says what it would mean to drain or remove something.
-func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeStats, remove bool) *adminpb.Plan {
-	out := &adminpb.Plan{Node: of.node.ID.String(), Remove: remove, Life: of.node.State.String()}
-	if of.drive != nil {
-		out.Drive, out.Life = of.drive.ID.String(), p.topo.View.StateOf(of.drive.ID).String()
-	}
+func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
+	out := p.planOf(of)
+	out.Remove = remove
+	stats := p.stats
 	var unreadable, endangered, narrow, stuck int
 	var lost uint64
 	places, spares := p.places(of), spares{view: p.topo.View, of: of}
@@ -103,6 +107,7 @@ func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeSta
 			endangered++
 		}
 	}
+	worse := p.outlook(of, out, remove)
 	switch {
 	case remove && out.Life == cluster.Active.String():
 		out.Refused, out.Why = true, "it is active: drain it first"
@@ -112,12 +117,37 @@ func (p *picture) plan(of *subjectOf, stats map[shard.VolumeID]*metapb.VolumeSta
 		out.Refused = true
 		out.Why = fmt.Sprintf("%s would be left, fewer than %s slots: add nodes first", plural(places, "failure domain", "failure domains"),
 			plural(narrow, "volume has", "volumes have"))
+	case worse != "":
+		out.Refused, out.Why = true, worse
 	}
 	if remove {
 		out.Losses = losses(unreadable, endangered, lost)
 	} else if stuck > 0 {
 		out.Losses = []string{stays(out, stuck)}
 	}
+	return out
+}
+
+// planOf begins a plan.
+func (p *picture) planOf(of *subjectOf) *adminpb.Plan {
+	out := &adminpb.Plan{Node: of.node.ID.String(), Life: of.node.State.String()}
+	if of.drive != nil {
+		out.Drive, out.Life = of.drive.ID.String(), p.topo.View.StateOf(of.drive.ID).String()
+	}
+	return out
+}
+
+// planUndrain says what it would mean to use something again.
+func (p *picture) planUndrain(of *subjectOf) *adminpb.Plan {
+	out := p.planOf(of)
+	for _, v := range p.topo.Volumes {
+		for _, d := range v.Slots {
+			if of.has(d) {
+				out.Slots++
+			}
+		}
+	}
+	p.undrained(of, out)
 	return out
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Status implements AdminService.
 func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
-	p, err := s.look(ctx)
+	p, err := s.lookWhole(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +19,7 @@ func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminp
 	out := &adminpb.StatusResponse{ClusterId: p.topo.ClusterID, Version: s.c.Version, AnsweredBy: s.c.Node.String(),
 		Term: p.raft.Term, CommitIndex: p.raft.CommitIndex, ViewEpoch: p.topo.View.Epoch,
 		Buckets: st.Buckets, ExtentsMissing: st.ExtentsMissing, ExtentsGc: st.ExtentsGc, ExtentsDoomed: st.ExtentsDoomed,
-		ContentsDropped: st.ContentsDropped, Nodes: p.nodes(), Volumes: countVolumes(p.volumes())}
+		ContentsDropped: st.ContentsDropped, Nodes: p.nodes(), Volumes: countVolumes(p.volumes()), Tolerance: p.tell(p.tolerance)}
 	if p.raft.Leader != 0 {
 		out.Leader = cluster.NodeID(p.raft.Leader).String()
 	}
@@ -71,7 +71,7 @@ func (p *picture) voters() (all, alive uint32) {
 
 // ShowHealth implements AdminService.
 func (s *service) ShowHealth(ctx context.Context, _ *adminpb.ShowHealthRequest) (*adminpb.Health, error) {
-	p, err := s.look(ctx)
+	p, err := s.lookWhole(ctx)
 	if err != nil {
 		return nil, err
 	}

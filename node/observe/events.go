@@ -13,6 +13,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/audit"
@@ -217,7 +218,11 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 	return group.Events{
 		Fatal: fatal,
 		Log: func(l group.Level, m string) {
-			o.Log.Log(context.Background(), levels[l], "raft", "message", m)
+			level := levels[l]
+			if o.stopping.Load() { // That others do not answer this node any more is no news then.
+				level = min(level, slog.LevelInfo)
+			}
+			o.Log.Log(context.Background(), level, "raft", "message", m)
 		},
 		Applied: func(entries int, took time.Duration) {
 			o.m.applied.Add(float64(entries))
@@ -243,7 +248,7 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 		},
 		LeadershipLeft: func(err error) {
 			if err != nil {
-				o.Log.Warn("leadership of the metadata could not be handed over; the others elect a leader", "cause", err)
+				o.Log.Info("leadership of the metadata was left without a successor; the others elect a leader", "cause", err)
 				return
 			}
 			o.Log.Info("leadership of the metadata handed over")
@@ -350,6 +355,7 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.m.slotsLeft.WithLabelValues("draining").Set(float64(draining))
 			o.m.slotsLeft.WithLabelValues("no_spare").Set(float64(noSpare))
 		},
+		Tolerance: o.tolerance,
 		MoveStarted: func(v shard.VolumeID, slot int, reason string) {
 			o.Log.Info("slot begins to move", "volume", v, "slot", slot, "why", reason)
 		},
@@ -392,6 +398,19 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.m.keysDeleted.Add(float64(len(ids)))
 			o.Log.Warn("master keys deleted, as was scheduled: what is encrypted under them is lost", "keys", ids)
 		},
+	}
+}
+
+// tolerance shows what may be lost now.
+func (o *Observer) tolerance(t meta.Tolerance) {
+	for unit, n := range map[string]int{"node": t.Now.Nodes, "drive": t.Now.Drives, "zone": t.Now.Zones} {
+		o.m.mayBeLost.WithLabelValues(unit).Set(float64(n))
+	}
+	for unit, n := range map[string]int{"node": t.Promised.Nodes, "drive": t.Promised.Drives, "zone": t.Promised.Zones} {
+		o.m.promised.WithLabelValues(unit).Set(float64(n))
+	}
+	for why, n := range map[string]int{"unreadable": t.Unreadable, "missing": t.Short, "crowded": t.Crowded} {
+		o.m.volumesShort.WithLabelValues(why).Set(float64(n))
 	}
 }
 

@@ -67,6 +67,8 @@ type metrics struct {
 	moves                    *prometheus.CounterVec
 	movedBytes, rebuiltBytes prometheus.Counter
 	slotsLeft                *prometheus.GaugeVec
+	mayBeLost, promised      *prometheus.GaugeVec
+	volumesShort             *prometheus.GaugeVec
 	drained                  prometheus.Counter
 
 	restored, restoredBytes, restoreEnded prometheus.Counter
@@ -193,6 +195,9 @@ func newMetrics(r prometheus.Registerer) metrics {
 		movedBytes:    counter("cairn_moved_bytes_total", "Bytes of shards that moves brought to this node."),
 		rebuiltBytes:  counter("cairn_rebuilt_bytes_total", "Bytes of shards that repair wrote."),
 		slotsLeft:     gauges("cairn_slots_to_move", "Slots that are to leave lost or draining drives, and those of them that no drive can take; on the node that leads.", "why"),
+		mayBeLost:     gauges("cairn_tolerance", "Nodes, drives or zones that may be lost now, whichever they are, while all data can be read; on the node that leads.", "unit"),
+		promised:      gauges("cairn_tolerance_promised", "What of them the coding of the data would bear if its slots lay as evenly as drives allow; on the node that leads.", "unit"),
+		volumesShort:  gauges("cairn_volumes_below_promise", "Volumes with data that bear less than their coding promises: something of them cannot be read, slots or shards are missing, or slots lie too close together; on the node that leads.", "why"),
 		drained:       counter("cairn_drives_drained_total", "Draining drives that were emptied."),
 
 		widened:      counter("cairn_extents_widened_total", "Extents re-encoded into a wider scheme."),

@@ -25,6 +25,9 @@ func (u *Upkeep) steerMoves(ctx context.Context) error {
 	paused := func(job string) bool { return u.track.of(job).isPaused() }
 	p := planMoves(topo, stats, u.c.Alive, paused)
 	u.tellMoves(topo, p)
+	if u.c.Events.Tolerance != nil {
+		u.c.Events.Tolerance(u.tolerances.Of(topo, stats, u.gone(topo)))
+	}
 	for _, v := range p.cancel {
 		cmd := &metapb.CancelMove{Volume: uint32(v.ID), Slot: uint32(v.Move.Slot), To: uint64(v.Move.To)}
 		if _, err := u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_CancelMove{CancelMove: cmd}}); err != nil {
@@ -37,6 +40,14 @@ func (u *Upkeep) steerMoves(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// gone reports whether what lies on a drive is not there now.
+func (u *Upkeep) gone(topo *meta.Topology) func(cluster.DriveID) bool {
+	return func(d cluster.DriveID) bool {
+		n := topo.View.NodeOf(d)
+		return n == nil || topo.View.StateOf(d).Gone() || !u.c.Alive(n.ID)
+	}
 }
 
 // startMove begins one move. A refusal says that the plan was made on an older

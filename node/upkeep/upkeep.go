@@ -67,6 +67,7 @@ type Events struct {
 	Returned     func(cluster.NodeID)                                          // A lost node is back.
 	Drained      func(n cluster.NodeID, d cluster.DriveID)                     // A draining drive holds nothing any more.
 	SlotsLeft    func(lost, draining, noSpare int)                             // To be moved, in the whole cluster.
+	Tolerance    func(meta.Tolerance)                                          // What may be lost now.
 	MoveStarted  func(v shard.VolumeID, slot int, reason string)               // Why: rebuild, drain, rebalance.
 	MoveFinished func(v shard.VolumeID, slot int, rebuild bool, copied uint64) // By this node.
 	ShardMoved   func(bytes int64)                                             // To a drive of this node.
@@ -159,6 +160,7 @@ type Upkeep struct {
 
 	movePace, repairPace *pacer
 	drained              map[cluster.DriveID]bool // Told as an event; of the job that steers moves alone.
+	tolerances           meta.Tolerances
 }
 
 // Start begins the jobs.

@@ -81,10 +81,14 @@ func (c *change) run(ctx context.Context, in io.Reader, out, notes io.Writer, na
 	if err != nil {
 		return err
 	}
-	if !c.undo {
-		if name, err = c.agree(ctx, admin, in, notes, name); err != nil {
-			return err
-		}
+	switch {
+	case !c.undo:
+		name, err = c.agree(ctx, admin, in, notes, name)
+	case c.output != outputJSON:
+		name, err = c.tell(ctx, admin, notes, name)
+	}
+	if err != nil {
+		return err
 	}
 	callCtx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -130,10 +134,25 @@ func (c *change) agree(ctx context.Context, admin api, in io.Reader, notes io.Wr
 	return id, err
 }
 
+// tell shows what it means to use something again, and returns the whole id.
+func (c *change) tell(ctx context.Context, admin api, notes io.Writer, name string) (string, error) {
+	p, err := c.plan(ctx, admin, name)
+	if err != nil {
+		return "", err
+	}
+	if p.Before != nil {
+		_, err = fmt.Fprintf(notes, "Now: %s.\nThen, in time: %s.\n", p.Before.Text, p.After.GetText())
+	}
+	if p.Drive != "" {
+		return p.Drive, err
+	}
+	return p.Node, err
+}
+
 func (c *change) plan(ctx context.Context, admin api, name string) (*adminpb.Plan, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
-	r := &adminpb.PlanRequest{Node: name, Remove: c.remove}
+	r := &adminpb.PlanRequest{Node: name, Remove: c.remove, Undrain: c.undo}
 	if c.noun == "drive" {
 		r.Node, r.Drive = "", name
 	}
@@ -162,6 +181,9 @@ func planText(noun string, p *adminpb.Plan) string {
 	}
 	if p.Refused {
 		fmt.Fprintf(&b, "\nThis is done only with --force: %s.", p.Why)
+	}
+	if p.Before != nil {
+		fmt.Fprintf(&b, "\nNow: %s.\nThen: %s.", p.Before.GetText(), p.After.GetText())
 	}
 	for _, l := range p.Losses {
 		fmt.Fprintf(&b, "\n! %s.", l)

@@ -95,6 +95,9 @@ func printStatus(w io.Writer, s *adminpb.StatusResponse) {
 	row(w, "metadata", fmt.Sprintf("leader %s (term %d, commit %d), %d of %d voters alive", leader, s.Term, s.CommitIndex, s.VotersAlive, s.Voters))
 	row(w, "space", fmt.Sprintf("%s %s used, %s free of %s", bar(s.CapacityBytes-s.FreeBytes, s.CapacityBytes),
 		humanize.IBytes(s.UsedBytes), humanize.IBytes(s.FreeBytes), humanize.IBytes(s.CapacityBytes)))
+	if s.Tolerance != nil {
+		row(w, "tolerance", s.Tolerance.Text)
+	}
 	row(w, "data", fmt.Sprintf("%d buckets; %s; %d extents kept for readers, %d being deleted", s.Buckets, repairLine(s), s.ExtentsGc, s.ExtentsDoomed))
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "\n! %s", warning)

@@ -19,6 +19,15 @@ type Status struct {
 	Health         string        `json:"health"`
 	HealthReason   string        `json:"health_reason"`
 	Jobs           []Job         `json:"jobs"`
+	Tolerance      Tolerance     `json:"tolerance"`
+}
+
+// Tolerance is what may be lost now.
+type Tolerance struct {
+	Nodes, Drives, Zones int
+	Volumes, Unreadable  int
+	Crowded, Short       int
+	Text                 string
 }
 
 // NodeStatus is a node as the cluster sees it.

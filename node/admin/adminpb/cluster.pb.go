@@ -85,6 +85,7 @@ type StatusResponse struct {
 	Voters          uint32                 `protobuf:"varint,22,opt,name=voters,proto3" json:"voters,omitempty"`                                    // Of the metadata.
 	VotersAlive     uint32                 `protobuf:"varint,23,opt,name=voters_alive,json=votersAlive,proto3" json:"voters_alive,omitempty"`
 	ContentsDropped uint64                 `protobuf:"varint,24,opt,name=contents_dropped,json=contentsDropped,proto3" json:"contents_dropped,omitempty"` // Deleted objects whose parts are still to be removed.
+	Tolerance       *Tolerance             `protobuf:"bytes,250,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -287,6 +288,163 @@ func (x *StatusResponse) GetContentsDropped() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetTolerance() *Tolerance {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
+// Tolerance is what may be lost now, whichever it is, while all data can be read: so many
+// nodes, or so many drives, or so many zones. It counts besides what is missing already.
+type Tolerance struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Nodes          uint32                 `protobuf:"varint,1,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	Drives         uint32                 `protobuf:"varint,2,opt,name=drives,proto3" json:"drives,omitempty"`
+	Zones          uint32                 `protobuf:"varint,3,opt,name=zones,proto3" json:"zones,omitempty"`
+	Zoned          bool                   `protobuf:"varint,4,opt,name=zoned,proto3" json:"zoned,omitempty"`                                      // There are several zones: zones says something.
+	PromisedNodes  uint32                 `protobuf:"varint,5,opt,name=promised_nodes,json=promisedNodes,proto3" json:"promised_nodes,omitempty"` // What the schemes of the data would bear, spread as evenly as drives allow.
+	PromisedDrives uint32                 `protobuf:"varint,6,opt,name=promised_drives,json=promisedDrives,proto3" json:"promised_drives,omitempty"`
+	PromisedZones  uint32                 `protobuf:"varint,7,opt,name=promised_zones,json=promisedZones,proto3" json:"promised_zones,omitempty"`
+	Volumes        uint32                 `protobuf:"varint,8,opt,name=volumes,proto3" json:"volumes,omitempty"`                                   // That hold data; where none does, those that new data goes to.
+	Unreadable     uint32                 `protobuf:"varint,9,opt,name=unreadable,proto3" json:"unreadable,omitempty"`                             // Of them, that hold what cannot be read now; of these nothing is said.
+	Short          uint32                 `protobuf:"varint,10,opt,name=short,proto3" json:"short,omitempty"`                                      // Of them, that bear less than promised because slots or shards are missing.
+	Crowded        uint32                 `protobuf:"varint,11,opt,name=crowded,proto3" json:"crowded,omitempty"`                                  // Of them, that do because of where their slots lie.
+	MetadataNodes  uint32                 `protobuf:"varint,12,opt,name=metadata_nodes,json=metadataNodes,proto3" json:"metadata_nodes,omitempty"` // That the metadata may lose and go on.
+	MetadataZones  uint32                 `protobuf:"varint,13,opt,name=metadata_zones,json=metadataZones,proto3" json:"metadata_zones,omitempty"`
+	Text           string                 `protobuf:"bytes,14,opt,name=text,proto3" json:"text,omitempty"` // In plain words.
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Tolerance) Reset() {
+	*x = Tolerance{}
+	mi := &file_cluster_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tolerance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tolerance) ProtoMessage() {}
+
+func (x *Tolerance) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tolerance.ProtoReflect.Descriptor instead.
+func (*Tolerance) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Tolerance) GetNodes() uint32 {
+	if x != nil {
+		return x.Nodes
+	}
+	return 0
+}
+
+func (x *Tolerance) GetDrives() uint32 {
+	if x != nil {
+		return x.Drives
+	}
+	return 0
+}
+
+func (x *Tolerance) GetZones() uint32 {
+	if x != nil {
+		return x.Zones
+	}
+	return 0
+}
+
+func (x *Tolerance) GetZoned() bool {
+	if x != nil {
+		return x.Zoned
+	}
+	return false
+}
+
+func (x *Tolerance) GetPromisedNodes() uint32 {
+	if x != nil {
+		return x.PromisedNodes
+	}
+	return 0
+}
+
+func (x *Tolerance) GetPromisedDrives() uint32 {
+	if x != nil {
+		return x.PromisedDrives
+	}
+	return 0
+}
+
+func (x *Tolerance) GetPromisedZones() uint32 {
+	if x != nil {
+		return x.PromisedZones
+	}
+	return 0
+}
+
+func (x *Tolerance) GetVolumes() uint32 {
+	if x != nil {
+		return x.Volumes
+	}
+	return 0
+}
+
+func (x *Tolerance) GetUnreadable() uint32 {
+	if x != nil {
+		return x.Unreadable
+	}
+	return 0
+}
+
+func (x *Tolerance) GetShort() uint32 {
+	if x != nil {
+		return x.Short
+	}
+	return 0
+}
+
+func (x *Tolerance) GetCrowded() uint32 {
+	if x != nil {
+		return x.Crowded
+	}
+	return 0
+}
+
+func (x *Tolerance) GetMetadataNodes() uint32 {
+	if x != nil {
+		return x.MetadataNodes
+	}
+	return 0
+}
+
+func (x *Tolerance) GetMetadataZones() uint32 {
+	if x != nil {
+		return x.MetadataZones
+	}
+	return 0
+}
+
+func (x *Tolerance) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type NodeStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -311,7 +469,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_cluster_proto_msgTypes[2]
+	mi := &file_cluster_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +481,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[2]
+	mi := &file_cluster_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +494,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{2}
+	return file_cluster_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *NodeStatus) GetId() string {
@@ -469,7 +627,7 @@ type DriveStatus struct {
 
 func (x *DriveStatus) Reset() {
 	*x = DriveStatus{}
-	mi := &file_cluster_proto_msgTypes[3]
+	mi := &file_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +639,7 @@ func (x *DriveStatus) String() string {
 func (*DriveStatus) ProtoMessage() {}
 
 func (x *DriveStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[3]
+	mi := &file_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +652,7 @@ func (x *DriveStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStatus.ProtoReflect.Descriptor instead.
 func (*DriveStatus) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{3}
+	return file_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *DriveStatus) GetId() string {
@@ -583,7 +741,7 @@ type VolumeCount struct {
 
 func (x *VolumeCount) Reset() {
 	*x = VolumeCount{}
-	mi := &file_cluster_proto_msgTypes[4]
+	mi := &file_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +753,7 @@ func (x *VolumeCount) String() string {
 func (*VolumeCount) ProtoMessage() {}
 
 func (x *VolumeCount) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[4]
+	mi := &file_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +766,7 @@ func (x *VolumeCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeCount.ProtoReflect.Descriptor instead.
 func (*VolumeCount) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{4}
+	return file_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *VolumeCount) GetScheme() string {
@@ -678,7 +836,7 @@ type NodeRef struct {
 
 func (x *NodeRef) Reset() {
 	*x = NodeRef{}
-	mi := &file_cluster_proto_msgTypes[5]
+	mi := &file_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +848,7 @@ func (x *NodeRef) String() string {
 func (*NodeRef) ProtoMessage() {}
 
 func (x *NodeRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[5]
+	mi := &file_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +861,7 @@ func (x *NodeRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRef.ProtoReflect.Descriptor instead.
 func (*NodeRef) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{5}
+	return file_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *NodeRef) GetNode() string {
@@ -722,7 +880,7 @@ type DriveRef struct {
 
 func (x *DriveRef) Reset() {
 	*x = DriveRef{}
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +892,7 @@ func (x *DriveRef) String() string {
 func (*DriveRef) ProtoMessage() {}
 
 func (x *DriveRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +905,7 @@ func (x *DriveRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRef.ProtoReflect.Descriptor instead.
 func (*DriveRef) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{6}
+	return file_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DriveRef) GetDrive() string {
@@ -765,7 +923,7 @@ type ListNodesRequest struct {
 
 func (x *ListNodesRequest) Reset() {
 	*x = ListNodesRequest{}
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +935,7 @@ func (x *ListNodesRequest) String() string {
 func (*ListNodesRequest) ProtoMessage() {}
 
 func (x *ListNodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +948,7 @@ func (x *ListNodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNodesRequest.ProtoReflect.Descriptor instead.
 func (*ListNodesRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{7}
+	return file_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 type Nodes struct {
@@ -802,7 +960,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +972,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +985,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{8}
+	return file_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -846,7 +1004,7 @@ type ListDrivesRequest struct {
 
 func (x *ListDrivesRequest) Reset() {
 	*x = ListDrivesRequest{}
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +1016,7 @@ func (x *ListDrivesRequest) String() string {
 func (*ListDrivesRequest) ProtoMessage() {}
 
 func (x *ListDrivesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1029,7 @@ func (x *ListDrivesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDrivesRequest.ProtoReflect.Descriptor instead.
 func (*ListDrivesRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{9}
+	return file_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListDrivesRequest) GetNode() string {
@@ -890,7 +1048,7 @@ type Drives struct {
 
 func (x *Drives) Reset() {
 	*x = Drives{}
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1060,7 @@ func (x *Drives) String() string {
 func (*Drives) ProtoMessage() {}
 
 func (x *Drives) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1073,7 @@ func (x *Drives) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drives.ProtoReflect.Descriptor instead.
 func (*Drives) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{10}
+	return file_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Drives) GetDrives() []*DriveStatus {
@@ -936,7 +1094,7 @@ type ListVolumesRequest struct {
 
 func (x *ListVolumesRequest) Reset() {
 	*x = ListVolumesRequest{}
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1106,7 @@ func (x *ListVolumesRequest) String() string {
 func (*ListVolumesRequest) ProtoMessage() {}
 
 func (x *ListVolumesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1119,7 @@ func (x *ListVolumesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVolumesRequest.ProtoReflect.Descriptor instead.
 func (*ListVolumesRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{11}
+	return file_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListVolumesRequest) GetHealth() string {
@@ -994,7 +1152,7 @@ type VolumeRef struct {
 
 func (x *VolumeRef) Reset() {
 	*x = VolumeRef{}
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1164,7 @@ func (x *VolumeRef) String() string {
 func (*VolumeRef) ProtoMessage() {}
 
 func (x *VolumeRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1177,7 @@ func (x *VolumeRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeRef.ProtoReflect.Descriptor instead.
 func (*VolumeRef) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{12}
+	return file_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VolumeRef) GetId() uint32 {
@@ -1038,7 +1196,7 @@ type Volumes struct {
 
 func (x *Volumes) Reset() {
 	*x = Volumes{}
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1208,7 @@ func (x *Volumes) String() string {
 func (*Volumes) ProtoMessage() {}
 
 func (x *Volumes) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1221,7 @@ func (x *Volumes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volumes.ProtoReflect.Descriptor instead.
 func (*Volumes) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{13}
+	return file_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Volumes) GetVolumes() []*Volume {
@@ -1089,7 +1247,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1259,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1272,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{14}
+	return file_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Volume) GetId() uint32 {
@@ -1167,7 +1325,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1337,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1350,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{15}
+	return file_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Slot) GetSlot() uint32 {
@@ -1250,13 +1408,14 @@ type PlanRequest struct {
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"` // One of both.
 	Drive         string                 `protobuf:"bytes,2,opt,name=drive,proto3" json:"drive,omitempty"`
 	Remove        bool                   `protobuf:"varint,3,opt,name=remove,proto3" json:"remove,omitempty"`
+	Undrain       bool                   `protobuf:"varint,250,opt,name=undrain,proto3" json:"undrain,omitempty"` // To use it again; with neither: to drain it.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1427,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1440,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{16}
+	return file_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PlanRequest) GetNode() string {
@@ -1305,6 +1464,13 @@ func (x *PlanRequest) GetRemove() bool {
 	return false
 }
 
+func (x *PlanRequest) GetUndrain() bool {
+	if x != nil {
+		return x.Undrain
+	}
+	return false
+}
+
 type Plan struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Node    string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`   // Id.
@@ -1320,14 +1486,18 @@ type Plan struct {
 	Losses []string `protobuf:"bytes,10,rep,name=losses,proto3" json:"losses,omitempty"`
 	// A drain: of the slots, those that no drive can take, which stay. Not counting
 	// drives that are only down.
-	Staying       uint32 `protobuf:"varint,130,opt,name=staying,proto3" json:"staying,omitempty"`
+	Staying uint32     `protobuf:"varint,130,opt,name=staying,proto3" json:"staying,omitempty"`
+	Before  *Tolerance `protobuf:"bytes,250,opt,name=before,proto3" json:"before,omitempty"` // What may be lost now.
+	// What may be lost when it is done: when all has moved that can. Where it is removed
+	// by force, before anything is rebuilt.
+	After         *Tolerance `protobuf:"bytes,251,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1509,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1522,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{17}
+	return file_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Plan) GetNode() string {
@@ -1432,6 +1602,20 @@ func (x *Plan) GetStaying() uint32 {
 	return 0
 }
 
+func (x *Plan) GetBefore() *Tolerance {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Plan) GetAfter() *Tolerance {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
 type ChangeNodeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -1442,7 +1626,7 @@ type ChangeNodeRequest struct {
 
 func (x *ChangeNodeRequest) Reset() {
 	*x = ChangeNodeRequest{}
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1638,7 @@ func (x *ChangeNodeRequest) String() string {
 func (*ChangeNodeRequest) ProtoMessage() {}
 
 func (x *ChangeNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1651,7 @@ func (x *ChangeNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeNodeRequest.ProtoReflect.Descriptor instead.
 func (*ChangeNodeRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{18}
+	return file_cluster_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ChangeNodeRequest) GetNode() string {
@@ -1494,7 +1678,7 @@ type ChangeDriveRequest struct {
 
 func (x *ChangeDriveRequest) Reset() {
 	*x = ChangeDriveRequest{}
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1690,7 @@ func (x *ChangeDriveRequest) String() string {
 func (*ChangeDriveRequest) ProtoMessage() {}
 
 func (x *ChangeDriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1703,7 @@ func (x *ChangeDriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeDriveRequest.ProtoReflect.Descriptor instead.
 func (*ChangeDriveRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{19}
+	return file_cluster_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ChangeDriveRequest) GetDrive() string {
@@ -1544,7 +1728,7 @@ type ShowHealthRequest struct {
 
 func (x *ShowHealthRequest) Reset() {
 	*x = ShowHealthRequest{}
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1740,7 @@ func (x *ShowHealthRequest) String() string {
 func (*ShowHealthRequest) ProtoMessage() {}
 
 func (x *ShowHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1753,7 @@ func (x *ShowHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowHealthRequest.ProtoReflect.Descriptor instead.
 func (*ShowHealthRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{20}
+	return file_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 type Health struct {
@@ -1577,13 +1761,14 @@ type Health struct {
 	State         string                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`   // healthy, warning or critical.
 	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"` // One line.
 	Checks        []*HealthCheck         `protobuf:"bytes,3,rep,name=checks,proto3" json:"checks,omitempty"`
+	Tolerance     *Tolerance             `protobuf:"bytes,250,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1780,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1793,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{21}
+	return file_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Health) GetState() string {
@@ -1632,6 +1817,13 @@ func (x *Health) GetChecks() []*HealthCheck {
 	return nil
 }
 
+func (x *Health) GetTolerance() *Tolerance {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
 type HealthCheck struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // As "nodes".
@@ -1644,7 +1836,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1848,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1861,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{22}
+	return file_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -1706,7 +1898,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\n" +
 	"\rcluster.proto\x12\x0ecairn.admin.v1\x1a\n" +
 	"jobs.proto\"\x0f\n" +
-	"\rStatusRequest\"\xcc\x06\n" +
+	"\rStatusRequest\"\x86\a\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x18\n" +
@@ -1738,7 +1930,26 @@ const file_cluster_proto_rawDesc = "" +
 	"free_bytes\x18\x15 \x01(\x04R\tfreeBytes\x12\x16\n" +
 	"\x06voters\x18\x16 \x01(\rR\x06voters\x12!\n" +
 	"\fvoters_alive\x18\x17 \x01(\rR\vvotersAlive\x12)\n" +
-	"\x10contents_dropped\x18\x18 \x01(\x04R\x0fcontentsDropped\"\xcd\x03\n" +
+	"\x10contents_dropped\x18\x18 \x01(\x04R\x0fcontentsDropped\x128\n" +
+	"\ttolerance\x18\xfa\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\ttolerance\"\xa8\x03\n" +
+	"\tTolerance\x12\x14\n" +
+	"\x05nodes\x18\x01 \x01(\rR\x05nodes\x12\x16\n" +
+	"\x06drives\x18\x02 \x01(\rR\x06drives\x12\x14\n" +
+	"\x05zones\x18\x03 \x01(\rR\x05zones\x12\x14\n" +
+	"\x05zoned\x18\x04 \x01(\bR\x05zoned\x12%\n" +
+	"\x0epromised_nodes\x18\x05 \x01(\rR\rpromisedNodes\x12'\n" +
+	"\x0fpromised_drives\x18\x06 \x01(\rR\x0epromisedDrives\x12%\n" +
+	"\x0epromised_zones\x18\a \x01(\rR\rpromisedZones\x12\x18\n" +
+	"\avolumes\x18\b \x01(\rR\avolumes\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\t \x01(\rR\n" +
+	"unreadable\x12\x14\n" +
+	"\x05short\x18\n" +
+	" \x01(\rR\x05short\x12\x18\n" +
+	"\acrowded\x18\v \x01(\rR\acrowded\x12%\n" +
+	"\x0emetadata_nodes\x18\f \x01(\rR\rmetadataNodes\x12%\n" +
+	"\x0emetadata_zones\x18\r \x01(\rR\rmetadataZones\x12\x12\n" +
+	"\x04text\x18\x0e \x01(\tR\x04text\"\xcd\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -1820,11 +2031,12 @@ const file_cluster_proto_rawDesc = "" +
 	"\x04node\x18\x04 \x01(\tR\x04node\x12\x12\n" +
 	"\x04zone\x18\x05 \x01(\tR\x04zone\x12\x14\n" +
 	"\x05state\x18\x06 \x01(\tR\x05state\x12\x1b\n" +
-	"\tmoving_to\x18\a \x01(\tR\bmovingTo\"O\n" +
+	"\tmoving_to\x18\a \x01(\tR\bmovingTo\"j\n" +
 	"\vPlanRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05drive\x18\x02 \x01(\tR\x05drive\x12\x16\n" +
-	"\x06remove\x18\x03 \x01(\bR\x06remove\"\xff\x01\n" +
+	"\x06remove\x18\x03 \x01(\bR\x06remove\x12\x19\n" +
+	"\aundrain\x18\xfa\x01 \x01(\bR\aundrain\"\xe5\x02\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05drive\x18\x02 \x01(\tR\x05drive\x12\x16\n" +
@@ -1837,18 +2049,21 @@ const file_cluster_proto_rawDesc = "" +
 	"\x03why\x18\t \x01(\tR\x03why\x12\x16\n" +
 	"\x06losses\x18\n" +
 	" \x03(\tR\x06losses\x12\x19\n" +
-	"\astaying\x18\x82\x01 \x01(\rR\astaying\"=\n" +
+	"\astaying\x18\x82\x01 \x01(\rR\astaying\x122\n" +
+	"\x06before\x18\xfa\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\x06before\x120\n" +
+	"\x05after\x18\xfb\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\x05after\"=\n" +
 	"\x11ChangeNodeRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"@\n" +
 	"\x12ChangeDriveRequest\x12\x14\n" +
 	"\x05drive\x18\x01 \x01(\tR\x05drive\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"\x13\n" +
-	"\x11ShowHealthRequest\"k\n" +
+	"\x11ShowHealthRequest\"\xa5\x01\n" +
 	"\x06Health\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x123\n" +
-	"\x06checks\x18\x03 \x03(\v2\x1b.cairn.admin.v1.HealthCheckR\x06checks\"e\n" +
+	"\x06checks\x18\x03 \x03(\v2\x1b.cairn.admin.v1.HealthCheckR\x06checks\x128\n" +
+	"\ttolerance\x18\xfa\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\ttolerance\"e\n" +
 	"\vHealthCheck\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
@@ -1867,49 +2082,54 @@ func file_cluster_proto_rawDescGZIP() []byte {
 	return file_cluster_proto_rawDescData
 }
 
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_cluster_proto_goTypes = []any{
 	(*StatusRequest)(nil),      // 0: cairn.admin.v1.StatusRequest
 	(*StatusResponse)(nil),     // 1: cairn.admin.v1.StatusResponse
-	(*NodeStatus)(nil),         // 2: cairn.admin.v1.NodeStatus
-	(*DriveStatus)(nil),        // 3: cairn.admin.v1.DriveStatus
-	(*VolumeCount)(nil),        // 4: cairn.admin.v1.VolumeCount
-	(*NodeRef)(nil),            // 5: cairn.admin.v1.NodeRef
-	(*DriveRef)(nil),           // 6: cairn.admin.v1.DriveRef
-	(*ListNodesRequest)(nil),   // 7: cairn.admin.v1.ListNodesRequest
-	(*Nodes)(nil),              // 8: cairn.admin.v1.Nodes
-	(*ListDrivesRequest)(nil),  // 9: cairn.admin.v1.ListDrivesRequest
-	(*Drives)(nil),             // 10: cairn.admin.v1.Drives
-	(*ListVolumesRequest)(nil), // 11: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),          // 12: cairn.admin.v1.VolumeRef
-	(*Volumes)(nil),            // 13: cairn.admin.v1.Volumes
-	(*Volume)(nil),             // 14: cairn.admin.v1.Volume
-	(*Slot)(nil),               // 15: cairn.admin.v1.Slot
-	(*PlanRequest)(nil),        // 16: cairn.admin.v1.PlanRequest
-	(*Plan)(nil),               // 17: cairn.admin.v1.Plan
-	(*ChangeNodeRequest)(nil),  // 18: cairn.admin.v1.ChangeNodeRequest
-	(*ChangeDriveRequest)(nil), // 19: cairn.admin.v1.ChangeDriveRequest
-	(*ShowHealthRequest)(nil),  // 20: cairn.admin.v1.ShowHealthRequest
-	(*Health)(nil),             // 21: cairn.admin.v1.Health
-	(*HealthCheck)(nil),        // 22: cairn.admin.v1.HealthCheck
-	(*Job)(nil),                // 23: cairn.admin.v1.Job
+	(*Tolerance)(nil),          // 2: cairn.admin.v1.Tolerance
+	(*NodeStatus)(nil),         // 3: cairn.admin.v1.NodeStatus
+	(*DriveStatus)(nil),        // 4: cairn.admin.v1.DriveStatus
+	(*VolumeCount)(nil),        // 5: cairn.admin.v1.VolumeCount
+	(*NodeRef)(nil),            // 6: cairn.admin.v1.NodeRef
+	(*DriveRef)(nil),           // 7: cairn.admin.v1.DriveRef
+	(*ListNodesRequest)(nil),   // 8: cairn.admin.v1.ListNodesRequest
+	(*Nodes)(nil),              // 9: cairn.admin.v1.Nodes
+	(*ListDrivesRequest)(nil),  // 10: cairn.admin.v1.ListDrivesRequest
+	(*Drives)(nil),             // 11: cairn.admin.v1.Drives
+	(*ListVolumesRequest)(nil), // 12: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),          // 13: cairn.admin.v1.VolumeRef
+	(*Volumes)(nil),            // 14: cairn.admin.v1.Volumes
+	(*Volume)(nil),             // 15: cairn.admin.v1.Volume
+	(*Slot)(nil),               // 16: cairn.admin.v1.Slot
+	(*PlanRequest)(nil),        // 17: cairn.admin.v1.PlanRequest
+	(*Plan)(nil),               // 18: cairn.admin.v1.Plan
+	(*ChangeNodeRequest)(nil),  // 19: cairn.admin.v1.ChangeNodeRequest
+	(*ChangeDriveRequest)(nil), // 20: cairn.admin.v1.ChangeDriveRequest
+	(*ShowHealthRequest)(nil),  // 21: cairn.admin.v1.ShowHealthRequest
+	(*Health)(nil),             // 22: cairn.admin.v1.Health
+	(*HealthCheck)(nil),        // 23: cairn.admin.v1.HealthCheck
+	(*Job)(nil),                // 24: cairn.admin.v1.Job
 }
 var file_cluster_proto_depIdxs = []int32{
-	2,  // 0: cairn.admin.v1.StatusResponse.nodes:type_name -> cairn.admin.v1.NodeStatus
-	4,  // 1: cairn.admin.v1.StatusResponse.volumes:type_name -> cairn.admin.v1.VolumeCount
-	22, // 2: cairn.admin.v1.StatusResponse.checks:type_name -> cairn.admin.v1.HealthCheck
-	23, // 3: cairn.admin.v1.StatusResponse.jobs:type_name -> cairn.admin.v1.Job
-	3,  // 4: cairn.admin.v1.NodeStatus.drives:type_name -> cairn.admin.v1.DriveStatus
-	2,  // 5: cairn.admin.v1.Nodes.nodes:type_name -> cairn.admin.v1.NodeStatus
-	3,  // 6: cairn.admin.v1.Drives.drives:type_name -> cairn.admin.v1.DriveStatus
-	14, // 7: cairn.admin.v1.Volumes.volumes:type_name -> cairn.admin.v1.Volume
-	15, // 8: cairn.admin.v1.Volume.slots:type_name -> cairn.admin.v1.Slot
-	22, // 9: cairn.admin.v1.Health.checks:type_name -> cairn.admin.v1.HealthCheck
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	3,  // 0: cairn.admin.v1.StatusResponse.nodes:type_name -> cairn.admin.v1.NodeStatus
+	5,  // 1: cairn.admin.v1.StatusResponse.volumes:type_name -> cairn.admin.v1.VolumeCount
+	23, // 2: cairn.admin.v1.StatusResponse.checks:type_name -> cairn.admin.v1.HealthCheck
+	24, // 3: cairn.admin.v1.StatusResponse.jobs:type_name -> cairn.admin.v1.Job
+	2,  // 4: cairn.admin.v1.StatusResponse.tolerance:type_name -> cairn.admin.v1.Tolerance
+	4,  // 5: cairn.admin.v1.NodeStatus.drives:type_name -> cairn.admin.v1.DriveStatus
+	3,  // 6: cairn.admin.v1.Nodes.nodes:type_name -> cairn.admin.v1.NodeStatus
+	4,  // 7: cairn.admin.v1.Drives.drives:type_name -> cairn.admin.v1.DriveStatus
+	15, // 8: cairn.admin.v1.Volumes.volumes:type_name -> cairn.admin.v1.Volume
+	16, // 9: cairn.admin.v1.Volume.slots:type_name -> cairn.admin.v1.Slot
+	2,  // 10: cairn.admin.v1.Plan.before:type_name -> cairn.admin.v1.Tolerance
+	2,  // 11: cairn.admin.v1.Plan.after:type_name -> cairn.admin.v1.Tolerance
+	23, // 12: cairn.admin.v1.Health.checks:type_name -> cairn.admin.v1.HealthCheck
+	2,  // 13: cairn.admin.v1.Health.tolerance:type_name -> cairn.admin.v1.Tolerance
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -1924,7 +2144,7 @@ func file_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
