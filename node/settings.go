@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -64,6 +66,71 @@ func Fill(fs *pflag.FlagSet, path string) error {
 		}
 	})
 	return errors.Join(errsAll...)
+}
+
+// otherEnv are variables of Cairn's that are no settings of a server: those of the admin
+// commands, which may be set for the same machine or container.
+var otherEnv = []string{"CAIRN_CONFIG", "CAIRN_ENDPOINT", "CAIRN_ACCESS_KEY", "CAIRN_SECRET_KEY", "CAIRN_CA_FILE", "CAIRN_PROFILE",
+	"CAIRN_NEW_ACCESS_KEY", "CAIRN_NEW_SECRET_KEY", "CAIRN_INTERNAL_DEV"}
+
+// serviceEnv are variables that Kubernetes and Docker links set for services whose names
+// begin with cairn.
+var serviceEnv = regexp.MustCompile(`^CAIRN_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// CheckEnv refuses variables that look like settings and are none: one that is misspelt
+// would leave a node with a default that nobody asked for.
+func CheckEnv(fs *pflag.FlagSet, environ []string) error {
+	known := slices.Clone(otherEnv)
+	fs.VisitAll(func(f *pflag.Flag) { known = append(known, EnvName(f.Name)) })
+	var unknown []error
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, "CAIRN_") || slices.Contains(known, name) || serviceEnv.MatchString(name) {
+			continue
+		}
+		meant := ""
+		if near := Nearest(name, known); near != "" {
+			meant = ": did you mean " + near + "?"
+		}
+		unknown = append(unknown, fmt.Errorf("environment variable %s is no setting%s (cairn server --help has them all; unset it)", name, meant))
+	}
+	return errors.Join(unknown...)
+}
+
+// misspelt is how many letters a name may differ in from the one that was meant.
+const misspelt = 3
+
+// Nearest returns the name that differs least from another one, if it is little; else
+// nothing.
+func Nearest(name string, known []string) (best string) {
+	least := misspelt + 1
+	for _, k := range known {
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters have to be added, left out or replaced (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := last
+			if a[i] != b[j] {
+				cost++
+			}
+			last = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 type fileSetting struct {

@@ -11,6 +11,7 @@ import (
 func (n *Node) drainClients(ctx context.Context) {
 	wasReady := n.ready.Load()
 	n.stopping.Store(true)
+	n.obs.Stopping()
 	if !wasReady || n.Err() != nil || n.cfg.ShutdownDelay == 0 {
 		n.ready.Store(false)
 		return

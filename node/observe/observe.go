@@ -30,6 +30,7 @@ type Observer struct {
 
 	registry     *prometheus.Registry
 	auditDropped atomic.Uint64
+	stopping     atomic.Bool
 	m            metrics
 	t            *tracer // Nil: no traces.
 }
@@ -42,6 +43,9 @@ func New(log *slog.Logger) *Observer {
 	o.m = newMetrics(o.registry)
 	return o
 }
+
+// Stopping notes that the node stops: what is a warning of a node that works is none then.
+func (o *Observer) Stopping() { o.stopping.Store(true) }
 
 // MetricsHandler serves the metrics.
 func (o *Observer) MetricsHandler() http.Handler {

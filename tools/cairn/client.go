@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"connectrpc.com/connect"
@@ -71,9 +69,9 @@ func (t *target) resolve() error {
 		return err
 	}
 	t.fill(file)
-	if t.Endpoint == "" {
-		if dev, ok := runningDev(); ok {
-			t.fill(dev.target)
+	if t.Endpoint == "" || t.AccessKey == "" {
+		if err := t.fillFromDev(runningDevs()); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -209,63 +207,6 @@ func (t *target) adminError(err error) error {
 		return say(exitUnavailable, "%s: %s", t.Endpoint, ce.Message())
 	}
 	return say(exitError, "%s", ce.Message())
-}
-
-// devState is what a running `cairn dev` leaves for the admin commands.
-type devState struct {
-	target
-	PID int    `json:"pid"`
-	Dir string `json:"dir"`
-}
-
-func devStatePath() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "cairn", "dev.json"), nil
-}
-
-// writeDevState makes this dev cluster findable; the result removes it again.
-func writeDevState(s devState) (remove func(), err error) {
-	path, err := devStatePath()
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return nil, err
-	}
-	return func() {
-		if cur, ok := readDevState(path); ok && cur.PID == s.PID {
-			_ = os.Remove(path)
-		}
-	}, nil
-}
-
-func readDevState(path string) (devState, bool) {
-	var s devState
-	text, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(text, &s) != nil {
-		return s, false
-	}
-	return s, true
-}
-
-// runningDev returns the dev cluster that runs on this machine, if one does.
-func runningDev() (devState, bool) {
-	path, err := devStatePath()
-	if err != nil {
-		return devState{}, false
-	}
-	s, ok := readDevState(path)
-	return s, ok && s.PID > 0 && syscall.Kill(s.PID, 0) == nil
 }
 
 // withTimeout bounds one admin call.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,9 @@ func newDev() *cobra.Command {
 		Short: "Start a whole cluster on this machine to play with",
 		Long: `Start a whole cluster on this machine to play with: --nodes nodes with --drives
 drives each. Node i (from 1) serves S3 on the port of --s3 plus i - 1; every one of
-them is an endpoint of the cluster. Credentials: ` + node.DevUser + ` / ` + node.DevPassword + `.
+them is an endpoint of the cluster. Credentials: ` + node.DevUser + ` / ` + node.DevPassword + `, which
+everybody knows; where --s3 is an address that other machines reach, a secret of its
+own is made for the cluster and kept in DIR/secret.
 
 A directory that holds a dev cluster already goes on with its data. With
 --processes each node is a process of its own that may be killed; its id and log
@@ -72,6 +75,7 @@ are DIR/node<i>/pid and DIR/node<i>/log.`,
 type devCluster struct {
 	devOptions
 	layout   devLayout
+	secret   string // Of the root user.
 	configs  []node.Config
 	caFile   string
 	hostname string
@@ -99,7 +103,11 @@ func (o devOptions) run(ctx context.Context, out io.Writer) error {
 	if err := c.waitReady(ctx, running); err != nil {
 		return err
 	}
-	remove, err := writeDevState(devState{target: c.target(), PID: os.Getpid(), Dir: c.dir})
+	state := devState{target: c.target(), PID: os.Getpid(), Dir: c.dir}
+	for i := range c.configs {
+		state.Endpoints = append(state.Endpoints, c.endpoint(i))
+	}
+	remove, err := writeDevState(state)
 	if err != nil {
 		return fmt.Errorf("note the running cluster for the admin commands: %w", err)
 	}
@@ -155,6 +163,9 @@ func (o devOptions) prepare() (*devCluster, error) {
 		return nil, usage("--s3: %v", err)
 	}
 	c.hostname = host
+	if c.secret, err = devSecret(dir, host); err != nil {
+		return nil, err
+	}
 	for i := range o.nodes {
 		c.configs = append(c.configs, c.nodeConfig(i, port, keyFile, certFile, certKey))
 	}
@@ -179,7 +190,7 @@ func (c *devCluster) nodeConfig(i, port int, keyFile, certFile, certKey string) 
 	}
 	cfg.BootstrapExpect = c.nodes
 	cfg.ClusterKeyFile = keyFile
-	cfg.RootUser, cfg.RootPassword = node.DevUser, node.DevPassword
+	cfg.RootUser, cfg.RootPassword = node.DevUser, c.secret
 	cfg.TLSCert, cfg.TLSKey = certFile, certKey
 	if c.domain != "" {
 		cfg.Domains = []string{c.domain}
@@ -210,7 +221,7 @@ const (
 
 // target returns how admin commands reach the cluster.
 func (c *devCluster) target() target {
-	return target{Endpoint: c.endpoint(0), AccessKey: node.DevUser, SecretKey: node.DevPassword, CAFile: c.caFile}
+	return target{Endpoint: c.endpoint(0), AccessKey: node.DevUser, SecretKey: c.secret, CAFile: c.caFile}
 }
 
 // endpoint returns the S3 endpoint of node i, as a client on this machine names it.
@@ -259,7 +270,7 @@ func (c *devCluster) banner(out io.Writer) error {
 		}
 		fmt.Fprintf(&b, "  %-13s %s\n", label, c.endpoint(i))
 	}
-	fmt.Fprintf(&b, "  %-13s %s / %s\n", "credentials", node.DevUser, node.DevPassword)
+	fmt.Fprintf(&b, "  %-13s %s / %s\n", "credentials", node.DevUser, c.secret)
 	fmt.Fprintf(&b, "  %-13s %s\n", "data", c.dir)
 	if c.processes {
 		fmt.Fprintf(&b, "  %-13s %s\n", "processes", filepath.Join(c.dir, "node*", "pid")+" (and log)")
@@ -269,7 +280,7 @@ func (c *devCluster) banner(out io.Writer) error {
 	if c.tls {
 		ca = " AWS_CA_BUNDLE=" + c.caFile
 	}
-	fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_DEFAULT_REGION=us-east-1\n", node.DevUser, node.DevPassword)
+	fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_DEFAULT_REGION=us-east-1\n", node.DevUser, c.secret)
 	fmt.Fprintf(&b, "  export AWS_ENDPOINT_URL=%s%s\n", c.endpoint(0), ca)
 	fmt.Fprintf(&b, "  aws s3 mb s3://first && echo hello | aws s3 cp - s3://first/hello && aws s3 ls s3://first\n\n")
 	fmt.Fprintf(&b, "Stop it with Ctrl-C; the data stays.\n")
@@ -287,6 +298,21 @@ func splitPort(addr string) (host string, port int, err error) {
 		return "", 0, fmt.Errorf("%q has no port between 1 and 65000", addr)
 	}
 	return host, port, nil
+}
+
+// devSecret returns the secret key of the root user: the well-known one where only this
+// machine reaches the cluster, else one that is made on first use.
+func devSecret(dir, host string) (string, error) {
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return node.DevPassword, nil
+	}
+	path := filepath.Join(dir, "secret")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		text = []byte(rand.Text())
+		return string(text), os.WriteFile(path, append(text, '\n'), 0o600)
+	}
+	return strings.TrimSpace(string(text)), err
 }
 
 // devKeyFile returns the file of the cluster's key, made on first use.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,7 +134,8 @@ func (c *devCluster) spawn(self string, i int) (*exec.Cmd, error) {
 	}
 	defer func() { _ = log.Close() }() // The child has its own.
 	cmd := exec.Command(self, "server")
-	cmd.Env = append(os.Environ(), settingsEnv(c.configs[i])...)
+	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CAIRN_") })
+	cmd.Env = append(own, settingsEnv(c.configs[i])...)
 	cmd.Env = append(cmd.Env, allowDevCredentials+"=1")
 	cmd.Stdout, cmd.Stderr = log, log
 	// A child outlives neither Ctrl-C here nor this process, but is not

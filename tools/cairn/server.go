@@ -27,7 +27,8 @@ func newServer() *cobra.Command {
 
 Every flag can be set as an environment variable (CAIRN_ and its name in capitals,
 - as _: CAIRN_ROOT_PASSWORD) or in the YAML file named by --config (as name: value).
-A flag goes before the environment, the environment before the file. Sizes are
+A flag goes before the environment, the environment before the file. A variable that
+begins with CAIRN_ and is none of them ends the start: it may be misspelt. Sizes are
 given as 64KiB or 5MB, durations as 150ms, 10s or 1h.
 
 A new cluster is started by giving N nodes the same command, with
@@ -39,6 +40,9 @@ A new cluster is started by giving N nodes the same command, with
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				file = os.Getenv(node.EnvName("config"))
+			}
+			if err := node.CheckEnv(cmd.Flags(), os.Environ()); err != nil {
+				return &statusError{exitUsage, err}
 			}
 			if err := node.Fill(cmd.Flags(), file); err != nil {
 				return &statusError{exitUsage, err}

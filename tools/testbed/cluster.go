@@ -258,7 +258,7 @@ func (c *Cluster) Cairn(ctx context.Context, args ...string) ([]byte, error) {
 // CairnAt does so at one node.
 func (c *Cluster) CairnAt(ctx context.Context, n *Node, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, c.Bin, args...)
-	cmd.Env = append(os.Environ(), "CAIRN_ENDPOINT="+n.Endpoint(), "CAIRN_CA_FILE="+c.CAFile,
+	cmd.Env = append(OwnEnviron(), "CAIRN_ENDPOINT="+n.Endpoint(), "CAIRN_CA_FILE="+c.CAFile,
 		"CAIRN_ACCESS_KEY="+RootUser, "CAIRN_SECRET_KEY="+RootPassword)
 	out, err := cmd.Output()
 	if err != nil {

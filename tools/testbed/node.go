@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,6 +88,12 @@ func (n *Node) KillNow() {
 	}
 }
 
+// OwnEnviron is the environment of this process without settings of Cairn's: what a test
+// is told by it is none of a server's business.
+func OwnEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CAIRN_") })
+}
+
 // Run starts a node that is down. It does not wait until it is ready.
 func (c *Cluster) Run(n *Node) error {
 	log, err := os.OpenFile(filepath.Join(n.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -105,7 +112,7 @@ func (c *Cluster) Run(n *Node) error {
 		return fmt.Errorf("%s runs already", n)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "CAIRN_ROOT_USER="+RootUser, "CAIRN_ROOT_PASSWORD="+RootPassword)
+	cmd.Env = append(OwnEnviron(), "CAIRN_ROOT_USER="+RootUser, "CAIRN_ROOT_PASSWORD="+RootPassword)
 	cmd.Env = append(cmd.Env, c.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
