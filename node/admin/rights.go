@@ -185,7 +185,7 @@ func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, 
 	case id.Root:
 		return errs.Newf(op, errs.Denied, "account %s does not administer the cluster", id.AccountName)
 	}
-	resources, err := (&service{g.c}).resources(ctx, method(procedure), req)
+	resources, err := (&service{c: g.c}).resources(ctx, method(procedure), req)
 	if err != nil {
 		return err
 	}
