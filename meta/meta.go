@@ -71,6 +71,9 @@ func NewTopology(a *metapb.ViewAnswer) *Topology {
 		if m := v.Move; m != nil {
 			vol.Move = &shard.Move{Slot: int(m.Slot), To: cluster.DriveID(m.To), Rebuild: m.Rebuild}
 		}
+		for _, f := range v.Former {
+			vol.Formers = append(vol.Formers, shard.Former{Slot: int(f.Slot), Drive: cluster.DriveID(f.Drive)})
+		}
 		t.Volumes[vol.ID] = vol
 	}
 	return t

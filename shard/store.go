@@ -17,6 +17,14 @@ type Volume struct {
 
 	SlotEpochs []uint32 // Epoch at which each slot last moved; nil: none ever did.
 	Move       *Move    // In progress; nil: none is.
+	Formers    []Former // Where slots were that miss shards; oldest first.
+}
+
+// Former is a drive that a slot was taken from without a copy: it may come back with
+// what lies there.
+type Former struct {
+	Slot  int
+	Drive cluster.DriveID
 }
 
 // Move is a slot of a volume on its way to another drive. Until it is finished the

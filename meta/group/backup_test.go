@@ -94,7 +94,16 @@ func checkGoesOn(t *testing.T, c *testCluster) {
 	require.Equal(t, "the-cluster", view.ClusterId)
 	require.GreaterOrEqual(t, c.do(n, lease()).Leases[0].Block, uint64(eraSkipBlocks), "a number could be given out twice")
 	require.True(t, known(c, n, 999), "a shard that nothing knows would be deleted")
-	c.do(n, &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{}}})
+	release := &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{}}}
+	r, err := n.group.Propose(c.ctx(time.Minute), proto.Clone(release).(*metapb.Command))
+	require.NoError(t, err)
+	require.Equal(t, metapb.Refusal_REFUSAL_ORPHANS_NEEDED, r.Refusal, "no drive was compared with these metadata")
+	for _, node := range view.Nodes {
+		for _, d := range node.Drives {
+			c.do(n, &metapb.Command{Op: &metapb.Command_DriveReconciled{DriveReconciled: &metapb.DriveReconciled{Drive: d.Id, Era: view.Era}}})
+		}
+	}
+	c.do(n, release)
 	require.False(t, known(c, n, 999))
 	require.NoError(t, n.group.AddVoter(c.ctx(30*time.Second), n.id, n.raftAddr()), "its own address")
 	require.NoError(t, n.group.AddVoter(c.ctx(30*time.Second), 2, c.nodes[1].raftAddr()))

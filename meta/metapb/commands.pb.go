@@ -60,6 +60,8 @@ const (
 	Refusal_REFUSAL_NOT_DRAINED         Refusal = 86  // Slots are there; see detail.
 	Refusal_REFUSAL_REMOVED             Refusal = 87  // Removed for good; see detail.
 	Refusal_REFUSAL_OTHER_CLUSTER       Refusal = 110
+	Refusal_REFUSAL_NOT_REBUILDABLE     Refusal = 220 // Extents could not be made anew without the slot; see detail.
+	Refusal_REFUSAL_ORPHANS_NEEDED      Refusal = 221 // Shards that nothing knows may be needed; see detail.
 	Refusal_REFUSAL_INCOMPATIBLE        Refusal = 111 // Another version of the software is needed; see detail.
 )
 
@@ -99,6 +101,8 @@ var (
 		86:  "REFUSAL_NOT_DRAINED",
 		87:  "REFUSAL_REMOVED",
 		110: "REFUSAL_OTHER_CLUSTER",
+		220: "REFUSAL_NOT_REBUILDABLE",
+		221: "REFUSAL_ORPHANS_NEEDED",
 		111: "REFUSAL_INCOMPATIBLE",
 	}
 	Refusal_value = map[string]int32{
@@ -135,6 +139,8 @@ var (
 		"REFUSAL_NOT_DRAINED":         86,
 		"REFUSAL_REMOVED":             87,
 		"REFUSAL_OTHER_CLUSTER":       110,
+		"REFUSAL_NOT_REBUILDABLE":     220,
+		"REFUSAL_ORPHANS_NEEDED":      221,
 		"REFUSAL_INCOMPATIBLE":        111,
 	}
 )
@@ -219,6 +225,7 @@ type Command struct {
 	//	*Command_RaiseFeatureLevel
 	//	*Command_BeginEra
 	//	*Command_ReleaseOrphans
+	//	*Command_DriveReconciled
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -670,6 +677,15 @@ func (x *Command) GetReleaseOrphans() *ReleaseOrphans {
 	return nil
 }
 
+func (x *Command) GetDriveReconciled() *DriveReconciled {
+	if x != nil {
+		if x, ok := x.Op.(*Command_DriveReconciled); ok {
+			return x.DriveReconciled
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -834,6 +850,10 @@ type Command_ReleaseOrphans struct {
 	ReleaseOrphans *ReleaseOrphans `protobuf:"bytes,112,opt,name=release_orphans,json=releaseOrphans,proto3,oneof"`
 }
 
+type Command_DriveReconciled struct {
+	DriveReconciled *DriveReconciled `protobuf:"bytes,220,opt,name=drive_reconciled,json=driveReconciled,proto3,oneof"`
+}
+
 func (*Command_FormCluster) isCommand_Op() {}
 
 func (*Command_OpenSession) isCommand_Op() {}
@@ -913,6 +933,8 @@ func (*Command_RaiseFeatureLevel) isCommand_Op() {}
 func (*Command_BeginEra) isCommand_Op() {}
 
 func (*Command_ReleaseOrphans) isCommand_Op() {}
+
+func (*Command_DriveReconciled) isCommand_Op() {}
 
 // Decided is a bucket that a request was decided on, and whose it was. A bucket of
 // that name which is another account's by now is not there, to the request.
@@ -1230,9 +1252,12 @@ func (x *BeginEra) GetSkipBlocks() uint64 {
 	return 0
 }
 
-// ReleaseOrphans lets shards that nothing knows be deleted again.
+// ReleaseOrphans lets shards that nothing knows be deleted again. Refused
+// ORPHANS_NEEDED (detail) while a drive has not been compared with the metadata of this
+// era, or an extent lacks a shard that one of those might be, unless forced.
 type ReleaseOrphans struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Force         bool                   `protobuf:"varint,220,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1265,6 +1290,13 @@ func (x *ReleaseOrphans) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ReleaseOrphans.ProtoReflect.Descriptor instead.
 func (*ReleaseOrphans) Descriptor() ([]byte, []int) {
 	return file_commands_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ReleaseOrphans) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 // CreateVolumes adds volumes; ids are given by the log and answered. Refused
@@ -3460,7 +3492,7 @@ const file_commands_proto_rawDesc = "" +
 	"\n" +
 	"\x0ecommands.proto\x12\rcairn.meta.v1\x1a\n" +
 	"lock.proto\x1a\n" +
-	"life.proto\x1a\rrecords.proto\x1a\fevents.proto\x1a\x0flifecycle.proto\x1a\vusage.proto\"\xe2\x16\n" +
+	"life.proto\x1a\rrecords.proto\x1a\fevents.proto\x1a\x0flifecycle.proto\x1a\vusage.proto\"\xb0\x17\n" +
 	"\aCommand\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x18\n" +
 	"\asession\x18\x02 \x01(\fR\asession\x12\x10\n" +
@@ -3516,7 +3548,8 @@ const file_commands_proto_rawDesc = "" +
 	"dropEvents\x12R\n" +
 	"\x13raise_feature_level\x18n \x01(\v2 .cairn.meta.v1.RaiseFeatureLevelH\x00R\x11raiseFeatureLevel\x126\n" +
 	"\tbegin_era\x18o \x01(\v2\x17.cairn.meta.v1.BeginEraH\x00R\bbeginEra\x12H\n" +
-	"\x0frelease_orphans\x18p \x01(\v2\x1d.cairn.meta.v1.ReleaseOrphansH\x00R\x0ereleaseOrphansB\x04\n" +
+	"\x0frelease_orphans\x18p \x01(\v2\x1d.cairn.meta.v1.ReleaseOrphansH\x00R\x0ereleaseOrphans\x12L\n" +
+	"\x10drive_reconciled\x18\xdc\x01 \x01(\v2\x1e.cairn.meta.v1.DriveReconciledH\x00R\x0fdriveReconciledB\x04\n" +
 	"\x02op\"7\n" +
 	"\aDecided\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x14\n" +
@@ -3535,8 +3568,9 @@ const file_commands_proto_rawDesc = "" +
 	"\bBeginEra\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1f\n" +
 	"\vskip_blocks\x18\x02 \x01(\x04R\n" +
-	"skipBlocks\"\x10\n" +
-	"\x0eReleaseOrphans\"_\n" +
+	"skipBlocks\"'\n" +
+	"\x0eReleaseOrphans\x12\x15\n" +
+	"\x05force\x18\xdc\x01 \x01(\bR\x05force\"_\n" +
 	"\rCreateVolumes\x12\x1d\n" +
 	"\n" +
 	"view_epoch\x18\x01 \x01(\x04R\tviewEpoch\x12/\n" +
@@ -3723,7 +3757,7 @@ const file_commands_proto_rawDesc = "" +
 	"\x06bucket\x18\t \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12'\n" +
-	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xe7\x06\n" +
+	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xa2\a\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_NO_SUCH_BUCKET\x10\x01\x12\x19\n" +
@@ -3758,7 +3792,9 @@ const file_commands_proto_rawDesc = "" +
 	"\x12REFUSAL_REDUNDANCY\x10U\x12\x17\n" +
 	"\x13REFUSAL_NOT_DRAINED\x10V\x12\x13\n" +
 	"\x0fREFUSAL_REMOVED\x10W\x12\x19\n" +
-	"\x15REFUSAL_OTHER_CLUSTER\x10n\x12\x18\n" +
+	"\x15REFUSAL_OTHER_CLUSTER\x10n\x12\x1c\n" +
+	"\x17REFUSAL_NOT_REBUILDABLE\x10\xdc\x01\x12\x1b\n" +
+	"\x16REFUSAL_ORPHANS_NEEDED\x10\xdd\x01\x12\x18\n" +
 	"\x14REFUSAL_INCOMPATIBLE\x10oB)Z'github.com/cairnstore/cairn/meta/metapbb\x06proto3"
 
 var (
@@ -3829,26 +3865,27 @@ var file_commands_proto_goTypes = []any{
 	(*ReportDrive)(nil),       // 50: cairn.meta.v1.ReportDrive
 	(*ExpireVersions)(nil),    // 51: cairn.meta.v1.ExpireVersions
 	(*DropEvents)(nil),        // 52: cairn.meta.v1.DropEvents
-	(*Node)(nil),              // 53: cairn.meta.v1.Node
-	(*Volume)(nil),            // 54: cairn.meta.v1.Volume
-	(*Bucket)(nil),            // 55: cairn.meta.v1.Bucket
-	(*ConfigPart)(nil),        // 56: cairn.meta.v1.ConfigPart
-	(Versioning)(0),           // 57: cairn.meta.v1.Versioning
-	(*BucketLock)(nil),        // 58: cairn.meta.v1.BucketLock
-	(*EventRules)(nil),        // 59: cairn.meta.v1.EventRules
-	(*Extent)(nil),            // 60: cairn.meta.v1.Extent
-	(*Version)(nil),           // 61: cairn.meta.v1.Version
-	(*Part)(nil),              // 62: cairn.meta.v1.Part
-	(EventKind)(0),            // 63: cairn.meta.v1.EventKind
-	(*Acl)(nil),               // 64: cairn.meta.v1.Acl
-	(*Pair)(nil),              // 65: cairn.meta.v1.Pair
-	(*Restore)(nil),           // 66: cairn.meta.v1.Restore
-	(*Layout)(nil),            // 67: cairn.meta.v1.Layout
-	(*VersionLock)(nil),       // 68: cairn.meta.v1.VersionLock
-	(EntryKind)(0),            // 69: cairn.meta.v1.EntryKind
-	(*Entry)(nil),             // 70: cairn.meta.v1.Entry
-	(*Upload)(nil),            // 71: cairn.meta.v1.Upload
-	(*ExtentRef)(nil),         // 72: cairn.meta.v1.ExtentRef
+	(*DriveReconciled)(nil),   // 53: cairn.meta.v1.DriveReconciled
+	(*Node)(nil),              // 54: cairn.meta.v1.Node
+	(*Volume)(nil),            // 55: cairn.meta.v1.Volume
+	(*Bucket)(nil),            // 56: cairn.meta.v1.Bucket
+	(*ConfigPart)(nil),        // 57: cairn.meta.v1.ConfigPart
+	(Versioning)(0),           // 58: cairn.meta.v1.Versioning
+	(*BucketLock)(nil),        // 59: cairn.meta.v1.BucketLock
+	(*EventRules)(nil),        // 60: cairn.meta.v1.EventRules
+	(*Extent)(nil),            // 61: cairn.meta.v1.Extent
+	(*Version)(nil),           // 62: cairn.meta.v1.Version
+	(*Part)(nil),              // 63: cairn.meta.v1.Part
+	(EventKind)(0),            // 64: cairn.meta.v1.EventKind
+	(*Acl)(nil),               // 65: cairn.meta.v1.Acl
+	(*Pair)(nil),              // 66: cairn.meta.v1.Pair
+	(*Restore)(nil),           // 67: cairn.meta.v1.Restore
+	(*Layout)(nil),            // 68: cairn.meta.v1.Layout
+	(*VersionLock)(nil),       // 69: cairn.meta.v1.VersionLock
+	(EntryKind)(0),            // 70: cairn.meta.v1.EntryKind
+	(*Entry)(nil),             // 71: cairn.meta.v1.Entry
+	(*Upload)(nil),            // 72: cairn.meta.v1.Upload
+	(*ExtentRef)(nil),         // 73: cairn.meta.v1.ExtentRef
 }
 var file_commands_proto_depIdxs = []int32{
 	2,  // 0: cairn.meta.v1.Command.decided:type_name -> cairn.meta.v1.Decided
@@ -3893,61 +3930,62 @@ var file_commands_proto_depIdxs = []int32{
 	6,  // 39: cairn.meta.v1.Command.raise_feature_level:type_name -> cairn.meta.v1.RaiseFeatureLevel
 	7,  // 40: cairn.meta.v1.Command.begin_era:type_name -> cairn.meta.v1.BeginEra
 	8,  // 41: cairn.meta.v1.Command.release_orphans:type_name -> cairn.meta.v1.ReleaseOrphans
-	53, // 42: cairn.meta.v1.RegisterNode.node:type_name -> cairn.meta.v1.Node
-	54, // 43: cairn.meta.v1.CreateVolumes.volumes:type_name -> cairn.meta.v1.Volume
-	11, // 44: cairn.meta.v1.ReleaseLeases.blocks:type_name -> cairn.meta.v1.LeaseBlock
-	55, // 45: cairn.meta.v1.CreateBucket.bucket:type_name -> cairn.meta.v1.Bucket
-	56, // 46: cairn.meta.v1.CreateBucket.config:type_name -> cairn.meta.v1.ConfigPart
-	56, // 47: cairn.meta.v1.SetBucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
-	57, // 48: cairn.meta.v1.SetBucketConfig.versioning:type_name -> cairn.meta.v1.Versioning
-	58, // 49: cairn.meta.v1.SetBucketConfig.lock:type_name -> cairn.meta.v1.BucketLock
-	59, // 50: cairn.meta.v1.SetBucketConfig.event_rules:type_name -> cairn.meta.v1.EventRules
-	60, // 51: cairn.meta.v1.NewExtent.extent:type_name -> cairn.meta.v1.Extent
-	61, // 52: cairn.meta.v1.PutObject.version:type_name -> cairn.meta.v1.Version
-	62, // 53: cairn.meta.v1.PutObject.part:type_name -> cairn.meta.v1.Part
-	16, // 54: cairn.meta.v1.PutObject.extents:type_name -> cairn.meta.v1.NewExtent
-	17, // 55: cairn.meta.v1.PutObject.conditions:type_name -> cairn.meta.v1.Conditions
-	63, // 56: cairn.meta.v1.PutObject.event:type_name -> cairn.meta.v1.EventKind
-	19, // 57: cairn.meta.v1.DeleteObjects.objects:type_name -> cairn.meta.v1.ObjectName
-	64, // 58: cairn.meta.v1.UpdateVersion.acl:type_name -> cairn.meta.v1.Acl
-	65, // 59: cairn.meta.v1.UpdateVersion.tags:type_name -> cairn.meta.v1.Pair
-	66, // 60: cairn.meta.v1.UpdateVersion.restore:type_name -> cairn.meta.v1.Restore
-	62, // 61: cairn.meta.v1.UpdateVersion.parts:type_name -> cairn.meta.v1.Part
-	16, // 62: cairn.meta.v1.UpdateVersion.extents:type_name -> cairn.meta.v1.NewExtent
-	67, // 63: cairn.meta.v1.UpdateVersion.layout:type_name -> cairn.meta.v1.Layout
-	68, // 64: cairn.meta.v1.UpdateVersion.lock:type_name -> cairn.meta.v1.VersionLock
-	65, // 65: cairn.meta.v1.TransitionVersion.tags:type_name -> cairn.meta.v1.Pair
-	62, // 66: cairn.meta.v1.TransitionVersion.parts:type_name -> cairn.meta.v1.Part
-	16, // 67: cairn.meta.v1.TransitionVersion.extents:type_name -> cairn.meta.v1.NewExtent
-	67, // 68: cairn.meta.v1.TransitionVersion.layout:type_name -> cairn.meta.v1.Layout
-	69, // 69: cairn.meta.v1.EntryName.kind:type_name -> cairn.meta.v1.EntryKind
-	69, // 70: cairn.meta.v1.EntryCheck.kind:type_name -> cairn.meta.v1.EntryKind
-	24, // 71: cairn.meta.v1.WriteEntries.checks:type_name -> cairn.meta.v1.EntryCheck
-	70, // 72: cairn.meta.v1.WriteEntries.put:type_name -> cairn.meta.v1.Entry
-	23, // 73: cairn.meta.v1.WriteEntries.delete:type_name -> cairn.meta.v1.EntryName
-	71, // 74: cairn.meta.v1.CreateUpload.upload:type_name -> cairn.meta.v1.Upload
-	62, // 75: cairn.meta.v1.PutPart.part:type_name -> cairn.meta.v1.Part
-	16, // 76: cairn.meta.v1.PutPart.extents:type_name -> cairn.meta.v1.NewExtent
-	61, // 77: cairn.meta.v1.CompleteUpload.version:type_name -> cairn.meta.v1.Version
-	67, // 78: cairn.meta.v1.CompleteUpload.layout:type_name -> cairn.meta.v1.Layout
-	17, // 79: cairn.meta.v1.CompleteUpload.conditions:type_name -> cairn.meta.v1.Conditions
-	72, // 80: cairn.meta.v1.AddPin.extents:type_name -> cairn.meta.v1.ExtentRef
-	33, // 81: cairn.meta.v1.SetMissing.add:type_name -> cairn.meta.v1.ExtentSlots
-	33, // 82: cairn.meta.v1.SetMissing.remove:type_name -> cairn.meta.v1.ExtentSlots
-	33, // 83: cairn.meta.v1.DoomExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	33, // 84: cairn.meta.v1.ForgetExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	16, // 85: cairn.meta.v1.ReplaceExtent.extent:type_name -> cairn.meta.v1.NewExtent
-	0,  // 86: cairn.meta.v1.DeleteResult.refusal:type_name -> cairn.meta.v1.Refusal
-	0,  // 87: cairn.meta.v1.Result.refusal:type_name -> cairn.meta.v1.Refusal
-	61, // 88: cairn.meta.v1.Result.version:type_name -> cairn.meta.v1.Version
-	39, // 89: cairn.meta.v1.Result.deleted:type_name -> cairn.meta.v1.DeleteResult
-	11, // 90: cairn.meta.v1.Result.leases:type_name -> cairn.meta.v1.LeaseBlock
-	55, // 91: cairn.meta.v1.Result.bucket:type_name -> cairn.meta.v1.Bucket
-	92, // [92:92] is the sub-list for method output_type
-	92, // [92:92] is the sub-list for method input_type
-	92, // [92:92] is the sub-list for extension type_name
-	92, // [92:92] is the sub-list for extension extendee
-	0,  // [0:92] is the sub-list for field type_name
+	53, // 42: cairn.meta.v1.Command.drive_reconciled:type_name -> cairn.meta.v1.DriveReconciled
+	54, // 43: cairn.meta.v1.RegisterNode.node:type_name -> cairn.meta.v1.Node
+	55, // 44: cairn.meta.v1.CreateVolumes.volumes:type_name -> cairn.meta.v1.Volume
+	11, // 45: cairn.meta.v1.ReleaseLeases.blocks:type_name -> cairn.meta.v1.LeaseBlock
+	56, // 46: cairn.meta.v1.CreateBucket.bucket:type_name -> cairn.meta.v1.Bucket
+	57, // 47: cairn.meta.v1.CreateBucket.config:type_name -> cairn.meta.v1.ConfigPart
+	57, // 48: cairn.meta.v1.SetBucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
+	58, // 49: cairn.meta.v1.SetBucketConfig.versioning:type_name -> cairn.meta.v1.Versioning
+	59, // 50: cairn.meta.v1.SetBucketConfig.lock:type_name -> cairn.meta.v1.BucketLock
+	60, // 51: cairn.meta.v1.SetBucketConfig.event_rules:type_name -> cairn.meta.v1.EventRules
+	61, // 52: cairn.meta.v1.NewExtent.extent:type_name -> cairn.meta.v1.Extent
+	62, // 53: cairn.meta.v1.PutObject.version:type_name -> cairn.meta.v1.Version
+	63, // 54: cairn.meta.v1.PutObject.part:type_name -> cairn.meta.v1.Part
+	16, // 55: cairn.meta.v1.PutObject.extents:type_name -> cairn.meta.v1.NewExtent
+	17, // 56: cairn.meta.v1.PutObject.conditions:type_name -> cairn.meta.v1.Conditions
+	64, // 57: cairn.meta.v1.PutObject.event:type_name -> cairn.meta.v1.EventKind
+	19, // 58: cairn.meta.v1.DeleteObjects.objects:type_name -> cairn.meta.v1.ObjectName
+	65, // 59: cairn.meta.v1.UpdateVersion.acl:type_name -> cairn.meta.v1.Acl
+	66, // 60: cairn.meta.v1.UpdateVersion.tags:type_name -> cairn.meta.v1.Pair
+	67, // 61: cairn.meta.v1.UpdateVersion.restore:type_name -> cairn.meta.v1.Restore
+	63, // 62: cairn.meta.v1.UpdateVersion.parts:type_name -> cairn.meta.v1.Part
+	16, // 63: cairn.meta.v1.UpdateVersion.extents:type_name -> cairn.meta.v1.NewExtent
+	68, // 64: cairn.meta.v1.UpdateVersion.layout:type_name -> cairn.meta.v1.Layout
+	69, // 65: cairn.meta.v1.UpdateVersion.lock:type_name -> cairn.meta.v1.VersionLock
+	66, // 66: cairn.meta.v1.TransitionVersion.tags:type_name -> cairn.meta.v1.Pair
+	63, // 67: cairn.meta.v1.TransitionVersion.parts:type_name -> cairn.meta.v1.Part
+	16, // 68: cairn.meta.v1.TransitionVersion.extents:type_name -> cairn.meta.v1.NewExtent
+	68, // 69: cairn.meta.v1.TransitionVersion.layout:type_name -> cairn.meta.v1.Layout
+	70, // 70: cairn.meta.v1.EntryName.kind:type_name -> cairn.meta.v1.EntryKind
+	70, // 71: cairn.meta.v1.EntryCheck.kind:type_name -> cairn.meta.v1.EntryKind
+	24, // 72: cairn.meta.v1.WriteEntries.checks:type_name -> cairn.meta.v1.EntryCheck
+	71, // 73: cairn.meta.v1.WriteEntries.put:type_name -> cairn.meta.v1.Entry
+	23, // 74: cairn.meta.v1.WriteEntries.delete:type_name -> cairn.meta.v1.EntryName
+	72, // 75: cairn.meta.v1.CreateUpload.upload:type_name -> cairn.meta.v1.Upload
+	63, // 76: cairn.meta.v1.PutPart.part:type_name -> cairn.meta.v1.Part
+	16, // 77: cairn.meta.v1.PutPart.extents:type_name -> cairn.meta.v1.NewExtent
+	62, // 78: cairn.meta.v1.CompleteUpload.version:type_name -> cairn.meta.v1.Version
+	68, // 79: cairn.meta.v1.CompleteUpload.layout:type_name -> cairn.meta.v1.Layout
+	17, // 80: cairn.meta.v1.CompleteUpload.conditions:type_name -> cairn.meta.v1.Conditions
+	73, // 81: cairn.meta.v1.AddPin.extents:type_name -> cairn.meta.v1.ExtentRef
+	33, // 82: cairn.meta.v1.SetMissing.add:type_name -> cairn.meta.v1.ExtentSlots
+	33, // 83: cairn.meta.v1.SetMissing.remove:type_name -> cairn.meta.v1.ExtentSlots
+	33, // 84: cairn.meta.v1.DoomExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	33, // 85: cairn.meta.v1.ForgetExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	16, // 86: cairn.meta.v1.ReplaceExtent.extent:type_name -> cairn.meta.v1.NewExtent
+	0,  // 87: cairn.meta.v1.DeleteResult.refusal:type_name -> cairn.meta.v1.Refusal
+	0,  // 88: cairn.meta.v1.Result.refusal:type_name -> cairn.meta.v1.Refusal
+	62, // 89: cairn.meta.v1.Result.version:type_name -> cairn.meta.v1.Version
+	39, // 90: cairn.meta.v1.Result.deleted:type_name -> cairn.meta.v1.DeleteResult
+	11, // 91: cairn.meta.v1.Result.leases:type_name -> cairn.meta.v1.LeaseBlock
+	56, // 92: cairn.meta.v1.Result.bucket:type_name -> cairn.meta.v1.Bucket
+	93, // [93:93] is the sub-list for method output_type
+	93, // [93:93] is the sub-list for method input_type
+	93, // [93:93] is the sub-list for extension type_name
+	93, // [93:93] is the sub-list for extension extendee
+	0,  // [0:93] is the sub-list for field type_name
 }
 
 func init() { file_commands_proto_init() }
@@ -4002,6 +4040,7 @@ func file_commands_proto_init() {
 		(*Command_RaiseFeatureLevel)(nil),
 		(*Command_BeginEra)(nil),
 		(*Command_ReleaseOrphans)(nil),
+		(*Command_DriveReconciled)(nil),
 	}
 	file_commands_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}

@@ -88,6 +88,7 @@ type Move struct {
 	To            uint64                 `protobuf:"fixed64,2,opt,name=to,proto3" json:"to,omitempty"`                         // Drive.
 	Rebuild       bool                   `protobuf:"varint,3,opt,name=rebuild,proto3" json:"rebuild,omitempty"`                // The drive that has the slot is lost: nothing is copied, all is marked missing.
 	LastNew       uint64                 `protobuf:"varint,4,opt,name=last_new,json=lastNew,proto3" json:"last_new,omitempty"` // Log index of the last command that may have put a shard on the old drive alone.
+	Started       uint64                 `protobuf:"varint,220,opt,name=started,proto3" json:"started,omitempty"`              // Log index of StartMove: what a mover saw before it counts for nothing.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +151,75 @@ func (x *Move) GetLastNew() uint64 {
 	return 0
 }
 
+func (x *Move) GetStarted() uint64 {
+	if x != nil {
+		return x.Started
+	}
+	return 0
+}
+
+// Former is a drive that a slot was taken from without a copy. It may come back with
+// shards that the volume's extents lack.
+type Former struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slot          uint32                 `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	Drive         uint64                 `protobuf:"fixed64,2,opt,name=drive,proto3" json:"drive,omitempty"`
+	Node          uint64                 `protobuf:"fixed64,3,opt,name=node,proto3" json:"node,omitempty"` // Whose drive it was.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Former) Reset() {
+	*x = Former{}
+	mi := &file_life_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Former) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Former) ProtoMessage() {}
+
+func (x *Former) ProtoReflect() protoreflect.Message {
+	mi := &file_life_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Former.ProtoReflect.Descriptor instead.
+func (*Former) Descriptor() ([]byte, []int) {
+	return file_life_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Former) GetSlot() uint32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *Former) GetDrive() uint64 {
+	if x != nil {
+		return x.Drive
+	}
+	return 0
+}
+
+func (x *Former) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
 // Removed remembers a node or a drive that was removed for good, so that it cannot
 // come back with what it held.
 type Removed struct {
@@ -162,7 +232,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_life_proto_msgTypes[1]
+	mi := &file_life_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -174,7 +244,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[1]
+	mi := &file_life_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -187,7 +257,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{1}
+	return file_life_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Removed) GetIndex() uint64 {
@@ -217,7 +287,7 @@ type VolumeStats struct {
 
 func (x *VolumeStats) Reset() {
 	*x = VolumeStats{}
-	mi := &file_life_proto_msgTypes[2]
+	mi := &file_life_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -229,7 +299,7 @@ func (x *VolumeStats) String() string {
 func (*VolumeStats) ProtoMessage() {}
 
 func (x *VolumeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[2]
+	mi := &file_life_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -242,7 +312,7 @@ func (x *VolumeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeStats.ProtoReflect.Descriptor instead.
 func (*VolumeStats) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{2}
+	return file_life_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *VolumeStats) GetExtents() uint64 {
@@ -290,7 +360,7 @@ type SetNodeState struct {
 
 func (x *SetNodeState) Reset() {
 	*x = SetNodeState{}
-	mi := &file_life_proto_msgTypes[3]
+	mi := &file_life_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -302,7 +372,7 @@ func (x *SetNodeState) String() string {
 func (*SetNodeState) ProtoMessage() {}
 
 func (x *SetNodeState) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[3]
+	mi := &file_life_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -315,7 +385,7 @@ func (x *SetNodeState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetNodeState.ProtoReflect.Descriptor instead.
 func (*SetNodeState) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{3}
+	return file_life_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SetNodeState) GetNode() uint64 {
@@ -359,7 +429,7 @@ type SetDriveState struct {
 
 func (x *SetDriveState) Reset() {
 	*x = SetDriveState{}
-	mi := &file_life_proto_msgTypes[4]
+	mi := &file_life_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +441,7 @@ func (x *SetDriveState) String() string {
 func (*SetDriveState) ProtoMessage() {}
 
 func (x *SetDriveState) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[4]
+	mi := &file_life_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +454,7 @@ func (x *SetDriveState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDriveState.ProtoReflect.Descriptor instead.
 func (*SetDriveState) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{4}
+	return file_life_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SetDriveState) GetDrive() uint64 {
@@ -428,7 +498,7 @@ type RemoveNode struct {
 
 func (x *RemoveNode) Reset() {
 	*x = RemoveNode{}
-	mi := &file_life_proto_msgTypes[5]
+	mi := &file_life_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -440,7 +510,7 @@ func (x *RemoveNode) String() string {
 func (*RemoveNode) ProtoMessage() {}
 
 func (x *RemoveNode) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[5]
+	mi := &file_life_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -453,7 +523,7 @@ func (x *RemoveNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
 func (*RemoveNode) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{5}
+	return file_life_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RemoveNode) GetNode() uint64 {
@@ -481,7 +551,7 @@ type RemoveDrive struct {
 
 func (x *RemoveDrive) Reset() {
 	*x = RemoveDrive{}
-	mi := &file_life_proto_msgTypes[6]
+	mi := &file_life_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +563,7 @@ func (x *RemoveDrive) String() string {
 func (*RemoveDrive) ProtoMessage() {}
 
 func (x *RemoveDrive) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[6]
+	mi := &file_life_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +576,7 @@ func (x *RemoveDrive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveDrive.ProtoReflect.Descriptor instead.
 func (*RemoveDrive) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{6}
+	return file_life_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RemoveDrive) GetDrive() uint64 {
@@ -539,7 +609,7 @@ type ReportDrive struct {
 
 func (x *ReportDrive) Reset() {
 	*x = ReportDrive{}
-	mi := &file_life_proto_msgTypes[7]
+	mi := &file_life_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +621,7 @@ func (x *ReportDrive) String() string {
 func (*ReportDrive) ProtoMessage() {}
 
 func (x *ReportDrive) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[7]
+	mi := &file_life_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +634,7 @@ func (x *ReportDrive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportDrive.ProtoReflect.Descriptor instead.
 func (*ReportDrive) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{7}
+	return file_life_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReportDrive) GetDrive() uint64 {
@@ -618,7 +688,8 @@ func (x *ReportDrive) GetCapacityBytes() uint64 {
 
 // StartMove begins to move a slot. Refused STALE_EPOCH unless the volume has the
 // epoch, MOVING while another move is in progress, INVALID where the drive cannot
-// take the slot.
+// take the slot, NOT_REBUILDABLE (detail) where nothing would be copied and extents
+// of the volume could not be made anew without the slot.
 type StartMove struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Volume        uint32                 `protobuf:"varint,1,opt,name=volume,proto3" json:"volume,omitempty"`
@@ -632,7 +703,7 @@ type StartMove struct {
 
 func (x *StartMove) Reset() {
 	*x = StartMove{}
-	mi := &file_life_proto_msgTypes[8]
+	mi := &file_life_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +715,7 @@ func (x *StartMove) String() string {
 func (*StartMove) ProtoMessage() {}
 
 func (x *StartMove) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[8]
+	mi := &file_life_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +728,7 @@ func (x *StartMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartMove.ProtoReflect.Descriptor instead.
 func (*StartMove) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{8}
+	return file_life_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StartMove) GetVolume() uint32 {
@@ -697,7 +768,7 @@ func (x *StartMove) GetRebuild() bool {
 
 // FinishMove puts the slot on its new drive. Refused NO_MOVE where that move is not
 // in progress, MOVE_BEHIND while extents may have been added after seen_index: look
-// at the volume again.
+// at the volume again; NOT_REBUILDABLE as StartMove, for more may be lost by now.
 type FinishMove struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Volume        uint32                 `protobuf:"varint,1,opt,name=volume,proto3" json:"volume,omitempty"`
@@ -711,7 +782,7 @@ type FinishMove struct {
 
 func (x *FinishMove) Reset() {
 	*x = FinishMove{}
-	mi := &file_life_proto_msgTypes[9]
+	mi := &file_life_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +794,7 @@ func (x *FinishMove) String() string {
 func (*FinishMove) ProtoMessage() {}
 
 func (x *FinishMove) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[9]
+	mi := &file_life_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +807,7 @@ func (x *FinishMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishMove.ProtoReflect.Descriptor instead.
 func (*FinishMove) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{9}
+	return file_life_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FinishMove) GetVolume() uint32 {
@@ -787,7 +858,7 @@ type CancelMove struct {
 
 func (x *CancelMove) Reset() {
 	*x = CancelMove{}
-	mi := &file_life_proto_msgTypes[10]
+	mi := &file_life_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +870,7 @@ func (x *CancelMove) String() string {
 func (*CancelMove) ProtoMessage() {}
 
 func (x *CancelMove) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[10]
+	mi := &file_life_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +883,7 @@ func (x *CancelMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelMove.ProtoReflect.Descriptor instead.
 func (*CancelMove) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{10}
+	return file_life_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CancelMove) GetVolume() uint32 {
@@ -836,6 +907,61 @@ func (x *CancelMove) GetTo() uint64 {
 	return 0
 }
 
+// DriveReconciled says that a node has compared a drive of its own with the metadata as
+// of an era: what should be there and is not is counted missing, and what other drives
+// should have and lack was brought to them. An era that has passed changes nothing.
+type DriveReconciled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Drive         uint64                 `protobuf:"fixed64,1,opt,name=drive,proto3" json:"drive,omitempty"`
+	Era           uint64                 `protobuf:"varint,2,opt,name=era,proto3" json:"era,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DriveReconciled) Reset() {
+	*x = DriveReconciled{}
+	mi := &file_life_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DriveReconciled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DriveReconciled) ProtoMessage() {}
+
+func (x *DriveReconciled) ProtoReflect() protoreflect.Message {
+	mi := &file_life_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DriveReconciled.ProtoReflect.Descriptor instead.
+func (*DriveReconciled) Descriptor() ([]byte, []int) {
+	return file_life_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DriveReconciled) GetDrive() uint64 {
+	if x != nil {
+		return x.Drive
+	}
+	return 0
+}
+
+func (x *DriveReconciled) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
 // ListVolumeStats answers what every volume holds.
 type ListVolumeStats struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -845,7 +971,7 @@ type ListVolumeStats struct {
 
 func (x *ListVolumeStats) Reset() {
 	*x = ListVolumeStats{}
-	mi := &file_life_proto_msgTypes[11]
+	mi := &file_life_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +983,7 @@ func (x *ListVolumeStats) String() string {
 func (*ListVolumeStats) ProtoMessage() {}
 
 func (x *ListVolumeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[11]
+	mi := &file_life_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +996,7 @@ func (x *ListVolumeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVolumeStats.ProtoReflect.Descriptor instead.
 func (*ListVolumeStats) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{11}
+	return file_life_proto_rawDescGZIP(), []int{13}
 }
 
 type VolumeStat struct {
@@ -883,7 +1009,7 @@ type VolumeStat struct {
 
 func (x *VolumeStat) Reset() {
 	*x = VolumeStat{}
-	mi := &file_life_proto_msgTypes[12]
+	mi := &file_life_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1021,7 @@ func (x *VolumeStat) String() string {
 func (*VolumeStat) ProtoMessage() {}
 
 func (x *VolumeStat) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[12]
+	mi := &file_life_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1034,7 @@ func (x *VolumeStat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeStat.ProtoReflect.Descriptor instead.
 func (*VolumeStat) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{12}
+	return file_life_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *VolumeStat) GetVolume() uint32 {
@@ -935,7 +1061,7 @@ type VolumeStatsAnswer struct {
 
 func (x *VolumeStatsAnswer) Reset() {
 	*x = VolumeStatsAnswer{}
-	mi := &file_life_proto_msgTypes[13]
+	mi := &file_life_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1073,7 @@ func (x *VolumeStatsAnswer) String() string {
 func (*VolumeStatsAnswer) ProtoMessage() {}
 
 func (x *VolumeStatsAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_life_proto_msgTypes[13]
+	mi := &file_life_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1086,7 @@ func (x *VolumeStatsAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeStatsAnswer.ProtoReflect.Descriptor instead.
 func (*VolumeStatsAnswer) Descriptor() ([]byte, []int) {
-	return file_life_proto_rawDescGZIP(), []int{13}
+	return file_life_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *VolumeStatsAnswer) GetVolumes() []*VolumeStat {
@@ -982,12 +1108,17 @@ var File_life_proto protoreflect.FileDescriptor
 const file_life_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"life.proto\x12\rcairn.meta.v1\"_\n" +
+	"life.proto\x12\rcairn.meta.v1\"z\n" +
 	"\x04Move\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\rR\x04slot\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x06R\x02to\x12\x18\n" +
 	"\arebuild\x18\x03 \x01(\bR\arebuild\x12\x19\n" +
-	"\blast_new\x18\x04 \x01(\x04R\alastNew\"5\n" +
+	"\blast_new\x18\x04 \x01(\x04R\alastNew\x12\x19\n" +
+	"\astarted\x18\xdc\x01 \x01(\x04R\astarted\"F\n" +
+	"\x06Former\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\rR\x04slot\x12\x14\n" +
+	"\x05drive\x18\x02 \x01(\x06R\x05drive\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\x06R\x04node\"5\n" +
 	"\aRemoved\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
 	"\x05drive\x18\x02 \x01(\bR\x05drive\"\x87\x01\n" +
@@ -1044,7 +1175,10 @@ const file_life_proto_rawDesc = "" +
 	"CancelMove\x12\x16\n" +
 	"\x06volume\x18\x01 \x01(\rR\x06volume\x12\x12\n" +
 	"\x04slot\x18\x02 \x01(\rR\x04slot\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\x06R\x02to\"\x11\n" +
+	"\x02to\x18\x03 \x01(\x06R\x02to\"9\n" +
+	"\x0fDriveReconciled\x12\x14\n" +
+	"\x05drive\x18\x01 \x01(\x06R\x05drive\x12\x10\n" +
+	"\x03era\x18\x02 \x01(\x04R\x03era\"\x11\n" +
 	"\x0fListVolumeStats\"V\n" +
 	"\n" +
 	"VolumeStat\x12\x16\n" +
@@ -1072,29 +1206,31 @@ func file_life_proto_rawDescGZIP() []byte {
 }
 
 var file_life_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_life_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_life_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_life_proto_goTypes = []any{
 	(Life)(0),                 // 0: cairn.meta.v1.Life
 	(*Move)(nil),              // 1: cairn.meta.v1.Move
-	(*Removed)(nil),           // 2: cairn.meta.v1.Removed
-	(*VolumeStats)(nil),       // 3: cairn.meta.v1.VolumeStats
-	(*SetNodeState)(nil),      // 4: cairn.meta.v1.SetNodeState
-	(*SetDriveState)(nil),     // 5: cairn.meta.v1.SetDriveState
-	(*RemoveNode)(nil),        // 6: cairn.meta.v1.RemoveNode
-	(*RemoveDrive)(nil),       // 7: cairn.meta.v1.RemoveDrive
-	(*ReportDrive)(nil),       // 8: cairn.meta.v1.ReportDrive
-	(*StartMove)(nil),         // 9: cairn.meta.v1.StartMove
-	(*FinishMove)(nil),        // 10: cairn.meta.v1.FinishMove
-	(*CancelMove)(nil),        // 11: cairn.meta.v1.CancelMove
-	(*ListVolumeStats)(nil),   // 12: cairn.meta.v1.ListVolumeStats
-	(*VolumeStat)(nil),        // 13: cairn.meta.v1.VolumeStat
-	(*VolumeStatsAnswer)(nil), // 14: cairn.meta.v1.VolumeStatsAnswer
+	(*Former)(nil),            // 2: cairn.meta.v1.Former
+	(*Removed)(nil),           // 3: cairn.meta.v1.Removed
+	(*VolumeStats)(nil),       // 4: cairn.meta.v1.VolumeStats
+	(*SetNodeState)(nil),      // 5: cairn.meta.v1.SetNodeState
+	(*SetDriveState)(nil),     // 6: cairn.meta.v1.SetDriveState
+	(*RemoveNode)(nil),        // 7: cairn.meta.v1.RemoveNode
+	(*RemoveDrive)(nil),       // 8: cairn.meta.v1.RemoveDrive
+	(*ReportDrive)(nil),       // 9: cairn.meta.v1.ReportDrive
+	(*StartMove)(nil),         // 10: cairn.meta.v1.StartMove
+	(*FinishMove)(nil),        // 11: cairn.meta.v1.FinishMove
+	(*CancelMove)(nil),        // 12: cairn.meta.v1.CancelMove
+	(*DriveReconciled)(nil),   // 13: cairn.meta.v1.DriveReconciled
+	(*ListVolumeStats)(nil),   // 14: cairn.meta.v1.ListVolumeStats
+	(*VolumeStat)(nil),        // 15: cairn.meta.v1.VolumeStat
+	(*VolumeStatsAnswer)(nil), // 16: cairn.meta.v1.VolumeStatsAnswer
 }
 var file_life_proto_depIdxs = []int32{
 	0,  // 0: cairn.meta.v1.SetNodeState.state:type_name -> cairn.meta.v1.Life
 	0,  // 1: cairn.meta.v1.SetDriveState.state:type_name -> cairn.meta.v1.Life
-	3,  // 2: cairn.meta.v1.VolumeStat.stats:type_name -> cairn.meta.v1.VolumeStats
-	13, // 3: cairn.meta.v1.VolumeStatsAnswer.volumes:type_name -> cairn.meta.v1.VolumeStat
+	4,  // 2: cairn.meta.v1.VolumeStat.stats:type_name -> cairn.meta.v1.VolumeStats
+	15, // 3: cairn.meta.v1.VolumeStatsAnswer.volumes:type_name -> cairn.meta.v1.VolumeStat
 	4,  // [4:4] is the sub-list for method output_type
 	4,  // [4:4] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
@@ -1113,7 +1249,7 @@ func file_life_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_life_proto_rawDesc), len(file_life_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3111,10 +3111,11 @@ func (x *WorkAnswer) GetAppliedIndex() uint64 {
 	return 0
 }
 
-// KnownExtents tells a drive which of the extents it has shards of exist or may
-// come to exist (leased); the others are orphans. Where the drive is given, shards
-// of slots (one each) that lie on another drive are orphans too, but for a move in
-// progress to this one.
+// KnownExtents tells a drive which of the shards that it has (one slot each) must
+// stay. The others are orphans: those of extents that neither exist nor may come to
+// exist (leased), and those of slots that lie on another drive, but for a move in
+// progress to this one, whose extent is whole without them: none of its shards is
+// counted missing, and no slot lies on a drive that is gone.
 type KnownExtents struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Extents       []*ExtentSlots         `protobuf:"bytes,1,rep,name=extents,proto3" json:"extents,omitempty"`
@@ -3168,8 +3169,14 @@ func (x *KnownExtents) GetDrive() uint64 {
 }
 
 type KnownAnswer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Known         []bool                 `protobuf:"varint,1,rep,packed,name=known,proto3" json:"known,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Known []bool                 `protobuf:"varint,1,rep,packed,name=known,proto3" json:"known,omitempty"`
+	// A slot that lies on another drive, and whose extent lacks the shard there: this one
+	// may take its place.
+	Wanted []bool `protobuf:"varint,220,rep,packed,name=wanted,proto3" json:"wanted,omitempty"`
+	// As of which the answer is. Whoever counted on a shard as of a later index was right
+	// to, so an answer is nothing to delete by then.
+	AppliedIndex  uint64 `protobuf:"varint,221,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3211,8 +3218,23 @@ func (x *KnownAnswer) GetKnown() []bool {
 	return nil
 }
 
+func (x *KnownAnswer) GetWanted() []bool {
+	if x != nil {
+		return x.Wanted
+	}
+	return nil
+}
+
+func (x *KnownAnswer) GetAppliedIndex() uint64 {
+	if x != nil {
+		return x.AppliedIndex
+	}
+	return 0
+}
+
 type GetStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Down          []uint64               `protobuf:"fixed64,220,rep,packed,name=down,proto3" json:"down,omitempty"` // Nodes that do not answer: what is unreadable without them counts as that.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3247,6 +3269,167 @@ func (*GetStatus) Descriptor() ([]byte, []int) {
 	return file_queries_proto_rawDescGZIP(), []int{35}
 }
 
+func (x *GetStatus) GetDown() []uint64 {
+	if x != nil {
+		return x.Down
+	}
+	return nil
+}
+
+// UnreadableVolume is a volume with extents that have fewer shards than they need.
+type UnreadableVolume struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Volume        uint32                 `protobuf:"varint,1,opt,name=volume,proto3" json:"volume,omitempty"`
+	Extents       uint64                 `protobuf:"varint,2,opt,name=extents,proto3" json:"extents,omitempty"`                         // That cannot be read now.
+	PlainBytes    uint64                 `protobuf:"varint,3,opt,name=plain_bytes,json=plainBytes,proto3" json:"plain_bytes,omitempty"` // Of them.
+	Slots         []*LackingSlot         `protobuf:"bytes,4,rep,name=slots,proto3" json:"slots,omitempty"`                              // Any of which would help if it came back.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnreadableVolume) Reset() {
+	*x = UnreadableVolume{}
+	mi := &file_queries_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnreadableVolume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnreadableVolume) ProtoMessage() {}
+
+func (x *UnreadableVolume) ProtoReflect() protoreflect.Message {
+	mi := &file_queries_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnreadableVolume.ProtoReflect.Descriptor instead.
+func (*UnreadableVolume) Descriptor() ([]byte, []int) {
+	return file_queries_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *UnreadableVolume) GetVolume() uint32 {
+	if x != nil {
+		return x.Volume
+	}
+	return 0
+}
+
+func (x *UnreadableVolume) GetExtents() uint64 {
+	if x != nil {
+		return x.Extents
+	}
+	return 0
+}
+
+func (x *UnreadableVolume) GetPlainBytes() uint64 {
+	if x != nil {
+		return x.PlainBytes
+	}
+	return 0
+}
+
+func (x *UnreadableVolume) GetSlots() []*LackingSlot {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+// LackingSlot is a slot whose shards are not there, of all extents or of some.
+type LackingSlot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slot          uint32                 `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	Drive         uint64                 `protobuf:"fixed64,2,opt,name=drive,proto3" json:"drive,omitempty"`                      // Where they are: the slot's, or one that it was taken from.
+	Node          uint64                 `protobuf:"fixed64,3,opt,name=node,proto3" json:"node,omitempty"`                        // 0: the drive belongs to no node any more.
+	Life          Life                   `protobuf:"varint,4,opt,name=life,proto3,enum=cairn.meta.v1.Life" json:"life,omitempty"` // Of the drive.
+	Down          bool                   `protobuf:"varint,5,opt,name=down,proto3" json:"down,omitempty"`                         // As GetStatus said.
+	Missing       uint64                 `protobuf:"varint,6,opt,name=missing,proto3" json:"missing,omitempty"`                   // Extents that are recorded as missing the shard.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LackingSlot) Reset() {
+	*x = LackingSlot{}
+	mi := &file_queries_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LackingSlot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LackingSlot) ProtoMessage() {}
+
+func (x *LackingSlot) ProtoReflect() protoreflect.Message {
+	mi := &file_queries_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LackingSlot.ProtoReflect.Descriptor instead.
+func (*LackingSlot) Descriptor() ([]byte, []int) {
+	return file_queries_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *LackingSlot) GetSlot() uint32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *LackingSlot) GetDrive() uint64 {
+	if x != nil {
+		return x.Drive
+	}
+	return 0
+}
+
+func (x *LackingSlot) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *LackingSlot) GetLife() Life {
+	if x != nil {
+		return x.Life
+	}
+	return Life_LIFE_ACTIVE
+}
+
+func (x *LackingSlot) GetDown() bool {
+	if x != nil {
+		return x.Down
+	}
+	return false
+}
+
+func (x *LackingSlot) GetMissing() uint64 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
 type StatusAnswer struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId       string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
@@ -3269,13 +3452,21 @@ type StatusAnswer struct {
 	PlainBytes        uint64 `protobuf:"varint,87,opt,name=plain_bytes,json=plainBytes,proto3" json:"plain_bytes,omitempty"`
 	SlotsLost         uint32 `protobuf:"varint,88,opt,name=slots_lost,json=slotsLost,proto3" json:"slots_lost,omitempty"` // Slots on drives that are lost, failed or removed.
 	SlotsDraining     uint32 `protobuf:"varint,89,opt,name=slots_draining,json=slotsDraining,proto3" json:"slots_draining,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What cannot be read now: extents that have fewer shards than they need on drives
+	// that are there, by the metadata and by what GetStatus said of nodes.
+	ExtentsUnreadable  uint64              `protobuf:"varint,220,opt,name=extents_unreadable,json=extentsUnreadable,proto3" json:"extents_unreadable,omitempty"`
+	BytesUnreadable    uint64              `protobuf:"varint,221,opt,name=bytes_unreadable,json=bytesUnreadable,proto3" json:"bytes_unreadable,omitempty"` // Of their plaintext.
+	Unreadable         []*UnreadableVolume `protobuf:"bytes,222,rep,name=unreadable,proto3" json:"unreadable,omitempty"`                                   // The first of them, by id.
+	VolumesUnreadable  uint32              `protobuf:"varint,223,opt,name=volumes_unreadable,json=volumesUnreadable,proto3" json:"volumes_unreadable,omitempty"`
+	OrphansHeld        bool                `protobuf:"varint,224,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`                      // As Cluster has it.
+	DrivesUnreconciled uint32              `protobuf:"varint,225,opt,name=drives_unreconciled,json=drivesUnreconciled,proto3" json:"drives_unreconciled,omitempty"` // While orphans are held: drives that have not been compared yet.
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *StatusAnswer) Reset() {
 	*x = StatusAnswer{}
-	mi := &file_queries_proto_msgTypes[36]
+	mi := &file_queries_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3287,7 +3478,7 @@ func (x *StatusAnswer) String() string {
 func (*StatusAnswer) ProtoMessage() {}
 
 func (x *StatusAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_queries_proto_msgTypes[36]
+	mi := &file_queries_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3300,7 +3491,7 @@ func (x *StatusAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusAnswer.ProtoReflect.Descriptor instead.
 func (*StatusAnswer) Descriptor() ([]byte, []int) {
-	return file_queries_proto_rawDescGZIP(), []int{36}
+	return file_queries_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StatusAnswer) GetClusterId() string {
@@ -3432,6 +3623,48 @@ func (x *StatusAnswer) GetSlotsLost() uint32 {
 func (x *StatusAnswer) GetSlotsDraining() uint32 {
 	if x != nil {
 		return x.SlotsDraining
+	}
+	return 0
+}
+
+func (x *StatusAnswer) GetExtentsUnreadable() uint64 {
+	if x != nil {
+		return x.ExtentsUnreadable
+	}
+	return 0
+}
+
+func (x *StatusAnswer) GetBytesUnreadable() uint64 {
+	if x != nil {
+		return x.BytesUnreadable
+	}
+	return 0
+}
+
+func (x *StatusAnswer) GetUnreadable() []*UnreadableVolume {
+	if x != nil {
+		return x.Unreadable
+	}
+	return nil
+}
+
+func (x *StatusAnswer) GetVolumesUnreadable() uint32 {
+	if x != nil {
+		return x.VolumesUnreadable
+	}
+	return 0
+}
+
+func (x *StatusAnswer) GetOrphansHeld() bool {
+	if x != nil {
+		return x.OrphansHeld
+	}
+	return false
+}
+
+func (x *StatusAnswer) GetDrivesUnreconciled() uint32 {
+	if x != nil {
+		return x.DrivesUnreconciled
 	}
 	return 0
 }
@@ -3710,10 +3943,26 @@ const file_queries_proto_rawDesc = "" +
 	"\rapplied_index\x18\x03 \x01(\x04R\fappliedIndex\"Z\n" +
 	"\fKnownExtents\x124\n" +
 	"\aextents\x18\x01 \x03(\v2\x1a.cairn.meta.v1.ExtentSlotsR\aextents\x12\x14\n" +
-	"\x05drive\x18\x02 \x01(\x06R\x05drive\"#\n" +
+	"\x05drive\x18\x02 \x01(\x06R\x05drive\"b\n" +
 	"\vKnownAnswer\x12\x14\n" +
-	"\x05known\x18\x01 \x03(\bR\x05known\"\v\n" +
-	"\tGetStatus\"\xb3\x05\n" +
+	"\x05known\x18\x01 \x03(\bR\x05known\x12\x17\n" +
+	"\x06wanted\x18\xdc\x01 \x03(\bR\x06wanted\x12$\n" +
+	"\rapplied_index\x18\xdd\x01 \x01(\x04R\fappliedIndex\" \n" +
+	"\tGetStatus\x12\x13\n" +
+	"\x04down\x18\xdc\x01 \x03(\x06R\x04down\"\x97\x01\n" +
+	"\x10UnreadableVolume\x12\x16\n" +
+	"\x06volume\x18\x01 \x01(\rR\x06volume\x12\x18\n" +
+	"\aextents\x18\x02 \x01(\x04R\aextents\x12\x1f\n" +
+	"\vplain_bytes\x18\x03 \x01(\x04R\n" +
+	"plainBytes\x120\n" +
+	"\x05slots\x18\x04 \x03(\v2\x1a.cairn.meta.v1.LackingSlotR\x05slots\"\xa2\x01\n" +
+	"\vLackingSlot\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\rR\x04slot\x12\x14\n" +
+	"\x05drive\x18\x02 \x01(\x06R\x05drive\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\x06R\x04node\x12'\n" +
+	"\x04life\x18\x04 \x01(\x0e2\x13.cairn.meta.v1.LifeR\x04life\x12\x12\n" +
+	"\x04down\x18\x05 \x01(\bR\x04down\x12\x18\n" +
+	"\amissing\x18\x06 \x01(\x04R\amissing\"\xd7\a\n" +
 	"\fStatusAnswer\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12#\n" +
@@ -3737,7 +3986,15 @@ const file_queries_proto_rawDesc = "" +
 	"plainBytes\x12\x1d\n" +
 	"\n" +
 	"slots_lost\x18X \x01(\rR\tslotsLost\x12%\n" +
-	"\x0eslots_draining\x18Y \x01(\rR\rslotsDraining*r\n" +
+	"\x0eslots_draining\x18Y \x01(\rR\rslotsDraining\x12.\n" +
+	"\x12extents_unreadable\x18\xdc\x01 \x01(\x04R\x11extentsUnreadable\x12*\n" +
+	"\x10bytes_unreadable\x18\xdd\x01 \x01(\x04R\x0fbytesUnreadable\x12@\n" +
+	"\n" +
+	"unreadable\x18\xde\x01 \x03(\v2\x1f.cairn.meta.v1.UnreadableVolumeR\n" +
+	"unreadable\x12.\n" +
+	"\x12volumes_unreadable\x18\xdf\x01 \x01(\rR\x11volumesUnreadable\x12\"\n" +
+	"\forphans_held\x18\xe0\x01 \x01(\bR\vorphansHeld\x120\n" +
+	"\x13drives_unreconciled\x18\xe1\x01 \x01(\rR\x12drivesUnreconciled*r\n" +
 	"\tRangeKind\x12\r\n" +
 	"\tRANGE_ALL\x10\x00\x12\x14\n" +
 	"\x10RANGE_FIRST_LAST\x10\x01\x12\x0e\n" +
@@ -3771,7 +4028,7 @@ func file_queries_proto_rawDescGZIP() []byte {
 }
 
 var file_queries_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_queries_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_queries_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_queries_proto_goTypes = []any{
 	(RangeKind)(0),            // 0: cairn.meta.v1.RangeKind
 	(WorkKind)(0),             // 1: cairn.meta.v1.WorkKind
@@ -3811,39 +4068,42 @@ var file_queries_proto_goTypes = []any{
 	(*KnownExtents)(nil),      // 35: cairn.meta.v1.KnownExtents
 	(*KnownAnswer)(nil),       // 36: cairn.meta.v1.KnownAnswer
 	(*GetStatus)(nil),         // 37: cairn.meta.v1.GetStatus
-	(*StatusAnswer)(nil),      // 38: cairn.meta.v1.StatusAnswer
-	(*Decided)(nil),           // 39: cairn.meta.v1.Decided
-	(*ObjectParts)(nil),       // 40: cairn.meta.v1.ObjectParts
-	(*ListVolumeStats)(nil),   // 41: cairn.meta.v1.ListVolumeStats
-	(*ListEventQueues)(nil),   // 42: cairn.meta.v1.ListEventQueues
-	(*ListEvents)(nil),        // 43: cairn.meta.v1.ListEvents
-	(Refusal)(0),              // 44: cairn.meta.v1.Refusal
-	(*Bucket)(nil),            // 45: cairn.meta.v1.Bucket
-	(*BucketConfig)(nil),      // 46: cairn.meta.v1.BucketConfig
-	(*BucketUsage)(nil),       // 47: cairn.meta.v1.BucketUsage
-	(*ObjectPartsAnswer)(nil), // 48: cairn.meta.v1.ObjectPartsAnswer
-	(*VolumeStatsAnswer)(nil), // 49: cairn.meta.v1.VolumeStatsAnswer
-	(*EventQueuesAnswer)(nil), // 50: cairn.meta.v1.EventQueuesAnswer
-	(*EventsAnswer)(nil),      // 51: cairn.meta.v1.EventsAnswer
-	(*Node)(nil),              // 52: cairn.meta.v1.Node
-	(*Volume)(nil),            // 53: cairn.meta.v1.Volume
-	(*Version)(nil),           // 54: cairn.meta.v1.Version
-	(*Checksum)(nil),          // 55: cairn.meta.v1.Checksum
-	(*ExtentRef)(nil),         // 56: cairn.meta.v1.ExtentRef
-	(*Extent)(nil),            // 57: cairn.meta.v1.Extent
-	(*Envelope)(nil),          // 58: cairn.meta.v1.Envelope
-	(*Restore)(nil),           // 59: cairn.meta.v1.Restore
-	(EntryKind)(0),            // 60: cairn.meta.v1.EntryKind
-	(*Entry)(nil),             // 61: cairn.meta.v1.Entry
-	(OwnerKind)(0),            // 62: cairn.meta.v1.OwnerKind
-	(*Upload)(nil),            // 63: cairn.meta.v1.Upload
-	(*UploadState)(nil),       // 64: cairn.meta.v1.UploadState
-	(*Part)(nil),              // 65: cairn.meta.v1.Part
-	(*Doomed)(nil),            // 66: cairn.meta.v1.Doomed
-	(*ExtentSlots)(nil),       // 67: cairn.meta.v1.ExtentSlots
+	(*UnreadableVolume)(nil),  // 38: cairn.meta.v1.UnreadableVolume
+	(*LackingSlot)(nil),       // 39: cairn.meta.v1.LackingSlot
+	(*StatusAnswer)(nil),      // 40: cairn.meta.v1.StatusAnswer
+	(*Decided)(nil),           // 41: cairn.meta.v1.Decided
+	(*ObjectParts)(nil),       // 42: cairn.meta.v1.ObjectParts
+	(*ListVolumeStats)(nil),   // 43: cairn.meta.v1.ListVolumeStats
+	(*ListEventQueues)(nil),   // 44: cairn.meta.v1.ListEventQueues
+	(*ListEvents)(nil),        // 45: cairn.meta.v1.ListEvents
+	(Refusal)(0),              // 46: cairn.meta.v1.Refusal
+	(*Bucket)(nil),            // 47: cairn.meta.v1.Bucket
+	(*BucketConfig)(nil),      // 48: cairn.meta.v1.BucketConfig
+	(*BucketUsage)(nil),       // 49: cairn.meta.v1.BucketUsage
+	(*ObjectPartsAnswer)(nil), // 50: cairn.meta.v1.ObjectPartsAnswer
+	(*VolumeStatsAnswer)(nil), // 51: cairn.meta.v1.VolumeStatsAnswer
+	(*EventQueuesAnswer)(nil), // 52: cairn.meta.v1.EventQueuesAnswer
+	(*EventsAnswer)(nil),      // 53: cairn.meta.v1.EventsAnswer
+	(*Node)(nil),              // 54: cairn.meta.v1.Node
+	(*Volume)(nil),            // 55: cairn.meta.v1.Volume
+	(*Version)(nil),           // 56: cairn.meta.v1.Version
+	(*Checksum)(nil),          // 57: cairn.meta.v1.Checksum
+	(*ExtentRef)(nil),         // 58: cairn.meta.v1.ExtentRef
+	(*Extent)(nil),            // 59: cairn.meta.v1.Extent
+	(*Envelope)(nil),          // 60: cairn.meta.v1.Envelope
+	(*Restore)(nil),           // 61: cairn.meta.v1.Restore
+	(EntryKind)(0),            // 62: cairn.meta.v1.EntryKind
+	(*Entry)(nil),             // 63: cairn.meta.v1.Entry
+	(OwnerKind)(0),            // 64: cairn.meta.v1.OwnerKind
+	(*Upload)(nil),            // 65: cairn.meta.v1.Upload
+	(*UploadState)(nil),       // 66: cairn.meta.v1.UploadState
+	(*Part)(nil),              // 67: cairn.meta.v1.Part
+	(*Doomed)(nil),            // 68: cairn.meta.v1.Doomed
+	(*ExtentSlots)(nil),       // 69: cairn.meta.v1.ExtentSlots
+	(Life)(0),                 // 70: cairn.meta.v1.Life
 }
 var file_queries_proto_depIdxs = []int32{
-	39, // 0: cairn.meta.v1.Query.decided:type_name -> cairn.meta.v1.Decided
+	41, // 0: cairn.meta.v1.Query.decided:type_name -> cairn.meta.v1.Decided
 	4,  // 1: cairn.meta.v1.Query.view:type_name -> cairn.meta.v1.GetView
 	6,  // 2: cairn.meta.v1.Query.bucket:type_name -> cairn.meta.v1.GetBucket
 	7,  // 3: cairn.meta.v1.Query.list_buckets:type_name -> cairn.meta.v1.ListBuckets
@@ -3859,14 +4119,14 @@ var file_queries_proto_depIdxs = []int32{
 	16, // 13: cairn.meta.v1.Query.list_versions:type_name -> cairn.meta.v1.ListVersions
 	19, // 14: cairn.meta.v1.Query.entries:type_name -> cairn.meta.v1.ListEntries
 	21, // 15: cairn.meta.v1.Query.extents:type_name -> cairn.meta.v1.GetExtents
-	40, // 16: cairn.meta.v1.Query.object_parts:type_name -> cairn.meta.v1.ObjectParts
-	41, // 17: cairn.meta.v1.Query.volume_stats:type_name -> cairn.meta.v1.ListVolumeStats
-	42, // 18: cairn.meta.v1.Query.event_queues:type_name -> cairn.meta.v1.ListEventQueues
-	43, // 19: cairn.meta.v1.Query.events:type_name -> cairn.meta.v1.ListEvents
-	44, // 20: cairn.meta.v1.Answer.refusal:type_name -> cairn.meta.v1.Refusal
+	42, // 16: cairn.meta.v1.Query.object_parts:type_name -> cairn.meta.v1.ObjectParts
+	43, // 17: cairn.meta.v1.Query.volume_stats:type_name -> cairn.meta.v1.ListVolumeStats
+	44, // 18: cairn.meta.v1.Query.event_queues:type_name -> cairn.meta.v1.ListEventQueues
+	45, // 19: cairn.meta.v1.Query.events:type_name -> cairn.meta.v1.ListEvents
+	46, // 20: cairn.meta.v1.Answer.refusal:type_name -> cairn.meta.v1.Refusal
 	5,  // 21: cairn.meta.v1.Answer.view:type_name -> cairn.meta.v1.ViewAnswer
-	45, // 22: cairn.meta.v1.Answer.bucket:type_name -> cairn.meta.v1.Bucket
-	45, // 23: cairn.meta.v1.Answer.buckets:type_name -> cairn.meta.v1.Bucket
+	47, // 22: cairn.meta.v1.Answer.bucket:type_name -> cairn.meta.v1.Bucket
+	47, // 23: cairn.meta.v1.Answer.buckets:type_name -> cairn.meta.v1.Bucket
 	9,  // 24: cairn.meta.v1.Answer.object:type_name -> cairn.meta.v1.ObjectAnswer
 	12, // 25: cairn.meta.v1.Answer.content:type_name -> cairn.meta.v1.ContentAnswer
 	15, // 26: cairn.meta.v1.Answer.list:type_name -> cairn.meta.v1.ListAnswer
@@ -3875,64 +4135,67 @@ var file_queries_proto_depIdxs = []int32{
 	31, // 29: cairn.meta.v1.Answer.uploads:type_name -> cairn.meta.v1.UploadsAnswer
 	34, // 30: cairn.meta.v1.Answer.work:type_name -> cairn.meta.v1.WorkAnswer
 	36, // 31: cairn.meta.v1.Answer.known:type_name -> cairn.meta.v1.KnownAnswer
-	38, // 32: cairn.meta.v1.Answer.status:type_name -> cairn.meta.v1.StatusAnswer
-	46, // 33: cairn.meta.v1.Answer.bucket_config:type_name -> cairn.meta.v1.BucketConfig
-	47, // 34: cairn.meta.v1.Answer.bucket_usage:type_name -> cairn.meta.v1.BucketUsage
+	40, // 32: cairn.meta.v1.Answer.status:type_name -> cairn.meta.v1.StatusAnswer
+	48, // 33: cairn.meta.v1.Answer.bucket_config:type_name -> cairn.meta.v1.BucketConfig
+	49, // 34: cairn.meta.v1.Answer.bucket_usage:type_name -> cairn.meta.v1.BucketUsage
 	18, // 35: cairn.meta.v1.Answer.versions:type_name -> cairn.meta.v1.VersionsAnswer
 	20, // 36: cairn.meta.v1.Answer.directory:type_name -> cairn.meta.v1.EntriesAnswer
 	24, // 37: cairn.meta.v1.Answer.extents:type_name -> cairn.meta.v1.ExtentsAnswer
-	48, // 38: cairn.meta.v1.Answer.object_parts:type_name -> cairn.meta.v1.ObjectPartsAnswer
-	49, // 39: cairn.meta.v1.Answer.volume_stats:type_name -> cairn.meta.v1.VolumeStatsAnswer
-	50, // 40: cairn.meta.v1.Answer.event_queues:type_name -> cairn.meta.v1.EventQueuesAnswer
-	51, // 41: cairn.meta.v1.Answer.events:type_name -> cairn.meta.v1.EventsAnswer
-	47, // 42: cairn.meta.v1.Answer.bucket_usages:type_name -> cairn.meta.v1.BucketUsage
-	52, // 43: cairn.meta.v1.ViewAnswer.nodes:type_name -> cairn.meta.v1.Node
-	53, // 44: cairn.meta.v1.ViewAnswer.volumes:type_name -> cairn.meta.v1.Volume
+	50, // 38: cairn.meta.v1.Answer.object_parts:type_name -> cairn.meta.v1.ObjectPartsAnswer
+	51, // 39: cairn.meta.v1.Answer.volume_stats:type_name -> cairn.meta.v1.VolumeStatsAnswer
+	52, // 40: cairn.meta.v1.Answer.event_queues:type_name -> cairn.meta.v1.EventQueuesAnswer
+	53, // 41: cairn.meta.v1.Answer.events:type_name -> cairn.meta.v1.EventsAnswer
+	49, // 42: cairn.meta.v1.Answer.bucket_usages:type_name -> cairn.meta.v1.BucketUsage
+	54, // 43: cairn.meta.v1.ViewAnswer.nodes:type_name -> cairn.meta.v1.Node
+	55, // 44: cairn.meta.v1.ViewAnswer.volumes:type_name -> cairn.meta.v1.Volume
 	0,  // 45: cairn.meta.v1.GetObject.range:type_name -> cairn.meta.v1.RangeKind
-	45, // 46: cairn.meta.v1.ObjectAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	54, // 47: cairn.meta.v1.ObjectAnswer.version:type_name -> cairn.meta.v1.Version
+	47, // 46: cairn.meta.v1.ObjectAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	56, // 47: cairn.meta.v1.ObjectAnswer.version:type_name -> cairn.meta.v1.Version
 	12, // 48: cairn.meta.v1.ObjectAnswer.content:type_name -> cairn.meta.v1.ContentAnswer
-	55, // 49: cairn.meta.v1.ObjectAnswer.part_checksums:type_name -> cairn.meta.v1.Checksum
-	56, // 50: cairn.meta.v1.Piece.ref:type_name -> cairn.meta.v1.ExtentRef
-	57, // 51: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
+	57, // 49: cairn.meta.v1.ObjectAnswer.part_checksums:type_name -> cairn.meta.v1.Checksum
+	58, // 50: cairn.meta.v1.Piece.ref:type_name -> cairn.meta.v1.ExtentRef
+	59, // 51: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
 	11, // 52: cairn.meta.v1.ContentAnswer.pieces:type_name -> cairn.meta.v1.Piece
-	58, // 53: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
-	59, // 54: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
-	45, // 55: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	60, // 53: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
+	61, // 54: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
+	47, // 55: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
 	14, // 56: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
-	54, // 57: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
-	45, // 58: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	56, // 57: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
+	47, // 58: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
 	17, // 59: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
-	60, // 60: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
-	60, // 61: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
-	61, // 62: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
-	56, // 63: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
-	62, // 64: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
-	57, // 65: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
+	62, // 60: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
+	62, // 61: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
+	63, // 62: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
+	58, // 63: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
+	64, // 64: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
+	59, // 65: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
 	22, // 66: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
 	23, // 67: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
-	45, // 68: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	63, // 69: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
-	64, // 70: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
-	65, // 71: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
-	45, // 72: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	63, // 73: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
-	65, // 74: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
-	63, // 75: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
-	45, // 76: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	47, // 68: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	65, // 69: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
+	66, // 70: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
+	67, // 71: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
+	47, // 72: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	65, // 73: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
+	67, // 74: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
+	65, // 75: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
+	47, // 76: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
 	30, // 77: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
 	1,  // 78: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
-	57, // 79: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
-	66, // 80: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
-	54, // 81: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
-	63, // 82: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
+	59, // 79: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
+	68, // 80: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
+	56, // 81: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
+	65, // 82: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
 	33, // 83: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
-	67, // 84: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	85, // [85:85] is the sub-list for method output_type
-	85, // [85:85] is the sub-list for method input_type
-	85, // [85:85] is the sub-list for extension type_name
-	85, // [85:85] is the sub-list for extension extendee
-	0,  // [0:85] is the sub-list for field type_name
+	69, // 84: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	39, // 85: cairn.meta.v1.UnreadableVolume.slots:type_name -> cairn.meta.v1.LackingSlot
+	70, // 86: cairn.meta.v1.LackingSlot.life:type_name -> cairn.meta.v1.Life
+	38, // 87: cairn.meta.v1.StatusAnswer.unreadable:type_name -> cairn.meta.v1.UnreadableVolume
+	88, // [88:88] is the sub-list for method output_type
+	88, // [88:88] is the sub-list for method input_type
+	88, // [88:88] is the sub-list for extension type_name
+	88, // [88:88] is the sub-list for extension extendee
+	0,  // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_queries_proto_init() }
@@ -3973,7 +4236,7 @@ func file_queries_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_queries_proto_rawDesc), len(file_queries_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -417,7 +417,8 @@ type Drive struct {
 	Slow          bool                   `protobuf:"varint,5,opt,name=slow,proto3" json:"slow,omitempty"`
 	UsedBytes     uint64                 `protobuf:"varint,6,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
 	FreeBytes     uint64                 `protobuf:"varint,7,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
-	Cold          bool                   `protobuf:"varint,9,opt,name=cold,proto3" json:"cold,omitempty"` // Labelled for cold data by its node.
+	Cold          bool                   `protobuf:"varint,9,opt,name=cold,proto3" json:"cold,omitempty"`                                          // Labelled for cold data by its node.
+	ReconciledEra uint64                 `protobuf:"varint,220,opt,name=reconciled_era,json=reconciledEra,proto3" json:"reconciled_era,omitempty"` // The newest era in which it was compared with the metadata (DriveReconciled).
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -506,6 +507,13 @@ func (x *Drive) GetCold() bool {
 		return x.Cold
 	}
 	return false
+}
+
+func (x *Drive) GetReconciledEra() uint64 {
+	if x != nil {
+		return x.ReconciledEra
+	}
+	return 0
 }
 
 type Node struct {
@@ -649,6 +657,7 @@ type Volume struct {
 	Slots         []uint64               `protobuf:"fixed64,5,rep,packed,name=slots,proto3" json:"slots,omitempty"`                            // Drive ids; k+m of them.
 	SlotEpochs    []uint32               `protobuf:"varint,6,rep,packed,name=slot_epochs,json=slotEpochs,proto3" json:"slot_epochs,omitempty"` // Epoch at which a slot last moved; empty: none ever did.
 	Move          *Move                  `protobuf:"bytes,7,opt,name=move,proto3" json:"move,omitempty"`                                       // In progress.
+	Former        []*Former              `protobuf:"bytes,220,rep,name=former,proto3" json:"former,omitempty"`                                 // Where slots were that miss shards, oldest first.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,6 +737,13 @@ func (x *Volume) GetSlotEpochs() []uint32 {
 func (x *Volume) GetMove() *Move {
 	if x != nil {
 		return x.Move
+	}
+	return nil
+}
+
+func (x *Volume) GetFormer() []*Former {
+	if x != nil {
+		return x.Former
 	}
 	return nil
 }
@@ -3654,7 +3670,7 @@ const file_records_proto_rawDesc = "" +
 	"\n" +
 	"\rrecords.proto\x12\rcairn.meta.v1\x1a\n" +
 	"lock.proto\x1a\n" +
-	"life.proto\x1a\fevents.proto\"\xe3\x01\n" +
+	"life.proto\x1a\fevents.proto\"\x8b\x02\n" +
 	"\x05Drive\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x04R\rcapacityBytes\x12)\n" +
@@ -3665,7 +3681,8 @@ const file_records_proto_rawDesc = "" +
 	"used_bytes\x18\x06 \x01(\x04R\tusedBytes\x12\x1d\n" +
 	"\n" +
 	"free_bytes\x18\a \x01(\x04R\tfreeBytes\x12\x12\n" +
-	"\x04cold\x18\t \x01(\bR\x04cold\"\xf9\x02\n" +
+	"\x04cold\x18\t \x01(\bR\x04cold\x12&\n" +
+	"\x0ereconciled_era\x18\xdc\x01 \x01(\x04R\rreconciledEra\"\xf9\x02\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12\x19\n" +
@@ -3679,7 +3696,7 @@ const file_records_proto_rawDesc = "" +
 	"\aversion\x18\x14 \x01(\tR\aversion\x12*\n" +
 	"\x11feature_level_min\x18\x15 \x01(\rR\x0ffeatureLevelMin\x12*\n" +
 	"\x11feature_level_max\x18\x16 \x01(\rR\x0ffeatureLevelMax\x12\x10\n" +
-	"\x03run\x18\x17 \x01(\x06R\x03run\"\xaa\x01\n" +
+	"\x03run\x18\x17 \x01(\x06R\x03run\"\xda\x01\n" +
 	"\x06Volume\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12\f\n" +
@@ -3688,7 +3705,8 @@ const file_records_proto_rawDesc = "" +
 	"\x05slots\x18\x05 \x03(\x06R\x05slots\x12\x1f\n" +
 	"\vslot_epochs\x18\x06 \x03(\rR\n" +
 	"slotEpochs\x12'\n" +
-	"\x04move\x18\a \x01(\v2\x13.cairn.meta.v1.MoveR\x04move\"\xd4\x01\n" +
+	"\x04move\x18\a \x01(\v2\x13.cairn.meta.v1.MoveR\x04move\x12.\n" +
+	"\x06former\x18\xdc\x01 \x03(\v2\x15.cairn.meta.v1.FormerR\x06former\"\xd4\x01\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -4087,53 +4105,55 @@ var file_records_proto_goTypes = []any{
 	(*KeyAlias)(nil),         // 46: cairn.meta.v1.KeyAlias
 	(Life)(0),                // 47: cairn.meta.v1.Life
 	(*Move)(nil),             // 48: cairn.meta.v1.Move
-	(*DefaultRetention)(nil), // 49: cairn.meta.v1.DefaultRetention
-	(*EventRule)(nil),        // 50: cairn.meta.v1.EventRule
-	(*Retention)(nil),        // 51: cairn.meta.v1.Retention
+	(*Former)(nil),           // 49: cairn.meta.v1.Former
+	(*DefaultRetention)(nil), // 50: cairn.meta.v1.DefaultRetention
+	(*EventRule)(nil),        // 51: cairn.meta.v1.EventRule
+	(*Retention)(nil),        // 52: cairn.meta.v1.Retention
 }
 var file_records_proto_depIdxs = []int32{
 	47, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
 	7,  // 1: cairn.meta.v1.Node.drives:type_name -> cairn.meta.v1.Drive
 	47, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
 	48, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
-	0,  // 4: cairn.meta.v1.Encryption.kind:type_name -> cairn.meta.v1.EncryptionKind
-	0,  // 5: cairn.meta.v1.Envelope.kind:type_name -> cairn.meta.v1.EncryptionKind
-	1,  // 6: cairn.meta.v1.Bucket.versioning:type_name -> cairn.meta.v1.Versioning
-	49, // 7: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
-	50, // 8: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
-	17, // 9: cairn.meta.v1.BucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
-	2,  // 10: cairn.meta.v1.Grant.group:type_name -> cairn.meta.v1.GranteeGroup
-	3,  // 11: cairn.meta.v1.Grant.permission:type_name -> cairn.meta.v1.Permission
-	18, // 12: cairn.meta.v1.Acl.grants:type_name -> cairn.meta.v1.Grant
-	11, // 13: cairn.meta.v1.Attributes.headers:type_name -> cairn.meta.v1.Pair
-	11, // 14: cairn.meta.v1.Attributes.metadata:type_name -> cairn.meta.v1.Pair
-	21, // 15: cairn.meta.v1.Version.attributes:type_name -> cairn.meta.v1.Attributes
-	13, // 16: cairn.meta.v1.Version.encryption:type_name -> cairn.meta.v1.Encryption
-	12, // 17: cairn.meta.v1.Version.checksums:type_name -> cairn.meta.v1.Checksum
-	19, // 18: cairn.meta.v1.Version.acl:type_name -> cairn.meta.v1.Acl
-	11, // 19: cairn.meta.v1.Version.tags:type_name -> cairn.meta.v1.Pair
-	20, // 20: cairn.meta.v1.Version.restore:type_name -> cairn.meta.v1.Restore
-	51, // 21: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
-	20, // 22: cairn.meta.v1.Version.transition:type_name -> cairn.meta.v1.Restore
-	24, // 23: cairn.meta.v1.Part.extents:type_name -> cairn.meta.v1.ExtentRef
-	14, // 24: cairn.meta.v1.Part.envelopes:type_name -> cairn.meta.v1.Envelope
-	12, // 25: cairn.meta.v1.Part.checksums:type_name -> cairn.meta.v1.Checksum
-	21, // 26: cairn.meta.v1.Upload.attributes:type_name -> cairn.meta.v1.Attributes
-	13, // 27: cairn.meta.v1.Upload.encryption:type_name -> cairn.meta.v1.Encryption
-	29, // 28: cairn.meta.v1.Upload.completed:type_name -> cairn.meta.v1.CompletedUpload
-	19, // 29: cairn.meta.v1.Upload.acl:type_name -> cairn.meta.v1.Acl
-	11, // 30: cairn.meta.v1.Upload.tags:type_name -> cairn.meta.v1.Pair
-	51, // 31: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
-	22, // 32: cairn.meta.v1.CompletedUpload.version:type_name -> cairn.meta.v1.Version
-	24, // 33: cairn.meta.v1.Pin.extents:type_name -> cairn.meta.v1.ExtentRef
-	5,  // 34: cairn.meta.v1.Entry.kind:type_name -> cairn.meta.v1.EntryKind
-	6,  // 35: cairn.meta.v1.MasterKey.state:type_name -> cairn.meta.v1.MasterKeyState
-	45, // 36: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	49, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
+	0,  // 5: cairn.meta.v1.Encryption.kind:type_name -> cairn.meta.v1.EncryptionKind
+	0,  // 6: cairn.meta.v1.Envelope.kind:type_name -> cairn.meta.v1.EncryptionKind
+	1,  // 7: cairn.meta.v1.Bucket.versioning:type_name -> cairn.meta.v1.Versioning
+	50, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
+	51, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
+	17, // 10: cairn.meta.v1.BucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
+	2,  // 11: cairn.meta.v1.Grant.group:type_name -> cairn.meta.v1.GranteeGroup
+	3,  // 12: cairn.meta.v1.Grant.permission:type_name -> cairn.meta.v1.Permission
+	18, // 13: cairn.meta.v1.Acl.grants:type_name -> cairn.meta.v1.Grant
+	11, // 14: cairn.meta.v1.Attributes.headers:type_name -> cairn.meta.v1.Pair
+	11, // 15: cairn.meta.v1.Attributes.metadata:type_name -> cairn.meta.v1.Pair
+	21, // 16: cairn.meta.v1.Version.attributes:type_name -> cairn.meta.v1.Attributes
+	13, // 17: cairn.meta.v1.Version.encryption:type_name -> cairn.meta.v1.Encryption
+	12, // 18: cairn.meta.v1.Version.checksums:type_name -> cairn.meta.v1.Checksum
+	19, // 19: cairn.meta.v1.Version.acl:type_name -> cairn.meta.v1.Acl
+	11, // 20: cairn.meta.v1.Version.tags:type_name -> cairn.meta.v1.Pair
+	20, // 21: cairn.meta.v1.Version.restore:type_name -> cairn.meta.v1.Restore
+	52, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
+	20, // 23: cairn.meta.v1.Version.transition:type_name -> cairn.meta.v1.Restore
+	24, // 24: cairn.meta.v1.Part.extents:type_name -> cairn.meta.v1.ExtentRef
+	14, // 25: cairn.meta.v1.Part.envelopes:type_name -> cairn.meta.v1.Envelope
+	12, // 26: cairn.meta.v1.Part.checksums:type_name -> cairn.meta.v1.Checksum
+	21, // 27: cairn.meta.v1.Upload.attributes:type_name -> cairn.meta.v1.Attributes
+	13, // 28: cairn.meta.v1.Upload.encryption:type_name -> cairn.meta.v1.Encryption
+	29, // 29: cairn.meta.v1.Upload.completed:type_name -> cairn.meta.v1.CompletedUpload
+	19, // 30: cairn.meta.v1.Upload.acl:type_name -> cairn.meta.v1.Acl
+	11, // 31: cairn.meta.v1.Upload.tags:type_name -> cairn.meta.v1.Pair
+	52, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
+	22, // 33: cairn.meta.v1.CompletedUpload.version:type_name -> cairn.meta.v1.Version
+	24, // 34: cairn.meta.v1.Pin.extents:type_name -> cairn.meta.v1.ExtentRef
+	5,  // 35: cairn.meta.v1.Entry.kind:type_name -> cairn.meta.v1.EntryKind
+	6,  // 36: cairn.meta.v1.MasterKey.state:type_name -> cairn.meta.v1.MasterKeyState
+	45, // 37: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_records_proto_init() }

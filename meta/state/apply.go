@@ -160,7 +160,9 @@ func (t *tx) dispatchUpkeep(cmd *metapb.Command) *metapb.Result {
 	case *metapb.Command_BeginEra:
 		return t.beginEra(op.BeginEra)
 	case *metapb.Command_ReleaseOrphans:
-		return t.releaseOrphans()
+		return t.releaseOrphans(op.ReleaseOrphans)
+	case *metapb.Command_DriveReconciled:
+		return t.driveReconciled(op.DriveReconciled)
 	case *metapb.Command_AddPin:
 		return t.addPin(op.AddPin)
 	case *metapb.Command_DropPins:

@@ -355,6 +355,14 @@ func (c *checker) checkStats() {
 		if got, want := c.stats[id].String(), sums[id].String(); got != want {
 			c.wrong("volume %d says that it holds %s, a recount gives %s", id, got, want)
 		}
+		for _, f := range v.Former {
+			if int(f.Slot) >= len(v.Slots) || f.Drive == 0 || f.Node == 0 {
+				c.wrong("volume %d remembers that slot %d was on drive %x of node %x", id, f.Slot, f.Drive, f.Node)
+			}
+		}
+		if m := v.Move; m != nil && m.Started > c.applied.Index {
+			c.wrong("volume %d has a move that began at %d, after %d", id, m.Started, c.applied.Index)
+		}
 		if m := v.Move; m != nil && (int(m.Slot) >= len(v.Slots) || slices.Contains(v.Slots, m.To)) {
 			c.wrong("volume %d has a move that it cannot make: %v", id, m)
 		}

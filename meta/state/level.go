@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -61,10 +62,77 @@ func (t *tx) beginEra(c *metapb.BeginEra) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// releaseOrphans lets shards that nothing knows be deleted again.
-func (t *tx) releaseOrphans() *metapb.Result {
-	if t.mem.cluster.OrphansHeld {
-		t.changeCluster(func(rec *metapb.Cluster) { rec.OrphansHeld = false; rec.ViewEpoch++ })
+// releaseOrphans lets shards that nothing knows be deleted again: not before every
+// drive was compared with the metadata of this era, and not while an extent lacks a
+// shard that may lie among them.
+func (t *tx) releaseOrphans(c *metapb.ReleaseOrphans) *metapb.Result {
+	if !t.mem.cluster.OrphansHeld {
+		return &metapb.Result{}
 	}
+	if why := t.orphansNeeded(); why != "" && !c.Force {
+		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_ORPHANS_NEEDED, Detail: why}
+	}
+	t.changeCluster(func(rec *metapb.Cluster) { rec.OrphansHeld = false; rec.ViewEpoch++ })
+	return &metapb.Result{}
+}
+
+// namedMax bounds the drives and extents that a refusal names.
+const namedMax = 8
+
+// orphansNeeded says why shards that nothing knows may still be needed; empty if they
+// are not.
+func (t *tx) orphansNeeded() string {
+	if drives := t.mem.unreconciled(); len(drives) > 0 {
+		var names []string
+		for _, d := range drives[:min(namedMax, len(drives))] {
+			names = append(names, fmt.Sprintf("%016x", d))
+		}
+		return fmt.Sprintf("%d drives have not been compared with these metadata yet (%s): start their nodes and wait, "+
+			"or remove those that are no more", len(drives), strings.Join(names, ", "))
+	}
+	var lacking []string
+	for _, v := range t.mem.volumes {
+		if gone := t.mem.goneSlots(v); gone != 0 && t.mem.stats(v.Id).Extents > 0 {
+			lacking = append(lacking, fmt.Sprintf("all of volume %d", v.Id))
+		}
+	}
+	t.fail(scanKind(t.batch, keys.KindMissing, func(k keys.Key, _ []byte) error {
+		if len(lacking) >= namedMax {
+			return errStop
+		}
+		lacking = append(lacking, k.Extent.String())
+		return nil
+	}))
+	if len(lacking) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d extents are recorded to lack shards, which may be among those that nothing knows (%s): wait until they are repaired, "+
+		"or bring back the drives that have them", t.applied.ExtentsMissing, strings.Join(lacking[:min(namedMax, len(lacking))], ", "))
+}
+
+// unreconciled returns the drives that were not compared with the metadata of this era.
+func (m *memory) unreconciled() (drives []uint64) {
+	for _, n := range m.nodes {
+		for _, d := range n.Drives {
+			if d.ReconciledEra < m.cluster.Era {
+				drives = append(drives, d.Id)
+			}
+		}
+	}
+	return drives
+}
+
+// driveReconciled records that a drive was compared with the metadata of an era.
+func (t *tx) driveReconciled(c *metapb.DriveReconciled) *metapb.Result {
+	n, d := t.mem.drive(c.Drive)
+	switch {
+	case d == nil:
+		return noSuch("drive", c.Drive)
+	case c.Era != t.mem.cluster.Era || d.ReconciledEra == c.Era:
+		return &metapb.Result{} // The node does it again, as of the new one.
+	}
+	n, d = cloneDrive(n, c.Drive)
+	d.ReconciledEra = c.Era
+	t.replaceNode(n)
 	return &metapb.Result{}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// gone reports whether what lies on a node or drive of that state is given up.
-func gone(l metapb.Life) bool {
+// isGone reports whether what lies on a node or drive of that state is given up.
+func isGone(l metapb.Life) bool {
 	return l == metapb.Life_LIFE_LOST || l == metapb.Life_LIFE_FAILED
 }
 
@@ -30,10 +30,16 @@ func (m *memory) drive(id uint64) (*metapb.Node, *metapb.Drive) {
 // lifeOf returns the state of a drive, its node's included; LOST where there is none.
 func (m *memory) lifeOf(drive uint64) metapb.Life {
 	n, d := m.drive(drive)
-	switch {
-	case d == nil:
+	if d == nil {
 		return metapb.Life_LIFE_LOST
-	case gone(n.State):
+	}
+	return lifeOf(n, d)
+}
+
+// lifeOf returns the state of a drive of a node, the node's included.
+func lifeOf(n *metapb.Node, d *metapb.Drive) metapb.Life {
+	switch {
+	case isGone(n.State):
 		return n.State
 	case d.State != metapb.Life_LIFE_ACTIVE:
 		return d.State
@@ -76,6 +82,7 @@ func (t *tx) registered(n, had *metapb.Node) *metapb.Node {
 			old = had.Drives[i]
 		}
 		d.State, d.Full, d.Slow, d.UsedBytes, d.FreeBytes = alive(old.State), old.Full, old.Slow, old.UsedBytes, old.FreeBytes
+		d.ReconciledEra = old.ReconciledEra
 	}
 	for _, d := range had.GetDrives() {
 		named := slices.ContainsFunc(n.Drives, func(o *metapb.Drive) bool { return o.Id == d.Id })
@@ -90,7 +97,7 @@ func (t *tx) registered(n, had *metapb.Node) *metapb.Node {
 
 // alive returns the state of what was of a state and is back.
 func alive(l metapb.Life) metapb.Life {
-	if gone(l) {
+	if isGone(l) {
 		return metapb.Life_LIFE_ACTIVE
 	}
 	return l

@@ -2,6 +2,7 @@ package state
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -47,17 +48,41 @@ func (m *model) beginEra(c *metapb.BeginEra) *metapb.Result {
 	return &metapb.Result{}
 }
 
-func (m *model) releaseOrphans() *metapb.Result {
-	if m.cluster.OrphansHeld {
-		m.cluster.OrphansHeld = false
-		m.cluster.ViewEpoch++
+func (m *model) releaseOrphans(c *metapb.ReleaseOrphans) *metapb.Result {
+	if !m.cluster.OrphansHeld {
+		return &metapb.Result{}
+	}
+	needed := false
+	for _, n := range m.nodes {
+		for _, d := range n.Drives {
+			needed = needed || d.ReconciledEra != m.cluster.Era
+		}
+	}
+	for id, e := range m.extents {
+		needed = needed || e.Missing != 0 || slices.ContainsFunc(m.volumes[id.Volume-1].Slots, m.isGone)
+	}
+	if needed && !c.Force {
+		return no(metapb.Refusal_REFUSAL_ORPHANS_NEEDED)
+	}
+	m.cluster.OrphansHeld = false
+	m.cluster.ViewEpoch++
+	return &metapb.Result{}
+}
+
+func (m *model) driveReconciled(c *metapb.DriveReconciled) *metapb.Result {
+	_, d := m.drive(c.Drive)
+	if d == nil {
+		return no(metapb.Refusal_REFUSAL_NO_SUCH_NODE)
+	}
+	if c.Era == m.cluster.Era {
+		d.ReconciledEra = c.Era
 	}
 	return &metapb.Result{}
 }
 
 // levelOp draws a command of this file, or a node that registers.
 func (g *generator) levelOp() *metapb.Command {
-	switch g.int("level op", 5) {
+	switch g.int("level op", 8) {
 	case 0:
 		return &metapb.Command{Op: &metapb.Command_RaiseFeatureLevel{RaiseFeatureLevel: &metapb.RaiseFeatureLevel{Level: uint32(g.int("level", 4))}}}
 	case 1:
@@ -66,7 +91,10 @@ func (g *generator) levelOp() *metapb.Command {
 				Era: uint64(g.int("era", 4)), SkipBlocks: uint64(g.int("skip", 3))}}}
 		}
 	case 2:
-		return &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{}}}
+		return &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{Force: g.chance("force", 4)}}}
+	case 5, 6, 7:
+		return &metapb.Command{Op: &metapb.Command_DriveReconciled{DriveReconciled: &metapb.DriveReconciled{
+			Drive: pick(g, "drive", allDrives), Era: max(1, g.m.cluster.Era) - uint64(g.int("older", 6)/5)}}}
 	}
 	n := &metapb.Node{Id: uint64(1 + g.int("node", 2)), Run: uint64(g.int("run", 2)),
 		FeatureLevelMin: uint32(g.int("min", 3)), FeatureLevelMax: uint32(g.int("max", 4))}

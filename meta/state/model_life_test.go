@@ -191,8 +191,10 @@ func (m *model) doMove(c *metapb.Command) *metapb.Result {
 			return no(metapb.Refusal_REFUSAL_MOVING)
 		case s.Slot > 2 || slices.Contains(v.Slots, s.To) || !m.takes(s.To):
 			return no(metapb.Refusal_REFUSAL_INVALID)
+		case s.Rebuild && !m.canDoWithout(v, s.Slot):
+			return no(metapb.Refusal_REFUSAL_NOT_REBUILDABLE)
 		}
-		v.Move = &metapb.Move{Slot: s.Slot, To: s.To, Rebuild: s.Rebuild}
+		v.Move = &metapb.Move{Slot: s.Slot, To: s.To, Rebuild: s.Rebuild, Started: m.index}
 		return m.newView()
 	case *metapb.Command_FinishMove:
 		f := op.FinishMove
@@ -202,9 +204,12 @@ func (m *model) doMove(c *metapb.Command) *metapb.Result {
 			return no(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
 		case v.Move == nil || v.Move.Slot != f.Slot || v.Move.To != f.To || v.Epoch != f.Epoch:
 			return no(metapb.Refusal_REFUSAL_NO_MOVE)
-		case v.Move.LastNew > f.SeenIndex:
+		case v.Move.LastNew > f.SeenIndex || v.Move.Started > f.SeenIndex:
 			return no(metapb.Refusal_REFUSAL_MOVE_BEHIND)
+		case v.Move.Rebuild && !m.canDoWithout(v, f.Slot):
+			return no(metapb.Refusal_REFUSAL_NOT_REBUILDABLE)
 		}
+		m.rememberFormer(v)
 		v.Epoch++
 		if v.SlotEpochs == nil {
 			v.SlotEpochs = make([]uint32, 3)
@@ -220,6 +225,59 @@ func (m *model) doMove(c *metapb.Command) *metapb.Result {
 		return m.newView()
 	}
 	panic("the model does not know this command")
+}
+
+// canDoWithout reports whether a slot may be taken from its drive though nothing is
+// copied. The bound is that of the volume's sums: what is wrong for each extent alone
+// is wrong for it too (TestLawOfMoves).
+func (m *model) canDoWithout(v *metapb.Volume, slot uint32) bool {
+	if _, d := m.drive(v.Slots[slot]); d == nil {
+		return true
+	}
+	s := m.volumeStats()[v.Id]
+	if s.Extents == 0 {
+		return true
+	}
+	lost, partly := 0, 0
+	for i, d := range v.Slots {
+		switch {
+		case uint32(i) == slot || m.isGone(d):
+			lost++
+		case i < len(s.MissingSlots) && s.MissingSlots[i] > 0:
+			partly++
+		}
+	}
+	return lost+min(partly, len(s.Missing)) <= int(v.M)
+}
+
+// isGone reports whether what lies on a drive is given up.
+func (m *model) isGone(id uint64) bool {
+	n, d := m.drive(id)
+	given := func(l metapb.Life) bool { return l >= metapb.Life_LIFE_LOST }
+	return d == nil || given(n.State) || given(d.State)
+}
+
+// rememberFormer notes where the slot was whose rebuild is finished, and forgets those
+// of slots that miss nothing.
+func (m *model) rememberFormer(v *metapb.Volume) {
+	s := m.volumeStats()[v.Id]
+	v.Former = slices.DeleteFunc(v.Former, func(f *metapb.Former) bool {
+		return int(f.Slot) >= len(s.MissingSlots) || s.MissingSlots[f.Slot] == 0 || f.Drive == v.Move.To
+	})
+	if n, _ := m.drive(v.Slots[v.Move.Slot]); n != nil && v.Move.Rebuild {
+		v.Former = append(v.Former, &metapb.Former{Slot: v.Move.Slot, Drive: v.Slots[v.Move.Slot], Node: n.Id})
+	}
+	v.Former = v.Former[max(0, len(v.Former)-formersMax):]
+}
+
+// mustStay reports whether a drive must keep a shard of an extent that exists: one that
+// is not in its place may go where the extent lacks nothing.
+func (m *model) mustStay(drive uint64, id shard.ExtentID, slot int) bool {
+	v := m.volumes[id.Volume-1]
+	if v.Slots[slot] == drive || v.Move.GetTo() == drive && int(v.Move.GetSlot()) == slot {
+		return true
+	}
+	return m.extents[id].Missing != 0 || slices.ContainsFunc(v.Slots, m.isGone)
 }
 
 func (m *model) volume(id uint32) *metapb.Volume {

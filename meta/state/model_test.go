@@ -169,7 +169,9 @@ func (m *model) do(c *metapb.Command) *metapb.Result {
 	case *metapb.Command_BeginEra:
 		return m.beginEra(op.BeginEra)
 	case *metapb.Command_ReleaseOrphans:
-		return m.releaseOrphans()
+		return m.releaseOrphans(op.ReleaseOrphans)
+	case *metapb.Command_DriveReconciled:
+		return m.driveReconciled(op.DriveReconciled)
 	case *metapb.Command_CreateVolumes:
 		return m.createVolumes(op.CreateVolumes)
 	case *metapb.Command_LeaseExtents:

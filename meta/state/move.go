@@ -1,11 +1,13 @@
 package state
 
 import (
+	"fmt"
 	"math/bits"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
@@ -33,9 +35,11 @@ func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
 		return invalid("the volume has a slot on that drive already")
 	case t.mem.lifeOf(c.To) != metapb.Life_LIFE_ACTIVE:
 		return invalid("the drive that is to take the slot is not active")
+	case c.Rebuild && !t.mem.mayBeTaken(v, int(c.Slot)):
+		return t.mem.notRebuildable(v, int(c.Slot))
 	}
 	v = proto.Clone(v).(*metapb.Volume)
-	v.Move = &metapb.Move{Slot: c.Slot, To: c.To, Rebuild: c.Rebuild}
+	v.Move = &metapb.Move{Slot: c.Slot, To: c.To, Rebuild: c.Rebuild, Started: t.index}
 	t.setVolume(v)
 	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
 	return &metapb.Result{}
@@ -49,10 +53,13 @@ func (t *tx) finishMove(c *metapb.FinishMove) *metapb.Result {
 		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
 	case v.Move == nil || v.Move.Slot != c.Slot || v.Move.To != c.To || v.Epoch != c.Epoch:
 		return refuse(metapb.Refusal_REFUSAL_NO_MOVE)
-	case v.Move.LastNew > c.SeenIndex:
+	case max(v.Move.LastNew, v.Move.Started) > c.SeenIndex:
 		return refuse(metapb.Refusal_REFUSAL_MOVE_BEHIND)
+	case v.Move.Rebuild && !t.mem.mayBeTaken(v, int(c.Slot)):
+		return t.mem.notRebuildable(v, int(c.Slot))
 	}
 	v = proto.Clone(v).(*metapb.Volume)
+	v.Former = t.formers(v)
 	v.Epoch++
 	if len(v.SlotEpochs) == 0 {
 		v.SlotEpochs = make([]uint32, len(v.Slots))
@@ -112,4 +119,53 @@ func (t *tx) arrived(volume shard.VolumeID, slots uint32) {
 	v = proto.Clone(v).(*metapb.Volume)
 	v.Move.LastNew = t.index
 	t.setVolume(v)
+}
+
+// goneSlots returns the slots of a volume that lie on drives that are gone: lost,
+// failed, or removed.
+func (m *memory) goneSlots(v *metapb.Volume) (gone shard.SlotSet) {
+	for i, d := range v.Slots {
+		if life := m.lifeOf(d); life == metapb.Life_LIFE_LOST || life == metapb.Life_LIFE_FAILED {
+			gone = gone.With(i)
+		}
+	}
+	return gone
+}
+
+// mayBeTaken reports whether a slot may be taken from its drive without a copy: where
+// the volume's extents can be made anew without it, or where the drive was removed for
+// good, so that nothing of it can come back.
+func (m *memory) mayBeTaken(v *metapb.Volume, slot int) bool {
+	if _, d := m.drive(v.Slots[slot]); d == nil {
+		return true
+	}
+	return meta.MayBeTaken(schemeOf(v), m.goneSlots(v), slot, &m.stats(v.Id).VolumeStats)
+}
+
+func (m *memory) notRebuildable(v *metapb.Volume, slot int) *metapb.Result {
+	worst := meta.WorstMissing(m.goneSlots(v).With(slot), &m.stats(v.Id).VolumeStats)
+	return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_NOT_REBUILDABLE, Detail: fmt.Sprintf(
+		"extents of volume %d, which is coded %d+%d, would lack up to %d shards without slot %d, and could not be made anew: "+
+			"bring back the drives that have them, or remove by force those that never come back", v.Id, v.K, v.M, worst, slot)}
+}
+
+// formersMax bounds the drives that a volume remembers slots were taken from.
+const formersMax = 64
+
+// formers returns where the slots were that miss shards, and that of the rebuild which
+// is finished now: it is told to whoever asks what would bring them back.
+func (t *tx) formers(v *metapb.Volume) (out []*metapb.Former) {
+	missing := t.mem.stats(v.Id).MissingSlots
+	for _, f := range v.Former {
+		if f.Slot < uint32(len(missing)) && missing[f.Slot] > 0 && f.Drive != v.Move.To {
+			out = append(out, f)
+		}
+	}
+	if v.Move.Rebuild {
+		from := v.Slots[v.Move.Slot]
+		if n, d := t.mem.drive(from); d != nil {
+			out = append(out, &metapb.Former{Slot: v.Move.Slot, Drive: from, Node: n.Id})
+		}
+	}
+	return out[max(0, len(out)-formersMax):]
 }

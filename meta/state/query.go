@@ -81,7 +81,7 @@ func (v *view) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 	case *metapb.Query_Events:
 		a.Events, err = v.events(op.Events)
 	case *metapb.Query_Status:
-		a.Status, err = v.status()
+		a.Status, err = v.status(op.Status)
 	case *metapb.Query_VolumeStats:
 		a.VolumeStats, err = v.listStats()
 	default:
@@ -151,42 +151,4 @@ func (v *view) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 		return unmarshal(value, vol)
 	})
 	return a, err
-}
-
-// known tells which extents exist, are doomed (upkeep deletes their shards), or
-// may come to exist under a lease. While orphans are held, all of them: they may be
-// of writes that came after the backup that the metadata were restored from.
-func (v *view) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
-	a := &metapb.KnownAnswer{Known: make([]bool, len(q.Extents))}
-	there := slotsOf{v: v, drive: q.Drive, volumes: map[uint32]uint32{}}
-	for i, e := range q.Extents {
-		id := extentID(e.Volume, e.Seq)
-		if v.cluster.OrphansHeld {
-			a.Known[i] = true
-			continue
-		}
-		if here, err := there.has(e.Volume, e.Slots); id.Seq == 0 || !here || err != nil {
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		l := leaseOf(id)
-		for j := 0; j < 3 && !a.Known[i]; j++ {
-			var key []byte
-			switch j {
-			case 0:
-				key = keys.AppendExtent(v.key(), id)
-			case 1:
-				key = keys.AppendLease(v.key(), l.volume, l.block)
-			case 2:
-				key = keys.AppendDoomed(v.key(), id)
-			}
-			var err error
-			if a.Known[i], err = v.has(key); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return a, nil
 }

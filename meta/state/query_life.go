@@ -1,46 +1,22 @@
 package state
 
 import (
+	"math/bits"
+	"slices"
+
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
 )
 
-// slotsOf tells which slots of volumes lie on a drive, or are on their way there.
-type slotsOf struct {
-	v       *view
-	drive   uint64            // 0: any; all slots do.
-	volumes map[uint32]uint32 // Slot sets by volume, as far as they were asked for.
-}
-
-// has reports whether all slots of a set lie there.
-func (s slotsOf) has(volume, slots uint32) (bool, error) {
-	if s.drive == 0 {
-		return true, nil
-	}
-	set, known := s.volumes[volume]
-	if !known {
-		rec := new(metapb.Volume)
-		if _, err := s.v.get(keys.AppendVolume(s.v.key(), shard.VolumeID(volume)), rec); err != nil {
-			return false, err
-		}
-		for i, d := range rec.Slots {
-			if d == s.drive || rec.Move.GetTo() == s.drive && int(rec.Move.Slot) == i {
-				set |= 1 << i
-			}
-		}
-		s.volumes[volume] = set
-	}
-	return slots&^set == 0, nil
-}
-
 // status answers sums over the state.
-func (v *view) status() (*metapb.StatusAnswer, error) {
+func (v *view) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 	a := &metapb.StatusAnswer{
 		ClusterId: v.cluster.Id, AppliedIndex: v.applied.Index, Buckets: v.applied.Buckets,
 		ExtentsMissing: v.applied.ExtentsMissing, ExtentsGc: v.applied.ExtentsGc,
 		ExtentsDoomed: v.applied.ExtentsDoomed, ContentsDropped: v.applied.ContentsDropped,
-		Volumes: v.cluster.LastVolume, Entries: v.applied.Entries,
+		Volumes: v.cluster.LastVolume, Entries: v.applied.Entries, OrphansHeld: v.cluster.OrphansHeld,
 	}
 	topology, err := v.topology(&metapb.GetView{})
 	if err != nil {
@@ -50,11 +26,13 @@ func (v *view) status() (*metapb.StatusAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &memory{nodes: topology.Nodes}
-	lives := map[uint64]metapb.Life{}
+	h := &healthCounter{v: v, a: a, drives: map[uint64]driveAt{}}
 	for _, n := range topology.Nodes {
 		for _, d := range n.Drives {
-			lives[d.Id] = m.lifeOf(d.Id)
+			h.drives[d.Id] = driveAt{node: n.Id, life: lifeOf(n, d), down: slices.Contains(q.Down, n.Id)}
+			if v.cluster.OrphansHeld && d.ReconciledEra < v.cluster.Era {
+				a.DrivesUnreconciled++
+			}
 		}
 	}
 	for _, vol := range topology.Volumes {
@@ -65,38 +43,68 @@ func (v *view) status() (*metapb.StatusAnswer, error) {
 			}
 			stats.Volumes = stats.Volumes[1:]
 		}
-		countHealth(a, vol, s, lives)
+		if err := h.count(vol, s); err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
 }
 
-// countHealth adds a volume to the sums. Slots on drives that are gone count as
-// missing for all extents, whether that is recorded already or not.
-func countHealth(a *metapb.StatusAnswer, v *metapb.Volume, s *metapb.VolumeStats, lives map[uint64]metapb.Life) {
-	lost, missing := 0, 0 // Slots.
-	for i, d := range v.Slots {
-		life, known := lives[d]
-		switch {
-		case !known || gone(life):
-			lost++
-		case i < len(s.MissingSlots) && s.MissingSlots[i] > 0:
-			missing++
+// driveAt is what matters of a drive here.
+type driveAt struct {
+	node uint64
+	life metapb.Life
+	down bool // Its node does not answer, whoever asks says.
+}
+
+// healthCounter adds volumes to the sums of a status.
+type healthCounter struct {
+	v      *view
+	a      *metapb.StatusAnswer
+	drives map[uint64]driveAt
+	looked int // Extents looked at one by one.
+}
+
+const (
+	unreadableNamed  = 1000    // Volumes that a status names.
+	unreadableLooked = 200_000 // Extents that it looks at one by one, of all volumes.
+)
+
+// gone returns the slots that lie on drives that are gone, and those that are there no
+// more than these, because their node does not answer.
+func (h *healthCounter) gone(v *metapb.Volume) (gone, absent shard.SlotSet) {
+	for i, id := range v.Slots {
+		d, known := h.drives[id]
+		if !known || isGone(d.life) {
+			gone = gone.With(i)
 		}
-		switch {
-		case life == metapb.Life_LIFE_DRAINING:
+		if !known || isGone(d.life) || d.down {
+			absent = absent.With(i)
+		}
+	}
+	return gone, absent
+}
+
+// count adds a volume to the sums. Slots on drives that are gone count as missing for
+// all extents, whether that is recorded already or not.
+func (h *healthCounter) count(v *metapb.Volume, s *metapb.VolumeStats) error {
+	a := h.a
+	lost, absent := h.gone(v)
+	for _, d := range v.Slots {
+		if h.drives[d].life == metapb.Life_LIFE_DRAINING {
 			a.SlotsDraining++
 		}
 	}
-	a.SlotsLost += uint32(lost)
+	a.SlotsLost += uint32(bits.OnesCount32(uint32(lost)))
 	if v.Move != nil {
 		a.VolumesMoving++
 	}
 	if s.Extents == 0 {
-		return
+		return nil
 	}
 	a.Extents += s.Extents
 	a.PlainBytes += s.PlainBytes
-	worst := lost + min(missing, len(s.Missing)) // Shards that an extent may miss, at most.
+	worst := meta.WorstMissing(lost, s) // Shards that an extent may miss, at most.
 	if worst > 0 {
 		a.VolumesRebuilding++
 	}
@@ -110,4 +118,78 @@ func countHealth(a *metapb.StatusAnswer, v *metapb.Volume, s *metapb.VolumeStats
 	default:
 		a.VolumesLost++
 	}
+	if meta.WorstMissing(absent, s) <= int(v.M) {
+		return nil
+	}
+	return h.unreadable(v, s, absent)
+}
+
+// unreadable counts the extents of a volume that have fewer shards than they need.
+func (h *healthCounter) unreadable(v *metapb.Volume, s *metapb.VolumeStats, absent shard.SlotSet) error {
+	extents, bytes := s.Extents, s.PlainBytes
+	if bits.OnesCount32(uint32(absent)) <= int(v.M) {
+		var err error
+		if extents, bytes, err = h.beyond(v, absent); err != nil || extents == 0 {
+			return err
+		}
+	}
+	h.a.ExtentsUnreadable += extents
+	h.a.BytesUnreadable += bytes
+	h.a.VolumesUnreadable++
+	if len(h.a.Unreadable) < unreadableNamed {
+		h.a.Unreadable = append(h.a.Unreadable,
+			&metapb.UnreadableVolume{Volume: v.Id, Extents: extents, PlainBytes: bytes, Slots: h.lacking(v, s, absent)})
+	}
+	return nil
+}
+
+// beyond looks at those extents of a volume that miss shards. Where there are very many
+// in all volumes, the rest is not looked at: a status must not take long.
+func (h *healthCounter) beyond(v *metapb.Volume, absent shard.SlotSet) (extents, bytes uint64, err error) {
+	lower := keys.AppendMissing(nil, shard.ExtentID{Volume: shard.VolumeID(v.Id)})
+	upper := keys.AppendMissing(nil, shard.ExtentID{Volume: shard.VolumeID(v.Id) + 1})
+	err = scan(h.v.snap, lower, upper, func(key, _ []byte) error {
+		if h.looked++; h.looked > unreadableLooked {
+			return errStop
+		}
+		k, err := keys.Decode(key)
+		if err != nil {
+			return err
+		}
+		rec := new(metapb.Extent)
+		if ok, err := h.v.get(keys.AppendExtent(h.v.key(), k.Extent), rec); !ok || err != nil {
+			return orCorrupt(err, "an extent is listed as missing shards and does not exist")
+		}
+		if bits.OnesCount32(rec.Missing|uint32(absent)) > int(v.M) {
+			extents, bytes = extents+1, bytes+rec.PlainBytes
+		}
+		return nil
+	})
+	return extents, bytes, err
+}
+
+// lacking names the slots whose shards are not there, and the drives that may have them.
+func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent shard.SlotSet) (out []*metapb.LackingSlot) {
+	add := func(slot int, drive uint64, missing uint64) {
+		d := h.drives[drive]
+		out = append(out, &metapb.LackingSlot{Slot: uint32(slot), Drive: drive, Node: d.node, Life: d.life, Down: d.down, Missing: missing})
+	}
+	for slot, drive := range v.Slots {
+		var missing uint64
+		if slot < len(s.MissingSlots) {
+			missing = s.MissingSlots[slot]
+		}
+		if absent.Has(slot) {
+			add(slot, drive, missing)
+		}
+		if missing == 0 {
+			continue
+		}
+		for _, f := range v.Former {
+			if _, known := h.drives[f.Drive]; known && int(f.Slot) == slot && f.Drive != drive {
+				add(slot, f.Drive, missing)
+			}
+		}
+	}
+	return out
 }

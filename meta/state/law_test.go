@@ -1,0 +1,170 @@
+package state
+
+import (
+	"fmt"
+	"math/bits"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// compareKnown asks for every drive whether it must keep the shards of all extents that
+// exist, and compares with the law.
+func compareKnown(t require.TestingT, machine *machine, m *model) {
+	for _, drive := range allDrives {
+		q := &metapb.KnownExtents{Drive: drive}
+		var ids []shard.ID
+		for id := range m.extents {
+			for slot := range 3 {
+				ids = append(ids, shard.ID{Extent: id, Slot: uint8(slot)})
+				q.Extents = append(q.Extents, &metapb.ExtentSlots{Volume: uint32(id.Volume), Seq: id.Seq, Slots: 1 << slot})
+			}
+		}
+		a := machine.query(&metapb.Query{Op: &metapb.Query_KnownExtents{KnownExtents: q}}).Known
+		require.Equal(t, m.index, a.AppliedIndex)
+		for i, id := range ids {
+			v, slot := m.volumes[id.Extent.Volume-1], int(id.Slot)
+			stays := m.mustStay(drive, id.Extent, slot)
+			require.Equal(t, stays || m.cluster.OrphansHeld, a.Known[i], "shard %s on drive %d of %v", id, drive, v)
+			here := v.Slots[slot] == drive || v.Move.GetTo() == drive && int(v.Move.GetSlot()) == slot
+			lacks := m.extents[id.Extent].Missing>>slot&1 != 0 || m.isGone(v.Slots[slot])
+			require.Equal(t, !here && lacks, a.Wanted[i], "shard %s on drive %d of %v", id, drive, v)
+		}
+	}
+}
+
+// TestLawOfMoves: whatever extents a volume has and whichever of its drives are gone, a
+// slot that may be taken leaves every extent with as many shards as it needs.
+func TestLawOfMoves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		scheme := rapid.SampledFrom([]shard.Scheme{{K: 1}, {K: 1, M: 1}, {K: 2, M: 2}, {K: 4, M: 2}, {K: 8, M: 4}}).Draw(t, "scheme")
+		set := func(name string, likely int) (out uint32) {
+			for slot := range scheme.N() {
+				if rapid.IntRange(0, 9).Draw(t, name) < likely {
+					out |= 1 << slot
+				}
+			}
+			return out
+		}
+		gone, s := set("gone", 1), &metapb.VolumeStats{}
+		missing := make([]uint32, rapid.IntRange(0, 4).Draw(t, "extents"))
+		for i := range missing {
+			missing[i] = set("missing", 1)
+			s.Extents++
+			countMissing(s, missing[i], 1)
+		}
+		slot := rapid.IntRange(0, scheme.N()-1).Draw(t, "slot")
+		worst := 0
+		for _, e := range missing {
+			worst = max(worst, bits.OnesCount32(e|gone|1<<slot))
+		}
+		bound := meta.WorstMissing(shard.SlotSet(gone).With(slot), s)
+		if worst > bound {
+			t.Fatalf("the worst extent lacks %d shards, more than %d", worst, bound)
+		}
+		if may := meta.MayBeTaken(scheme, shard.SlotSet(gone), slot, s); may && worst > int(scheme.M) {
+			t.Fatalf("slot %d may be taken, and an extent of %s lacks %d shards", slot, scheme, worst)
+		}
+	})
+}
+
+// spare is drives that could take slots.
+var spare = []uint64{200, 201}
+
+// law is a cluster of a volume of 2+1 with an extent, and two spare drives.
+func law(t *testing.T) (*machine, *client) {
+	m := newMachine(t, nil)
+	c := newClient(t, m, 1, 2, 1)
+	m.apply(&metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{
+		Node: &metapb.Node{Id: 2, Drives: []*metapb.Drive{{Id: spare[0]}, {Id: spare[1]}}}}}})
+	c.bucket(t, "b")
+	c.ok(t, putExtent("b", "k", 1, 1, 1, 10))
+	return m, c
+}
+
+func (m *machine) firstVolume() *metapb.Volume {
+	return m.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}}).View.Volumes[0]
+}
+
+// A slot is not taken from a drive that is gone where the extents could not be made anew
+// without it; drives that were removed by force never come back, so theirs are.
+func TestMovesKeepTheLaw(t *testing.T) {
+	m, c := law(t)
+	defer m.close()
+	v := m.firstVolume()
+	set := func(drive uint64, l metapb.Life) {
+		c.ok(t, &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{Drive: drive, State: l}}})
+	}
+	start := func(slot uint32, to uint64) *metapb.Result {
+		return c.do(&metapb.Command{Op: &metapb.Command_StartMove{StartMove: &metapb.StartMove{
+			Volume: 1, Epoch: m.firstVolume().Epoch, Slot: slot, To: to, Rebuild: true}}})
+	}
+	finish := func(slot uint32, to uint64) *metapb.Result {
+		return c.do(&metapb.Command{Op: &metapb.Command_FinishMove{FinishMove: &metapb.FinishMove{
+			Volume: 1, Epoch: m.firstVolume().Epoch, Slot: slot, To: to, SeenIndex: 1 << 40}}})
+	}
+	unreadable := func(down ...uint64) *metapb.StatusAnswer {
+		return m.query(&metapb.Query{Op: &metapb.Query_Status{Status: &metapb.GetStatus{Down: down}}}).Status
+	}
+	set(v.Slots[0], metapb.Life_LIFE_LOST)
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, start(0, spare[0]).Refusal)
+	set(v.Slots[1], metapb.Life_LIFE_LOST)
+	r := finish(0, spare[0])
+	require.Equal(t, metapb.Refusal_REFUSAL_NOT_REBUILDABLE, r.Refusal, "more was lost while the slot was on its way")
+	require.Contains(t, r.Detail, "bring back the drives")
+	c.ok(t, &metapb.Command{Op: &metapb.Command_CancelMove{CancelMove: &metapb.CancelMove{Volume: 1, Slot: 0, To: spare[0]}}})
+	require.Equal(t, metapb.Refusal_REFUSAL_NOT_REBUILDABLE, start(0, spare[0]).Refusal)
+	require.Equal(t, metapb.Refusal_REFUSAL_NOT_REBUILDABLE, start(1, spare[1]).Refusal)
+	st := unreadable()
+	require.Equal(t, []uint64{1, 10, 1}, []uint64{st.ExtentsUnreadable, st.BytesUnreadable, uint64(st.VolumesUnreadable)})
+	require.Len(t, st.Unreadable[0].Slots, 2)
+	require.Equal(t, v.Slots[0], st.Unreadable[0].Slots[0].Drive)
+
+	set(v.Slots[1], metapb.Life_LIFE_ACTIVE) // It is back.
+	require.Zero(t, unreadable().ExtentsUnreadable)
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, start(0, spare[0]).Refusal)
+	c.ok(t, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: &metapb.SetMissing{
+		Add: []*metapb.ExtentSlots{{Volume: 1, Seq: 1, Slots: 1, Epoch: m.firstVolume().Epoch}}}}})
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, finish(0, spare[0]).Refusal)
+	former := m.firstVolume().Former
+	require.Len(t, former, 1)
+	require.Equal(t, v.Slots[0], former[0].Drive, "it may come back with what the extent lacks")
+	set(v.Slots[1], metapb.Life_LIFE_LOST)
+	require.Equal(t, metapb.Refusal_REFUSAL_NOT_REBUILDABLE, start(1, spare[1]).Refusal, "slot 0 is not made anew yet")
+	st = unreadable()
+	require.Equal(t, uint64(1), st.ExtentsUnreadable)
+	var named []string
+	for _, s := range st.Unreadable[0].Slots {
+		named = append(named, fmt.Sprintf("%d:%d", s.Slot, s.Drive))
+	}
+	require.Equal(t, []string{fmt.Sprintf("0:%d", v.Slots[0]), fmt.Sprintf("1:%d", v.Slots[1])}, named, "either would do")
+
+	c.ok(t, &metapb.Command{Op: &metapb.Command_RemoveDrive{RemoveDrive: &metapb.RemoveDrive{Drive: v.Slots[1], Force: true}}})
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, start(1, spare[1]).Refusal, "nothing of it can come back")
+	require.NoError(t, m.s.Check())
+}
+
+// A move that began again after it was cancelled is not finished by what was seen before.
+func TestMoveBeginsAfresh(t *testing.T) {
+	m, c := law(t)
+	defer m.close()
+	to := spare[0]
+	start := func() *metapb.Command {
+		return &metapb.Command{Op: &metapb.Command_StartMove{StartMove: &metapb.StartMove{
+			Volume: 1, Epoch: m.firstVolume().Epoch, Slot: 0, To: to}}}
+	}
+	seen := c.ok(t, start()).Index
+	c.ok(t, &metapb.Command{Op: &metapb.Command_CancelMove{CancelMove: &metapb.CancelMove{Volume: 1, Slot: 0, To: to}}})
+	again := c.ok(t, start()).Index
+	finish := func(seen uint64) metapb.Refusal {
+		return c.do(&metapb.Command{Op: &metapb.Command_FinishMove{FinishMove: &metapb.FinishMove{
+			Volume: 1, Epoch: m.firstVolume().Epoch, Slot: 0, To: to, SeenIndex: seen}}}).Refusal
+	}
+	require.Equal(t, metapb.Refusal_REFUSAL_MOVE_BEHIND, finish(seen))
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, finish(again))
+}
