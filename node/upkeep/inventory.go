@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
-	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
 )
@@ -22,117 +21,38 @@ const (
 )
 
 // takeInventory compares, when the node has started and then once in a while, what
-// the metadata says lies on this node's drives with what does; and for a slot that
-// has moved here, some time after it has: an orphan sweep that asked before the move
-// began may have deleted a shard that was there from earlier.
+// the metadata says lies on this node's drives with what does.
 func (u *Upkeep) takeInventory(ctx context.Context) {
 	t := u.track.of("inventory")
-	i := &inventory{u: u, all: time.Now(), arrived: map[arrival]time.Time{}}
+	next := time.Now()
 	for pause(ctx, u.c.Interval) {
-		if t.isPaused() {
+		if t.isPaused() || time.Now().Before(next) {
 			continue
 		}
-		err := i.round(ctx)
+		err := u.inventory(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		t.ended(err)
-		if err != nil && u.c.Events.Failed != nil {
+		if err == nil {
+			next = time.Now().Add(min(u.c.ScrubInterval, maxInventoryPause))
+		} else if u.c.Events.Failed != nil {
 			u.c.Events.Failed("inventory", err)
 		}
 	}
 }
 
-// inventory remembers what is to be looked at when.
-type inventory struct {
-	u       *Upkeep
-	all     time.Time             // When everything is.
-	arrived map[arrival]time.Time // When slots that moved here are; zero: they were.
-}
-
-// arrival is a slot that moved to this node.
-type arrival struct {
-	volume shard.VolumeID
-	slot   int
-	epoch  uint32
-}
-
-func (i *inventory) round(ctx context.Context) error {
-	now := time.Now()
-	if !now.Before(i.all) {
-		if err := i.u.inventory(ctx, nil); err != nil {
-			return err
-		}
-		i.all = now.Add(min(i.u.c.ScrubInterval, maxInventoryPause))
-		return nil
-	}
-	topo, err := i.u.c.Metadata.Topology(ctx)
-	if err != nil {
-		return err
-	}
-	due := map[shard.VolumeID]bool{}
-	for a := range i.arrivals(topo) {
-		at, known := i.arrived[a]
-		switch {
-		case !known:
-			i.arrived[a] = now.Add(arrivalPause)
-		case !at.IsZero() && now.After(at):
-			due[a.volume] = true
-		}
-	}
-	if len(due) == 0 {
-		return nil
-	}
-	if err := i.u.inventory(ctx, due); err != nil {
-		return err
-	}
-	for a := range i.arrived {
-		if due[a.volume] {
-			i.arrived[a] = time.Time{}
-		}
-	}
-	return nil
-}
-
-// arrivalPause is longer than an orphan sweep acts on an answer.
-const arrivalPause = 2 * pageTimeout
-
-// arrivals returns the slots that moved to this node and are here, and forgets those
-// that are here no longer.
-func (i *inventory) arrivals(topo *meta.Topology) map[arrival]bool {
-	here := map[arrival]bool{}
-	for id, v := range topo.Volumes {
-		for slot, d := range v.Slots {
-			if e := v.MovedAt(slot); e > 0 && i.u.own(d) != nil {
-				here[arrival{id, slot, e}] = true
-			}
-		}
-	}
-	for a := range i.arrived {
-		if !here[a] {
-			delete(i.arrived, a)
-		}
-	}
-	return here
-}
-
-// inventory goes through the volumes that have a slot on a drive of this node; only
-// those of a set, unless it is nil.
-func (u *Upkeep) inventory(ctx context.Context, only map[shard.VolumeID]bool) error {
+// inventory goes through the volumes that have a slot on a drive of this node.
+func (u *Upkeep) inventory(ctx context.Context) error {
 	topo, err := u.c.Metadata.Topology(ctx)
 	if err != nil {
 		return err
 	}
 	for _, v := range topo.Volumes {
-		if only != nil && !only[v.ID] {
-			continue
-		}
 		var own []ownSlot
 		for slot, id := range v.Slots {
-			for _, d := range u.c.Drives {
-				if d.ID() == id {
-					own = append(own, ownSlot{d, uint8(slot)})
-				}
+			if d := u.own(id); d != nil {
+				own = append(own, ownSlot{d, uint8(slot)})
 			}
 		}
 		if len(own) == 0 {
@@ -162,12 +82,20 @@ func (u *Upkeep) inventoryVolume(ctx context.Context, v *shard.Volume, own []own
 		if err != nil {
 			return err
 		}
+		cmd := &metapb.SetMissing{}
 		for _, it := range a.Items {
 			seq = it.Seq
-			for _, o := range own {
-				if err := u.look(ctx, o, shard.ExtentID{Volume: v.ID, Seq: it.Seq}, it.Extent); err != nil {
-					return err
-				}
+			lacks, err := u.lacking(ctx, own, it)
+			if err != nil {
+				return err
+			}
+			if lacks != 0 {
+				cmd.Add = append(cmd.Add, &metapb.ExtentSlots{Volume: it.Volume, Seq: it.Seq, Slots: uint32(lacks), Epoch: v.Epoch})
+			}
+		}
+		if len(cmd.Add) > 0 {
+			if _, err := u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: cmd}}); err != nil {
+				return err
 			}
 		}
 		if !a.Truncated || len(a.Items) == 0 {
@@ -197,15 +125,20 @@ func (u *Upkeep) volumePage(ctx context.Context, v shard.VolumeID, seq uint64) (
 	}
 }
 
-// look reports the shard of an own slot that should be on its drive and is not. A
-// drive that does not answer is another matter.
-func (u *Upkeep) look(ctx context.Context, o ownSlot, extent shard.ExtentID, e *metapb.Extent) error {
-	if shard.SlotSet(e.GetMissing()).Has(int(o.slot)) {
-		return nil // Known already.
+// lacking returns the own slots whose shard of an extent should be on its drive and is
+// not. A drive that does not answer is another matter.
+func (u *Upkeep) lacking(ctx context.Context, own []ownSlot, it *metapb.WorkItem) (lacks shard.SlotSet, err error) {
+	for _, o := range own {
+		if shard.SlotSet(it.Extent.GetMissing()).Has(int(o.slot)) {
+			continue // Known already.
+		}
+		id := shard.ID{Extent: shard.ExtentID{Volume: shard.VolumeID(it.Volume), Seq: it.Seq}, Slot: o.slot}
+		if _, err := o.d.Stat(ctx, id); errs.Is(err, errs.NotFound) {
+			lacks = lacks.With(int(o.slot))
+			if u.c.Events.Found != nil {
+				u.c.Events.Found(id, err)
+			}
+		}
 	}
-	id := shard.ID{Extent: extent, Slot: o.slot}
-	if _, err := o.d.Stat(ctx, id); errs.Is(err, errs.NotFound) {
-		u.Found(id, err)
-	}
-	return ctx.Err()
+	return lacks, ctx.Err()
 }

@@ -41,6 +41,7 @@ type movePlan struct {
 	lost, draining           int // Slots on drives that are gone, or draining.
 	lostBytes, drainingBytes uint64
 	noSpare                  int // Lost or draining slots that no drive can take.
+	beyond                   int // Lost slots of volumes that have lost too many: nothing could be made anew.
 	rebalancing              int // Other moves under way or begun.
 	rebalancingBytes         uint64
 }
@@ -110,8 +111,22 @@ func (p *movePlanner) lostSlots(v *shard.Volume) (slots []int) {
 
 // spareShards returns how many more shards the worst extent of a volume may lose.
 func (p *movePlanner) spareShards(v *shard.Volume) int {
-	worst := max(len(p.lostSlots(v)), len(p.stats[v.ID].GetMissing()))
-	return int(v.Scheme.M) - worst
+	return int(v.Scheme.M) - meta.WorstMissing(p.gone(v), p.stats[v.ID])
+}
+
+// gone is lostSlots as a set.
+func (p *movePlanner) gone(v *shard.Volume) (set shard.SlotSet) {
+	for _, slot := range p.lostSlots(v) {
+		set = set.With(slot)
+	}
+	return set
+}
+
+// mayRebuild reports whether a slot may be taken from its drive though nothing can be
+// copied: where all can be made anew without it, or where the drive was removed for
+// good. Apply refuses others: what was lost for a while must find its slots again.
+func (p *movePlanner) mayRebuild(v *shard.Volume, slot int) bool {
+	return p.topo.View.NodeOf(v.Slots[slot]) == nil || meta.MayBeTaken(v.Scheme, p.gone(v), slot, p.stats[v.ID])
 }
 
 // byDanger returns the volumes, those first that can lose the least, then those
@@ -180,7 +195,12 @@ func (p *movePlanner) volume(v *shard.Volume) {
 		return
 	}
 	if len(lost) > 0 {
-		if p.active.rebuilds < rebuildsAtOnce && !p.paused(jobRebuild) && p.begin(v, lost[0], jobRebuild) {
+		may := slices.IndexFunc(lost, func(slot int) bool { return p.mayRebuild(v, slot) })
+		if may < 0 {
+			p.plan.beyond += len(lost)
+			return
+		}
+		if p.active.rebuilds < rebuildsAtOnce && !p.paused(jobRebuild) && p.begin(v, lost[may], jobRebuild) {
 			p.active.rebuilds++
 		}
 		return
@@ -197,15 +217,15 @@ func (p *movePlanner) volume(v *shard.Volume) {
 }
 
 // pointless reports whether a volume's move should end without effect: its drive
-// cannot take the slot any more, what was lost is back, or another slot is lost,
-// which cannot wait.
+// cannot take the slot any more, what was lost is back, too much is lost by now for
+// anything to be made anew, or another slot is lost, which cannot wait.
 func (p *movePlanner) pointless(v *shard.Volume, lost []int) bool {
 	m := v.Move
 	switch {
 	case p.topo.View.StateOf(m.To) != cluster.Active:
 		return true
 	case m.Rebuild:
-		return !slices.Contains(lost, m.Slot)
+		return !slices.Contains(lost, m.Slot) || !p.mayRebuild(v, m.Slot)
 	}
 	return len(lost) > 0 && !slices.Contains(lost, m.Slot)
 }

@@ -102,10 +102,63 @@ func TestPlanMoves(t *testing.T) {
 	}
 }
 
+// A slot is not taken from a drive that may come back where nothing could be made anew
+// without it: neither begun, nor gone on with when more is lost meanwhile. What is partly
+// missing counts, what holds nothing does not, and what was removed never comes back.
+func TestPlanMovesKeepsTheLaw(t *testing.T) {
+	lose := func(p *planned, nodes ...int) {
+		for _, n := range nodes {
+			p.nodes[n-1].State, p.dead[cluster.NodeID(n)] = cluster.Lost, true
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(p *planned)
+		want   []string
+		beyond int
+	}{
+		{"as many as may be", func(p *planned) { lose(p, 1) }, []string{"rebuild 1.0 to 4"}, 0},
+		{"one too many", func(p *planned) { lose(p, 1, 2) }, nil, 2},
+		{"one too many while a slot is on its way", func(p *planned) {
+			lose(p, 1, 2)
+			p.volumes[1].Move = &shard.Move{Slot: 0, To: 4, Rebuild: true}
+		}, []string{"cancel 1"}, 0},
+		{"another slot is not made anew yet", func(p *planned) {
+			lose(p, 1)
+			p.stats[1].Missing, p.stats[1].MissingSlots = []uint64{1}, []uint64{0, 1}
+		}, nil, 1},
+		{"the slot itself is marked already", func(p *planned) {
+			lose(p, 1)
+			p.stats[1].Missing, p.stats[1].MissingSlots = []uint64{1}, []uint64{1}
+		}, []string{"rebuild 1.0 to 4"}, 0},
+		{"nothing lies there", func(p *planned) {
+			lose(p, 1, 2)
+			p.stats[1] = &metapb.VolumeStats{}
+		}, []string{"rebuild 1.0 to 4"}, 0},
+		{"both are removed for good", func(p *planned) { p.nodes = p.nodes[2:] }, []string{"rebuild 1.0 to 4"}, 0},
+		{"one is removed for good", func(p *planned) {
+			lose(p, 1)
+			p.nodes = append(p.nodes[:1:1], p.nodes[2:]...)
+		}, []string{"rebuild 1.1 to 4"}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPlanned(4, drives(1, 2, 3))
+			p.paused[jobRebalance] = true
+			c.change(p)
+			got := p.plan()
+			require.Equal(t, c.want, got.said())
+			require.Equal(t, c.beyond, got.beyond)
+		})
+	}
+}
+
 // The volumes that can lose the least come first.
 func TestPlanMovesMostEndangeredFirst(t *testing.T) {
 	p := newPlanned(6, drives(1, 2, 3), drives(1, 3, 4), drives(1, 2, 5))
-	p.stats[3].Missing, p.stats[3].MissingSlots = []uint64{3, 1}, []uint64{0, 3, 2}
+	for _, v := range p.volumes {
+		v.Scheme = shard.Scheme{K: 1, M: 2}
+	}
+	p.stats[3].Missing, p.stats[3].MissingSlots = []uint64{3}, []uint64{0, 3}
 	p.stats[2].PlainBytes = 5000
 	p.nodes[0].State = cluster.Lost
 	var order []shard.VolumeID

@@ -88,6 +88,7 @@ func (m *mover) round(ctx context.Context) (seen uint64, ok bool, err error) {
 		if first {
 			seen = page.AppliedIndex // What is added later is known by a greater index.
 		}
+		m.u.counted(m.to).rely(page.AppliedIndex) // Before it is asked what is there.
 		if err := m.page(ctx, page.Items); err != nil {
 			return 0, false, err
 		}
@@ -169,13 +170,18 @@ func (m *mover) bring(ctx context.Context, it *metapb.WorkItem) (bool, error) {
 	return true, nil
 }
 
-// copy copies a shard from the drive that the slot has been on; the drive checks
-// every frame.
+// copy copies a shard from the drive that the slot has been on.
 func (m *mover) copy(ctx context.Context, to shard.Store, id shard.ID, h shard.Header) error {
 	from, err := m.u.c.Stores(m.v.Slots[m.slot])
 	if err != nil {
 		return err
 	}
+	return copyShard(ctx, from, to, id, h)
+}
+
+// copyShard copies a shard, which is described by h, from one drive to another, which
+// checks every frame.
+func copyShard(ctx context.Context, from, to shard.Store, id shard.ID, h shard.Header) error {
 	r, err := from.Open(ctx, id, shard.Span{Len: h.FramedBytes()})
 	if err != nil {
 		return err

@@ -83,11 +83,15 @@ func (u *Upkeep) tellMoves(topo *meta.Topology, p movePlan) {
 		}
 		return fmt.Sprintf("%d slots of %s", slots, what)
 	}
-	u.track.of(jobRebuild).left(uint64(p.lost), p.lostBytes, detail("lost drives", p.lost))
+	lost := detail("lost drives", p.lost)
+	if p.beyond > 0 {
+		lost += fmt.Sprintf("; %d of them wait for drives to come back: more is lost than can be made anew", p.beyond)
+	}
+	u.track.of(jobRebuild).left(uint64(p.lost), p.lostBytes, lost)
 	u.track.of(jobDrain).left(uint64(p.draining), p.drainingBytes, detail("draining drives", p.draining))
 	u.track.of(jobRebalance).left(uint64(p.rebalancing), p.rebalancingBytes, fmt.Sprintf("%d slots on their way", p.rebalancing))
 	if u.c.Events.SlotsLeft != nil {
-		u.c.Events.SlotsLeft(p.lost, p.draining, p.noSpare)
+		u.c.Events.SlotsLeft(p.lost, p.draining, p.noSpare, p.beyond)
 	}
 	u.tellDrained(topo)
 }

@@ -1,5 +1,5 @@
 // Package upkeep is a node's background work: garbage collection, repair, scrub,
-// the orphan sweep, the inventory, what becomes of lost and draining nodes and
+// the orphan sweep, the inventory, the adoption of shards that are elsewhere, what becomes of lost and draining nodes and
 // drives, moves of slots, restores of cold objects, aborting uploads, deleting
 // master keys, delivering access logs, choosing voters. One scheduler runs jobs; one file holds a
 // job.
@@ -56,6 +56,7 @@ type Events struct {
 	Repaired   func(id shard.ExtentID, slots shard.SlotSet)
 	Found      func(id shard.ID, cause error) // A shard found bad or missing, recorded for repair.
 	Orphans    func(shards int)               // Shards that nothing knows, deleted.
+	Adopted    func(id shard.ID)              // A shard of this node's was brought to a drive that lacked it.
 	ScrubRound func(shards int, bad int)      // A drive was verified whole.
 	VoterAdded func(node cluster.NodeID)
 	// VoterRemoved is told when a node has no vote any more.
@@ -66,7 +67,7 @@ type Events struct {
 	LossHeld     func(n cluster.NodeID, why string)                            // Not declared lost though it is time.
 	Returned     func(cluster.NodeID)                                          // A lost node is back.
 	Drained      func(n cluster.NodeID, d cluster.DriveID)                     // A draining drive holds nothing any more.
-	SlotsLeft    func(lost, draining, noSpare int)                             // To be moved, in the whole cluster.
+	SlotsLeft    func(lost, draining, noSpare, beyond int)                     // To be moved, in the whole cluster.
 	Tolerance    func(meta.Tolerance)                                          // What may be lost now.
 	MoveStarted  func(v shard.VolumeID, slot int, reason string)               // Why: rebuild, drain, rebalance.
 	MoveFinished func(v shard.VolumeID, slot int, rebuild bool, copied uint64) // By this node.
@@ -161,6 +162,9 @@ type Upkeep struct {
 	movePace, repairPace *pacer
 	drained              map[cluster.DriveID]bool // Told as an event; of the job that steers moves alone.
 	tolerances           meta.Tolerances
+
+	countedMu sync.Mutex
+	countedOn map[cluster.DriveID]*counted
 }
 
 // Start begins the jobs.
@@ -183,6 +187,7 @@ func Start(ctx context.Context, c Config) *Upkeep {
 		{"level", c.Interval, true, jobTimeout, u.raiseLevel},
 		{"report", reportEvery, false, jobTimeout, u.report},
 		{"orphans", c.OrphanEvery, false, 0, u.sweepOrphans},
+		{jobAdopt, c.Interval, false, 0, newAdopter(u).run},
 		{"abort", c.Interval, true, jobTimeout, newAborter(c).run},
 	}
 	if c.Extents != nil {

@@ -1,0 +1,213 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/drive"
+)
+
+// adopter brings shards of this node's drives to the drives that should have them and
+// lack them: a node comes back after its slots were given to others, or metadata were
+// restored that know an older place of a slot. A shard is adopted by what it is, not by
+// the slot map under which it was written: every checksum is right, and its header is
+// that of the extent, which is never written twice.
+type adopter struct {
+	u          *Upkeep
+	reconciled map[cluster.DriveID]uint64 // The era in which a drive was compared, as this process knows.
+}
+
+func newAdopter(u *Upkeep) *adopter {
+	return &adopter{u: u, reconciled: map[cluster.DriveID]uint64{}}
+}
+
+// run looks for what is lacking elsewhere: in the volumes whose slots were taken from a
+// drive of this node, and, after metadata were restored, everywhere.
+func (a *adopter) run(ctx context.Context) error {
+	topo, err := a.u.c.Metadata.Topology(ctx)
+	if err != nil {
+		return err
+	}
+	if topo.OrphansHeld {
+		return a.reconcile(ctx, topo)
+	}
+	stats, err := a.u.volumeStats(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, id := range sortedVolumes(topo) {
+		for _, f := range topo.Volumes[id].Formers {
+			missing := stats[id].GetMissingSlots()
+			d := a.u.own(f.Drive)
+			if d == nil || d.Failed() != nil || f.Slot >= len(missing) || missing[f.Slot] == 0 {
+				continue
+			}
+			if err := a.u.adoptVolume(ctx, d, id); err != nil {
+				failed = append(failed, fmt.Errorf("volume %d: %w", id, err))
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// reconcile compares this node's drives with metadata that were restored. First what
+// should be there and is not is recorded as missing; when that is known of all drives,
+// each brings what others lack. Until then nothing is an orphan.
+func (a *adopter) reconcile(ctx context.Context, topo *meta.Topology) error {
+	var fresh []Drive
+	for _, d := range a.u.c.Drives {
+		if a.reconciled[d.ID()] != topo.Era && d.Failed() == nil {
+			fresh = append(fresh, d)
+		}
+	}
+	if len(fresh) > 0 {
+		if err := a.u.inventory(ctx); err != nil {
+			return err
+		}
+	}
+	for _, d := range fresh {
+		if d.Failed() != nil {
+			continue
+		}
+		cmd := &metapb.DriveReconciled{Drive: uint64(d.ID()), Era: topo.Era}
+		r, err := a.u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_DriveReconciled{DriveReconciled: cmd}})
+		if err != nil {
+			return err
+		}
+		if r.Refusal == metapb.Refusal_REFUSAL_NONE {
+			a.reconciled[d.ID()] = topo.Era
+		}
+	}
+	stats, err := a.u.volumeStats(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range stats {
+		if len(s.Missing) > 0 {
+			return a.u.sweepOrphans(ctx)
+		}
+	}
+	return nil
+}
+
+// adoptVolume brings what a drive has of a volume and others lack.
+func (u *Upkeep) adoptVolume(ctx context.Context, d Drive, volume shard.VolumeID) error {
+	for after := (shard.ID{Extent: shard.ExtentID{Volume: volume}}); ; {
+		page, err := d.List(ctx, after, pageItems)
+		if err != nil {
+			return err
+		}
+		for i, e := range page {
+			if e.ID.Extent.Volume != volume {
+				page = page[:i]
+				break
+			}
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		after = page[len(page)-1].ID
+		qctx, cancel := context.WithTimeout(ctx, pageTimeout)
+		known, err := u.known(qctx, d, page)
+		cancel()
+		if err != nil {
+			return err
+		}
+		var wanted []drive.Entry
+		for i := range known.Wanted {
+			if known.Wanted[i] {
+				wanted = append(wanted, page[i])
+			}
+		}
+		if err := u.adopt(ctx, d, wanted); err != nil {
+			return err
+		}
+	}
+}
+
+// adopt brings shards of a drive to where their slots are. One that cannot be brought
+// now does not hold up the others, and is tried again.
+func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) error {
+	if len(wanted) == 0 || u.track.of(jobAdopt).isPaused() {
+		return nil
+	}
+	topo, err := u.c.Metadata.Topology(ctx)
+	if err != nil {
+		return err
+	}
+	q := &metapb.GetExtents{}
+	for _, e := range wanted {
+		q.Extents = append(q.Extents, &metapb.ExtentRef{Volume: uint32(e.ID.Extent.Volume), Seq: e.ID.Extent.Seq})
+	}
+	a, err := u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Extents{Extents: q}})
+	if err != nil {
+		return err
+	}
+	if len(a.GetExtents().GetExtents()) != len(wanted) {
+		return errs.Newf("upkeep.adopt", errs.Internal, "asked about %d extents, got %d answers", len(wanted), len(a.GetExtents().GetExtents()))
+	}
+	var failed []error
+	for i, e := range wanted {
+		v, rec := topo.Volumes[e.ID.Extent.Volume], a.Extents.Extents[i].Extent
+		if v == nil || rec == nil || !u.reachable(v, topo, shard.SlotSet(rec.Missing)).Has(int(e.ID.Slot)) {
+			continue // Gone, or its place is.
+		}
+		if err := u.adoptShard(ctx, d, e, v, rec); err != nil && !unavailable(err) {
+			failed = append(failed, fmt.Errorf("shard %s: %w", e.ID, err))
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// jobAdopt is the job that brings shards to where they are missing.
+const jobAdopt = "adopt"
+
+// adoptShard verifies a shard, brings it to the slot's drive and has it counted.
+func (u *Upkeep) adoptShard(ctx context.Context, d Drive, e drive.Entry, v *shard.Volume, rec *metapb.Extent) error {
+	h := geometry(v, rec).Header(e.ID, e.Header.Epoch)
+	if h != e.Header {
+		return errs.Newf("upkeep.adopt", errs.Corrupt, "its header is not that of the extent: %+v, not %+v", e.Header, h)
+	}
+	if err := d.Verify(ctx, e.ID); errs.Is(err, errs.Corrupt) || errs.Is(err, errs.NotFound) {
+		return nil // The drive has told of it; another may have a better one.
+	} else if err != nil {
+		return err
+	}
+	if err := u.repairPace.wait(ctx, h.FramedBytes()); err != nil {
+		return err
+	}
+	from, err := u.c.Stores(d.ID())
+	if err != nil {
+		return err
+	}
+	to, err := u.c.Stores(v.Slots[e.ID.Slot])
+	if err != nil {
+		return err
+	}
+	h.Epoch = v.Epoch
+	if err := copyShard(ctx, from, to, e.ID, h); err != nil {
+		return err
+	}
+	set := shard.SlotSet(0).With(int(e.ID.Slot))
+	if u.c.Events.Adopted != nil {
+		u.c.Events.Adopted(e.ID)
+	}
+	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	_, err = u.c.Metadata.Propose(rctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: &metapb.SetMissing{
+		Remove: []*metapb.ExtentSlots{{Volume: uint32(v.ID), Seq: e.ID.Extent.Seq, Slots: uint32(set), Epoch: v.Epoch}}}}})
+	return err
+}
