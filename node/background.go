@@ -26,7 +26,7 @@ func (n *Node) startUpkeep(ctx context.Context) {
 		Drives: drives, Voters: voters{n.group}, Extents: n.objects, Restores: n.objects, Keys: n.access.kms, Transitions: n.objects, Targets: n.eventTargets.Target, AccessLogs: n.accessLogs,
 		Interval: n.cfg.UpkeepEvery, OrphanEvery: orphanRounds * n.cfg.UpkeepEvery, ScrubInterval: n.cfg.ScrubEvery,
 		VoterReplaceAfter: n.cfg.VoterReplaceAfter, MayVote: n.mayVote,
-		Grace: n.cfg.GCGrace, Remember: rememberUploads, LifecycleDay: n.cfg.LifecycleDay, Events: n.obs.Upkeep(),
+		Grace: max(n.cfg.GCGrace, n.cfg.BackupHorizon), Remember: rememberUploads, LifecycleDay: n.cfg.LifecycleDay, Events: n.obs.Upkeep(),
 		LostAfter: n.cfg.LostAfter, MoveRate: int64(n.cfg.MoveRate), RepairRate: int64(n.cfg.RepairRate),
 		Busy: n.objects.Busy, Full: n.health.full, Slow: n.health.slow,
 	})

@@ -71,6 +71,7 @@ type Config struct {
 	CopyTasks    int
 
 	GCGrace       time.Duration
+	BackupHorizon time.Duration
 	UpkeepEvery   time.Duration
 	ScrubEvery    time.Duration
 	HedgeDelay    time.Duration
@@ -158,6 +159,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.CopyParallel, "copy-parallel", 4, "extents of one copy that are re-encoded at once, on all nodes together")
 	fs.IntVar(&c.CopyTasks, "copy-tasks", 0, "re-encodings beyond which this node asks others for help, and gives none (0: half its processors)")
 	fs.DurationVar(&c.GCGrace, "gc-grace", time.Hour, "how long unreferenced data stays for readers that began before; longer than the longest read")
+	fs.DurationVar(&c.BackupHorizon, "backup-horizon", 0, "unreferenced data stays at least this long, so that a restored backup which is not older finds all its data; the same on every node")
 	fs.DurationVar(&c.UpkeepEvery, "upkeep-interval", 10*time.Second, "pause between rounds of repair and garbage collection")
 	fs.DurationVar(&c.ScrubEvery, "scrub-interval", 14*24*time.Hour, "every shard's checksums are verified once in this time")
 	fs.DurationVar(&c.HedgeDelay, "hedge-delay", 150*time.Millisecond, "how long a read waits for a slow drive before it asks another")
@@ -324,6 +326,9 @@ func (c *Config) validateKnobs() error {
 		if d.d <= 0 {
 			return settingError(d.name, "%s is not a positive duration", d.d)
 		}
+	}
+	if c.BackupHorizon < 0 {
+		return settingError("backup-horizon", "%s is negative", c.BackupHorizon)
 	}
 	if err := c.validateMember(); err != nil {
 		return err

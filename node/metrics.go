@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 
+	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/observe"
 	"github.com/cairnstore/cairn/shard/buf"
@@ -24,7 +25,17 @@ func (n *Node) exportMetrics(budget *buf.Budget, pool *buf.Pool) {
 
 // clusterStatus counts what the whole cluster has.
 func (n *Node) clusterStatus(ctx context.Context) (*metapb.StatusAnswer, error) {
-	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_Status{Status: &metapb.GetStatus{}}})
+	topo, err := n.client.Topology(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := &metapb.GetStatus{}
+	for i := range topo.View.Nodes {
+		if id := topo.View.Nodes[i].ID; id != n.ID() && n.gossip.State(id) == gossip.Down {
+			q.Down = append(q.Down, uint64(id))
+		}
+	}
+	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_Status{Status: q}})
 	if err != nil {
 		return nil, err
 	}

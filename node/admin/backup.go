@@ -36,7 +36,10 @@ func (p pieces) Write(b []byte) (int, error) {
 }
 
 // ReleaseOrphans implements AdminService.
-func (s *service) ReleaseOrphans(ctx context.Context, _ *adminpb.ReleaseOrphansRequest) (*adminpb.ReleaseOrphansResponse, error) {
-	_, err := s.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{}}})
+func (s *service) ReleaseOrphans(ctx context.Context, r *adminpb.ReleaseOrphansRequest) (*adminpb.ReleaseOrphansResponse, error) {
+	a, err := s.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{Force: r.Force}}})
+	if err == nil && a.Refusal == metapb.Refusal_REFUSAL_ORPHANS_NEEDED {
+		err = errs.Newf("admin.ReleaseOrphans", errs.Precondition, "nothing is released: %s", a.Detail)
+	}
 	return &adminpb.ReleaseOrphansResponse{}, err
 }

@@ -46,6 +46,7 @@ func checks() []check {
 		{"metadata", "it has a leader, and all voters are alive", (*picture).checkMetadata},
 		{"drives", "all drives are in use", (*picture).checkDrives},
 		{"volumes", "all slots answer", (*picture).checkVolumes},
+		{"readable", "all data can be read", (*picture).checkUnreadable},
 		{"data", "no shard is missing", (*picture).checkData},
 		{"tolerance", "as much may be lost as the coding promises", (*picture).checkTolerance},
 		{"rebuilds", "nothing lies on what is given up", (*picture).checkRebuilds},

@@ -26,11 +26,21 @@ const peerTimeout = 3 * time.Second
 // topology returns nodes, drives and volumes as they are now, and what the metadata
 // counts.
 func (s *service) topology(ctx context.Context) (*meta.Topology, *metapb.StatusAnswer, error) {
-	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Status{Status: &metapb.GetStatus{}}})
+	topo, err := s.c.Metadata.TopologyAtLeast(ctx, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	topo, err := s.c.Metadata.TopologyAtLeast(ctx, a.ViewEpoch)
+	q := &metapb.GetStatus{}
+	for i := range topo.View.Nodes {
+		if id := topo.View.Nodes[i].ID; id != s.c.Node && s.c.State(id) == gossip.Down {
+			q.Down = append(q.Down, uint64(id))
+		}
+	}
+	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Status{Status: q}})
+	if err != nil {
+		return nil, nil, err
+	}
+	topo, err = s.c.Metadata.TopologyAtLeast(ctx, a.ViewEpoch)
 	return topo, a.GetStatus(), err
 }
 

@@ -210,6 +210,8 @@ func (p *picture) volume(v *shard.Volume) *adminpb.Volume {
 	}
 	out.Health = volumeHealth(v.Scheme, bad)
 	switch {
+	case p.unreadable(v.ID) != nil: // Its slots may answer, and lack what was not made anew.
+		out.Health = volumeUnreadable
 	case v.Move != nil && v.Move.Rebuild && bad <= int(v.Scheme.M):
 		out.Health = volumeRebuilding
 	case v.Move != nil && bad == 0:

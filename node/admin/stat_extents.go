@@ -74,6 +74,11 @@ func (l *look) lookAtExtents(ctx context.Context) error {
 	}
 	runAll(asks, shardsAtOnce)
 	l.sum()
+	for _, e := range l.out.Extents {
+		if e.Health == healthUnreadable {
+			e.BringBack = l.bringBack(topo, topo.Volumes[shard.VolumeID(e.Volume)], e)
+		}
+	}
 	return ctx.Err()
 }
 

@@ -19,6 +19,7 @@ func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminp
 	out := &adminpb.StatusResponse{ClusterId: p.topo.ClusterID, Version: s.c.Version, AnsweredBy: s.c.Node.String(),
 		Term: p.raft.Term, CommitIndex: p.raft.CommitIndex, ViewEpoch: p.topo.View.Epoch,
 		Buckets: st.Buckets, ExtentsMissing: st.ExtentsMissing, ExtentsGc: st.ExtentsGc, ExtentsDoomed: st.ExtentsDoomed,
+		ExtentsUnreadable: st.ExtentsUnreadable, BytesUnreadable: st.BytesUnreadable, BringBack: p.bringBack(),
 		ContentsDropped: st.ContentsDropped, Nodes: p.nodes(), Volumes: countVolumes(p.volumes()), Tolerance: p.tell(p.tolerance)}
 	if p.raft.Leader != 0 {
 		out.Leader = cluster.NodeID(p.raft.Leader).String()

@@ -323,6 +323,10 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.m.found.Inc()
 			o.Log.Warn("shard recorded for repair", "shard", id.String(), "cause", err)
 		},
+		Adopted: func(id shard.ID) {
+			o.m.adopted.Inc()
+			o.Log.Info("shard brought to the drive that lacked it", "shard", id.String())
+		},
 		Orphans: func(n int) {
 			o.m.orphans.Add(float64(n))
 			o.Log.Info("shards without an extent deleted", "count", n)
@@ -350,10 +354,11 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.m.drained.Inc()
 			o.Log.Info("drive is drained: it can be removed", "node", n.String(), "drive", d.String())
 		},
-		SlotsLeft: func(lost, draining, noSpare int) {
+		SlotsLeft: func(lost, draining, noSpare, beyond int) {
 			o.m.slotsLeft.WithLabelValues("lost").Set(float64(lost))
 			o.m.slotsLeft.WithLabelValues("draining").Set(float64(draining))
 			o.m.slotsLeft.WithLabelValues("no_spare").Set(float64(noSpare))
+			o.m.slotsLeft.WithLabelValues("beyond").Set(float64(beyond))
 		},
 		Tolerance: o.tolerance,
 		MoveStarted: func(v shard.VolumeID, slot int, reason string) {

@@ -56,6 +56,7 @@ type metrics struct {
 	deleted      prometheus.Counter
 	repaired     prometheus.Counter
 	found        prometheus.Counter
+	adopted      prometheus.Counter
 	orphans      prometheus.Counter
 	scrubRounds  prometheus.Counter
 	scrubShards  prometheus.Counter
@@ -185,6 +186,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		deleted:       counter("cairn_shards_deleted_total", "Shards of doomed extents deleted."),
 		repaired:      counter("cairn_extents_repaired_total", "Extents whose missing shards were rebuilt."),
 		found:         counter("cairn_shards_found_bad_total", "Bad or missing shards recorded for repair."),
+		adopted:       counter("cairn_shards_adopted_total", "Shards of this node's drives brought to drives that lacked them."),
 		orphans:       counter("cairn_orphans_deleted_total", "Shards that no metadata knows, deleted."),
 		scrubRounds:   counter("cairn_scrub_rounds_total", "Drives verified whole."),
 		scrubShards:   counter("cairn_scrub_shards_total", "Shards verified by scrub."),

@@ -104,12 +104,14 @@ var (
 	dbCacheHits   = desc("cairn_database_cache_hits_total", "Blocks found in the cache.", "database")
 	dbCacheMisses = desc("cairn_database_cache_misses_total", "Blocks read because the cache did not have them.", "database")
 
-	clusterMissing  = desc("cairn_cluster_extents_missing_shards", "Extents that lack a shard and are to be repaired. Only on the leader.")
-	clusterGC       = desc("cairn_cluster_extents_unreferenced", "Extents that nothing refers to, kept for the grace period. Only on the leader.")
-	clusterDoomed   = desc("cairn_cluster_extents_doomed", "Extents given up whose shards are not all deleted. Only on the leader.")
-	clusterContents = desc("cairn_cluster_contents_dropped", "Deleted contents whose parts are still to be removed. Only on the leader.")
-	clusterBuckets  = desc("cairn_cluster_buckets", "Buckets. Only on the leader.")
-	clusterVolumes  = desc("cairn_cluster_volumes", "Volumes made so far. Only on the leader.")
+	clusterMissing         = desc("cairn_cluster_extents_missing_shards", "Extents that lack a shard and are to be repaired. Only on the leader.")
+	clusterUnreadable      = desc("cairn_cluster_extents_unreadable", "Extents that have fewer shards than they need where they can be reached. Only on the leader.")
+	clusterUnreadableBytes = desc("cairn_cluster_bytes_unreadable", "Plaintext bytes of those extents. Only on the leader.")
+	clusterGC              = desc("cairn_cluster_extents_unreferenced", "Extents that nothing refers to, kept for the grace period. Only on the leader.")
+	clusterDoomed          = desc("cairn_cluster_extents_doomed", "Extents given up whose shards are not all deleted. Only on the leader.")
+	clusterContents        = desc("cairn_cluster_contents_dropped", "Deleted contents whose parts are still to be removed. Only on the leader.")
+	clusterBuckets         = desc("cairn_cluster_buckets", "Buckets. Only on the leader.")
+	clusterVolumes         = desc("cairn_cluster_volumes", "Volumes made so far. Only on the leader.")
 
 	gossipMembers = desc("cairn_gossip_members", "Nodes that this one has heard of, itself among them.", "state")
 	directoryAge  = desc("cairn_directory_age_seconds", "Since accounts, keys and settings were last known to be current.")
@@ -129,7 +131,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 		driveUsed, driveFree, driveCapacity, driveReserve, driveShards, driveFailed,
 		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftContact,
 		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, dbCacheBytes, dbCacheHits, dbCacheMisses,
-		clusterMissing, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
+		clusterMissing, clusterUnreadable, clusterUnreadableBytes, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
 		gossipMembers, directoryAge, budgetBytes, budgetFree, buffersLive, buffersIdle} {
 		to <- d
 	}
@@ -219,6 +221,8 @@ func (c *collector) cluster(out sink) {
 		return // It leads no longer; who does has the values.
 	}
 	out.gauge(clusterMissing, float64(a.ExtentsMissing))
+	out.gauge(clusterUnreadable, float64(a.ExtentsUnreadable))
+	out.gauge(clusterUnreadableBytes, float64(a.BytesUnreadable))
 	out.gauge(clusterGC, float64(a.ExtentsGc))
 	out.gauge(clusterDoomed, float64(a.ExtentsDoomed))
 	out.gauge(clusterContents, float64(a.ContentsDropped))

@@ -32,6 +32,7 @@ type Cluster struct {
 	log  io.Writer
 
 	lostAfter time.Duration // Of nodes; the usual if 0.
+	horizon   time.Duration // Of backups.
 
 	snapshotThreshold, trailingLogs uint64
 }
@@ -114,6 +115,7 @@ func (c *Cluster) Start(ctx context.Context, m *Machine) error {
 	cfg.UpkeepEvery = time.Second
 	cfg.ScrubEvery = time.Minute
 	cfg.VolumesPerScheme = 3
+	cfg.BackupHorizon = c.horizon
 	if c.lostAfter > 0 {
 		cfg.LostAfter = c.lostAfter
 	}

@@ -305,12 +305,14 @@ func recoverOffline(cmd *cobra.Command, o *node.Offline, dir string, yes bool) e
 
 func newMetaRelease() *cobra.Command {
 	var t target
-	var yes bool
+	var yes, force bool
 	cmd := &cobra.Command{
 		Use:   "release-orphans",
 		Short: "Let data that restored or recovered metadata do not know be deleted",
 		Long: `Let data that restored or recovered metadata do not know be deleted. Until then it is
-kept, in case a newer backup turns up.
+kept, in case a newer backup turns up. It is refused, naming what is lacking, while a drive
+has not been compared with the metadata, or an extent lacks a shard that may be among
+what they do not know; --force releases all the same, and what is lacking may be lost.
 
 Exit status: 0 done, 1 refused or not confirmed, 2 wrong usage, 5 the endpoint or the
 cluster's metadata cannot be reached.`,
@@ -330,13 +332,14 @@ cluster's metadata cannot be reached.`,
 			}
 			ctx, cancel := withTimeout(cmd.Context())
 			defer cancel()
-			if _, err := c.ReleaseOrphans(ctx, &adminpb.ReleaseOrphansRequest{}); err != nil {
+			if _, err := c.ReleaseOrphans(ctx, &adminpb.ReleaseOrphansRequest{Force: force}); err != nil {
 				return t.adminError(err)
 			}
 			return nil
 		},
 	}
 	t.flags(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "also while extents lack shards that may be among what is released")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }

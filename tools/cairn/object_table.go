@@ -88,6 +88,11 @@ func printExtents(w io.Writer, o *adminpb.ObjectStat) {
 		row(w, e.Id, e.Scheme, drawShards(e.Shards), e.Health, humanize.IBytes(e.PlainBytes),
 			humanize.IBytes(e.ShardBytes), e.Sealed, ownersLine(o, e))
 	}
+	for _, e := range o.Extents {
+		for _, what := range e.BringBack {
+			fmt.Fprintf(w, "%s would be helped: %s\n", e.Id, what)
+		}
+	}
 }
 
 // drawShards draws a cell for each shard, as "# # x # | # ?".

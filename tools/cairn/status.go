@@ -216,13 +216,17 @@ func volumeCounts(w io.Writer, counts []*adminpb.VolumeCount) {
 }
 
 func repairLine(s *adminpb.StatusResponse) string {
+	line := fmt.Sprintf("%d extents lack a shard", s.ExtentsMissing)
 	switch s.ExtentsMissing {
 	case 0:
-		return "all shards there"
+		line = "all shards there"
 	case 1:
-		return "1 extent lacks a shard"
+		line = "1 extent lacks a shard"
 	}
-	return fmt.Sprintf("%d extents lack a shard", s.ExtentsMissing)
+	if s.ExtentsUnreadable > 0 {
+		line += fmt.Sprintf("; %d CANNOT BE READ (%s)", s.ExtentsUnreadable, humanize.IBytes(s.BytesUnreadable))
+	}
+	return line
 }
 
 func orDash(s string) string {

@@ -13,6 +13,7 @@ import (
 type Status struct {
 	Leader         string        `json:"leader"`
 	ExtentsMissing uint64        `json:"extents_missing,string"`
+	Unreadable     uint64        `json:"extents_unreadable,string"`
 	Nodes          []NodeStatus  `json:"nodes"`
 	Volumes        []VolumeCount `json:"volumes"`
 	Warnings       []string      `json:"warnings"`

@@ -86,8 +86,13 @@ type StatusResponse struct {
 	VotersAlive     uint32                 `protobuf:"varint,23,opt,name=voters_alive,json=votersAlive,proto3" json:"voters_alive,omitempty"`
 	ContentsDropped uint64                 `protobuf:"varint,24,opt,name=contents_dropped,json=contentsDropped,proto3" json:"contents_dropped,omitempty"` // Deleted objects whose parts are still to be removed.
 	Tolerance       *Tolerance             `protobuf:"bytes,250,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Extents that cannot be read now, and what of it would help: they have fewer shards
+	// than they need on drives that can be reached.
+	ExtentsUnreadable uint64   `protobuf:"varint,220,opt,name=extents_unreadable,json=extentsUnreadable,proto3" json:"extents_unreadable,omitempty"`
+	BytesUnreadable   uint64   `protobuf:"varint,221,opt,name=bytes_unreadable,json=bytesUnreadable,proto3" json:"bytes_unreadable,omitempty"`
+	BringBack         []string `protobuf:"bytes,222,rep,name=bring_back,json=bringBack,proto3" json:"bring_back,omitempty"` // In words, the first ones.
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -291,6 +296,27 @@ func (x *StatusResponse) GetContentsDropped() uint64 {
 func (x *StatusResponse) GetTolerance() *Tolerance {
 	if x != nil {
 		return x.Tolerance
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetExtentsUnreadable() uint64 {
+	if x != nil {
+		return x.ExtentsUnreadable
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetBytesUnreadable() uint64 {
+	if x != nil {
+		return x.BytesUnreadable
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetBringBack() []string {
+	if x != nil {
+		return x.BringBack
 	}
 	return nil
 }
@@ -1898,7 +1924,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\n" +
 	"\rcluster.proto\x12\x0ecairn.admin.v1\x1a\n" +
 	"jobs.proto\"\x0f\n" +
-	"\rStatusRequest\"\x86\a\n" +
+	"\rStatusRequest\"\x82\b\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x18\n" +
@@ -1931,7 +1957,11 @@ const file_cluster_proto_rawDesc = "" +
 	"\x06voters\x18\x16 \x01(\rR\x06voters\x12!\n" +
 	"\fvoters_alive\x18\x17 \x01(\rR\vvotersAlive\x12)\n" +
 	"\x10contents_dropped\x18\x18 \x01(\x04R\x0fcontentsDropped\x128\n" +
-	"\ttolerance\x18\xfa\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\ttolerance\"\xa8\x03\n" +
+	"\ttolerance\x18\xfa\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\ttolerance\x12.\n" +
+	"\x12extents_unreadable\x18\xdc\x01 \x01(\x04R\x11extentsUnreadable\x12*\n" +
+	"\x10bytes_unreadable\x18\xdd\x01 \x01(\x04R\x0fbytesUnreadable\x12\x1e\n" +
+	"\n" +
+	"bring_back\x18\xde\x01 \x03(\tR\tbringBack\"\xa8\x03\n" +
 	"\tTolerance\x12\x14\n" +
 	"\x05nodes\x18\x01 \x01(\rR\x05nodes\x12\x16\n" +
 	"\x06drives\x18\x02 \x01(\rR\x06drives\x12\x14\n" +

@@ -107,6 +107,7 @@ func (x *BackupPiece) GetData() []byte {
 
 type ReleaseOrphansRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Force         bool                   `protobuf:"varint,220,opt,name=force,proto3" json:"force,omitempty"` // Also where shards that nothing knows may be needed: what is lacking then is lost.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,6 +140,13 @@ func (x *ReleaseOrphansRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ReleaseOrphansRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseOrphansRequest) Descriptor() ([]byte, []int) {
 	return file_meta_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReleaseOrphansRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 type ReleaseOrphansResponse struct {
@@ -185,8 +193,9 @@ const file_meta_proto_rawDesc = "" +
 	"meta.proto\x12\x0ecairn.admin.v1\"\x17\n" +
 	"\x15BackupMetadataRequest\"!\n" +
 	"\vBackupPiece\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"\x17\n" +
-	"\x15ReleaseOrphansRequest\"\x18\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\".\n" +
+	"\x15ReleaseOrphansRequest\x12\x15\n" +
+	"\x05force\x18\xdc\x01 \x01(\bR\x05force\"\x18\n" +
 	"\x16ReleaseOrphansResponseB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
 var (

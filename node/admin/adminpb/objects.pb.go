@@ -910,7 +910,8 @@ type ExtentStat struct {
 	Health        string                 `protobuf:"bytes,8,opt,name=health,proto3" json:"health,omitempty"`                            // whole; degraded: readable, shards are not there; unreadable.
 	Owners        []*OwnerStat           `protobuf:"bytes,9,rep,name=owners,proto3" json:"owners,omitempty"`
 	MoreOwners    bool                   `protobuf:"varint,10,opt,name=more_owners,json=moreOwners,proto3" json:"more_owners,omitempty"`
-	Shards        []*ShardStat           `protobuf:"bytes,11,rep,name=shards,proto3" json:"shards,omitempty"` // By slot.
+	Shards        []*ShardStat           `protobuf:"bytes,11,rep,name=shards,proto3" json:"shards,omitempty"`                         // By slot.
+	BringBack     []string               `protobuf:"bytes,220,rep,name=bring_back,json=bringBack,proto3" json:"bring_back,omitempty"` // Unreadable: what would help, in words.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1018,6 +1019,13 @@ func (x *ExtentStat) GetMoreOwners() bool {
 func (x *ExtentStat) GetShards() []*ShardStat {
 	if x != nil {
 		return x.Shards
+	}
+	return nil
+}
+
+func (x *ExtentStat) GetBringBack() []string {
+	if x != nil {
+		return x.BringBack
 	}
 	return nil
 }
@@ -1271,7 +1279,7 @@ const file_objects_proto_rawDesc = "" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x16\n" +
 	"\x06inline\x18\x02 \x01(\bR\x06inline\x12\x16\n" +
 	"\x06extent\x18\x03 \x01(\tR\x06extent\x12#\n" +
-	"\rextent_offset\x18\x04 \x01(\x04R\fextentOffset\"\xe8\x02\n" +
+	"\rextent_offset\x18\x04 \x01(\x04R\fextentOffset\"\x88\x03\n" +
 	"\n" +
 	"ExtentStat\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -1288,7 +1296,9 @@ const file_objects_proto_rawDesc = "" +
 	"\vmore_owners\x18\n" +
 	" \x01(\bR\n" +
 	"moreOwners\x121\n" +
-	"\x06shards\x18\v \x03(\v2\x19.cairn.admin.v1.ShardStatR\x06shards\"C\n" +
+	"\x06shards\x18\v \x03(\v2\x19.cairn.admin.v1.ShardStatR\x06shards\x12\x1e\n" +
+	"\n" +
+	"bring_back\x18\xdc\x01 \x03(\tR\tbringBack\"C\n" +
 	"\tOwnerStat\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
