@@ -131,7 +131,17 @@ func beyond(ctx context.Context, seed uint64, log *Log, harm func(*nemesis, cont
 	if err := n.readable(ctx, want); err != nil {
 		return fmt.Errorf("not readable though all are back: %w", err)
 	}
-	return n.noGarbage(ctx)
+	n.Stop() // With their sessions end the leases under which orphans hide.
+	if err := n.restart(ctx, n.Machines); err != nil {
+		return err
+	}
+	if err := n.healed(ctx); err != nil {
+		return err
+	}
+	if err := n.noGarbage(ctx); err != nil {
+		return err
+	}
+	return n.readable(ctx, want)
 }
 
 // mostVictims returns machines, so many that more shards are gone than may be, but a

@@ -109,12 +109,20 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 	g.SetLimit(repairWorkers)
 	for _, it := range items {
 		targets := u.reachable(v, topo, shard.SlotSet(it.Extent.Missing))
-		if targets == 0 || u.own(v.Slots[bits.TrailingZeros32(uint32(targets))]) == nil {
-			continue // Not now, or another node's work.
+		if targets == 0 {
+			continue // Not now.
+		}
+		repair := u.repairExtent
+		if u.own(v.Slots[bits.TrailingZeros32(uint32(targets))]) == nil {
+			whole := shard.SlotSet(1<<v.Scheme.N() - 1)
+			if there := u.reachable(v, topo, whole&^shard.SlotSet(it.Extent.Missing)); bits.OnesCount32(uint32(there)) >= int(v.Scheme.K) {
+				continue // Another node's work.
+			}
+			repair = u.tellThere // That node can make nothing anew: what is here after all would help it.
 		}
 		g.Go(func() error {
 			defer t.add(1, 0)
-			if err := u.repairExtent(ctx, v, it, targets); err != nil && !unavailable(err) {
+			if err := repair(ctx, v, it, targets); err != nil && !unavailable(err) {
 				mu.Lock()
 				failed = append(failed, err)
 				mu.Unlock()
@@ -144,17 +152,26 @@ func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.W
 			call(u.c.Events.Rebuilt, bytes*int64(bits.OnesCount32(uint32(rebuilt))))
 		}
 	}
+	return errors.Join(err, u.recordRepaired(ctx, v, it, repaired))
+}
+
+// tellThere records which of the shards on this node's drives are there after all.
+func (u *Upkeep) tellThere(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, targets shard.SlotSet) error {
+	return u.recordRepaired(ctx, v, it, u.thereAfterAll(ctx, v, shard.ExtentID{Volume: v.ID, Seq: it.Seq}, targets))
+}
+
+func (u *Upkeep) recordRepaired(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, repaired shard.SlotSet) error {
 	if repaired == 0 {
-		return err
+		return nil
 	}
 	if u.c.Events.Repaired != nil {
-		u.c.Events.Repaired(id, repaired)
+		u.c.Events.Repaired(shard.ExtentID{Volume: v.ID, Seq: it.Seq}, repaired)
 	}
 	done := &metapb.SetMissing{Remove: []*metapb.ExtentSlots{{Volume: it.Volume, Seq: it.Seq, Slots: uint32(repaired), Epoch: v.Epoch}}}
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	_, recordErr := u.c.Metadata.Propose(rctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: done}})
-	return errors.Join(err, recordErr)
+	_, err := u.c.Metadata.Propose(rctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: done}})
+	return err
 }
 
 // recordTimeout bounds how long a finished repair waits to be recorded, also when

@@ -108,3 +108,28 @@ func TestRepairOfOneThatWasAway(t *testing.T) {
 	require.Len(t, f.repaired, 5)
 	require.Empty(t, asked)
 }
+
+// Where too few shards are known to be there for anything to be made anew, each node says
+// what it has, though the extent is another's to repair.
+func TestRepairTellsWhatIsThere(t *testing.T) {
+	p := newPlanned(3, drives(1, 2, 3))
+	for _, c := range []struct {
+		name    string
+		missing uint32
+		told    bool
+	}{{"another node can make it anew", 0b001, false}, {"nobody can", 0b011, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &fakeDamage{topo: &meta.Topology{View: cluster.NewView(1, p.nodes), Volumes: p.volumes},
+				stats: []*metapb.VolumeStat{{Volume: 1, Stats: &metapb.VolumeStats{Extents: 1, Missing: []uint64{1}, MissingSlots: []uint64{1, 1, 1}}}},
+				items: map[uint32][]*metapb.WorkItem{1: {{Volume: 1, Seq: 1,
+					Extent: &metapb.Extent{PlainBytes: 1000, TailBlockBytes: 1000, Missing: c.missing}}}}}
+			u := &Upkeep{c: Config{Metadata: f, Alive: func(cluster.NodeID) bool { return true },
+				Drives: []Drive{&wholeDrive{gauge: gauge{id: 2}}}}, repairPace: newPacer(0, nil)}
+			require.NoError(t, u.repair(t.Context()))
+			require.Equal(t, c.told, len(f.repaired) == 1)
+			if c.told {
+				require.Equal(t, uint32(0b010), f.repaired[0].Slots)
+			}
+		})
+	}
+}
