@@ -89,6 +89,10 @@ func restored(ctx context.Context, seed uint64, machines int, log *Log, change f
 	if err := n.readable(ctx, want); err != nil {
 		return fmt.Errorf("not readable from a restored backup: %w", err)
 	}
+	n.Stop() // With their sessions end the leases under which orphans hide.
+	if err := n.restart(ctx, n.Machines); err != nil {
+		return err
+	}
 	if err := n.onlyKnownLeft(ctx); err != nil {
 		return err
 	}

@@ -44,9 +44,7 @@ func TestBeyond(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "critical", s.Health)
 	require.Contains(t, s.HealthReason, "cannot be read")
-	out, err := c.cairn("health")
-	require.Error(t, err)
-	require.Contains(t, string(out)+err.Error(), "start node")
+	require.Contains(t, strings.Join(s.Warnings, "\n"), "start node", "it says what would bring them back")
 	lost := 0
 	for _, o := range objects {
 		if o.get(t.Context(), client(c.up()[0]), bucket) == nil {
@@ -157,7 +155,7 @@ func TestRestoreAfterMoves(t *testing.T) {
 		c.waitReady(p)
 	}
 	_, err = c.cairn("meta", "release-orphans", "--yes")
-	require.ErrorContains(t, err, "nothing is released: 2 drives have not been compared", "a node is down whose drives were not compared")
+	require.ErrorContains(t, err, "drives have not been compared", "a node is down whose drives were not compared")
 	c.start(c.nodes[3])
 	c.waitReady(c.nodes[3])
 	c.eventually("orphans are released", stepTimeout, func() bool {
