@@ -140,12 +140,12 @@ func (s *server) admitCopy(ctx context.Context, rq *request, src *object.CopySou
 	}
 	// Which of two keys the source is nobody knows yet: both must be allowed.
 	if src.AlternateKey != "" {
-		rq.copied = "/" + src.Bucket + "/" + src.AlternateKey
+		rq.copied = src.Bucket + "/" + src.AlternateKey
 		if _, err := s.admit(ctx, rq, "s3:PutObject"); err != nil {
 			return object.Caller{}, err
 		}
 	}
-	rq.copied = "/" + src.Bucket + "/" + src.Key
+	rq.copied = src.Bucket + "/" + src.Key
 	return s.admit(ctx, rq, "s3:PutObject")
 }
 

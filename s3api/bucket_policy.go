@@ -30,6 +30,9 @@ func (s *server) putBucketPolicy(ctx context.Context, rq *request) (*response, e
 		}
 		return nil, wirexml.MalformedPolicy.Because(err)
 	}
+	if bad := doc.AllowsExcept(); bad != nil {
+		return nil, wirexml.MalformedPolicy.Say(bad.Error())
+	}
 	if b.Block.BlockPublicPolicy && policy.IsPublic(doc) {
 		return nil, wirexml.AccessDenied.Say("The bucket blocks public policies: its public access block has BlockPublicPolicy.")
 	}

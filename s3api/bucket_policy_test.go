@@ -55,3 +55,13 @@ func TestBucketPolicies(t *testing.T) {
 	w.ok(owner, "DELETE", "/bkt?policy", "")
 	w.ok(user, "GET", "/bkt/k", "")
 }
+
+// TestPolicyAllowsNobodyExcept: an Allow with NotPrincipal would let in strangers.
+func TestPolicyAllowsNobodyExcept(t *testing.T) {
+	w := newWorld(t)
+	owner := w.account("owner")
+	w.ok(owner, "PUT", "/bkt", "")
+	doc := `{"Version":"2012-10-17","Statement":[{"Effect":"EFFECT","NotPrincipal":{"AWS":"1234"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::bkt/*"}]}`
+	w.refused("MalformedPolicy", owner, "PUT", "/bkt?policy", strings.Replace(doc, "EFFECT", "Allow", 1))
+	w.ok(owner, "PUT", "/bkt?policy", strings.Replace(doc, "EFFECT", "Deny", 1))
+}

@@ -3,6 +3,7 @@ package s3api
 import (
 	"crypto/tls"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestFacts(t *testing.T) {
 		"directive":              {header("X-Amz-Metadata-Directive", "REPLACE"), policy.KeyMetadataDirective, "REPLACE"},
 		"agent":                  {header("User-Agent", "curl"), policy.KeyUserAgent, "curl"},
 		"referer":                {header("Referer", "http://a/"), policy.KeyReferer, "http://a/"},
-		"copy source":            {func(rq *request) { rq.copied = "/b/k" }, policy.KeyCopySource, "/b/k"},
+		"copy source":            {func(rq *request) { rq.copied = "b/k" }, policy.KeyCopySource, "b/k"},
 		"a copy source not read": {header("X-Amz-Copy-Source", "b/k"), policy.KeyCopySource, ""},
 		"location":               {func(rq *request) { rq.location = "eu" }, policy.KeyLocation, "eu"},
 		"V4":                     {func(rq *request) { rq.auth.Version = sigauth.V4 }, policy.KeySignatureVersion, "AWS4-HMAC-SHA256"},
@@ -207,6 +208,33 @@ func TestPlusInCopySource(t *testing.T) {
 	other := w.user(owner, "other", statements(all,
 		`{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringLike":{"s3:x-amz-copy-source":"/bkt/top secret/*"}}}`))
 	w.refused("AccessDenied", other, "PUT", "/bkt/mine", "", "X-Amz-Copy-Source: bkt/top+secret/k")
+}
+
+// TestCopySourceCondition: however a request and a policy spell the source of a copy, a
+// Deny of it denies, and an Allow of another source does not allow.
+func TestCopySourceCondition(t *testing.T) {
+	w := newWorld(t)
+	owner := w.account("owner")
+	w.ok(owner, "PUT", "/bkt", "")
+	w.ok(owner, "PUT", "/bkt/secret/k", "x")
+	w.ok(owner, "PUT", "/bkt/open/k", "y")
+	upload := "uploadId=" + element(w.ok(owner, "POST", "/bkt/m?uploads", "").body, "UploadId")
+	const all = `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`
+	for i, spelled := range []string{"bkt/secret/*", "/bkt/secret/*"} {
+		denied := w.user(owner, "denied"+strconv.Itoa(i), statements(all,
+			`{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringLike":{"s3:x-amz-copy-source":"`+spelled+`"}}}`))
+		allowed := w.user(owner, "allowed"+strconv.Itoa(i), statements(all,
+			`{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringNotLike":{"s3:x-amz-copy-source":"`+
+				strings.Replace(spelled, "secret", "open", 1)+`"}}}`))
+		for _, who := range []*person{denied, allowed} {
+			for _, source := range []string{"bkt/secret/k", "/bkt/secret/k", "bkt%2Fsecret%2Fk", "%2Fbkt/%73ecret/k", "bkt/secret/k?versionId=null", "/bkt/secret/k?versionId=null"} {
+				w.refused("AccessDenied", who, "PUT", "/bkt/copy", "", "X-Amz-Copy-Source: "+source)
+				w.refused("AccessDenied", who, "PUT", "/bkt/m?partNumber=1&"+upload, "", "X-Amz-Copy-Source: "+source)
+			}
+			w.ok(who, "PUT", "/bkt/copy", "", "X-Amz-Copy-Source: /bkt/open/k")
+			w.ok(who, "PUT", "/bkt/copy", "", "X-Amz-Copy-Source: bkt/open/k")
+		}
+	}
 }
 
 // TestVersionsOfDeleteObjects: each key's version counts, as in a DeleteObject.

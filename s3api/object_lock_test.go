@@ -127,6 +127,7 @@ func TestLocks(t *testing.T) {
 	w.refused("AccessDenied", owner, "PUT", comply+"&retention", "<Retention/>", bypass)
 	w.ok(owner, "PUT", govern+"&retention", retentionDocument("GOVERNANCE", later))
 	w.refused("AccessDenied", owner, "PUT", govern+"&retention", retentionDocument("GOVERNANCE", soon))
+	w.refused("AccessDenied", owner, "PUT", govern+"&retention", retentionDocument("COMPLIANCE", later))
 	// Whoever has no right to pass by does not.
 	user := w.user(owner, "user", statements(`{"Effect":"Allow","Action":["s3:PutObjectRetention","s3:DeleteObject*"],"Resource":"*"}`))
 	w.refused("AccessDenied", user, "PUT", govern+"&retention", "<Retention/>", bypass)

@@ -164,6 +164,13 @@ func (s *server) relock(ctx context.Context, rq *request, action string, l *meta
 	if !got.Bucket.GetObjectLock() {
 		return nil, wirexml.InvalidRequest.Say(msgNoObjectLock)
 	}
+	// As at AWS, also what makes a governance retention stricter alters it.
+	old := got.Version.GetRetention()
+	changes := l.Retention != nil && l.Retention.Mode != old.GetMode()
+	if old.GetMode() == metapb.RetentionMode_RETENTION_GOVERNANCE && old.GetUntilMs() > time.Now().UnixMilli() && changes && !l.BypassGovernance {
+		return nil, wirexml.AccessDenied.Say("The version is under a governance retention: to change its mode takes " +
+			"x-amz-bypass-governance-retention: true, and s3:BypassGovernanceRetention.")
+	}
 	resp := &response{}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
 	return resp, s.cfg.Objects.Update(ctx, &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,

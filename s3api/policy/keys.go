@@ -31,7 +31,7 @@ const (
 	KeyGrantReadACP      = "s3:x-amz-grant-read-acp"
 	KeyGrantWriteACP     = "s3:x-amz-grant-write-acp"
 	KeyGrantFullControl  = "s3:x-amz-grant-full-control"
-	KeyCopySource        = "s3:x-amz-copy-source" // "/bucket/key", decoded.
+	KeyCopySource        = "s3:x-amz-copy-source" // "bucket/key", decoded, without a version; see sourceOperand.
 	KeyMetadataDirective = "s3:x-amz-metadata-directive"
 	KeyVersionID         = "s3:VersionId"
 	KeySSE               = "s3:x-amz-server-side-encryption"

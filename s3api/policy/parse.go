@@ -58,6 +58,19 @@ func ParseBucket(document []byte, bucket string) (*Policy, error) {
 	return p, nil
 }
 
+// AllowsExcept returns what is wrong with a statement that allows everybody but some
+// (Allow with NotPrincipal): strangers would be among them. AWS refuses a new policy
+// with one; where a bucket has such a policy already, it means what it says.
+func (p *Policy) AllowsExcept() *Error {
+	for i := range p.statements {
+		if s := &p.statements[i]; s.notPrincipal && s.effect == Allow {
+			return &Error{Statement: i + 1, Sid: s.sid, Element: "NotPrincipal",
+				Reason: "it goes with \"Effect\": \"Deny\" alone: name whom to allow as Principal"}
+		}
+	}
+	return nil
+}
+
 func (k Kind) maxBytes() int {
 	return [...]int{MaxIdentityPolicyBytes, MaxBucketPolicyBytes, MaxTrustPolicyBytes}[k]
 }

@@ -201,7 +201,8 @@ func (c *compiler) condition(name string, m member) (x condition, bad *Error) {
 		return x, c.fail(element, "Null takes one value, true or false")
 	}
 	for _, v := range values {
-		o, err := x.op.parseOperand(v, c.variables)
+		o, err := x.op.parseOperand(sourceOperand(x.key, v), c.variables)
+		o.text = v
 		if err != nil {
 			return x, c.fail(element, "%v", err)
 		}
@@ -212,6 +213,16 @@ func (c *compiler) condition(name string, m member) (x condition, bad *Error) {
 	}
 	x.perObject = x.dependsOnObject()
 	return x, nil
+}
+
+// sourceOperand returns a value that is compared with a key. The source of a copy is
+// bucket/key, as AWS documents it; a policy that spells it with a slash in front, which
+// requests may have too, means the same.
+func sourceOperand(key, value string) string {
+	if key == KeyCopySource {
+		return strings.TrimPrefix(value, "/")
+	}
+	return value
 }
 
 func operatorNames() string {
