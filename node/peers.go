@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/s3api/iam"
 )
 
 const (
@@ -13,6 +14,8 @@ const (
 	peerLook = time.Second
 	// clockEvery is how often it compares clocks with them.
 	clockEvery = 30 * time.Second
+	// staleWarning is how old what it knows of accounts and keys may be before it warns.
+	staleWarning = 5 * iam.MaxAge
 )
 
 // watchPeers compares this node with the others for as long as it runs: their eras,
@@ -21,12 +24,20 @@ func (n *Node) watchPeers(ctx context.Context) {
 	t := time.NewTicker(peerLook)
 	defer t.Stop()
 	var clocks time.Time
+	stale := false
 	for {
 		if err := n.checkEra(); err != nil {
 			n.fail(err)
 			return
 		}
 		n.reportSelf()
+		if age := n.access.directory.Age(); stale != (age > staleWarning) {
+			if stale = !stale; stale {
+				n.log.Warn("changes of accounts and keys are not learned of: requests with access keys are refused", "for", age)
+			} else {
+				n.log.Info("changes of accounts and keys are learned of again")
+			}
+		}
 		if time.Since(clocks) >= clockEvery {
 			clocks = time.Now()
 			n.compareClocks(ctx)
@@ -77,6 +88,10 @@ func (n *Node) compareClocks(ctx context.Context) {
 func (n *Node) warnings() (out []string) {
 	if p := n.skewed.Load(); p != nil {
 		out = append(out, *p...)
+	}
+	if age := n.access.directory.Age(); age > staleWarning {
+		out = append(out, fmt.Sprintf("node %v has not learned of changes of accounts and keys for %v: it refuses requests with access keys, but the root's",
+			n.home.id(), age.Round(time.Second)))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()

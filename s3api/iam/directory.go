@@ -13,27 +13,35 @@ import (
 )
 
 const (
+	// MaxAge is how long ago what a node knows of the directory may have been current
+	// when it decides about a request: see Keys.Lookup.
+	MaxAge = time.Second
+
 	// PollInterval is how long a node may go without asking whether the directory
-	// has changed.
-	PollInterval = time.Second
+	// has changed. It leaves an answer half of MaxAge to arrive.
+	PollInterval = MaxAge / 2
 
 	entriesPage   = 1000
 	readTimeout   = 10 * time.Second
-	maxLoadRounds = 5
+	maxLoadRounds = 20
+
+	// reloadPause is the pause before a change that was made is read again, where that failed.
+	reloadPause = 100 * time.Millisecond
 
 	// askInterval bounds how often requests with unknown access keys may have the
 	// directory asked for.
 	askInterval = 100 * time.Millisecond
-	askTimeout  = 2 * time.Second
+	askTimeout  = readTimeout
 )
 
 // Directory is the directory in memory.
 type Directory struct {
 	meta    meta.Client
 	current atomic.Pointer[snapshot]
-	loaded  atomic.Int64  // When it was last known to be current, in Unix ms; 0: never.
-	newest  atomic.Uint64 // The greatest config revision that any answer told of.
-	wake    chan struct{} // Of one: asks Run to load.
+	loaded  atomic.Pointer[time.Time] // When it was last known to be current; nil: never.
+	newest  atomic.Uint64             // The greatest config revision that any answer told of.
+	made    atomic.Uint64             // That of the last change that this node has made.
+	wake    chan struct{}             // Of one: asks Run to load.
 
 	loading chan struct{} // Of one: taken while a snapshot is loaded and told of.
 
@@ -67,10 +75,30 @@ func (d *Directory) Revision() uint64 { return d.current.Load().revision }
 // was loaded.
 func (d *Directory) Age() time.Duration {
 	at := d.loaded.Load()
-	if at == 0 {
+	if at == nil {
 		return 0
 	}
-	return time.Since(time.UnixMilli(at))
+	return time.Since(*at)
+}
+
+// isCurrent reports whether requests may be decided by what this node knows: it was
+// current a short while ago, and holds every change that this node has made.
+func (d *Directory) isCurrent() bool {
+	at := d.loaded.Load()
+	return at != nil && time.Since(*at) <= MaxAge && d.current.Load().revision >= d.made.Load()
+}
+
+// fresh returns nil when requests may be decided by what this node knows, and asks the
+// metadata first if need be. Errors: Unavailable: who was disabled meanwhile would be
+// let in.
+func (d *Directory) fresh(ctx context.Context) error {
+	if d.isCurrent() {
+		return nil
+	}
+	if err := d.refreshSoon(ctx); err != nil {
+		return errs.Newf("iam.fresh", errs.Unavailable, "this node cannot learn whether accounts and keys have changed: %w", err)
+	}
+	return nil
 }
 
 // NoteRevision tells of a config revision that an answer of the metadata carried. A
@@ -115,12 +143,13 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		return errs.New("iam.Refresh", errs.Unavailable, context.Cause(ctx))
 	}
 	defer func() { <-d.loading }()
+	asked := time.Now()
 	s, changed, err := d.load(ctx)
 	if err != nil {
 		return errs.Wrap("iam.Refresh", err)
 	}
 	d.current.Store(s)
-	d.loaded.Store(time.Now().UnixMilli())
+	d.loaded.Store(&asked)
 	if !changed {
 		return nil
 	}
@@ -175,8 +204,8 @@ func (d *Directory) ask(ctx context.Context, a *ask, wait time.Duration) {
 }
 
 // load reads all entries page by page, unless nothing has changed: then it is the
-// snapshot there is, of a later revision. A change between two pages begins it
-// anew.
+// snapshot there is, of a later revision. A change of the directory between two pages
+// begins it anew; one of a bucket does not.
 func (d *Directory) load(ctx context.Context) (_ *snapshot, changed bool, _ error) {
 	have := d.current.Load()
 	for range maxLoadRounds {
@@ -195,10 +224,11 @@ func (d *Directory) load(ctx context.Context) (_ *snapshot, changed bool, _ erro
 	return nil, false, errs.Newf("iam.load", errs.Unavailable, "the directory changed while it was read, %d times", maxLoadRounds)
 }
 
-// loadOnce returns the entries and the config revision of them all; revision 0 if
-// it changed between pages.
+// loadOnce returns the entries and the config revision of them all; revision 0 if the
+// directory changed between pages.
 func (d *Directory) loadOnce(ctx context.Context, have uint64) (entries []*metapb.Entry, revision uint64, unchanged bool, err error) {
 	q := &metapb.ListEntries{Max: entriesPage, HaveRevision: have}
+	moved := false // Something changed between pages: the directory, or a bucket.
 	for first := true; ; first = false {
 		a, err := d.read(ctx, q)
 		switch {
@@ -209,12 +239,19 @@ func (d *Directory) loadOnce(ctx context.Context, have uint64) (entries []*metap
 		case first:
 			revision = a.ConfigRevision
 		case a.ConfigRevision != revision:
-			return nil, 0, false, nil
+			moved = true
 		}
 		page := a.GetDirectory().GetEntries()
 		entries = append(entries, page...)
 		if !a.GetDirectory().GetTruncated() || len(page) == 0 {
-			return entries, max(revision, 1), false, nil
+			revision = max(revision, 1)
+			if moved {
+				same, err := d.read(ctx, &metapb.ListEntries{Max: 1, HaveRevision: revision})
+				if err != nil || !same.GetDirectory().GetUnchanged() {
+					return nil, 0, false, err
+				}
+			}
+			return entries, revision, false, nil
 		}
 		last := page[len(page)-1]
 		q = &metapb.ListEntries{Max: entriesPage, AfterKind: last.Kind, AfterName: last.Name}
@@ -272,8 +309,10 @@ func (d *Directory) List(kind metapb.EntryKind) []*metapb.Entry {
 func (d *Directory) Settings() map[string]string { return maps.Clone(d.current.Load().settings) }
 
 // Write changes the directory, all or nothing, if every check holds, and loads the
-// change. Errors: Precondition (a check does not hold; the directory shows what is
-// there now), NoSpace (it is full), Unavailable, Unknown.
+// change. A change that was made is told as made: where it cannot be loaded while ctx
+// lasts, this node decides about no request until it is. Errors: Precondition (a check
+// does not hold; the directory shows what is there now), NoSpace (it is full),
+// Unavailable, Unknown.
 func (d *Directory) Write(ctx context.Context, checks []*metapb.EntryCheck, put []*metapb.Entry, remove []*metapb.EntryName) error {
 	const op = "iam.Write"
 	r, err := d.meta.Propose(ctx, &metapb.Command{Op: &metapb.Command_WriteEntries{
@@ -281,16 +320,35 @@ func (d *Directory) Write(ctx context.Context, checks []*metapb.EntryCheck, put 
 	if err != nil {
 		return errs.Wrap(op, err)
 	}
+	if r.Refusal == metapb.Refusal_REFUSAL_NONE {
+		d.loadMade(ctx, r.ConfigRevision)
+		return nil
+	}
 	if err := d.Refresh(ctx); err != nil {
 		return err
 	}
 	switch r.Refusal {
-	case metapb.Refusal_REFUSAL_NONE:
-		return nil
 	case metapb.Refusal_REFUSAL_ENTRY_CHANGED:
 		return errs.Newf(op, errs.Precondition, "someone else changed %s meanwhile: look again and repeat", r.Detail)
 	case metapb.Refusal_REFUSAL_TOO_MANY:
 		return errs.Newf(op, errs.NoSpace, "the directory of accounts, users and keys is full")
 	}
 	return errs.Newf(op, errs.Internal, "%v: %s", r.Refusal, r.Detail)
+}
+
+// loadMade loads a change that this node has made, and tries again while ctx lasts.
+func (d *Directory) loadMade(ctx context.Context, revision uint64) {
+	for {
+		made := d.made.Load()
+		if revision <= made || d.made.CompareAndSwap(made, revision) {
+			break
+		}
+	}
+	for d.Refresh(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(reloadPause):
+		}
+	}
 }

@@ -9,9 +9,10 @@
 //
 // All of the directory lies in memory as an immutable snapshot, which a request
 // reads without a lock. A newer one is loaded when an answer of the metadata tells
-// that there is one, and every second besides (Directory.Run); Directory.Write
-// loads it before it returns. So an access key that is disabled works on other
-// nodes for a second at most.
+// that there is one, and every half second besides (Directory.Run); Directory.Write
+// loads it before it returns. No access key is answered by a snapshot that was known
+// to be current more than MaxAge ago: the metadata are asked first, and where they do
+// not answer the request is refused.
 //
 // # Temporary credentials
 //

@@ -59,9 +59,16 @@ func (k *Keys) GoString() string { return k.String() }
 // adds nothing to a message.
 var errStale = errors.New("")
 
-// Lookup implements sigauth.Keys. Unavailable: the secret was sealed under another
-// cluster's key.
+// Lookup implements sigauth.Keys. It answers by a directory that was current MaxAge ago
+// or later; where none is to be had, it refuses rather than let in who may have been
+// disabled. The cluster's root is known by the settings and always answered. Errors:
+// Unavailable: that, or the secret was sealed under another cluster's key.
 func (k *Keys) Lookup(ctx context.Context, accessKey, session string) (sigauth.Credential, error) {
+	if accessKey != k.rootUser {
+		if err := k.directory.fresh(ctx); err != nil {
+			return sigauth.Credential{}, err
+		}
+	}
 	c, err := k.lookup(accessKey, session)
 	if !errs.Is(err, errs.NotFound) && !errors.Is(err, errStale) {
 		return c, err

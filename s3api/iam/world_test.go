@@ -29,6 +29,8 @@ type metaClient struct {
 	mu     sync.Mutex
 	index  uint64
 	before func() // Called once, before the next proposal.
+
+	onRead func(q *metapb.Query) error // Called before each query, whose error it may be. May be nil.
 }
 
 // Propose implements meta.Client.
@@ -56,7 +58,22 @@ func (c *metaClient) Propose(_ context.Context, cmd *metapb.Command) (*metapb.Re
 
 // Read implements meta.Client.
 func (c *metaClient) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	c.mu.Lock()
+	f := c.onRead
+	c.mu.Unlock()
+	if f != nil {
+		if err := f(q); err != nil {
+			return nil, err
+		}
+	}
 	return c.state.Query(q)
+}
+
+// reading has f called before each query.
+func (c *metaClient) reading(f func(q *metapb.Query) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onRead = f
 }
 
 // world is a cluster as package iam sees it; admin and keys are of one node.
