@@ -28,6 +28,8 @@ type about struct {
 	Run     uint64 `json:"run"`
 	Version string `json:"version"`
 	TimeNs  int64  `json:"time_ns"` // Of its clock, UTC.
+
+	Settings map[string]string `json:"settings,omitempty"` // See Node.agreed.
 }
 
 func newRun() uint64 {
@@ -40,7 +42,7 @@ func newRun() uint64 {
 func (n *Node) clock() time.Time { return time.Now().Add(n.cfg.PretendClock) }
 
 func (n *Node) serveAbout(w http.ResponseWriter, _ *http.Request) {
-	text, err := json.Marshal(about{Node: n.home.Node, Cluster: n.home.cluster(), Run: n.run, Version: n.env.Version, TimeNs: n.clock().UnixNano()})
+	text, err := json.Marshal(about{Node: n.home.Node, Cluster: n.home.cluster(), Run: n.run, Version: n.env.Version, TimeNs: n.clock().UnixNano(), Settings: n.agreed})
 	if err != nil {
 		rpc.WriteError(w, err)
 		return

@@ -52,6 +52,7 @@ func (n *Node) openAccess(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.setAgreed(root)
 	cfg := kms.Config{Region: n.cfg.Region, Root: root}
 	if n.cfg.Vault.Address != "" {
 		v, err := kms.NewVault(n.cfg.Vault)

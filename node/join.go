@@ -68,9 +68,15 @@ func (n *Node) fitToJoin(ctx context.Context) error {
 	case err != nil:
 		return err
 	case topo.View.Node(n.home.id()) == nil:
-		return n.checkClock(ctx) // Who is a member already is shown, and let in.
+		if err := n.checkClock(ctx); err != nil { // Who is a member already is shown, and let in.
+			return err
+		}
+		return n.checkAgreed(ctx, false)
 	}
-	return n.checkClone(ctx, topo)
+	if err := n.checkClone(ctx, topo); err != nil {
+		return err
+	}
+	return n.checkAgreed(ctx, true)
 }
 
 // checkEra refuses to go on with metadata of before the others' were restored from a
@@ -183,6 +189,23 @@ func (n *Node) checkOnlyRun() {
 		n.fail(fmt.Errorf("another process has joined as node %s, from %s: is its data directory a copy of this one's (%s)?", n.home.Node, own.RPCAddr, n.home.dir))
 	}
 }
+
+// checkMember ends this process where its node was removed from the cluster, which it
+// may have heard of from nobody. It tells by the refusal that a restart would meet.
+func (n *Node) checkMember(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, proposeWait)
+	defer cancel()
+	topo, err := n.client.Topology(ctx)
+	if err != nil || topo.View.Node(n.home.id()) != nil {
+		return
+	}
+	if err := n.tryRegister(ctx); errs.Is(err, errs.Denied) {
+		n.fail(joinError(err))
+	}
+}
+
+// joinError is why this node is no member, or one no longer.
+func joinError(err error) error { return fmt.Errorf("join the cluster: %w", err) }
 
 // registerRefused says in a sentence why the cluster did not take this node.
 func (n *Node) registerRefused(res *metapb.Result) error {

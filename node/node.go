@@ -52,6 +52,7 @@ type Node struct {
 	health       *driveHealth
 	identity     *identity.Identity       // Nil: simulated.
 	run          uint64                   // Of this process: no other has the same.
+	agreed       map[string]string        // Digests of the settings that must be equal on every node.
 	skewed       atomic.Pointer[[]string] // Sentences about clocks that differ.
 	refused      atomic.Pointer[error]    // Why no other node lets this one join; nil: none has said so.
 	distrusted   int                      // In how many rounds a certificate kept all others away; while joining.
@@ -142,7 +143,7 @@ func (n *Node) join(ctx context.Context) {
 	}
 	if err := n.form(ctx); err != nil {
 		if ctx.Err() == nil {
-			n.fail(fmt.Errorf("join the cluster: %w", err))
+			n.fail(joinError(err))
 		}
 		return
 	}

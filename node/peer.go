@@ -38,7 +38,7 @@ func (p peer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeRepo
 	now := time.Now()
 	return &adminpb.NodeReport{Version: p.n.env.Version, UptimeSeconds: uint64(now.Sub(p.n.started).Seconds()), NowUs: uint64(p.n.clock().UnixMicro()),
 		Drives: p.n.driveStatus(), Log: p.logLevel(), DirectoryAgeSeconds: p.n.access.directory.Age().Seconds(),
-		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs()}, nil
+		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs(), Settings: p.n.agreed}, nil
 }
 
 // jobs returns the background work of this node.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/gossip"
@@ -12,14 +13,15 @@ import (
 const (
 	// peerLook is how often a node looks at what gossip says of the others.
 	peerLook = time.Second
-	// clockEvery is how often it compares clocks with them.
+	// clockEvery is how often it compares clocks and settings with them.
 	clockEvery = 30 * time.Second
 	// staleWarning is how old what it knows of accounts and keys may be before it warns.
 	staleWarning = 5 * iam.MaxAge
 )
 
 // watchPeers compares this node with the others for as long as it runs: their eras,
-// their clocks, and when they were last heard of.
+// their clocks and settings, when they were last heard of, and whether this node is
+// still one of them.
 func (n *Node) watchPeers(ctx context.Context) {
 	t := time.NewTicker(peerLook)
 	defer t.Stop()
@@ -30,6 +32,7 @@ func (n *Node) watchPeers(ctx context.Context) {
 			n.fail(err)
 			return
 		}
+		n.checkMember(ctx)
 		n.reportSelf()
 		if age := n.access.directory.Age(); stale != (age > staleWarning) {
 			if stale = !stale; stale {
@@ -40,7 +43,7 @@ func (n *Node) watchPeers(ctx context.Context) {
 		}
 		if time.Since(clocks) >= clockEvery {
 			clocks = time.Now()
-			n.compareClocks(ctx)
+			n.comparePeers(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -64,16 +67,24 @@ func (n *Node) reportSelf() {
 	}
 }
 
-// compareClocks measures how far the clocks of the living are from this node's.
-func (n *Node) compareClocks(ctx context.Context) {
+// comparePeers measures how far the clocks of the living are from this node's, and
+// counts the settings of which they have other values.
+func (n *Node) comparePeers(ctx context.Context) {
 	var far []string
+	var differ []string
 	for _, m := range n.gossip.Members() {
 		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID != n.home.cluster() {
 			continue
 		}
-		_, ahead, err := n.askAbout(ctx, m.RPCAddr)
+		a, ahead, err := n.askAbout(ctx, m.RPCAddr)
 		if err != nil {
 			continue
+		}
+		for _, name := range n.differing(a.Settings) {
+			n.log.Warn("a setting that must be equal on every node differs", "setting", name, "node", m.Node.String())
+			if !slices.Contains(differ, name) {
+				differ = append(differ, name)
+			}
 		}
 		n.obs.ClockSkew(m.Node, ahead)
 		if ahead.Abs() > n.cfg.MaxClockSkew {
@@ -82,6 +93,7 @@ func (n *Node) compareClocks(ctx context.Context) {
 		}
 	}
 	n.skewed.Store(&far)
+	n.obs.SettingsDiffer(len(differ))
 }
 
 // warnings are what this node has to say of the cluster besides what the metadata tell.

@@ -54,6 +54,7 @@ func checks() []check {
 		{"space", "there is room", (*picture).checkSpace},
 		{"clocks", "they agree", (*picture).checkClocks},
 		{"versions", "all nodes run the same", (*picture).checkVersions},
+		{"settings", "those that must be equal are", (*picture).checkSettings},
 		{"directory", "all nodes know of accounts, keys and settings as they are", (*picture).checkDirectory},
 	}
 }

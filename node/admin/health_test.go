@@ -52,6 +52,12 @@ func TestHealth(t *testing.T) {
 			w.fake(testNode(3)).report.NowUs = uint64(time.Now().Add(-time.Hour).UnixMicro())
 		}, warning, "clocks", "differs by 1h0m0s", volumeWhole},
 		{"two versions", func(w *world) { w.fake(testNode(3)).report.Version = "test2" }, warning, "versions", "test, test2", volumeWhole},
+		{"a setting differs", func(w *world) {
+			for i := range testNodes {
+				w.fake(testNode(i + 1)).report.Settings = map[string]string{"region": "a", "root-user": "b"}
+			}
+			w.fake(testNode(3)).report.Settings["region"] = "c"
+		}, warning, "settings", "node 0300000000000000 (10.0.0.3:9000): another --region than on most nodes", volumeWhole},
 		{"a job fails", func(w *world) {
 			w.fake(testNode(3)).report.Jobs[0].State, w.fake(testNode(3)).report.Jobs[0].Error = jobFailed, "no room"
 		}, warning, "jobs", "the job repair failed on node 0300000000000000: no room", volumeWhole},

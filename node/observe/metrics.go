@@ -93,6 +93,7 @@ type metrics struct {
 	backups                *prometheus.CounterVec
 	lastBackup             prometheus.Gauge
 	featureLevel, certLeft prometheus.Gauge
+	settingsDiffer         prometheus.Gauge
 }
 
 // latencyBuckets reach from an inline read to a long copy, in seconds.
@@ -230,8 +231,9 @@ func newMetrics(r prometheus.Registerer) metrics {
 		lastBackup: gauge("cairn_metadata_backup_timestamp_seconds",
 			"When this node last made a backup of the metadata whole; 0: never since it started."),
 
-		featureLevel: gauge("cairn_feature_level", "The cluster's feature level, as this node last read it."),
-		certLeft:     gauge("cairn_internode_certificate_expiry_seconds", "Until the certificate that this node shows to others expires."),
+		featureLevel:   gauge("cairn_feature_level", "The cluster's feature level, as this node last read it."),
+		settingsDiffer: gauge("cairn_settings_differing", "Settings that must be equal on every node and of which another node has another value."),
+		certLeft:       gauge("cairn_internode_certificate_expiry_seconds", "Until the certificate that this node shows to others expires."),
 
 		spans: vec("cairn_trace_spans_total", "Spans sent to the receiver of traces, or lost because it did not take them.", "result"),
 

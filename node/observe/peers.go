@@ -11,6 +11,10 @@ func (o *Observer) ClockSkew(peer cluster.NodeID, ahead time.Duration) {
 	o.m.clockSkew.WithLabelValues(peer.String()).Set(ahead.Seconds())
 }
 
+// SettingsDiffer is told of how many settings that must be equal on every node another
+// one has another value.
+func (o *Observer) SettingsDiffer(settings int) { o.m.settingsDiffer.Set(float64(settings)) }
+
 // LastContacts is told how long ago the leader of the metadata heard of each member; nil
 // where this node does not lead.
 func (o *Observer) LastContacts(ago map[cluster.NodeID]time.Duration) {

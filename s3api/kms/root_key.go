@@ -32,11 +32,18 @@ const (
 	rootLabel      = "cairn kms root v1"
 	sealLabel      = "cairn kms seal v1"
 	masterKeyLabel = "cairn master key v1"
+	fingerLabel    = "cairn kms fingerprint v1"
 	wrapLabel      = "cairn kms wrap v1"
 )
 
 // RootKey seals master keys. It prints as "redacted".
-type RootKey struct{ aead cipher.AEAD }
+type RootKey struct {
+	aead   cipher.AEAD
+	finger string
+}
+
+// Fingerprint tells root keys apart, and nothing of what they are.
+func (r *RootKey) Fingerprint() string { return r.finger }
 
 // String keeps the key out of every log line and error.
 func (RootKey) String() string { return "kms.RootKey(redacted)" }
@@ -63,7 +70,7 @@ func newRootKey(root []byte) *RootKey {
 	if err != nil {
 		panic("kms: gcm: " + err.Error())
 	}
-	return &RootKey{aead}
+	return &RootKey{aead: aead, finger: hex.EncodeToString(derive(root, fingerLabel))}
 }
 
 func derive(secret []byte, label string) []byte {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +31,8 @@ func TestMembership(t *testing.T) {
 		chapter{"data of another cluster", m.otherCluster},
 		chapter{"a copy of a member", m.clone},
 		chapter{"drives that do not fit", m.drives},
+		chapter{"settings that must be equal", m.settings},
+		chapter{"a node is removed while it runs", m.removed},
 		chapter{"clocks that differ", m.clocks},
 	)
 }
@@ -184,4 +187,65 @@ func (m *membership) clocks(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// settings starts a new node, and a member, whose settings are not the cluster's.
+func (m *membership) settings(t *testing.T) {
+	const differs = "this node has another value of "
+	m.refused(m.visitor(t, "--root-password", "another-root-secret"), differs+"--root-password than the nodes of the cluster")
+	m.refused(m.visitor(t, "--region", "nowhere-1", "--lifecycle-day", "1h"), differs+"--lifecycle-day and of --region than")
+	p := m.nodes[2]
+	m.stop(p)
+	p.Flags = []string{"--kms-root-key", strings.Repeat("5a", 32)}
+	m.refused(p, differs+"--kms-root-key than")
+	// A value that is being changed on one node after the other is let in, and shown.
+	p.Flags = []string{"--root-password", "the-next-root-secret"}
+	m.start(p)
+	m.waitReady(p)
+	s, err := m.status()
+	require.NoError(t, err)
+	m.until("a warning about the setting", func(of *testbed.Status) error {
+		if !strings.Contains(of.HealthReason, "node "+s.Node(p).ID) || !strings.Contains(of.HealthReason, "another --root-password than on most nodes") {
+			return fmt.Errorf("%s: %s", of.Health, of.HealthReason)
+		}
+		return nil
+	})
+	m.stop(p)
+	p.Flags = nil
+	m.start(p)
+	m.waitReady(p)
+	m.until("health", healthy)
+}
+
+// removed takes a node that runs out of the cluster: it ends by itself, with the
+// sentence that it would be refused with, and so does its next start.
+func (m *membership) removed(t *testing.T) {
+	p := m.visitor(t)
+	m.start(p)
+	m.waitReady(p)
+	s, err := m.status()
+	require.NoError(t, err)
+	id := s.Node(p).ID
+	_, err = m.cairn("node", "drain", id, "--yes")
+	require.NoError(t, err)
+	m.until("nothing is left on it", func(s *testbed.Status) error {
+		if n := s.Node(p); n.Voter || n.Slots() > 0 {
+			return fmt.Errorf("votes: %v, slots: %d", n.Voter, n.Slots())
+		}
+		return nil
+	})
+	_, err = m.cairn("node", "remove", id, "--yes")
+	require.NoError(t, err)
+	const said = "was removed from the cluster: empty its data directories to let it join as a new node"
+	ended, cancel := context.WithTimeout(t.Context(), readyTimeout)
+	defer cancel()
+	select {
+	case <-p.Done():
+	case <-ended.Done():
+		t.Fatalf("%s goes on serving:\n%s", p, p.LogTail())
+	}
+	require.Contains(t, p.LogTail(), said)
+	m.kill(p)
+	m.refused(p, said)
+	m.until("health of the others", healthy)
 }

@@ -70,8 +70,10 @@ type NodeReport struct {
 	Log                 *LogLevel              `protobuf:"bytes,6,opt,name=log,proto3" json:"log,omitempty"`
 	DirectoryAgeSeconds float64                `protobuf:"fixed64,7,opt,name=directory_age_seconds,json=directoryAgeSeconds,proto3" json:"directory_age_seconds,omitempty"`
 	AuditDropped        uint64                 `protobuf:"varint,8,opt,name=audit_dropped,json=auditDropped,proto3" json:"audit_dropped,omitempty"` // Since the node was started.
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Keyed digests of the settings that must be equal on every node, by their names.
+	Settings      map[string]string `protobuf:"bytes,240,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeReport) Reset() {
@@ -160,6 +162,13 @@ func (x *NodeReport) GetAuditDropped() uint64 {
 	return 0
 }
 
+func (x *NodeReport) GetSettings() map[string]string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 var File_peer_proto protoreflect.FileDescriptor
 
 const file_peer_proto_rawDesc = "" +
@@ -167,7 +176,7 @@ const file_peer_proto_rawDesc = "" +
 	"\n" +
 	"peer.proto\x12\x0ecairn.admin.v1\x1a\rcluster.proto\x1a\n" +
 	"jobs.proto\x1a\vtrace.proto\"\x0f\n" +
-	"\rReportRequest\"\xc7\x02\n" +
+	"\rReportRequest\"\xcb\x03\n" +
 	"\n" +
 	"NodeReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
@@ -177,7 +186,11 @@ const file_peer_proto_rawDesc = "" +
 	"\x04jobs\x18\x05 \x03(\v2\x13.cairn.admin.v1.JobR\x04jobs\x12*\n" +
 	"\x03log\x18\x06 \x01(\v2\x18.cairn.admin.v1.LogLevelR\x03log\x122\n" +
 	"\x15directory_age_seconds\x18\a \x01(\x01R\x13directoryAgeSeconds\x12#\n" +
-	"\raudit_dropped\x18\b \x01(\x04R\fauditDropped2\xad\x03\n" +
+	"\raudit_dropped\x18\b \x01(\x04R\fauditDropped\x12E\n" +
+	"\bsettings\x18\xf0\x01 \x03(\v2(.cairn.admin.v1.NodeReport.SettingsEntryR\bsettings\x1a;\n" +
+	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xad\x03\n" +
 	"\vPeerService\x12C\n" +
 	"\x06Report\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1a.cairn.admin.v1.NodeReport\x12?\n" +
 	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12C\n" +
@@ -198,42 +211,44 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_peer_proto_goTypes = []any{
 	(*ReportRequest)(nil),      // 0: cairn.admin.v1.ReportRequest
 	(*NodeReport)(nil),         // 1: cairn.admin.v1.NodeReport
-	(*DriveStatus)(nil),        // 2: cairn.admin.v1.DriveStatus
-	(*Job)(nil),                // 3: cairn.admin.v1.Job
-	(*LogLevel)(nil),           // 4: cairn.admin.v1.LogLevel
-	(*TraceRequest)(nil),       // 5: cairn.admin.v1.TraceRequest
-	(*SetLogLevelRequest)(nil), // 6: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),    // 7: cairn.admin.v1.ListLogsRequest
-	(*NodeLoad)(nil),           // 8: cairn.admin.v1.NodeLoad
-	(*TraceEvent)(nil),         // 9: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),            // 10: cairn.admin.v1.NodeLog
-	(*SupportPiece)(nil),       // 11: cairn.admin.v1.SupportPiece
+	nil,                        // 2: cairn.admin.v1.NodeReport.SettingsEntry
+	(*DriveStatus)(nil),        // 3: cairn.admin.v1.DriveStatus
+	(*Job)(nil),                // 4: cairn.admin.v1.Job
+	(*LogLevel)(nil),           // 5: cairn.admin.v1.LogLevel
+	(*TraceRequest)(nil),       // 6: cairn.admin.v1.TraceRequest
+	(*SetLogLevelRequest)(nil), // 7: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),    // 8: cairn.admin.v1.ListLogsRequest
+	(*NodeLoad)(nil),           // 9: cairn.admin.v1.NodeLoad
+	(*TraceEvent)(nil),         // 10: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),            // 11: cairn.admin.v1.NodeLog
+	(*SupportPiece)(nil),       // 12: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
-	2,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
-	3,  // 1: cairn.admin.v1.NodeReport.jobs:type_name -> cairn.admin.v1.Job
-	4,  // 2: cairn.admin.v1.NodeReport.log:type_name -> cairn.admin.v1.LogLevel
-	0,  // 3: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
-	0,  // 4: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
-	5,  // 5: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
-	6,  // 6: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	7,  // 7: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
-	0,  // 8: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 9: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	8,  // 10: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	9,  // 11: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	4,  // 12: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	10, // 13: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	11, // 14: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	9,  // [9:15] is the sub-list for method output_type
-	3,  // [3:9] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	3,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
+	4,  // 1: cairn.admin.v1.NodeReport.jobs:type_name -> cairn.admin.v1.Job
+	5,  // 2: cairn.admin.v1.NodeReport.log:type_name -> cairn.admin.v1.LogLevel
+	2,  // 3: cairn.admin.v1.NodeReport.settings:type_name -> cairn.admin.v1.NodeReport.SettingsEntry
+	0,  // 4: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
+	0,  // 5: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
+	6,  // 6: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
+	7,  // 7: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	8,  // 8: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
+	0,  // 9: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
+	1,  // 10: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	9,  // 11: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	10, // 12: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	5,  // 13: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	11, // 14: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	12, // 15: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	10, // [10:16] is the sub-list for method output_type
+	4,  // [4:10] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -250,7 +265,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
