@@ -82,6 +82,7 @@ type Config struct {
 	LostAfter            time.Duration
 	MoveRate, RepairRate Bytes    // A second.
 	EventTargets         []string // ID=URL.
+	EventAccounts        []string // ID=ACCOUNT.
 	EventTokenFile       string
 	AccessLogEvery       time.Duration
 	AccessLogSpool       Bytes

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -16,6 +17,8 @@ import (
 func (c *Config) eventFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.EventTargets, "event-target", nil,
 		"targets of event notifications, ID=URL, comma separated, the same on every node: http(s)://… (a webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT or kafka://HOST:PORT,HOST:PORT/TOPIC (kafkas: with TLS); rules name them arn:cairn:sqs:REGION:ID:webhook (or :nats, :kafka)")
+	fs.StringSliceVar(&c.EventAccounts, "event-target-accounts", nil,
+		"which accounts' buckets may name a target of event-target, ID=ACCOUNT (its id), comma separated, once for each account; a target that is not listed is every account's")
 	fs.StringVar(&c.EventTokenFile, "event-token-file", "", "file with lines ID=TOKEN: what targets are shown to let this cluster in (webhooks: a bearer token; NATS: a token; Kafka: the password of the URL's user)")
 }
 
@@ -27,6 +30,13 @@ func (n *Node) openEvents(context.Context) error {
 	}
 	specs, err := notify.ParseSpecs(n.cfg.EventTargets, func(id string) string { return tokens[id] })
 	if err == nil {
+		accounts, bad := targetAccounts(n.cfg.EventAccounts, specs)
+		if bad != nil {
+			return settingError("event-target-accounts", "%v", bad)
+		}
+		for i := range specs {
+			specs[i].Accounts = accounts[specs[i].ID]
+		}
 		n.eventTargets, err = notify.NewRegistry(n.cfg.Region, specs)
 	}
 	if err != nil {
@@ -42,17 +52,33 @@ func (n *Node) setEventTargets() {
 	targets, err := n.access.keys.EventTargets()
 	specs := make([]notify.Spec, len(targets))
 	for i, t := range targets {
-		specs[i] = notify.Spec{ID: t.ID, URL: t.URL, Token: t.Token}
+		specs[i] = notify.Spec{ID: t.ID, URL: t.URL, Token: t.Token, Accounts: t.Accounts}
 	}
 	if err = errors.Join(err, n.eventTargets.SetCluster(specs)); err != nil {
 		n.log.Warn("event targets of the cluster that this node cannot use", "cause", err)
 	}
 }
 
-// knownTarget reports whether rules may name a target, also one that another node was
-// told of just now.
-func (n *Node) knownTarget(ctx context.Context, arn string) bool {
-	return n.eventTargets.Known(arn) || (n.access.directory.Refresh(ctx) == nil && n.eventTargets.Known(arn))
+// knownTarget reports whether rules of an account's buckets may name a target, also one
+// that another node was told of just now.
+func (n *Node) knownTarget(ctx context.Context, arn, account string) bool {
+	return n.eventTargets.Allows(arn, account) || (n.access.directory.Refresh(ctx) == nil && n.eventTargets.Allows(arn, account))
+}
+
+// targetAccounts reads ID=ACCOUNT,… of the setting event-target-accounts.
+func targetAccounts(lines []string, known []notify.Spec) (map[string][]string, error) {
+	accounts := map[string][]string{}
+	for _, line := range lines {
+		id, account, ok := strings.Cut(line, "=")
+		if !ok || id == "" || account == "" {
+			return nil, fmt.Errorf("%q is not ID=ACCOUNT", line)
+		}
+		if !slices.ContainsFunc(known, func(s notify.Spec) bool { return s.ID == id }) {
+			return nil, fmt.Errorf("there is no target %q in the setting event-target", id)
+		}
+		accounts[id] = append(accounts[id], account)
+	}
+	return accounts, nil
 }
 
 // readTokens reads lines ID=TOKEN; empty ones and those that begin with # are passed

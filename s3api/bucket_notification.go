@@ -22,7 +22,11 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	rules, err := notify.Rules(doc, func(arn string) bool { return s.cfg.KnownTarget != nil && s.cfg.KnownTarget(ctx, arn) })
+	b, err := s.bucket(ctx, rq.bucket)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := notify.Rules(doc, func(arn string) bool { return s.cfg.KnownTarget != nil && s.cfg.KnownTarget(ctx, arn, b.GetOwner()) })
 	if err != nil {
 		return nil, err
 	}

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/iam"
 )
 
 const testTarget = "arn:cairn:sqs:us-east-1:t:webhook"
 
 func withTarget(c *Config) {
-	c.KnownTarget = func(_ context.Context, arn string) bool { return arn == testTarget }
+	c.KnownTarget = func(_ context.Context, arn, _ string) bool { return arn == testTarget }
 }
 
 // waiting returns the events that wait for the test's target.
@@ -101,4 +102,23 @@ func TestNotificationRefusals(t *testing.T) {
 		w.refused(code, p, "PUT", "/bkt?notification", body)
 		require.Contains(t, w.ok(p, "GET", "/bkt?notification", "").body, "<Id>kept</Id>", body)
 	}
+}
+
+// A target that is another account's is no target for a bucket, whoever asks.
+func TestNotificationTargetsOfAccounts(t *testing.T) {
+	var asked []string
+	w := newWorld(t, func(c *Config) {
+		c.KnownTarget = func(_ context.Context, arn, account string) bool {
+			asked = append(asked, account)
+			return account == iam.RootAccount
+		}
+	})
+	tenant := w.account("tenant")
+	w.ok(tenant, "PUT", "/theirs", "")
+	w.ok(w.root, "PUT", "/ours", "")
+	document := `<NotificationConfiguration><QueueConfiguration><Queue>` + testTarget + `</Queue><Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>`
+	w.refused("InvalidArgument", tenant, "PUT", "/theirs?notification", document)
+	w.refused("InvalidArgument", w.root, "PUT", "/theirs?notification", document)
+	w.ok(w.root, "PUT", "/ours?notification", document)
+	require.Equal(t, []string{tenant.account, tenant.account, iam.RootAccount}, asked)
 }

@@ -109,6 +109,9 @@ type Limits struct {
 	// IdleWriteTimeout how long a client may take to accept a block.
 	IdleReadTimeout  time.Duration
 	IdleWriteTimeout time.Duration
+	// DocumentTimeout is how long a document may take to arrive, and the body of a
+	// request that is not to S3.
+	DocumentTimeout time.Duration
 }
 
 func (c Config) withDefaults() Config {

@@ -44,9 +44,14 @@ func NewHTTPClient(t Transport, cfg ClientConfig) *http.Client {
 			DisableCompression:  true,
 			Protocols:           protocols,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: NoRedirect,
 	}
 }
+
+// NoRedirect is the CheckRedirect of clients that show a token or send what must not be
+// lost: a redirect is an answer like any other that is no success. Whoever answers
+// would else choose where the token goes, and what becomes of the body.
+func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // dialWithin is Dial with a timeout of its own. When that ends it, the peer is not
 // there (Unavailable); when ctx does, the caller has gone (Canceled).

@@ -785,6 +785,7 @@ type EventTarget struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	SealedToken   []byte                 `protobuf:"bytes,2,opt,name=sealed_token,json=sealedToken,proto3" json:"sealed_token,omitempty"` // What it is shown, sealed under a key derived from the cluster key. Empty: nothing.
+	Accounts      []string               `protobuf:"bytes,260,rep,name=accounts,proto3" json:"accounts,omitempty"`                        // Ids of those whose buckets may name it. None: all may.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,6 +830,13 @@ func (x *EventTarget) GetUrl() string {
 func (x *EventTarget) GetSealedToken() []byte {
 	if x != nil {
 		return x.SealedToken
+	}
+	return nil
+}
+
+func (x *EventTarget) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
 	}
 	return nil
 }
@@ -892,10 +900,11 @@ const file_events_proto_rawDesc = "" +
 	"\x03max\x18\x04 \x01(\rR\x03max\"Z\n" +
 	"\fEventsAnswer\x12,\n" +
 	"\x06events\x18\x01 \x03(\v2\x14.cairn.meta.v1.EventR\x06events\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"B\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"_\n" +
 	"\vEventTarget\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12!\n" +
-	"\fsealed_token\x18\x02 \x01(\fR\vsealedToken*\xfc\x02\n" +
+	"\fsealed_token\x18\x02 \x01(\fR\vsealedToken\x12\x1b\n" +
+	"\baccounts\x18\x84\x02 \x03(\tR\baccounts*\xfc\x02\n" +
 	"\tEventKind\x12\x0e\n" +
 	"\n" +
 	"EVENT_NONE\x10\x00\x12\x0e\n" +

@@ -48,7 +48,7 @@ func (s *service) ListEventTargets(ctx context.Context, _ *adminpb.ListEventTarg
 		queues[q.Target] = q
 	}
 	out := each(s.c.KnownTargets.List(), func(k notify.Known) *adminpb.EventTarget {
-		t := &adminpb.EventTarget{Id: k.ID, Arn: k.ARN, Url: k.URL, Source: fromNode, Token: k.Token != ""}
+		t := &adminpb.EventTarget{Id: k.ID, Arn: k.ARN, Url: k.URL, Source: fromNode, Token: k.Token != "", Accounts: k.Accounts}
 		if k.OfCluster {
 			t.Source = fromCluster
 		}
@@ -80,7 +80,7 @@ func (s *service) SetEventTarget(ctx context.Context, r *adminpb.SetEventTargetR
 	if err := s.c.KnownTargets.Check(notify.Spec{ID: r.Id, URL: r.Url, Token: r.Token}); err != nil {
 		return nil, errs.New("admin.SetEventTarget", errs.Invalid, err)
 	}
-	if err := s.c.EventTargets.SetEventTarget(ctx, iam.EventTarget{ID: r.Id, URL: r.Url, Token: r.Token}); err != nil {
+	if err := s.c.EventTargets.SetEventTarget(ctx, iam.EventTarget{ID: r.Id, URL: r.Url, Token: r.Token, Accounts: r.Accounts}); err != nil {
 		return nil, err
 	}
 	return s.eventTarget(ctx, r.Id)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -212,6 +213,7 @@ type answering struct {
 	status []int // One a request; 0: no answer; after them 200.
 	bodies []string
 	tokens []string
+	hosts  []string
 }
 
 func (a *answering) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -232,7 +234,12 @@ func (a *answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	if status == http.StatusOK {
 		a.bodies = append(a.bodies, string(body))
 	}
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), Body: http.NoBody, Request: r}, nil
+	resp := &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{}, Body: http.NoBody, Request: r}
+	if status/100 == 3 {
+		resp.Header.Set("Location", "http://elsewhere.example/")
+	}
+	a.hosts = append(a.hosts, r.URL.Host)
+	return resp, nil
 }
 
 func TestHTTP(t *testing.T) {
@@ -256,6 +263,25 @@ func TestHTTP(t *testing.T) {
 		require.Equal(t, batchRecords+10, written)
 		require.Zero(t, dropped)
 		require.Equal(t, []string{"http 0 connection refused"}, told.trouble, "without the URL, whose query may be secret")
+	})
+}
+
+// A redirect is not followed, for its target would get the token and an empty GET would
+// count as written: the batch is tried again until the URL itself takes it.
+func TestHTTPFollowsNoRedirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told told
+		server := &answering{status: []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}}
+		l, err := Open(Config{HTTP: HTTPConfig{URL: "http://audit.example/", Transport: server}, Events: told.events()})
+		require.NoError(t, err)
+		l.Write(record(1))
+		require.NoError(t, l.Close(t.Context()))
+		written, dropped := told.counts()
+		require.Equal(t, 1, written)
+		require.Zero(t, dropped)
+		require.Equal(t, slices.Repeat([]string{"audit.example"}, 4), server.hosts)
+		require.Len(t, server.bodies, 1)
+		require.Contains(t, server.bodies[0], `"request_id":"1"`)
 	})
 }
 

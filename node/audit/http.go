@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/cairnstore/cairn/cluster/rpc"
 )
 
 // Limits of requests to the URL.
@@ -24,7 +26,8 @@ const (
 
 // HTTPConfig is a URL that batches of records are posted to: lines of JSON
 // (application/x-ndjson). What does not answer, or answers 408, 429 or 5xx, gets the
-// batch again, with growing pauses; any other answer but 2xx drops the batch.
+// batch again, with growing pauses; a redirect is not followed and counts as such an
+// answer; any other answer but 2xx drops the batch.
 type HTTPConfig struct {
 	URL string
 	// TokenFile holds a token that is sent as "Authorization: Bearer"; it is read for
@@ -60,7 +63,7 @@ func newHTTP(c HTTPConfig) (*httpTarget, error) {
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
-	return &httpTarget{c: c, client: &http.Client{Transport: c.Transport, Timeout: httpTimeout}}, nil
+	return &httpTarget{c: c, client: &http.Client{Transport: c.Transport, Timeout: httpTimeout, CheckRedirect: rpc.NoRedirect}}, nil
 }
 
 func (h *httpTarget) name() string { return "http" }
@@ -108,7 +111,7 @@ func (h *httpTarget) post(ctx context.Context, batch []byte) (again bool, _ erro
 	switch s := resp.StatusCode; {
 	case s >= 200 && s < 300:
 		return false, nil
-	case s == http.StatusRequestTimeout, s == http.StatusTooManyRequests, s >= 500:
+	case s == http.StatusRequestTimeout, s == http.StatusTooManyRequests, s >= 500, s >= 300 && s < 400:
 		return true, fmt.Errorf("the URL answers %s", resp.Status)
 	}
 	return false, fmt.Errorf("the URL refuses records: %s", resp.Status)

@@ -16,6 +16,8 @@ const targetLabel = "cairn event target v1"
 type EventTarget struct {
 	ID, URL string
 	Token   string // What the target is shown; empty: nothing.
+	// Accounts are the ids of those whose buckets may name it; none: all may.
+	Accounts []string
 }
 
 // String keeps the token out of every log line and error.
@@ -27,7 +29,7 @@ func (t EventTarget) GoString() string { return t.String() }
 // SetEventTarget sets a target for the whole cluster, in place of one of its ID. Its
 // caller knows the URL to be one.
 func (a *Admin) SetEventTarget(ctx context.Context, t EventTarget) error {
-	record := &metapb.EventTarget{Url: t.URL}
+	record := &metapb.EventTarget{Url: t.URL, Accounts: t.Accounts}
 	if t.Token != "" {
 		record.SealedToken = a.c.Keys.secret.seal(targetLabel, t.ID, []byte(t.Token))
 	}
@@ -67,7 +69,7 @@ func (k *Keys) eventTarget(e *metapb.Entry) (EventTarget, error) {
 	if record == nil {
 		return EventTarget{}, errors.New("its record cannot be read")
 	}
-	t := EventTarget{ID: e.Name, URL: record.Url}
+	t := EventTarget{ID: e.Name, URL: record.Url, Accounts: record.Accounts}
 	if len(record.SealedToken) > 0 {
 		token, err := k.secret.open(targetLabel, e.Name, record.SealedToken)
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/rpc"
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
@@ -130,7 +131,7 @@ func (v *Vault) newClient(t http.RoundTripper) (*api.Client, error) {
 		Address: v.cfg.Address,
 		HttpClient: &http.Client{
 			Transport:     boundedTransport{t},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // api follows one, to the active server.
+			CheckRedirect: rpc.NoRedirect, // Package api follows one, to the active server.
 		},
 		Timeout:    v.cfg.Timeout,
 		MaxRetries: 0, // Vault.do has them.

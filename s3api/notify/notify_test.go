@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -227,4 +228,38 @@ func TestKindNames(t *testing.T) {
 		require.EqualValues(t, 1<<k, bitsOf(name), strconv.Itoa(int(k)))
 	}
 	require.NotZero(t, bitsOf("s3:*"))
+}
+
+// A redirect is no success: it is not followed, so that the token goes nowhere else and
+// no event is lost in a GET.
+func TestWebhookFollowsNoRedirect(t *testing.T) {
+	elsewhere := 0
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
+	defer other.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) }))
+		ts, err := parse("", []string{"w=" + server.URL}, func(string) string { return "secret" })
+		require.NoError(t, err)
+		taken, err := ts.Target(ARN("", "w", kindWebhook)).Send(t.Context(), []Message{{ID: "1", Body: []byte("a")}})
+		require.Zero(t, taken)
+		require.ErrorContains(t, err, fmt.Sprint(status))
+		ts.Close()
+		server.Close()
+	}
+	require.Zero(t, elsewhere)
+}
+
+// Who may name a target: every account, or those that are listed.
+func TestTargetsOfAccounts(t *testing.T) {
+	r, err := NewRegistry("r", []Spec{{ID: "all", URL: "http://h"}, {ID: "few", URL: "http://h", Accounts: []string{"1", "2"}}})
+	require.NoError(t, err)
+	defer r.Close()
+	all, few := ARN("r", "all", kindWebhook), ARN("r", "few", kindWebhook)
+	require.True(t, r.Allows(all, "3") && r.Allows(few, "1") && r.Allows(few, "2"))
+	require.False(t, r.Allows(few, "3") || r.Allows(few, "") || r.Allows(ARN("r", "none", kindWebhook), "1"))
+	require.NoError(t, r.SetCluster([]Spec{{ID: "few", URL: "http://h", Accounts: []string{"3"}}}))
+	require.True(t, r.Allows(few, "3"))
+	require.False(t, r.Allows(few, "1"))
+	require.NoError(t, r.SetCluster([]Spec{{ID: "few", URL: "http://h", Accounts: []string{"1"}}}), "only its accounts are others")
+	require.True(t, r.Allows(few, "1"))
 }

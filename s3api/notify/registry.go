@@ -17,10 +17,18 @@ import (
 )
 
 // Spec is a target as settings have it.
-type Spec struct{ ID, URL, Token string }
+type Spec struct {
+	ID, URL, Token string
+	// Accounts are the ids of those whose buckets may name it; none: all may.
+	Accounts []string
+}
 
 // String keeps the token out of every log line and error.
 func (s Spec) String() string { return s.ID + "=" + s.URL }
+
+func (s Spec) same(o Spec) bool {
+	return s.ID == o.ID && s.URL == o.URL && s.Token == o.Token && slices.Equal(s.Accounts, o.Accounts)
+}
 
 // GoString is String, for %#v.
 func (s Spec) GoString() string { return s.String() }
@@ -85,7 +93,7 @@ func (r *Registry) SetCluster(targets []Spec) (err error) {
 	old := r.cluster
 	r.cluster = make(map[string]*held, len(targets))
 	for _, s := range targets {
-		if h := old[s.ID]; h != nil && h.spec == s {
+		if h := old[s.ID]; h != nil && h.spec.same(s) {
 			r.cluster[s.ID] = h
 			delete(old, s.ID)
 			continue
@@ -122,6 +130,14 @@ func (r *Registry) List() []Known {
 func (r *Registry) Target(arn string) Target {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	if h := r.find(arn); h != nil {
+		return h
+	}
+	return nil
+}
+
+// find returns what is held of an ARN; nil if there is none. mu is held.
+func (r *Registry) find(arn string) *held {
 	parts := strings.Split(arn, ":") // See ARN: the ID is the last but one.
 	if len(parts) < 2 {
 		return nil
@@ -139,6 +155,15 @@ func (r *Registry) Target(arn string) Target {
 
 // Known reports whether there is a target of an ARN.
 func (r *Registry) Known(arn string) bool { return r.Target(arn) != nil }
+
+// Allows reports whether there is a target of an ARN that buckets of an account may
+// name.
+func (r *Registry) Allows(arn, account string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	h := r.find(arn)
+	return h != nil && (len(h.spec.Accounts) == 0 || slices.Contains(h.spec.Accounts, account))
+}
 
 // Test sends the target of a spec a test event, by a connection of its own.
 func (r *Registry) Test(ctx context.Context, s Spec) error {

@@ -50,8 +50,8 @@ func TestRegistry(t *testing.T) {
 	for _, arn := range []string{ARN("r", "a", kindWebhook), ARN("x", "b", kindWebhook), "", "a", ":", "arn:aws:sqs:r:b:webhook"} {
 		require.False(t, r.Known(arn), arn)
 	}
-	require.Equal(t, []Known{{Spec{"a", "kafka://k/t", ""}, "arn:cairn:sqs:r:a:kafka", true}, {Spec{"b", "http://own", ""}, "arn:cairn:sqs:r:b:webhook", false},
-		{Spec{"c", "nats://n/s", "secret"}, "arn:cairn:sqs:r:c:nats", true}}, r.List())
+	require.Equal(t, []Known{{Spec{"a", "kafka://k/t", "", nil}, "arn:cairn:sqs:r:a:kafka", true}, {Spec{"b", "http://own", "", nil}, "arn:cairn:sqs:r:b:webhook", false},
+		{Spec{"c", "nats://n/s", "secret", nil}, "arn:cairn:sqs:r:c:nats", true}}, r.List())
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", r.List()[2].Spec, r.List()[2].Spec, r.List()[2].Spec), "secret")
 
 	before := r.Target(ARN("r", "c", kindNATS))

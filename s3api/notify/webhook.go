@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/cairnstore/cairn/cluster/rpc"
 )
 
 const (
@@ -14,7 +16,9 @@ const (
 	webhookBodyBytes = 64 << 10         // Read of an answer, to use the connection again.
 )
 
-// webhook posts each message to a URL. An answer of 2xx takes it.
+// webhook posts each message to a URL. An answer of 2xx takes it. A redirect is not
+// followed: the token is for the URL that the operator named, and a POST that becomes a
+// GET would lose the message.
 type webhook struct {
 	url, token string
 	client     *http.Client
@@ -23,7 +27,8 @@ type webhook struct {
 var _ Target = (*webhook)(nil)
 
 func newWebhook(url, token string) *webhook {
-	return &webhook{url: url, token: token, client: &http.Client{Timeout: webhookTimeout, Transport: http.DefaultTransport.(*http.Transport).Clone()}}
+	return &webhook{url: url, token: token, client: &http.Client{Timeout: webhookTimeout, CheckRedirect: rpc.NoRedirect,
+		Transport: http.DefaultTransport.(*http.Transport).Clone()}}
 }
 
 // Send implements Target.

@@ -19,6 +19,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/cairnstore/cairn/cluster/rpc"
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -150,7 +151,7 @@ func (t *target) httpClient() (*http.Client, error) {
 		}
 		tr.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
-	return &http.Client{Transport: tr, Timeout: adminTimeout}, nil
+	return &http.Client{Transport: tr, Timeout: adminTimeout, CheckRedirect: rpc.NoRedirect}, nil
 }
 
 // signer signs requests with the target's keys (AWS Signature V4).

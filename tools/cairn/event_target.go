@@ -34,20 +34,23 @@ that answers. A target that nobody knows any more, but for which events wait, is
 
 func eventTargetSet() verb {
 	var file string
+	var accounts []string
 	return verb{
 		use: "set TARGET URL", short: "Set a target for the whole cluster",
 		long: `Set a target for the whole cluster, new or in place of one of its name: http(s)://… (a
 webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT or
 kafka://HOST:PORT,HOST:PORT/TOPIC (kafkas: with TLS). It holds on the node that answers
 at once, and on every other one within a second or so; a target of the same name in the
-settings of a node counts no more. Its token is kept sealed and is never shown; to set
-a target without one takes away the one it had.`,
+settings of a node counts no more. --accounts says whose buckets may name it in their
+configurations from now on; those that name it already stay. Its token is kept sealed
+and is never shown; to set a target without one takes away the one it had.`,
 		example: "  cairn event-target set audit https://hooks.example.com/cairn --token-file -",
 		flags: func(cmd *cobra.Command) {
 			cmd.Flags().StringVar(&file, "token-file", "", "file with the token by which the target lets the cluster in; Kafka: the password of the URL's user; - is standard input (default: none)")
+			cmd.Flags().StringSliceVar(&accounts, "accounts", nil, "ids of the accounts whose buckets may name the target, comma separated (default: all)")
 		},
 		run: func(ctx context.Context, c api, in io.Reader, args []string) (*answer, error) {
-			r := &adminpb.SetEventTargetRequest{Id: args[0], Url: args[1]}
+			r := &adminpb.SetEventTargetRequest{Id: args[0], Url: args[1], Accounts: accounts}
 			if file != "" {
 				token, err := readText(in, "token-file", file)
 				if err != nil {
@@ -93,6 +96,9 @@ func showEventTarget(t *adminpb.EventTarget, err error) (*answer, error) {
 		row(w, "url", t.Url)
 		row(w, "source", t.Source)
 		row(w, "token", t.Token)
+		if len(t.Accounts) > 0 {
+			row(w, "accounts", strings.Join(t.Accounts, ", "))
+		}
 		row(w, "waiting", t.Waiting)
 		row(w, "lost", t.Lost)
 		row(w, "oldest", t.Oldest)

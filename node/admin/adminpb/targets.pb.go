@@ -107,7 +107,8 @@ type SetEventTargetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"` // What the target is shown, or a user's password; empty: nothing.
+	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`         // What the target is shown, or a user's password; empty: nothing.
+	Accounts      []string               `protobuf:"bytes,260,rep,name=accounts,proto3" json:"accounts,omitempty"` // Ids of those whose buckets may name it; none: all may.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,16 +164,24 @@ func (x *SetEventTargetRequest) GetToken() string {
 	return ""
 }
 
+func (x *SetEventTargetRequest) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
 type EventTarget struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`   // Empty: nobody knows the target, but events wait for it.
 	Arn           string                 `protobuf:"bytes,2,opt,name=arn,proto3" json:"arn,omitempty"` // As rules name it.
 	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
-	Source        string                 `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`    // cluster, node (the settings of the answering node) or none.
-	Token         bool                   `protobuf:"varint,5,opt,name=token,proto3" json:"token,omitempty"`     // It has one, which is never shown.
-	Waiting       uint64                 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"` // Events.
-	Lost          uint64                 `protobuf:"varint,7,opt,name=lost,proto3" json:"lost,omitempty"`       // Events that found the queue full, ever.
-	Oldest        string                 `protobuf:"bytes,8,opt,name=oldest,proto3" json:"oldest,omitempty"`    // Of those that wait.
+	Source        string                 `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`       // cluster, node (the settings of the answering node) or none.
+	Token         bool                   `protobuf:"varint,5,opt,name=token,proto3" json:"token,omitempty"`        // It has one, which is never shown.
+	Waiting       uint64                 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`    // Events.
+	Lost          uint64                 `protobuf:"varint,7,opt,name=lost,proto3" json:"lost,omitempty"`          // Events that found the queue full, ever.
+	Oldest        string                 `protobuf:"bytes,8,opt,name=oldest,proto3" json:"oldest,omitempty"`       // Of those that wait.
+	Accounts      []string               `protobuf:"bytes,260,rep,name=accounts,proto3" json:"accounts,omitempty"` // Ids of those whose buckets may name it; none: all may.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,6 +272,13 @@ func (x *EventTarget) GetOldest() string {
 	return ""
 }
 
+func (x *EventTarget) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
 type EventTargets struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Targets       []*EventTarget         `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
@@ -314,11 +330,12 @@ const file_targets_proto_rawDesc = "" +
 	"\rtargets.proto\x12\x0ecairn.admin.v1\"\x19\n" +
 	"\x17ListEventTargetsRequest\" \n" +
 	"\x0eEventTargetRef\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"O\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"l\n" +
 	"\x15SetEventTargetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
-	"\x05token\x18\x03 \x01(\tR\x05token\"\xb5\x01\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\x12\x1b\n" +
+	"\baccounts\x18\x84\x02 \x03(\tR\baccounts\"\xd2\x01\n" +
 	"\vEventTarget\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03arn\x18\x02 \x01(\tR\x03arn\x12\x10\n" +
@@ -327,7 +344,8 @@ const file_targets_proto_rawDesc = "" +
 	"\x05token\x18\x05 \x01(\bR\x05token\x12\x18\n" +
 	"\awaiting\x18\x06 \x01(\x04R\awaiting\x12\x12\n" +
 	"\x04lost\x18\a \x01(\x04R\x04lost\x12\x16\n" +
-	"\x06oldest\x18\b \x01(\tR\x06oldest\"E\n" +
+	"\x06oldest\x18\b \x01(\tR\x06oldest\x12\x1b\n" +
+	"\baccounts\x18\x84\x02 \x03(\tR\baccounts\"E\n" +
 	"\fEventTargets\x125\n" +
 	"\atargets\x18\x01 \x03(\v2\x1b.cairn.admin.v1.EventTargetR\atargetsB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
