@@ -18,6 +18,7 @@ type Membership struct {
 
 	NodeCertLife                             time.Duration
 	InternodeCert, InternodeKey, InternodeCA string
+	InternodeNames                           []string
 
 	// For tests of how nodes of several releases, or with wrong clocks, get along.
 	PretendLevel int
@@ -33,6 +34,7 @@ func (c *Config) membershipFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.InternodeCert, "internode-cert", "", "certificate file (PEM) of this node for other nodes, in place of one it makes itself; read again when it changes")
 	fs.StringVar(&c.InternodeKey, "internode-key", "", "key file (PEM) of --internode-cert")
 	fs.StringVar(&c.InternodeCA, "internode-ca", "", "authorities (PEM) that sign all nodes' --internode-cert")
+	fs.StringSliceVar(&c.InternodeNames, "internode-names", nil, "with --internode-ca: names that make a certificate one of a node, the same on all nodes, besides the URI cairn://node/NODE-ID: DNS names (the first label may be *) and URIs (which may end with *)")
 
 	fs.IntVar(&c.PretendLevel, "pretend-feature-level", cluster.FeatureLevelMax, "")
 	fs.DurationVar(&c.PretendClock, "pretend-clock", 0, "")
@@ -65,8 +67,15 @@ func (c *Config) validateMember() error {
 		return settingError("node-cert-life", "%s is less than %s", c.NodeCertLife, minCertLife)
 	case files != 0 && files != 3:
 		return settingError("internode-cert", "--internode-cert, --internode-key and --internode-ca go together")
+	case len(c.InternodeNames) > 0 && files == 0:
+		return settingError("internode-names", "it is for certificates of --internode-ca")
 	case c.PretendLevel < 0:
 		return settingError("pretend-feature-level", "%d is negative", c.PretendLevel)
+	}
+	for _, name := range c.InternodeNames {
+		if err := identity.CheckName(name); err != nil {
+			return settingError("internode-names", "%v", err)
+		}
 	}
 	for _, id := range c.AcceptLostDrives {
 		if _, err := cluster.ParseDriveID(id); err != nil {

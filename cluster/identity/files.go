@@ -26,9 +26,9 @@ func OnReload(f func(error)) ReloadOption { return func(p *pemFiles) { p.onReloa
 
 // Load returns an identity whose certificates the operator made: PEM files of this
 // node's chain, its key, and the authorities to believe. All nodes must be signed
-// by those; the certificate must allow server and client authentication, host
-// names do not matter, and PeerNode works where it has the URI
-// cairn://node/<node id>. Changed files are taken up by the next handshake. The
+// by those; the certificate must allow server and client authentication and have the
+// URI cairn://node/<node id>, or one of Names: other certificates of the same
+// authorities are no nodes'. PeerNode works where it has the URI. Changed files are taken up by the next handshake. The
 // cluster key is still needed: gossip is encrypted with it.
 func Load(certFile, keyFile, caFile string, node cluster.NodeID, keys Keys, opts ...ReloadOption) (*Identity, error) {
 	files, err := openFiles(certFile, keyFile, caFile, opts)
@@ -43,6 +43,10 @@ func Load(certFile, keyFile, caFile string, node cluster.NodeID, keys Keys, opts
 		return nil, errs.New("identity.Load", errs.Invalid, err)
 	}
 	cs := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert.Leaf}}
+	if err := checkNode(cert.Leaf, files.names); err != nil {
+		return nil, errs.Newf("identity.Load", errs.Invalid, "%s: %w: issue it with that URI (this is node %s), or list a DNS name or URI of it on all nodes",
+			certFile, err, node)
+	}
 	if named, err := PeerNode(cs); err == nil && named != node {
 		return nil, errs.Newf("identity.Load", errs.Invalid, "certificate %s is that of node %s, this is node %s",
 			certFile, named, node)
@@ -97,6 +101,7 @@ func LoadServerCert(certFile, keyFile string, opts ...ReloadOption) (*tls.Config
 // pemFiles are a certificate, its key and perhaps authorities, as files.
 type pemFiles struct {
 	cert, key, ca string // ca may be empty.
+	names         []string
 	onReload      func(error)
 
 	mu      sync.Mutex
@@ -121,6 +126,8 @@ func openFiles(cert, key, ca string, opts []ReloadOption) (*pemFiles, error) {
 	p.seen, p.checked = seen, time.Now()
 	return p, nil
 }
+
+func (p *pemFiles) peerNames() []string { return p.names }
 
 func (p *pemFiles) certificate() (*tls.Certificate, error) {
 	p.mu.Lock()

@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -141,4 +143,54 @@ func serial(t *testing.T, file string) string {
 	cert, err := x509.ParseCertificate(block.Bytes)
 	require.NoError(t, err)
 	return cert.SerialNumber.String()
+}
+
+// A certificate of the same authorities that says nothing of a node is refused on either
+// side: a laptop's is not a node's. With names, those that bear one are nodes too.
+func TestOthersOfTheSameAuthorityAreRefused(t *testing.T) {
+	key := testKey(t, keyText)
+	authority, err := newAuthority(testKey(t, otherText))
+	require.NoError(t, err)
+	laptop := func(names ...string) *tls.Config {
+		pair, err := authority.issue(7, time.Now(), CertLife)
+		require.NoError(t, err)
+		template := *pair.Leaf
+		template.URIs, template.DNSNames = nil, names
+		der, err := x509.CreateCertificate(rand.Reader, &template, authority.cert, pair.Leaf.PublicKey, authority.key)
+		require.NoError(t, err)
+		cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: pair.PrivateKey}
+		return &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAnyClientCert}
+	}
+	dir := t.TempDir()
+	cert, keyFile, ca := operatorFiles(t, dir, otherText, 5)
+	strict, err := Load(cert, keyFile, ca, 5, OneKey(key))
+	require.NoError(t, err)
+	named, err := Load(cert, keyFile, ca, 5, OneKey(key), Names([]string{"*.cairn.example", "spiffe://prod/cairn/*"}))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		id   *Identity
+		peer *tls.Config
+		ok   bool
+	}{
+		{strict, laptop(), false}, {strict, laptop("n1.cairn.example"), false},
+		{named, laptop(), false}, {named, laptop("laptop.example", "cairn.example", "a.b.cairn.example"), false},
+		{named, laptop("laptop.example", "N1.cairn.example"), true},
+		{named, testIdentity(t, otherText, 6).ClientTLS(), true},
+	} {
+		_, _, serverErr, _ := shake(c.id.ServerTLS(), c.peer)
+		_, _, _, clientErr := shake(c.peer, c.id.ClientTLS())
+		if c.ok {
+			require.NoError(t, serverErr)
+			continue
+		}
+		require.ErrorContains(t, serverErr, "not one of a node")
+		require.ErrorContains(t, clientErr, "not one of a node")
+		require.True(t, Distrusted(serverErr))
+	}
+	require.NoError(t, checkNode(&x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "prod", Path: "/cairn/n1"}}}, []string{"spiffe://prod/cairn/*"}))
+	require.Error(t, checkNode(&x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "prod", Path: "/web"}}}, []string{"spiffe://prod/cairn/*"}))
+	require.Error(t, checkNode(&x509.Certificate{URIs: []*url.URL{{Scheme: "cairn", Host: "node", Path: "/not-an-id"}}}, nil))
+	for name, good := range map[string]bool{"a.b": true, "*.a.b": true, "spiffe://a/*": true, "*": false, "*.": false, "": false, "a.*": false, "spiffe://*": false, ":*": false, "a b": false} {
+		require.Equal(t, good, CheckName(name) == nil, name)
+	}
 }

@@ -28,6 +28,9 @@ type credentials interface {
 	certificate() (*tls.Certificate, error)
 	// roots returns the authorities to believe now.
 	roots() *x509.CertPool
+	// peerNames returns what names besides the URI of a node make a certificate of
+	// these authorities one of a node.
+	peerNames() []string
 }
 
 // Identity is who a node is to its peers.
@@ -166,7 +169,9 @@ func verifyPeer(c credentials, usage x509.ExtKeyUsage) func(tls.ConnectionState)
 		var unknown x509.UnknownAuthorityError
 		switch {
 		case err == nil:
-			return nil
+			if err = checkNode(cs.PeerCertificates[0], c.peerNames()); err == nil {
+				return nil
+			}
 		case errors.As(err, &unknown):
 			err = fmt.Errorf("the peer's certificate (%s) is not of this cluster; was it started with another cluster key, or --internode-ca?",
 				cs.PeerCertificates[0].Issuer.CommonName)
@@ -199,7 +204,13 @@ func PeerNode(cs *tls.ConnectionState) (cluster.NodeID, error) {
 	if cs == nil || len(cs.PeerCertificates) == 0 {
 		return 0, errs.Newf(op, errs.Denied, "the connection has no peer certificate")
 	}
-	for _, u := range cs.PeerCertificates[0].URIs {
+	return nodeOf(cs.PeerCertificates[0])
+}
+
+// nodeOf returns the node that a certificate names.
+func nodeOf(cert *x509.Certificate) (cluster.NodeID, error) {
+	const op = "identity.PeerNode"
+	for _, u := range cert.URIs {
 		if u.Scheme != "cairn" || u.Host != "node" {
 			continue
 		}
@@ -225,6 +236,8 @@ type selfIssued struct {
 }
 
 func (s *selfIssued) roots() *x509.CertPool { return s.pool }
+
+func (s *selfIssued) peerNames() []string { return nil }
 
 // certificate returns the current certificate, renewed when 2/3 of its life is over.
 func (s *selfIssued) certificate() (*tls.Certificate, error) {

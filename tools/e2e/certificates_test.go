@@ -6,9 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/url"
 	"os"
@@ -60,9 +62,11 @@ func TestOwnCertificates(t *testing.T) {
 		flags    []string
 		sentence string
 	}{
-		{"of other authorities than it names", append(theirs.issue(t, "a", nodeCert)[:4:4], "--internode-ca", ours.ca), "is not signed by the authorities in " + ours.ca},
+		{"of other authorities than it names", append(theirs.issue(t, "a", nodeCert)[:4:4], "--internode-ca", ours.ca, "--internode-names", "*.cairn.test"), "is not signed by the authorities in " + ours.ca},
 		{"for servers alone", ours.issue(t, "b", &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage[:1], NotAfter: nodeCert.NotAfter}),
 			"may not be used for client authentication; between nodes each is both"},
+		{"of no node", ours.issue(t, "laptop", &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage, NotAfter: nodeCert.NotAfter, DNSNames: []string{"laptop.example"}}),
+			"has neither the URI cairn://node/NODE-ID nor a name of --internode-names"},
 		{"expired", ours.issue(t, "c", &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage, NotAfter: time.Now().Add(-time.Hour)}), "expired on"},
 		{"of another node", ours.issue(t, "d", &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage, NotAfter: nodeCert.NotAfter,
 			URIs: []*url.URL{{Scheme: "cairn", Host: "node", Path: "/00000000000000ab"}}}), "is that of node 00000000000000ab, this is node"},
@@ -77,16 +81,46 @@ func TestOwnCertificates(t *testing.T) {
 		})
 	}
 	c.t = t
+	t.Run("a laptop's is no node's", func(t *testing.T) { laptopIsRefused(t, c, ours) })
 	guest.Flags = ours.issue(t, guest.String(), nodeCert)
 	c.start(guest)
 	c.waitReady(guest)
 	require.NoError(t, o.get(ctx, client(guest), bucket))
 }
 
+// laptopIsRefused shows every internode service a certificate of the nodes' authority that
+// is not one of a node.
+func laptopIsRefused(t *testing.T, c *cluster, ours *authority) {
+	flags := ours.issue(t, "laptop", &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage, NotAfter: nodeCert.NotAfter, DNSNames: []string{"laptop.example"}})
+	node := ours.issue(t, "probe", nodeCert)
+	shake := func(addr string, flags []string) error {
+		pair, err := tls.LoadX509KeyPair(flags[1], flags[3])
+		require.NoError(t, err)
+		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13})
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(stepTimeout)))
+		// The server has judged the certificate when it says something: over HTTP an
+		// answer, else that it read nonsense and closes.
+		_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
+		_, err = io.ReadAll(conn)
+		return err
+	}
+	for _, p := range c.nodes {
+		for what, addr := range map[string]string{"rpc": p.RPCHost(), "raft": p.RaftHost()} {
+			require.ErrorContains(t, shake(addr, flags), "bad certificate", what)
+			require.NoError(t, shake(addr, node), what)
+		}
+	}
+}
+
 const certLife = 10 * 24 * time.Hour
 
 // nodeCert is what a certificate of a node must allow.
-var nodeCert = &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, NotAfter: time.Now().Add(certLife)}
+var nodeCert = &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, NotAfter: time.Now().Add(certLife),
+	DNSNames: []string{"node.cairn.test"}}
 
 // authority signs certificates.
 type authority struct {
@@ -129,7 +163,7 @@ func (a *authority) issue(t *testing.T, name string, like *x509.Certificate) []s
 	certFile, keyFile := filepath.Join(a.dir, name+".pem"), filepath.Join(a.dir, name+".key")
 	writePEM(t, keyFile, "EC PRIVATE KEY", secret)
 	writePEM(t, certFile, "CERTIFICATE", der)
-	return []string{"--internode-cert", certFile, "--internode-key", keyFile, "--internode-ca", a.ca}
+	return []string{"--internode-cert", certFile, "--internode-key", keyFile, "--internode-ca", a.ca, "--internode-names", "*.cairn.test"}
 }
 
 // writePEM replaces a file at once, as whoever renews certificates should.

@@ -47,6 +47,9 @@ func (n *Node) Endpoint() string {
 // RPCHost returns the address of the internode listener.
 func (n *Node) RPCHost() string { return n.at(n.ports.rpc) }
 
+// RaftHost returns the address of the listener of Raft.
+func (n *Node) RaftHost() string { return n.at(n.ports.raft) }
+
 // MetricsURL returns where the node's metrics are in clear.
 func (n *Node) MetricsURL() string { return "http://" + n.at(n.ports.metrics) + "/metrics" }
 
