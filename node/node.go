@@ -60,6 +60,7 @@ type Node struct {
 	group        *group.Group
 	client       *group.Client
 	engine       *stripe.Engine
+	budget       *buf.Budget // Of all requests.
 	stores       *stores
 	objects      *object.Service
 	access       access
@@ -363,6 +364,7 @@ func (n *Node) openDataPath(context.Context) error {
 	}
 	n.stores.remote = wire.NewClient(n.http, n.stores.addr, wire.ClientConfig{})
 	pool, budget := buf.New(buf.Config{}), buf.NewBudget(int64(n.cfg.MemoryBudget), object.DefaultBudgetWait)
+	n.budget = budget
 	n.engine = stripe.New(stripe.Config{Pool: pool, Stores: n.stores.store,
 		HedgeDelay: n.cfg.HedgeDelay, Events: n.obs.Stripe(n.found, n.slotFailed)})
 	n.later(func(context.Context) error { n.engine.Close(); return nil })

@@ -14,6 +14,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
@@ -59,6 +60,7 @@ func (n *Node) s3Config() s3api.Config {
 		Access:  &s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},
 		Keys:    a.told, KeyName: n.keyName,
 		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.Node,
+		Budget: n.budget, BudgetWait: object.DefaultBudgetWait,
 		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.knownTarget, Profile: n.profile.Load,
 	}
 }

@@ -22,6 +22,7 @@ type exchange struct {
 	out  output
 	done RequestDone
 
+	held     int64       // Of the budget of documents.
 	byACL    atomic.Bool // Only an ACL allowed the request.
 	answered time.Time   // When the first byte of the answer was sent.
 
@@ -209,6 +210,8 @@ const headerVersionID = "x-amz-version-id"
 // returns whether the request's body is to be drained after the answer.
 func (ex *exchange) sendHeader(resp *response, length int64) (drain bool) {
 	h := ex.w.Header()
+	ex.tellCORS(resp)
+	resp.headers = withoutUnsendable(resp.headers)
 	values := make([]string, 0, len(resp.headers)+5)
 	set := func(name, value string) {
 		values = append(values, value)
@@ -223,7 +226,6 @@ func (ex *exchange) sendHeader(resp *response, length int64) (drain bool) {
 	if length >= 0 {
 		set("Content-Length", itoa(length))
 	}
-	ex.tellCORS(resp)
 	for _, f := range resp.headers {
 		if f.name == headerVersionID && ex.done.VersionID == "" {
 			ex.done.VersionID = f.value

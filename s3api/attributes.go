@@ -100,7 +100,7 @@ func (resp *response) setAttributes(a *metapb.Attributes, q query) {
 		}
 	}
 	for _, pair := range a.GetMetadata() {
-		resp.set("x-amz-meta-"+pair.GetName(), pair.GetValue())
+		resp.set(metadataHeader+pair.GetName(), pair.GetValue())
 	}
 	if class := a.GetStorageClass(); class != "" && class != wirexml.DefaultStorageClass {
 		resp.set("x-amz-storage-class", class)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -37,6 +36,8 @@ type requestBody struct {
 	endedAt time.Time // Zero: there was no body, or it was not read to its end.
 	failed  bool      // The connection brings no more.
 
+	until time.Time // When all of it has to be there; zero: progress is enough.
+
 	http2    bool          // A deadline is a timer that breaks the body even if nobody reads.
 	deadline time.Time     // As set; zero: none.
 	waited   time.Duration // In Read, since progress was made.
@@ -49,7 +50,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.read-b.progress >= minProgressBytes {
 		b.progress, b.waited = b.read, 0
 	}
-	if want := start.Add(b.idle - b.waited); want.Sub(b.deadline) > b.idle/4 {
+	want := start.Add(b.idle - b.waited)
+	if !b.until.IsZero() && want.After(b.until) {
+		want = b.until
+	}
+	if want.Sub(b.deadline) > b.idle/4 || want.Before(b.deadline) {
 		b.arm(want)
 	}
 	b.touched = true
@@ -181,13 +186,4 @@ func (rq *request) readVerified(limit int64, summed bool) ([]byte, error) {
 		return nil, wirexml.InvalidRequest.Say("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
 	return rq.readMatching(limit, sum, digest)
-}
-
-// readMatching reads a document and verifies the sums that the client claims of it.
-func (rq *request) readMatching(limit int64, sum []byte, digest object.Digest) ([]byte, error) {
-	body, err := wirexml.Read(rq.auth.Body, rq.auth.Size, limit)
-	if err != nil {
-		return nil, err
-	}
-	return body, verifyDocument(body, sum, digest)
 }

@@ -32,6 +32,7 @@ const (
 	DefaultIdleConnTimeout   = 2 * time.Minute
 	DefaultIdleReadTimeout   = 30 * time.Second
 	DefaultIdleWriteTimeout  = 30 * time.Second
+	DefaultDocumentTimeout   = 2 * time.Minute
 )
 
 // Config is what the S3 handler needs. A zero field means its default, if one is
@@ -69,7 +70,13 @@ type Config struct {
 	Events Events
 	Limits Limits
 
-	KnownTarget func(ctx context.Context, arn string) bool // Whether events may go to a target. Nil: there is none.
+	// Budget is the memory of the node's requests, of which documents take a share; who
+	// waits longer than BudgetWait for some is told to slow down. Nil: one of its own;
+	// 0: buf.DefaultMaxWait.
+	Budget     Budget
+	BudgetWait time.Duration
+
+	KnownTarget func(ctx context.Context, arn, account string) bool // Whether events of an account's buckets may go to a target. Nil: there is none.
 
 	// AccessLog takes the lines of requests to buckets whose logging is on. Nil: they
 	// are dropped.
@@ -138,6 +145,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.IdleConnTimeout, DefaultIdleConnTimeout)
 	orDefault(&l.IdleReadTimeout, DefaultIdleReadTimeout)
 	orDefault(&l.IdleWriteTimeout, DefaultIdleWriteTimeout)
+	orDefault(&l.DocumentTimeout, DefaultDocumentTimeout)
 	return l
 }
 

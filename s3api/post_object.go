@@ -20,6 +20,9 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 	if rq.auth.Size < 0 {
 		return nil, wirexml.MissingContentLength.Err()
 	}
+	if err := rq.ex.hold(ctx, formBytes); err != nil {
+		return nil, err
+	}
 	f, err := form.Read(rq.auth.Body, rq.auth.Size, rq.r.Header.Get("Content-Type"))
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
@@ -19,6 +18,7 @@ import (
 // request is an authenticated request, ready for its handler.
 type request struct {
 	target
+	ex       *exchange
 	r        *http.Request // For its headers, in S3's names: the body is auth.Body.
 	query    query
 	auth     *sigauth.Request
@@ -83,6 +83,9 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 	if err := checkHeaders(op, r.Header); err != nil {
 		return nil, op, err
 	}
+	if err := checkOverrides(q); err != nil {
+		return nil, op, err
+	}
 	if id, named := q.lookup("versionId"); named && id == "" {
 		return nil, op, wirexml.InvalidArgument.Say("Version id cannot be the empty string", wirexml.Field{Name: "ArgumentName", Value: "versionId"})
 	}
@@ -114,20 +117,6 @@ func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header st
 	}
 	if owner != want {
 		return wirexml.AccessDenied.Err()
-	}
-	return nil
-}
-
-// checkText refuses headers that are not UTF-8: what they say is recorded and
-// comes back in documents.
-func checkText(h http.Header) error {
-	for name, values := range h {
-		for _, v := range values {
-			if !utf8.ValidString(v) {
-				return wirexml.InvalidArgument.Say("The value of a header is not UTF-8: encode it.",
-					wirexml.Field{Name: "ArgumentName", Value: name})
-			}
-		}
 	}
 	return nil
 }

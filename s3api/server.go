@@ -14,8 +14,9 @@ import (
 )
 
 type server struct {
-	cfg    Config
-	parsed parsedRules
+	cfg       Config
+	parsed    parsedRules
+	documents *documents
 }
 
 // New returns the handler of S3 requests. It also serves /livez, /readyz and the
@@ -24,13 +25,13 @@ func New(cfg Config) http.Handler {
 	if (cfg.Access == nil) != cfg.Unguarded {
 		panic("s3api: a handler needs Access, or to be Unguarded on purpose")
 	}
-	return &server{cfg: cfg.withDefaults()}
+	return &server{cfg: cfg.withDefaults(), documents: newDocuments(cfg.Budget, cfg.BudgetWait)}
 }
 
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h := s.local(r); h != nil {
-		h.ServeHTTP(w, r)
+		s.serveLocal(h, w, r)
 		return
 	}
 	start := time.Now()
@@ -40,6 +41,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		ex.done.Duration = time.Since(start)
 		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
+		ex.letGo()
 		s.cfg.Events.requestDone(r.Context(), ex.done)
 		ex.logAccess(r.Context(), start)
 	}()
@@ -60,7 +62,7 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	rq.style, rq.profile, rq.byACL = ex.style, ex.profile, &ex.byACL
+	rq.ex, rq.style, rq.profile, rq.byACL = ex, ex.style, ex.profile, &ex.byACL
 	resp, err := op.handle(ex.s, object.WithDecisions(ex.s.withOrigin(ctx, rq)), rq)
 	ex.done.CopySource = rq.copied
 	if err == nil {
@@ -103,6 +105,27 @@ func (s *server) local(r *http.Request) http.Handler {
 		return health(s.cfg.Readyz)
 	}
 	return nil
+}
+
+// serveLocal serves what is no S3 resource. What it reads of a body has to come as fast
+// as a document, and what it does not read has to come at once: net/http would wait
+// for it without end before it answers.
+func (s *server) serveLocal(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		h.ServeHTTP(w, r)
+		return
+	}
+	limits := &s.cfg.Limits
+	body := &requestBody{src: r.Body, rc: http.NewResponseController(w), idle: limits.IdleReadTimeout, size: r.ContentLength, http2: r.ProtoMajor == 2}
+	body.until = time.Now().Add(limits.DocumentTimeout)
+	unread := min(limits.IdleReadTimeout, drainTimeout)
+	body.arm(time.Now().Add(unread))
+	copied := *r // The server's own request keeps its body.
+	copied.Body = body
+	h.ServeHTTP(w, &copied)
+	if !body.ended {
+		body.arm(time.Now().Add(unread))
+	}
 }
 
 // health serves a check: 200 or 503 and the reason, as text.

@@ -28,14 +28,18 @@ type TB interface {
 // an input of size bytes, and Slack.
 func Allocated(t TB, size, perByte int, f func()) {
 	t.Helper()
+	if got, most := Count(f), uint64(size)*uint64(perByte)+Slack; got > most {
+		t.Fatalf("%d bytes were allocated for an input of %d, the bound is %d", got, size, most)
+	}
+}
+
+// Count returns how many bytes the process allocates while f runs.
+func Count(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	f()
 	runtime.ReadMemStats(&after)
-	got, most := after.TotalAlloc-before.TotalAlloc, uint64(size)*uint64(perByte)+Slack
-	if got > most {
-		t.Fatalf("%d bytes were allocated for an input of %d, the bound is %d", got, size, most)
-	}
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 // Repeat returns head, unit as often as asked for, and tail: how a small input of a

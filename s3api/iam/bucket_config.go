@@ -58,6 +58,16 @@ func (b *Bucket) IsPublic() bool {
 	return b.public && !b.Block.RestrictPublicBuckets || PublicACL(b.effectiveACL(b.ACL))
 }
 
+// MayAdmitStrangers reports whether somebody whom nobody knows might be allowed
+// something in the bucket: where not, there is nothing to look at. Where so, it depends
+// on the action, the key and the conditions.
+func (b *Bucket) MayAdmitStrangers() bool {
+	if b.Policy != nil && !b.broken && policy.MayAllow(b.Policy, policy.Principal{Anonymous: true}) {
+		return true
+	}
+	return PublicACL(b.effectiveACL(b.ACL))
+}
+
 // effectiveACL returns what counts of an ACL in this bucket.
 func (b *Bucket) effectiveACL(acl *metapb.Acl) *metapb.Acl {
 	switch {

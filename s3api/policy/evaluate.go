@@ -12,3 +12,13 @@ func Evaluate(p *Policy, r *Request) Effect {
 	}
 	return effect
 }
+
+// MayAllow reports whether p allows a caller anything under any conditions.
+func MayAllow(p *Policy, who Principal) bool {
+	for i := range p.statements {
+		if s := &p.statements[i]; s.effect == Allow && s.forPrincipal(&who) != None {
+			return true
+		}
+	}
+	return false
+}

@@ -24,17 +24,29 @@ const (
 
 // Read returns a whole body of at most limit bytes. It reads to the end, so that
 // whatever verifies the body has done so before anything of it is parsed; errors of
-// r come back as FromError has them. size is the length announced, -1 if unknown.
-func Read(r io.Reader, size, limit int64) ([]byte, error) {
+// r come back as FromError has them. size is the length announced, -1 if unknown. The
+// room for it grows with what has come, not with what was announced; grow, unless it is
+// nil, is asked each time whether it may have so many bytes.
+func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]byte, error) {
 	if size > limit {
 		return nil, MaxMessageLengthExceeded.Err()
 	}
 	const first = 4 << 10
-	body := make([]byte, 0, min(max(size, 0), first)+1)
+	var body []byte
 	r = io.LimitReader(r, limit+1)
 	for {
 		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+			capacity := min(max(2*int64(cap(body)), min(max(size, 0), first)+1), limit+1)
+			if size >= int64(len(body)) {
+				capacity = min(capacity, size+1) // One more shows the end.
+			}
+			capacity = max(capacity, int64(len(body))+1)
+			if grow != nil {
+				if err := grow(capacity); err != nil {
+					return nil, err
+				}
+			}
+			body = append(make([]byte, 0, capacity), body...)
 		}
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

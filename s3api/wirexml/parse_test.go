@@ -157,18 +157,18 @@ func TestParseCreateBucket(t *testing.T) {
 func TestRead(t *testing.T) {
 	body := bytes.Repeat([]byte("x"), 10_000)
 	for _, size := range []int64{-1, 0, 100, 10_000} {
-		got, err := wirexml.Read(iotest.HalfReader(bytes.NewReader(body)), size, 10_000)
+		got, err := wirexml.Read(iotest.HalfReader(bytes.NewReader(body)), size, 10_000, nil)
 		require.NoError(t, err)
 		require.Equal(t, body, got)
 	}
-	_, err := wirexml.Read(bytes.NewReader(body), -1, 9_999)
+	_, err := wirexml.Read(bytes.NewReader(body), -1, 9_999, nil)
 	require.Equal(t, wirexml.MaxMessageLengthExceeded, codeOf(t, err))
-	_, err = wirexml.Read(bytes.NewReader(body), 10_000, 9_999)
+	_, err = wirexml.Read(bytes.NewReader(body), 10_000, 9_999, nil)
 	require.Equal(t, wirexml.MaxMessageLengthExceeded, codeOf(t, err))
 	own := wirexml.XAmzContentSHA256Mismatch.Err()
-	_, err = wirexml.Read(io.MultiReader(bytes.NewReader(body), iotest.ErrReader(own)), -1, 1<<20)
+	_, err = wirexml.Read(io.MultiReader(bytes.NewReader(body), iotest.ErrReader(own)), -1, 1<<20, nil)
 	require.Same(t, own, err)
-	_, err = wirexml.Read(iotest.ErrReader(io.ErrUnexpectedEOF), -1, 1<<20)
+	_, err = wirexml.Read(iotest.ErrReader(io.ErrUnexpectedEOF), -1, 1<<20, nil)
 	require.Equal(t, wirexml.IncompleteBody, codeOf(t, err))
 }
 

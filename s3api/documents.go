@@ -1,0 +1,127 @@
+package s3api
+
+import (
+	"context"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/shard/buf"
+)
+
+const (
+	// documentCost is what a byte of room for a document costs of the budget: the room,
+	// the one that it grew out of, and the text and records that are made of it.
+	documentCost = 3
+	// formBytes is what the fields of a form cost before it is known who sent it.
+	formBytes = 64 << 10
+	// documentsDivisor: all documents together may take a quarter of the buffers.
+	documentsDivisor = 4
+	// defaultDocumentsBytes is the budget of documents where the node gives none.
+	defaultDocumentsBytes = 64 << 20
+)
+
+// Budget is the memory of requests; *buf.Budget. Acquire fails with Overloaded where
+// it would have to wait for too long, with Canceled where ctx ends first.
+type Budget interface {
+	Acquire(ctx context.Context, n int64) error
+	Release(n int64)
+	Total() int64
+}
+
+var _ Budget = (*buf.Budget)(nil)
+
+// documents is the share of a node's budget that documents of requests may take, so
+// that they leave room for objects however many come.
+type documents struct {
+	node  Budget
+	share *buf.Budget
+}
+
+func newDocuments(node Budget, wait time.Duration) *documents {
+	if node == nil {
+		node = buf.NewBudget(defaultDocumentsBytes, wait)
+	}
+	return &documents{node, buf.NewBudget(max(1, node.Total()/documentsDivisor), wait)}
+}
+
+func (d *documents) acquire(ctx context.Context, n int64) error {
+	err := d.share.Acquire(ctx, n)
+	if err == nil {
+		if err = d.node.Acquire(ctx, n); err != nil {
+			d.share.Release(n)
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errs.Is(err, errs.Overloaded), errs.Is(err, errs.Invalid): // More than the whole share.
+		return wirexml.SlowDown.Because(err)
+	}
+	return err
+}
+
+func (d *documents) release(n int64) {
+	d.node.Release(n)
+	d.share.Release(n)
+}
+
+// hold takes bytes of the budget for a request, until it is answered.
+func (ex *exchange) hold(ctx context.Context, n int64) error {
+	err := ex.s.documents.acquire(ctx, n)
+	if err == nil {
+		ex.held += n
+	}
+	return err
+}
+
+// letGo gives back what hold took.
+func (ex *exchange) letGo() {
+	if ex.held > 0 {
+		ex.s.documents.release(ex.held)
+		ex.held = 0
+	}
+}
+
+// readMatching reads a document and verifies the sums that the client claims of it.
+// Strangers send documents only to buckets that may be open to them. Room for a
+// document is taken of the budget as it grows, and the whole of it has to come within
+// Limits.DocumentTimeout.
+func (rq *request) readMatching(limit int64, sum []byte, digest object.Digest) ([]byte, error) {
+	ex, ctx := rq.ex, rq.r.Context()
+	if err := ex.s.admitDocument(ctx, rq); err != nil {
+		return nil, err
+	}
+	ex.body.until = time.Now().Add(ex.s.cfg.Limits.DocumentTimeout)
+	room := int64(0)
+	body, err := wirexml.Read(rq.auth.Body, rq.auth.Size, limit, func(capacity int64) error {
+		more := documentCost * (capacity - room)
+		room = capacity
+		return ex.hold(ctx, more)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return body, verifyDocument(body, sum, digest)
+}
+
+// admitDocument refuses a document of somebody unknown that cannot come to anything,
+// before any of it is read. An ACL of an object may be open in a bucket that is not, so
+// its document is read: it is small.
+func (s *server) admitDocument(ctx context.Context, rq *request) error {
+	if !rq.auth.Anonymous || s.cfg.Access == nil || rq.op.name == "PutObjectAcl" {
+		return nil
+	}
+	if rq.bucket == "" || rq.op.name == "CreateBucket" {
+		return wirexml.AccessDenied.Err()
+	}
+	b, err := s.bucket(ctx, rq.bucket)
+	if err != nil {
+		return err
+	}
+	if !b.MayAdmitStrangers() {
+		return wirexml.AccessDenied.Err()
+	}
+	return nil
+}

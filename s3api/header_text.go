@@ -1,0 +1,94 @@
+package s3api
+
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/cairnstore/cairn/s3api/wirexml"
+)
+
+// Headers are made of what clients say elsewhere too: of the parameters of a presigned
+// URL, of the fields of a form, of response-* overrides, of what was stored before. What
+// no header can hold would make an answer that no client can read, so it is refused
+// where it comes in, and left out of answers.
+
+const (
+	metadataHeader = "x-amz-meta-"
+	// headerMissingMetadata counts the entries of metadata that no header can hold.
+	headerMissingMetadata = "x-amz-missing-meta"
+)
+
+// checkText refuses headers that no answer could repeat: what they say is recorded,
+// and comes back in headers and documents.
+func checkText(h http.Header) error {
+	for name, values := range h {
+		for _, v := range values {
+			if err := checkHeaderText(name, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkHeaderText refuses a name or a value that no header can hold.
+func checkHeaderText(name, value string) error {
+	switch {
+	case !httpguts.ValidHeaderFieldName(name):
+		return wirexml.InvalidArgument.Say("The name of a header or of an entry of metadata may hold letters, digits and !#$%&'*+-.^_`|~.",
+			wirexml.Field{Name: "ArgumentName", Value: printable(name)})
+	case !utf8.ValidString(value):
+		return wirexml.InvalidArgument.Say("The value of a header is not UTF-8: encode it.",
+			wirexml.Field{Name: "ArgumentName", Value: printable(name)})
+	case !httpguts.ValidHeaderFieldValue(value):
+		return wirexml.InvalidArgument.Say("The value of a header must not hold control characters: no answer could repeat it.",
+			wirexml.Field{Name: "ArgumentName", Value: printable(name)})
+	}
+	return nil
+}
+
+// checkOverrides refuses overrides of an answer's headers that are no headers.
+func checkOverrides(q query) error {
+	for _, name := range overrideParameters {
+		if err := checkHeaderText(name, q.get(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendable reports whether a header can be sent.
+func sendable(f header) bool {
+	return httpguts.ValidHeaderFieldName(f.name) && httpguts.ValidHeaderFieldValue(f.value)
+}
+
+// withoutUnsendable returns the headers of an answer that can be sent, and tells how
+// many entries of metadata cannot, as S3 does.
+func withoutUnsendable(headers []header) []header {
+	var kept []header
+	missing := 0
+	for i, f := range headers {
+		if sendable(f) {
+			if kept != nil {
+				kept = append(kept, f)
+			}
+			continue
+		}
+		if kept == nil {
+			kept = append(make([]header, 0, len(headers)), headers[:i]...)
+		}
+		if strings.HasPrefix(f.name, metadataHeader) {
+			missing++
+		}
+	}
+	switch {
+	case kept == nil:
+		return headers
+	case missing > 0:
+		kept = append(kept, header{headerMissingMetadata, itoa(missing)})
+	}
+	return kept
+}
