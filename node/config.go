@@ -96,6 +96,7 @@ type Config struct {
 	Knobs map[string]string
 
 	Membership
+	Connections
 
 	Audit audit.Config // Its targets alone are settings.
 
@@ -166,6 +167,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.HedgeDelay, "hedge-delay", 150*time.Millisecond, "how long a read waits for a slow drive before it asks another")
 	fs.DurationVar(&c.SlowClient, "slow-client-timeout", 30*time.Second, "a client that neither sends nor takes a byte for this long is dropped")
 	fs.BoolVar(&c.FastDetection, "fast-detection", false, "notice dead nodes within seconds; for nodes on one machine or one switch")
+	c.connectionFlags(fs)
 	c.membershipFlags(fs)
 	fs.DurationVar(&c.LifecycleDay, "lifecycle-day", lifecycle.DefaultDay, "how long a day of lifecycle rules is; shorter only to try rules out, the same on every node")
 	c.lifeFlags(fs)
@@ -330,6 +332,9 @@ func (c *Config) validateKnobs() error {
 	}
 	if c.BackupHorizon < 0 {
 		return settingError("backup-horizon", "%s is negative", c.BackupHorizon)
+	}
+	if err := c.validateConnections(); err != nil {
+		return err
 	}
 	if err := c.validateMember(); err != nil {
 		return err

@@ -61,6 +61,7 @@ type Node struct {
 	client       *group.Client
 	engine       *stripe.Engine
 	budget       *buf.Budget // Of all requests.
+	doors        doors
 	stores       *stores
 	objects      *object.Service
 	access       access
@@ -313,6 +314,7 @@ func (n *Node) openMetadata(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting --raft: %w", err)
 	}
+	raftListener = n.watch(raftListener, "raft")
 	timing := group.DefaultTiming()
 	if n.env.Simulated {
 		timing = group.FastTiming()
@@ -389,6 +391,7 @@ func (n *Node) openDataPath(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting --rpc: %w", err)
 	}
+	l = n.watch(l, "rpc")
 	n.serving.Go(func() {
 		if err := n.rpcServer.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			n.fail(fmt.Errorf("internode listener: %w", err))

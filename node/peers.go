@@ -105,6 +105,7 @@ func (n *Node) warnings() (out []string) {
 		out = append(out, fmt.Sprintf("node %v has not learned of changes of accounts and keys for %v: it refuses requests with access keys, but the root's",
 			n.home.id(), age.Round(time.Second)))
 	}
+	out = append(out, n.doors.warnings(n.home.Node, time.Now())...)
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if topo, err := n.client.Topology(ctx); err == nil && topo.OrphansHeld {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/identity"
+	"github.com/cairnstore/cairn/cluster/listen"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -35,6 +36,12 @@ func (n *Node) openS3(context.Context) error {
 			s3api.PreferHTTP2(tlsConfig)
 		}
 	}
+	limits, err := n.clientLimits()
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	l = n.bound(l, "s3", limits)
 	forwarded, err := n.forwarded()
 	if err != nil {
 		_ = l.Close()
@@ -102,11 +109,16 @@ func (n *Node) openMetrics() error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", n.obs.MetricsHandler())
-	n.serve(&http.Server{Handler: mux, ReadHeaderTimeout: metricsTimeout, WriteTimeout: metricsTimeout}, l, "metrics listener")
+	l = n.bound(l, "metrics", listen.Limits{Total: maxMetricsConnections, PerAddress: maxMetricsConnections / 2})
+	n.serve(&http.Server{Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsIdle, MaxHeaderBytes: metricsHeaderBytes}, l, "metrics listener")
 	return nil
 }
 
-const metricsTimeout = 10 * time.Second
+const (
+	metricsTimeout     = 10 * time.Second
+	metricsIdle        = 2 * time.Minute // Longer than between two looks of most who watch.
+	metricsHeaderBytes = 16 << 10
+)
 
 // serveDebug puts metrics and profiles on the internode listener, behind its
 // mutual TLS.

@@ -2,12 +2,14 @@ package rpc
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const (
@@ -34,6 +36,11 @@ type tlsConn struct {
 	writing  sync.Mutex  // One Write at a time.
 	flushing atomic.Bool // Bytes are on their way that tls.Conn believes sent.
 
+	shaking   sync.Once
+	failed    error         // Of the handshake.
+	handshake time.Duration // How long it may take; 0: Dial's business.
+	settled   func()        // Called once it is over, whatever came of it; may be nil.
+
 	refused func(error) // Told why the handshake failed; may be nil.
 	once    sync.Once
 	state   tls.ConnectionState
@@ -44,9 +51,33 @@ func newTLSConn(raw net.Conn, make func(net.Conn, *tls.Config) *tls.Conn, cfg *t
 	return &tlsConn{Conn: make(wire, cfg), wire: wire}
 }
 
+// shake shakes hands with a peer that connected, within the time for it: until then it
+// may be anybody.
+func (c *tlsConn) shake() error {
+	if c.handshake == 0 {
+		return nil
+	}
+	c.shaking.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), c.handshake) // Ended by Close too.
+		defer cancel()
+		c.failed = c.Conn.HandshakeContext(ctx)
+		c.settle()
+	})
+	return c.failed
+}
+
+func (c *tlsConn) settle() {
+	if c.settled != nil {
+		c.settled()
+	}
+}
+
 // Read implements net.Conn. The first one shakes hands.
 func (c *tlsConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	n, err := 0, c.shake()
+	if err == nil {
+		n, err = c.Conn.Read(p)
+	}
 	if err != nil && c.refused != nil && !errors.Is(err, io.EOF) && !c.ConnectionState().HandshakeComplete {
 		c.refused(err)
 	}
@@ -55,6 +86,9 @@ func (c *tlsConn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *tlsConn) Write(p []byte) (int, error) {
+	if err := c.shake(); err != nil {
+		return 0, err
+	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if len(p) <= recordBytes {
@@ -72,6 +106,7 @@ func (c *tlsConn) Write(p []byte) (int, error) {
 
 // Close implements net.Conn. It does not wait for a peer that takes no bytes.
 func (c *tlsConn) Close() error {
+	c.settle()
 	if c.flushing.Load() {
 		return c.wire.Close()
 	}
@@ -143,16 +178,65 @@ func (w *wireConn) flushLocked() error {
 	return w.err
 }
 
-// tlsListener shakes hands when a connection is first read or written.
+// Bounds of peers that have not shown a certificate yet. Members are not bounded: theirs
+// are over in a moment.
+const (
+	DefaultHandshakeTimeout = 10 * time.Second
+	maxPending              = 512
+	maxPendingPerAddress    = 256 // All nodes may be on one, as in tests.
+)
+
+// tlsListener shakes hands when a connection is first read or written. How many
+// connections wait for that, and how long, is bounded.
 type tlsListener struct {
 	net.Listener
-	cfg *tls.Config
+	cfg       *tls.Config
+	handshake time.Duration
+
+	mu      sync.Mutex
+	total   int
+	pending map[string]int // By host.
 }
 
-func (l tlsListener) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+func newTLSListener(l net.Listener, cfg *tls.Config, handshake time.Duration) *tlsListener {
+	return &tlsListener{Listener: l, cfg: cfg, handshake: handshake, pending: make(map[string]int)}
+}
+
+// Accept implements net.Listener.
+func (l *tlsListener) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		host, _, _ := net.SplitHostPort(raw.RemoteAddr().String())
+		if !l.admit(host) {
+			_ = raw.Close()
+			continue
+		}
+		c := newTLSConn(raw, tls.Server, l.cfg)
+		c.handshake = l.handshake
+		c.settled = sync.OnceFunc(func() { l.settle(host) })
+		return c, nil
 	}
-	return newTLSConn(raw, tls.Server, l.cfg), nil
+}
+
+func (l *tlsListener) admit(host string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.total >= maxPending || l.pending[host] >= maxPendingPerAddress {
+		return false
+	}
+	l.total++
+	l.pending[host]++
+	return true
+}
+
+func (l *tlsListener) settle(host string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total--
+	if l.pending[host]--; l.pending[host] == 0 {
+		delete(l.pending, host)
+	}
 }

@@ -122,5 +122,5 @@ func (t tlsTransport) Listen(addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tlsListener{l, t.id.ServerTLS()}, nil
+	return newTLSListener(l, t.id.ServerTLS(), DefaultHandshakeTimeout), nil
 }

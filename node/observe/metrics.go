@@ -9,6 +9,8 @@ type metrics struct {
 	requestSeconds *prometheus.HistogramVec
 	requestErrors  *prometheus.CounterVec
 	requestsCut    prometheus.Counter
+	refusedConns   *prometheus.CounterVec
+	acceptErrors   *prometheus.CounterVec
 	inFlight       prometheus.Gauge
 	bytesIn        prometheus.Counter
 	bytesOut       prometheus.Counter
@@ -137,6 +139,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 		requests:       vec("cairn_s3_requests_total", "S3 requests finished.", "operation", "status"),
 		requestErrors:  vec("cairn_s3_errors_total", "S3 requests answered with an error, by its S3 code.", "operation", "code"),
 		requestsCut:    counter("cairn_s3_requests_cut_total", "S3 requests whose answer broke off: the connection was closed."),
+		refusedConns:   vec("cairn_connections_refused_total", "Connections closed at once, for there were too many: in all (full) or of one address (full_address).", "listener", "reason"),
+		acceptErrors:   vec("cairn_accept_errors_total", "Times that a listener could accept no connection: mostly, for want of file descriptors.", "listener"),
 		inFlight:       gauge("cairn_s3_requests_in_flight", "Requests being answered on the S3 port."),
 		requestSeconds: hist("cairn_s3_request_duration_seconds", "Time from a request's header to the end of its answer.", "operation"),
 		bytesIn:        counter("cairn_s3_received_bytes_total", "Bytes of request bodies."),

@@ -33,6 +33,8 @@ type Sources struct {
 	DirectoryAge func() time.Duration
 	Budget       Budget
 	Buffers      Buffers
+
+	Connections func() map[string]int // How many are open, by listener.
 }
 
 // DriveSource is a drive of this node.
@@ -115,6 +117,7 @@ var (
 
 	gossipMembers = desc("cairn_gossip_members", "Nodes that this one has heard of, itself among them.", "state")
 	directoryAge  = desc("cairn_directory_age_seconds", "Since accounts, keys and settings were last known to be current.")
+	connsOpen     = desc("cairn_connections", "Connections that are open.", "listener")
 	budgetBytes   = desc("cairn_budget_bytes", "Memory that requests share (--memory-budget).")
 	budgetFree    = desc("cairn_budget_free_bytes", "What is free of it.")
 	buffersLive   = desc("cairn_buffers_live_bytes", "Buffers in use.")
@@ -132,7 +135,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftContact,
 		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, dbCacheBytes, dbCacheHits, dbCacheMisses,
 		clusterMissing, clusterUnreadable, clusterUnreadableBytes, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
-		gossipMembers, directoryAge, budgetBytes, budgetFree, buffersLive, buffersIdle} {
+		gossipMembers, directoryAge, connsOpen, budgetBytes, budgetFree, buffersLive, buffersIdle} {
 		to <- d
 	}
 }
@@ -255,6 +258,11 @@ func (c *collector) node(out sink) {
 	}
 	if c.s.DirectoryAge != nil {
 		out.gauge(directoryAge, c.s.DirectoryAge().Seconds())
+	}
+	if c.s.Connections != nil {
+		for listener, open := range c.s.Connections() {
+			out.gauge(connsOpen, float64(open), listener)
+		}
 	}
 	if b := c.s.Budget; b != nil {
 		out.gauge(budgetBytes, float64(b.Total()))

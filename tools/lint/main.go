@@ -29,6 +29,7 @@ const module = "github.com/cairnstore/cairn/"
 var rooms = []string{
 	"cluster/errs",
 	"cluster/cost",
+	"cluster/listen",
 	"cluster",
 	"cluster/place",
 	"cluster/identity",
