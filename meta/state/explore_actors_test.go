@@ -181,14 +181,15 @@ func stepReader(w *scene) bool {
 }
 
 // stepCopier copies b/k to b/copy by reference, and holds its extents by a pin
-// meanwhile.
+// meanwhile. It ends with its session, as the pin does.
 func stepCopier(w *scene) bool {
-	gone := func(r *metapb.Result) bool {
-		if r.Refusal == metapb.Refusal_REFUSAL_EXTENT_GONE {
-			w.memo = memo{phase: -1}
-			return true
+	var refusal metapb.Refusal
+	ends := func(c *metapb.Command) bool {
+		if refusal = w.do(session1, c).Refusal; refusal == metapb.Refusal_REFUSAL_NONE {
+			return false
 		}
-		return false
+		w.memo = memo{phase: -1}
+		return true
 	}
 	truth := truthOf(w.memo.saw)
 	switch w.memo.phase {
@@ -205,17 +206,20 @@ func stepCopier(w *scene) bool {
 		for _, r := range refs {
 			r.Length = 0
 		}
-		if gone(w.do(session2, &metapb.Command{Op: &metapb.Command_AddPin{AddPin: &metapb.AddPin{Pin: pinOfCopier, Extents: refs}}})) {
+		if ends(&metapb.Command{Op: &metapb.Command_AddPin{AddPin: &metapb.AddPin{Pin: pinOfCopier, Extents: refs}}}) {
 			return true
 		}
 	case 2:
 		w.say("commits")
-		if gone(w.do(session2, putOf("copy", contentCopied, truth))) {
-			w.wrong = "an extent that is pinned is gone"
+		if ends(putOf("copy", contentCopied, truth)) {
+			if refusal != metapb.Refusal_REFUSAL_STALE_SESSION {
+				w.wrong = "what is pinned cannot be referred to: " + refusal.String()
+			}
+			return true
 		}
 	case 3:
 		w.say("drops the pin")
-		w.do(session2, &metapb.Command{Op: &metapb.Command_DropPins{DropPins: &metapb.DropPins{Pins: [][]byte{pinOfCopier}}}})
+		w.do(session1, &metapb.Command{Op: &metapb.Command_DropPins{DropPins: &metapb.DropPins{Pins: [][]byte{pinOfCopier}}}})
 		w.memo = memo{phase: -1}
 		return true
 	default:

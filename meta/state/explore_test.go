@@ -440,7 +440,7 @@ func TestExplore(t *testing.T) {
 	sets := [][]string{
 		{"writer 1", "writer 2", "reader", "trimmer", "gc", "deleter of shards"},
 		{"writer 1", "writer 2", "mover", "session end", "sweeper of 100", "sweeper of 103"},
-		{"writer 2", "copier", "restorer", "trimmer", "gc", "deleter of shards"},
+		{"writer 2", "copier", "session end", "trimmer", "gc", "deleter of shards"},
 		{"restorer", "reader", "deletion", "trimmer", "copier"},
 		{"writer 1", "mover", "gc", "deleter of shards", "trimmer", "sweeper of 100"},
 	}
