@@ -27,6 +27,9 @@ func (n *Node) s3Record(d *s3api.RequestDone) *audit.Record {
 	r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindS3, RequestID: d.ID, Who: whoOf(d.Who), Remote: d.Source,
 		Operation: d.Operation, Bucket: d.Bucket, Key: d.Key, VersionID: d.VersionID, CopySource: d.CopySource,
 		Status: d.Status, Code: string(d.Code), Aborted: d.Aborted, BytesIn: d.BytesIn, BytesOut: d.BytesOut, DurationMS: millis(d.Duration)}
+	if d.Who == nil {
+		r.Who.AccessKey = d.Claimed
+	}
 	for _, o := range d.Objects {
 		r.Objects = append(r.Objects, audit.Object{Key: o.Key, VersionID: o.VersionID, Code: string(o.Code)})
 	}
@@ -40,6 +43,9 @@ func (n *Node) s3Event(d *s3api.RequestDone) *adminpb.TraceEvent {
 	e.BytesIn, e.BytesOut = uint64(d.BytesIn), uint64(d.BytesOut)
 	if e.Operation == "" {
 		e.Operation = d.Method
+	}
+	if d.Who == nil {
+		e.AccessKey = d.Claimed
 	}
 	if d.Cause != nil {
 		e.Cause = d.Cause.Error()

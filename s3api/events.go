@@ -34,6 +34,7 @@ type RequestDone struct {
 
 	// Names.
 	Who        *iam.Identity // Nil: anonymous, or not authenticated.
+	Claimed    string        // Access key that a request names whose signature does not hold.
 	Source     string        // IP address of the client, also behind a trusted proxy; empty if not known.
 	Bucket     string
 	Key        string

@@ -137,6 +137,7 @@ func TestBadAuth(t *testing.T) {
 		require.Equal(t, wirexml.Table[wirexml.SignatureDoesNotMatch].Message, element(got.body, "Message"))
 		events := h.events()
 		require.Equal(t, wirexml.SignatureDoesNotMatch, events[len(events)-1].Code, "the log has the precise code")
+		require.NotEmpty(t, events[len(events)-1].Claimed, "and whose signature it was to be")
 	}
 }
 

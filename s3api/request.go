@@ -70,6 +70,7 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 	rq := &request{target: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
 	done.Source = rq.sourceIP()
 	if rq.auth, err = s.cfg.Verifier.Verify(signed); err != nil {
+		done.Claimed = sigauth.Claimed(signed)
 		return nil, op, err
 	}
 	done.signature, done.presigned = rq.auth.Version, rq.auth.Presigned

@@ -64,10 +64,21 @@ func (o *Observer) requestDone(ctx context.Context, d s3api.RequestDone) {
 	if !o.Log.Enabled(context.Background(), level) {
 		return
 	}
+	var suppressed uint64
+	if d.Who == nil && level > slog.LevelDebug && d.Status < 500 {
+		var ok bool
+		if ok, suppressed = o.strangers.take(time.Now()); !ok {
+			o.m.linesSuppressed.Inc()
+			return
+		}
+	}
 	attrs := []slog.Attr{slog.String("id", d.ID), slog.String("op", op), slog.Int("status", d.Status),
 		slog.Int64("in", d.BytesIn), slog.Int64("out", d.BytesOut), slog.Duration("took", d.Duration), slog.String("remote", d.Remote)}
 	if d.Code != "" {
 		attrs = append(attrs, slog.String("code", string(d.Code)))
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Uint64("suppressed_before", suppressed))
 	}
 	if d.Aborted {
 		attrs = append(attrs, slog.Bool("aborted", true))

@@ -71,6 +71,7 @@ type metrics struct {
 	movedBytes, rebuiltBytes prometheus.Counter
 	slotsLeft                *prometheus.GaugeVec
 	mayBeLost, promised      *prometheus.GaugeVec
+	linesSuppressed          prometheus.Counter
 	volumesShort             *prometheus.GaugeVec
 	drained                  prometheus.Counter
 
@@ -206,6 +207,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 		promised:      gauges("cairn_tolerance_promised", "What of them the coding of the data would bear if its slots lay as evenly as drives allow; on the node that leads.", "unit"),
 		volumesShort:  gauges("cairn_volumes_below_promise", "Volumes with data that bear less than their coding promises: something of them cannot be read, slots or shards are missing, or slots lie too close together; on the node that leads.", "why"),
 		drained:       counter("cairn_drives_drained_total", "Draining drives that were emptied."),
+
+		linesSuppressed: counter("cairn_log_lines_suppressed_total", "Lines about requests of strangers that were not written, for there were too many."),
 
 		widened:      counter("cairn_extents_widened_total", "Extents re-encoded into a wider scheme."),
 		widenedBytes: counter("cairn_widened_bytes_total", "Plaintext of extents re-encoded into a wider scheme."),

@@ -31,13 +31,14 @@ type Observer struct {
 	registry     *prometheus.Registry
 	auditDropped atomic.Uint64
 	stopping     atomic.Bool
+	strangers    sampler // Of lines about requests of nobody that is known.
 	m            metrics
 	t            *tracer // Nil: no traces.
 }
 
 // New returns an observer that logs to log.
 func New(log *slog.Logger) *Observer {
-	o := &Observer{Log: log, registry: prometheus.NewRegistry()}
+	o := &Observer{Log: log, registry: prometheus.NewRegistry(), strangers: sampler{burst: strangerBurst, rate: strangerRate}}
 	o.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o.m = newMetrics(o.registry)

@@ -103,12 +103,16 @@ func (s *Service) Resolve(ctx context.Context, account, name string) (string, er
 			return "", errs.Wrap(op, err)
 		}
 	}
-	k, _, err := s.enabled(id)
-	if err != nil {
+	// Whether another account has a key, and in what state, is not told.
+	k, _, err := s.record(id)
+	switch {
+	case errs.Is(err, errs.NotFound), err == nil && k.Account != account:
+		return "", errs.Newf(op, errs.NotFound, "KMS key %s is not one of this account", n)
+	case err != nil:
 		return "", errs.Wrap(op, err)
 	}
-	if k.Account != account {
-		return "", errs.Newf(op, errs.NotFound, "KMS key %s is not one of this account", n)
+	if _, _, err = s.enabled(id); err != nil {
+		return "", errs.Wrap(op, err)
 	}
 	return id, nil
 }

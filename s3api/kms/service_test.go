@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -328,4 +329,24 @@ func TestBothKindsSideBySide(t *testing.T) {
 	requireRefused(t, errs.Unavailable, &sse.KMSKey{Service: builtin, KeyID: recent, Context: []byte(`{"a":"1"}`)}, e)
 	_, err := builtin.Wrap(context.Background(), recent, d, nil)
 	require.ErrorContains(t, err, "external key service")
+}
+
+// Nobody learns whether another account has a key, nor in what state it is.
+func TestResolveTellsNothingOfOthers(t *testing.T) {
+	each(t, func(t *testing.T, s *Service, dir *fakeDirectory) {
+		enabled, disabled, deleted := create(t, s, "a", ""), create(t, s, "a", ""), create(t, s, "a", "")
+		dir.edit(disabled, func(k *metapb.MasterKey) { k.State = metapb.MasterKeyState_MASTER_KEY_DISABLED })
+		dir.edit(deleted, func(k *metapb.MasterKey) { k.State = metapb.MasterKeyState_MASTER_KEY_PENDING_DELETION })
+		missing := "12345678-1234-1234-1234-123456789012"
+		_, err := s.Resolve(context.Background(), "b", missing)
+		require.Equal(t, errs.NotFound, errs.KindOf(err))
+		want := strings.ReplaceAll(err.Error(), missing, "ID")
+		for _, id := range []string{enabled, disabled, deleted} {
+			_, err := s.Resolve(context.Background(), "b", id)
+			require.Equal(t, errs.NotFound, errs.KindOf(err), id)
+			require.Equal(t, want, strings.ReplaceAll(err.Error(), id, "ID"))
+		}
+		_, err = s.Resolve(context.Background(), "a", disabled)
+		require.Equal(t, errs.Denied, errs.KindOf(err), "its own account is told")
+	})
 }

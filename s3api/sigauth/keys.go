@@ -2,51 +2,106 @@ package sigauth
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"sync"
+	"time"
 )
 
 // maxCachedKeys bounds the signing keys that are remembered: one for each secret,
 // day, region and service in use.
 const maxCachedKeys = 1024
 
+const (
+	// cachedKeyFor is how long a signing key is remembered: a secret that is used no more
+	// leaves nothing behind.
+	cachedKeyFor = 15 * time.Minute
+	// forgetEvery is how often keys are looked through whose time has come.
+	forgetEvery = time.Minute
+)
+
 // scopeKey is what a signing key is derived from.
 type scopeKey struct{ secret, date, region, service string }
 
 type signingKey [sha256.Size]byte
 
-// keyCache remembers signing keys, since deriving one costs four HMACs. Only keys
-// that a request was verified with get in, so that nobody without a secret can
-// crowd it.
+// cacheKey is a scopeKey without the secret in clear.
+type cacheKey struct {
+	secret                signingKey
+	date, region, service string
+}
+
+type cachedKey struct {
+	key   signingKey
+	until time.Time
+}
+
+// keyCache remembers signing keys for a while, since deriving one costs four HMACs. Only
+// keys that a request was verified with get in, so that nobody without a secret can
+// crowd it. It holds no secrets in clear, and clears the keys that it forgets.
 type keyCache struct {
 	max  int
+	hide []byte // The key under which secrets are hidden, of this process alone.
+
 	mu   sync.RWMutex
-	keys map[scopeKey]signingKey
+	keys map[cacheKey]*cachedKey
+	next time.Time // When keys are looked through.
 }
 
 func newKeyCache(limit int) *keyCache {
-	return &keyCache{max: limit, keys: make(map[scopeKey]signingKey)}
+	hide := make([]byte, sha256.Size)
+	rand.Read(hide) // It never fails.
+	return &keyCache{max: limit, hide: hide, keys: make(map[cacheKey]*cachedKey)}
+}
+
+func (c *keyCache) hidden(k scopeKey) cacheKey {
+	return cacheKey{sign(c.hide, []byte(k.secret)), k.date, k.region, k.service}
 }
 
 // get returns the signing key of k, and whether it was remembered.
 func (c *keyCache) get(k scopeKey) (key signingKey, hit bool) {
+	now, at := time.Now(), c.hidden(k)
 	c.mu.RLock()
-	key, hit = c.keys[k]
+	kept := c.keys[at]
+	if hit = kept != nil && now.Before(kept.until); hit {
+		key = kept.key
+	}
+	stale := !now.Before(c.next)
 	c.mu.RUnlock()
+	if stale {
+		c.forget(now)
+	}
 	if !hit {
 		key = deriveKey(k)
 	}
 	return key, hit
 }
 
+// forget clears the keys whose time has come.
+func (c *keyCache) forget(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for at, kept := range c.keys {
+		if !now.Before(kept.until) {
+			clear(kept.key[:])
+			delete(c.keys, at)
+		}
+	}
+	c.next = now.Add(forgetEvery)
+}
+
 // put remembers a key. A full cache is emptied: that is rare, and dear to nobody.
 func (c *keyCache) put(k scopeKey, key signingKey) {
+	at := c.hidden(k)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.keys) >= c.max {
+		for _, kept := range c.keys {
+			clear(kept.key[:])
+		}
 		clear(c.keys)
 	}
-	c.keys[k] = key
+	c.keys[at] = &cachedKey{key, time.Now().Add(cachedKeyFor)}
 }
 
 const terminator = "aws4_request"

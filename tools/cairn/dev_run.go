@@ -47,6 +47,7 @@ func (c *devCluster) startHere(ctx context.Context) (*devRunning, error) {
 		}
 	}
 	for i, cfg := range c.configs {
+		ownDirs(cfg.DataDirs)
 		n, err := node.Start(ctx, cfg, node.OS(version))
 		if err != nil {
 			r.stop()

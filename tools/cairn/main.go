@@ -44,6 +44,9 @@ func (e *statusError) Error() string {
 func (e *statusError) Unwrap() error { return e.err }
 
 func main() {
+	if err := harden(); err != nil {
+		fmt.Fprintln(os.Stderr, "cairn: core dumps cannot be turned off:", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:]))

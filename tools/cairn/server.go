@@ -61,6 +61,7 @@ A new cluster is started by giving N nodes the same command, with
 
 // serve runs a node until ctx ends or the node fails.
 func serve(ctx context.Context, cfg node.Config) error {
+	ownDirs(cfg.DataDirs)
 	n, err := node.Start(ctx, cfg, node.OS(version))
 	if err != nil {
 		return err

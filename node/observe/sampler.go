@@ -1,0 +1,42 @@
+package observe
+
+import (
+	"sync"
+	"time"
+)
+
+// What strangers may write into the log: so many lines at once, and so many a second.
+const (
+	strangerBurst = 50
+	strangerRate  = 2
+)
+
+// sampler lets so many lines through and counts the others. Safe for concurrent use.
+type sampler struct {
+	burst, rate float64
+
+	mu         sync.Mutex
+	left       float64
+	last       time.Time
+	suppressed uint64
+}
+
+// take reports whether a line may be written now, and how many were not since the last
+// one that was.
+func (s *sampler) take(now time.Time) (ok bool, suppressed uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.IsZero() {
+		s.left = s.burst
+	} else {
+		s.left = min(s.burst, s.left+s.rate*now.Sub(s.last).Seconds())
+	}
+	s.last = now
+	if s.left < 1 {
+		s.suppressed++
+		return false, 0
+	}
+	s.left--
+	suppressed, s.suppressed = s.suppressed, 0
+	return true, suppressed
+}
