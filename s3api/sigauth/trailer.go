@@ -13,7 +13,7 @@ const (
 	trailerSignature = "x-amz-trailer-signature"
 	maxTrailerLine   = 1 << 10
 	// maxBlankLines is how many empty lines may come before a signed trailer's
-	// signature: some clients end each part of it with one.
+	// signature, and behind a trailer: some clients end each part of it with one.
 	maxBlankLines = maxTrailers + 2
 )
 
@@ -61,6 +61,9 @@ func (d *chunkedReader) trailer() error {
 			return badTrailer("it lacks " + name + ".")
 		}
 	}
+	if err := d.emptyLines(maxBlankLines - blank); err != nil {
+		return err
+	}
 	if d.chain != nil && (len(d.p.names) > 0 || signature != "") {
 		if err := d.chain.trailer(canonical, signature); err != nil {
 			return err
@@ -68,6 +71,27 @@ func (d *chunkedReader) trailer() error {
 	}
 	*d.trailers = fields
 	return nil
+}
+
+// emptyLines reads the empty lines behind the one that ends the trailer, at most most.
+// What else follows is left for finish to refuse.
+func (d *chunkedReader) emptyLines(most int) error {
+	for {
+		next, err := d.src.Peek(1)
+		if err != nil || next[0] != '\r' && next[0] != '\n' {
+			return nil // The end, or a failure that the next read meets again.
+		}
+		if most--; most < 0 {
+			return badTrailer("it has too many empty lines.")
+		}
+		line, err := d.trailerLine()
+		if err != nil {
+			return err
+		}
+		if len(line) > 0 {
+			return badTrailer("a line follows the one that ends it.")
+		}
+	}
 }
 
 // trailerLine reads a line of the trailer. Some clients end one with LF alone.
