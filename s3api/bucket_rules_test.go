@@ -151,7 +151,16 @@ func TestOwnership(t *testing.T) {
 	w.ok(other, "PUT", "/bkt/new", "x")
 	w.ok(owner, "GET", "/bkt/new", "")
 	require.Contains(t, w.ok(owner, "GET", "/bkt/new?acl", "").body, "<Owner><ID>"+owner.account)
-	for _, acl := range []string{"X-Amz-Acl: private", "X-Amz-Acl: public-read", "X-Amz-Grant-Read: id=" + other.account} {
+	// What says that all is the owner's is taken from its own account.
+	for _, acl := range []string{"X-Amz-Acl: private", "X-Amz-Acl: bucket-owner-full-control", "X-Amz-Acl: bucket-owner-read", "X-Amz-Grant-Full-Control: id=" + owner.account} {
+		w.ok(owner, "PUT", "/bkt/k", "x", acl)
+		w.ok(owner, "POST", "/bkt/k?uploads", "", acl)
+		w.ok(owner, "PUT", "/bkt/k", "", acl, "X-Amz-Copy-Source: bkt/new")
+		w.ok(owner, "PUT", "/bkt?acl", "", acl)
+		w.ok(owner, "PUT", "/bkt/new?acl", "", acl)
+	}
+	w.refused("AccessControlListNotSupported", other, "PUT", "/bkt/k", "x", "X-Amz-Acl: private")
+	for _, acl := range []string{"X-Amz-Acl: public-read", "X-Amz-Grant-Read: id=" + other.account} {
 		w.refused("AccessControlListNotSupported", owner, "PUT", "/bkt/k", "x", acl)
 		w.refused("AccessControlListNotSupported", owner, "POST", "/bkt/k?uploads", "", acl)
 		w.refused("AccessControlListNotSupported", owner, "PUT", "/bkt/k", "", acl, "X-Amz-Copy-Source: bkt/new")
@@ -176,6 +185,8 @@ func TestNewBucketRules(t *testing.T) {
 	require.Contains(t, aws.ok(owner, "GET", "/bkt?ownershipControls", "").body, "BucketOwnerEnforced")
 	require.Equal(t, 4, strings.Count(aws.ok(owner, "GET", "/bkt?publicAccessBlock", "").body, ">true<"))
 	aws.refused("AccessControlListNotSupported", owner, "PUT", "/bkt/k", "x", "X-Amz-Acl: public-read")
+	aws.ok(owner, "PUT", "/bkt/k", "x", "X-Amz-Acl: private")
+	aws.ok(owner, "PUT", "/private", "", "X-Amz-Acl: private")
 	aws.refused("InvalidBucketAclWithObjectOwnership", owner, "PUT", "/acl", "", "X-Amz-Acl: public-read")
 	aws.ok(owner, "PUT", "/writer", "", "X-Amz-Object-Ownership: ObjectWriter")
 	require.Contains(t, aws.ok(owner, "GET", "/writer?ownershipControls", "").body, "ObjectWriter")

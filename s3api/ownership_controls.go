@@ -114,10 +114,11 @@ func ownerOf(rq *request, b *iam.Bucket, writer string) string {
 
 // checkACL returns the error of an ACL that a bucket does not take: any where its owner
 // is enforced, but one that says so; a public one where those are blocked. An acl of nil
-// is private.
+// is private, which says so too where the bucket's own account sends it.
 func checkACL(rq *request, b *iam.Bucket, acl *metapb.Acl) error {
+	says := rq.r.Header.Get("X-Amz-Acl") == cannedFullControl || rq.caller.Account == b.GetOwner() || !namesACL(rq)
 	switch {
-	case b.Enforced() && rq.r.Header.Get("X-Amz-Acl") != cannedFullControl && (namesACL(rq) || givesOthers(acl, b.GetOwner())):
+	case b.Enforced() && (!says || givesOthers(acl, b.GetOwner())):
 		return wirexml.AccessControlListNotSupported.Err()
 	case b.Block.BlockPublicACLs && iam.PublicACL(acl):
 		return wirexml.AccessDenied.Say("The bucket blocks public ACLs: its public access block has BlockPublicAcls.")
