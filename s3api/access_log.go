@@ -33,6 +33,11 @@ var loggedAs = map[string]string{
 	"GetPublicAccessBlock": "PUBLIC_ACCESS_BLOCK", "PutPublicAccessBlock": "PUBLIC_ACCESS_BLOCK", "DeletePublicAccessBlock": "PUBLIC_ACCESS_BLOCK",
 	"GetBucketOwnershipControls": "OWNERSHIP_CONTROLS", "PutBucketOwnershipControls": "OWNERSHIP_CONTROLS", "DeleteBucketOwnershipControls": "OWNERSHIP_CONTROLS",
 	"GetBucketStorageClass": "STORAGECLASS", "PutBucketStorageClass": "STORAGECLASS",
+	"GetBucketReplication": "REPLICATION", "GetBucketAccelerateConfiguration": "ACCELERATE",
+	"GetBucketAnalyticsConfiguration": "ANALYTICS", "ListBucketAnalyticsConfigurations": "ANALYTICS",
+	"GetBucketInventoryConfiguration": "INVENTORY", "ListBucketInventoryConfigurations": "INVENTORY",
+	"GetBucketMetricsConfiguration": "METRICS", "ListBucketMetricsConfigurations": "METRICS",
+	"GetBucketIntelligentTieringConfiguration": "INTELLIGENT_TIERING", "ListBucketIntelligentTieringConfigurations": "INTELLIGENT_TIERING",
 	"GetObjectLockConfiguration": "OBJECT_LOCK_CONFIGURATION", "PutObjectLockConfiguration": "OBJECT_LOCK_CONFIGURATION",
 
 	"GetObject": "OBJECT", "HeadObject": "OBJECT", "PutObject": "OBJECT", "DeleteObject": "OBJECT", "PostObject": "OBJECT",

@@ -11,22 +11,38 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// aclDocument returns the document of an ACL, with its owner's own rights.
-func aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessControlPolicy {
-	grants := []*metapb.Grant{{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}}
+// grantees returns who can be granted something, and by which names.
+func (s *server) grantees() wirexml.Grantees {
+	if s.cfg.Access == nil {
+		return iam.AnyGrantees{}
+	}
+	return s.cfg.Access.Authorizer.Grantees()
+}
+
+// aclDocument returns the document of an ACL: its grants as they were listed, else with
+// its owner's own rights before them.
+func (s *server) aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessControlPolicy {
+	names := s.grantees()
+	name, _ := names.Account(owner)
+	doc := &wirexml.AccessControlPolicy{Owner: wirexml.Owner{ID: owner, DisplayName: name}, Grants: acl.GetGrants(), Names: names}
+	if acl.GetListed() {
+		return doc
+	}
+	own := &metapb.Grant{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}
+	doc.Grants = []*metapb.Grant{own}
 	for _, g := range acl.GetGrants() {
-		if !proto.Equal(g, grants[0]) {
-			grants = append(grants, g)
+		if !proto.Equal(g, own) {
+			doc.Grants = append(doc.Grants, g)
 		}
 	}
-	return &wirexml.AccessControlPolicy{Owner: wirexml.Owner{ID: owner}, Grants: grants, Names: iam.GroupNames{}}
+	return doc
 }
 
 // givenACL reads the ACL that a request to replace one gives, in headers or in its
 // body.
-func (rq *request) givenACL(owner, bucketOwner string) (*metapb.Acl, error) {
+func (s *server) givenACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
 	if namesACL(rq) {
-		acl, err := requestACL(rq, owner, bucketOwner)
+		acl, err := s.requestACL(rq, owner, bucketOwner)
 		if acl == nil {
 			acl = &metapb.Acl{}
 		}
@@ -36,14 +52,14 @@ func (rq *request) givenACL(owner, bucketOwner string) (*metapb.Acl, error) {
 	if err != nil {
 		return nil, err
 	}
-	named, grants, err := wirexml.ParseAccessControlPolicy(body, iam.GroupNames{})
+	named, grants, err := wirexml.ParseAccessControlPolicy(body, s.grantees())
 	if err != nil {
 		return nil, err
 	}
 	if named != "" && named != owner {
 		return nil, wirexml.AccessDenied.Say("The owner of an ACL cannot be changed.")
 	}
-	return &metapb.Acl{Grants: grants}, nil
+	return &metapb.Acl{Grants: grants, Listed: true}, nil
 }
 
 func (s *server) getBucketACL(ctx context.Context, rq *request) (*response, error) {
@@ -51,7 +67,7 @@ func (s *server) getBucketACL(ctx context.Context, rq *request) (*response, erro
 	if err != nil {
 		return nil, err
 	}
-	return &response{document: aclDocument(b.GetOwner(), b.ACL)}, nil
+	return &response{document: s.aclDocument(b.GetOwner(), b.ACL)}, nil
 }
 
 func (s *server) putBucketACL(ctx context.Context, rq *request) (*response, error) {
@@ -59,7 +75,7 @@ func (s *server) putBucketACL(ctx context.Context, rq *request) (*response, erro
 	if err != nil {
 		return nil, err
 	}
-	acl, err := rq.givenACL(b.GetOwner(), b.GetOwner())
+	acl, err := s.givenACL(rq, b.GetOwner(), b.GetOwner())
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +104,7 @@ func (s *server) getObjectACL(ctx context.Context, rq *request) (*response, erro
 	if err != nil {
 		return nil, err
 	}
-	resp := &response{document: aclDocument(got.Version.GetOwner(), got.Version.GetAcl())}
+	resp := &response{document: s.aclDocument(got.Version.GetOwner(), got.Version.GetAcl())}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
 	return resp, nil
 }
@@ -103,7 +119,7 @@ func (s *server) putObjectACL(ctx context.Context, rq *request) (*response, erro
 	if err != nil {
 		return nil, err
 	}
-	acl, err := rq.givenACL(v.GetOwner(), got.Bucket.GetOwner())
+	acl, err := s.givenACL(rq, v.GetOwner(), got.Bucket.GetOwner())
 	if err != nil {
 		return nil, err
 	}

@@ -34,16 +34,17 @@ func TestACLs(t *testing.T) {
 			want         []string
 		}{
 			{aclText(owner.account, full, other.account+" READ"), "", []string{full, other.account + " READ"}},
-			{aclText(owner.account, everybody+" READ", other.account+" WRITE_ACP"), "", []string{full, everybody + " READ", other.account + " WRITE_ACP"}},
-			{aclText(owner.account), "", []string{full}},
-			{aclText("", other.account+" FULL_CONTROL"), "", []string{full, other.account + " FULL_CONTROL"}},
+			{aclText(owner.account, everybody+" READ", other.account+" WRITE_ACP"), "", []string{everybody + " READ", other.account + " WRITE_ACP"}},
+			{aclText(owner.account, other.account+" READ", full), "", []string{other.account + " READ", full}},
+			{aclText(owner.account), "", nil},
+			{aclText("", other.account+" FULL_CONTROL"), "", []string{other.account + " FULL_CONTROL"}},
 			{"", "X-Amz-Acl: public-read", []string{full, everybody + " READ"}},
 			{"", "X-Amz-Acl: public-read-write", []string{full, everybody + " READ", everybody + " WRITE"}},
 			{"", "X-Amz-Acl: authenticated-read", []string{full, authenticated + " READ"}},
 			{"", "X-Amz-Acl: bucket-owner-full-control", []string{full}},
 			{"", "X-Amz-Acl: private", []string{full}},
-			{"", `X-Amz-Grant-Read: id="` + other.account + `", uri="` + everybody + `"`, []string{full, other.account + " READ", everybody + " READ"}},
-			{"", "X-Amz-Grant-Full-Control: id=" + other.account, []string{full, other.account + " FULL_CONTROL"}},
+			{"", `X-Amz-Grant-Read: id="` + other.account + `", uri="` + everybody + `"`, []string{other.account + " READ", everybody + " READ"}},
+			{"", "X-Amz-Grant-Full-Control: id=" + other.account, []string{other.account + " FULL_CONTROL"}},
 		} {
 			var headers []string
 			if c.header != "" {
@@ -53,6 +54,8 @@ func TestACLs(t *testing.T) {
 			r := w.ok(owner, "GET", path, "")
 			require.Equal(t, c.want, grantsOf(r.body), "%s %s", c.header, c.body)
 			require.Equal(t, owner.account, element(r.body, "ID"))
+			require.Contains(t, r.body, "<Owner><ID>"+owner.account+"</ID><DisplayName>owner</DisplayName></Owner>", "as ListBuckets has it")
+			require.Equal(t, strings.Count(r.body, "<ID>"), strings.Count(r.body, "<DisplayName>"))
 		}
 		for _, c := range []struct{ code, body, header string }{
 			{"MalformedXML", "<AccessControlPolicy>", ""},
@@ -64,9 +67,11 @@ func TestACLs(t *testing.T) {
 			{"AccessDenied", aclText(other.account, full), ""},
 			{"InvalidArgument", "", "X-Amz-Acl: public-reed"},
 			{"InvalidArgument", "", "X-Amz-Grant-Read: everybody"},
+			{"InvalidArgument", "", "X-Amz-Grant-Read: id=nobody"},
+			{"InvalidArgument", aclText(owner.account, "nobody READ"), ""},
 			{"InvalidArgument", "", "X-Amz-Grant-Read: emailAddress=a@b"},
-			{"InvalidRequest", "", "X-Amz-Acl: private|X-Amz-Grant-Read: id=x"},
-			{"InvalidArgument", "", "X-Amz-Grant-Read: " + strings.Repeat("id=x,", 100) + "id=x"},
+			{"InvalidRequest", "", "X-Amz-Acl: private|X-Amz-Grant-Read: id=" + other.account},
+			{"InvalidArgument", "", "X-Amz-Grant-Read: " + strings.Repeat("id="+other.account+",", 100) + "id=" + other.account},
 			{"MalformedACLError", aclText(owner.account, many(101, other.account+" READ")...), ""},
 		} {
 			var headers []string
@@ -75,7 +80,7 @@ func TestACLs(t *testing.T) {
 			}
 			w.refused(c.code, owner, "PUT", path, c.body, headers...)
 		}
-		require.Equal(t, []string{full, other.account + " FULL_CONTROL"}, grantsOf(w.ok(owner, "GET", path, "").body), "refused ones change nothing")
+		require.Equal(t, []string{other.account + " FULL_CONTROL"}, grantsOf(w.ok(owner, "GET", path, "").body), "refused ones change nothing")
 	}
 }
 

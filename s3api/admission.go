@@ -26,7 +26,7 @@ func (s *server) admitNewBucket(rq *request) (object.Caller, []*metapb.ConfigPar
 	if rq.auth.Anonymous {
 		return object.Caller{}, nil, wirexml.AccessDenied.Err()
 	}
-	acl, err := requestACL(rq, rq.caller.Account, rq.caller.Account)
+	acl, err := s.requestACL(rq, rq.caller.Account, rq.caller.Account)
 	if err != nil {
 		return object.Caller{}, nil, err
 	}
@@ -106,7 +106,7 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 	if err != nil {
 		return nil, err
 	}
-	acl, err := requestACL(rq, who.Account, b.GetOwner())
+	acl, err := s.requestACL(rq, who.Account, b.GetOwner())
 	if err == nil {
 		err = checkACL(rq, b, acl)
 	}
@@ -163,7 +163,7 @@ func namesACL(rq *request) bool {
 }
 
 // requestACL reads the ACL that the headers of a request give; nil: private.
-func requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
+func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
 	h := rq.r.Header
 	canned := h.Get("X-Amz-Acl")
 	var grants []*metapb.Grant
@@ -177,6 +177,14 @@ func requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
 			return nil, wirexml.InvalidArgument.Say("A grant must list id=\"ACCOUNT\" or uri=\"GROUP\", separated by commas.",
 				wirexml.Field{Name: "ArgumentName", Value: g.Name}, wirexml.Field{Name: "ArgumentValue", Value: printable(value)})
 		}
+		for _, grant := range more {
+			if grant.Account == "" {
+				continue
+			}
+			if err := wirexml.KnownGrantee(s.grantees(), grant.Account); err != nil {
+				return nil, err
+			}
+		}
 		grants = append(grants, more...)
 	}
 	switch {
@@ -185,7 +193,7 @@ func requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
 	case len(grants) > iam.MaxGrants:
 		return nil, wirexml.InvalidArgument.Say("An ACL has at most 100 grants.")
 	case len(grants) > 0:
-		return &metapb.Acl{Grants: grants}, nil
+		return &metapb.Acl{Grants: grants, Listed: true}, nil
 	}
 	acl, err := iam.CannedACL(canned, owner, bucketOwner)
 	if err != nil {

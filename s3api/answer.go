@@ -193,9 +193,9 @@ func (ex *exchange) fail(resp *response, err error) {
 	if resp != nil {
 		failed.headers = resp.headers
 	}
-	if e.Code == wirexml.MethodNotAllowed {
+	if e.Code == wirexml.MethodNotAllowed && !failed.has(headerAllow) {
 		t, _ := ex.s.parseTarget(ex.r)
-		failed.set("Allow", allowedMethods(t.scope()))
+		failed.set(headerAllow, allowedMethods(t.scope()))
 	}
 	if ex.r.Method == http.MethodHead {
 		document = nil
@@ -204,7 +204,10 @@ func (ex *exchange) fail(resp *response, err error) {
 	ex.send(failed, document, false)
 }
 
-const headerVersionID = "x-amz-version-id"
+const (
+	headerVersionID = "x-amz-version-id"
+	headerAllow     = "Allow"
+)
 
 // sendHeader sends status and headers; length < 0 sets no Content-Length. It
 // returns whether the request's body is to be drained after the answer.

@@ -1,12 +1,14 @@
 package s3api
 
 import (
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -60,25 +62,28 @@ func parseMetadata(a *metapb.Attributes, h http.Header) error {
 	return nil
 }
 
-// withoutAWSChunked returns a Content-Encoding without the framing of the request.
+// withoutAWSChunked returns a Content-Encoding without the framing of the request. All
+// else of it is kept as it is spelled.
 func withoutAWSChunked(values []string) string {
-	if len(values) == 1 && !strings.Contains(values[0], "aws-chunked") {
-		return values[0]
-	}
+	whole := strings.Join(values, ",")
 	var kept []string
-	for _, value := range values {
-		for coding := range strings.SplitSeq(value, ",") {
-			if coding = strings.TrimSpace(coding); coding != "" && coding != "aws-chunked" {
-				kept = append(kept, coding)
-			}
+	framed := false
+	for coding := range strings.SplitSeq(whole, ",") {
+		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
+			framed = true
+			continue
 		}
+		kept = append(kept, coding)
 	}
-	return strings.Join(kept, ",")
+	if !framed {
+		return whole
+	}
+	return strings.TrimSpace(strings.Join(kept, ","))
 }
 
 // setAttributes tells what the writer said of an object, as overridden by the
 // reader.
-func (resp *response) setAttributes(a *metapb.Attributes, q query) {
+func (resp *response) setAttributes(a *metapb.Attributes, q query, p *profile.Profile) {
 	contentType := q.get("response-content-type")
 	if contentType == "" {
 		contentType = a.GetContentType()
@@ -100,9 +105,13 @@ func (resp *response) setAttributes(a *metapb.Attributes, q query) {
 		}
 	}
 	for _, pair := range a.GetMetadata() {
-		resp.set(metadataHeader+pair.GetName(), pair.GetValue())
+		value := pair.GetValue()
+		if p.AnswerProfile == profile.AWS {
+			value = mime.BEncoding.Encode("UTF-8", value) // As it is, if it is ASCII.
+		}
+		resp.set(metadataHeader+pair.GetName(), value)
 	}
-	if class := a.GetStorageClass(); class != "" && class != wirexml.DefaultStorageClass {
+	if class := wirexml.ClassOfObject(a); class != wirexml.DefaultStorageClass {
 		resp.set("x-amz-storage-class", class)
 	}
 }

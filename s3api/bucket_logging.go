@@ -22,7 +22,7 @@ func (s *server) putBucketLogging(ctx context.Context, rq *request) (*response, 
 	if err != nil {
 		return nil, err
 	}
-	doc, err := wirexml.ParseLogging(body, iam.GroupNames{})
+	doc, err := wirexml.ParseLogging(body, s.grantees())
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,9 @@ func (s *server) getBucketLogging(ctx context.Context, rq *request) (*response, 
 	if b.Logging == nil {
 		return &response{document: &wirexml.Logging{}}, nil
 	}
-	return &response{document: b.Logging}, nil
+	doc := *b.Logging
+	doc.Names = s.grantees()
+	return &response{document: &doc}, nil
 }
 
 // checkLogging returns the error of a target that the logs of a bucket cannot go to.

@@ -8,6 +8,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -36,7 +37,11 @@ func (s *server) putBucketPolicy(ctx context.Context, rq *request) (*response, e
 	if b.Block.BlockPublicPolicy && policy.IsPublic(doc) {
 		return nil, wirexml.AccessDenied.Say("The bucket blocks public policies: its public access block has BlockPublicPolicy.")
 	}
-	return s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartPolicy, Value: body})
+	resp, err := s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartPolicy, Value: body})
+	if rq.profile.AnswerProfile == profile.AWS {
+		resp.status = http.StatusNoContent
+	}
+	return resp, err
 }
 
 func (s *server) getBucketPolicy(ctx context.Context, rq *request) (*response, error) {

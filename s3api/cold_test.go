@@ -23,7 +23,7 @@ func TestStorageClassOfWhatIsWritten(t *testing.T) {
 		require.Equal(t, class, h.do("GET", "/bkt/k", "").Header.Get("X-Amz-Storage-Class"), name)
 	}
 	h.put("source", "x")
-	for _, name := range []string{"FOO", "glacier", "DEEP_ARCHIVE", "STANDARDX"} {
+	for _, name := range []string{"FOO", "glacier", "OUTPOSTS", "STANDARDX"} {
 		for _, r := range []reply{
 			h.do("PUT", "/bkt/k", "x", "X-Amz-Storage-Class: "+name),
 			h.do("POST", "/bkt/k?uploads", "", "X-Amz-Storage-Class: "+name),
@@ -121,8 +121,9 @@ func TestClassOf(t *testing.T) {
 		{"", "", ""}, {"", "GLACIER", "GLACIER"}, {"STANDARD", "GLACIER", ""}, {"WARM", "GLACIER", "STANDARD_IA"},
 	} {
 		b := &iam.Bucket{Config: map[string][]byte{partStorageClass: []byte(tc.bucket)}}
-		class, err := classOf(http.Header{headerStorageClass: {tc.header}}, b)
-		require.NoError(t, err)
-		require.Equal(t, tc.want, class)
+		var a metapb.Attributes
+		require.NoError(t, setClass(&a, classNamed(http.Header{headerStorageClass: {tc.header}}, b)))
+		require.Equal(t, tc.want, a.StorageClass)
+		require.Empty(t, a.ClassName)
 	}
 }

@@ -26,7 +26,7 @@ func (s *server) completeMultipartUpload(ctx context.Context, rq *request) (*res
 			Location: location, Bucket: in.Bucket, Key: in.Key, ETag: v.GetEtag(),
 			Checksums: v.GetChecksums(), Parts: int(v.GetParts()),
 		}}
-		s.tellVersion(ctx, final, rq.bucket, v.GetVersionId())
+		s.tellWritten(ctx, final, rq, v)
 		s.tellExpiration(ctx, final, rq, v)
 		s.tellEncryption(final, v.GetEncryption(), in.CustomerKey)
 		return final, nil

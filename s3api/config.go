@@ -33,6 +33,7 @@ const (
 	DefaultIdleReadTimeout   = 30 * time.Second
 	DefaultIdleWriteTimeout  = 30 * time.Second
 	DefaultDocumentTimeout   = 2 * time.Minute
+	DefaultHalfClosedTimeout = 10 * time.Second
 )
 
 // Config is what the S3 handler needs. A zero field means its default, if one is
@@ -119,6 +120,9 @@ type Limits struct {
 	// DocumentTimeout is how long a document may take to arrive, and the body of a
 	// request that is not to S3.
 	DocumentTimeout time.Duration
+	// HalfClosedTimeout is how long a request goes on whose client has closed its side of
+	// the connection.
+	HalfClosedTimeout time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -146,6 +150,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.IdleReadTimeout, DefaultIdleReadTimeout)
 	orDefault(&l.IdleWriteTimeout, DefaultIdleWriteTimeout)
 	orDefault(&l.DocumentTimeout, DefaultDocumentTimeout)
+	orDefault(&l.HalfClosedTimeout, DefaultHalfClosedTimeout)
 	return l
 }
 

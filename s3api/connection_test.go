@@ -228,3 +228,43 @@ func TestClientGoneMidPut(t *testing.T) {
 	}
 	require.False(t, h.objects.has("bkt", "k"))
 }
+
+// TestHalfClosed: a client that has said all and closes its side of the connection gets
+// its answer; one that is gone holds nothing for longer than it is waited for.
+func TestHalfClosed(t *testing.T) {
+	ask := func(h *harness) (net.Conn, *bufio.Reader, *http.Request) {
+		req := h.request("GET", "/bkt/k", "")
+		c, in := h.dial(raw(t, req))
+		require.NoError(t, c.(*net.TCPConn).CloseWrite())
+		return c, in, req
+	}
+	h := newHarness(t, func(c *Config) { c.Limits.HalfClosedTimeout = time.Hour })
+	h.put("k", "0123456789")
+	h.objects.hook(hooks{onWriteTo: func(ctx context.Context, w io.Writer) (int64, error) {
+		select { // By far long enough for the server to learn that the client sends no more.
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(time.Second):
+			n, err := io.WriteString(w, "0123456789")
+			return int64(n), err
+		}
+	}})
+	_, in, req := ask(h)
+	resp, err := http.ReadResponse(in, req)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, "0123456789", string(body))
+
+	h = newHarness(t, func(c *Config) { c.Limits.HalfClosedTimeout = time.Millisecond })
+	h.put("k", "0123456789")
+	ended := make(chan error, 1)
+	h.objects.hook(hooks{onWriteTo: func(ctx context.Context, _ io.Writer) (int64, error) {
+		<-ctx.Done()
+		ended <- context.Cause(ctx)
+		return 0, ctx.Err()
+	}})
+	c, _, _ := ask(h)
+	require.NoError(t, c.Close())
+	require.ErrorIs(t, <-ended, context.Canceled)
+}

@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -31,7 +32,7 @@ func (s *server) copyObject(ctx context.Context, rq *request) (*response, error)
 		}
 		rq.done.ObjectSize = int64(copied.Version.GetSize())
 		final := &response{document: &wirexml.CopyObject{ETag: copied.ETag, ModifiedMS: copied.ModifiedMS, Checksums: copied.Checksums}}
-		s.tellVersion(ctx, final, rq.bucket, copied.Version.GetVersionId())
+		s.tellWritten(ctx, final, rq, copied.Version)
 		s.tellExpiration(ctx, final, rq, copied.Version)
 		return final, nil
 	}
@@ -60,6 +61,7 @@ func (s *server) parseCopy(ctx context.Context, rq *request) (*object.CopyInput,
 			wirexml.Field{Name: "ArgumentName", Value: "x-amz-metadata-directive"},
 			wirexml.Field{Name: "ArgumentValue", Value: printable(directive)})
 	}
+	in.Named = namesChange(h)
 	if in.Conditions, err = writeConditions(h); err != nil {
 		return nil, err
 	}
@@ -74,4 +76,15 @@ func (s *server) parseCopy(ctx context.Context, rq *request) (*object.CopyInput,
 	}
 	in.Caller, err = s.admitWrite(ctx, rq, &in.Description)
 	return in, err
+}
+
+// namesChange reports whether a copy names something of the copy that may be other than
+// the source's.
+func namesChange(h http.Header) bool {
+	for _, name := range []string{headerStorageClass, headerEncryption, targetKeyHeaders.algorithm, "X-Amz-Checksum-Algorithm", headerRedirect} {
+		if h.Get(name) != "" {
+			return true
+		}
+	}
+	return false
 }

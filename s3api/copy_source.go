@@ -106,6 +106,9 @@ func (s *server) copySource(rq *request) (object.CopySource, error) {
 	if err != nil {
 		return src, err
 	}
+	if err := s.checkVersionID(src.VersionID); err != nil {
+		return src, err
+	}
 	if src.CustomerKey, err = s.customerKey(rq, sourceKeyHeaders); err != nil {
 		return src, err
 	}

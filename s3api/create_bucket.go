@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -18,10 +20,11 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 	if err != nil {
 		return nil, err
 	}
-	location, err := wirexml.ParseCreateBucket(body)
+	asked, err := wirexml.ParseCreateBucket(body)
 	if err != nil {
 		return nil, err
 	}
+	location := asked.Location
 	if location != "" && location != s.cfg.Region && location != wirexml.DefaultRegion {
 		return nil, wirexml.IllegalLocationConstraint.Say("The "+printable(location)+" location constraint is incompatible for the region specific endpoint this request was sent to.",
 			wirexml.Field{Name: "Region", Value: s.cfg.Region})
@@ -31,6 +34,12 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 	if err != nil {
 		return nil, err
 	}
+	if len(asked.Tags) > 0 {
+		if err := s.allowNew(rq, "s3:PutBucketTagging", rq.bucket); err != nil {
+			return nil, err
+		}
+		config = append(config, &metapb.ConfigPart{Name: partTagging, Value: wirexml.Marshal(&wirexml.Tagging{Tags: asked.Tags}, "")})
+	}
 	create := s.cfg.Objects.CreateBucket
 	if strings.EqualFold(rq.r.Header.Get(headerBucketLock), "true") {
 		if err := s.allowNew(rq, "s3:PutBucketObjectLockConfiguration", rq.bucket); err != nil {
@@ -38,11 +47,18 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 		}
 		create = s.cfg.Objects.CreateLockedBucket
 	}
-	b, err := create(ctx, who, rq.bucket, s.cfg.Region, config)
-	if err != nil {
+	_, err = create(ctx, who, rq.bucket, s.cfg.Region, config)
+	if err != nil && !s.hasAlready(rq, err) {
 		return nil, err
 	}
 	resp := &response{}
-	resp.set("Location", "/"+b.GetName())
+	resp.set("Location", "/"+rq.bucket)
 	return resp, nil
+}
+
+// hasAlready reports whether a bucket could not be made for the one reason that its maker
+// has it, and that is no error: AWS answers so in its first region alone.
+func (s *server) hasAlready(rq *request, err error) bool {
+	return wirexml.FromError(err).Code == wirexml.BucketAlreadyOwnedByYou &&
+		rq.profile.AnswerProfile == profile.AWS && s.cfg.Region == wirexml.DefaultRegion
 }

@@ -65,7 +65,7 @@ func (s *server) deleteObject(ctx context.Context, rq *request) (*response, erro
 	}
 	resp := &response{status: http.StatusNoContent}
 	for _, result := range results {
-		if err := deleteError(result); err != nil {
+		if err := s.deleteError(ctx, rq, name, result); err != nil {
 			return nil, err
 		}
 		if result.GetDeleteMarker() {

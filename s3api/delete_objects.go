@@ -12,6 +12,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -38,7 +39,7 @@ func (s *server) deleteObjects(ctx context.Context, rq *request) (*response, err
 		return nil, err
 	}
 	for i, result := range results {
-		addDeleted(doc, names[i], result)
+		addDeleted(doc, names[i], result, s.deleteError(ctx, rq, names[i], result))
 	}
 	return &response{document: doc}, nil
 }
@@ -104,8 +105,8 @@ func refuseLongKeys(doc *wirexml.DeleteObjects, names []*metapb.ObjectName) []*m
 }
 
 // addDeleted records one result. What did not exist counts as deleted.
-func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *metapb.DeleteResult) {
-	if err := deleteError(result); err != nil {
+func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *metapb.DeleteResult, err *wirexml.Error) {
+	if err != nil {
 		doc.Errors = append(doc.Errors, wirexml.DeleteError{Key: name.GetKey(), VersionID: name.GetVersionId(), Err: err})
 		return
 	}
@@ -116,8 +117,24 @@ func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *met
 	doc.Deleted = append(doc.Deleted, d)
 }
 
-// deleteError returns why an object was not deleted; nil if it is gone.
-func deleteError(result *metapb.DeleteResult) *wirexml.Error {
+// deleteError returns why an object was not deleted; nil if it is gone. That there is
+// nothing whose tag could match AWS tells by another code.
+func (s *server) deleteError(ctx context.Context, rq *request, name *metapb.ObjectName, result *metapb.DeleteResult) *wirexml.Error {
+	failed := result.GetRefusal() == metapb.Refusal_REFUSAL_PRECONDITION_FAILED
+	if failed && name.IfMatch != "" && rq.profile.ErrorProfile == profile.AWS && s.absent(ctx, rq.bucket, name) {
+		return wirexml.NoSuchKey.Say("", wirexml.Field{Name: "Key", Value: name.Key})
+	}
+	return refusedDelete(result)
+}
+
+// absent reports whether there is no such object now.
+func (s *server) absent(ctx context.Context, bucket string, name *metapb.ObjectName) bool {
+	_, err := s.cfg.Objects.Get(ctx, &object.GetInput{Bucket: bucket, Key: name.Key, VersionID: name.VersionId, Head: true,
+		Range: object.Range{Kind: metapb.RangeKind_RANGE_NONE}, AttributesOnly: true})
+	return err != nil && wirexml.FromError(err).Code == wirexml.NoSuchKey
+}
+
+func refusedDelete(result *metapb.DeleteResult) *wirexml.Error {
 	switch result.GetRefusal() {
 	case metapb.Refusal_REFUSAL_NONE, metapb.Refusal_REFUSAL_NO_SUCH_KEY, metapb.Refusal_REFUSAL_NO_SUCH_VERSION:
 		return nil

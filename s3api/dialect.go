@@ -83,9 +83,7 @@ func requestValues(name string, values []string) []string {
 	for i, v := range values {
 		switch {
 		case name == headerStorageClass:
-			if class, ok := profile.StorageClass(v); ok {
-				v = class
-			}
+			v = profile.S3ClassName(v)
 		case name == headerEncryption && v == encryptionKMSOBS:
 			v = encryptionKMS
 		}

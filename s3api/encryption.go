@@ -193,15 +193,13 @@ func (k *keyErrors) Unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) 
 }
 
 func keyError(err error) error {
-	switch errs.KindOf(err) {
+	switch k := errs.KindOf(err); k {
 	case errs.NotFound:
 		return wirexml.KMSNotFound.Because(err)
 	case errs.Denied:
 		return wirexml.KMSDisabled.Because(err)
-	case errs.Unavailable, errs.Overloaded:
-		return wirexml.ServiceUnavailable.Because(err)
-	case errs.Corrupt:
-		return wirexml.InternalError.Because(err)
+	case errs.Unavailable, errs.Overloaded, errs.Corrupt:
+		return wirexml.OfKind(k, err)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cairnstore/cairn/s3api/checksum"
@@ -52,8 +53,8 @@ func checkQuery(op *operation, q query) error {
 // headerRule decides on the value of a header; nil allows every one.
 type headerRule func(value string) error
 
-// headerRules are the x-amz- headers that are understood somewhere. Any other one
-// is refused: it would be ignored in silence.
+// headerRules are the x-amz- headers that are understood somewhere. Of the others those
+// of S3 are refused: they would be ignored in silence.
 var headerRules = map[string]headerRule{
 	"X-Amz-Abort-Date":             nil,
 	"X-Amz-Content-Sha256":         nil,
@@ -103,7 +104,8 @@ var headerRules = map[string]headerRule{
 	sourceKeyHeaders.md5:       nil,
 
 	headerBucketLock: nil,
-	"X-Amz-Mfa":      nil, // Whoever may delete versions may without a second factor, as at OBS.
+	"X-Amz-Confirm-Remove-Self-Bucket-Access": nil, // Who may not put a policy by it may still by being the root.
+	"X-Amz-Mfa": nil, // Whoever may delete versions may without a second factor, as at OBS.
 
 	// Values that say what is so anyway.
 	headerStorageClass: checkClass,
@@ -127,6 +129,26 @@ var operationHeaders = map[string]map[string]bool{
 	headerBypassGovernance:    newSet("DeleteObject", "DeleteObjects", "PutObjectRetention"),
 	headerIfMatchTime:         newSet("DeleteObject"),
 	headerIfMatchSize:         newSet("DeleteObject"),
+}
+
+// meaningful are the beginnings of the names of S3's headers that say what is to be
+// done: one that is not understood would have its request do something else. A header of
+// none of them is no word of S3's, as those are not that proxies add on the way.
+var meaningful = []string{
+	"X-Amz-Acl", "X-Amz-Bucket-", "X-Amz-Bypass-", "X-Amz-Checksum-", "X-Amz-Client-Token", "X-Amz-Confirm-", "X-Amz-Content-Sha256",
+	"X-Amz-Copy-", "X-Amz-Create-Session-", "X-Amz-Expected-", "X-Amz-Fwd-", "X-Amz-Grant-", "X-Amz-If-", "X-Amz-Metadata-", "X-Amz-Mp-",
+	"X-Amz-Object-", "X-Amz-Rename-", "X-Amz-Replication-", "X-Amz-Request-Route", "X-Amz-Request-Token", "X-Amz-Restore-", "X-Amz-S3session-",
+	"X-Amz-Sdk-Checksum-", "X-Amz-Server-Side-Encryption", "X-Amz-Skip-Destination-", "X-Amz-Source-", "X-Amz-Storage-", "X-Amz-Tagging",
+	"X-Amz-Transition-", "X-Amz-Website-", "X-Amz-Write-",
+}
+
+// changesMeaning reports whether an x-amz- header that is not in headerRules asks for
+// something.
+func changesMeaning(name string) bool {
+	if _, ok := checksum.FromHeader(name); ok {
+		return false
+	}
+	return slices.ContainsFunc(meaningful, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 const metadataPrefix = "X-Amz-Meta-"
@@ -155,10 +177,8 @@ func checkHeaders(op *operation, h http.Header) error {
 					return notImplementedHeader(name)
 				}
 			}
-			if !known {
-				if _, known = checksum.FromHeader(name); !known {
-					return notImplementedHeader(name)
-				}
+			if !known && changesMeaning(name) {
+				return notImplementedHeader(name)
 			}
 			if rule != nil {
 				if err := rule(values[0]); err != nil {

@@ -17,7 +17,7 @@ func (s *server) getObject(ctx context.Context, rq *request) (*response, error) 
 	}
 	got, err := s.cfg.Objects.Get(ctx, in)
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	v := got.Version
 	if in.Range.Kind != metapb.RangeKind_RANGE_ALL && !rangeHolds(rq.r.Header.Get("If-Range"), v.GetEtag(), v.GetModifiedMs()) {
@@ -40,12 +40,16 @@ func (s *server) getObject(ctx context.Context, rq *request) (*response, error) 
 }
 
 // tellMarker returns the headers that go with the error of reading a delete marker; nil
-// for other errors.
-func tellMarker(got *object.Got) *response {
+// for other errors. One that is named is there, and can be deleted and nothing else.
+func tellMarker(got *object.Got, err error) *response {
 	if got == nil {
 		return nil
 	}
 	resp := &response{}
+	if wirexml.FromError(err).Code == wirexml.MethodNotAllowed {
+		resp.set("Last-Modified", httpTime(got.Version.GetModifiedMs()))
+		resp.set(headerAllow, http.MethodDelete)
+	}
 	resp.set("x-amz-delete-marker", "true")
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
 	return resp
@@ -102,7 +106,7 @@ func (s *server) readResponse(ctx context.Context, rq *request, in *object.GetIn
 	}
 	resp.set("Accept-Ranges", "bytes")
 	s.tellEncryption(resp, v.GetEncryption(), in.CustomerKey)
-	resp.setAttributes(v.GetAttributes(), rq.query)
+	resp.setAttributes(v.GetAttributes(), rq.query, rq.profile)
 	resp.tellRestore(v)
 	if in.VersionID == "" {
 		s.tellExpiration(ctx, resp, rq, v)

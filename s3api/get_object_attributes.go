@@ -78,7 +78,7 @@ func (s *server) getObjectAttributes(ctx context.Context, rq *request) (*respons
 	in.Head, in.Range = true, object.Range{Kind: metapb.RangeKind_RANGE_NONE}
 	got, err := s.cfg.Objects.Get(ctx, in)
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	v := got.Version
 	doc := &wirexml.ObjectAttributes{Asked: asked.of, Version: v, PartNumberMarker: asked.after, MaxParts: asked.mostParts}

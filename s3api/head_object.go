@@ -21,7 +21,7 @@ func (s *server) headObject(ctx context.Context, rq *request) (*response, error)
 	}
 	got, err := s.cfg.Objects.Get(ctx, in)
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	v := got.Version
 	sp := span{first: got.First, length: got.Length, unsatisfiable: got.Unsatisfiable}

@@ -26,7 +26,7 @@ func TestEveryAnswerHasIDs(t *testing.T) {
 		{"HEAD", "/bkt/absent", 404, ""},
 		{"GET", "/none/k", 404, "NoSuchBucket"},
 		{"PATCH", "/bkt/k", 405, "MethodNotAllowed"},
-		{"GET", "/bkt?replication", 501, "NotImplemented"},
+		{"GET", "/bkt?abac", 501, "NotImplemented"},
 	} {
 		r := h.do(c.method, c.path, "")
 		require.Equal(t, c.status, r.StatusCode, c.path)

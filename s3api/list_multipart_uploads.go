@@ -72,7 +72,7 @@ func uploadEntry(e *metapb.UploadEntry) wirexml.UploadEntry {
 		Key: u.GetKey(), UploadID: object.FormatUploadID(u.GetId()),
 		Initiator:    wirexml.Owner{ID: u.GetInitiator(), DisplayName: u.GetInitiatorName()},
 		Owner:        wirexml.Owner{ID: u.GetOwner(), DisplayName: u.GetOwnerName()},
-		StorageClass: u.GetAttributes().GetStorageClass(), InitiatedMS: u.GetInitiatedMs(),
+		StorageClass: wirexml.ClassOfObject(u.GetAttributes()), InitiatedMS: u.GetInitiatedMs(),
 		ChecksumAlgorithm: u.GetChecksumAlgorithm(), ChecksumType: checksumType(u.GetChecksumFullObject()),
 	}
 }

@@ -35,7 +35,7 @@ func (s *server) listParts(ctx context.Context, rq *request) (*response, error) 
 		Bucket: rq.bucket, Key: rq.key, UploadID: id,
 		Initiator:    wirexml.Owner{ID: u.GetInitiator(), DisplayName: u.GetInitiatorName()},
 		Owner:        wirexml.Owner{ID: u.GetOwner(), DisplayName: u.GetOwnerName()},
-		StorageClass: u.GetAttributes().GetStorageClass(), PartNumberMarker: marker, MaxParts: maxParts,
+		StorageClass: wirexml.ClassOfObject(u.GetAttributes()), PartNumberMarker: marker, MaxParts: maxParts,
 		Truncated: answer.GetTruncated(), Parts: answer.GetParts(),
 		ChecksumAlgorithm: u.GetChecksumAlgorithm(), ChecksumType: checksumType(u.GetChecksumFullObject()),
 	}

@@ -26,7 +26,7 @@ func LogWriter(c Config) accesslog.Write {
 // writeLog implements accesslog.Write. Whether the lines may go there is decided anew:
 // the target may be another bucket by now.
 func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte) error {
-	doc, err := wirexml.ParseLogging([]byte(s.Document), iam.GroupNames{})
+	doc, err := wirexml.ParseLogging([]byte(s.Document), iam.AnyGrantees{})
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte)
 	in := &object.PutInput{Caller: object.Caller{Account: s.Owner, User: s.Owner}, Bucket: target.Name, Key: key,
 		Body: object.Body{Reader: bytes.NewReader(lines), Size: int64(len(lines))}}
 	in.Attributes = &metapb.Attributes{ContentType: "text/plain"}
-	if class := string(target.Config[partStorageClass]); class != "" {
-		in.Attributes.StorageClass = class
+	if err := setClass(in.Attributes, string(target.Config[partStorageClass])); err != nil {
+		return err
 	}
 	if len(doc.Grants) > 0 {
 		in.ACL = &metapb.Acl{Grants: doc.Grants}

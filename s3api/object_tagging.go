@@ -14,7 +14,7 @@ import (
 func (s *server) getObjectTagging(ctx context.Context, rq *request) (*response, error) {
 	got, err := s.describe(ctx, rq, versioned("s3:GetObjectTagging", rq.query.has("versionId")))
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	resp := &response{document: &wirexml.Tagging{Tags: got.Version.GetTags()}}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
@@ -40,7 +40,7 @@ func (s *server) deleteObjectTagging(ctx context.Context, rq *request) (*respons
 func (s *server) retag(ctx context.Context, rq *request, action string, resp *response) (*response, error) {
 	got, err := s.describe(ctx, rq, versioned(action, rq.query.has("versionId")))
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
 	return resp, s.cfg.Objects.Update(ctx, &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,

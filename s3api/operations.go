@@ -22,6 +22,8 @@ type operation struct {
 	scope  scope
 	// sub are sub-resources of which one is in the query; nil: none is needed.
 	sub []string
+	// with is a parameter that is in the query besides; empty: none is needed.
+	with string
 	// copy selects by x-amz-copy-source being there.
 	copy bool
 	// parameters are further ones that the operation reads.
@@ -83,6 +85,21 @@ var operations = []operation{
 	{name: "GetBucketOwnershipControls", method: http.MethodGet, scope: scopeBucket, sub: []string{"ownershipControls"}, handle: (*server).getBucketOwnershipControls},
 	{name: "PutBucketOwnershipControls", method: http.MethodPut, scope: scopeBucket, sub: []string{"ownershipControls"}, handle: (*server).putBucketOwnershipControls},
 	{name: "DeleteBucketOwnershipControls", method: http.MethodDelete, scope: scopeBucket, sub: []string{"ownershipControls"}, handle: (*server).deleteBucketOwnershipControls},
+	{name: "GetBucketReplication", method: http.MethodGet, scope: scopeBucket, sub: []string{"replication"}, handle: (*server).getBucketReplication},
+	{name: "GetBucketAccelerateConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"accelerate"}, handle: (*server).getBucketAccelerate},
+	{name: "GetBucketAnalyticsConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"analytics"}, with: "id", handle: (*server).getBucketAnalytics},
+	{name: "ListBucketAnalyticsConfigurations", method: http.MethodGet, scope: scopeBucket, sub: []string{"analytics"}, handle: (*server).getBucketAnalytics,
+		parameters: []string{"continuation-token"}},
+	{name: "GetBucketInventoryConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"inventory"}, with: "id", handle: (*server).getBucketInventory},
+	{name: "ListBucketInventoryConfigurations", method: http.MethodGet, scope: scopeBucket, sub: []string{"inventory"}, handle: (*server).getBucketInventory,
+		parameters: []string{"continuation-token"}},
+	{name: "GetBucketMetricsConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"metrics"}, with: "id", handle: (*server).getBucketMetrics},
+	{name: "ListBucketMetricsConfigurations", method: http.MethodGet, scope: scopeBucket, sub: []string{"metrics"}, handle: (*server).getBucketMetrics,
+		parameters: []string{"continuation-token"}},
+	{name: "GetBucketIntelligentTieringConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"intelligent-tiering"}, with: "id",
+		handle: (*server).getBucketIntelligentTiering},
+	{name: "ListBucketIntelligentTieringConfigurations", method: http.MethodGet, scope: scopeBucket, sub: []string{"intelligent-tiering"},
+		handle: (*server).getBucketIntelligentTiering, parameters: []string{"continuation-token"}},
 	{name: "GetObjectAcl", method: http.MethodGet, scope: scopeObject, sub: []string{"acl"}, handle: (*server).getObjectACL, parameters: []string{"versionId"}},
 	{name: "GetObjectAttributes", method: http.MethodGet, scope: scopeObject, sub: []string{"attributes"}, handle: (*server).getObjectAttributes, parameters: []string{"versionId"}},
 	{name: "GetObjectTagging", method: http.MethodGet, scope: scopeObject, sub: []string{"tagging"}, handle: (*server).getObjectTagging, parameters: []string{"versionId"}},
@@ -128,11 +145,11 @@ var operations = []operation{
 }
 
 func (op *operation) takes(parameter string) bool {
-	return slices.Contains(op.sub, parameter) || slices.Contains(op.parameters, parameter)
+	return op.with != "" && parameter == op.with || slices.Contains(op.sub, parameter) || slices.Contains(op.parameters, parameter)
 }
 
 func (op *operation) selects(method string, sc scope, q query, copySource bool) bool {
-	if op.method != method || op.scope != sc || op.copy && !copySource {
+	if op.method != method || op.scope != sc || op.copy && !copySource || op.with != "" && !q.has(op.with) {
 		return false
 	}
 	return op.sub == nil || slices.ContainsFunc(op.sub, q.has)

@@ -111,6 +111,9 @@ func TestTableIsSound(t *testing.T) {
 		if op.sub != nil {
 			q = append(q, parameter{name: op.sub[0]})
 		}
+		if op.with != "" {
+			q = append(q, parameter{name: op.with, value: "x"})
+		}
 		found, err := findOperation(op.method, op.scope, q, op.copy)
 		require.NoError(t, err, op.name)
 		require.Same(t, op, found)
@@ -143,7 +146,13 @@ func TestRefusedHeaders(t *testing.T) {
 		{"X-Amz-Checksum-Md4: x", "NotImplemented"},
 		{"X-Amz-Checksum-Crc32: x", ""},
 		{"X-Amz-Meta-Anything: x", ""},
-		{"X-Amz-Something-New: x", "NotImplemented"},
+		{"X-Amz-Something-New: x", ""},
+		{"X-Amz-Cf-Id: x", ""},
+		{"X-Amzn-Trace-Id: x", ""},
+		{"X-Amz-Object-Lock-Forever: x", "NotImplemented"},
+		{"X-Amz-Server-Side-Encryption-New: x", "NotImplemented"},
+		{"X-Amz-Rename-Source: x", "NotImplemented"},
+		{"X-Amz-Transition-Default-Minimum-Object-Size: x", "NotImplemented"},
 		{"X-Obs-Acl: private", "NotImplemented"},
 		{"Content-Range: bytes 0-1/2", "NotImplemented"},
 		{"X-Forwarded-For: x", ""},

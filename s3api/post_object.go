@@ -43,7 +43,7 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 	rq.charged, rq.done.ObjectSize = posted.charged, int64(v.GetSize())
 	resp := posted.answerForm(f, v.GetEtag())
 	resp.setETag(v.GetEtag())
-	s.tellVersion(ctx, resp, rq.bucket, v.GetVersionId())
+	s.tellWritten(ctx, resp, rq, v)
 	resp.setChecksums(v.GetChecksums(), v.GetParts())
 	s.tellEncryption(resp, in.Encryption(), in.CustomerKey)
 	return resp, nil

@@ -203,7 +203,7 @@ func TestPostRefused(t *testing.T) {
 		"no file":               {posting{fields: good.fields, fileName: "none"}, "IncorrectNumberOfFilesInPostRequest"},
 		"large fields":          {with(good, "x-ignore-a="+strings.Repeat("x", 21<<10)), "MaxPostPreDataLengthExceededError"},
 		"a field twice":         {with(good, "key=l"), "InvalidArgument"},
-		"an unknown x-amz-":     {file(append([]string{"key=k", "x-amz-new=1"}, owner.signV4(anyKey, inBucket, `{"x-amz-new":"1"}`)...)...), "NotImplemented"},
+		"an unknown x-amz-":     {file(append([]string{"key=k", "x-amz-object-new=1"}, owner.signV4(anyKey, inBucket, `{"x-amz-object-new":"1"}`)...)...), "NotImplemented"},
 		"a copy":                {file(append([]string{"key=k", "x-amz-copy-source=b/k"}, owner.signV4(anyKey, inBucket, `["starts-with","$x-amz-copy-source",""]`)...)...), "InvalidArgument"},
 		"a header of two lines": {file(append([]string{"key=k", "x-amz-meta-a=1\r\n2"}, owner.signV4(anyKey, inBucket, `["starts-with","$x-amz-meta-a",""]`)...)...), "InvalidArgument"},
 		"much behind the file":  {posting{fields: good.fields, fileName: "f", after: []string{"x=" + strings.Repeat("x", 100<<10)}}, "MaxPostPreDataLengthExceededError"},

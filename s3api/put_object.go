@@ -18,7 +18,7 @@ func (s *server) putObject(ctx context.Context, rq *request) (*response, error) 
 	rq.done.ObjectSize = int64(v.GetSize())
 	resp := &response{}
 	resp.setETag(v.GetEtag())
-	s.tellVersion(ctx, resp, rq.bucket, v.GetVersionId())
+	s.tellWritten(ctx, resp, rq, v)
 	resp.setChecksums(v.GetChecksums(), v.GetParts())
 	s.tellExpiration(ctx, resp, rq, v)
 	s.tellEncryption(resp, in.Encryption(), in.CustomerKey)

@@ -90,10 +90,23 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 	if id, named := q.lookup("versionId"); named && id == "" {
 		return nil, op, wirexml.InvalidArgument.Say("Version id cannot be the empty string", wirexml.Field{Name: "ArgumentName", Value: "versionId"})
 	}
+	if err := s.checkVersionID(q.get("versionId")); err != nil {
+		return nil, op, err
+	}
 	if t.bucket != "" && op.name != "CreateBucket" {
 		err = s.expectOwner(ctx, rq, t.bucket, "X-Amz-Expected-Bucket-Owner")
 	}
 	return rq, op, err
+}
+
+// checkVersionID refuses an id that no version can have where AWS does: elsewhere it is
+// one that does not exist.
+func (s *server) checkVersionID(id string) error {
+	if id == "" || object.MayBeVersionID(id) || s.cfg.Profile().ErrorProfile != profile.AWS {
+		return nil
+	}
+	return wirexml.InvalidArgument.Say("Invalid version id specified",
+		wirexml.Field{Name: "ArgumentName", Value: "versionId"}, wirexml.Field{Name: "ArgumentValue", Value: printable(id)})
 }
 
 // expectOwner refuses a request whose client believes a bucket to be another's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -36,6 +37,10 @@ type content struct {
 
 func (resp *response) set(name, value string) {
 	resp.headers = append(resp.headers, header{name, value})
+}
+
+func (resp *response) has(name string) bool {
+	return slices.ContainsFunc(resp.headers, func(h header) bool { return h.name == name })
 }
 
 // setETag sets the ETag header; etag comes without quotes.

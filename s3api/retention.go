@@ -159,7 +159,7 @@ func (s *server) putObjectLegalHold(ctx context.Context, rq *request) (*response
 func (s *server) relock(ctx context.Context, rq *request, action string, l *metapb.VersionLock) (*response, error) {
 	got, err := s.describe(ctx, rq, action)
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	if !got.Bucket.GetObjectLock() {
 		return nil, wirexml.InvalidRequest.Say(msgNoObjectLock)
@@ -180,7 +180,7 @@ func (s *server) relock(ctx context.Context, rq *request, action string, l *meta
 func (s *server) getObjectRetention(ctx context.Context, rq *request) (*response, error) {
 	got, err := s.describeLocked(ctx, rq, "s3:GetObjectRetention")
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	r := got.Version.GetRetention()
 	if r == nil {
@@ -192,7 +192,7 @@ func (s *server) getObjectRetention(ctx context.Context, rq *request) (*response
 func (s *server) getObjectLegalHold(ctx context.Context, rq *request) (*response, error) {
 	got, err := s.describeLocked(ctx, rq, "s3:GetObjectLegalHold")
 	if err != nil {
-		return tellMarker(got), err
+		return tellMarker(got, err), err
 	}
 	return &response{document: &wirexml.LegalHold{On: got.Version.GetLegalHold()}}, nil
 }

@@ -45,8 +45,34 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Events.requestDone(r.Context(), ex.done)
 		ex.logAccess(r.Context(), start)
 	}()
-	resp, err := ex.handle(r.Context())
-	ex.answer(r.Context(), resp, err)
+	ctx, stop := patient(r, s.cfg.Limits.HalfClosedTimeout)
+	defer stop()
+	resp, err := ex.handle(ctx)
+	ex.answer(ctx, resp, err)
+}
+
+// patient returns the context of a request's work. It ends later than the request's by
+// grace where that ends since the client has closed its side of the connection, as one
+// does that has said all and waits for the answer: whether it is gone altogether only a
+// write tells. In HTTP/2 a client that leaves says so.
+func patient(r *http.Request, grace time.Duration) (ctx context.Context, stop func()) {
+	if r.ProtoMajor != 1 {
+		return r.Context(), func() {}
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	unwatch := context.AfterFunc(r.Context(), func() {
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel(context.Cause(r.Context()))
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		unwatch()
+		cancel(nil)
+	}
 }
 
 // handle carries out what a request asks for.

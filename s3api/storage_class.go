@@ -13,7 +13,7 @@ import (
 )
 
 // partStorageClass is the part of a bucket's configuration that names the class of
-// objects of which nothing else is said: profile.ClassStandardIA or ClassGlacier.
+// objects of which nothing else is said, in the words of the S3 API.
 const partStorageClass = "storageClass"
 
 // classify fills in the storage class of something new: the one that the request
@@ -26,23 +26,36 @@ func (s *server) classify(ctx context.Context, rq *request, in *object.Descripti
 	if in.Attributes == nil {
 		in.Attributes = new(metapb.Attributes)
 	}
-	in.Attributes.StorageClass, err = classOf(rq.r.Header, b)
-	return err
+	return setClass(in.Attributes, classNamed(rq.r.Header, b))
 }
 
-// classOf returns the class as it is recorded: nothing for STANDARD.
-func classOf(h http.Header, b *iam.Bucket) (string, error) {
-	class := string(b.Config[partStorageClass])
+// classNamed returns the name of the class of something new: the one that the request
+// gives, else the bucket's; empty for none.
+func classNamed(h http.Header, b *iam.Bucket) string {
 	if name := h.Get(headerStorageClass); name != "" {
-		var ok bool
-		if class, ok = profile.StorageClass(name); !ok {
-			return "", unknownClass(name)
-		}
+		return name
 	}
-	if class == profile.ClassStandard {
-		class = ""
+	return string(b.Config[partStorageClass])
+}
+
+// setClass records a class by its name, empty for STANDARD: the class, and the name
+// where that is another word.
+func setClass(a *metapb.Attributes, name string) error {
+	a.StorageClass, a.ClassName = "", ""
+	if name == "" {
+		return nil
 	}
-	return class, nil
+	class, ok := profile.StorageClass(name)
+	if !ok {
+		return unknownClass(name)
+	}
+	if name = profile.S3ClassName(name); name != class {
+		a.ClassName = name
+	}
+	if class != profile.ClassStandard {
+		a.StorageClass = class
+	}
+	return nil
 }
 
 // headerDefaultClass names the class of a new bucket's objects in OBS's S3 API; its
@@ -58,18 +71,15 @@ func newBucketClass(h http.Header) (*metapb.ConfigPart, error) {
 	if name == "" {
 		return nil, nil
 	}
-	class, ok := profile.StorageClass(name)
-	switch {
-	case !ok:
-		return nil, unknownClass(name)
-	case class == profile.ClassStandard:
-		return nil, nil
+	name = profile.S3ClassName(name)
+	if err := checkClass(name); err != nil || name == profile.ClassStandard {
+		return nil, err
 	}
-	return classPart(class), nil
+	return classPart(name), nil
 }
 
-func classPart(class string) *metapb.ConfigPart {
-	return &metapb.ConfigPart{Name: partStorageClass, Value: []byte(class)}
+func classPart(name string) *metapb.ConfigPart {
+	return &metapb.ConfigPart{Name: partStorageClass, Value: []byte(name)}
 }
 
 // checkClass is the rule of the x-amz-storage-class header.
@@ -106,14 +116,14 @@ func (s *server) putBucketStorageClass(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	class, ok := profile.StorageClass(name)
-	if !ok {
+	name = profile.S3ClassName(name)
+	if checkClass(name) != nil {
 		return nil, wirexml.InvalidDefaultStorageClass.Say("", wirexml.Field{Name: "StorageClassRequested", Value: printable(name)})
 	}
-	if class == profile.ClassStandard {
+	if name == profile.ClassStandard {
 		return s.unconfigure(ctx, rq, partStorageClass)
 	}
-	return s.configure(ctx, rq, classPart(class))
+	return s.configure(ctx, rq, classPart(name))
 }
 
 func (s *server) getBucketStorageClass(ctx context.Context, rq *request) (*response, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -33,6 +34,15 @@ func (s *server) getBucketVersioning(ctx context.Context, rq *request) (*respons
 		return nil, err
 	}
 	return &response{document: &wirexml.Versioning{State: b.GetVersioning()}}, nil
+}
+
+// tellWritten names the version that a write made. The null version of a bucket whose
+// versioning is suspended AWS does not name.
+func (s *server) tellWritten(ctx context.Context, resp *response, rq *request, v *metapb.Version) {
+	if v.GetVersionId() == "" && rq.profile.AnswerProfile == profile.AWS {
+		return
+	}
+	s.tellVersion(ctx, resp, rq.bucket, v.GetVersionId())
 }
 
 // tellVersion names the version that a request made or removed. The null version has

@@ -1587,6 +1587,7 @@ type ListEntry struct {
 	Etag               string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
 	ModifiedMs         int64                  `protobuf:"varint,5,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
 	StorageClass       string                 `protobuf:"bytes,6,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	ClassName          string                 `protobuf:"bytes,280,opt,name=class_name,json=className,proto3" json:"class_name,omitempty"` // As Attributes has it.
 	Owner              string                 `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
 	ChecksumAlgorithms []string               `protobuf:"bytes,8,rep,name=checksum_algorithms,json=checksumAlgorithms,proto3" json:"checksum_algorithms,omitempty"`
 	ChecksumComposite  bool                   `protobuf:"varint,9,opt,name=checksum_composite,json=checksumComposite,proto3" json:"checksum_composite,omitempty"`
@@ -1663,6 +1664,13 @@ func (x *ListEntry) GetModifiedMs() int64 {
 func (x *ListEntry) GetStorageClass() string {
 	if x != nil {
 		return x.StorageClass
+	}
+	return ""
+}
+
+func (x *ListEntry) GetClassName() string {
+	if x != nil {
+		return x.ClassName
 	}
 	return ""
 }
@@ -3808,7 +3816,7 @@ const file_queries_proto_rawDesc = "" +
 	"\x05after\x18\x04 \x01(\tR\x05after\x12\x1c\n" +
 	"\tinclusive\x18\x05 \x01(\bR\tinclusive\x12\x19\n" +
 	"\bmax_keys\x18\x06 \x01(\rR\amaxKeys\x12\x14\n" +
-	"\x05exact\x18\x14 \x01(\bR\x05exact\"\xcc\x02\n" +
+	"\x05exact\x18\x14 \x01(\bR\x05exact\"\xec\x02\n" +
 	"\tListEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\bR\x06prefix\x12\x12\n" +
@@ -3816,7 +3824,9 @@ const file_queries_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12\x1f\n" +
 	"\vmodified_ms\x18\x05 \x01(\x03R\n" +
 	"modifiedMs\x12#\n" +
-	"\rstorage_class\x18\x06 \x01(\tR\fstorageClass\x12\x14\n" +
+	"\rstorage_class\x18\x06 \x01(\tR\fstorageClass\x12\x1e\n" +
+	"\n" +
+	"class_name\x18\x98\x02 \x01(\tR\tclassName\x12\x14\n" +
 	"\x05owner\x18\a \x01(\tR\x05owner\x12/\n" +
 	"\x13checksum_algorithms\x18\b \x03(\tR\x12checksumAlgorithms\x12-\n" +
 	"\x12checksum_composite\x18\t \x01(\bR\x11checksumComposite\x121\n" +

@@ -1387,6 +1387,7 @@ func (x *Grant) GetPermission() Permission {
 type Acl struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Grants        []*Grant               `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	Listed        bool                   `protobuf:"varint,280,opt,name=listed,proto3" json:"listed,omitempty"` // The grants are all that were given: the owner's own are among them, or were left out.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1426,6 +1427,13 @@ func (x *Acl) GetGrants() []*Grant {
 		return x.Grants
 	}
 	return nil
+}
+
+func (x *Acl) GetListed() bool {
+	if x != nil {
+		return x.Listed
+	}
+	return false
 }
 
 // Restore is the state of a cold version's warm copy.
@@ -1536,6 +1544,7 @@ type Attributes struct {
 	Headers       []*Pair                `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`                               // Cache-Control, Content-Disposition, Content-Encoding, Content-Language, Expires.
 	Metadata      []*Pair                `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty"`                             // x-amz-meta-*, names in lower case without the prefix.
 	StorageClass  string                 `protobuf:"bytes,4,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"` // Empty is STANDARD.
+	ClassName     string                 `protobuf:"bytes,280,opt,name=class_name,json=className,proto3" json:"class_name,omitempty"`        // Of storage_class, as its writer named it; empty: storage_class itself.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1594,6 +1603,13 @@ func (x *Attributes) GetMetadata() []*Pair {
 func (x *Attributes) GetStorageClass() string {
 	if x != nil {
 		return x.StorageClass
+	}
+	return ""
+}
+
+func (x *Attributes) GetClassName() string {
+	if x != nil {
+		return x.ClassName
 	}
 	return ""
 }
@@ -3770,9 +3786,10 @@ const file_records_proto_rawDesc = "" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x129\n" +
 	"\n" +
 	"permission\x18\x03 \x01(\x0e2\x19.cairn.meta.v1.PermissionR\n" +
-	"permission\"3\n" +
+	"permission\"L\n" +
 	"\x03Acl\x12,\n" +
-	"\x06grants\x18\x01 \x03(\v2\x14.cairn.meta.v1.GrantR\x06grants\"\xd9\x01\n" +
+	"\x06grants\x18\x01 \x03(\v2\x14.cairn.meta.v1.GrantR\x06grants\x12\x17\n" +
+	"\x06listed\x18\x98\x02 \x01(\bR\x06listed\"\xd9\x01\n" +
 	"\aRestore\x12\x18\n" +
 	"\aongoing\x18\x01 \x01(\bR\aongoing\x12!\n" +
 	"\frequested_ms\x18\x02 \x01(\x03R\vrequestedMs\x12\x15\n" +
@@ -3783,13 +3800,15 @@ const file_records_proto_rawDesc = "" +
 	"\x04tier\x18\x06 \x01(\tR\x04tier\x12\x1d\n" +
 	"\n" +
 	"content_id\x18\a \x01(\fR\tcontentId\x12\x14\n" +
-	"\x05parts\x18\b \x01(\rR\x05parts\"\xb4\x01\n" +
+	"\x05parts\x18\b \x01(\rR\x05parts\"\xd4\x01\n" +
 	"\n" +
 	"Attributes\x12!\n" +
 	"\fcontent_type\x18\x01 \x01(\tR\vcontentType\x12-\n" +
 	"\aheaders\x18\x02 \x03(\v2\x13.cairn.meta.v1.PairR\aheaders\x12/\n" +
 	"\bmetadata\x18\x03 \x03(\v2\x13.cairn.meta.v1.PairR\bmetadata\x12#\n" +
-	"\rstorage_class\x18\x04 \x01(\tR\fstorageClass\"\xb4\x05\n" +
+	"\rstorage_class\x18\x04 \x01(\tR\fstorageClass\x12\x1e\n" +
+	"\n" +
+	"class_name\x18\x98\x02 \x01(\tR\tclassName\"\xb4\x05\n" +
 	"\aVersion\x12\x1d\n" +
 	"\n" +
 	"content_id\x18\x01 \x01(\fR\tcontentId\x12\x1d\n" +

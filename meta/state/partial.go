@@ -153,9 +153,9 @@ func unmarshalPartListing(part []byte, p *metapb.Part) error {
 // lister makes list entries of versions. It allocates entries in runs and keeps
 // strings that repeat.
 type lister struct {
-	run                 []metapb.ListEntry
-	owner, storageClass string
-	algorithms          []string // Of the last entry that has one.
+	run                            []metapb.ListEntry
+	owner, storageClass, className string
+	algorithms                     []string // Of the last entry that has one.
 }
 
 const listerRun = 64
@@ -194,10 +194,19 @@ func (l *lister) version(e *metapb.ListEntry, version []byte) error {
 	})
 }
 
+// Fields of Attributes.
+const (
+	fieldStorageClass = 4
+	fieldClassName    = 280
+)
+
 func (l *lister) attributes(e *metapb.ListEntry, b []byte) error {
 	return fields(b, func(num protowire.Number, _ uint64, b []byte) error {
-		if num == 4 {
+		switch num {
+		case fieldStorageClass:
 			e.StorageClass = same(&l.storageClass, b)
+		case fieldClassName:
+			e.ClassName = same(&l.className, b)
 		}
 		return nil
 	})
@@ -234,7 +243,7 @@ func unmarshalVersionListing(version []byte, ver *metapb.Version) error {
 		return err
 	}
 	if a := ver.Attributes; a != nil {
-		ver.Attributes = &metapb.Attributes{StorageClass: a.StorageClass}
+		ver.Attributes = &metapb.Attributes{StorageClass: a.StorageClass, ClassName: a.ClassName}
 	}
 	for _, c := range ver.Checksums {
 		c.Value = nil

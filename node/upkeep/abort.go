@@ -13,8 +13,8 @@ import (
 const (
 	// abortPages bounds the pages of uploads that a round looks at.
 	abortPages = 64
-	// abortEvery is the pause between two walks over all uploads: what is due becomes
-	// so at midnight, and nobody counts the minutes.
+	// abortEvery is the longest pause between two walks over all uploads: what is due
+	// becomes so at midnight, and nobody counts the minutes.
 	abortEvery = 10 * time.Minute
 )
 
@@ -66,7 +66,7 @@ func (r *abortRound) run(ctx context.Context) error {
 			r.a.after = it.Id
 		}
 		if !answer.Work.Truncated {
-			r.a.after, r.a.rest = nil, time.Now().Add(abortEvery)
+			r.a.after, r.a.rest = nil, time.Now().Add(walkPause(abortEvery, r.a.c.LifecycleDay))
 			return nil
 		}
 	}

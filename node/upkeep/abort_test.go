@@ -297,3 +297,21 @@ func TestAbortOverTheStateMachine(t *testing.T) {
 		require.Equal(t, 2, aborted)
 	})
 }
+
+// Where a day of lifecycle rules is short uploads are aborted as soon as the rest is
+// done: their walks are as frequent.
+func TestAbortsInShortDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const day = 8 * time.Second
+		f := newFakeUploads(map[string]*metapb.BucketConfig{"a": abortRules("", 1)})
+		a := newAborter(Config{Metadata: f, LifecycleDay: day})
+		f.add("a", "k", time.Now())
+		require.NoError(t, a.run(t.Context()))
+		require.Empty(t, f.aborted)
+		for range 3 * lifecycleWalks {
+			time.Sleep(day / lifecycleWalks)
+			require.NoError(t, a.run(t.Context()))
+		}
+		require.Equal(t, []string{"a/k"}, f.aborted)
+	})
+}

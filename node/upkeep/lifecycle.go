@@ -89,18 +89,19 @@ func (l *lifecycler) walk(ctx context.Context) (failed error) {
 		}
 	}
 	if len(l.buckets) == 0 {
-		l.buckets, l.rest = nil, time.Now().Add(l.pause())
+		l.buckets, l.rest = nil, time.Now().Add(walkPause(lifecycleEvery, l.c.LifecycleDay))
 		l.t.finish()
 	}
 	return failed
 }
 
-// pause returns the pause between two walks.
-func (l *lifecycler) pause() time.Duration {
-	if l.c.LifecycleDay <= 0 {
-		return lifecycleEvery
+// walkPause returns the pause between two walks after what lifecycle rules are about: most,
+// or less where days are shorter.
+func walkPause(most, day time.Duration) time.Duration {
+	if day <= 0 {
+		return most
 	}
-	return min(lifecycleEvery, l.c.LifecycleDay/lifecycleWalks)
+	return min(most, day/lifecycleWalks)
 }
 
 // bucket walks over the versions of a bucket, most pages of them, with its rules as

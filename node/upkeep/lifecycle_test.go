@@ -246,7 +246,7 @@ func TestLifecycleFailures(t *testing.T) {
 
 // Where a day is short walks are frequent.
 func TestLifecyclePause(t *testing.T) {
-	require.Equal(t, lifecycleEvery, newLifecycler(Config{}, nil).pause())
-	require.Equal(t, lifecycleEvery, newLifecycler(Config{LifecycleDay: testDay}, nil).pause())
-	require.Equal(t, time.Second, newLifecycler(Config{LifecycleDay: 8 * time.Second}, nil).pause())
+	require.Equal(t, lifecycleEvery, walkPause(lifecycleEvery, 0))
+	require.Equal(t, lifecycleEvery, walkPause(lifecycleEvery, testDay))
+	require.Equal(t, time.Second, walkPause(lifecycleEvery, 8*time.Second))
 }

@@ -42,31 +42,50 @@ func ParsePolicy(text string) (*Policy, error) {
 	if err != nil {
 		return nil, badPolicy("it is not base64.")
 	}
-	var doc struct {
-		Expiration string            `json:"expiration"`
-		Conditions []json.RawMessage `json:"conditions"`
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&doc); err != nil {
-		return nil, badPolicy("Invalid JSON.")
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, badPolicy("Invalid JSON.")
+	expiration, conditions, err := splitPolicy(raw)
+	if err != nil {
+		return nil, err
 	}
 	p := &Policy{}
-	if p.expires, err = time.Parse(time.RFC3339Nano, doc.Expiration); err != nil {
-		return nil, badPolicy("Invalid 'expiration' value: '" + short(doc.Expiration) + "'")
+	if p.expires, err = time.Parse(time.RFC3339Nano, expiration); err != nil {
+		return nil, badPolicy("Invalid 'expiration' value: '" + short(expiration) + "'")
 	}
-	if doc.Conditions == nil || len(doc.Conditions) > MaxConditions {
+	if conditions == nil || len(conditions) > MaxConditions {
 		return nil, badPolicy("it must have a list 'conditions' of at most " + strconv.Itoa(MaxConditions) + ".")
 	}
-	for _, c := range doc.Conditions {
+	for _, c := range conditions {
 		if err := p.add(c); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// splitPolicy returns what the two keys of a policy hold. Their case counts, which
+// encoding/json does not mind where it fills a struct.
+func splitPolicy(raw []byte) (expiration string, conditions []json.RawMessage, err error) {
+	var doc map[string]json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(&doc); err != nil {
+		return "", nil, badPolicy("Invalid JSON.")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return "", nil, badPolicy("Invalid JSON.")
+	}
+	for key, value := range doc {
+		switch key {
+		case "expiration":
+			err = json.Unmarshal(value, &expiration)
+		case "conditions":
+			err = json.Unmarshal(value, &conditions)
+		default:
+			return "", nil, badPolicy("Unexpected: '" + short(key) + "'")
+		}
+		if err != nil {
+			return "", nil, badPolicy("Invalid JSON.")
+		}
+	}
+	return expiration, conditions, nil
 }
 
 // add parses one condition: {"field": "value"}, ["eq", "$field", "value"],

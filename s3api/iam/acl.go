@@ -43,14 +43,33 @@ func GroupByURI(uri string) (metapb.GranteeGroup, bool) {
 	return 0, false
 }
 
-// GroupNames implements wirexml.GroupNamer.
-type GroupNames struct{}
+// AnyGrantees implements wirexml.Grantees for what is kept: it knows no account by
+// name, and takes every id.
+type AnyGrantees struct{}
 
-// URI implements wirexml.GroupNamer.
-func (GroupNames) URI(g metapb.GranteeGroup) string { return GroupURI(g) }
+// URI implements wirexml.Grantees.
+func (AnyGrantees) URI(g metapb.GranteeGroup) string { return GroupURI(g) }
 
-// Group implements wirexml.GroupNamer.
-func (GroupNames) Group(uri string) (metapb.GranteeGroup, bool) { return GroupByURI(uri) }
+// Group implements wirexml.Grantees.
+func (AnyGrantees) Group(uri string) (metapb.GranteeGroup, bool) { return GroupByURI(uri) }
+
+// Account implements wirexml.Grantees.
+func (AnyGrantees) Account(string) (string, bool) { return "", true }
+
+// Grantees is wirexml.Grantees of the accounts of a directory.
+type Grantees struct {
+	AnyGrantees
+	directory *Directory
+}
+
+// Grantees returns the grantees that the authorizer's directory knows now.
+func (a *Authorizer) Grantees() Grantees { return Grantees{directory: a.directory} }
+
+// Account implements wirexml.Grantees.
+func (g Grantees) Account(id string) (string, bool) {
+	account := g.directory.current.Load().account(id)
+	return account.GetName(), account != nil
+}
 
 // CannedACL returns the grants that a name stands for, besides the owner's, who
 // has full control in any case. owner owns what the ACL is of, bucketOwner the

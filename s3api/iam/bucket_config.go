@@ -143,7 +143,7 @@ func newBucket(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
 		}
 	}
 	if doc := out.Config[PartLogging]; len(doc) > 0 {
-		if logging, err := wirexml.ParseLogging(doc, GroupNames{}); err == nil {
+		if logging, err := wirexml.ParseLogging(doc, AnyGrantees{}); err == nil {
 			out.Logging = logging
 		}
 	}

@@ -12,9 +12,10 @@ import (
 
 // step is a change of class on the way from warm to cold.
 type step struct {
-	class string
+	class string // As rules name it; then as Attributes has it.
 	days  int64
 	date  time.Time
+	name  string // Of the class, in the words of the S3 API.
 }
 
 // checkTransitions wants the changes of class of current versions in order: each
@@ -22,7 +23,7 @@ type step struct {
 func checkTransitions(r *wirexml.LifecycleRule) error {
 	steps := make([]step, len(r.Transitions))
 	for i, t := range r.Transitions {
-		steps[i] = step{t.Class, t.Days, t.Date}
+		steps[i] = step{class: t.Class, days: t.Days, date: t.Date}
 		if t.Date.IsZero() != r.Transitions[0].Date.IsZero() {
 			return wirexml.InvalidRequest.Say("Found mixed 'Date' and 'Days' based Transition actions in lifecycle rule for prefix '" + r.Filter.Prefix + "'")
 		}
@@ -63,17 +64,18 @@ func checkSteps(action, unit string, steps []step) error {
 	for i, s := range steps {
 		class, ok := profile.StorageClass(s.class)
 		if !ok || profile.Coldness(class) == 0 {
-			return wirexml.InvalidStorageClass.Say("'StorageClass' of a "+action+" must be STANDARD_IA or GLACIER (OBS: WARM or COLD)",
+			return wirexml.InvalidStorageClass.Say("'StorageClass' of a "+action+" must be STANDARD_IA or GLACIER (OBS: WARM or COLD), or another name of one of them",
 				wirexml.Field{Name: "StorageClassRequested", Value: strconv.QuoteToASCII(s.class)})
 		}
-		steps[i].class = class
+		steps[i].name, steps[i].class = profile.S3ClassName(s.class), class
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return profile.Coldness(a.class) - profile.Coldness(b.class) })
 	for i := 1; i < len(steps); i++ {
 		warm, cold := steps[i-1], steps[i]
 		switch {
-		case warm.class == cold.class:
+		case warm.name == cold.name:
 			return wirexml.InvalidRequest.Say(fmt.Sprintf("'StorageClass' must be different for '%s' actions in same 'Rule'", action))
+		case warm.class == cold.class: // The first of them counts.
 		case warm.days >= cold.days && warm.date.IsZero(), !warm.date.IsZero() && !warm.date.Before(cold.date):
 			return argument(unit, strconv.FormatInt(cold.days, 10), fmt.Sprintf(
 				"'%s' in the %s action for StorageClass '%s' must be greater than for StorageClass '%s'", unit, action, cold.class, warm.class))

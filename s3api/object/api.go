@@ -145,9 +145,12 @@ type CopyInput struct {
 	Description
 	ReplaceAttributes bool
 	ReplaceTags       bool
-	TagsDenied        error // Why tags of the source may not be given to the copy; nil: they may.
-	Conditions        *metapb.Conditions
-	Digest            Digest
+	// Named says that the request names a class, an encryption, a checksum's algorithm or
+	// a redirect: it may copy an object onto itself, even where that changes nothing.
+	Named      bool
+	TagsDenied error // Why tags of the source may not be given to the copy; nil: they may.
+	Conditions *metapb.Conditions
+	Digest     Digest
 }
 
 // CopyPartInput is an Upload Part - Copy.

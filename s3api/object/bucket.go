@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -82,10 +84,47 @@ func (s *Service) HeadBucket(ctx context.Context, _ Caller, name string) (*metap
 	return a.Bucket, nil
 }
 
-// DeleteBucket deletes an empty bucket.
-func (s *Service) DeleteBucket(ctx context.Context, _ Caller, name string) error {
-	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_DeleteBucket{DeleteBucket: &metapb.DeleteBucket{Name: name}}})
+// DeleteBucket deletes an empty bucket. Where open uploads do not keep one, they are
+// aborted first; those that begin meanwhile keep it all the same.
+func (s *Service) DeleteBucket(ctx context.Context, who Caller, name string) error {
+	remove := &metapb.Command{Op: &metapb.Command_DeleteBucket{DeleteBucket: &metapb.DeleteBucket{Name: name}}}
+	_, err := s.commit(ctx, remove)
+	if !isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_NOT_EMPTY) || !s.knobs().DeleteWithUploads {
+		return err
+	}
+	a, e := s.ListVersions(ctx, who, &metapb.ListVersions{Bucket: name, MaxKeys: 1})
+	if e != nil {
+		return e
+	}
+	if len(a.Entries) > 0 {
+		return err
+	}
+	if e := s.abortAll(ctx, who, name); e != nil {
+		return e
+	}
+	_, err = s.commit(ctx, proto.CloneOf(remove))
 	return err
+}
+
+// maxAbortedAtOnce is how many uploads of a bucket are looked up, and aborted, at a time.
+const maxAbortedAtOnce = 1000
+
+// abortAll aborts the uploads that are open in a bucket.
+func (s *Service) abortAll(ctx context.Context, who Caller, bucket string) error {
+	for {
+		q := &metapb.ListUploads{Bucket: bucket, MaxUploads: maxAbortedAtOnce}
+		page, err := s.ListUploads(ctx, who, q)
+		if err != nil || len(page.Entries) == 0 {
+			return err
+		}
+		for _, e := range page.Entries {
+			_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
+				UploadId: e.Upload.GetId(), Bucket: bucket, Key: e.Upload.GetKey()}}})
+			if err != nil && !isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_UPLOAD) {
+				return err
+			}
+		}
+	}
 }
 
 // ListBuckets returns the caller's buckets by name.

@@ -77,7 +77,7 @@ func warm(v *metapb.Version, message string) error {
 	if Restored(v, time.Now()) {
 		return nil
 	}
-	return wirexml.InvalidObjectState.Say(message, wirexml.Field{Name: fieldColdClass, Value: v.Attributes.StorageClass})
+	return wirexml.InvalidObjectState.Say(message, wirexml.Field{Name: fieldColdClass, Value: wirexml.ClassOfObject(v.Attributes)})
 }
 
 // at returns where the extents of a source lie: those of a warm copy are no colder

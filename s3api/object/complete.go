@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
@@ -98,6 +99,9 @@ func (s *Service) complete(ctx context.Context, in *CompleteInput, digest []byte
 // and returns what to propose.
 func (s *Service) completion(in *CompleteInput, a *metapb.UploadAnswer) (*metapb.CompleteUpload, error) {
 	u := a.Upload
+	if err := s.checkListedSums(u, in.Parts); err != nil {
+		return nil, err
+	}
 	parts, err := listed(in, a.Parts)
 	if err != nil {
 		return nil, err
@@ -125,6 +129,21 @@ func (s *Service) completion(in *CompleteInput, a *metapb.UploadAnswer) (*metapb
 		Acl: u.Acl, Tags: u.Tags, VersionId: newVersionID()}
 	return &metapb.CompleteUpload{UploadId: u.Id, Bucket: in.Bucket, Key: in.Key, Initiator: s.initiator(in.Caller),
 		Revision: a.State.GetRevision(), Version: v, Layout: layout, Conditions: in.Conditions}, nil
+}
+
+// checkListedSums refuses a list without the checksums of its parts, of which that of the
+// whole is made, where they are wanted.
+func (s *Service) checkListedSums(u *metapb.Upload, parts []CompletePart) error {
+	if u.ChecksumAlgorithm == "" || u.ChecksumFullObject || !s.knobs().CompleteRequiresSums {
+		return nil
+	}
+	for _, p := range parts {
+		if valueOf(p.Checksums, u.ChecksumAlgorithm) == nil {
+			return wirexml.InvalidRequest.Say("The upload was created using a " + strings.ToLower(u.ChecksumAlgorithm) + " checksum. The complete request must include the " +
+				"checksum for each part. It was missing for part " + strconv.Itoa(p.Number) + " in the request.")
+		}
+	}
+	return nil
 }
 
 // listed returns the parts that the client lists, in its order, which is

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -17,7 +18,8 @@ const msgSelfCopy = "This copy request is illegal because it is trying to copy a
 // objectCopy is a CopyObject.
 type objectCopy struct {
 	copier
-	in *CopyInput
+	in   *CopyInput
+	kept *metapb.Checksum // The source's, which is the copy's; nil: it is made anew.
 }
 
 // Copy checks a CopyObject and readies it. The copy is an object of one part,
@@ -53,12 +55,30 @@ func (s *Service) Copy(ctx context.Context, in *CopyInput) (Copy, error) {
 	if err := s.checkRange(src); err != nil {
 		return nil, err
 	}
-	c := &objectCopy{in: in, copier: copier{s: s, src: src, wrap: in.wrapping(), at: placementOf(in.Attributes), algorithm: in.Digest.Algorithm, wantMD5: s.wantsMD5()}}
+	c := &objectCopy{in: in, copier: copier{s: s, src: src, wrap: in.wrapping(), at: placementOf(in.Attributes), wantMD5: s.wantsMD5()}}
+	c.kept, c.algorithm = src.checksum(in.Digest.Algorithm)
 	if err := c.hold(ctx); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// checksum returns the checksum that a copy takes over from its source: of the named
+// algorithm, or of the source's own. Where the source has none of the whole, as where
+// its is of its parts, it returns the algorithm of the one to be made.
+func (r *source) checksum(named string) (kept *metapb.Checksum, algorithm string) {
+	sums := r.version().Checksums
+	algorithm = named
+	for _, c := range sums {
+		if algorithm == "" || named == "" && algorithm == checksum.CRC64NVME {
+			algorithm = c.Algorithm // Another one beside CRC64NVME is what a client asked for.
+		}
+	}
+	if value := valueOf(sums, algorithm); value != nil {
+		return &metapb.Checksum{Algorithm: algorithm, Value: value}, ""
+	}
+	return nil, algorithm
 }
 
 // checkTags refuses a copy whose source has tags that the caller may not read or give
@@ -76,7 +96,7 @@ func (in *CopyInput) checkTags(src *source) error {
 // changesNothing reports whether the copy would put an object in its own place as
 // it is.
 func (in *CopyInput) changesNothing(src *source) bool {
-	if in.Bucket != in.Source.Bucket || in.Key != src.key || in.Source.VersionID != "" || in.ReplaceAttributes ||
+	if in.Bucket != in.Source.Bucket || in.Key != src.key || in.Source.VersionID != "" || in.ReplaceAttributes || in.Named ||
 		in.Attributes.GetStorageClass() != src.version().GetAttributes().GetStorageClass() {
 		return false
 	}
@@ -114,11 +134,14 @@ func (c *objectCopy) run(ctx context.Context) (*Copied, error) {
 		if attributes = proto.CloneOf(c.src.version().Attributes); attributes == nil {
 			attributes = &metapb.Attributes{}
 		}
-		attributes.StorageClass = in.Attributes.GetStorageClass()
+		attributes.StorageClass, attributes.ClassName = in.Attributes.GetStorageClass(), in.Attributes.GetClassName()
 		attributes = setRedirect(attributes, in.Attributes)
 	}
 	if !in.ReplaceTags {
 		tags = c.src.version().Tags
+	}
+	if c.kept != nil {
+		made.sums = []*metapb.Checksum{c.kept}
 	}
 	v := &metapb.Version{ContentId: newID(), Size: made.part.Size, Etag: made.etag, ModifiedMs: nowMS(),
 		Attributes: attributes, Encryption: in.Encryption(), Checksums: made.sums, Owner: in.Caller.Account, Acl: in.ACL, Tags: tags,

@@ -36,12 +36,12 @@ func isSSEC(e *metapb.Encryption) bool {
 // unlock returns the key that opens an object's envelopes, after checking that
 // the request carries a customer's if, and only if, it is wanted.
 func (s *Service) unlock(e *metapb.Encryption, k *sse.CustomerKey) (sse.WrappingKey, error) {
-	return s.keyFor(e, k, msgKeyNeeded)
+	return s.keyFor(e, k, msgKeyNeeded, wirexml.AccessDenied)
 }
 
 // uploadKey returns the key to encrypt a part of an upload under.
 func (s *Service) uploadKey(u *metapb.Upload, k *sse.CustomerKey) (sse.WrappingKey, error) {
-	return s.keyFor(u.GetEncryption(), k, msgUploadKeyNeeded)
+	return s.keyFor(u.GetEncryption(), k, msgUploadKeyNeeded, wirexml.InvalidRequest)
 }
 
 // checkRepeated refuses a part whose request says another encryption than its
@@ -55,7 +55,9 @@ func checkRepeated(u *metapb.Upload, said *metapb.Encryption) error {
 	return wirexml.InvalidArgument.Say(msgKeyDiffers, wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
 }
 
-func (s *Service) keyFor(e *metapb.Encryption, k *sse.CustomerKey, needed string) (sse.WrappingKey, error) {
+// keyFor returns the key of what is encrypted so. A customer's that is another one is
+// refused with the code wrong where errors are told as AWS does.
+func (s *Service) keyFor(e *metapb.Encryption, k *sse.CustomerKey, needed string, wrong wirexml.Code) (sse.WrappingKey, error) {
 	switch {
 	case !isSSEC(e) && k != nil:
 		return nil, wirexml.InvalidRequest.Say(msgKeyNotNeeded)
@@ -65,8 +67,10 @@ func (s *Service) keyFor(e *metapb.Encryption, k *sse.CustomerKey, needed string
 		return sse.Stored(s.keys, e), nil
 	case k == nil:
 		return nil, wirexml.InvalidRequest.Say(needed)
-	case !sse.Matches(e, k):
-		return nil, wirexml.InvalidArgument.Say(msgKeyDiffers)
+	case sse.Matches(e, k):
+		return k, nil
+	case s.knobs().WrongKeyAsAWS:
+		return nil, wrong.Say(msgKeyDiffers)
 	}
-	return k, nil
+	return nil, wirexml.InvalidArgument.Say(msgKeyDiffers)
 }

@@ -11,6 +11,9 @@ type Knobs struct {
 	AnyInitiator         bool             // Parts may come from others than the upload's initiator.
 	CompleteRequiresSSEC bool             // Complete of an SSE-C upload must carry its key.
 	IgnoreMD5UnderSSE    bool             // Content-MD5 of what is encrypted is not verified.
+	CompleteRequiresSums bool             // Complete of composite checksums must carry those of the parts.
+	DeleteWithUploads    bool             // Open uploads do not keep a bucket.
+	WrongKeyAsAWS        bool             // A wrong customer's key is told as AWS does.
 }
 
 // KnobsOf returns what a profile says of the object service.
@@ -22,6 +25,9 @@ func KnobsOf(p *profile.Profile) Knobs {
 		AnyInitiator:         !p.MultipartInitiatorOnly,
 		CompleteRequiresSSEC: p.CompleteRequiresSSEC,
 		IgnoreMD5UnderSSE:    !p.CheckMD5UnderSSE,
+		CompleteRequiresSums: p.CompleteRequiresSums,
+		DeleteWithUploads:    p.DeleteWithUploads,
+		WrongKeyAsAWS:        p.ErrorProfile == profile.AWS,
 	}
 }
 

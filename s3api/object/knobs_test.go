@@ -16,10 +16,12 @@ func TestKnobsOf(t *testing.T) {
 	s := &Service{cfg: Config{}.withDefaults()}
 	require.Equal(t, KnobsOf(profile.Default()), s.knobs())
 	p, err := profile.New(profile.OBS, map[string]string{"min-part": "100KiB", "copy-range-past-end": "invalid-range", "copy-part-etag": "md5",
-		"multipart-initiator-only": "off", "complete-requires-ssec": "on", "check-md5-under-sse": "off"})
+		"multipart-initiator-only": "off", "complete-requires-ssec": "on", "check-md5-under-sse": "off",
+		"complete-requires-checksums": "on", "delete-bucket-with-uploads": "on", "error-profile": "aws"})
 	require.NoError(t, err)
 	require.Equal(t, Knobs{MinPartBytes: 100 << 10, CopyRangePastEnd: profile.PastEndInvalidRange, CopyPartETag: profile.CopyETagMD5,
-		AnyInitiator: true, CompleteRequiresSSEC: true, IgnoreMD5UnderSSE: true}, KnobsOf(p))
+		AnyInitiator: true, CompleteRequiresSSEC: true, IgnoreMD5UnderSSE: true,
+		CompleteRequiresSums: true, DeleteWithUploads: true, WrongKeyAsAWS: true}, KnobsOf(p))
 }
 
 // TestKnobsAreReadEachTime: what is set while the service runs holds for the next

@@ -140,23 +140,19 @@ func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Resu
 	case errs.KindOf(err) == errs.Unavailable:
 		return nil, unavailable(err)
 	}
-	return nil, wirexml.ServiceUnavailable.Because(errors.Join(errUncertain, err))
+	return nil, wirexml.OfKind(errs.Unknown, errors.Join(errUncertain, err))
 }
 
-// unavailable maps a failure below to the S3 error that makes clients try again,
-// where it has one.
+// unavailable makes a failure below that passes the S3 error that tells clients to try
+// again. Others keep what they are: a reader's, or a caller's here, may mean more.
 func unavailable(err error) error {
 	var s3 *wirexml.Error
 	if err == nil || errors.As(err, &s3) {
 		return err
 	}
-	switch errs.KindOf(err) {
-	case errs.Unavailable, errs.Unknown:
-		return wirexml.ServiceUnavailable.Because(err)
-	case errs.Overloaded:
-		return wirexml.SlowDown.Because(err)
-	case errs.NoSpace:
-		return wirexml.InsufficientStorageSpace.Because(err)
+	switch k := errs.KindOf(err); k {
+	case errs.Unavailable, errs.Unknown, errs.Overloaded, errs.NoSpace:
+		return wirexml.OfKind(k, err)
 	}
 	return err
 }

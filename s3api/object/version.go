@@ -35,3 +35,13 @@ func ShownVersionID(b *metapb.Bucket, v *metapb.Version) string {
 	}
 	return v.GetVersionId()
 }
+
+// MayBeVersionID reports whether a version can have the id: one that was made here, by
+// this service or by the metadata, or the null version's.
+func MayBeVersionID(id string) bool {
+	if id == nullVersion {
+		return true
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(id)
+	return err == nil && len(raw) == versionIDBytes
+}

@@ -36,10 +36,29 @@ const docErrors = "\n## Errors told differently\n\n" +
 	"Which column holds is up to `error-profile`; OBS's native API is what requests speak that carry OBS's own signature or x-obs- headers.\n\n" +
 	"| error | obs | obs, native API | aws |\n| --- | --- | --- | --- |\n"
 
+// docCases are the differences that are no matter of a code's name.
+const docCases = "\nWhat is told by another code altogether:\n\n" +
+	"| what is asked | obs | aws |\n| --- | --- | --- |\n" +
+	"| GET, HEAD or a copy of what is encrypted under another customer's key | 400 InvalidArgument | 403 AccessDenied |\n" +
+	"| a part under another customer's key than its upload's | 400 InvalidArgument | 400 InvalidRequest |\n" +
+	"| DELETE with If-Match of a key that is not there, also among several | 412 PreconditionFailed | 404 NoSuchKey |\n" +
+	"| a version id that no version can have | 404 NoSuchVersion; DELETE: 204 | 400 InvalidArgument |\n"
+
+const docAnswers = "\n## Successes told differently\n\n" +
+	"Which column holds is up to `answer-profile`.\n\n" +
+	"| what is asked | obs | aws |\n| --- | --- | --- |\n" +
+	"| PutBucketPolicy | 200 | 204 |\n" +
+	"| CreateBucket of a bucket that the caller has, in us-east-1 | 409 BucketAlreadyOwnedByYou | 200 |\n" +
+	"| x-amz-version-id of a write to a bucket whose versioning is suspended | null | none |\n" +
+	"| x-amz-meta- values beyond ASCII | UTF-8 | RFC 2047 |\n"
+
 const docSame = "\n## The same in both\n\n" +
 	"- Points of time in documents are UTC with milliseconds: `2015-07-01T05:16:32.344Z`. OBS's sample of Upload Part - Copy leaves out zone and fraction; its native one does not.\n" +
 	"- LastModified of a copied part is when the part was made.\n" +
-	"- Storage classes are understood in the words of the S3 API (STANDARD, STANDARD_IA, GLACIER) and of OBS's native one (STANDARD, WARM, COLD).\n" +
+	"- Storage classes are understood in the words of the S3 API (STANDARD, STANDARD_IA, GLACIER) and of OBS's native one (STANDARD, WARM, COLD). AWS's others are taken " +
+	"for one of these three and told back as they were named: REDUCED_REDUNDANCY is STANDARD; ONEZONE_IA, INTELLIGENT_TIERING and GLACIER_IR are STANDARD_IA; DEEP_ARCHIVE is GLACIER. " +
+	"After a lifecycle rule has changed its class an object is told by one of the three.\n" +
+	"- A configuration that Cairn does not have is answered as one that is not there where it is read (replication, acceleration, analytics, inventory, metrics, intelligent tiering), and 501 where it is put.\n" +
 	"- An answer to a copy that has begun is 200; whether it succeeded is in the body: an ETag, or `<Error>`.\n"
 
 // TestCompatibilityDoc keeps docs/compatibility.md in step with the tables.
@@ -69,7 +88,7 @@ func TestCompatibilityDoc(t *testing.T) {
 		}
 		b.WriteByte('\n')
 	}
-	b.WriteString(docSame)
+	b.WriteString(docCases + docAnswers + docSame)
 	if *update {
 		require.NoError(t, os.WriteFile(docPath, b.Bytes(), 0o644))
 	}

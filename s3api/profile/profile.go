@@ -78,6 +78,8 @@ type Profile struct {
 	MultipartMinPart       int64 // Bytes.
 	MultipartInitiatorOnly bool
 	CompleteRequiresSSEC   bool
+	CompleteRequiresSums   bool
+	DeleteWithUploads      bool
 	CopyEarly200After      time.Duration
 	KeepAliveInterval      time.Duration
 	ChunkedAnswers         bool
@@ -92,6 +94,7 @@ type Profile struct {
 	XMLNamespace   Namespace
 	XMLStandalone  bool
 	ErrorProfile   Compat
+	AnswerProfile  Compat
 	ServerHeader   string
 	ReservedHeader bool
 }

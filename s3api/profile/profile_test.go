@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 		Compat: OBS, CopyRangePastEnd: PastEndClamp, CopyPartETag: CopyETagReference, MultipartMinPart: 5 << 20,
 		MultipartInitiatorOnly: true, CopyEarly200After: 2 * time.Second, KeepAliveInterval: 5 * time.Second, ChunkedAnswers: true,
 		SSECPlainHTTP: PlainHTTPLoopback, CheckMD5UnderSSE: true, DefaultSSE: EncryptNone, NewBucketOwnership: wirexml.OwnershipWriter,
-		XMLNamespace: NamespaceAuto, XMLStandalone: true, ErrorProfile: OBS, ServerHeader: "OBS", ReservedHeader: true,
+		XMLNamespace: NamespaceAuto, XMLStandalone: true, ErrorProfile: OBS, AnswerProfile: OBS, ServerHeader: "OBS", ReservedHeader: true,
 	}
 	require.Equal(t, obs, *Default())
 	p, err := New("", nil)
@@ -28,6 +28,7 @@ func TestDefaults(t *testing.T) {
 
 	aws := obs
 	aws.Compat, aws.ErrorProfile, aws.XMLNamespace, aws.ServerHeader = AWS, AWS, NamespaceAWS, "Cairn"
+	aws.AnswerProfile, aws.CompleteRequiresSums, aws.DeleteWithUploads = AWS, true, true
 	aws.CopyRangePastEnd, aws.MultipartInitiatorOnly = PastEndInvalidArgument, false
 	aws.ChunkedAnswers, aws.XMLStandalone, aws.ReservedHeader = false, false, false
 	aws.NewBucketOwnership, aws.NewBucketBlockPublic = wirexml.OwnershipEnforced, true
@@ -118,7 +119,7 @@ func TestRefused(t *testing.T) {
 		{"server-header", "OBS\r\nX: y", "printable ASCII"},
 		{"server-header", " OBS", "printable ASCII"},
 		{"server-header", strings.Repeat("x", 65), "printable ASCII"},
-		{"server_header", "x", `there is no setting "server_header"; there are check-md5-under-sse, `},
+		{"server_header", "x", `there is no setting "server_header"; there are answer-profile, check-md5-under-sse, `},
 	} {
 		err := Check(c.name, c.value)
 		require.ErrorContains(t, err, c.want)

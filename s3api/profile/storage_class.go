@@ -1,25 +1,32 @@
 package profile
 
+import "github.com/cairnstore/cairn/s3api/wirexml"
+
 // Storage classes as they are kept: in the words of the S3 API.
 const (
-	ClassStandard   = "STANDARD"
-	ClassStandardIA = "STANDARD_IA" // OBS: WARM.
-	ClassGlacier    = "GLACIER"     // OBS: COLD.
+	ClassStandard   = wirexml.ClassStandard
+	ClassStandardIA = wirexml.ClassStandardIA // OBS: WARM.
+	ClassGlacier    = wirexml.ClassGlacier    // OBS: COLD.
 )
 
 // StorageClass returns the class that a client means by name: in the words of the
 // S3 API or of OBS's native one, in capitals as both have them. ok is false if
 // there is no such class.
 func StorageClass(name string) (class string, ok bool) {
+	class = wirexml.ClassOf(S3ClassName(name))
+	return class, class != ""
+}
+
+// S3ClassName returns the name of a class in the words of the S3 API; one that is not
+// OBS's stays as it is.
+func S3ClassName(name string) string {
 	switch name {
-	case ClassStandard, ClassStandardIA, ClassGlacier:
-		return name, true
 	case "WARM":
-		return ClassStandardIA, true
+		return ClassStandardIA
 	case "COLD":
-		return ClassGlacier, true
+		return ClassGlacier
 	}
-	return "", false
+	return name
 }
 
 // ClassName returns the name of a class in the words of a dialect.

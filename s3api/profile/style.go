@@ -79,8 +79,6 @@ var nativeCodes = map[wirexml.Code]wirexml.Telling{
 
 // awsCodes are those that AWS tells otherwise.
 var awsCodes = map[wirexml.Code]wirexml.Telling{
-	wirexml.KMSDisabled:            {Code: wirexml.KMSDisabled, Status: http.StatusInternalServerError},
-	wirexml.KMSNotFound:            {Code: wirexml.KMSNotFound, Status: http.StatusInternalServerError},
 	wirexml.RequestPayerDenied:     denied,
 	wirexml.MalformedLoggingStatus: {Code: wirexml.MalformedXML, Status: http.StatusBadRequest},
 }

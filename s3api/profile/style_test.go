@@ -48,7 +48,7 @@ func TestTellings(t *testing.T) {
 	require.Equal(t, 400, tell(obs, DialectV4, wirexml.RequestTimeout).Status)
 	require.Equal(t, 408, tell(obs, DialectOBS, wirexml.RequestTimeout).Status)
 	require.Equal(t, 400, tell(obs, DialectV4, wirexml.KMSDisabled).Status)
-	require.Equal(t, 500, tell(aws, DialectV4, wirexml.KMSDisabled).Status)
+	require.Equal(t, 400, tell(aws, DialectV4, wirexml.KMSDisabled).Status)
 	for _, codes := range []map[wirexml.Code]wirexml.Telling{obsCodes, nativeCodes, awsCodes} {
 		for from, to := range codes {
 			require.Contains(t, wirexml.Table, from)
@@ -59,7 +59,8 @@ func TestTellings(t *testing.T) {
 }
 
 func TestStorageClass(t *testing.T) {
-	for name, want := range map[string]string{"STANDARD": "STANDARD", "STANDARD_IA": "STANDARD_IA", "WARM": "STANDARD_IA", "GLACIER": "GLACIER", "COLD": "GLACIER"} {
+	for name, want := range map[string]string{"STANDARD": "STANDARD", "STANDARD_IA": "STANDARD_IA", "WARM": "STANDARD_IA", "GLACIER": "GLACIER", "COLD": "GLACIER",
+		"REDUCED_REDUNDANCY": "STANDARD", "ONEZONE_IA": "STANDARD_IA", "INTELLIGENT_TIERING": "STANDARD_IA", "GLACIER_IR": "STANDARD_IA", "DEEP_ARCHIVE": "GLACIER"} {
 		class, ok := StorageClass(name)
 		require.True(t, ok)
 		require.Equal(t, want, class)
@@ -68,7 +69,7 @@ func TestStorageClass(t *testing.T) {
 		require.Equal(t, class, back)
 		require.Equal(t, class, DialectV2.ClassName(class))
 	}
-	for _, name := range []string{"", "standard", "DEEP_ARCHIVE", "REDUCED_REDUNDANCY"} {
+	for _, name := range []string{"", "standard", "OUTPOSTS", "EXPRESS_ONEZONE"} {
 		_, ok := StorageClass(name)
 		require.False(t, ok, name)
 	}

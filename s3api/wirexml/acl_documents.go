@@ -9,17 +9,20 @@ import (
 // maxGrants bounds the grants of an AccessControlPolicy.
 const maxGrants = 100
 
-// GroupNamer names groups of grantees in documents and finds them by their URIs.
-type GroupNamer interface {
+// Grantees names grantees in documents and finds them by what documents name them by.
+type Grantees interface {
 	URI(g metapb.GranteeGroup) string
 	Group(uri string) (metapb.GranteeGroup, bool)
+	// Account returns the name of an account by its id, which may be empty; ok says
+	// whether there is one.
+	Account(id string) (name string, ok bool)
 }
 
 // AccessControlPolicy is the document of an ACL.
 type AccessControlPolicy struct {
 	Owner  Owner
-	Grants []*metapb.Grant // The owner's own full control among them.
-	Names  GroupNamer
+	Grants []*metapb.Grant // The owner's own full control among them, or left out.
+	Names  Grantees
 }
 
 // permissions are the names of permissions by their number.
@@ -38,7 +41,7 @@ func (d *AccessControlPolicy) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</AccessControlList></AccessControlPolicy>"...)
 }
 
-func appendGrant(dst []byte, g *metapb.Grant, names GroupNamer) []byte {
+func appendGrant(dst []byte, g *metapb.Grant, names Grantees) []byte {
 	dst = append(dst, "<Grant><Grantee"+instanceNamespace...)
 	if uri := names.URI(g.Group); uri != "" {
 		dst = append(dst, `Group">`...)
@@ -46,6 +49,8 @@ func appendGrant(dst []byte, g *metapb.Grant, names GroupNamer) []byte {
 	} else {
 		dst = append(dst, `CanonicalUser">`...)
 		dst = appendText(dst, "ID", g.Account)
+		name, _ := names.Account(g.Account)
+		dst = appendOptional(dst, "DisplayName", name)
 	}
 	dst = append(dst, "</Grantee>"...)
 	dst = appendText(dst, "Permission", permissions[g.Permission])
@@ -54,7 +59,7 @@ func appendGrant(dst []byte, g *metapb.Grant, names GroupNamer) []byte {
 
 // ParseAccessControlPolicy parses an ACL: its owner's id, empty if none is named,
 // and its grants.
-func ParseAccessControlPolicy(body []byte, names GroupNamer) (owner string, grants []*metapb.Grant, _ error) {
+func ParseAccessControlPolicy(body []byte, names Grantees) (owner string, grants []*metapb.Grant, _ error) {
 	s := newScanner(body)
 	owners, lists := 0, 0
 	err := s.document("AccessControlPolicy", func(name string) error {
@@ -88,7 +93,7 @@ func ParseAccessControlPolicy(body []byte, names GroupNamer) (owner string, gran
 	return owner, grants, nil
 }
 
-func parseGrant(s *scanner, names GroupNamer) (*metapb.Grant, error) {
+func parseGrant(s *scanner, names Grantees) (*metapb.Grant, error) {
 	var grantee, words leaves = nil, leaves{}
 	err := s.children(func(name string) (err error) {
 		if name == "Grantee" && grantee == nil {
@@ -109,7 +114,7 @@ func parseGrant(s *scanner, names GroupNamer) (*metapb.Grant, error) {
 }
 
 // setGrantee sets whom a grant is for, who must be named in one way.
-func setGrantee(g *metapb.Grant, grantee leaves, names GroupNamer) error {
+func setGrantee(g *metapb.Grant, grantee leaves, names Grantees) error {
 	id, uri, canned, email := grantee.word("ID"), grantee.word("URI"), grantee.word("Canned"), grantee.word("EmailAddress")
 	named := 0
 	for _, name := range []string{id, uri, canned, email} {
@@ -124,7 +129,7 @@ func setGrantee(g *metapb.Grant, grantee leaves, names GroupNamer) error {
 		return UnresolvableGrantByEmailAddress.Say("Grantees are named by their ID or by a group's URI here.")
 	case id != "":
 		g.Account = id
-		return nil
+		return KnownGrantee(names, id)
 	}
 	group, ok := names.Group(uri + canned)
 	if !ok {
@@ -132,4 +137,12 @@ func setGrantee(g *metapb.Grant, grantee leaves, names GroupNamer) error {
 	}
 	g.Group = group
 	return nil
+}
+
+// KnownGrantee returns the error of an id that no account has.
+func KnownGrantee(names Grantees, id string) error {
+	if _, ok := names.Account(id); ok {
+		return nil
+	}
+	return InvalidArgument.Say("Invalid id", Field{Name: "ArgumentName", Value: "CanonicalUser/ID"}, Field{Name: "ArgumentValue", Value: id})
 }

@@ -25,7 +25,7 @@ func (d *ObjectAttributes) AppendXML(dst []byte, ns string) []byte {
 	}
 	if sums := v.GetChecksums(); d.Asked["Checksum"] && len(sums) > 0 {
 		dst = append(dst, "<Checksum>"...)
-		dst = appendChecksums(dst, sums, int(v.GetParts()))
+		dst = appendChecksums(dst, sums, 0) // Without the number of parts, here alone.
 		dst = appendText(dst, "ChecksumType", checksumType(slices.ContainsFunc(sums, (*metapb.Checksum).GetComposite)))
 		dst = append(dst, "</Checksum>"...)
 	}
@@ -33,7 +33,7 @@ func (d *ObjectAttributes) AppendXML(dst []byte, ns string) []byte {
 		dst = d.appendParts(dst)
 	}
 	if d.Asked["StorageClass"] {
-		dst = appendStorageClass(dst, v.GetAttributes().GetStorageClass())
+		dst = appendStorageClass(dst, ClassOfObject(v.GetAttributes()))
 	}
 	if d.Asked["ObjectSize"] {
 		dst = appendUint(dst, "ObjectSize", v.GetSize())

@@ -13,13 +13,14 @@ import (
 // becomes a record of less than 400.
 const allocatedPerByte = 48
 
-// groups is a GroupNamer that knows any group.
+// groups is Grantees that knows any group and any account.
 type groups struct{}
 
 func (groups) URI(metapb.GranteeGroup) string { return "u" }
 func (groups) Group(string) (metapb.GranteeGroup, bool) {
 	return metapb.GranteeGroup_GRANTEE_ALL_USERS, true
 }
+func (groups) Account(string) (string, bool) { return "", true }
 
 // parsers are all parsers of documents that clients send.
 func parsers() map[string]func([]byte) error {

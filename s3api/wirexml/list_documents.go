@@ -130,7 +130,7 @@ func (d *Listing) appendEntry(dst []byte, e *metapb.ListEntry, urls, owners bool
 		}
 		dst = owner.append(dst, "Owner")
 	}
-	dst = appendStorageClass(dst, e.GetStorageClass())
+	dst = appendStorageClass(dst, ShownClass(e.GetStorageClass(), e.GetClassName()))
 	dst = appendRestoreStatus(dst, e.GetRestore())
 	return append(dst, "</Contents>"...)
 }

@@ -25,7 +25,7 @@ type Logging struct {
 	TargetBucket, Prefix string // Without a target nothing is logged.
 	Keys                 LogKeys
 	Grants               []*metapb.Grant // Who else may read or write the logs.
-	Names                GroupNamer      // Of Grants.
+	Names                Grantees        // Of Grants.
 }
 
 // AppendXML implements Document.
@@ -62,7 +62,7 @@ func (d *Logging) AppendXML(dst []byte, ns string) []byte {
 }
 
 // ParseLogging parses a BucketLoggingStatus; one without LoggingEnabled logs nothing.
-func ParseLogging(body []byte, names GroupNamer) (*Logging, error) {
+func ParseLogging(body []byte, names Grantees) (*Logging, error) {
 	s, d, got := newScanner(body), &Logging{Names: names}, leaves{}
 	enabled := false
 	err := s.document("BucketLoggingStatus", func(name string) error {

@@ -234,26 +234,44 @@ func parseObjectName(s *scanner) (*metapb.ObjectName, error) {
 	return o, err
 }
 
-// ParseCreateBucket parses a CreateBucketConfiguration and returns its location
-// constraint; empty if the body is empty or names none.
-func ParseCreateBucket(body []byte) (location string, err error) {
+// NewBucket is what a CreateBucketConfiguration says of a bucket.
+type NewBucket struct {
+	Location string // Empty: none is named.
+	Tags     []*metapb.Pair
+}
+
+// ParseCreateBucket parses a CreateBucketConfiguration; an empty body says nothing.
+func ParseCreateBucket(body []byte) (*NewBucket, error) {
+	b := &NewBucket{}
 	if len(body) == 0 {
-		return "", nil
+		return b, nil
 	}
 	s := newScanner(body)
-	err = s.document("CreateBucketConfiguration", func(name string) error {
+	err := s.document("CreateBucketConfiguration", func(name string) error {
 		switch {
 		case name == "LocationConstraint", name == "Location" && !s.begins(): // The latter in OBS's native API.
 			text, err := s.text()
-			location = strings.TrimSpace(text)
+			b.Location = strings.TrimSpace(text)
 			return err
-		case name == "Location", name == "Bucket", name == "Tags":
+		case name == "Tags":
+			return s.children(func(name string) error {
+				if name != "Tag" {
+					return s.unknown(name)
+				}
+				t, err := parseTag(s)
+				b.Tags = append(b.Tags, t)
+				return err
+			})
+		case name == "Location", name == "Bucket":
 			return NotImplemented.Say("CreateBucketConfiguration with " + name + " is not supported.")
 		}
 		return s.unknown(name)
 	})
-	if err != nil {
-		return "", err
+	if err == nil {
+		err = CheckTags(b.Tags, MaxBucketTags)
 	}
-	return location, nil
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }

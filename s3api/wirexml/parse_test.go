@@ -144,11 +144,18 @@ func TestParseCreateBucket(t *testing.T) {
 		"<CreateBucketConfiguration xmlns='x'><LocationConstraint/></CreateBucketConfiguration>":                  "",
 		"<CreateBucketConfiguration><LocationConstraint>eu-de\n</LocationConstraint></CreateBucketConfiguration>": "eu-de",
 	} {
-		location, err := wirexml.ParseCreateBucket([]byte(doc))
+		b, err := wirexml.ParseCreateBucket([]byte(doc))
 		require.NoError(t, err)
-		require.Equal(t, want, location)
+		require.Equal(t, want, b.Location)
+		require.Empty(t, b.Tags)
 	}
-	_, err := wirexml.ParseCreateBucket([]byte("<CreateBucketConfiguration><Tags/></CreateBucketConfiguration>"))
+	const tag = "<Tag><Key>a</Key><Value>b</Value></Tag>"
+	b, err := wirexml.ParseCreateBucket([]byte("<CreateBucketConfiguration><Tags>" + tag + "</Tags></CreateBucketConfiguration>"))
+	require.NoError(t, err)
+	require.Len(t, b.Tags, 1)
+	_, err = wirexml.ParseCreateBucket([]byte("<CreateBucketConfiguration><Tags>" + tag + tag + "</Tags></CreateBucketConfiguration>"))
+	require.Equal(t, wirexml.InvalidTag, codeOf(t, err))
+	_, err = wirexml.ParseCreateBucket([]byte("<CreateBucketConfiguration><Bucket/></CreateBucketConfiguration>"))
 	require.Equal(t, wirexml.NotImplemented, codeOf(t, err))
 	_, err = wirexml.ParseCreateBucket([]byte(" "))
 	require.Equal(t, wirexml.MalformedXML, codeOf(t, err))

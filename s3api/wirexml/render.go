@@ -9,6 +9,13 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
+// OfKind returns how a kind of errors is told, with a cause for the log. There is no
+// other place where kinds become codes.
+func OfKind(k errs.Kind, cause error) *Error {
+	code, message := codeOfKind(k)
+	return &Error{Code: code, Message: message, Cause: cause}
+}
+
 // codeOfKind maps the kinds of errors that have no code of S3's yet. NotFound is
 // not among S3's 404s: what S3 calls not found, the object service names; here it
 // is a piece of an object that should exist, and a client must not take it for
@@ -56,8 +63,7 @@ func FromError(err error) *Error {
 			return e
 		}
 	}
-	code, message := codeOfKind(errs.KindOf(err))
-	return &Error{Code: code, Message: message, Cause: err}
+	return OfKind(errs.KindOf(err), err)
 }
 
 // fromTransport names the failures of reading a request from its connection.

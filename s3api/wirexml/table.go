@@ -12,7 +12,7 @@ type Row struct {
 // Table is every code with its HTTP status and message. docs/s3-errors.md is
 // generated from it.
 var Table = map[Code]Row{
-	AccessControlListNotSupported:         {http.StatusBadRequest, "The bucket does not allow ACLs.", "An ACL, other than bucket-owner-full-control, for a bucket whose object ownership is BucketOwnerEnforced or for what is in it."},
+	AccessControlListNotSupported:         {http.StatusBadRequest, "The bucket does not allow ACLs.", "An ACL for a bucket whose object ownership is BucketOwnerEnforced, or for what is in it, that gives others rights; or any but bucket-owner-full-control from another account."},
 	AccessDenied:                          {http.StatusForbidden, "Access Denied", "The caller may not do this; the signature lacks a date, the host or an x-amz-* header; a presigned URL has expired."},
 	AccessForbidden:                       {http.StatusForbidden, "CORSResponse: This CORS request is not allowed. The bucket has no CORS rule for this origin, method and headers.", "A preflight request to a bucket without CORS rules, or that none of them allows."},
 	"AccountProblem":                      {http.StatusForbidden, "There is a problem with your account that prevents the operation from completing successfully.", "Not answered: Cairn keeps no bills."},
@@ -108,6 +108,7 @@ var Table = map[Code]Row{
 	"MultipleContentLengths":              {http.StatusBadRequest, "The request has several Content-Length headers.", "Not answered: the HTTP parser refuses such a request without an S3 document."},
 	NoSuchBucket:                          {http.StatusNotFound, "The specified bucket does not exist.", "The bucket does not exist."},
 	NoSuchBucketPolicy:                    {http.StatusNotFound, "The bucket policy does not exist.", "The bucket has no policy."},
+	NoSuchConfiguration:                   {http.StatusNotFound, "The specified configuration does not exist.", "Analytics, inventory, metrics or intelligent tiering of a bucket, by an id: Cairn keeps none."},
 	NoSuchCORSConfiguration:               {http.StatusNotFound, "The CORS configuration does not exist.", "The bucket has no CORS rules."},
 	"NoSuchCustomDomain":                  {http.StatusNotFound, "The custom domain does not exist.", "Not answered: Cairn has no custom domains."},
 	NoSuchKey:                             {http.StatusNotFound, "The specified key does not exist.", "The object does not exist, or its latest version is a delete marker."},
@@ -129,6 +130,7 @@ var Table = map[Code]Row{
 	"PermanentRedirect":                   {http.StatusMovedPermanently, "The bucket that you are attempting to access must be addressed using the specified endpoint.", "Not answered: every bucket lies in the cluster's one region."},
 	PreconditionFailed:                    {http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold", "If-Match, If-None-Match or another condition does not hold."},
 	"Redirect":                            {http.StatusTemporaryRedirect, "Your request should be redirected.", "Not answered: every node serves every bucket."},
+	ReplicationConfigurationNotFound:      {http.StatusNotFound, "The replication configuration was not found", "The replication of a bucket is asked for: Cairn keeps none."},
 	"Request-URI Too Large":               {http.StatusRequestURITooLong, "The request URI is too long.", "Not answered: the HTTP parser refuses such a request without an S3 document."},
 	RequestIsNotMultiPartContent:          {http.StatusBadRequest, "Bucket POST must be of the enclosure-type multipart/form-data.", "A form upload with another Content-Type."},
 	RequestPayerDenied:                    {http.StatusForbidden, "The bucket is requester-pays: send x-amz-request-payer: requester.", "A request from another account to a requester-pays bucket that does not accept the charge."},

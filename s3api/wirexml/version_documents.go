@@ -78,7 +78,7 @@ func (d *ListVersions) appendVersion(dst []byte, e *metapb.VersionEntry, urls bo
 	}
 	dst = owner.append(dst, "Owner")
 	if !v.GetDeleteMarker() {
-		dst = appendStorageClass(dst, v.GetAttributes().GetStorageClass())
+		dst = appendStorageClass(dst, ClassOfObject(v.GetAttributes()))
 		dst = appendRestoreStatus(dst, v.GetRestore())
 	}
 	return appendClose(dst, name)
