@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -175,7 +176,9 @@ func (ex *exchange) tellCORS(resp *response) {
 	if origin == "" || ex.r.Method == http.MethodOptions {
 		return
 	}
-	if rule := corsRule(b, origin, ex.r.Method, nil); rule != nil {
+	// S3 believes a request that says what it asks for, as a preflight one does.
+	method := cmp.Or(ex.r.Header.Get(headerRequestMethod), ex.r.Method)
+	if rule := corsRule(b, origin, method, headerList(ex.r.Header.Values(headerRequestHeaders))); rule != nil {
 		resp.tellOrigin(rule, origin)
 	}
 }

@@ -150,3 +150,20 @@ type unread struct{ header http.Header }
 func (d unread) Header() http.Header         { return d.header }
 func (d unread) Write(p []byte) (int, error) { return len(p), nil }
 func (d unread) WriteHeader(int)             {}
+
+// TestCrossOriginAsked: a request that says, as a preflight one does, what a page asks
+// for is told by the rule for that.
+func TestCrossOriginAsked(t *testing.T) {
+	w := newWorld(t)
+	owner := w.account("owner")
+	w.ok(owner, "PUT", "/bkt", "")
+	w.ok(owner, "PUT", "/bkt/k", "x")
+	doc := "<CORSConfiguration><CORSRule><AllowedOrigin>http://a.example</AllowedOrigin><AllowedMethod>PUT</AllowedMethod><AllowedHeader>*</AllowedHeader></CORSRule>" +
+		"<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>"
+	w.ok(owner, "PUT", "/bkt?cors", doc, "Content-MD5: "+md5Of(doc))
+	plain := w.ok(owner, "GET", "/bkt/k", "", "Origin: http://a.example").Header
+	require.Equal(t, "*", plain.Get("Access-Control-Allow-Origin"))
+	asked := w.ok(owner, "GET", "/bkt/k", "", "Origin: http://a.example", "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-any").Header
+	require.Equal(t, "http://a.example", asked.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "true", asked.Get("Access-Control-Allow-Credentials"))
+}

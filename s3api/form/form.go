@@ -68,6 +68,9 @@ func Read(body io.Reader, size int64, contentType string) (*Form, error) {
 
 // add reads a field.
 func (f *Form) add(name string, part *multipart.Part, read *int) error {
+	if name == "" || !utf8.ValidString(name) {
+		return wirexml.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
+	}
 	value, err := io.ReadAll(io.LimitReader(part, MaxFieldsBytes+1))
 	if err != nil {
 		return f.broken(err)
@@ -76,7 +79,7 @@ func (f *Form) add(name string, part *multipart.Part, read *int) error {
 	switch {
 	case *read > MaxFieldsBytes || len(f.fields) == MaxFields:
 		return wirexml.MaxPostPreDataLengthExceeded.Err()
-	case name == "" || !utf8.Valid(value) || !utf8.ValidString(name):
+	case !utf8.Valid(value):
 		return wirexml.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
 	}
 	if _, twice := f.Lookup(name); twice {

@@ -237,6 +237,7 @@ func TestUncertainCommit(t *testing.T) {
 	}
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(b)})
 	wantCode(t, err, wirexml.ServiceUnavailable)
+	require.Contains(t, wirexml.FromError(err).Text(), "outcome of this request is not known", "the client is told so")
 	w.meta.after = nil
 	w.same(b, "k", nil)
 }

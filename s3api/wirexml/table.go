@@ -106,7 +106,7 @@ var Table = map[Code]Row{
 	MissingRequiredHeader:                 {http.StatusBadRequest, "A header that this request needs is missing; the message says which.", "A header that a document or a configuration makes mandatory is absent."},
 	MissingSecurityHeader:                 {http.StatusBadRequest, "Your request was missing a required header.", "A header that the operation needs is absent."},
 	"MultipleContentLengths":              {http.StatusBadRequest, "The request has several Content-Length headers.", "Not answered: the HTTP parser refuses such a request without an S3 document."},
-	NoSuchBucket:                          {http.StatusNotFound, "The specified bucket does not exist.", "The bucket does not exist."},
+	NoSuchBucket:                          {http.StatusNotFound, "The specified bucket does not exist", "The bucket does not exist."},
 	NoSuchBucketPolicy:                    {http.StatusNotFound, "The bucket policy does not exist.", "The bucket has no policy."},
 	NoSuchConfiguration:                   {http.StatusNotFound, "The specified configuration does not exist.", "Analytics, inventory, metrics or intelligent tiering of a bucket, by an id: Cairn keeps none."},
 	NoSuchCORSConfiguration:               {http.StatusNotFound, "The CORS configuration does not exist.", "The bucket has no CORS rules."},
