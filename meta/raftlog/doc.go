@@ -36,9 +36,12 @@
 // record for the torn tail. So each MANIFEST has a witness beside it (witness.go),
 // and Open fails with errs.Corrupt where the two disagree.
 //
-// One gap remains: bytes of the last 32 KiB block of the write-ahead log that rot
-// between a crash and the next start look like a torn tail. Whoever keeps a state
-// machine must refuse a log that ends before what has been applied.
+// Bytes of the last 32 KiB block of the write-ahead log that rot between a crash and the
+// next start look like a torn tail to Pebble. So the log has a mark beside it (mark.go),
+// and Cut tells where the log holds less than was durable once. Of entries the mark is
+// synced a moment after their write: what the last tenth of a second before a power
+// failure brought may still rot unnoticed. Whoever keeps a state machine must refuse a
+// log that ends before what has been applied.
 //
 // # Format
 //
@@ -47,6 +50,8 @@
 //	      len (uvarint) extensions data crc32c (4, little endian)
 //	key   's' name
 //	value as given (numbers: 8 bytes, big endian)
+//	key   'n'
+//	value how many variables were set, ever (8 bytes, big endian)
 //
 // The checksum covers the index and all of the value before it.
 package raftlog

@@ -54,9 +54,15 @@ type Store struct {
 	dir  string
 	gate *gate
 
+	mark *mark
+
+	setMu sync.Mutex // Held to set a variable.
+	sets  uint64     // Variables set, ever; guarded by setMu once the store is open.
+
 	mu          sync.RWMutex
 	first, last uint64 // 0: no entries.
 	tail        *ring
+	cut         error // What Open found missing; see Cut.
 }
 
 var (
@@ -106,6 +112,10 @@ func (s *Store) open(opts Options) error {
 		_ = s.db.Close()
 		return err
 	}
+	if s.mark, err = openMark(opts.FS, opts.Dir, opts.Events.Background); err != nil {
+		return errors.Join(errs.New(op, errs.Internal, fmt.Errorf("open the mark of the Raft log in %s: %w", opts.Dir, err)), s.db.Close())
+	}
+	s.cut = s.mark.judge(s.last, s.sets)
 	return nil
 }
 
@@ -139,8 +149,8 @@ func openPebble(opts Options, g *gate, lock *pebble.Lock) (*pebble.DB, error) {
 
 func corrupt(op, dir string, cause error) error {
 	return errs.Newf(op, errs.Corrupt, "the Raft log in %s is damaged: %w; entries that this node "+
-		"has acknowledged may be missing, so it must not vote: remove this node from the voters, "+
-		"move its metadata directory away and let it join again", dir, cause)
+		"has acknowledged may be missing, so it must not vote: stop this node, move its metadata "+
+		"directory away and start it again: it does not vote until the others have let it join again", dir, cause)
 }
 
 // load reads the whole log: it checks each entry and that there is no gap, and
@@ -173,7 +183,8 @@ func (s *Store) load() error {
 	if err := it.Error(); err != nil {
 		return corrupt(op, s.dir, err)
 	}
-	return nil
+	s.sets, err = s.readSets()
+	return err
 }
 
 // Close closes the store. It first moves the entries out of the write-ahead log into
@@ -183,7 +194,7 @@ func (s *Store) Close() error {
 	if s.gate.broken.Load() == nil {
 		err = s.db.Flush()
 	}
-	return errors.Join(err, s.db.Close(), s.lock.Close())
+	return errors.Join(err, s.db.Close(), s.mark.close(), s.lock.Close())
 }
 
 // Metrics returns what the database counts. It must not be called after Close.
@@ -262,6 +273,7 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 	if err := s.gate.write(op, func() error { return b.Commit(pebble.Sync) }); err != nil {
 		return err
 	}
+	s.mark.note(false, func(last, _ *uint64) { *last = logs[len(logs)-1].Index })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.first == 0 {
@@ -312,6 +324,13 @@ func (s *Store) DeleteRange(lo, hi uint64) error {
 		return errs.Newf(op, errs.Internal, "%d..%d lies in the middle of %d..%d", lo, hi, s.first, s.last)
 	}
 	err := s.gate.write(op, func() error {
+		if hi == s.last {
+			left := lo - 1
+			if lo == s.first {
+				left = 0
+			}
+			s.mark.note(true, func(last, _ *uint64) { *last = left })
+		}
 		return s.db.DeleteRange(logKey(lo), logKey(hi+1), pebble.NoSync)
 	})
 	if err != nil {
