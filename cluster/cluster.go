@@ -103,6 +103,7 @@ type Node struct {
 	Version         string // Of the software.
 	FeatureLevelMax uint32 // The newest feature level that it knows.
 	Run             uint64 // Another one each time the node starts.
+	Incarnation     string // As which it takes part in the metadata's group; empty: the first.
 }
 
 // View is who belongs to the cluster as of one epoch. It must not be changed.

@@ -50,7 +50,7 @@ func NewTopology(a *metapb.ViewAnswer) *Topology {
 	for i, n := range a.Nodes {
 		nodes[i] = cluster.Node{ID: cluster.NodeID(n.Id), Zone: n.Zone, RPCAddr: n.RpcAddr,
 			RaftAddr: n.RaftAddr, GossipAddr: n.GossipAddr, S3Addr: n.S3Addr, State: cluster.Life(n.State),
-			Version: n.Version, FeatureLevelMax: n.FeatureLevelMax, Run: n.Run}
+			Version: n.Version, FeatureLevelMax: n.FeatureLevelMax, Run: n.Run, Incarnation: n.Incarnation}
 		for _, d := range n.Drives {
 			nodes[i].Drives = append(nodes[i].Drives, cluster.Drive{
 				ID: cluster.DriveID(d.Id), Node: nodes[i].ID, CapacityBytes: d.CapacityBytes,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/rpc"
@@ -30,7 +31,16 @@ type about struct {
 	TimeNs  int64  `json:"time_ns"` // Of its clock, UTC.
 
 	Settings map[string]string `json:"settings,omitempty"` // See Node.agreed.
+
+	// Of its server in the metadata's group: how far it has applied the log, and how far it
+	// knows the server of who asks to have.
+	Server       string `json:"server,omitempty"`
+	Applied      uint64 `json:"applied,omitempty"`
+	AskerApplied uint64 `json:"asker_applied,omitempty"`
 }
+
+// askerKey names the server of who asks, in the request.
+const askerKey = "server"
 
 func newRun() uint64 {
 	var b [8]byte
@@ -39,10 +49,20 @@ func newRun() uint64 {
 }
 
 // clock is what this node tells others of the time.
-func (n *Node) clock() time.Time { return time.Now().Add(n.cfg.PretendClock) }
+func (n *Node) clock() time.Time {
+	if n.env.Clock != nil {
+		return n.env.Clock()
+	}
+	return time.Now().Add(n.cfg.PretendClock)
+}
 
-func (n *Node) serveAbout(w http.ResponseWriter, _ *http.Request) {
-	text, err := json.Marshal(about{Node: n.home.Node, Cluster: n.home.cluster(), Run: n.run, Version: n.env.Version, TimeNs: n.clock().UnixNano(), Settings: n.agreed})
+func (n *Node) serveAbout(w http.ResponseWriter, r *http.Request) {
+	a := about{Node: n.home.Node, Cluster: n.home.cluster(), Run: n.run, Version: n.env.Version, TimeNs: n.clock().UnixNano(),
+		Server: n.group.Server(), Applied: n.group.Stats().AppliedIndex, Settings: n.agreed}
+	if asker := r.URL.Query().Get(askerKey); asker != "" {
+		a.AskerApplied = n.group.KnownOf(asker)
+	}
+	text, err := json.Marshal(a)
 	if err != nil {
 		rpc.WriteError(w, err)
 		return
@@ -55,7 +75,7 @@ func (n *Node) serveAbout(w http.ResponseWriter, _ *http.Request) {
 func (n *Node) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, aboutTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath+"?"+url.Values{askerKey: {n.group.Server()}}.Encode(), nil)
 	if err != nil {
 		return a, 0, err
 	}

@@ -23,6 +23,9 @@ type Env struct {
 	Log       io.Writer
 	Version   string
 
+	// Clock is what this machine's clock shows; nil: time.Now.
+	Clock func() time.Time
+
 	// Simulated leaves out what only a real machine needs: TLS between nodes and
 	// the cluster key file.
 	Simulated bool

@@ -219,7 +219,7 @@ func (n *Node) describe() *metapb.Node {
 	c := &n.cfg
 	out := &metapb.Node{Id: uint64(n.home.id()), Zone: c.Zone, RpcAddr: c.hostPort(c.RPC), RaftAddr: c.hostPort(c.Raft),
 		GossipAddr: c.hostPort(c.Gossip), S3Addr: c.hostPort(c.S3), Run: n.run, Version: n.env.Version,
-		FeatureLevelMin: min(cluster.FeatureLevelMin, uint32(c.PretendLevel)), FeatureLevelMax: uint32(c.PretendLevel)}
+		FeatureLevelMin: min(cluster.FeatureLevelMin, uint32(c.PretendLevel)), FeatureLevelMax: uint32(c.PretendLevel), Incarnation: n.group.Incarnation()}
 	for i, d := range n.drives {
 		out.Drives = append(out.Drives, &metapb.Drive{Id: uint64(d.ID()), CapacityBytes: uint64(d.Usage().CapacityBytes),
 			Cold: slices.ContainsFunc(c.ColdDrives, func(dir string) bool { return samePath(dir, c.DataDirs[i]) })})

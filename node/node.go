@@ -54,8 +54,9 @@ type Node struct {
 	run          uint64                   // Of this process: no other has the same.
 	agreed       map[string]string        // Digests of the settings that must be equal on every node.
 	skewed       atomic.Pointer[[]string] // Sentences about clocks that differ.
-	refused      atomic.Pointer[error]    // Why no other node lets this one join; nil: none has said so.
-	distrusted   int                      // In how many rounds a certificate kept all others away; while joining.
+	time         *group.Clock
+	refused      atomic.Pointer[error] // Why no other node lets this one join; nil: none has said so.
+	distrusted   int                   // In how many rounds a certificate kept all others away; while joining.
 	gossip       Gossip
 	group        *group.Group
 	client       *group.Client
@@ -101,6 +102,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 	}
 	n := &Node{cfg: cfg, env: env, log: logs.Logger, logs: logs, obs: observe.New(logs.Logger), health: newDriveHealth(int64(cfg.DriveReserve)),
 		failed: make(chan struct{}), formed: make(chan struct{}), started: time.Now(), run: newRun()}
+	n.time = group.NewClock(n.clock, cfg.MaxClockSkew)
 	n.later(func(context.Context) error { logs.Close(); return nil })
 	n.setProfile(nil)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -130,6 +132,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 			return nil, fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
+	n.wg.Go(func() { n.watchClocks(run) })
 	n.wg.Go(func() { n.join(run) })
 	return n, nil
 }
@@ -158,6 +161,7 @@ func (n *Node) join(ctx context.Context) {
 		n.awaitVoters(ctx)
 		close(n.formed)
 	}
+	n.awaitClock(ctx)
 	n.ready.Store(true)
 	n.log.Info("ready", "node", n.home.Node, "cluster", n.home.cluster(), "s3", n.cfg.S3)
 }
@@ -174,6 +178,9 @@ func (n *Node) Ready() error {
 		return errors.New("the node is stopping")
 	}
 	if !n.ready.Load() {
+		if what := n.group.Forgot(); what != "" {
+			return fmt.Errorf("joining the cluster: %s", what)
+		}
 		if n.home.cluster() == "" {
 			return errors.New("waiting for the cluster to form")
 		}
@@ -182,6 +189,9 @@ func (n *Node) Ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if _, err := n.client.Topology(ctx); err != nil {
+		if what := n.group.Forgot(); what != "" {
+			return fmt.Errorf("the metadata cannot be reached (%w), and %s", err, what)
+		}
 		return fmt.Errorf("the metadata cannot be reached: %w", err)
 	}
 	return nil
@@ -326,8 +336,9 @@ func (n *Node) openMetadata(context.Context) error {
 		n.wg.Go(n.checkOnlyRun)
 	}
 	n.group, err = group.Open(group.Config{Node: n.home.id(), FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.dir, metaDir),
+		Joined: n.home.cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
 		RaftAddr: n.cfg.hostPort(n.cfg.Raft), Listener: raftListener, Dial: n.env.Transport.Dial,
-		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing,
+		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing, Clock: n.time,
 		SnapshotThreshold: n.env.SnapshotThreshold, TrailingLogs: n.env.TrailingLogs,
 		CacheBytes: int64(n.cfg.MetadataCache), Events: events})
 	if err != nil {
@@ -336,7 +347,7 @@ func (n *Node) openMetadata(context.Context) error {
 	}
 	n.later(n.group.Shutdown)
 	n.client = group.NewClient(group.ClientConfig{Node: n.home.id(), Group: n.group, HTTP: n.http,
-		RPCAddrs: n.rpcAddr, Candidates: n.candidates, Events: events,
+		RPCAddrs: n.rpcAddr, Candidates: n.candidates, Events: events, Clock: n.time,
 		Trace: group.Trace{Of: n.obs.TraceParent, Into: n.obs.WithTraceParent}})
 	n.later(func(context.Context) error { n.client.Close(); return nil })
 

@@ -9,7 +9,11 @@ import (
 )
 
 // voters adapts the Raft group to upkeep.
-type voters struct{ *group.Group }
+type voters struct {
+	*group.Group
+	// incarnation returns as which a node takes part now, as it has registered.
+	incarnation func(cluster.NodeID) (string, bool)
+}
 
 var _ upkeep.Voters = voters{}
 
@@ -18,9 +22,24 @@ func (v voters) Members() []upkeep.Voter {
 	members, _ := v.Group.Members()
 	out := make([]upkeep.Voter, len(members))
 	for i, m := range members {
-		out[i] = upkeep.Voter{Node: m.Node, RaftAddr: m.RaftAddr, Votes: m.Voter}
+		now, known := v.incarnation(m.Node)
+		out[i] = upkeep.Voter{Node: m.Node, RaftAddr: m.RaftAddr, Votes: m.Voter, Stale: known && now != m.Incarnation}
 	}
 	return out
+}
+
+// incarnation returns as which a node takes part in the metadata's group, where the
+// topology that was read last has the node.
+func (n *Node) incarnation(id cluster.NodeID) (string, bool) {
+	topo := n.client.LastTopology()
+	if topo == nil {
+		return "", false
+	}
+	of := topo.View.Node(id)
+	if of == nil {
+		return "", false
+	}
+	return of.Incarnation, true
 }
 
 // AddStandby implements upkeep.Voters.

@@ -232,6 +232,7 @@ func Restore(cfg Config, era uint64, r io.Reader, mac []byte) (BackupHead, Recov
 	if err != nil {
 		return h, Recovered{}, errs.Wrap(op, err)
 	}
+	o.id = serverID(cfg.Node, newIncarnation()) // What it was before is lost.
 	rec, err := o.restore(b, h, max(era, h.Era+1))
 	err = errors.Join(err, o.close())
 	if err != nil {

@@ -65,6 +65,7 @@ type ClientConfig struct {
 	Candidates func() []cluster.NodeID // Whom to ask for the leader.
 	Timing     ClientTiming
 	Events     Events
+	Clock      *Clock // Commands carry its time, and are not sent while it is not to be trusted; nil: time.Now.
 	Trace      Trace
 }
 

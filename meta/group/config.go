@@ -96,6 +96,15 @@ type Config struct {
 	HTTP     *http.Client
 	RPCAddrs func(cluster.NodeID) (addr string, ok bool)
 
+	// Joined says that the node belonged to a cluster before this start, so that metadata
+	// that are not there were lost. Promises keeps what this voter has promised where the
+	// loss of Dir does not reach; nil: nowhere.
+	Joined   bool
+	Promises Promises
+
+	// Clock is what commands' times are compared with; nil: they are not.
+	Clock *Clock
+
 	// Candidates is unused by a Group; it is here so that one Config serves both.
 	Candidates func() []cluster.NodeID
 
@@ -140,7 +149,9 @@ type Events struct {
 	WriteStall     func(stalled bool)          // Commits to the state wait for the disk (true), or no longer do.
 	LogSlow        func(took time.Duration)    // A write to the log was slow.
 	LeaderChanged  func(leader cluster.NodeID) // 0: none known.
-	LeadershipLeft func(err error)             // By a leader that stops; an error: the others have to elect one.
+	Forgot         func(what string)           // At Open: what this node's metadata have lost of what it promised.
+	PeerForgot     func(server string, known, shown uint64)
+	LeadershipLeft func(err error) // By a leader that stops; an error: the others have to elect one.
 	SnapshotTaken  func(index uint64, took time.Duration)
 	StateRestored  func(index uint64, took time.Duration)
 	QueryPanicked  func(value any, stack []byte) // It failed with Internal; the node goes on.

@@ -14,6 +14,8 @@
 //	state/<n>/             the state machine; a marker file names the current n
 //	snapshots/<n>/state/   a checkpoint of the state: hard links, not a copy
 //	snapshots/<n>/meta     written last; a snapshot without it never existed
+//	promise.json           what this voter has promised; a copy is on every drive
+//	peers.json             how far the others were known to be
 //
 // # Durability
 //
@@ -31,6 +33,24 @@
 // restored nor sent, and a state that is not as of the entry its snapshot names is
 // never put in force.
 //
+// # Incarnations
+//
+// Raft rests on voters that do not forget. So what a voter has promised lies beside its
+// log and on its drives (Promise): as which server it takes part, and a term and an index
+// that it must find when it starts. A node that finds less (no log, an older copy of it,
+// or one that has lost its end) is another server from then on: a server's id in the
+// group is the node and its incarnation. Nobody has given that one a vote; requests say
+// which server they are meant for (G8), so it does not answer those for the old one. The
+// old server counts among the voters, and never votes, until a leader that has a majority
+// without it takes it out and lets the new one catch up and vote (Expel, AddVoter). A
+// majority of such voters elects nobody: metadata that are gone are not served as if there
+// had never been any.
+//
+// Where a whole machine was put back to an earlier day, its drives know no better, but
+// the others do (peers): each server remembers how far the others had applied the log, and
+// a vote by or for one whose log ends before that does not count. Told so, it notes what
+// it should have, and ends; when it starts again it finds less than it promised.
+//
 // # Safety
 //
 //	G1 The heartbeat fast path of hashicorp/raft is off (its issue 695): all
@@ -46,4 +66,9 @@
 //	   Raft paper (figure 2). hashicorp/raft v1.8.0 commits to the end of the
 //	   receiver's log; a leader that was cut off would apply what it had not
 //	   replicated.
+//	G8 A request is answered only by the server, node and incarnation, that it is
+//	   meant for; a server of a later incarnation takes no part in elections before
+//	   it has a vote.
+//	G9 As which server a node takes part is durable in its metadata's directory and
+//	   on a drive before it answers anybody.
 package group

@@ -29,6 +29,11 @@ type Group struct {
 	raft      *raft.Raft
 	observer  *raft.Observer
 
+	peers     *peers
+	forgot    string // What the metadata lost before this start, or an earlier one; empty: nothing.
+	promiseMu sync.Mutex
+	promised  Promise // As it is on the disk; guarded by promiseMu.
+
 	ready    atomic.Uint64 // Term in which reads may be served; 0: none.
 	leaderCh chan bool
 	inflight *semaphore.Weighted
@@ -57,18 +62,25 @@ func Open(cfg Config) (*Group, error) {
 	if err != nil {
 		return nil, errs.New(op, errs.Invalid, err)
 	}
-	g := &Group{cfg: cfg, id: serverID(cfg.Node), leaderCh: make(chan bool, 1), closing: make(chan struct{}),
+	g := &Group{cfg: cfg, leaderCh: make(chan bool, 1), closing: make(chan struct{}),
 		inflight: semaphore.NewWeighted(maxInflightCommands)}
 	if err := g.openDisk(); err != nil {
 		return nil, errors.Join(errs.Wrap(op, err), g.closeDisk(), cfg.Listener.Close())
 	}
+	if err := g.identify(); err != nil {
+		return nil, errors.Join(errs.Wrap(op, err), g.closeDisk(), cfg.Listener.Close())
+	}
+	g.peers = openPeers(cfg.FS, cfg.Dir, g.peerForgot)
 	g.transport = newTransport(cfg)
+	g.transport.admitAs(&desk{self: g.id, first: incarnationOf(g.id) == "", votes: g.Votes, peers: g.peers,
+		last: func() uint64 { return g.raft.LastIndex() }})
 	g.raft, err = raft.NewRaft(g.raftConfig(), g.fsm, g.log, g.log, g.snaps, g.transport)
 	if err != nil {
 		_ = g.transport.Close()
 		g.transport.stream.wg.Wait()
 		return nil, errors.Join(errs.New(op, errs.Internal, err), g.closeDisk())
 	}
+	g.transport.serve()
 	observations := make(chan raft.Observation, 16)
 	g.observer = raft.NewObserver(observations, false, func(o *raft.Observation) bool {
 		_, ok := o.Data.(raft.LeaderObservation)
@@ -77,7 +89,14 @@ func Open(cfg Config) (*Group, error) {
 	g.raft.RegisterObserver(g.observer)
 	g.wg.Go(func() { g.watchLeader(observations) })
 	g.wg.Go(g.watchLeadership)
+	g.wg.Go(g.renewPromises)
 	return g, nil
+}
+
+func (g *Group) peerForgot(id raft.ServerID, known, shown uint64) {
+	if f := g.cfg.Events.PeerForgot; f != nil {
+		f(string(id), known, shown)
+	}
 }
 
 func (g *Group) raftConfig() *raft.Config {

@@ -29,12 +29,12 @@ func (g *Group) HandOver(ctx context.Context, to cluster.NodeID) error {
 		return errNotLeader
 	}
 	defer g.leave()
-	addr, err := g.voterAddr(to)
+	id, addr, err := g.voter(to)
 	if err != nil {
 		return errs.New(op, errs.Unavailable, err)
 	}
 	done := make(chan error, 1)
-	g.wg.Go(func() { done <- g.raft.LeadershipTransferToServer(serverID(to), addr).Error() })
+	g.wg.Go(func() { done <- g.raft.LeadershipTransferToServer(id, addr).Error() })
 	select {
 	case err = <-done:
 	case <-time.After(stuckTransfer * g.cfg.Timing.Election): // It answers nobody when it is stuck.
@@ -69,11 +69,15 @@ func (g *Group) awaitWrites() error {
 	}
 }
 
-func (g *Group) voterAddr(node cluster.NodeID) (raft.ServerAddress, error) {
+func (g *Group) voter(node cluster.NodeID) (raft.ServerID, raft.ServerAddress, error) {
+	id, err := g.serverOf(node)
+	if err != nil {
+		return "", "", err
+	}
 	for _, s := range g.servers() {
-		if s.ID == serverID(node) && s.Suffrage == raft.Voter {
-			return s.Address, nil
+		if s.ID == id && s.Suffrage == raft.Voter {
+			return s.ID, s.Address, nil
 		}
 	}
-	return "", errs.Newf("group.HandOver", errs.Invalid, "node %s is no voter", node)
+	return "", "", errs.Newf("group.HandOver", errs.Invalid, "node %s is no voter", node)
 }

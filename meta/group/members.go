@@ -19,20 +19,35 @@ const catchUpPoll = 100 * time.Millisecond
 
 // Member is one server of the Raft configuration.
 type Member struct {
-	Node     cluster.NodeID
-	RaftAddr string
-	Voter    bool
+	Node        cluster.NodeID
+	Incarnation string // Of the node, as which it was added; empty: the first.
+	RaftAddr    string
+	Voter       bool
 }
 
-func serverID(n cluster.NodeID) raft.ServerID { return raft.ServerID(n.String()) }
-
-// parseServerID returns 0 for what is no node id.
-func parseServerID(id raft.ServerID) cluster.NodeID {
-	n, err := cluster.ParseNodeID(string(id))
-	if err != nil {
-		return 0
+// serverOf returns the server that a node has in the group now: that of the incarnation
+// under which it has registered.
+func (g *Group) serverOf(n cluster.NodeID) (raft.ServerID, error) {
+	if n == g.cfg.Node {
+		return g.id, nil
 	}
-	return n
+	a, err := g.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range a.GetView().GetNodes() {
+		if r.Id == uint64(n) {
+			return serverID(n, r.Incarnation), nil
+		}
+	}
+	return serverID(n, ""), nil
+}
+
+// Incarnation returns which incarnation of this node takes part; empty: the first.
+func (g *Group) Incarnation() string { return incarnationOf(g.id) }
+
+func member(s raft.Server) Member {
+	return Member{Node: parseServerID(s.ID), Incarnation: incarnationOf(s.ID), RaftAddr: string(s.Address), Voter: s.Suffrage == raft.Voter}
 }
 
 func (g *Group) servers() []raft.Server {
@@ -43,8 +58,7 @@ func (g *Group) servers() []raft.Server {
 // them.
 func (g *Group) Members() (members []Member, leader cluster.NodeID) {
 	for _, s := range g.servers() {
-		members = append(members, Member{Node: parseServerID(s.ID), RaftAddr: string(s.Address),
-			Voter: s.Suffrage == raft.Voter})
+		members = append(members, member(s))
 	}
 	return members, g.Leader()
 }
@@ -68,8 +82,12 @@ func (g *Group) LastContacts() map[cluster.NodeID]time.Duration {
 // vote. Leader only. Errors of the changes of membership: Unavailable (this node
 // does not lead), Unknown; to repeat them does no harm.
 func (g *Group) AddVoter(ctx context.Context, node cluster.NodeID, raftAddr string) error {
+	id, err := g.serverOf(node)
+	if err != nil {
+		return err
+	}
 	for _, s := range g.servers() {
-		if s.ID == serverID(node) && s.Suffrage == raft.Voter && string(s.Address) == raftAddr {
+		if s.ID == id && s.Suffrage == raft.Voter && string(s.Address) == raftAddr {
 			return nil
 		}
 	}
@@ -81,8 +99,8 @@ func (g *Group) AddVoter(ctx context.Context, node cluster.NodeID, raftAddr stri
 
 // AddNonvoter adds a node that gets the log but has no vote. A voter stays one.
 func (g *Group) AddNonvoter(ctx context.Context, node cluster.NodeID, raftAddr string) error {
-	return g.change(ctx, "group.AddNonvoter", func() raft.Future {
-		return g.raft.AddNonvoter(serverID(node), raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
+	return g.change(ctx, "group.AddNonvoter", node, func(id raft.ServerID) raft.Future {
+		return g.raft.AddNonvoter(id, raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
 	})
 }
 
@@ -91,35 +109,64 @@ func (g *Group) Promote(ctx context.Context, node cluster.NodeID, raftAddr strin
 	if err := g.waitCaughtUp(ctx, node); err != nil {
 		return err
 	}
-	return g.change(ctx, "group.Promote", func() raft.Future {
-		return g.raft.AddVoter(serverID(node), raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
+	return g.change(ctx, "group.Promote", node, func(id raft.ServerID) raft.Future {
+		return g.raft.AddVoter(id, raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
 	})
 }
 
 // Demote takes a node's vote and leaves it in the configuration.
 func (g *Group) Demote(ctx context.Context, node cluster.NodeID) error {
-	return g.change(ctx, "group.Demote", func() raft.Future {
-		return g.raft.DemoteVoter(serverID(node), 0, g.cfg.Timing.RPC)
+	return g.change(ctx, "group.Demote", node, func(id raft.ServerID) raft.Future {
+		return g.raft.DemoteVoter(id, 0, g.cfg.Timing.RPC)
 	})
 }
 
 // Remove takes a node out of the configuration.
 func (g *Group) Remove(ctx context.Context, node cluster.NodeID) error {
-	return g.change(ctx, "group.Remove", func() raft.Future {
-		return g.raft.RemoveServer(serverID(node), 0, g.cfg.Timing.RPC)
+	return g.change(ctx, "group.Remove", node, func(id raft.ServerID) raft.Future {
+		return g.raft.RemoveServer(id, 0, g.cfg.Timing.RPC)
 	})
 }
 
-// change makes one change of the configuration. The future cannot be given up, so a
-// goroutine waits for it; it ends with the change or with leadership.
-func (g *Group) change(ctx context.Context, op string, start func() raft.Future) error {
+// Expel takes the servers of a node out of the configuration that are not its present
+// incarnation: what they had promised is lost, so they never vote again.
+func (g *Group) Expel(ctx context.Context, node cluster.NodeID) error {
+	const op = "group.Expel"
+	now, err := g.serverOf(node)
+	if err != nil {
+		return errs.Wrap(op, err)
+	}
+	for _, s := range g.servers() {
+		if parseServerID(s.ID) != node || s.ID == now {
+			continue
+		}
+		err := g.changeServer(ctx, op, s.ID, func(id raft.ServerID) raft.Future { return g.raft.RemoveServer(id, 0, g.cfg.Timing.RPC) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// change makes one change of the configuration, of a node's present server.
+func (g *Group) change(ctx context.Context, op string, node cluster.NodeID, start func(id raft.ServerID) raft.Future) error {
+	id, err := g.serverOf(node)
+	if err != nil {
+		return errs.Wrap(op, err)
+	}
+	return g.changeServer(ctx, op, id, start)
+}
+
+// changeServer waits for a change in a goroutine, since the future cannot be given up; it
+// ends with the change or with leadership.
+func (g *Group) changeServer(ctx context.Context, op string, id raft.ServerID, start func(id raft.ServerID) raft.Future) error {
 	if !g.enter() {
 		return errNotLeader
 	}
 	done := make(chan error, 1)
 	g.wg.Go(func() {
 		defer g.leave()
-		done <- start().Error()
+		done <- start(id).Error()
 	})
 	select {
 	case err := <-done:

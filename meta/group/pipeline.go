@@ -12,6 +12,7 @@ import (
 // that the shutdown of Raft.
 type pipeline struct {
 	raft.AppendPipeline
+	id    raft.ServerID
 	limit time.Duration
 }
 
@@ -21,13 +22,14 @@ func (t *transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAd
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline{p, t.limit}, nil
+	return &pipeline{p, id, t.limit}, nil
 }
 
 // AppendEntries implements raft.AppendPipeline. It waits for earlier answers, each
 // of which comes or fails within the time of one request.
 func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	limitCommit(args)
+	args.Leader = addressee(p.id)
 	stuck := time.AfterFunc(p.limit, func() { _ = p.Close() }) // Close may be called twice.
 	defer stuck.Stop()
 	return p.AppendPipeline.AppendEntries(args, resp)

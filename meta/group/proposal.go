@@ -18,6 +18,11 @@ func (c *Client) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Resu
 	if isBare(cmd) {
 		return c.proposeBare(ctx, cmd)
 	}
+	if c.cfg.Clock != nil {
+		if err := c.cfg.Clock.Suspect(); err != nil {
+			return nil, errs.Wrap("group.Propose", err)
+		}
+	}
 	for {
 		s, err := c.session(ctx)
 		if err != nil {
@@ -70,7 +75,10 @@ func (c *Client) proposeIn(ctx context.Context, s *session, cmd *metapb.Command)
 // Unknown when some try may have been applied, else Unavailable or Invalid.
 func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Result, maybe bool, err error) {
 	const op = "group.Propose"
-	cmd.TimeMs = time.Now().UnixMilli()
+	cmd.TimeMs = 0 // Nothing that a bare command does depends on it.
+	if !isBare(cmd) {
+		cmd.TimeMs = c.now().UnixMilli()
+	}
 	data, err := proto.Marshal(cmd)
 	if err != nil {
 		return nil, false, errs.New(op, errs.Invalid, err)
@@ -82,7 +90,13 @@ func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Res
 	b := c.backoff()
 	for {
 		a := c.try(ctx, data)
-		if a.result != nil {
+		switch {
+		case a.result == nil:
+		case a.result.Refusal == metapb.Refusal_REFUSAL_CLOCK && maybe:
+			return nil, maybe, errs.Newf(op, errs.Unknown, "%s", a.result.Detail)
+		case a.result.Refusal == metapb.Refusal_REFUSAL_CLOCK:
+			return nil, false, errs.Newf(op, errs.Unavailable, "%s", a.result.Detail)
+		default:
 			return a.result, maybe, nil
 		}
 		maybe = maybe || a.sent
@@ -98,6 +112,13 @@ func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Res
 			return nil, maybe, errs.New(op, errs.Unavailable, errors.Join(stop, a.err))
 		}
 	}
+}
+
+func (c *Client) now() time.Time {
+	if c.cfg.Clock == nil {
+		return time.Now()
+	}
+	return c.cfg.Clock.Now()
 }
 
 // answer is what one try came to.

@@ -36,6 +36,13 @@ func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, erro
 	if n > maxInflightCommands {
 		return nil, errs.Newf(op, errs.Invalid, "%d commands at once; at most %d are allowed", n, maxInflightCommands)
 	}
+	taken, refused, err := g.judgeTimes(commands)
+	if err != nil {
+		return nil, err
+	}
+	if len(taken) < len(commands) {
+		return g.proposeSome(ctx, taken, refused)
+	}
 	if err := g.inflight.Acquire(ctx, n); err != nil {
 		return nil, errs.New(op, errs.Unavailable, err)
 	}
@@ -62,6 +69,51 @@ func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, erro
 		}
 		return out, nil
 	}
+}
+
+// judgeTimes returns the commands whose time this node's clock bears out, and for each of
+// all of them the answer if it does not.
+func (g *Group) judgeTimes(commands [][]byte) (taken [][]byte, refused []*metapb.Result, err error) {
+	if g.cfg.Clock == nil {
+		return commands, nil, nil
+	}
+	refused = make([]*metapb.Result, len(commands))
+	for i, c := range commands {
+		if _, timed := timeOf(c); timed && g.raft.State() == raft.Leader {
+			if err := g.cfg.Clock.Check(); err != nil {
+				return nil, nil, err
+			}
+		}
+		if why := g.cfg.Clock.refuses(c); why != "" {
+			refused[i] = clockRefused(why)
+			continue
+		}
+		taken = append(taken, c)
+	}
+	return taken, refused, nil
+}
+
+// proposeSome proposes what was taken and puts the refusals in their places.
+func (g *Group) proposeSome(ctx context.Context, taken [][]byte, refused []*metapb.Result) ([]outcome, error) {
+	if g.raft.State() != raft.Leader {
+		return nil, errNotLeader // Its clock is not the one that counts.
+	}
+	var some []outcome
+	if len(taken) > 0 {
+		var err error
+		if some, err = g.propose(ctx, taken); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]outcome, 0, len(refused))
+	for _, r := range refused {
+		if r != nil {
+			out = append(out, outcome{result: r})
+			continue
+		}
+		out, some = append(out, some[0]), some[1:]
+	}
+	return out, nil
 }
 
 type proposed struct {

@@ -11,11 +11,14 @@ import (
 const (
 	stableTerm     = "CurrentTerm"
 	stableVoteTerm = "LastVoteTerm"
+
+	stableUnset = "not found" // The text of the error where a variable was never set.
 )
 
 func inconsistent(format string, args ...any) error {
 	return errs.Newf("group.Open", errs.Corrupt, format+"; this node may have lost what it has acknowledged "+
-		"and must not vote: remove it from the voters, move its metadata directory away and let it join again", args...)
+		"and must not vote: stop it, move its metadata directory away and start it again: it does not vote until the others "+
+		"have let it join again", args...)
 }
 
 // reconcile makes sure at start that log, snapshot and state fit together, since

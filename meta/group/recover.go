@@ -79,11 +79,27 @@ func openOffline(cfg Config) (*offline, error) {
 	if cfg.openState == nil {
 		cfg.openState = openRealState(cfg)
 	}
-	o := &offline{cfg: cfg, Group: &Group{cfg: cfg, id: serverID(cfg.Node)}}
+	o := &offline{cfg: cfg, Group: &Group{cfg: cfg, id: serverID(cfg.Node, "")}}
 	if err := o.openDisk(); err != nil {
 		return nil, errors.Join(err, o.closeDisk())
 	}
+	p, ok, err := readPromise(cfg.FS, cfg.Dir)
+	if err != nil && !errs.Is(err, errs.Corrupt) {
+		return nil, errors.Join(err, o.closeDisk())
+	}
+	if ok {
+		o.id, o.promised = raft.ServerID(p.Server), p
+	}
 	return o, nil
+}
+
+// promise makes the server that begins an era durable. It promises nothing yet, and what
+// was promised in earlier eras does not bind it: the operator has given that up.
+func (o *offline) promise(era uint64) error {
+	if err := writePromise(o.cfg.FS, o.cfg.Dir, Promise{Number: max(o.promised.Number, 1), Server: string(o.id), Era: era}); err != nil {
+		return err
+	}
+	return o.log.Accept()
 }
 
 func (o *offline) close() error { return o.closeDisk() }
@@ -116,7 +132,7 @@ func (o *offline) standing() (s Standing, err error) {
 	s.ClusterID, s.Era = a.GetView().GetClusterId(), a.GetView().GetEra()
 	servers, err := o.configuration()
 	for _, m := range servers {
-		s.Members = append(s.Members, Member{Node: parseServerID(m.ID), RaftAddr: string(m.Address), Voter: m.Suffrage == raft.Voter})
+		s.Members = append(s.Members, member(m))
 	}
 	return s, err
 }
@@ -189,6 +205,9 @@ func (o *offline) replay(last uint64) error {
 // again, and begins the era after this one.
 func (o *offline) begin(last, term, era uint64) (Recovered, error) {
 	r := Recovered{Era: era, Index: last, Term: term}
+	if err := o.promise(era); err != nil {
+		return r, err
+	}
 	command, err := proto.Marshal(&metapb.Command{Op: &metapb.Command_BeginEra{
 		BeginEra: &metapb.BeginEra{Era: era, SkipBlocks: eraSkipBlocks}}})
 	if err != nil {

@@ -71,7 +71,7 @@ func (s service) Members(context.Context, *metapb.MembersRequest) (*metapb.Membe
 	resp := &metapb.MembersResponse{Leader: uint64(leader), Term: stats.Term, CommitIndex: stats.CommitIndex,
 		AppliedIndex: stats.AppliedIndex}
 	for _, m := range members {
-		resp.Members = append(resp.Members, &metapb.Member{Node: uint64(m.Node), RaftAddr: m.RaftAddr, Voter: m.Voter})
+		resp.Members = append(resp.Members, &metapb.Member{Node: uint64(m.Node), RaftAddr: m.RaftAddr, Voter: m.Voter, Incarnation: m.Incarnation})
 	}
 	return resp, nil
 }

@@ -102,7 +102,7 @@ func (s *snapshots) load(n uint64) error {
 	m, err := decodeSnapshotMeta(b)
 	if err != nil || m.Number != n {
 		return errs.Newf("group.Open", errs.Corrupt, "the snapshot in %s is damaged (%v); stop this node, "+
-			"remove it from the voters, move its metadata directory away and let it join again", s.path(n), err)
+			"move its metadata directory away and start it again: it does not vote until the others have let it join again", s.path(n), err)
 	}
 	s.metas = append(s.metas, m)
 	return nil

@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -13,14 +14,15 @@ import (
 
 const pooledConns = 4 // Idle connections to one peer: heartbeat, append, votes.
 
-// transport is Raft's network transport, with four differences: the heartbeat fast
+// transport is Raft's network transport, with five differences: the heartbeat fast
 // path is off (G1), it knows which peers have answered requests sent when (G3), a
-// request commits nothing beyond its own entries (G7), and its pipelines end when
-// they are stuck.
+// request commits nothing beyond its own entries (G7), it is answered by the server that
+// it is meant for alone (G8), and its pipelines end when they are stuck.
 type transport struct {
 	*raft.NetworkTransport
 	stream *stream
 	acks   *acks
+	desk   *desk         // Nil: everything is let in.
 	limit  time.Duration // Of one request.
 }
 
@@ -49,10 +51,61 @@ func (t *transport) SetHeartbeatHandler(func(raft.RPC)) {}
 func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
 	args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	limitCommit(args)
+	args.Leader = addressee(id)
 	sent := t.acks.now()
 	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
 	if err == nil && resp.Success && resp.Term == args.Term {
 		t.acks.add(id, args.Term, sent)
+	}
+	if err == nil && t.desk != nil && resp.Term == args.Term {
+		_ = t.desk.peers.check(id, resp.LastLog) // It is told as an event; what is missing is sent again.
+	}
+	return err
+}
+
+// RequestVote implements raft.Transport. The request is shared by those to all peers.
+func (t *transport) RequestVote(id raft.ServerID, target raft.ServerAddress,
+	args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	own := *args
+	own.Candidate = addressee(id)
+	if err := t.NetworkTransport.RequestVote(id, target, &own, resp); err != nil {
+		return err
+	}
+	return t.checkVote(id, resp)
+}
+
+// InstallSnapshot implements raft.Transport.
+func (t *transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress,
+	args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	own := *args
+	own.Leader = addressee(id)
+	return t.NetworkTransport.InstallSnapshot(id, target, &own, resp, data)
+}
+
+// Consumer implements raft.Transport.
+func (t *transport) Consumer() <-chan raft.RPC {
+	if t.desk == nil {
+		return t.NetworkTransport.Consumer()
+	}
+	return t.desk.passed
+}
+
+// admitAs has only what is meant for d's server come in. Raft is to be made next, and
+// nothing comes in before serve.
+func (t *transport) admitAs(d *desk) {
+	d.passed, d.ending = make(chan raft.RPC), make(chan struct{})
+	t.desk = d
+}
+
+func (t *transport) serve() {
+	t.desk.wg.Go(func() { t.desk.serve(t.NetworkTransport.Consumer()) })
+}
+
+// Close implements raft.WithClose.
+func (t *transport) Close() error {
+	err := t.NetworkTransport.Close()
+	if t.desk != nil {
+		t.desk.close()
 	}
 	return err
 }

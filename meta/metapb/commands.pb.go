@@ -62,6 +62,7 @@ const (
 	Refusal_REFUSAL_OTHER_CLUSTER       Refusal = 110
 	Refusal_REFUSAL_NOT_REBUILDABLE     Refusal = 220 // Extents could not be made anew without the slot; see detail.
 	Refusal_REFUSAL_ORPHANS_NEEDED      Refusal = 221 // Shards that nothing knows may be needed; see detail.
+	Refusal_REFUSAL_CLOCK               Refusal = 210 // By the leader, never applied: the command's time is far from its own; see detail.
 	Refusal_REFUSAL_INCOMPATIBLE        Refusal = 111 // Another version of the software is needed; see detail.
 )
 
@@ -103,6 +104,7 @@ var (
 		110: "REFUSAL_OTHER_CLUSTER",
 		220: "REFUSAL_NOT_REBUILDABLE",
 		221: "REFUSAL_ORPHANS_NEEDED",
+		210: "REFUSAL_CLOCK",
 		111: "REFUSAL_INCOMPATIBLE",
 	}
 	Refusal_value = map[string]int32{
@@ -141,6 +143,7 @@ var (
 		"REFUSAL_OTHER_CLUSTER":       110,
 		"REFUSAL_NOT_REBUILDABLE":     220,
 		"REFUSAL_ORPHANS_NEEDED":      221,
+		"REFUSAL_CLOCK":               210,
 		"REFUSAL_INCOMPATIBLE":        111,
 	}
 )
@@ -226,6 +229,7 @@ type Command struct {
 	//	*Command_BeginEra
 	//	*Command_ReleaseOrphans
 	//	*Command_DriveReconciled
+	//	*Command_LowerClock
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -686,6 +690,15 @@ func (x *Command) GetDriveReconciled() *DriveReconciled {
 	return nil
 }
 
+func (x *Command) GetLowerClock() *LowerClock {
+	if x != nil {
+		if x, ok := x.Op.(*Command_LowerClock); ok {
+			return x.LowerClock
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -854,6 +867,10 @@ type Command_DriveReconciled struct {
 	DriveReconciled *DriveReconciled `protobuf:"bytes,220,opt,name=drive_reconciled,json=driveReconciled,proto3,oneof"`
 }
 
+type Command_LowerClock struct {
+	LowerClock *LowerClock `protobuf:"bytes,210,opt,name=lower_clock,json=lowerClock,proto3,oneof"`
+}
+
 func (*Command_FormCluster) isCommand_Op() {}
 
 func (*Command_OpenSession) isCommand_Op() {}
@@ -935,6 +952,8 @@ func (*Command_BeginEra) isCommand_Op() {}
 func (*Command_ReleaseOrphans) isCommand_Op() {}
 
 func (*Command_DriveReconciled) isCommand_Op() {}
+
+func (*Command_LowerClock) isCommand_Op() {}
 
 // Decided is a bucket that a request was decided on, and whose it was. A bucket of
 // that name which is another account's by now is not there, to the request.
@@ -1299,6 +1318,54 @@ func (x *ReleaseOrphans) GetForce() bool {
 	return false
 }
 
+// LowerClock sets the clock that locks are judged by back, where a wrong clock has set it
+// ahead: to the time given, or to the command's own, whichever is later. Both are borne
+// out by the clocks of a majority, so nothing that is still kept is let go: what is kept
+// is kept for longer. A clock that is not ahead stays as it is.
+type LowerClock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ToMs          int64                  `protobuf:"varint,1,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LowerClock) Reset() {
+	*x = LowerClock{}
+	mi := &file_commands_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LowerClock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LowerClock) ProtoMessage() {}
+
+func (x *LowerClock) ProtoReflect() protoreflect.Message {
+	mi := &file_commands_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LowerClock.ProtoReflect.Descriptor instead.
+func (*LowerClock) Descriptor() ([]byte, []int) {
+	return file_commands_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LowerClock) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
 // CreateVolumes adds volumes; ids are given by the log and answered. Refused
 // (STALE_EPOCH) unless the view still has the given epoch, so that two planners do
 // not both act.
@@ -1312,7 +1379,7 @@ type CreateVolumes struct {
 
 func (x *CreateVolumes) Reset() {
 	*x = CreateVolumes{}
-	mi := &file_commands_proto_msgTypes[8]
+	mi := &file_commands_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1391,7 @@ func (x *CreateVolumes) String() string {
 func (*CreateVolumes) ProtoMessage() {}
 
 func (x *CreateVolumes) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[8]
+	mi := &file_commands_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1404,7 @@ func (x *CreateVolumes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateVolumes.ProtoReflect.Descriptor instead.
 func (*CreateVolumes) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{8}
+	return file_commands_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateVolumes) GetViewEpoch() uint64 {
@@ -1365,7 +1432,7 @@ type LeaseExtents struct {
 
 func (x *LeaseExtents) Reset() {
 	*x = LeaseExtents{}
-	mi := &file_commands_proto_msgTypes[9]
+	mi := &file_commands_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1444,7 @@ func (x *LeaseExtents) String() string {
 func (*LeaseExtents) ProtoMessage() {}
 
 func (x *LeaseExtents) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[9]
+	mi := &file_commands_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1457,7 @@ func (x *LeaseExtents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseExtents.ProtoReflect.Descriptor instead.
 func (*LeaseExtents) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{9}
+	return file_commands_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LeaseExtents) GetVolumes() []uint32 {
@@ -1410,7 +1477,7 @@ type LeaseBlock struct {
 
 func (x *LeaseBlock) Reset() {
 	*x = LeaseBlock{}
-	mi := &file_commands_proto_msgTypes[10]
+	mi := &file_commands_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1489,7 @@ func (x *LeaseBlock) String() string {
 func (*LeaseBlock) ProtoMessage() {}
 
 func (x *LeaseBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[10]
+	mi := &file_commands_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1502,7 @@ func (x *LeaseBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseBlock.ProtoReflect.Descriptor instead.
 func (*LeaseBlock) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{10}
+	return file_commands_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LeaseBlock) GetVolume() uint32 {
@@ -1463,7 +1530,7 @@ type ReleaseLeases struct {
 
 func (x *ReleaseLeases) Reset() {
 	*x = ReleaseLeases{}
-	mi := &file_commands_proto_msgTypes[11]
+	mi := &file_commands_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1542,7 @@ func (x *ReleaseLeases) String() string {
 func (*ReleaseLeases) ProtoMessage() {}
 
 func (x *ReleaseLeases) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[11]
+	mi := &file_commands_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1555,7 @@ func (x *ReleaseLeases) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeases.ProtoReflect.Descriptor instead.
 func (*ReleaseLeases) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{11}
+	return file_commands_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReleaseLeases) GetBlocks() []*LeaseBlock {
@@ -1509,7 +1576,7 @@ type CreateBucket struct {
 
 func (x *CreateBucket) Reset() {
 	*x = CreateBucket{}
-	mi := &file_commands_proto_msgTypes[12]
+	mi := &file_commands_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1588,7 @@ func (x *CreateBucket) String() string {
 func (*CreateBucket) ProtoMessage() {}
 
 func (x *CreateBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[12]
+	mi := &file_commands_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1601,7 @@ func (x *CreateBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBucket.ProtoReflect.Descriptor instead.
 func (*CreateBucket) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{12}
+	return file_commands_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateBucket) GetBucket() *Bucket {
@@ -1560,7 +1627,7 @@ type DeleteBucket struct {
 
 func (x *DeleteBucket) Reset() {
 	*x = DeleteBucket{}
-	mi := &file_commands_proto_msgTypes[13]
+	mi := &file_commands_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1639,7 @@ func (x *DeleteBucket) String() string {
 func (*DeleteBucket) ProtoMessage() {}
 
 func (x *DeleteBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[13]
+	mi := &file_commands_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1652,7 @@ func (x *DeleteBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBucket.ProtoReflect.Descriptor instead.
 func (*DeleteBucket) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{13}
+	return file_commands_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeleteBucket) GetName() string {
@@ -1610,7 +1677,7 @@ type SetBucketConfig struct {
 
 func (x *SetBucketConfig) Reset() {
 	*x = SetBucketConfig{}
-	mi := &file_commands_proto_msgTypes[14]
+	mi := &file_commands_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1689,7 @@ func (x *SetBucketConfig) String() string {
 func (*SetBucketConfig) ProtoMessage() {}
 
 func (x *SetBucketConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[14]
+	mi := &file_commands_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1702,7 @@ func (x *SetBucketConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetBucketConfig.ProtoReflect.Descriptor instead.
 func (*SetBucketConfig) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{14}
+	return file_commands_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetBucketConfig) GetBucket() string {
@@ -1686,7 +1753,7 @@ type NewExtent struct {
 
 func (x *NewExtent) Reset() {
 	*x = NewExtent{}
-	mi := &file_commands_proto_msgTypes[15]
+	mi := &file_commands_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1765,7 @@ func (x *NewExtent) String() string {
 func (*NewExtent) ProtoMessage() {}
 
 func (x *NewExtent) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[15]
+	mi := &file_commands_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1778,7 @@ func (x *NewExtent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewExtent.ProtoReflect.Descriptor instead.
 func (*NewExtent) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{15}
+	return file_commands_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NewExtent) GetVolume() uint32 {
@@ -1753,7 +1820,7 @@ type Conditions struct {
 
 func (x *Conditions) Reset() {
 	*x = Conditions{}
-	mi := &file_commands_proto_msgTypes[16]
+	mi := &file_commands_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +1832,7 @@ func (x *Conditions) String() string {
 func (*Conditions) ProtoMessage() {}
 
 func (x *Conditions) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[16]
+	mi := &file_commands_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +1845,7 @@ func (x *Conditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
 func (*Conditions) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{16}
+	return file_commands_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Conditions) GetIfMatch() string {
@@ -1811,7 +1878,7 @@ type PutObject struct {
 
 func (x *PutObject) Reset() {
 	*x = PutObject{}
-	mi := &file_commands_proto_msgTypes[17]
+	mi := &file_commands_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1890,7 @@ func (x *PutObject) String() string {
 func (*PutObject) ProtoMessage() {}
 
 func (x *PutObject) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[17]
+	mi := &file_commands_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1903,7 @@ func (x *PutObject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutObject.ProtoReflect.Descriptor instead.
 func (*PutObject) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{17}
+	return file_commands_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PutObject) GetBucket() string {
@@ -1904,7 +1971,7 @@ type ObjectName struct {
 
 func (x *ObjectName) Reset() {
 	*x = ObjectName{}
-	mi := &file_commands_proto_msgTypes[18]
+	mi := &file_commands_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +1983,7 @@ func (x *ObjectName) String() string {
 func (*ObjectName) ProtoMessage() {}
 
 func (x *ObjectName) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[18]
+	mi := &file_commands_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +1996,7 @@ func (x *ObjectName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectName.ProtoReflect.Descriptor instead.
 func (*ObjectName) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{18}
+	return file_commands_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ObjectName) GetKey() string {
@@ -1990,7 +2057,7 @@ type DeleteObjects struct {
 
 func (x *DeleteObjects) Reset() {
 	*x = DeleteObjects{}
-	mi := &file_commands_proto_msgTypes[19]
+	mi := &file_commands_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2069,7 @@ func (x *DeleteObjects) String() string {
 func (*DeleteObjects) ProtoMessage() {}
 
 func (x *DeleteObjects) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[19]
+	mi := &file_commands_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2082,7 @@ func (x *DeleteObjects) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteObjects.ProtoReflect.Descriptor instead.
 func (*DeleteObjects) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{19}
+	return file_commands_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteObjects) GetBucket() string {
@@ -2073,7 +2140,7 @@ type UpdateVersion struct {
 
 func (x *UpdateVersion) Reset() {
 	*x = UpdateVersion{}
-	mi := &file_commands_proto_msgTypes[20]
+	mi := &file_commands_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2152,7 @@ func (x *UpdateVersion) String() string {
 func (*UpdateVersion) ProtoMessage() {}
 
 func (x *UpdateVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[20]
+	mi := &file_commands_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2165,7 @@ func (x *UpdateVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateVersion.ProtoReflect.Descriptor instead.
 func (*UpdateVersion) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{20}
+	return file_commands_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateVersion) GetBucket() string {
@@ -2217,7 +2284,7 @@ type TransitionVersion struct {
 
 func (x *TransitionVersion) Reset() {
 	*x = TransitionVersion{}
-	mi := &file_commands_proto_msgTypes[21]
+	mi := &file_commands_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2296,7 @@ func (x *TransitionVersion) String() string {
 func (*TransitionVersion) ProtoMessage() {}
 
 func (x *TransitionVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[21]
+	mi := &file_commands_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2309,7 @@ func (x *TransitionVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitionVersion.ProtoReflect.Descriptor instead.
 func (*TransitionVersion) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{21}
+	return file_commands_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TransitionVersion) GetBucket() string {
@@ -2339,7 +2406,7 @@ type EntryName struct {
 
 func (x *EntryName) Reset() {
 	*x = EntryName{}
-	mi := &file_commands_proto_msgTypes[22]
+	mi := &file_commands_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2418,7 @@ func (x *EntryName) String() string {
 func (*EntryName) ProtoMessage() {}
 
 func (x *EntryName) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[22]
+	mi := &file_commands_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2431,7 @@ func (x *EntryName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryName.ProtoReflect.Descriptor instead.
 func (*EntryName) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{22}
+	return file_commands_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *EntryName) GetKind() EntryKind {
@@ -2393,7 +2460,7 @@ type EntryCheck struct {
 
 func (x *EntryCheck) Reset() {
 	*x = EntryCheck{}
-	mi := &file_commands_proto_msgTypes[23]
+	mi := &file_commands_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2405,7 +2472,7 @@ func (x *EntryCheck) String() string {
 func (*EntryCheck) ProtoMessage() {}
 
 func (x *EntryCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[23]
+	mi := &file_commands_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2418,7 +2485,7 @@ func (x *EntryCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryCheck.ProtoReflect.Descriptor instead.
 func (*EntryCheck) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{23}
+	return file_commands_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EntryCheck) GetKind() EntryKind {
@@ -2455,7 +2522,7 @@ type WriteEntries struct {
 
 func (x *WriteEntries) Reset() {
 	*x = WriteEntries{}
-	mi := &file_commands_proto_msgTypes[24]
+	mi := &file_commands_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2534,7 @@ func (x *WriteEntries) String() string {
 func (*WriteEntries) ProtoMessage() {}
 
 func (x *WriteEntries) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[24]
+	mi := &file_commands_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2547,7 @@ func (x *WriteEntries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteEntries.ProtoReflect.Descriptor instead.
 func (*WriteEntries) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{24}
+	return file_commands_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WriteEntries) GetChecks() []*EntryCheck {
@@ -2513,7 +2580,7 @@ type CreateUpload struct {
 
 func (x *CreateUpload) Reset() {
 	*x = CreateUpload{}
-	mi := &file_commands_proto_msgTypes[25]
+	mi := &file_commands_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2592,7 @@ func (x *CreateUpload) String() string {
 func (*CreateUpload) ProtoMessage() {}
 
 func (x *CreateUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[25]
+	mi := &file_commands_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2605,7 @@ func (x *CreateUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUpload.ProtoReflect.Descriptor instead.
 func (*CreateUpload) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{25}
+	return file_commands_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CreateUpload) GetUpload() *Upload {
@@ -2564,7 +2631,7 @@ type PutPart struct {
 
 func (x *PutPart) Reset() {
 	*x = PutPart{}
-	mi := &file_commands_proto_msgTypes[26]
+	mi := &file_commands_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2643,7 @@ func (x *PutPart) String() string {
 func (*PutPart) ProtoMessage() {}
 
 func (x *PutPart) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[26]
+	mi := &file_commands_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2656,7 @@ func (x *PutPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutPart.ProtoReflect.Descriptor instead.
 func (*PutPart) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{26}
+	return file_commands_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PutPart) GetUploadId() []byte {
@@ -2660,7 +2727,7 @@ type CompleteUpload struct {
 
 func (x *CompleteUpload) Reset() {
 	*x = CompleteUpload{}
-	mi := &file_commands_proto_msgTypes[27]
+	mi := &file_commands_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2739,7 @@ func (x *CompleteUpload) String() string {
 func (*CompleteUpload) ProtoMessage() {}
 
 func (x *CompleteUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[27]
+	mi := &file_commands_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2752,7 @@ func (x *CompleteUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteUpload.ProtoReflect.Descriptor instead.
 func (*CompleteUpload) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{27}
+	return file_commands_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CompleteUpload) GetUploadId() []byte {
@@ -2762,7 +2829,7 @@ type AbortUpload struct {
 
 func (x *AbortUpload) Reset() {
 	*x = AbortUpload{}
-	mi := &file_commands_proto_msgTypes[28]
+	mi := &file_commands_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2774,7 +2841,7 @@ func (x *AbortUpload) String() string {
 func (*AbortUpload) ProtoMessage() {}
 
 func (x *AbortUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[28]
+	mi := &file_commands_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2787,7 +2854,7 @@ func (x *AbortUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbortUpload.ProtoReflect.Descriptor instead.
 func (*AbortUpload) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{28}
+	return file_commands_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AbortUpload) GetUploadId() []byte {
@@ -2821,7 +2888,7 @@ type ForgetUploads struct {
 
 func (x *ForgetUploads) Reset() {
 	*x = ForgetUploads{}
-	mi := &file_commands_proto_msgTypes[29]
+	mi := &file_commands_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2833,7 +2900,7 @@ func (x *ForgetUploads) String() string {
 func (*ForgetUploads) ProtoMessage() {}
 
 func (x *ForgetUploads) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[29]
+	mi := &file_commands_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2846,7 +2913,7 @@ func (x *ForgetUploads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetUploads.ProtoReflect.Descriptor instead.
 func (*ForgetUploads) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{29}
+	return file_commands_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ForgetUploads) GetUploadIds() [][]byte {
@@ -2867,7 +2934,7 @@ type AddPin struct {
 
 func (x *AddPin) Reset() {
 	*x = AddPin{}
-	mi := &file_commands_proto_msgTypes[30]
+	mi := &file_commands_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +2946,7 @@ func (x *AddPin) String() string {
 func (*AddPin) ProtoMessage() {}
 
 func (x *AddPin) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[30]
+	mi := &file_commands_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +2959,7 @@ func (x *AddPin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPin.ProtoReflect.Descriptor instead.
 func (*AddPin) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{30}
+	return file_commands_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AddPin) GetPin() []byte {
@@ -2918,7 +2985,7 @@ type DropPins struct {
 
 func (x *DropPins) Reset() {
 	*x = DropPins{}
-	mi := &file_commands_proto_msgTypes[31]
+	mi := &file_commands_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2930,7 +2997,7 @@ func (x *DropPins) String() string {
 func (*DropPins) ProtoMessage() {}
 
 func (x *DropPins) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[31]
+	mi := &file_commands_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2943,7 +3010,7 @@ func (x *DropPins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropPins.ProtoReflect.Descriptor instead.
 func (*DropPins) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{31}
+	return file_commands_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DropPins) GetPins() [][]byte {
@@ -2965,7 +3032,7 @@ type ExtentSlots struct {
 
 func (x *ExtentSlots) Reset() {
 	*x = ExtentSlots{}
-	mi := &file_commands_proto_msgTypes[32]
+	mi := &file_commands_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2977,7 +3044,7 @@ func (x *ExtentSlots) String() string {
 func (*ExtentSlots) ProtoMessage() {}
 
 func (x *ExtentSlots) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[32]
+	mi := &file_commands_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2990,7 +3057,7 @@ func (x *ExtentSlots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtentSlots.ProtoReflect.Descriptor instead.
 func (*ExtentSlots) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{32}
+	return file_commands_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExtentSlots) GetVolume() uint32 {
@@ -3033,7 +3100,7 @@ type SetMissing struct {
 
 func (x *SetMissing) Reset() {
 	*x = SetMissing{}
-	mi := &file_commands_proto_msgTypes[33]
+	mi := &file_commands_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3045,7 +3112,7 @@ func (x *SetMissing) String() string {
 func (*SetMissing) ProtoMessage() {}
 
 func (x *SetMissing) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[33]
+	mi := &file_commands_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3058,7 +3125,7 @@ func (x *SetMissing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetMissing.ProtoReflect.Descriptor instead.
 func (*SetMissing) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{33}
+	return file_commands_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SetMissing) GetAdd() []*ExtentSlots {
@@ -3087,7 +3154,7 @@ type DoomExtents struct {
 
 func (x *DoomExtents) Reset() {
 	*x = DoomExtents{}
-	mi := &file_commands_proto_msgTypes[34]
+	mi := &file_commands_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3099,7 +3166,7 @@ func (x *DoomExtents) String() string {
 func (*DoomExtents) ProtoMessage() {}
 
 func (x *DoomExtents) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[34]
+	mi := &file_commands_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3112,7 +3179,7 @@ func (x *DoomExtents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoomExtents.ProtoReflect.Descriptor instead.
 func (*DoomExtents) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{34}
+	return file_commands_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DoomExtents) GetExtents() []*ExtentSlots {
@@ -3140,7 +3207,7 @@ type ForgetExtents struct {
 
 func (x *ForgetExtents) Reset() {
 	*x = ForgetExtents{}
-	mi := &file_commands_proto_msgTypes[35]
+	mi := &file_commands_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3152,7 +3219,7 @@ func (x *ForgetExtents) String() string {
 func (*ForgetExtents) ProtoMessage() {}
 
 func (x *ForgetExtents) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[35]
+	mi := &file_commands_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3165,7 +3232,7 @@ func (x *ForgetExtents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetExtents.ProtoReflect.Descriptor instead.
 func (*ForgetExtents) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{35}
+	return file_commands_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ForgetExtents) GetExtents() []*ExtentSlots {
@@ -3189,7 +3256,7 @@ type ReplaceExtent struct {
 
 func (x *ReplaceExtent) Reset() {
 	*x = ReplaceExtent{}
-	mi := &file_commands_proto_msgTypes[36]
+	mi := &file_commands_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3201,7 +3268,7 @@ func (x *ReplaceExtent) String() string {
 func (*ReplaceExtent) ProtoMessage() {}
 
 func (x *ReplaceExtent) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[36]
+	mi := &file_commands_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3214,7 +3281,7 @@ func (x *ReplaceExtent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplaceExtent.ProtoReflect.Descriptor instead.
 func (*ReplaceExtent) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{36}
+	return file_commands_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ReplaceExtent) GetOldVolume() uint32 {
@@ -3251,7 +3318,7 @@ type TrimContents struct {
 
 func (x *TrimContents) Reset() {
 	*x = TrimContents{}
-	mi := &file_commands_proto_msgTypes[37]
+	mi := &file_commands_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3263,7 +3330,7 @@ func (x *TrimContents) String() string {
 func (*TrimContents) ProtoMessage() {}
 
 func (x *TrimContents) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[37]
+	mi := &file_commands_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3276,7 +3343,7 @@ func (x *TrimContents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrimContents.ProtoReflect.Descriptor instead.
 func (*TrimContents) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{37}
+	return file_commands_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *TrimContents) GetContentIds() [][]byte {
@@ -3305,7 +3372,7 @@ type DeleteResult struct {
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_commands_proto_msgTypes[38]
+	mi := &file_commands_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3317,7 +3384,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[38]
+	mi := &file_commands_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3330,7 +3397,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{38}
+	return file_commands_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DeleteResult) GetRefusal() Refusal {
@@ -3381,7 +3448,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_commands_proto_msgTypes[39]
+	mi := &file_commands_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3393,7 +3460,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_commands_proto_msgTypes[39]
+	mi := &file_commands_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3406,7 +3473,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_commands_proto_rawDescGZIP(), []int{39}
+	return file_commands_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Result) GetRefusal() Refusal {
@@ -3492,7 +3559,7 @@ const file_commands_proto_rawDesc = "" +
 	"\n" +
 	"\x0ecommands.proto\x12\rcairn.meta.v1\x1a\n" +
 	"lock.proto\x1a\n" +
-	"life.proto\x1a\rrecords.proto\x1a\fevents.proto\x1a\x0flifecycle.proto\x1a\vusage.proto\"\xb0\x17\n" +
+	"life.proto\x1a\rrecords.proto\x1a\fevents.proto\x1a\x0flifecycle.proto\x1a\vusage.proto\"\xef\x17\n" +
 	"\aCommand\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x18\n" +
 	"\asession\x18\x02 \x01(\fR\asession\x12\x10\n" +
@@ -3549,7 +3616,9 @@ const file_commands_proto_rawDesc = "" +
 	"\x13raise_feature_level\x18n \x01(\v2 .cairn.meta.v1.RaiseFeatureLevelH\x00R\x11raiseFeatureLevel\x126\n" +
 	"\tbegin_era\x18o \x01(\v2\x17.cairn.meta.v1.BeginEraH\x00R\bbeginEra\x12H\n" +
 	"\x0frelease_orphans\x18p \x01(\v2\x1d.cairn.meta.v1.ReleaseOrphansH\x00R\x0ereleaseOrphans\x12L\n" +
-	"\x10drive_reconciled\x18\xdc\x01 \x01(\v2\x1e.cairn.meta.v1.DriveReconciledH\x00R\x0fdriveReconciledB\x04\n" +
+	"\x10drive_reconciled\x18\xdc\x01 \x01(\v2\x1e.cairn.meta.v1.DriveReconciledH\x00R\x0fdriveReconciled\x12=\n" +
+	"\vlower_clock\x18\xd2\x01 \x01(\v2\x19.cairn.meta.v1.LowerClockH\x00R\n" +
+	"lowerClockB\x04\n" +
 	"\x02op\"7\n" +
 	"\aDecided\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x14\n" +
@@ -3570,7 +3639,10 @@ const file_commands_proto_rawDesc = "" +
 	"\vskip_blocks\x18\x02 \x01(\x04R\n" +
 	"skipBlocks\"'\n" +
 	"\x0eReleaseOrphans\x12\x15\n" +
-	"\x05force\x18\xdc\x01 \x01(\bR\x05force\"_\n" +
+	"\x05force\x18\xdc\x01 \x01(\bR\x05force\"!\n" +
+	"\n" +
+	"LowerClock\x12\x13\n" +
+	"\x05to_ms\x18\x01 \x01(\x03R\x04toMs\"_\n" +
 	"\rCreateVolumes\x12\x1d\n" +
 	"\n" +
 	"view_epoch\x18\x01 \x01(\x04R\tviewEpoch\x12/\n" +
@@ -3757,7 +3829,7 @@ const file_commands_proto_rawDesc = "" +
 	"\x06bucket\x18\t \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12'\n" +
-	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xa2\a\n" +
+	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xb6\a\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_NO_SUCH_BUCKET\x10\x01\x12\x19\n" +
@@ -3794,7 +3866,8 @@ const file_commands_proto_rawDesc = "" +
 	"\x0fREFUSAL_REMOVED\x10W\x12\x19\n" +
 	"\x15REFUSAL_OTHER_CLUSTER\x10n\x12\x1c\n" +
 	"\x17REFUSAL_NOT_REBUILDABLE\x10\xdc\x01\x12\x1b\n" +
-	"\x16REFUSAL_ORPHANS_NEEDED\x10\xdd\x01\x12\x18\n" +
+	"\x16REFUSAL_ORPHANS_NEEDED\x10\xdd\x01\x12\x12\n" +
+	"\rREFUSAL_CLOCK\x10\xd2\x01\x12\x18\n" +
 	"\x14REFUSAL_INCOMPATIBLE\x10oB)Z'github.com/cairnstore/cairn/meta/metapbb\x06proto3"
 
 var (
@@ -3810,7 +3883,7 @@ func file_commands_proto_rawDescGZIP() []byte {
 }
 
 var file_commands_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_commands_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_commands_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_commands_proto_goTypes = []any{
 	(Refusal)(0),              // 0: cairn.meta.v1.Refusal
 	(*Command)(nil),           // 1: cairn.meta.v1.Command
@@ -3821,171 +3894,173 @@ var file_commands_proto_goTypes = []any{
 	(*RaiseFeatureLevel)(nil), // 6: cairn.meta.v1.RaiseFeatureLevel
 	(*BeginEra)(nil),          // 7: cairn.meta.v1.BeginEra
 	(*ReleaseOrphans)(nil),    // 8: cairn.meta.v1.ReleaseOrphans
-	(*CreateVolumes)(nil),     // 9: cairn.meta.v1.CreateVolumes
-	(*LeaseExtents)(nil),      // 10: cairn.meta.v1.LeaseExtents
-	(*LeaseBlock)(nil),        // 11: cairn.meta.v1.LeaseBlock
-	(*ReleaseLeases)(nil),     // 12: cairn.meta.v1.ReleaseLeases
-	(*CreateBucket)(nil),      // 13: cairn.meta.v1.CreateBucket
-	(*DeleteBucket)(nil),      // 14: cairn.meta.v1.DeleteBucket
-	(*SetBucketConfig)(nil),   // 15: cairn.meta.v1.SetBucketConfig
-	(*NewExtent)(nil),         // 16: cairn.meta.v1.NewExtent
-	(*Conditions)(nil),        // 17: cairn.meta.v1.Conditions
-	(*PutObject)(nil),         // 18: cairn.meta.v1.PutObject
-	(*ObjectName)(nil),        // 19: cairn.meta.v1.ObjectName
-	(*DeleteObjects)(nil),     // 20: cairn.meta.v1.DeleteObjects
-	(*UpdateVersion)(nil),     // 21: cairn.meta.v1.UpdateVersion
-	(*TransitionVersion)(nil), // 22: cairn.meta.v1.TransitionVersion
-	(*EntryName)(nil),         // 23: cairn.meta.v1.EntryName
-	(*EntryCheck)(nil),        // 24: cairn.meta.v1.EntryCheck
-	(*WriteEntries)(nil),      // 25: cairn.meta.v1.WriteEntries
-	(*CreateUpload)(nil),      // 26: cairn.meta.v1.CreateUpload
-	(*PutPart)(nil),           // 27: cairn.meta.v1.PutPart
-	(*CompleteUpload)(nil),    // 28: cairn.meta.v1.CompleteUpload
-	(*AbortUpload)(nil),       // 29: cairn.meta.v1.AbortUpload
-	(*ForgetUploads)(nil),     // 30: cairn.meta.v1.ForgetUploads
-	(*AddPin)(nil),            // 31: cairn.meta.v1.AddPin
-	(*DropPins)(nil),          // 32: cairn.meta.v1.DropPins
-	(*ExtentSlots)(nil),       // 33: cairn.meta.v1.ExtentSlots
-	(*SetMissing)(nil),        // 34: cairn.meta.v1.SetMissing
-	(*DoomExtents)(nil),       // 35: cairn.meta.v1.DoomExtents
-	(*ForgetExtents)(nil),     // 36: cairn.meta.v1.ForgetExtents
-	(*ReplaceExtent)(nil),     // 37: cairn.meta.v1.ReplaceExtent
-	(*TrimContents)(nil),      // 38: cairn.meta.v1.TrimContents
-	(*DeleteResult)(nil),      // 39: cairn.meta.v1.DeleteResult
-	(*Result)(nil),            // 40: cairn.meta.v1.Result
-	(*Origin)(nil),            // 41: cairn.meta.v1.Origin
-	(*SetNodeState)(nil),      // 42: cairn.meta.v1.SetNodeState
-	(*SetDriveState)(nil),     // 43: cairn.meta.v1.SetDriveState
-	(*RemoveNode)(nil),        // 44: cairn.meta.v1.RemoveNode
-	(*RemoveDrive)(nil),       // 45: cairn.meta.v1.RemoveDrive
-	(*SetBucketQuota)(nil),    // 46: cairn.meta.v1.SetBucketQuota
-	(*StartMove)(nil),         // 47: cairn.meta.v1.StartMove
-	(*FinishMove)(nil),        // 48: cairn.meta.v1.FinishMove
-	(*CancelMove)(nil),        // 49: cairn.meta.v1.CancelMove
-	(*ReportDrive)(nil),       // 50: cairn.meta.v1.ReportDrive
-	(*ExpireVersions)(nil),    // 51: cairn.meta.v1.ExpireVersions
-	(*DropEvents)(nil),        // 52: cairn.meta.v1.DropEvents
-	(*DriveReconciled)(nil),   // 53: cairn.meta.v1.DriveReconciled
-	(*Node)(nil),              // 54: cairn.meta.v1.Node
-	(*Volume)(nil),            // 55: cairn.meta.v1.Volume
-	(*Bucket)(nil),            // 56: cairn.meta.v1.Bucket
-	(*ConfigPart)(nil),        // 57: cairn.meta.v1.ConfigPart
-	(Versioning)(0),           // 58: cairn.meta.v1.Versioning
-	(*BucketLock)(nil),        // 59: cairn.meta.v1.BucketLock
-	(*EventRules)(nil),        // 60: cairn.meta.v1.EventRules
-	(*Extent)(nil),            // 61: cairn.meta.v1.Extent
-	(*Version)(nil),           // 62: cairn.meta.v1.Version
-	(*Part)(nil),              // 63: cairn.meta.v1.Part
-	(EventKind)(0),            // 64: cairn.meta.v1.EventKind
-	(*Acl)(nil),               // 65: cairn.meta.v1.Acl
-	(*Pair)(nil),              // 66: cairn.meta.v1.Pair
-	(*Restore)(nil),           // 67: cairn.meta.v1.Restore
-	(*Layout)(nil),            // 68: cairn.meta.v1.Layout
-	(*VersionLock)(nil),       // 69: cairn.meta.v1.VersionLock
-	(EntryKind)(0),            // 70: cairn.meta.v1.EntryKind
-	(*Entry)(nil),             // 71: cairn.meta.v1.Entry
-	(*Upload)(nil),            // 72: cairn.meta.v1.Upload
-	(*ExtentRef)(nil),         // 73: cairn.meta.v1.ExtentRef
+	(*LowerClock)(nil),        // 9: cairn.meta.v1.LowerClock
+	(*CreateVolumes)(nil),     // 10: cairn.meta.v1.CreateVolumes
+	(*LeaseExtents)(nil),      // 11: cairn.meta.v1.LeaseExtents
+	(*LeaseBlock)(nil),        // 12: cairn.meta.v1.LeaseBlock
+	(*ReleaseLeases)(nil),     // 13: cairn.meta.v1.ReleaseLeases
+	(*CreateBucket)(nil),      // 14: cairn.meta.v1.CreateBucket
+	(*DeleteBucket)(nil),      // 15: cairn.meta.v1.DeleteBucket
+	(*SetBucketConfig)(nil),   // 16: cairn.meta.v1.SetBucketConfig
+	(*NewExtent)(nil),         // 17: cairn.meta.v1.NewExtent
+	(*Conditions)(nil),        // 18: cairn.meta.v1.Conditions
+	(*PutObject)(nil),         // 19: cairn.meta.v1.PutObject
+	(*ObjectName)(nil),        // 20: cairn.meta.v1.ObjectName
+	(*DeleteObjects)(nil),     // 21: cairn.meta.v1.DeleteObjects
+	(*UpdateVersion)(nil),     // 22: cairn.meta.v1.UpdateVersion
+	(*TransitionVersion)(nil), // 23: cairn.meta.v1.TransitionVersion
+	(*EntryName)(nil),         // 24: cairn.meta.v1.EntryName
+	(*EntryCheck)(nil),        // 25: cairn.meta.v1.EntryCheck
+	(*WriteEntries)(nil),      // 26: cairn.meta.v1.WriteEntries
+	(*CreateUpload)(nil),      // 27: cairn.meta.v1.CreateUpload
+	(*PutPart)(nil),           // 28: cairn.meta.v1.PutPart
+	(*CompleteUpload)(nil),    // 29: cairn.meta.v1.CompleteUpload
+	(*AbortUpload)(nil),       // 30: cairn.meta.v1.AbortUpload
+	(*ForgetUploads)(nil),     // 31: cairn.meta.v1.ForgetUploads
+	(*AddPin)(nil),            // 32: cairn.meta.v1.AddPin
+	(*DropPins)(nil),          // 33: cairn.meta.v1.DropPins
+	(*ExtentSlots)(nil),       // 34: cairn.meta.v1.ExtentSlots
+	(*SetMissing)(nil),        // 35: cairn.meta.v1.SetMissing
+	(*DoomExtents)(nil),       // 36: cairn.meta.v1.DoomExtents
+	(*ForgetExtents)(nil),     // 37: cairn.meta.v1.ForgetExtents
+	(*ReplaceExtent)(nil),     // 38: cairn.meta.v1.ReplaceExtent
+	(*TrimContents)(nil),      // 39: cairn.meta.v1.TrimContents
+	(*DeleteResult)(nil),      // 40: cairn.meta.v1.DeleteResult
+	(*Result)(nil),            // 41: cairn.meta.v1.Result
+	(*Origin)(nil),            // 42: cairn.meta.v1.Origin
+	(*SetNodeState)(nil),      // 43: cairn.meta.v1.SetNodeState
+	(*SetDriveState)(nil),     // 44: cairn.meta.v1.SetDriveState
+	(*RemoveNode)(nil),        // 45: cairn.meta.v1.RemoveNode
+	(*RemoveDrive)(nil),       // 46: cairn.meta.v1.RemoveDrive
+	(*SetBucketQuota)(nil),    // 47: cairn.meta.v1.SetBucketQuota
+	(*StartMove)(nil),         // 48: cairn.meta.v1.StartMove
+	(*FinishMove)(nil),        // 49: cairn.meta.v1.FinishMove
+	(*CancelMove)(nil),        // 50: cairn.meta.v1.CancelMove
+	(*ReportDrive)(nil),       // 51: cairn.meta.v1.ReportDrive
+	(*ExpireVersions)(nil),    // 52: cairn.meta.v1.ExpireVersions
+	(*DropEvents)(nil),        // 53: cairn.meta.v1.DropEvents
+	(*DriveReconciled)(nil),   // 54: cairn.meta.v1.DriveReconciled
+	(*Node)(nil),              // 55: cairn.meta.v1.Node
+	(*Volume)(nil),            // 56: cairn.meta.v1.Volume
+	(*Bucket)(nil),            // 57: cairn.meta.v1.Bucket
+	(*ConfigPart)(nil),        // 58: cairn.meta.v1.ConfigPart
+	(Versioning)(0),           // 59: cairn.meta.v1.Versioning
+	(*BucketLock)(nil),        // 60: cairn.meta.v1.BucketLock
+	(*EventRules)(nil),        // 61: cairn.meta.v1.EventRules
+	(*Extent)(nil),            // 62: cairn.meta.v1.Extent
+	(*Version)(nil),           // 63: cairn.meta.v1.Version
+	(*Part)(nil),              // 64: cairn.meta.v1.Part
+	(EventKind)(0),            // 65: cairn.meta.v1.EventKind
+	(*Acl)(nil),               // 66: cairn.meta.v1.Acl
+	(*Pair)(nil),              // 67: cairn.meta.v1.Pair
+	(*Restore)(nil),           // 68: cairn.meta.v1.Restore
+	(*Layout)(nil),            // 69: cairn.meta.v1.Layout
+	(*VersionLock)(nil),       // 70: cairn.meta.v1.VersionLock
+	(EntryKind)(0),            // 71: cairn.meta.v1.EntryKind
+	(*Entry)(nil),             // 72: cairn.meta.v1.Entry
+	(*Upload)(nil),            // 73: cairn.meta.v1.Upload
+	(*ExtentRef)(nil),         // 74: cairn.meta.v1.ExtentRef
 }
 var file_commands_proto_depIdxs = []int32{
 	2,  // 0: cairn.meta.v1.Command.decided:type_name -> cairn.meta.v1.Decided
-	41, // 1: cairn.meta.v1.Command.origin:type_name -> cairn.meta.v1.Origin
+	42, // 1: cairn.meta.v1.Command.origin:type_name -> cairn.meta.v1.Origin
 	3,  // 2: cairn.meta.v1.Command.form_cluster:type_name -> cairn.meta.v1.FormCluster
 	4,  // 3: cairn.meta.v1.Command.open_session:type_name -> cairn.meta.v1.OpenSession
 	5,  // 4: cairn.meta.v1.Command.register_node:type_name -> cairn.meta.v1.RegisterNode
-	9,  // 5: cairn.meta.v1.Command.create_volumes:type_name -> cairn.meta.v1.CreateVolumes
-	10, // 6: cairn.meta.v1.Command.lease_extents:type_name -> cairn.meta.v1.LeaseExtents
-	12, // 7: cairn.meta.v1.Command.release_leases:type_name -> cairn.meta.v1.ReleaseLeases
-	42, // 8: cairn.meta.v1.Command.set_node_state:type_name -> cairn.meta.v1.SetNodeState
-	43, // 9: cairn.meta.v1.Command.set_drive_state:type_name -> cairn.meta.v1.SetDriveState
-	44, // 10: cairn.meta.v1.Command.remove_node:type_name -> cairn.meta.v1.RemoveNode
-	45, // 11: cairn.meta.v1.Command.remove_drive:type_name -> cairn.meta.v1.RemoveDrive
-	13, // 12: cairn.meta.v1.Command.create_bucket:type_name -> cairn.meta.v1.CreateBucket
-	14, // 13: cairn.meta.v1.Command.delete_bucket:type_name -> cairn.meta.v1.DeleteBucket
-	15, // 14: cairn.meta.v1.Command.set_bucket_config:type_name -> cairn.meta.v1.SetBucketConfig
-	46, // 15: cairn.meta.v1.Command.set_bucket_quota:type_name -> cairn.meta.v1.SetBucketQuota
-	18, // 16: cairn.meta.v1.Command.put_object:type_name -> cairn.meta.v1.PutObject
-	20, // 17: cairn.meta.v1.Command.delete_objects:type_name -> cairn.meta.v1.DeleteObjects
-	21, // 18: cairn.meta.v1.Command.update_version:type_name -> cairn.meta.v1.UpdateVersion
-	26, // 19: cairn.meta.v1.Command.create_upload:type_name -> cairn.meta.v1.CreateUpload
-	27, // 20: cairn.meta.v1.Command.put_part:type_name -> cairn.meta.v1.PutPart
-	28, // 21: cairn.meta.v1.Command.complete_upload:type_name -> cairn.meta.v1.CompleteUpload
-	29, // 22: cairn.meta.v1.Command.abort_upload:type_name -> cairn.meta.v1.AbortUpload
-	30, // 23: cairn.meta.v1.Command.forget_uploads:type_name -> cairn.meta.v1.ForgetUploads
-	31, // 24: cairn.meta.v1.Command.add_pin:type_name -> cairn.meta.v1.AddPin
-	32, // 25: cairn.meta.v1.Command.drop_pins:type_name -> cairn.meta.v1.DropPins
-	34, // 26: cairn.meta.v1.Command.set_missing:type_name -> cairn.meta.v1.SetMissing
-	35, // 27: cairn.meta.v1.Command.doom_extents:type_name -> cairn.meta.v1.DoomExtents
-	36, // 28: cairn.meta.v1.Command.forget_extents:type_name -> cairn.meta.v1.ForgetExtents
-	37, // 29: cairn.meta.v1.Command.replace_extent:type_name -> cairn.meta.v1.ReplaceExtent
-	38, // 30: cairn.meta.v1.Command.trim_contents:type_name -> cairn.meta.v1.TrimContents
-	25, // 31: cairn.meta.v1.Command.write_entries:type_name -> cairn.meta.v1.WriteEntries
-	47, // 32: cairn.meta.v1.Command.start_move:type_name -> cairn.meta.v1.StartMove
-	48, // 33: cairn.meta.v1.Command.finish_move:type_name -> cairn.meta.v1.FinishMove
-	49, // 34: cairn.meta.v1.Command.cancel_move:type_name -> cairn.meta.v1.CancelMove
-	50, // 35: cairn.meta.v1.Command.report_drive:type_name -> cairn.meta.v1.ReportDrive
-	51, // 36: cairn.meta.v1.Command.expire_versions:type_name -> cairn.meta.v1.ExpireVersions
-	22, // 37: cairn.meta.v1.Command.transition_version:type_name -> cairn.meta.v1.TransitionVersion
-	52, // 38: cairn.meta.v1.Command.drop_events:type_name -> cairn.meta.v1.DropEvents
+	10, // 5: cairn.meta.v1.Command.create_volumes:type_name -> cairn.meta.v1.CreateVolumes
+	11, // 6: cairn.meta.v1.Command.lease_extents:type_name -> cairn.meta.v1.LeaseExtents
+	13, // 7: cairn.meta.v1.Command.release_leases:type_name -> cairn.meta.v1.ReleaseLeases
+	43, // 8: cairn.meta.v1.Command.set_node_state:type_name -> cairn.meta.v1.SetNodeState
+	44, // 9: cairn.meta.v1.Command.set_drive_state:type_name -> cairn.meta.v1.SetDriveState
+	45, // 10: cairn.meta.v1.Command.remove_node:type_name -> cairn.meta.v1.RemoveNode
+	46, // 11: cairn.meta.v1.Command.remove_drive:type_name -> cairn.meta.v1.RemoveDrive
+	14, // 12: cairn.meta.v1.Command.create_bucket:type_name -> cairn.meta.v1.CreateBucket
+	15, // 13: cairn.meta.v1.Command.delete_bucket:type_name -> cairn.meta.v1.DeleteBucket
+	16, // 14: cairn.meta.v1.Command.set_bucket_config:type_name -> cairn.meta.v1.SetBucketConfig
+	47, // 15: cairn.meta.v1.Command.set_bucket_quota:type_name -> cairn.meta.v1.SetBucketQuota
+	19, // 16: cairn.meta.v1.Command.put_object:type_name -> cairn.meta.v1.PutObject
+	21, // 17: cairn.meta.v1.Command.delete_objects:type_name -> cairn.meta.v1.DeleteObjects
+	22, // 18: cairn.meta.v1.Command.update_version:type_name -> cairn.meta.v1.UpdateVersion
+	27, // 19: cairn.meta.v1.Command.create_upload:type_name -> cairn.meta.v1.CreateUpload
+	28, // 20: cairn.meta.v1.Command.put_part:type_name -> cairn.meta.v1.PutPart
+	29, // 21: cairn.meta.v1.Command.complete_upload:type_name -> cairn.meta.v1.CompleteUpload
+	30, // 22: cairn.meta.v1.Command.abort_upload:type_name -> cairn.meta.v1.AbortUpload
+	31, // 23: cairn.meta.v1.Command.forget_uploads:type_name -> cairn.meta.v1.ForgetUploads
+	32, // 24: cairn.meta.v1.Command.add_pin:type_name -> cairn.meta.v1.AddPin
+	33, // 25: cairn.meta.v1.Command.drop_pins:type_name -> cairn.meta.v1.DropPins
+	35, // 26: cairn.meta.v1.Command.set_missing:type_name -> cairn.meta.v1.SetMissing
+	36, // 27: cairn.meta.v1.Command.doom_extents:type_name -> cairn.meta.v1.DoomExtents
+	37, // 28: cairn.meta.v1.Command.forget_extents:type_name -> cairn.meta.v1.ForgetExtents
+	38, // 29: cairn.meta.v1.Command.replace_extent:type_name -> cairn.meta.v1.ReplaceExtent
+	39, // 30: cairn.meta.v1.Command.trim_contents:type_name -> cairn.meta.v1.TrimContents
+	26, // 31: cairn.meta.v1.Command.write_entries:type_name -> cairn.meta.v1.WriteEntries
+	48, // 32: cairn.meta.v1.Command.start_move:type_name -> cairn.meta.v1.StartMove
+	49, // 33: cairn.meta.v1.Command.finish_move:type_name -> cairn.meta.v1.FinishMove
+	50, // 34: cairn.meta.v1.Command.cancel_move:type_name -> cairn.meta.v1.CancelMove
+	51, // 35: cairn.meta.v1.Command.report_drive:type_name -> cairn.meta.v1.ReportDrive
+	52, // 36: cairn.meta.v1.Command.expire_versions:type_name -> cairn.meta.v1.ExpireVersions
+	23, // 37: cairn.meta.v1.Command.transition_version:type_name -> cairn.meta.v1.TransitionVersion
+	53, // 38: cairn.meta.v1.Command.drop_events:type_name -> cairn.meta.v1.DropEvents
 	6,  // 39: cairn.meta.v1.Command.raise_feature_level:type_name -> cairn.meta.v1.RaiseFeatureLevel
 	7,  // 40: cairn.meta.v1.Command.begin_era:type_name -> cairn.meta.v1.BeginEra
 	8,  // 41: cairn.meta.v1.Command.release_orphans:type_name -> cairn.meta.v1.ReleaseOrphans
-	53, // 42: cairn.meta.v1.Command.drive_reconciled:type_name -> cairn.meta.v1.DriveReconciled
-	54, // 43: cairn.meta.v1.RegisterNode.node:type_name -> cairn.meta.v1.Node
-	55, // 44: cairn.meta.v1.CreateVolumes.volumes:type_name -> cairn.meta.v1.Volume
-	11, // 45: cairn.meta.v1.ReleaseLeases.blocks:type_name -> cairn.meta.v1.LeaseBlock
-	56, // 46: cairn.meta.v1.CreateBucket.bucket:type_name -> cairn.meta.v1.Bucket
-	57, // 47: cairn.meta.v1.CreateBucket.config:type_name -> cairn.meta.v1.ConfigPart
-	57, // 48: cairn.meta.v1.SetBucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
-	58, // 49: cairn.meta.v1.SetBucketConfig.versioning:type_name -> cairn.meta.v1.Versioning
-	59, // 50: cairn.meta.v1.SetBucketConfig.lock:type_name -> cairn.meta.v1.BucketLock
-	60, // 51: cairn.meta.v1.SetBucketConfig.event_rules:type_name -> cairn.meta.v1.EventRules
-	61, // 52: cairn.meta.v1.NewExtent.extent:type_name -> cairn.meta.v1.Extent
-	62, // 53: cairn.meta.v1.PutObject.version:type_name -> cairn.meta.v1.Version
-	63, // 54: cairn.meta.v1.PutObject.part:type_name -> cairn.meta.v1.Part
-	16, // 55: cairn.meta.v1.PutObject.extents:type_name -> cairn.meta.v1.NewExtent
-	17, // 56: cairn.meta.v1.PutObject.conditions:type_name -> cairn.meta.v1.Conditions
-	64, // 57: cairn.meta.v1.PutObject.event:type_name -> cairn.meta.v1.EventKind
-	19, // 58: cairn.meta.v1.DeleteObjects.objects:type_name -> cairn.meta.v1.ObjectName
-	65, // 59: cairn.meta.v1.UpdateVersion.acl:type_name -> cairn.meta.v1.Acl
-	66, // 60: cairn.meta.v1.UpdateVersion.tags:type_name -> cairn.meta.v1.Pair
-	67, // 61: cairn.meta.v1.UpdateVersion.restore:type_name -> cairn.meta.v1.Restore
-	63, // 62: cairn.meta.v1.UpdateVersion.parts:type_name -> cairn.meta.v1.Part
-	16, // 63: cairn.meta.v1.UpdateVersion.extents:type_name -> cairn.meta.v1.NewExtent
-	68, // 64: cairn.meta.v1.UpdateVersion.layout:type_name -> cairn.meta.v1.Layout
-	69, // 65: cairn.meta.v1.UpdateVersion.lock:type_name -> cairn.meta.v1.VersionLock
-	66, // 66: cairn.meta.v1.TransitionVersion.tags:type_name -> cairn.meta.v1.Pair
-	63, // 67: cairn.meta.v1.TransitionVersion.parts:type_name -> cairn.meta.v1.Part
-	16, // 68: cairn.meta.v1.TransitionVersion.extents:type_name -> cairn.meta.v1.NewExtent
-	68, // 69: cairn.meta.v1.TransitionVersion.layout:type_name -> cairn.meta.v1.Layout
-	70, // 70: cairn.meta.v1.EntryName.kind:type_name -> cairn.meta.v1.EntryKind
-	70, // 71: cairn.meta.v1.EntryCheck.kind:type_name -> cairn.meta.v1.EntryKind
-	24, // 72: cairn.meta.v1.WriteEntries.checks:type_name -> cairn.meta.v1.EntryCheck
-	71, // 73: cairn.meta.v1.WriteEntries.put:type_name -> cairn.meta.v1.Entry
-	23, // 74: cairn.meta.v1.WriteEntries.delete:type_name -> cairn.meta.v1.EntryName
-	72, // 75: cairn.meta.v1.CreateUpload.upload:type_name -> cairn.meta.v1.Upload
-	63, // 76: cairn.meta.v1.PutPart.part:type_name -> cairn.meta.v1.Part
-	16, // 77: cairn.meta.v1.PutPart.extents:type_name -> cairn.meta.v1.NewExtent
-	62, // 78: cairn.meta.v1.CompleteUpload.version:type_name -> cairn.meta.v1.Version
-	68, // 79: cairn.meta.v1.CompleteUpload.layout:type_name -> cairn.meta.v1.Layout
-	17, // 80: cairn.meta.v1.CompleteUpload.conditions:type_name -> cairn.meta.v1.Conditions
-	73, // 81: cairn.meta.v1.AddPin.extents:type_name -> cairn.meta.v1.ExtentRef
-	33, // 82: cairn.meta.v1.SetMissing.add:type_name -> cairn.meta.v1.ExtentSlots
-	33, // 83: cairn.meta.v1.SetMissing.remove:type_name -> cairn.meta.v1.ExtentSlots
-	33, // 84: cairn.meta.v1.DoomExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	33, // 85: cairn.meta.v1.ForgetExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	16, // 86: cairn.meta.v1.ReplaceExtent.extent:type_name -> cairn.meta.v1.NewExtent
-	0,  // 87: cairn.meta.v1.DeleteResult.refusal:type_name -> cairn.meta.v1.Refusal
-	0,  // 88: cairn.meta.v1.Result.refusal:type_name -> cairn.meta.v1.Refusal
-	62, // 89: cairn.meta.v1.Result.version:type_name -> cairn.meta.v1.Version
-	39, // 90: cairn.meta.v1.Result.deleted:type_name -> cairn.meta.v1.DeleteResult
-	11, // 91: cairn.meta.v1.Result.leases:type_name -> cairn.meta.v1.LeaseBlock
-	56, // 92: cairn.meta.v1.Result.bucket:type_name -> cairn.meta.v1.Bucket
-	93, // [93:93] is the sub-list for method output_type
-	93, // [93:93] is the sub-list for method input_type
-	93, // [93:93] is the sub-list for extension type_name
-	93, // [93:93] is the sub-list for extension extendee
-	0,  // [0:93] is the sub-list for field type_name
+	54, // 42: cairn.meta.v1.Command.drive_reconciled:type_name -> cairn.meta.v1.DriveReconciled
+	9,  // 43: cairn.meta.v1.Command.lower_clock:type_name -> cairn.meta.v1.LowerClock
+	55, // 44: cairn.meta.v1.RegisterNode.node:type_name -> cairn.meta.v1.Node
+	56, // 45: cairn.meta.v1.CreateVolumes.volumes:type_name -> cairn.meta.v1.Volume
+	12, // 46: cairn.meta.v1.ReleaseLeases.blocks:type_name -> cairn.meta.v1.LeaseBlock
+	57, // 47: cairn.meta.v1.CreateBucket.bucket:type_name -> cairn.meta.v1.Bucket
+	58, // 48: cairn.meta.v1.CreateBucket.config:type_name -> cairn.meta.v1.ConfigPart
+	58, // 49: cairn.meta.v1.SetBucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
+	59, // 50: cairn.meta.v1.SetBucketConfig.versioning:type_name -> cairn.meta.v1.Versioning
+	60, // 51: cairn.meta.v1.SetBucketConfig.lock:type_name -> cairn.meta.v1.BucketLock
+	61, // 52: cairn.meta.v1.SetBucketConfig.event_rules:type_name -> cairn.meta.v1.EventRules
+	62, // 53: cairn.meta.v1.NewExtent.extent:type_name -> cairn.meta.v1.Extent
+	63, // 54: cairn.meta.v1.PutObject.version:type_name -> cairn.meta.v1.Version
+	64, // 55: cairn.meta.v1.PutObject.part:type_name -> cairn.meta.v1.Part
+	17, // 56: cairn.meta.v1.PutObject.extents:type_name -> cairn.meta.v1.NewExtent
+	18, // 57: cairn.meta.v1.PutObject.conditions:type_name -> cairn.meta.v1.Conditions
+	65, // 58: cairn.meta.v1.PutObject.event:type_name -> cairn.meta.v1.EventKind
+	20, // 59: cairn.meta.v1.DeleteObjects.objects:type_name -> cairn.meta.v1.ObjectName
+	66, // 60: cairn.meta.v1.UpdateVersion.acl:type_name -> cairn.meta.v1.Acl
+	67, // 61: cairn.meta.v1.UpdateVersion.tags:type_name -> cairn.meta.v1.Pair
+	68, // 62: cairn.meta.v1.UpdateVersion.restore:type_name -> cairn.meta.v1.Restore
+	64, // 63: cairn.meta.v1.UpdateVersion.parts:type_name -> cairn.meta.v1.Part
+	17, // 64: cairn.meta.v1.UpdateVersion.extents:type_name -> cairn.meta.v1.NewExtent
+	69, // 65: cairn.meta.v1.UpdateVersion.layout:type_name -> cairn.meta.v1.Layout
+	70, // 66: cairn.meta.v1.UpdateVersion.lock:type_name -> cairn.meta.v1.VersionLock
+	67, // 67: cairn.meta.v1.TransitionVersion.tags:type_name -> cairn.meta.v1.Pair
+	64, // 68: cairn.meta.v1.TransitionVersion.parts:type_name -> cairn.meta.v1.Part
+	17, // 69: cairn.meta.v1.TransitionVersion.extents:type_name -> cairn.meta.v1.NewExtent
+	69, // 70: cairn.meta.v1.TransitionVersion.layout:type_name -> cairn.meta.v1.Layout
+	71, // 71: cairn.meta.v1.EntryName.kind:type_name -> cairn.meta.v1.EntryKind
+	71, // 72: cairn.meta.v1.EntryCheck.kind:type_name -> cairn.meta.v1.EntryKind
+	25, // 73: cairn.meta.v1.WriteEntries.checks:type_name -> cairn.meta.v1.EntryCheck
+	72, // 74: cairn.meta.v1.WriteEntries.put:type_name -> cairn.meta.v1.Entry
+	24, // 75: cairn.meta.v1.WriteEntries.delete:type_name -> cairn.meta.v1.EntryName
+	73, // 76: cairn.meta.v1.CreateUpload.upload:type_name -> cairn.meta.v1.Upload
+	64, // 77: cairn.meta.v1.PutPart.part:type_name -> cairn.meta.v1.Part
+	17, // 78: cairn.meta.v1.PutPart.extents:type_name -> cairn.meta.v1.NewExtent
+	63, // 79: cairn.meta.v1.CompleteUpload.version:type_name -> cairn.meta.v1.Version
+	69, // 80: cairn.meta.v1.CompleteUpload.layout:type_name -> cairn.meta.v1.Layout
+	18, // 81: cairn.meta.v1.CompleteUpload.conditions:type_name -> cairn.meta.v1.Conditions
+	74, // 82: cairn.meta.v1.AddPin.extents:type_name -> cairn.meta.v1.ExtentRef
+	34, // 83: cairn.meta.v1.SetMissing.add:type_name -> cairn.meta.v1.ExtentSlots
+	34, // 84: cairn.meta.v1.SetMissing.remove:type_name -> cairn.meta.v1.ExtentSlots
+	34, // 85: cairn.meta.v1.DoomExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	34, // 86: cairn.meta.v1.ForgetExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	17, // 87: cairn.meta.v1.ReplaceExtent.extent:type_name -> cairn.meta.v1.NewExtent
+	0,  // 88: cairn.meta.v1.DeleteResult.refusal:type_name -> cairn.meta.v1.Refusal
+	0,  // 89: cairn.meta.v1.Result.refusal:type_name -> cairn.meta.v1.Refusal
+	63, // 90: cairn.meta.v1.Result.version:type_name -> cairn.meta.v1.Version
+	40, // 91: cairn.meta.v1.Result.deleted:type_name -> cairn.meta.v1.DeleteResult
+	12, // 92: cairn.meta.v1.Result.leases:type_name -> cairn.meta.v1.LeaseBlock
+	57, // 93: cairn.meta.v1.Result.bucket:type_name -> cairn.meta.v1.Bucket
+	94, // [94:94] is the sub-list for method output_type
+	94, // [94:94] is the sub-list for method input_type
+	94, // [94:94] is the sub-list for extension type_name
+	94, // [94:94] is the sub-list for extension extendee
+	0,  // [0:94] is the sub-list for field type_name
 }
 
 func init() { file_commands_proto_init() }
@@ -4041,15 +4116,16 @@ func file_commands_proto_init() {
 		(*Command_BeginEra)(nil),
 		(*Command_ReleaseOrphans)(nil),
 		(*Command_DriveReconciled)(nil),
+		(*Command_LowerClock)(nil),
 	}
-	file_commands_proto_msgTypes[18].OneofWrappers = []any{}
+	file_commands_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_commands_proto_rawDesc), len(file_commands_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

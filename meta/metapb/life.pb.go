@@ -351,8 +351,9 @@ type SetNodeState struct {
 	Node  uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
 	State Life                   `protobuf:"varint,2,opt,name=state,proto3,enum=cairn.meta.v1.Life" json:"state,omitempty"`
 	Force bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
-	// Of the view that it was decided on; where it is set and the view has changed, the
-	// command is refused STALE_EPOCH.
+	// Of the view that it was decided on. Where it is set and the view has changed, the
+	// command is refused STALE_EPOCH: of two drains that are safe one by one and not both,
+	// the second is decided on anew.
 	ViewEpoch     uint64 `protobuf:"varint,250,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

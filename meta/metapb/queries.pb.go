@@ -3468,6 +3468,7 @@ type StatusAnswer struct {
 	VolumesUnreadable  uint32              `protobuf:"varint,223,opt,name=volumes_unreadable,json=volumesUnreadable,proto3" json:"volumes_unreadable,omitempty"`
 	OrphansHeld        bool                `protobuf:"varint,224,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`                      // As Cluster has it.
 	DrivesUnreconciled uint32              `protobuf:"varint,225,opt,name=drives_unreconciled,json=drivesUnreconciled,proto3" json:"drives_unreconciled,omitempty"` // While orphans are held: drives that have not been compared yet.
+	ClockMs            int64               `protobuf:"varint,210,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`                                  // The latest time by which a lock was judged.
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -3673,6 +3674,13 @@ func (x *StatusAnswer) GetOrphansHeld() bool {
 func (x *StatusAnswer) GetDrivesUnreconciled() uint32 {
 	if x != nil {
 		return x.DrivesUnreconciled
+	}
+	return 0
+}
+
+func (x *StatusAnswer) GetClockMs() int64 {
+	if x != nil {
+		return x.ClockMs
 	}
 	return 0
 }
@@ -3972,7 +3980,7 @@ const file_queries_proto_rawDesc = "" +
 	"\x04node\x18\x03 \x01(\x06R\x04node\x12'\n" +
 	"\x04life\x18\x04 \x01(\x0e2\x13.cairn.meta.v1.LifeR\x04life\x12\x12\n" +
 	"\x04down\x18\x05 \x01(\bR\x04down\x12\x18\n" +
-	"\amissing\x18\x06 \x01(\x04R\amissing\"\xd7\a\n" +
+	"\amissing\x18\x06 \x01(\x04R\amissing\"\xf3\a\n" +
 	"\fStatusAnswer\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12#\n" +
@@ -4004,7 +4012,8 @@ const file_queries_proto_rawDesc = "" +
 	"unreadable\x12.\n" +
 	"\x12volumes_unreadable\x18\xdf\x01 \x01(\rR\x11volumesUnreadable\x12\"\n" +
 	"\forphans_held\x18\xe0\x01 \x01(\bR\vorphansHeld\x120\n" +
-	"\x13drives_unreconciled\x18\xe1\x01 \x01(\rR\x12drivesUnreconciled*r\n" +
+	"\x13drives_unreconciled\x18\xe1\x01 \x01(\rR\x12drivesUnreconciled\x12\x1a\n" +
+	"\bclock_ms\x18\xd2\x01 \x01(\x03R\aclockMs*r\n" +
 	"\tRangeKind\x12\r\n" +
 	"\tRANGE_ALL\x10\x00\x12\x14\n" +
 	"\x10RANGE_FIRST_LAST\x10\x01\x12\x0e\n" +

@@ -529,7 +529,8 @@ type Node struct {
 	Version         string                 `protobuf:"bytes,20,opt,name=version,proto3" json:"version,omitempty"`                                           // Of the software, as it tells people.
 	FeatureLevelMin uint32                 `protobuf:"varint,21,opt,name=feature_level_min,json=featureLevelMin,proto3" json:"feature_level_min,omitempty"` // The cluster's feature levels that it can work with.
 	FeatureLevelMax uint32                 `protobuf:"varint,22,opt,name=feature_level_max,json=featureLevelMax,proto3" json:"feature_level_max,omitempty"`
-	Run             uint64                 `protobuf:"fixed64,23,opt,name=run,proto3" json:"run,omitempty"` // Random, another one each time the process starts.
+	Run             uint64                 `protobuf:"fixed64,23,opt,name=run,proto3" json:"run,omitempty"`                // Random, another one each time the process starts.
+	Incarnation     string                 `protobuf:"bytes,210,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // As which it takes part in the Raft group; empty: the first.
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -646,6 +647,13 @@ func (x *Node) GetRun() uint64 {
 		return x.Run
 	}
 	return 0
+}
+
+func (x *Node) GetIncarnation() string {
+	if x != nil {
+		return x.Incarnation
+	}
+	return ""
 }
 
 type Volume struct {
@@ -3698,7 +3706,7 @@ const file_records_proto_rawDesc = "" +
 	"\n" +
 	"free_bytes\x18\a \x01(\x04R\tfreeBytes\x12\x12\n" +
 	"\x04cold\x18\t \x01(\bR\x04cold\x12&\n" +
-	"\x0ereconciled_era\x18\xdc\x01 \x01(\x04R\rreconciledEra\"\xf9\x02\n" +
+	"\x0ereconciled_era\x18\xdc\x01 \x01(\x04R\rreconciledEra\"\x9c\x03\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12\x19\n" +
@@ -3712,7 +3720,8 @@ const file_records_proto_rawDesc = "" +
 	"\aversion\x18\x14 \x01(\tR\aversion\x12*\n" +
 	"\x11feature_level_min\x18\x15 \x01(\rR\x0ffeatureLevelMin\x12*\n" +
 	"\x11feature_level_max\x18\x16 \x01(\rR\x0ffeatureLevelMax\x12\x10\n" +
-	"\x03run\x18\x17 \x01(\x06R\x03run\"\xda\x01\n" +
+	"\x03run\x18\x17 \x01(\x06R\x03run\x12!\n" +
+	"\vincarnation\x18\xd2\x01 \x01(\tR\vincarnation\"\xda\x01\n" +
 	"\x06Volume\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12\f\n" +

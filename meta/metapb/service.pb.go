@@ -353,6 +353,7 @@ type Member struct {
 	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
 	RaftAddr      string                 `protobuf:"bytes,2,opt,name=raft_addr,json=raftAddr,proto3" json:"raft_addr,omitempty"`
 	Voter         bool                   `protobuf:"varint,3,opt,name=voter,proto3" json:"voter,omitempty"`
+	Incarnation   string                 `protobuf:"bytes,210,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // Of the node, as which it was added; empty: the first.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -406,6 +407,13 @@ func (x *Member) GetVoter() bool {
 		return x.Voter
 	}
 	return false
+}
+
+func (x *Member) GetIncarnation() string {
+	if x != nil {
+		return x.Incarnation
+	}
+	return ""
 }
 
 type MembersResponse struct {
@@ -506,11 +514,12 @@ const file_service_proto_rawDesc = "" +
 	"\x06answer\x18\x02 \x01(\v2\x15.cairn.meta.v1.AnswerR\x06answer\"#\n" +
 	"\tNotLeader\x12\x16\n" +
 	"\x06leader\x18\x01 \x01(\x06R\x06leader\"\x10\n" +
-	"\x0eMembersRequest\"O\n" +
+	"\x0eMembersRequest\"r\n" +
 	"\x06Member\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x1b\n" +
 	"\traft_addr\x18\x02 \x01(\tR\braftAddr\x12\x14\n" +
-	"\x05voter\x18\x03 \x01(\bR\x05voter\"\xb6\x01\n" +
+	"\x05voter\x18\x03 \x01(\bR\x05voter\x12!\n" +
+	"\vincarnation\x18\xd2\x01 \x01(\tR\vincarnation\"\xb6\x01\n" +
 	"\x0fMembersResponse\x12/\n" +
 	"\amembers\x18\x01 \x03(\v2\x15.cairn.meta.v1.MemberR\amembers\x12\x16\n" +
 	"\x06leader\x18\x02 \x01(\x06R\x06leader\x12\x12\n" +

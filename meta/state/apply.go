@@ -163,6 +163,8 @@ func (t *tx) dispatchUpkeep(cmd *metapb.Command) *metapb.Result {
 		return t.releaseOrphans(op.ReleaseOrphans)
 	case *metapb.Command_DriveReconciled:
 		return t.driveReconciled(op.DriveReconciled)
+	case *metapb.Command_LowerClock:
+		return t.lowerClock(op.LowerClock)
 	case *metapb.Command_AddPin:
 		return t.addPin(op.AddPin)
 	case *metapb.Command_DropPins:

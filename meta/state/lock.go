@@ -19,6 +19,16 @@ func (t *tx) judge(b *metapb.Bucket) {
 	}
 }
 
+// lowerClock sets the clock back to what the proposer proves, never below the time of
+// the command itself.
+func (t *tx) lowerClock(c *metapb.LowerClock) *metapb.Result {
+	if t.cmd.TimeMs <= 0 {
+		return invalid("the command has no time")
+	}
+	t.applied.ClockMs = min(t.applied.ClockMs, max(c.ToMs, t.cmd.TimeMs))
+	return &metapb.Result{}
+}
+
 // lock is what keeps a version.
 type lock struct {
 	mode    metapb.RetentionMode

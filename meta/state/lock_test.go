@@ -135,3 +135,23 @@ func TestDefaultRetention(t *testing.T) {
 	require.Nil(t, c.ok(t, putVersion("k", "y", 4)).Version.Retention)
 	require.NoError(t, c.m.s.Check())
 }
+
+// TestLowerClock: a clock that was set years ahead ends no retention any more once it is
+// set back to what is proved, and is never set below that.
+func TestLowerClock(t *testing.T) {
+	const now, ahead = 1_000, 1e15
+	c := versioned(t, versioningEnabled)
+	c.ok(t, lockBucketOf(&metapb.DefaultRetention{Mode: compliance, Days: 1}))
+	c.ok(t, at(now, locked("comply", 1, compliance, 100_000)))
+	c.ok(t, at(ahead, putVersion("k", "jumped", 2))) // One command of the wrong clock.
+	lower := func(ms, to int64) metapb.Refusal {
+		return c.do(at(ms, &metapb.Command{Op: &metapb.Command_LowerClock{LowerClock: &metapb.LowerClock{ToMs: to}}})).Refusal
+	}
+	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, lower(0, 5))
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, lower(now+500, now+100))
+	require.EqualValues(t, now+500, c.m.s.applied.ClockMs, "never below the time of the command")
+	require.Equal(t, metapb.Refusal_REFUSAL_NONE, lower(now, ahead))
+	require.EqualValues(t, now+500, c.m.s.applied.ClockMs, "never ahead")
+	require.Equal(t, metapb.Refusal_REFUSAL_LOCKED, c.ok(t, at(now+600, deleteVersion("k", "comply", ""))).Deleted[0].Refusal)
+	require.NoError(t, c.m.s.Check())
+}

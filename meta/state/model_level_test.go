@@ -91,6 +91,9 @@ func (g *generator) levelOp() *metapb.Command {
 				Era: uint64(g.int("era", 4)), SkipBlocks: uint64(g.int("skip", 3))}}}
 		}
 	case 2:
+		if g.chance("clock", 2) {
+			return &metapb.Command{TimeMs: int64(g.int("time", 200)), Op: &metapb.Command_LowerClock{LowerClock: &metapb.LowerClock{ToMs: int64(g.int("to", 200))}}}
+		}
 		return &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{Force: g.chance("force", 4)}}}
 	case 5, 6, 7:
 		return &metapb.Command{Op: &metapb.Command_DriveReconciled{DriveReconciled: &metapb.DriveReconciled{

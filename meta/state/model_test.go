@@ -168,6 +168,12 @@ func (m *model) do(c *metapb.Command) *metapb.Result {
 		return m.raiseFeatureLevel(op.RaiseFeatureLevel.Level)
 	case *metapb.Command_BeginEra:
 		return m.beginEra(op.BeginEra)
+	case *metapb.Command_LowerClock:
+		if c.TimeMs <= 0 {
+			return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_INVALID, Detail: "the command has no time"}
+		}
+		m.clockMS = min(m.clockMS, max(op.LowerClock.ToMs, c.TimeMs))
+		return &metapb.Result{}
 	case *metapb.Command_ReleaseOrphans:
 		return m.releaseOrphans(op.ReleaseOrphans)
 	case *metapb.Command_DriveReconciled:

@@ -16,7 +16,7 @@ func (v *view) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 		ClusterId: v.cluster.Id, AppliedIndex: v.applied.Index, Buckets: v.applied.Buckets,
 		ExtentsMissing: v.applied.ExtentsMissing, ExtentsGc: v.applied.ExtentsGc,
 		ExtentsDoomed: v.applied.ExtentsDoomed, ContentsDropped: v.applied.ContentsDropped,
-		Volumes: v.cluster.LastVolume, Entries: v.applied.Entries, OrphansHeld: v.cluster.OrphansHeld,
+		Volumes: v.cluster.LastVolume, Entries: v.applied.Entries, OrphansHeld: v.cluster.OrphansHeld, ClockMs: v.applied.ClockMs,
 	}
 	topology, err := v.topology(&metapb.GetView{})
 	if err != nil {

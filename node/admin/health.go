@@ -110,6 +110,12 @@ func (p *picture) checkNodes() (out []finding) {
 func nodeName(n *adminpb.NodeStatus) string { return fmt.Sprintf("%s (%s)", n.Id, n.S3Addr) }
 
 func (p *picture) checkMetadata() (out []finding) {
+	for _, m := range p.raft.Members {
+		if m.Voter && p.stale(m) {
+			out = append(out, finding{warning, fmt.Sprintf("node %s has lost its metadata: the vote that it had counts for nobody", cluster.NodeID(m.Node)),
+				"wait: the leader replaces it within a minute; `cairn node unseat` does it at once"})
+		}
+	}
 	all, alive := p.voters()
 	switch {
 	case all == 1 && len(p.topo.View.Nodes) >= leastForVoters:

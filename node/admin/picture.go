@@ -95,7 +95,7 @@ func (s *service) state(id cluster.NodeID) string {
 func (p *picture) nodes() []*adminpb.NodeStatus {
 	voters := map[uint64]bool{}
 	for _, m := range p.raft.Members {
-		voters[m.Node] = m.Voter
+		voters[m.Node] = voters[m.Node] || m.Voter && !p.stale(m)
 	}
 	slots := map[cluster.DriveID]uint32{}
 	for _, v := range p.topo.Volumes {

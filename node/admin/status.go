@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
@@ -63,11 +64,18 @@ func (p *picture) voters() (all, alive uint32) {
 			continue
 		}
 		all++
-		if p.state[cluster.NodeID(m.Node)] == nodeAlive {
+		if p.state[cluster.NodeID(m.Node)] == nodeAlive && !p.stale(m) {
 			alive++
 		}
 	}
 	return all, alive
+}
+
+// stale reports whether a member of the metadata's group is what is left of a node that
+// has lost its metadata: it never votes again.
+func (p *picture) stale(m *metapb.Member) bool {
+	n := p.topo.View.Node(cluster.NodeID(m.Node))
+	return n != nil && n.Incarnation != m.Incarnation
 }
 
 // ShowHealth implements AdminService.

@@ -257,6 +257,15 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 			o.m.leaderChanges.Inc()
 			o.Log.Info("metadata leader", "node", n.String())
 		},
+		Forgot: func(what string) {
+			o.m.forgot.Inc()
+			o.Log.Error("this node's metadata are not what it had promised: it neither votes nor counts until it is given a vote again", "metadata", what)
+		},
+		PeerForgot: func(server string, known, shown uint64) {
+			o.m.peersForgot.Inc()
+			o.Log.Error("a server of the metadata has lost entries that it had applied: its votes do not count; stop that node, move its metadata directory away and start it again",
+				"server", server, "applied", known, "log_ends", shown)
+		},
 		LeadershipLeft: func(err error) {
 			if err != nil {
 				o.Log.Info("leadership of the metadata was left without a successor; the others elect a leader", "cause", err)

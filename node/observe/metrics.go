@@ -45,6 +45,8 @@ type metrics struct {
 
 	leaderChanges prometheus.Counter
 	queryPanics   prometheus.Counter
+	forgot        prometheus.Counter
+	peersForgot   prometheus.Counter
 	snapshots     prometheus.Counter
 	restores      prometheus.Counter
 	applySeconds  prometheus.Histogram
@@ -93,6 +95,7 @@ type metrics struct {
 	eventsWaiting, eventsLost, eventsOldestS *prometheus.GaugeVec
 
 	clockSkew, lastContact *prometheus.GaugeVec
+	clockOff               prometheus.Gauge
 	backups                *prometheus.CounterVec
 	lastBackup             prometheus.Gauge
 	featureLevel, certLeft prometheus.Gauge
@@ -179,6 +182,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 
 		queryPanics:   counter("cairn_metadata_query_panics_total", "Queries of the metadata that panicked on what they met, and failed."),
 		leaderChanges: counter("cairn_raft_leader_changes_total", "Changes of the metadata's leader, as this node saw them."),
+		forgot:        counter("cairn_raft_forgot_total", "Starts in which this node's metadata held less than it had promised: it has no vote until it is given one again."),
+		peersForgot:   counter("cairn_raft_peers_forgot_total", "Times that a server of the metadata showed a log that ends before what it had applied."),
 		snapshots:     counter("cairn_raft_snapshots_total", "Snapshots taken."),
 		restores:      counter("cairn_raft_restores_total", "Snapshots received and restored."),
 		applySeconds:  fine("cairn_raft_apply_duration_seconds", "Time to apply a batch of log entries to the state."),
@@ -232,6 +237,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		transitioned:      counter("cairn_versions_transitioned_total", "Versions whose storage class lifecycle rules changed."),
 		transitionedBytes: counter("cairn_versions_transitioned_bytes_total", "Plaintext of versions whose storage class lifecycle rules changed."),
 		keysDeleted:       counter("cairn_master_keys_deleted_total", "Master keys deleted after their waiting time."),
+		clockOff:          gauge("cairn_clock_off", "1 while this node's clock is far from those of most voters, or has jumped: it changes nothing meanwhile."),
 		clockSkew:         gauges("cairn_clock_skew_seconds", "How far a node's clock is ahead of this one's.", "peer"),
 		lastContact:       gauges("cairn_raft_peer_last_contact_seconds", "Since the leader last heard of a member of the metadata's group; on the leader.", "peer"),
 		backups:           vec("cairn_metadata_backups_total", "Backups of the metadata made by this node.", "result"),

@@ -15,6 +15,16 @@ func (o *Observer) ClockSkew(peer cluster.NodeID, ahead time.Duration) {
 // one has another value.
 func (o *Observer) SettingsDiffer(settings int) { o.m.settingsDiffer.Set(float64(settings)) }
 
+// ClockOff is told whether this node's clock is far from those of most voters, or has
+// jumped.
+func (o *Observer) ClockOff(off bool) {
+	v := 0.0
+	if off {
+		v = 1
+	}
+	o.m.clockOff.Set(v)
+}
+
 // LastContacts is told how long ago the leader of the metadata heard of each member; nil
 // where this node does not lead.
 func (o *Observer) LastContacts(ago map[cluster.NodeID]time.Duration) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -40,6 +41,8 @@ type Cluster struct {
 // Machine is a host with a file system; a node runs on it while it is up.
 type Machine struct {
 	Name string
+
+	ahead atomic.Int64 // By how many nanoseconds its clock is ahead of the bubble's.
 
 	mu   sync.Mutex
 	node *node.Node // Nil while it is down.
@@ -126,7 +129,8 @@ func (c *Cluster) Start(ctx context.Context, m *Machine) error {
 		Gossip: func(_ context.Context, g gossip.Config) (node.Gossip, error) {
 			return c.live.join(m.Name, g.Self), nil
 		},
-		Log: &prefixed{prefix: m.Name + " ", w: c.log}, Version: "sim", Simulated: true, ExtentMaxBytes: extentBytes,
+		Clock: func() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) },
+		Log:   &prefixed{prefix: m.Name + " ", w: c.log}, Version: "sim", Simulated: true, ExtentMaxBytes: extentBytes,
 		SnapshotThreshold: c.snapshotThreshold, TrailingLogs: c.trailingLogs,
 	})
 	if err != nil {

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/upkeep"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/shard/drive"
 )
@@ -28,6 +31,8 @@ func blows() []blow {
 		{"power cut at a sync", (*nemesis).powerCutAtSync},
 		{"power cuts while starting", (*nemesis).powerCutWhileStarting},
 		{"lost index", (*nemesis).lostIndex},
+		{"lost metadata", (*nemesis).lostMetadata},
+		{"metadata put back", (*nemesis).oldMetadata},
 		{"partition", (*nemesis).partition},
 		{"partition of the leader", (*nemesis).partitionOfLeader},
 		{"flapping links", (*nemesis).flappingLinks},
@@ -225,6 +230,83 @@ func (n *nemesis) powerCutAtSync(ctx context.Context) error {
 		}
 	}
 	return n.cutDown(ctx, victims)
+}
+
+// lostMetadata is a voter that has forgotten all, and starts anew.
+func (n *nemesis) lostMetadata(ctx context.Context) error {
+	return n.loseMetadata(ctx, func(*Machine) error { return nil })
+}
+
+// oldMetadata is a voter whose metadata somebody puts back to what they were.
+func (n *nemesis) oldMetadata(ctx context.Context) error {
+	return n.loseMetadata(ctx, func(m *Machine) error {
+		old := m.disk.CrashClone(vfs.CrashCloneCfg{})
+		// Long enough for the promise on the drive to have grown since.
+		for range 4 {
+			if err := n.write(ctx, n.Machines, "scratch", n.probe); err != nil {
+				return err
+			}
+			time.Sleep(6 * time.Second)
+		}
+		n.Crash(m)
+		if err := m.disk.RemoveAll(metaDir); err != nil {
+			return err
+		}
+		_, err := vfs.Clone(old, m.disk.MemFS, metaDir, metaDir, vfs.CloneSync)
+		return err
+	})
+}
+
+func (n *nemesis) loseMetadata(ctx context.Context, put func(*Machine) error) error {
+	m := n.victims(1)[0]
+	for !m.Node().Group().Votes() { // Of six machines one has nothing to forget.
+		m = n.victims(1)[0]
+	}
+	was := m.Node().Group().Server()
+	if err := put(m); err != nil {
+		return err
+	}
+	if m.Node() != nil {
+		n.Crash(m)
+		if err := m.disk.RemoveAll(metaDir); err != nil {
+			return err
+		}
+	}
+	if err := n.served(ctx, []*Machine{m}); err != nil {
+		return err
+	}
+	if err := n.restart(ctx, []*Machine{m}); err != nil {
+		return err
+	}
+	if now := m.Node().Group().Server(); now == was {
+		return fmt.Errorf("%s takes part as %s, as if it had forgotten nothing", m.Name, now)
+	}
+	return n.seated(m)
+}
+
+// seated waits until a machine is a member of the metadata's group again: more than a
+// minority must not have forgotten at once.
+func (n *nemesis) seated(m *Machine) error {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(time.Second) {
+		l := n.leader().Node()
+		if l == nil || m.Node() == nil {
+			continue
+		}
+		members, _ := l.Group().Members()
+		voters, member := 0, false
+		for _, o := range members {
+			if o.Voter {
+				voters++
+			}
+			member = member || o.Node == m.Node().ID() && o.Incarnation == m.Node().Group().Incarnation()
+		}
+		if voters == upkeep.VoterCount(len(n.Machines)) && (member || len(n.Machines) > 5) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s is no member of the metadata's group after five minutes: %+v", m.Name, members)
+		}
+	}
 }
 
 // powerCutWhileStarting cuts the power again and again before a node is ready, or

@@ -36,6 +36,9 @@ type seat struct {
 	voter      bool
 	memberAddr string // In the Raft group.
 	leads      bool
+
+	// An earlier incarnation of the node is a member; staleVote: a voter. It never votes.
+	stale, staleVote bool
 }
 
 // stays reports whether a voter keeps its vote.
@@ -56,6 +59,7 @@ const (
 	promote // A standby first, where it is none; a vote once it has caught up.
 	demote
 	remove
+	expel    // An earlier incarnation.
 	handOver // Leadership, to the node.
 )
 
@@ -71,11 +75,13 @@ type voterStep struct {
 //
 // Whoever is gone votes until another has caught up and votes in its place, so the
 // number that may fail never shrinks on its own: only who leaves on purpose lowers
-// it. No step leaves the living voters without a majority. Once nothing changes
+// it. What is left of a node that has lost its metadata goes first: it never votes, so
+// every step is easier without it, and the node's new server cannot come in beside it.
+// No step leaves the living voters without a majority. Once nothing changes
 // any more, there is no step.
 func planVoters(seats []seat) voterStep {
 	p := newVoterPlan(seats)
-	for _, rule := range []func() voterStep{p.readdress, p.fill, p.dismiss, p.shrink, p.spread, p.standbys} {
+	for _, rule := range []func() voterStep{p.expel, p.readdress, p.fill, p.dismiss, p.shrink, p.spread, p.standbys} {
 		if s := rule(); s.do != noAction {
 			return s
 		}
@@ -113,6 +119,17 @@ func newVoterPlan(seats []seat) *voterPlan {
 	}
 	p.want = VoterCount(nodes)
 	return p
+}
+
+// expel removes the earlier incarnation of a node, which can only be done while the
+// living have a majority in spite of it.
+func (p *voterPlan) expel() voterStep {
+	for i := range p.seats {
+		if s := &p.seats[i]; s.stale {
+			return voterStep{expel, s.node}
+		}
+	}
+	return voterStep{}
 }
 
 // readdress tells the group a member's new address.

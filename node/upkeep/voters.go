@@ -13,6 +13,7 @@ type Voter struct {
 	Node     cluster.NodeID
 	RaftAddr string
 	Votes    bool
+	Stale    bool // Of an earlier incarnation of the node, which has lost what it promised.
 }
 
 // Voters is the membership of the Raft group, as its leader changes it.
@@ -24,6 +25,8 @@ type Voters interface {
 	AddVoter(ctx context.Context, node cluster.NodeID, raftAddr string) error
 	Demote(ctx context.Context, node cluster.NodeID) error
 	Remove(ctx context.Context, node cluster.NodeID) error
+	// Expel removes a node's members that are stale.
+	Expel(ctx context.Context, node cluster.NodeID) error
 	// HandOver makes another voter the leader.
 	HandOver(ctx context.Context, to cluster.NodeID) error
 }
@@ -105,6 +108,10 @@ func (e *electorate) seats(ctx context.Context, now time.Time) ([]seat, error) {
 			i = len(seats)
 			seats = append(seats, seat{node: m.Node})
 		}
+		if m.Stale {
+			seats[i].stale, seats[i].staleVote = true, seats[i].staleVote || m.Votes
+			continue
+		}
 		seats[i].member, seats[i].voter, seats[i].memberAddr = true, m.Votes, m.RaftAddr
 	}
 	for i := range seats {
@@ -161,6 +168,14 @@ func (e *electorate) take(ctx context.Context, step voterStep, seats []seat) err
 		return nil
 	case remove:
 		return v.Remove(ctx, s.node)
+	case expel:
+		if err := v.Expel(ctx, s.node); err != nil {
+			return err
+		}
+		if s.staleVote && events.VoterRemoved != nil {
+			events.VoterRemoved(s.node)
+		}
+		return nil
 	case handOver:
 		return v.HandOver(ctx, s.node)
 	}

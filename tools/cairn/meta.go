@@ -27,7 +27,7 @@ The metadata say which objects there are and where they lie. They live on the
 voters, so a backup is for the loss of most voters, or of what was deleted by
 mistake. docs/operations.md tells each procedure step by step.`,
 	}
-	cmd.AddCommand(newMetaBackup(), newMetaVerify(), newMetaRestore(), newMetaRecover(), newMetaRelease())
+	cmd.AddCommand(newMetaBackup(), newMetaVerify(), newMetaRestore(), newMetaRecover(), newMetaRelease(), newMetaClock())
 	return cmd
 }
 
@@ -301,6 +301,71 @@ func recoverOffline(cmd *cobra.Command, o *node.Offline, dir string, yes bool) e
 		return err
 	}
 	return printBegun(cmd.OutOrStdout(), o.Node(), r)
+}
+
+func newMetaClock() *cobra.Command {
+	var t target
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "repair-clock",
+		Short: "Set the time that object locks are judged by back to what most clocks show",
+		Long: `Set the time that object locks are judged by back to what most clocks show, after a
+node with a wrong clock has set it ahead. Locks are judged by the latest time of all
+that were ever applied, so one wrong clock ends retentions before their time. It is set
+to what the clocks of a majority of the voters prove, never below, so nothing that is
+kept is let go. Retentions that were ended or begun at the wrong time stay as they are.
+
+Exit status: 0 done, or nothing to do, 1 refused or not confirmed, 2 wrong usage, 5 the
+endpoint or the cluster's metadata cannot be reached.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.resolve(); err != nil {
+				return err
+			}
+			c, err := t.client()
+			if err != nil {
+				return err
+			}
+			return repairClock(cmd, &t, c, yes)
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func repairClock(cmd *cobra.Command, t *target, c api, yes bool) error {
+	ctx, cancel := withTimeout(cmd.Context())
+	defer cancel()
+	plan, err := c.RepairClock(ctx, &adminpb.RepairClockRequest{DryRun: true})
+	if err != nil {
+		return t.adminError(err)
+	}
+	if plan.Before == plan.After {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing to repair: locks are judged by %s, and %d clocks prove %s\n", orNever(plan.Before), plan.Clocks, plan.Proved)
+		return err
+	}
+	if !yes {
+		what := fmt.Sprintf("Locks are judged by %s; %d clocks prove %s, to which it is set back.", plan.Before, plan.Clocks, plan.Proved)
+		if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), what); err != nil {
+			return err
+		}
+	}
+	ctx, cancel = withTimeout(cmd.Context()) // The answer may have taken its time.
+	defer cancel()
+	done, err := c.RepairClock(ctx, &adminpb.RepairClockRequest{})
+	if err != nil {
+		return t.adminError(err)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "locks are judged by %s, no more by %s\n", done.After, done.Before)
+	return err
+}
+
+func orNever(at string) string {
+	if at == "" {
+		return "no time yet"
+	}
+	return at
 }
 
 func newMetaRelease() *cobra.Command {

@@ -16,9 +16,26 @@ import (
 const idHelp = "\n\nA node is named by its id, a beginning of it that no other has, or an address of\nits; a drive by its id or a beginning of it."
 
 func newNode() *cobra.Command {
-	cmd := noun("node", "Nodes of the cluster", nodeList(), nodeShow())
+	cmd := noun("node", "Nodes of the cluster", nodeList(), nodeShow(), nodeUnseat())
 	cmd.AddCommand(drain("node"), undrain("node"), remove("node"))
 	return cmd
+}
+
+func nodeUnseat() verb {
+	return verb{
+		use: "unseat NODE", short: "Take the vote of a node that is down or has lost its metadata",
+		long: `Take the vote on the metadata of a node that is down, or has lost its metadata, and
+check that it is gone. It needs a majority of the other voters. By itself the leader
+replaces a node that is down after --voter-replace-after, and one that has lost its
+metadata as soon as that one has said so.` + idHelp,
+		destroys: func(args []string) string {
+			return fmt.Sprintf("Node %s will have no vote on the metadata until it is given one again.", args[0])
+		},
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			n, err := c.UnseatNode(ctx, &adminpb.NodeRef{Node: args[0]})
+			return done(n, err, "node %s has no vote", n.GetId())
+		},
+	}
 }
 
 func nodeList() verb {

@@ -30,7 +30,7 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\x88+\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\x9d,\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
@@ -104,7 +104,10 @@ const file_admin_proto_rawDesc = "" +
 	"\tDrainNode\x12!.cairn.admin.v1.ChangeNodeRequest\x1a\x1a.cairn.admin.v1.NodeStatus\x12L\n" +
 	"\vUndrainNode\x12!.cairn.admin.v1.ChangeNodeRequest\x1a\x1a.cairn.admin.v1.NodeStatus\x12H\n" +
 	"\n" +
-	"RemoveNode\x12!.cairn.admin.v1.ChangeNodeRequest\x1a\x17.cairn.admin.v1.Removed\x12M\n" +
+	"RemoveNode\x12!.cairn.admin.v1.ChangeNodeRequest\x1a\x17.cairn.admin.v1.Removed\x12P\n" +
+	"\vRepairClock\x12\".cairn.admin.v1.RepairClockRequest\x1a\x1d.cairn.admin.v1.ClockRepaired\x12A\n" +
+	"\n" +
+	"UnseatNode\x12\x17.cairn.admin.v1.NodeRef\x1a\x1a.cairn.admin.v1.NodeStatus\x12M\n" +
 	"\n" +
 	"DrainDrive\x12\".cairn.admin.v1.ChangeDriveRequest\x1a\x1b.cairn.admin.v1.DriveStatus\x12O\n" +
 	"\fUndrainDrive\x12\".cairn.admin.v1.ChangeDriveRequest\x1a\x1b.cairn.admin.v1.DriveStatus\x12J\n" +
@@ -164,60 +167,62 @@ var file_admin_proto_goTypes = []any{
 	(*VolumeRef)(nil),                   // 39: cairn.admin.v1.VolumeRef
 	(*PlanRequest)(nil),                 // 40: cairn.admin.v1.PlanRequest
 	(*ChangeNodeRequest)(nil),           // 41: cairn.admin.v1.ChangeNodeRequest
-	(*ChangeDriveRequest)(nil),          // 42: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),             // 43: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                      // 44: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),       // 45: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),       // 46: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                // 47: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),             // 48: cairn.admin.v1.ListLoadRequest
-	(*ListLogLevelsRequest)(nil),        // 49: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),          // 50: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),             // 51: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),       // 52: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),              // 53: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                    // 54: cairn.admin.v1.Settings
-	(*Setting)(nil),                     // 55: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                // 56: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                 // 57: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                     // 58: cairn.admin.v1.Removed
-	(*NewAccount)(nil),                  // 59: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                    // 60: cairn.admin.v1.Accounts
-	(*Account)(nil),                     // 61: cairn.admin.v1.Account
-	(*User)(nil),                        // 62: cairn.admin.v1.User
-	(*Users)(nil),                       // 63: cairn.admin.v1.Users
-	(*Group)(nil),                       // 64: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 65: cairn.admin.v1.Groups
-	(*Role)(nil),                        // 66: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 67: cairn.admin.v1.Roles
-	(*Policy)(nil),                      // 68: cairn.admin.v1.Policy
-	(*Policies)(nil),                    // 69: cairn.admin.v1.Policies
-	(*Attachment)(nil),                  // 70: cairn.admin.v1.Attachment
-	(*AccessKey)(nil),                   // 71: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 72: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                   // 73: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                  // 74: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                     // 75: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                      // 76: cairn.admin.v1.Bucket
-	(*Uploads)(nil),                     // 77: cairn.admin.v1.Uploads
-	(*Upload)(nil),                      // 78: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                  // 79: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                      // 80: cairn.admin.v1.Health
-	(*Nodes)(nil),                       // 81: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                  // 82: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                      // 83: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                 // 84: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                     // 85: cairn.admin.v1.Volumes
-	(*Volume)(nil),                      // 86: cairn.admin.v1.Volume
-	(*Plan)(nil),                        // 87: cairn.admin.v1.Plan
-	(*Jobs)(nil),                        // 88: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                 // 89: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),      // 90: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                  // 91: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                       // 92: cairn.admin.v1.Loads
-	(*LogLevels)(nil),                   // 93: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                        // 94: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                // 95: cairn.admin.v1.SupportPiece
+	(*RepairClockRequest)(nil),          // 42: cairn.admin.v1.RepairClockRequest
+	(*ChangeDriveRequest)(nil),          // 43: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),             // 44: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                      // 45: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),       // 46: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),       // 47: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                // 48: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),             // 49: cairn.admin.v1.ListLoadRequest
+	(*ListLogLevelsRequest)(nil),        // 50: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),          // 51: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),             // 52: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),       // 53: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),              // 54: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                    // 55: cairn.admin.v1.Settings
+	(*Setting)(nil),                     // 56: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                // 57: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                 // 58: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                     // 59: cairn.admin.v1.Removed
+	(*NewAccount)(nil),                  // 60: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                    // 61: cairn.admin.v1.Accounts
+	(*Account)(nil),                     // 62: cairn.admin.v1.Account
+	(*User)(nil),                        // 63: cairn.admin.v1.User
+	(*Users)(nil),                       // 64: cairn.admin.v1.Users
+	(*Group)(nil),                       // 65: cairn.admin.v1.Group
+	(*Groups)(nil),                      // 66: cairn.admin.v1.Groups
+	(*Role)(nil),                        // 67: cairn.admin.v1.Role
+	(*Roles)(nil),                       // 68: cairn.admin.v1.Roles
+	(*Policy)(nil),                      // 69: cairn.admin.v1.Policy
+	(*Policies)(nil),                    // 70: cairn.admin.v1.Policies
+	(*Attachment)(nil),                  // 71: cairn.admin.v1.Attachment
+	(*AccessKey)(nil),                   // 72: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                  // 73: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                   // 74: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                  // 75: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                     // 76: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                      // 77: cairn.admin.v1.Bucket
+	(*Uploads)(nil),                     // 78: cairn.admin.v1.Uploads
+	(*Upload)(nil),                      // 79: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                  // 80: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                      // 81: cairn.admin.v1.Health
+	(*Nodes)(nil),                       // 82: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                  // 83: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                      // 84: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                 // 85: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                     // 86: cairn.admin.v1.Volumes
+	(*Volume)(nil),                      // 87: cairn.admin.v1.Volume
+	(*Plan)(nil),                        // 88: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),               // 89: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                        // 90: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                 // 91: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),      // 92: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                  // 93: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                       // 94: cairn.admin.v1.Loads
+	(*LogLevels)(nil),                   // 95: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                        // 96: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                // 97: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,  // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
@@ -280,96 +285,100 @@ var file_admin_proto_depIdxs = []int32{
 	41, // 57: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
 	41, // 58: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
 	41, // 59: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	42, // 60: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	42, // 61: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	42, // 62: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	43, // 63: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	44, // 64: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	44, // 65: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	45, // 66: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	46, // 67: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	47, // 68: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	48, // 69: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	49, // 70: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	50, // 71: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	51, // 72: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	52, // 73: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	53, // 74: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	54, // 75: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	55, // 76: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	55, // 77: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	56, // 78: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	57, // 79: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	58, // 80: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	57, // 81: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	59, // 82: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	60, // 83: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	61, // 84: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	61, // 85: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	58, // 86: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	62, // 87: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	63, // 88: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	62, // 89: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	62, // 90: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	58, // 91: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	64, // 92: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	65, // 93: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	64, // 94: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	64, // 95: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	58, // 96: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	66, // 97: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	67, // 98: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	66, // 99: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	58, // 100: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	68, // 101: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	69, // 102: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	68, // 103: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	70, // 104: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	58, // 105: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	71, // 106: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	72, // 107: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	71, // 108: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	71, // 109: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	58, // 110: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	73, // 111: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	74, // 112: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	73, // 113: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	73, // 114: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	73, // 115: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	58, // 116: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	75, // 117: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	76, // 118: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	77, // 119: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	78, // 120: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	58, // 121: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	79, // 122: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	80, // 123: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	81, // 124: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	82, // 125: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	83, // 126: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	84, // 127: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	85, // 128: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	86, // 129: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	87, // 130: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	82, // 131: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	82, // 132: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	58, // 133: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	84, // 134: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	84, // 135: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	58, // 136: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	88, // 137: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	88, // 138: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	88, // 139: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	89, // 140: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	90, // 141: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	91, // 142: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	92, // 143: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	93, // 144: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	93, // 145: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	94, // 146: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	95, // 147: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	74, // [74:148] is the sub-list for method output_type
-	0,  // [0:74] is the sub-list for method input_type
+	42, // 60: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
+	35, // 61: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
+	43, // 62: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	43, // 63: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	43, // 64: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	44, // 65: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	45, // 66: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	45, // 67: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	46, // 68: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	47, // 69: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	48, // 70: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	49, // 71: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	50, // 72: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	51, // 73: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	52, // 74: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	53, // 75: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	54, // 76: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	55, // 77: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	56, // 78: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	56, // 79: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	57, // 80: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	58, // 81: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	59, // 82: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	58, // 83: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	60, // 84: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	61, // 85: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	62, // 86: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	62, // 87: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	59, // 88: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	63, // 89: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	64, // 90: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	63, // 91: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	63, // 92: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	59, // 93: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	65, // 94: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	66, // 95: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	65, // 96: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	65, // 97: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	59, // 98: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	67, // 99: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	68, // 100: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	67, // 101: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	59, // 102: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	69, // 103: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	70, // 104: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	69, // 105: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	71, // 106: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	59, // 107: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	72, // 108: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	73, // 109: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	72, // 110: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	72, // 111: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	59, // 112: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	74, // 113: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	75, // 114: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	74, // 115: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	74, // 116: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	74, // 117: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	59, // 118: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	76, // 119: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	77, // 120: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	78, // 121: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	79, // 122: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	59, // 123: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	80, // 124: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	81, // 125: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	82, // 126: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	83, // 127: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	84, // 128: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	85, // 129: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	86, // 130: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	87, // 131: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	88, // 132: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	83, // 133: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	83, // 134: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	59, // 135: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	89, // 136: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	83, // 137: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	85, // 138: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	85, // 139: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	59, // 140: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	90, // 141: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	90, // 142: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	90, // 143: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	91, // 144: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	92, // 145: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	93, // 146: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	94, // 147: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	95, // 148: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	95, // 149: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	96, // 150: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	97, // 151: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	76, // [76:152] is the sub-list for method output_type
+	0,  // [0:76] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -1642,6 +1642,118 @@ func (x *Plan) GetAfter() *Tolerance {
 	return nil
 }
 
+type RepairClockRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DryRun        bool                   `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"` // Only tell.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairClockRequest) Reset() {
+	*x = RepairClockRequest{}
+	mi := &file_cluster_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairClockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairClockRequest) ProtoMessage() {}
+
+func (x *RepairClockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairClockRequest.ProtoReflect.Descriptor instead.
+func (*RepairClockRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RepairClockRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type ClockRepaired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Before        string                 `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"` // RFC 3339. Empty: no lock was ever judged.
+	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	Proved        string                 `protobuf:"bytes,3,opt,name=proved,proto3" json:"proved,omitempty"`  // What a majority of the voters' clocks show at least.
+	Clocks        uint32                 `protobuf:"varint,4,opt,name=clocks,proto3" json:"clocks,omitempty"` // That were read.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClockRepaired) Reset() {
+	*x = ClockRepaired{}
+	mi := &file_cluster_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClockRepaired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClockRepaired) ProtoMessage() {}
+
+func (x *ClockRepaired) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClockRepaired.ProtoReflect.Descriptor instead.
+func (*ClockRepaired) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ClockRepaired) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *ClockRepaired) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ClockRepaired) GetProved() string {
+	if x != nil {
+		return x.Proved
+	}
+	return ""
+}
+
+func (x *ClockRepaired) GetClocks() uint32 {
+	if x != nil {
+		return x.Clocks
+	}
+	return 0
+}
+
 type ChangeNodeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -1652,7 +1764,7 @@ type ChangeNodeRequest struct {
 
 func (x *ChangeNodeRequest) Reset() {
 	*x = ChangeNodeRequest{}
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +1776,7 @@ func (x *ChangeNodeRequest) String() string {
 func (*ChangeNodeRequest) ProtoMessage() {}
 
 func (x *ChangeNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +1789,7 @@ func (x *ChangeNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeNodeRequest.ProtoReflect.Descriptor instead.
 func (*ChangeNodeRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{19}
+	return file_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ChangeNodeRequest) GetNode() string {
@@ -1704,7 +1816,7 @@ type ChangeDriveRequest struct {
 
 func (x *ChangeDriveRequest) Reset() {
 	*x = ChangeDriveRequest{}
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1828,7 @@ func (x *ChangeDriveRequest) String() string {
 func (*ChangeDriveRequest) ProtoMessage() {}
 
 func (x *ChangeDriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1841,7 @@ func (x *ChangeDriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeDriveRequest.ProtoReflect.Descriptor instead.
 func (*ChangeDriveRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{20}
+	return file_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ChangeDriveRequest) GetDrive() string {
@@ -1754,7 +1866,7 @@ type ShowHealthRequest struct {
 
 func (x *ShowHealthRequest) Reset() {
 	*x = ShowHealthRequest{}
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1878,7 @@ func (x *ShowHealthRequest) String() string {
 func (*ShowHealthRequest) ProtoMessage() {}
 
 func (x *ShowHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1891,7 @@ func (x *ShowHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowHealthRequest.ProtoReflect.Descriptor instead.
 func (*ShowHealthRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{21}
+	return file_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 type Health struct {
@@ -1794,7 +1906,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1806,7 +1918,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1819,7 +1931,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{22}
+	return file_cluster_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Health) GetState() string {
@@ -1862,7 +1974,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +1986,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +1999,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{23}
+	return file_cluster_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -2081,7 +2193,14 @@ const file_cluster_proto_rawDesc = "" +
 	" \x03(\tR\x06losses\x12\x19\n" +
 	"\astaying\x18\x82\x01 \x01(\rR\astaying\x122\n" +
 	"\x06before\x18\xfa\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\x06before\x120\n" +
-	"\x05after\x18\xfb\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\x05after\"=\n" +
+	"\x05after\x18\xfb\x01 \x01(\v2\x19.cairn.admin.v1.ToleranceR\x05after\"-\n" +
+	"\x12RepairClockRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"m\n" +
+	"\rClockRepaired\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\x12\x16\n" +
+	"\x06proved\x18\x03 \x01(\tR\x06proved\x12\x16\n" +
+	"\x06clocks\x18\x04 \x01(\rR\x06clocks\"=\n" +
 	"\x11ChangeNodeRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"@\n" +
@@ -2112,7 +2231,7 @@ func file_cluster_proto_rawDescGZIP() []byte {
 	return file_cluster_proto_rawDescData
 }
 
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_cluster_proto_goTypes = []any{
 	(*StatusRequest)(nil),      // 0: cairn.admin.v1.StatusRequest
 	(*StatusResponse)(nil),     // 1: cairn.admin.v1.StatusResponse
@@ -2133,18 +2252,20 @@ var file_cluster_proto_goTypes = []any{
 	(*Slot)(nil),               // 16: cairn.admin.v1.Slot
 	(*PlanRequest)(nil),        // 17: cairn.admin.v1.PlanRequest
 	(*Plan)(nil),               // 18: cairn.admin.v1.Plan
-	(*ChangeNodeRequest)(nil),  // 19: cairn.admin.v1.ChangeNodeRequest
-	(*ChangeDriveRequest)(nil), // 20: cairn.admin.v1.ChangeDriveRequest
-	(*ShowHealthRequest)(nil),  // 21: cairn.admin.v1.ShowHealthRequest
-	(*Health)(nil),             // 22: cairn.admin.v1.Health
-	(*HealthCheck)(nil),        // 23: cairn.admin.v1.HealthCheck
-	(*Job)(nil),                // 24: cairn.admin.v1.Job
+	(*RepairClockRequest)(nil), // 19: cairn.admin.v1.RepairClockRequest
+	(*ClockRepaired)(nil),      // 20: cairn.admin.v1.ClockRepaired
+	(*ChangeNodeRequest)(nil),  // 21: cairn.admin.v1.ChangeNodeRequest
+	(*ChangeDriveRequest)(nil), // 22: cairn.admin.v1.ChangeDriveRequest
+	(*ShowHealthRequest)(nil),  // 23: cairn.admin.v1.ShowHealthRequest
+	(*Health)(nil),             // 24: cairn.admin.v1.Health
+	(*HealthCheck)(nil),        // 25: cairn.admin.v1.HealthCheck
+	(*Job)(nil),                // 26: cairn.admin.v1.Job
 }
 var file_cluster_proto_depIdxs = []int32{
 	3,  // 0: cairn.admin.v1.StatusResponse.nodes:type_name -> cairn.admin.v1.NodeStatus
 	5,  // 1: cairn.admin.v1.StatusResponse.volumes:type_name -> cairn.admin.v1.VolumeCount
-	23, // 2: cairn.admin.v1.StatusResponse.checks:type_name -> cairn.admin.v1.HealthCheck
-	24, // 3: cairn.admin.v1.StatusResponse.jobs:type_name -> cairn.admin.v1.Job
+	25, // 2: cairn.admin.v1.StatusResponse.checks:type_name -> cairn.admin.v1.HealthCheck
+	26, // 3: cairn.admin.v1.StatusResponse.jobs:type_name -> cairn.admin.v1.Job
 	2,  // 4: cairn.admin.v1.StatusResponse.tolerance:type_name -> cairn.admin.v1.Tolerance
 	4,  // 5: cairn.admin.v1.NodeStatus.drives:type_name -> cairn.admin.v1.DriveStatus
 	3,  // 6: cairn.admin.v1.Nodes.nodes:type_name -> cairn.admin.v1.NodeStatus
@@ -2153,7 +2274,7 @@ var file_cluster_proto_depIdxs = []int32{
 	16, // 9: cairn.admin.v1.Volume.slots:type_name -> cairn.admin.v1.Slot
 	2,  // 10: cairn.admin.v1.Plan.before:type_name -> cairn.admin.v1.Tolerance
 	2,  // 11: cairn.admin.v1.Plan.after:type_name -> cairn.admin.v1.Tolerance
-	23, // 12: cairn.admin.v1.Health.checks:type_name -> cairn.admin.v1.HealthCheck
+	25, // 12: cairn.admin.v1.Health.checks:type_name -> cairn.admin.v1.HealthCheck
 	2,  // 13: cairn.admin.v1.Health.tolerance:type_name -> cairn.admin.v1.Tolerance
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
@@ -2174,7 +2295,7 @@ func file_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -59,6 +59,86 @@ func (*ReportRequest) Descriptor() ([]byte, []int) {
 	return file_peer_proto_rawDescGZIP(), []int{0}
 }
 
+type UnseatRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnseatRequest) Reset() {
+	*x = UnseatRequest{}
+	mi := &file_peer_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnseatRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnseatRequest) ProtoMessage() {}
+
+func (x *UnseatRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnseatRequest.ProtoReflect.Descriptor instead.
+func (*UnseatRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *UnseatRequest) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+type UnseatResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnseatResponse) Reset() {
+	*x = UnseatResponse{}
+	mi := &file_peer_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnseatResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnseatResponse) ProtoMessage() {}
+
+func (x *UnseatResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnseatResponse.ProtoReflect.Descriptor instead.
+func (*UnseatResponse) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{2}
+}
+
 // NodeReport is what only the node itself knows.
 type NodeReport struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
@@ -78,7 +158,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_peer_proto_msgTypes[1]
+	mi := &file_peer_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -90,7 +170,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[1]
+	mi := &file_peer_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -103,7 +183,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{1}
+	return file_peer_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *NodeReport) GetVersion() string {
@@ -176,7 +256,10 @@ const file_peer_proto_rawDesc = "" +
 	"\n" +
 	"peer.proto\x12\x0ecairn.admin.v1\x1a\rcluster.proto\x1a\n" +
 	"jobs.proto\x1a\vtrace.proto\"\x0f\n" +
-	"\rReportRequest\"\xcb\x03\n" +
+	"\rReportRequest\"#\n" +
+	"\rUnseatRequest\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
+	"\x0eUnseatResponse\"\xcb\x03\n" +
 	"\n" +
 	"NodeReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
@@ -190,14 +273,15 @@ const file_peer_proto_rawDesc = "" +
 	"\bsettings\x18\xf0\x01 \x03(\v2(.cairn.admin.v1.NodeReport.SettingsEntryR\bsettings\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xad\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xf6\x03\n" +
 	"\vPeerService\x12C\n" +
 	"\x06Report\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1a.cairn.admin.v1.NodeReport\x12?\n" +
 	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12C\n" +
 	"\x05Watch\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12H\n" +
 	"\bSetLevel\x12\".cairn.admin.v1.SetLogLevelRequest\x1a\x18.cairn.admin.v1.LogLevel\x12?\n" +
 	"\x03Log\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x17.cairn.admin.v1.NodeLog\x12H\n" +
-	"\aSupport\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1c.cairn.admin.v1.SupportPiece0\x01B0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
+	"\aSupport\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1c.cairn.admin.v1.SupportPiece0\x01\x12G\n" +
+	"\x06Unseat\x12\x1d.cairn.admin.v1.UnseatRequest\x1a\x1e.cairn.admin.v1.UnseatResponseB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
 var (
 	file_peer_proto_rawDescOnce sync.Once
@@ -211,41 +295,45 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_peer_proto_goTypes = []any{
 	(*ReportRequest)(nil),      // 0: cairn.admin.v1.ReportRequest
-	(*NodeReport)(nil),         // 1: cairn.admin.v1.NodeReport
-	nil,                        // 2: cairn.admin.v1.NodeReport.SettingsEntry
-	(*DriveStatus)(nil),        // 3: cairn.admin.v1.DriveStatus
-	(*Job)(nil),                // 4: cairn.admin.v1.Job
-	(*LogLevel)(nil),           // 5: cairn.admin.v1.LogLevel
-	(*TraceRequest)(nil),       // 6: cairn.admin.v1.TraceRequest
-	(*SetLogLevelRequest)(nil), // 7: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),    // 8: cairn.admin.v1.ListLogsRequest
-	(*NodeLoad)(nil),           // 9: cairn.admin.v1.NodeLoad
-	(*TraceEvent)(nil),         // 10: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),            // 11: cairn.admin.v1.NodeLog
-	(*SupportPiece)(nil),       // 12: cairn.admin.v1.SupportPiece
+	(*UnseatRequest)(nil),      // 1: cairn.admin.v1.UnseatRequest
+	(*UnseatResponse)(nil),     // 2: cairn.admin.v1.UnseatResponse
+	(*NodeReport)(nil),         // 3: cairn.admin.v1.NodeReport
+	nil,                        // 4: cairn.admin.v1.NodeReport.SettingsEntry
+	(*DriveStatus)(nil),        // 5: cairn.admin.v1.DriveStatus
+	(*Job)(nil),                // 6: cairn.admin.v1.Job
+	(*LogLevel)(nil),           // 7: cairn.admin.v1.LogLevel
+	(*TraceRequest)(nil),       // 8: cairn.admin.v1.TraceRequest
+	(*SetLogLevelRequest)(nil), // 9: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),    // 10: cairn.admin.v1.ListLogsRequest
+	(*NodeLoad)(nil),           // 11: cairn.admin.v1.NodeLoad
+	(*TraceEvent)(nil),         // 12: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),            // 13: cairn.admin.v1.NodeLog
+	(*SupportPiece)(nil),       // 14: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
-	3,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
-	4,  // 1: cairn.admin.v1.NodeReport.jobs:type_name -> cairn.admin.v1.Job
-	5,  // 2: cairn.admin.v1.NodeReport.log:type_name -> cairn.admin.v1.LogLevel
-	2,  // 3: cairn.admin.v1.NodeReport.settings:type_name -> cairn.admin.v1.NodeReport.SettingsEntry
+	5,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
+	6,  // 1: cairn.admin.v1.NodeReport.jobs:type_name -> cairn.admin.v1.Job
+	7,  // 2: cairn.admin.v1.NodeReport.log:type_name -> cairn.admin.v1.LogLevel
+	4,  // 3: cairn.admin.v1.NodeReport.settings:type_name -> cairn.admin.v1.NodeReport.SettingsEntry
 	0,  // 4: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
 	0,  // 5: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
-	6,  // 6: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
-	7,  // 7: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	8,  // 8: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
+	8,  // 6: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
+	9,  // 7: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	10, // 8: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
 	0,  // 9: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 10: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	9,  // 11: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	10, // 12: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	5,  // 13: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	11, // 14: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	12, // 15: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	10, // [10:16] is the sub-list for method output_type
-	4,  // [4:10] is the sub-list for method input_type
+	1,  // 10: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
+	3,  // 11: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	11, // 12: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	12, // 13: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	7,  // 14: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	13, // 15: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	14, // 16: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	2,  // 17: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
+	11, // [11:18] is the sub-list for method output_type
+	4,  // [4:11] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
 	4,  // [4:4] is the sub-list for extension extendee
 	0,  // [0:4] is the sub-list for field type_name
@@ -265,7 +353,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

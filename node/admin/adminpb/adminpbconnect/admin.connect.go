@@ -188,6 +188,11 @@ const (
 	AdminServiceUndrainNodeProcedure = "/cairn.admin.v1.AdminService/UndrainNode"
 	// AdminServiceRemoveNodeProcedure is the fully-qualified name of the AdminService's RemoveNode RPC.
 	AdminServiceRemoveNodeProcedure = "/cairn.admin.v1.AdminService/RemoveNode"
+	// AdminServiceRepairClockProcedure is the fully-qualified name of the AdminService's RepairClock
+	// RPC.
+	AdminServiceRepairClockProcedure = "/cairn.admin.v1.AdminService/RepairClock"
+	// AdminServiceUnseatNodeProcedure is the fully-qualified name of the AdminService's UnseatNode RPC.
+	AdminServiceUnseatNodeProcedure = "/cairn.admin.v1.AdminService/UnseatNode"
 	// AdminServiceDrainDriveProcedure is the fully-qualified name of the AdminService's DrainDrive RPC.
 	AdminServiceDrainDriveProcedure = "/cairn.admin.v1.AdminService/DrainDrive"
 	// AdminServiceUndrainDriveProcedure is the fully-qualified name of the AdminService's UndrainDrive
@@ -290,6 +295,12 @@ type AdminServiceClient interface {
 	DrainNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.NodeStatus, error)
 	UndrainNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.NodeStatus, error)
 	RemoveNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.Removed, error)
+	// RepairClock sets the clock that locks are judged by back to what the clocks of a
+	// majority of the voters bear out.
+	RepairClock(context.Context, *adminpb.RepairClockRequest) (*adminpb.ClockRepaired, error)
+	// UnseatNode takes the vote on the metadata of a node that is down or has lost what it
+	// had, and says yes only once no voter of the node is left.
+	UnseatNode(context.Context, *adminpb.NodeRef) (*adminpb.NodeStatus, error)
 	DrainDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.DriveStatus, error)
 	UndrainDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.DriveStatus, error)
 	RemoveDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.Removed, error)
@@ -680,6 +691,18 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("RemoveNode")),
 			connect.WithClientOptions(opts...),
 		),
+		repairClock: connect.NewClient[adminpb.RepairClockRequest, adminpb.ClockRepaired](
+			httpClient,
+			baseURL+AdminServiceRepairClockProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("RepairClock")),
+			connect.WithClientOptions(opts...),
+		),
+		unseatNode: connect.NewClient[adminpb.NodeRef, adminpb.NodeStatus](
+			httpClient,
+			baseURL+AdminServiceUnseatNodeProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("UnseatNode")),
+			connect.WithClientOptions(opts...),
+		),
 		drainDrive: connect.NewClient[adminpb.ChangeDriveRequest, adminpb.DriveStatus](
 			httpClient,
 			baseURL+AdminServiceDrainDriveProcedure,
@@ -829,6 +852,8 @@ type adminServiceClient struct {
 	drainNode            *connect.Client[adminpb.ChangeNodeRequest, adminpb.NodeStatus]
 	undrainNode          *connect.Client[adminpb.ChangeNodeRequest, adminpb.NodeStatus]
 	removeNode           *connect.Client[adminpb.ChangeNodeRequest, adminpb.Removed]
+	repairClock          *connect.Client[adminpb.RepairClockRequest, adminpb.ClockRepaired]
+	unseatNode           *connect.Client[adminpb.NodeRef, adminpb.NodeStatus]
 	drainDrive           *connect.Client[adminpb.ChangeDriveRequest, adminpb.DriveStatus]
 	undrainDrive         *connect.Client[adminpb.ChangeDriveRequest, adminpb.DriveStatus]
 	removeDrive          *connect.Client[adminpb.ChangeDriveRequest, adminpb.Removed]
@@ -1385,6 +1410,24 @@ func (c *adminServiceClient) RemoveNode(ctx context.Context, req *adminpb.Change
 	return nil, err
 }
 
+// RepairClock calls cairn.admin.v1.AdminService.RepairClock.
+func (c *adminServiceClient) RepairClock(ctx context.Context, req *adminpb.RepairClockRequest) (*adminpb.ClockRepaired, error) {
+	response, err := c.repairClock.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UnseatNode calls cairn.admin.v1.AdminService.UnseatNode.
+func (c *adminServiceClient) UnseatNode(ctx context.Context, req *adminpb.NodeRef) (*adminpb.NodeStatus, error) {
+	response, err := c.unseatNode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DrainDrive calls cairn.admin.v1.AdminService.DrainDrive.
 func (c *adminServiceClient) DrainDrive(ctx context.Context, req *adminpb.ChangeDriveRequest) (*adminpb.DriveStatus, error) {
 	response, err := c.drainDrive.CallUnary(ctx, connect.NewRequest(req))
@@ -1564,6 +1607,12 @@ type AdminServiceHandler interface {
 	DrainNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.NodeStatus, error)
 	UndrainNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.NodeStatus, error)
 	RemoveNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.Removed, error)
+	// RepairClock sets the clock that locks are judged by back to what the clocks of a
+	// majority of the voters bear out.
+	RepairClock(context.Context, *adminpb.RepairClockRequest) (*adminpb.ClockRepaired, error)
+	// UnseatNode takes the vote on the metadata of a node that is down or has lost what it
+	// had, and says yes only once no voter of the node is left.
+	UnseatNode(context.Context, *adminpb.NodeRef) (*adminpb.NodeStatus, error)
 	DrainDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.DriveStatus, error)
 	UndrainDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.DriveStatus, error)
 	RemoveDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.Removed, error)
@@ -1950,6 +1999,18 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("RemoveNode")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceRepairClockHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceRepairClockProcedure,
+		svc.RepairClock,
+		connect.WithSchema(adminServiceMethods.ByName("RepairClock")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceUnseatNodeHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceUnseatNodeProcedure,
+		svc.UnseatNode,
+		connect.WithSchema(adminServiceMethods.ByName("UnseatNode")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceDrainDriveHandler := connect.NewUnaryHandlerSimple(
 		AdminServiceDrainDriveProcedure,
 		svc.DrainDrive,
@@ -2156,6 +2217,10 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceUndrainNodeHandler.ServeHTTP(w, r)
 		case AdminServiceRemoveNodeProcedure:
 			adminServiceRemoveNodeHandler.ServeHTTP(w, r)
+		case AdminServiceRepairClockProcedure:
+			adminServiceRepairClockHandler.ServeHTTP(w, r)
+		case AdminServiceUnseatNodeProcedure:
+			adminServiceUnseatNodeHandler.ServeHTTP(w, r)
 		case AdminServiceDrainDriveProcedure:
 			adminServiceDrainDriveHandler.ServeHTTP(w, r)
 		case AdminServiceUndrainDriveProcedure:
@@ -2431,6 +2496,14 @@ func (UnimplementedAdminServiceHandler) UndrainNode(context.Context, *adminpb.Ch
 
 func (UnimplementedAdminServiceHandler) RemoveNode(context.Context, *adminpb.ChangeNodeRequest) (*adminpb.Removed, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RemoveNode is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) RepairClock(context.Context, *adminpb.RepairClockRequest) (*adminpb.ClockRepaired, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RepairClock is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) UnseatNode(context.Context, *adminpb.NodeRef) (*adminpb.NodeStatus, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.UnseatNode is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) DrainDrive(context.Context, *adminpb.ChangeDriveRequest) (*adminpb.DriveStatus, error) {

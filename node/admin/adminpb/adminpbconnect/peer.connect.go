@@ -47,6 +47,8 @@ const (
 	PeerServiceLogProcedure = "/cairn.admin.v1.PeerService/Log"
 	// PeerServiceSupportProcedure is the fully-qualified name of the PeerService's Support RPC.
 	PeerServiceSupportProcedure = "/cairn.admin.v1.PeerService/Support"
+	// PeerServiceUnseatProcedure is the fully-qualified name of the PeerService's Unseat RPC.
+	PeerServiceUnseatProcedure = "/cairn.admin.v1.PeerService/Unseat"
 )
 
 // PeerServiceClient is a client for the cairn.admin.v1.PeerService service.
@@ -57,6 +59,8 @@ type PeerServiceClient interface {
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
 	Support(context.Context, *adminpb.ReportRequest) (*connect.ServerStreamForClient[adminpb.SupportPiece], error)
+	// Unseat is AdminService's UnseatNode, by the node that leads the metadata.
+	Unseat(context.Context, *adminpb.UnseatRequest) (*adminpb.UnseatResponse, error)
 }
 
 // NewPeerServiceClient constructs a client for the cairn.admin.v1.PeerService service. By default,
@@ -106,6 +110,12 @@ func NewPeerServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(peerServiceMethods.ByName("Support")),
 			connect.WithClientOptions(opts...),
 		),
+		unseat: connect.NewClient[adminpb.UnseatRequest, adminpb.UnseatResponse](
+			httpClient,
+			baseURL+PeerServiceUnseatProcedure,
+			connect.WithSchema(peerServiceMethods.ByName("Unseat")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -117,6 +127,7 @@ type peerServiceClient struct {
 	setLevel *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevel]
 	log      *connect.Client[adminpb.ListLogsRequest, adminpb.NodeLog]
 	support  *connect.Client[adminpb.ReportRequest, adminpb.SupportPiece]
+	unseat   *connect.Client[adminpb.UnseatRequest, adminpb.UnseatResponse]
 }
 
 // Report calls cairn.admin.v1.PeerService.Report.
@@ -165,6 +176,15 @@ func (c *peerServiceClient) Support(ctx context.Context, req *adminpb.ReportRequ
 	return c.support.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// Unseat calls cairn.admin.v1.PeerService.Unseat.
+func (c *peerServiceClient) Unseat(ctx context.Context, req *adminpb.UnseatRequest) (*adminpb.UnseatResponse, error) {
+	response, err := c.unseat.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // PeerServiceHandler is an implementation of the cairn.admin.v1.PeerService service.
 type PeerServiceHandler interface {
 	Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error)
@@ -173,6 +193,8 @@ type PeerServiceHandler interface {
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
 	Support(context.Context, *adminpb.ReportRequest, *connect.ServerStream[adminpb.SupportPiece]) error
+	// Unseat is AdminService's UnseatNode, by the node that leads the metadata.
+	Unseat(context.Context, *adminpb.UnseatRequest) (*adminpb.UnseatResponse, error)
 }
 
 // NewPeerServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -218,6 +240,12 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(peerServiceMethods.ByName("Support")),
 		connect.WithHandlerOptions(opts...),
 	)
+	peerServiceUnseatHandler := connect.NewUnaryHandlerSimple(
+		PeerServiceUnseatProcedure,
+		svc.Unseat,
+		connect.WithSchema(peerServiceMethods.ByName("Unseat")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cairn.admin.v1.PeerService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PeerServiceReportProcedure:
@@ -232,6 +260,8 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 			peerServiceLogHandler.ServeHTTP(w, r)
 		case PeerServiceSupportProcedure:
 			peerServiceSupportHandler.ServeHTTP(w, r)
+		case PeerServiceUnseatProcedure:
+			peerServiceUnseatHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -263,4 +293,8 @@ func (UnimplementedPeerServiceHandler) Log(context.Context, *adminpb.ListLogsReq
 
 func (UnimplementedPeerServiceHandler) Support(context.Context, *adminpb.ReportRequest, *connect.ServerStream[adminpb.SupportPiece]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Support is not implemented"))
+}
+
+func (UnimplementedPeerServiceHandler) Unseat(context.Context, *adminpb.UnseatRequest) (*adminpb.UnseatResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Unseat is not implemented"))
 }

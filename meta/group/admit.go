@@ -1,0 +1,133 @@
+package group
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+// Requests between voters go to an address, and whoever answers there is taken for the
+// server that was meant. So a request says which one that is, in the field of the
+// leader's or candidate's address that Raft's protocol 3 does not read any more, and
+// another server, such as a new incarnation of the same node, does not answer it: it
+// appends nothing for the old one, and does not vote for it.
+const addresseeTag = "to "
+
+func addressee(id raft.ServerID) []byte { return append([]byte(addresseeTag), id...) }
+
+// desk looks at what comes in before Raft does.
+type desk struct {
+	self   raft.ServerID
+	first  bool // Self is the node's first incarnation, as which releases without addressees know it.
+	votes  func() bool
+	last   func() uint64
+	peers  *peers
+	passed chan raft.RPC
+	ending chan struct{}
+	once   sync.Once
+	wg     sync.WaitGroup
+}
+
+// serve passes requests on until close.
+func (d *desk) serve(in <-chan raft.RPC) {
+	for {
+		select {
+		case <-d.ending:
+			return
+		case rpc := <-in:
+			if err := d.admit(&rpc); err != nil {
+				rpc.Respond(nil, err)
+				continue
+			}
+			select {
+			case d.passed <- rpc:
+			case <-d.ending:
+				rpc.Respond(nil, raft.ErrTransportShutdown)
+				return
+			}
+		}
+	}
+}
+
+func (d *desk) close() {
+	d.once.Do(func() { close(d.ending) })
+	d.wg.Wait()
+}
+
+// admit returns why a request is not for this server.
+func (d *desk) admit(rpc *raft.RPC) error {
+	switch r := rpc.Command.(type) {
+	case *raft.AppendEntriesRequest:
+		return d.forUs(r.Leader)
+	case *raft.InstallSnapshotRequest:
+		return d.forUs(r.Leader)
+	case *raft.RequestVoteRequest:
+		if err := d.forUs(r.Candidate); err != nil {
+			return err
+		}
+		if err := d.maySay(); err != nil {
+			return err
+		}
+		if err := d.peers.check(raft.ServerID(r.ID), r.LastLogIndex); err != nil {
+			return err
+		}
+		d.tellStanding(rpc)
+	case *raft.RequestPreVoteRequest: // It has no field to spare.
+		return d.maySay()
+	case *raft.TimeoutNowRequest:
+		return d.maySay()
+	}
+	return nil
+}
+
+func (d *desk) forUs(to []byte) error {
+	id, tagged := bytes.CutPrefix(to, []byte(addresseeTag))
+	if tagged && string(id) == string(d.self) || !tagged && d.first {
+		return nil
+	}
+	return errs.Newf("group.Serve", errs.Denied, "this is server %s, not %s: the node has lost what it was", d.self, id)
+}
+
+// maySay refuses elections to a later incarnation that nobody has given a vote yet. (A
+// first one may be asked by voters that know more of the group than it does.)
+func (d *desk) maySay() error {
+	if d.first || d.votes() {
+		return nil
+	}
+	return errs.Newf("group.Vote", errs.Denied, "server %s has no vote: the node has lost what it was, and was not given a vote again", d.self)
+}
+
+// tellStanding has the answer to a vote say where this server's log ends.
+func (d *desk) tellStanding(rpc *raft.RPC) {
+	answers, whole := rpc.RespChan, make(chan raft.RPCResponse, 1)
+	rpc.RespChan = whole
+	last := d.last()
+	d.wg.Go(func() {
+		select {
+		case a := <-whole:
+			if r, ok := a.Response.(*raft.RequestVoteResponse); ok && r != nil {
+				r.Peers = appendStanding(last)
+			}
+			answers <- a
+		case <-d.ending:
+		}
+	})
+}
+
+// checkVote takes a vote back that a server gave which has lost what it had.
+func (t *transport) checkVote(id raft.ServerID, resp *raft.RequestVoteResponse) error {
+	last, told := standingOf(resp.Peers)
+	resp.Peers = nil
+	if !resp.Granted || !told || t.desk == nil {
+		return nil
+	}
+	if err := t.desk.peers.check(id, last); err != nil {
+		resp.Granted = false
+		return fmt.Errorf("a vote does not count: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package group
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+const peersName = "peers.json"
+
+// peers is what this node knows of how far other servers of the group were: entries that
+// they have applied, which are committed and can never be missing from their logs again.
+// A machine whose disks were put back to an earlier day does not know it itself. Safe for
+// concurrent use.
+type peers struct {
+	mu     sync.Mutex
+	known  map[raft.ServerID]uint64
+	stored bool                     // Known is on the disk.
+	short  map[raft.ServerID]uint64 // Who was last seen with less, and with how much.
+	event  func(id raft.ServerID, known, shown uint64)
+}
+
+// openPeers reads what was stored. A damaged file is no reason not to start: it is told
+// again by the others.
+func openPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown uint64)) *peers {
+	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, stored: true, event: event}
+	b, err := readFile(fs, fs.PathJoin(dir, peersName))
+	if err != nil {
+		return p
+	}
+	sum, body, _ := bytes.Cut(b, []byte{'\n'})
+	if string(sum) == fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
+		if err := json.Unmarshal(body, &p.known); err != nil {
+			p.known = map[raft.ServerID]uint64{}
+		}
+	}
+	return p
+}
+
+func (p *peers) store(fs vfs.FS, dir string) error {
+	p.mu.Lock()
+	known, stored := maps.Clone(p.known), p.stored
+	p.stored = true
+	p.mu.Unlock()
+	if stored {
+		return nil
+	}
+	body, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	err = writeFileAtomic(fs, dir, peersName, append(fmt.Appendf(nil, "%08x\n", crc32.Checksum(body, castagnoli)), body...))
+	if err != nil {
+		p.mu.Lock()
+		p.stored = false
+		p.mu.Unlock()
+	}
+	return err
+}
+
+// applied notes that a server says to have applied the entries up to index.
+func (p *peers) applied(id raft.ServerID, index uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if index > p.known[id] {
+		p.known[id], p.stored = index, false
+	}
+}
+
+// keepOnly forgets servers that are not in the group any more.
+func (p *peers) keepOnly(servers []raft.Server) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.known {
+		found := false
+		for _, s := range servers {
+			found = found || s.ID == id
+		}
+		if !found {
+			delete(p.known, id)
+			delete(p.short, id)
+			p.stored = false
+		}
+	}
+}
+
+// check returns an error where a server's log ends before what it had applied.
+func (p *peers) check(id raft.ServerID, last uint64) error {
+	p.mu.Lock()
+	known := p.known[id]
+	before, was := p.short[id]
+	if last >= known {
+		delete(p.short, id)
+		p.mu.Unlock()
+		return nil
+	}
+	p.short[id] = last
+	p.mu.Unlock()
+	if p.event != nil && (!was || before != last) {
+		p.event(id, known, last)
+	}
+	return errs.Newf("group.Vote", errs.Denied, "the log of server %s ends at entry %d, but it had applied entry %d: its disk holds an older copy", id, last, known)
+}
+
+// ofServer returns how far a server was known to be.
+func (p *peers) ofServer(id raft.ServerID) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known[id]
+}
+
+// Heard notes what another node says of its server: its id, and how far it has applied.
+func (g *Group) Heard(server string, applied uint64) {
+	g.peers.applied(raft.ServerID(server), applied)
+	if servers := g.servers(); len(servers) > 0 {
+		g.peers.keepOnly(servers)
+	}
+}
+
+// KnownOf returns how far this node knows another one's server to have applied; 0:
+// nothing is known.
+func (g *Group) KnownOf(server string) uint64 { return g.peers.ofServer(raft.ServerID(server)) }
+
+// appendStanding and standingOf are the last entry of a voter's log, in the field of an
+// answer to a vote that Raft does not use any more.
+func appendStanding(last uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(standingTag), last)
+}
+
+const standingTag = "log "
+
+func standingOf(b []byte) (last uint64, ok bool) {
+	rest, ok := bytes.CutPrefix(b, []byte(standingTag))
+	if !ok || len(rest) != 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(rest), true
+}

@@ -1,0 +1,358 @@
+package group
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+const (
+	promiseName = "promise.json"
+	// promiseEvery is how often a promise is renewed where it has grown.
+	promiseEvery = 10 * time.Second
+
+	incarnationBytes = 8
+	// incarnationSep stands between node and incarnation in the id of a Raft server.
+	incarnationSep = "."
+)
+
+// Promise is the least that a server of the group must find of itself when it starts:
+// what it has told others, or let them rely on. It lies in the metadata's own directory
+// and, as a second witness, on every drive.
+type Promise struct {
+	// Number counts the incarnations of the node. Server is the id that the present one
+	// has in the group.
+	Number uint64
+	Server string
+	Era    uint64
+	Term   uint64 // Raft's; votes in earlier ones are not to be given again.
+	Index  uint64 // Entries up to it are committed and were on this node's disk.
+	// Forgot says why there is another incarnation than before; it stays until this one votes.
+	Forgot string `json:",omitempty"`
+}
+
+// newer reports whether p was made after q. A restored or recovered cluster begins anew.
+func (p Promise) newer(q Promise) bool {
+	switch {
+	case p.Era != q.Era:
+		return p.Era > q.Era
+	case p.Number != q.Number:
+		return p.Number > q.Number
+	case p.Term != q.Term:
+		return p.Term > q.Term
+	}
+	return p.Index > q.Index
+}
+
+// Promises keeps the promise outside the metadata's directory.
+type Promises interface {
+	// Load returns the newest promise that is there.
+	Load() (p Promise, ok bool, err error)
+	// Store makes a promise durable, at one place at least.
+	Store(p Promise) error
+}
+
+// PromiseDirs keeps a promise in each of some directories, such as those of the drives.
+type PromiseDirs struct {
+	FS   vfs.FS
+	Dirs []string
+}
+
+var _ Promises = PromiseDirs{}
+
+// Load implements Promises. A directory that cannot be read, and a damaged promise, is
+// passed over where another one holds it.
+func (d PromiseDirs) Load() (newest Promise, ok bool, err error) {
+	var failed error
+	for _, dir := range d.Dirs {
+		p, found, err := readPromise(d.FS, dir)
+		if err != nil {
+			failed = errors.Join(failed, err)
+		}
+		if found && (!ok || p.newer(newest)) {
+			newest, ok = p, true
+		}
+	}
+	if ok {
+		failed = nil
+	}
+	return newest, ok, failed
+}
+
+// Store implements Promises.
+func (d PromiseDirs) Store(p Promise) error {
+	var failed error
+	stored := false
+	for _, dir := range d.Dirs {
+		if err := writePromise(d.FS, dir, p); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", dir, err))
+			continue
+		}
+		stored = true
+	}
+	if stored {
+		return nil
+	}
+	return failed
+}
+
+// readPromise reads a file that has the CRC-32C of the rest in its first line.
+func readPromise(fs vfs.FS, dir string) (p Promise, ok bool, err error) {
+	b, err := readFile(fs, fs.PathJoin(dir, promiseName))
+	if isNotExist(err) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	sum, body, _ := bytes.Cut(b, []byte{'\n'})
+	if string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
+		return p, false, errs.Newf("group.Open", errs.Corrupt, "the file %s is damaged", fs.PathJoin(dir, promiseName))
+	}
+	err = json.Unmarshal(body, &p)
+	return p, err == nil, err
+}
+
+func writePromise(fs vfs.FS, dir string, p Promise) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return writeFileAtomic(fs, dir, promiseName, append(fmt.Appendf(nil, "%08x\n", crc32.Checksum(body, castagnoli)), body...))
+}
+
+// serverID returns the id of a node's server in the group. The first incarnation goes by
+// the node's id alone.
+func serverID(n cluster.NodeID, incarnation string) raft.ServerID {
+	if incarnation == "" {
+		return raft.ServerID(n.String())
+	}
+	return raft.ServerID(n.String() + incarnationSep + incarnation)
+}
+
+// parseServerID returns 0 for what is no server of a node.
+func parseServerID(id raft.ServerID) cluster.NodeID {
+	node, _, _ := strings.Cut(string(id), incarnationSep)
+	n, err := cluster.ParseNodeID(node)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// incarnationOf returns what follows the node in a server's id.
+func incarnationOf(id raft.ServerID) string {
+	_, incarnation, _ := strings.Cut(string(id), incarnationSep)
+	return incarnation
+}
+
+func newIncarnation() string {
+	var b [incarnationBytes]byte
+	_, _ = rand.Read(b[:]) // Never fails.
+	return hex.EncodeToString(b[:])
+}
+
+// found is what a node finds of its metadata when it starts.
+type found struct {
+	own     Promise // In the metadata's directory.
+	hasOwn  bool
+	said    Promise // On the drives.
+	hasSaid bool
+	joined  bool // The node belonged to a cluster before.
+	empty   bool // There is no log and no snapshot.
+	cut     error
+
+	era, term, last uint64
+}
+
+// forgot says what a node has lost of what it promised, in words that follow "this
+// node's metadata"; empty where nothing is.
+func (f *found) forgot() string {
+	p := f.said
+	if !f.hasSaid || f.hasOwn && f.own.newer(p) {
+		p = f.own
+	}
+	switch {
+	case !f.hasOwn && (f.hasSaid || f.joined && f.empty):
+		if f.empty {
+			return "are gone"
+		}
+		return "are not those that its drives know of: they were put in the place of others"
+	case !f.hasOwn && !f.hasSaid: // New, or written by a release that made no promises.
+	case f.hasSaid && p.Era == f.own.Era && (p.Number != f.own.Number || p.Server != f.own.Server):
+		return "are an older copy, of before the node got a new name in the group"
+	case p.Era > f.era && p.Index > 0:
+		return fmt.Sprintf("are of era %d, but era %d had begun here", f.era, p.Era)
+	case p.Era == f.era && f.last < p.Index:
+		return fmt.Sprintf("end at log entry %d, but this node held entries up to %d once", f.last, p.Index)
+	case p.Era == f.era && f.term < p.Term:
+		return fmt.Sprintf("know of term %d, but this node had taken part in term %d", f.term, p.Term)
+	}
+	if f.cut != nil {
+		return "have lost their end: " + f.cut.Error()
+	}
+	return ""
+}
+
+// promise returns what the node promises from now on: the same as before, or that of a
+// new incarnation, which has promised nothing yet.
+func (f *found) promise(node cluster.NodeID) Promise {
+	now := f.own
+	switch why := f.forgot(); {
+	case why != "":
+		return Promise{Number: max(f.own.Number, f.said.Number) + 1, Server: string(serverID(node, newIncarnation())),
+			Era: max(f.era, f.own.Era, f.said.Era), Forgot: why}
+	case !f.hasOwn:
+		now = Promise{Number: 1, Server: string(serverID(node, ""))}
+	case f.hasSaid && f.said.newer(f.own):
+		now = f.said
+	}
+	if f.era > now.Era {
+		now.Era, now.Term, now.Index = f.era, 0, 0
+	}
+	return now
+}
+
+// identify decides as which server this node takes part, and makes that durable before
+// Raft starts. A node that finds less than it promised is another server from now on,
+// which nobody has given a vote.
+func (g *Group) identify() error {
+	f := found{joined: g.cfg.Joined, cut: g.log.Cut()}
+	var err error
+	if f.own, f.hasOwn, err = readPromise(g.cfg.FS, g.cfg.Dir); err != nil && !errs.Is(err, errs.Corrupt) {
+		return err
+	}
+	if g.cfg.Promises != nil {
+		if f.said, f.hasSaid, err = g.cfg.Promises.Load(); err != nil {
+			return err
+		}
+	}
+	if f.last, err = g.log.LastIndex(); err != nil {
+		return err
+	}
+	if m := g.snaps.latest(); m != nil {
+		f.last = max(f.last, m.Raft.Index)
+	}
+	f.empty = f.last == 0
+	if f.term, err = g.log.GetUint64([]byte(stableTerm)); err != nil && err.Error() != stableUnset {
+		return err
+	}
+	if f.era, err = g.Era(); err != nil {
+		return err
+	}
+	p := f.promise(g.cfg.Node)
+	if err := g.keepPromise(p); err != nil {
+		return errs.New("group.Open", errs.Internal, err)
+	}
+	if f.cut != nil {
+		if err := g.log.Accept(); err != nil {
+			return err
+		}
+	}
+	g.id, g.forgot = raft.ServerID(p.Server), p.Forgot
+	if p.Forgot != "" && g.cfg.Events.Forgot != nil {
+		g.cfg.Events.Forgot(p.Forgot)
+	}
+	return nil
+}
+
+// keepPromise makes a promise durable: on the drives first, so that a crash in between
+// leaves a node that has forgotten, never one that does not know that it has.
+func (g *Group) keepPromise(p Promise) error {
+	g.promiseMu.Lock()
+	defer g.promiseMu.Unlock()
+	if p == g.promised {
+		return nil
+	}
+	if g.cfg.Promises != nil {
+		if err := g.cfg.Promises.Store(p); err != nil {
+			return fmt.Errorf("no drive takes the promise of this voter: %w", err)
+		}
+	}
+	if err := writePromise(g.cfg.FS, g.cfg.Dir, p); err != nil {
+		return err
+	}
+	g.promised = p
+	return nil
+}
+
+// renewPromises keeps the promise near to what this server has answered for.
+func (g *Group) renewPromises() {
+	t := time.NewTicker(promiseEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-g.closing:
+			return
+		case <-t.C:
+		}
+		if err := g.renewPromise(); err != nil {
+			g.cfg.Events.log(LevelError, fmt.Sprintf("what this voter has promised cannot be noted: %v", err))
+		}
+	}
+}
+
+func (g *Group) renewPromise() error {
+	g.promiseMu.Lock()
+	p := g.promised
+	g.promiseMu.Unlock()
+	era, err := g.Era()
+	if err != nil {
+		return err
+	}
+	// In this order: what is noted was true of the log before.
+	p.Era, p.Term, p.Index = era, g.raft.CurrentTerm(), g.raft.AppliedIndex()
+	if p.Forgot != "" && g.Votes() {
+		p.Forgot = ""
+	}
+	if err := g.keepPromise(p); err != nil {
+		return err
+	}
+	return g.peers.store(g.cfg.FS, g.cfg.Dir)
+}
+
+// Votes reports whether this node's present server has a vote, as it knows itself.
+func (g *Group) Votes() bool {
+	for _, s := range g.servers() {
+		if s.ID == g.id {
+			return s.Suffrage == raft.Voter
+		}
+	}
+	return false
+}
+
+// Forgot says in a sentence what this node's metadata have lost of what the node had
+// promised; empty where nothing is, and once it votes again. Until then it neither votes
+// nor counts.
+func (g *Group) Forgot() string {
+	if g.forgot == "" || g.Votes() {
+		return ""
+	}
+	return "this node's metadata " + g.forgot + "; it neither votes nor counts until a leader that has a majority without it " +
+		"has given it a vote again, by itself within minutes where there is one"
+}
+
+// Server returns the id by which this node takes part in the group.
+func (g *Group) Server() string { return string(g.id) }
+
+// Distrust notes that this node once held entries up to index, which others know and its
+// log does not show: when it starts next it does not vote. The caller ends the process.
+func (g *Group) Distrust(index uint64) error {
+	g.promiseMu.Lock()
+	p := g.promised
+	g.promiseMu.Unlock()
+	p.Index = max(p.Index, index)
+	return g.keepPromise(p)
+}
