@@ -95,7 +95,7 @@ func checkGoesOn(t *testing.T, c *testCluster) {
 	require.GreaterOrEqual(t, c.do(n, lease()).Leases[0].Block, uint64(eraSkipBlocks), "a number could be given out twice")
 	require.True(t, known(c, n, 999), "a shard that nothing knows would be deleted")
 	release := &metapb.Command{Op: &metapb.Command_ReleaseOrphans{ReleaseOrphans: &metapb.ReleaseOrphans{}}}
-	r, err := n.group.Propose(c.ctx(time.Minute), proto.Clone(release).(*metapb.Command))
+	r, err := n.client.Propose(c.ctx(time.Minute), release)
 	require.NoError(t, err)
 	require.Equal(t, metapb.Refusal_REFUSAL_ORPHANS_NEEDED, r.Refusal, "no drive was compared with these metadata")
 	for _, node := range view.Nodes {
