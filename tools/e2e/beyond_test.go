@@ -53,7 +53,7 @@ func TestBeyond(t *testing.T) {
 		if lost++; lost > 1 {
 			continue
 		}
-		stat, err := c.cairn("object", "stat", bucket+"/"+o.key)
+		stat, err := c.cairn("object", "stat", "s3://"+bucket+"/"+o.key)
 		require.NoError(t, err)
 		require.Contains(t, string(stat), "unreadable")
 		require.Contains(t, string(stat), "start node")
