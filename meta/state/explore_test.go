@@ -436,7 +436,7 @@ func (d disks) on(drive uint64, f func(x shard.ExtentID, slot int)) {
 // seconds go; with CAIRN_TEST_LONG, further, and then all of them at once.
 // CAIRN_EXPLORE says how many situations there may be of each set of actors.
 func TestExplore(t *testing.T) {
-	most := 2000
+	most := 4000
 	sets := [][]string{
 		{"writer 1", "writer 2", "reader", "trimmer", "gc", "deleter of shards"},
 		{"writer 1", "writer 2", "mover", "session end", "sweeper of 100", "sweeper of 103"},
