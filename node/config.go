@@ -59,6 +59,8 @@ type Config struct {
 
 	MemoryBudget     Bytes
 	MetadataCache    Bytes
+	MetadataReserve  Bytes
+	MetadataBallast  Bytes
 	InlineMax        Bytes
 	SegmentSize      Bytes
 	DriveReserve     Bytes
@@ -171,6 +173,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.membershipFlags(fs)
 	fs.DurationVar(&c.LifecycleDay, "lifecycle-day", lifecycle.DefaultDay, "how long a day of lifecycle rules is; shorter only to try rules out, the same on every node")
 	c.lifeFlags(fs)
+	c.roomFlags(fs)
 	c.coldFlags(fs)
 	c.auditFlags(fs)
 	c.eventFlags(fs)
@@ -223,6 +226,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if err := c.validateAccessLogs(); err != nil {
+		return err
+	}
+	if err := c.validateRoom(); err != nil {
 		return err
 	}
 	if err := c.validateLife(); err != nil {

@@ -45,6 +45,7 @@ type Gossip interface {
 	Member(cluster.NodeID) (gossip.Member, bool)
 	State(cluster.NodeID) gossip.State
 	SetCluster(id string, era uint64) error
+	SetRoom(room uint32)
 	Changed() <-chan struct{}
 	Leave(timeout time.Duration) error
 	Close() error

@@ -162,14 +162,31 @@ func (n *Node) await(ctx context.Context, d time.Duration) error {
 }
 
 // register tells the cluster who this node is, and learns the cluster's id. It
-// tries until it succeeds or is refused.
+// tries until it succeeds or is refused. Where the metadata have no room for it, a node
+// that is a member comes up without, to answer reads, and registers when there is some.
 func (n *Node) register(ctx context.Context) error {
+	err := n.tryToRegister(ctx, n.home.cluster() != "")
+	if errs.Is(err, errs.NoSpace) {
+		n.log.Warn("the metadata have no room: this node comes up to answer reads, and takes no changes until there is room", "cause", err)
+		n.wg.Go(func() {
+			if err := n.tryToRegister(ctx, false); err != nil && ctx.Err() == nil {
+				n.fail(joinError(err))
+			}
+		})
+		return nil
+	}
+	return err
+}
+
+// tryToRegister returns when it has succeeded or is refused; readOnly, also (NoSpace)
+// where there is no room.
+func (n *Node) tryToRegister(ctx context.Context, readOnly bool) error {
 	for {
 		err := n.joinRefused()
 		if err == nil {
 			err = n.tryRegister(ctx)
 		}
-		if err == nil || errs.Is(err, errs.Denied) || ctx.Err() != nil {
+		if err == nil || errs.Is(err, errs.Denied) || ctx.Err() != nil || readOnly && errs.Is(err, errs.NoSpace) {
 			return err
 		}
 		n.log.Debug("not registered yet", "cause", err)

@@ -10,20 +10,20 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// room is a drive with so much free space.
-type room int64
+// freeRoom is a drive with so much free space.
+type freeRoom int64
 
-func (r *room) Usage() drive.Usage { return drive.Usage{FreeBytes: int64(*r)} }
+func (r *freeRoom) Usage() drive.Usage { return drive.Usage{FreeBytes: int64(*r)} }
 
 // A drive is full while it could still take something above its reserve, so that no
 // write is refused by it, and is not full again before there is clearly more room.
 func TestDriveIsFullBeforeItRefuses(t *testing.T) {
 	const reserve = 800
 	h := newDriveHealth(reserve)
-	free := room(2 * reserve)
+	free := freeRoom(2 * reserve)
 	h.drives[1] = &health{d: &free, sync: &syncPace{}}
 	for _, step := range []struct {
-		free room
+		free freeRoom
 		full bool
 	}{{1600, false}, {901, false}, {900, false}, {899, true}, {reserve, true}, {1000, true}, {1199, true}, {1200, false}, {901, false}, {0, true}} {
 		free = step.free
@@ -36,7 +36,7 @@ func TestDriveIsFullBeforeItRefuses(t *testing.T) {
 func TestSlowDrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newDriveHealth(0)
-		free, pace := room(0), &syncPace{}
+		free, pace := freeRoom(0), &syncPace{}
 		h.drives[1] = &health{d: &free, sync: pace}
 		told := 0
 		done := pace.events(drive.Events{SyncDone: func(time.Duration, int) { told++ }}).SyncDone

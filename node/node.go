@@ -22,6 +22,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/cluster/rpc"
 	"github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/room"
 	"github.com/cairnstore/cairn/node/audit"
 	"github.com/cairnstore/cairn/node/observe"
 	"github.com/cairnstore/cairn/node/trace"
@@ -36,6 +37,7 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 	"github.com/cairnstore/cairn/shard/stripe"
 	"github.com/cairnstore/cairn/shard/wire"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Node is one running node.
@@ -67,6 +69,8 @@ type Node struct {
 	objects      *object.Service
 	access       access
 	upkeep       atomic.Pointer[upkeep.Upkeep]
+	room         *room.Room
+	refusal      atomic.Pointer[votersRoom]      // What the leader refuses for want of room; nil: nothing yet.
 	profile      atomic.Pointer[profile.Profile] // Never nil: see setProfile.
 	http         *http.Client
 	audit        *audit.Log // Nil: none is kept.
@@ -107,6 +111,8 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 	n.setProfile(nil)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n.ending, n.cancel = run.Done(), cancel
+	interrupted := context.AfterFunc(ctx, cancel)
+	defer interrupted()
 	defer func() {
 		if err != nil {
 			_ = n.Stop(run)
@@ -128,7 +134,11 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		{"S3 listener", n.openS3},
 	}
 	for _, s := range steps {
-		if err := s.do(run); err != nil {
+		err := s.do(run)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("the start was interrupted: %w", context.Cause(ctx))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
@@ -248,7 +258,7 @@ func (n *Node) Stop(ctx context.Context) error {
 }
 
 // openData opens the node's home and its drives.
-func (n *Node) openData(context.Context) (err error) {
+func (n *Node) openData(ctx context.Context) (err error) {
 	dir, err := findHome(n.env.FS, n.cfg.DataDirs)
 	if err != nil {
 		return err
@@ -259,11 +269,17 @@ func (n *Node) openData(context.Context) (err error) {
 	if err := n.home.checkDrives(n.cfg.DataDirs, n.cfg.AcceptLostDrives); err != nil {
 		return err
 	}
+	if err := n.openRoom(ctx); err != nil {
+		return err
+	}
 	var own []ownDrive
 	for _, dir := range n.cfg.DataDirs {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		pace := &syncPace{}
 		d, err := drive.Open(drive.Options{FS: n.env.FS, Dir: dir, SegmentBytes: int64(n.cfg.SegmentSize),
-			ReserveBytes: int64(n.cfg.DriveReserve), Events: pace.events(n.obs.Drive(dir, func(error) {}))})
+			ReserveBytes: n.reserveOf(dir), Events: pace.events(n.obs.Drive(dir, func(error) {}))})
 		if err != nil {
 			return fmt.Errorf("drive %s: %w", dir, err)
 		}
@@ -319,7 +335,7 @@ const leaveTimeout = time.Second
 
 // openMetadata opens the Raft group and the client of the metadata, and begins
 // to serve the internode listener.
-func (n *Node) openMetadata(context.Context) error {
+func (n *Node) openMetadata(ctx context.Context) error {
 	raftListener, err := n.env.Transport.Listen(n.cfg.Raft)
 	if err != nil {
 		return fmt.Errorf("setting --raft: %w", err)
@@ -335,8 +351,8 @@ func (n *Node) openMetadata(context.Context) error {
 		said(id)
 		n.wg.Go(n.checkOnlyRun)
 	}
-	n.group, err = group.Open(group.Config{Node: n.home.id(), FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.dir, metaDir),
-		Joined: n.home.cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
+	n.group, err = group.Open(group.Config{Node: n.home.id(), FS: vfs.OnDiskFull(n.env.FS, n.room.Relieve), Dir: n.env.FS.PathJoin(n.home.dir, metaDir),
+		Room: n.room, Refuse: n.refuses, Joined: n.home.cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
 		RaftAddr: n.cfg.hostPort(n.cfg.Raft), Listener: raftListener, Dial: n.env.Transport.Dial,
 		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing, Clock: n.time,
 		SnapshotThreshold: n.env.SnapshotThreshold, TrailingLogs: n.env.TrailingLogs,
@@ -346,6 +362,7 @@ func (n *Node) openMetadata(context.Context) error {
 		return err
 	}
 	n.later(n.group.Shutdown)
+	n.wg.Go(func() { n.watchRoom(ctx) })
 	n.client = group.NewClient(group.ClientConfig{Node: n.home.id(), Group: n.group, HTTP: n.http,
 		RPCAddrs: n.rpcAddr, Candidates: n.candidates, Events: events, Clock: n.time,
 		Trace: group.Trace{Of: n.obs.TraceParent, Into: n.obs.WithTraceParent}})

@@ -35,10 +35,11 @@ func (n *Node) peer(of *cluster.Node) admin.Peer {
 
 // Report implements PeerService.
 func (p peer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error) {
-	now := time.Now()
+	now, room := time.Now(), p.n.room
 	return &adminpb.NodeReport{Version: p.n.env.Version, UptimeSeconds: uint64(now.Sub(p.n.started).Seconds()), NowUs: uint64(p.n.clock().UnixMicro()),
 		Drives: p.n.driveStatus(), Log: p.logLevel(), DirectoryAgeSeconds: p.n.access.directory.Age().Seconds(),
-		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs(), Settings: p.n.agreed}, nil
+		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs(), Settings: p.n.agreed,
+		MetadataRoom: room.Level().String(), MetadataFreeBytes: uint64(room.Status().Free)}, nil
 }
 
 // jobs returns the background work of this node.

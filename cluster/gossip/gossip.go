@@ -252,6 +252,15 @@ func (g *Gossip) SetCluster(id string, era uint64) error {
 	return nil
 }
 
+// SetRoom tells all members how much room this node's metadata have.
+func (g *Gossip) SetRoom(room uint32) {
+	g.members.setRoom(room)
+	select {
+	case g.update <- struct{}{}:
+	default: // One is due, and takes the newest.
+	}
+}
+
 // updateLoop pushes changes of this node's meta.
 func (g *Gossip) updateLoop(ctx context.Context) {
 	for {

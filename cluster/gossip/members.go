@@ -101,6 +101,12 @@ func (m *members) setCluster(id string, era uint64) error {
 	return nil
 }
 
+func (m *members) setRoom(room uint32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.meta.Room = room
+}
+
 // set writes what memberlist says of a node.
 func (m *members) set(n *memberlist.Node, state State) {
 	meta, err := decodeMeta(n.Meta)

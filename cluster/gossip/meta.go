@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/hashicorp/memberlist"
 
@@ -19,6 +20,7 @@ type Meta struct {
 	S3Addr    string
 	ClusterID string // Empty until the cluster is formed.
 	Era       uint64 // Of the metadata that the node belongs to: see meta/group.
+	Room      uint32 // How much room its metadata have: see meta/room.
 	Expect    int    // Nodes to wait for before forming one; 0: join an existing one.
 }
 
@@ -32,7 +34,8 @@ const (
 // encode returns
 //
 //	version (1 byte) node (8, big endian) expect (uvarint) and then Zone, RPCAddr,
-//	RaftAddr, S3Addr, ClusterID, each as length (uvarint) and bytes, then era (uvarint)
+//	RaftAddr, S3Addr, ClusterID, each as length (uvarint) and bytes, then era (uvarint) and
+//	room (uvarint)
 //
 // New fields are added at the end; a reader ignores what it does not know.
 func (m *Meta) encode() []byte {
@@ -44,7 +47,8 @@ func (m *Meta) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
-	return binary.AppendUvarint(b, m.Era)
+	b = binary.AppendUvarint(b, m.Era)
+	return binary.AppendUvarint(b, uint64(m.Room))
 }
 
 var errMeta = errors.New("what it says of itself cannot be read; does it run another version?") // Never changed.
@@ -68,7 +72,12 @@ func decodeMeta(b []byte) (Meta, error) {
 		}
 		*s, b = string(b[n:n+int(size)]), b[n+int(size):]
 	}
-	m.Era, _ = binary.Uvarint(b) // Absent: the first.
+	era, n := binary.Uvarint(b) // Absent: the first.
+	m.Era = era
+	if n > 0 {
+		room, _ := binary.Uvarint(b[n:]) // Absent: plenty.
+		m.Room = uint32(min(room, math.MaxUint32))
+	}
 	return m, nil
 }
 

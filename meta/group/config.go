@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/meta/room"
 )
 
 // Defaults of Config.
@@ -118,6 +119,13 @@ type Config struct {
 	// follower would never catch up.
 	TrailingLogs uint64
 
+	// Room is the room of the file system that Dir lies in; nil: there is always some.
+	Room *room.Room
+
+	// Refuse is asked by the leader before it proposes, and must be quick: which commands
+	// its voters have no room for, and why. Nil: none.
+	Refuse func() (Refused, error)
+
 	CacheBytes int64 // Of the state's block cache.
 	Events     Events
 
@@ -151,7 +159,8 @@ type Events struct {
 	LeaderChanged  func(leader cluster.NodeID) // 0: none known.
 	Forgot         func(what string)           // At Open: what this node's metadata have lost of what it promised.
 	PeerForgot     func(server string, known, shown uint64)
-	LeadershipLeft func(err error) // By a leader that stops; an error: the others have to elect one.
+	LeadershipLeft func(err error)              // By a leader that stops; an error: the others have to elect one.
+	NoRoom         func(what string, err error) // Something was put off, since the file system is full.
 	SnapshotTaken  func(index uint64, took time.Duration)
 	StateRestored  func(index uint64, took time.Duration)
 	QueryPanicked  func(value any, stack []byte) // It failed with Internal; the node goes on.
@@ -164,6 +173,12 @@ func (e Events) fatal(err error) {
 		panic(err)
 	}
 	e.Fatal(err)
+}
+
+func (e Events) noRoom(what string, err error) {
+	if e.NoRoom != nil {
+		e.NoRoom(what, err)
+	}
 }
 
 func (e Events) log(level Level, message string) {

@@ -128,10 +128,14 @@ func (g *Group) openDisk() error {
 		WriteTimeout: g.cfg.Timing.LogWrite, Events: raftlog.Events{
 			Fatal: events.fatal,
 			Background: func(err error) {
+				if vfs.IsNoSpaceError(err) {
+					events.noRoom("writing the Raft log's tables", err)
+					return
+				}
 				events.log(LevelError, fmt.Sprintf("the Raft log cannot be compacted: %v", err))
 			},
 			WriteSlow: events.LogSlow,
-		}})
+		}, Admit: g.admit()})
 	if err != nil {
 		return err
 	}
@@ -143,11 +147,19 @@ func (g *Group) openDisk() error {
 		return err
 	}
 	sd.panicked = events.QueryPanicked
-	g.fsm = &fsm{state: sd, snaps: g.snaps, events: events}
+	g.fsm = &fsm{state: sd, snaps: g.snaps, events: events, admit: g.admit()}
 	if err := forgetHalfBootstrap(g.log, g.snaps); err != nil {
 		return err
 	}
 	return reconcile(g.log, g.snaps, g.fsm)
+}
+
+// admit returns what asks for room before something is written; nil: there always is.
+func (g *Group) admit() func(int64) error {
+	if g.cfg.Room == nil {
+		return nil
+	}
+	return g.cfg.Room.Admit
 }
 
 func (g *Group) closeDisk() error {
@@ -167,6 +179,7 @@ func openRealState(cfg Config) openStateFunc {
 		return state.Open(state.Options{FS: fs, Dir: dir, CacheBytes: cfg.CacheBytes, Events: state.Events{
 			Fatal:      cfg.Events.fatal,
 			WriteStall: cfg.Events.WriteStall,
+			NoRoom:     func(err error) { cfg.Events.noRoom("writing the metadata's tables", err) },
 			BackgroundError: func(err error) {
 				cfg.Events.fatal(errs.Newf("group", errs.Internal, "the metadata cannot be written: %w", err))
 			},

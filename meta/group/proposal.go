@@ -72,7 +72,8 @@ func (c *Client) proposeIn(ctx context.Context, s *session, cmd *metapb.Command)
 }
 
 // repeat proposes the same bytes again until there is a result or ctx ends. Errors:
-// Unknown when some try may have been applied, else Unavailable or Invalid.
+// Unknown when some try may have been applied, else Unavailable, Invalid, or NoSpace where
+// the leader refuses it for want of room.
 func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Result, maybe bool, err error) {
 	const op = "group.Propose"
 	cmd.TimeMs = 0 // Nothing that a bare command does depends on it.
@@ -92,6 +93,8 @@ func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Res
 		a := c.try(ctx, data)
 		switch {
 		case a.result == nil:
+		case a.result.Refusal == metapb.Refusal_REFUSAL_NO_ROOM:
+			return nil, maybe, noRoom(a.result, maybe)
 		case a.result.Refusal == metapb.Refusal_REFUSAL_CLOCK && maybe:
 			return nil, maybe, errs.Newf(op, errs.Unknown, "%s", a.result.Detail)
 		case a.result.Refusal == metapb.Refusal_REFUSAL_CLOCK:

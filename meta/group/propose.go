@@ -23,7 +23,8 @@ func notProposed(err error) bool {
 }
 
 // propose appends commands to the log and waits until they are applied. An error
-// means that none was proposed.
+// means that none was proposed. A command that there is no room for is answered with
+// REFUSAL_NO_ROOM.
 func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, error) {
 	const op = "group.Propose"
 	for _, c := range commands {
@@ -32,6 +33,16 @@ func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, erro
 				len(c), MaxCommandBytes)
 		}
 	}
+	if g.raft.State() == raft.Leader {
+		if refused := g.refuse(commands); refused != nil {
+			return g.proposeRest(ctx, commands, refused)
+		}
+	}
+	return g.proposeAll(ctx, commands)
+}
+
+func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, error) {
+	const op = "group.Propose"
 	n := int64(len(commands))
 	if n > maxInflightCommands {
 		return nil, errs.Newf(op, errs.Invalid, "%d commands at once; at most %d are allowed", n, maxInflightCommands)
@@ -114,6 +125,26 @@ func (g *Group) proposeSome(ctx context.Context, taken [][]byte, refused []*meta
 		out, some = append(out, some[0]), some[1:]
 	}
 	return out, nil
+}
+
+// proposeRest proposes the commands that are not refused.
+func (g *Group) proposeRest(ctx context.Context, commands [][]byte, refused []*metapb.Result) ([]outcome, error) {
+	out := make([]outcome, len(commands))
+	var rest [][]byte
+	var at []int
+	for i, r := range refused {
+		if out[i].result = r; r == nil {
+			rest, at = append(rest, commands[i]), append(at, i)
+		}
+	}
+	if len(rest) == 0 {
+		return out, nil
+	}
+	outcomes, err := g.proposeAll(ctx, rest)
+	for i, o := range outcomes {
+		out[at[i]] = o
+	}
+	return out, err
 }
 
 type proposed struct {

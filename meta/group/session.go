@@ -114,7 +114,10 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 	s := newSession()
 	r, err := c.proposeBare(ctx, &metapb.Command{Op: &metapb.Command_OpenSession{
 		OpenSession: &metapb.OpenSession{Node: uint64(c.cfg.Node), Session: s.id}}})
-	if err != nil {
+	switch {
+	case errs.Is(err, errs.NoSpace):
+		return nil, errs.Wrap(op, err)
+	case err != nil:
 		return nil, errs.New(op, errs.Unavailable, err) // The caller's command was not sent.
 	}
 	switch r.Refusal {

@@ -207,10 +207,15 @@ type fsm struct {
 	state  *stateDir
 	snaps  *snapshots
 	events Events
+	admit  func(int64) error // Nil: there is always room.
 
 	entries []state.Entry // Reused.
 	broken  error         // Nothing is applied after a failure.
 }
+
+// snapshotNeed is what a snapshot takes where its tables can be linked: the tables that
+// memory is flushed to, and a MANIFEST.
+const snapshotNeed = 32 << 20
 
 var _ raft.BatchingFSM = (*fsm)(nil)
 
@@ -283,6 +288,13 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	index, term := f.state.current.Applied()
 	if m := f.snaps.latest(); m != nil && m.Received && m.StateIndex == index {
 		return nil, raft.ErrNothingNewToSnapshot
+	}
+	if f.admit != nil {
+		// The log is kept until there is room for the snapshot that allows to cut it.
+		if err := f.admit(snapshotNeed); err != nil {
+			f.events.noRoom("taking a snapshot of the metadata", err)
+			return nil, err
+		}
 	}
 	c, err := f.snaps.checkpoint(index, term, f.state.current.Checkpoint)
 	if err != nil {

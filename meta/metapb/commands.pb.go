@@ -64,6 +64,7 @@ const (
 	Refusal_REFUSAL_ORPHANS_NEEDED      Refusal = 221 // Shards that nothing knows may be needed; see detail.
 	Refusal_REFUSAL_CLOCK               Refusal = 210 // By the leader, never applied: the command's time is far from its own; see detail.
 	Refusal_REFUSAL_INCOMPATIBLE        Refusal = 111 // Another version of the software is needed; see detail.
+	Refusal_REFUSAL_NO_ROOM             Refusal = 240 // Never applied: the leader knows that its voters' file systems are full; see detail.
 )
 
 // Enum value maps for Refusal.
@@ -106,6 +107,7 @@ var (
 		221: "REFUSAL_ORPHANS_NEEDED",
 		210: "REFUSAL_CLOCK",
 		111: "REFUSAL_INCOMPATIBLE",
+		240: "REFUSAL_NO_ROOM",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_NONE":                0,
@@ -145,6 +147,7 @@ var (
 		"REFUSAL_ORPHANS_NEEDED":      221,
 		"REFUSAL_CLOCK":               210,
 		"REFUSAL_INCOMPATIBLE":        111,
+		"REFUSAL_NO_ROOM":             240,
 	}
 )
 
@@ -3829,7 +3832,7 @@ const file_commands_proto_rawDesc = "" +
 	"\x06bucket\x18\t \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12'\n" +
-	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xb6\a\n" +
+	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xcc\a\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_NO_SUCH_BUCKET\x10\x01\x12\x19\n" +
@@ -3868,7 +3871,8 @@ const file_commands_proto_rawDesc = "" +
 	"\x17REFUSAL_NOT_REBUILDABLE\x10\xdc\x01\x12\x1b\n" +
 	"\x16REFUSAL_ORPHANS_NEEDED\x10\xdd\x01\x12\x12\n" +
 	"\rREFUSAL_CLOCK\x10\xd2\x01\x12\x18\n" +
-	"\x14REFUSAL_INCOMPATIBLE\x10oB)Z'github.com/cairnstore/cairn/meta/metapbb\x06proto3"
+	"\x14REFUSAL_INCOMPATIBLE\x10o\x12\x14\n" +
+	"\x0fREFUSAL_NO_ROOM\x10\xf0\x01B)Z'github.com/cairnstore/cairn/meta/metapbb\x06proto3"
 
 var (
 	file_commands_proto_rawDescOnce sync.Once

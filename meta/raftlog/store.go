@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -23,6 +24,10 @@ const (
 	memTableBytes = 16 << 20 // Entries live here until they are flushed; two at most.
 	cacheBytes    = 8 << 20  // Of blocks; the tail of the log is in the ring instead.
 
+	// maxTailBytes is more than one append of a leader carries by far: there must be room
+	// for it before the end of the log is cut off.
+	maxTailBytes = 8 << 20
+
 	ringEntries = 4096    // Entries kept in memory,
 	ringBytes   = 8 << 20 // and the bytes of their data.
 )
@@ -33,6 +38,13 @@ type Options struct {
 	Dir          string        // Created where missing.
 	WriteTimeout time.Duration // 0: DefaultWriteTimeout.
 	Events       Events
+
+	// Admit is asked before entries with commands are written, and how many bytes they
+	// take; where it fails nothing is written, StoreLogs returns its error, and the store
+	// goes on: a full file system is no broken one. Nil: all are written. Entries of Raft
+	// itself, its term and its vote are always written: they are tiny, and the group needs
+	// them to answer reads.
+	Admit func(bytes int64) error
 
 	// still keeps Pebble from compacting. Tests of damage, and those in which Fatal
 	// returns, need it: under -tags invariants a compaction of what they leave panics.
@@ -58,6 +70,10 @@ type Store struct {
 
 	setMu sync.Mutex // Held to set a variable.
 	sets  uint64     // Variables set, ever; guarded by setMu once the store is open.
+
+	admit   func(int64) error
+	tailCut atomic.Bool   // The log's end was cut off, and what takes its place is not there yet.
+	closing chan struct{} // Ends waits for room.
 
 	mu          sync.RWMutex
 	first, last uint64 // 0: no entries.
@@ -86,7 +102,7 @@ func Open(opts Options) (*Store, error) {
 	if err != nil {
 		return nil, errs.New(op, errs.Internal, fmt.Errorf("lock the Raft log in %s: %w", opts.Dir, err))
 	}
-	s := &Store{lock: lock, dir: opts.Dir, gate: &gate{timeout: opts.WriteTimeout, events: opts.Events},
+	s := &Store{admit: opts.Admit, closing: make(chan struct{}), lock: lock, dir: opts.Dir, gate: &gate{timeout: opts.WriteTimeout, events: opts.Events},
 		tail: newRing(ringEntries, ringBytes)}
 	if err := s.open(opts); err != nil {
 		_ = lock.Close()
@@ -99,7 +115,7 @@ func (s *Store) open(opts Options) error {
 	const op = "raftlog.Open"
 	err := checkManifest(opts.FS, opts.Dir)
 	if err == nil {
-		s.db, err = openPebble(opts, s.gate, s.lock)
+		s.db, err = openPebble(opts, s.gate, s.lock, s.closing)
 	}
 	switch {
 	case err == nil:
@@ -119,7 +135,11 @@ func (s *Store) open(opts Options) error {
 	return nil
 }
 
-func openPebble(opts Options, g *gate, lock *pebble.Lock) (*pebble.DB, error) {
+// roomRetry is between two tries of a flush or compaction that finds no room: Pebble
+// itself would try again at once.
+const roomRetry = time.Second
+
+func openPebble(opts Options, g *gate, lock *pebble.Lock, closing <-chan struct{}) (*pebble.DB, error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
 	o := &pebble.Options{
@@ -136,6 +156,12 @@ func openPebble(opts Options, g *gate, lock *pebble.Lock) (*pebble.DB, error) {
 			BackgroundError: func(err error) {
 				if opts.Events.Background != nil {
 					opts.Events.Background(err)
+				}
+				if vfs.IsNoSpaceError(err) {
+					select {
+					case <-closing:
+					case <-time.After(roomRetry):
+					}
 				}
 			},
 		},
@@ -191,10 +217,18 @@ func (s *Store) load() error {
 // tables, where damage at rest cannot be taken for a torn tail.
 func (s *Store) Close() error {
 	var err error
-	if s.gate.broken.Load() == nil {
+	if s.gate.broken.Load() == nil && s.hasRoom(memTableBytes) == nil {
 		err = s.db.Flush()
 	}
+	close(s.closing)
 	return errors.Join(err, s.db.Close(), s.mark.close(), s.lock.Close())
+}
+
+func (s *Store) hasRoom(n int64) error {
+	if s.admit == nil {
+		return nil
+	}
+	return s.admit(n)
 }
 
 // Metrics returns what the database counts. It must not be called after Close.
@@ -248,13 +282,15 @@ func (s *Store) GetLog(index uint64, l *raft.Log) error {
 func (s *Store) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
 
 // StoreLogs appends entries, all or none, and returns when they are durable. They
-// must follow the last one, or any index where the log is empty.
+// must follow the last one, or any index where the log is empty. Errors: NoSpace, from
+// Options.Admit: nothing was written. (But what follows a cut of the log's end is written
+// without asking: Raft takes the end for what it was until new entries are there.)
 func (s *Store) StoreLogs(logs []*raft.Log) error {
 	const op = "raftlog.StoreLogs"
 	if len(logs) == 0 {
 		return nil
 	}
-	size := 0
+	size, commands := 0, false
 	next := s.next(logs[0].Index)
 	for _, l := range logs {
 		if l.Index != next {
@@ -262,6 +298,12 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 		}
 		next++
 		size += logKeyBytes + maxHeaderBytes + len(l.Extensions) + len(l.Data) + crcBytes + 16
+		commands = commands || l.Type == raft.LogCommand
+	}
+	if commands && !s.tailCut.Load() {
+		if err := s.hasRoom(int64(size)); err != nil {
+			return err
+		}
 	}
 	b := s.db.NewBatchWithSize(size)
 	defer b.Close()
@@ -274,6 +316,7 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 		return err
 	}
 	s.mark.note(false, func(last, _ *uint64) { *last = logs[len(logs)-1].Index })
+	s.tailCut.Store(false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.first == 0 {
@@ -322,6 +365,12 @@ func (s *Store) DeleteRange(lo, hi uint64) error {
 	}
 	if lo != s.first && hi != s.last {
 		return errs.Newf(op, errs.Internal, "%d..%d lies in the middle of %d..%d", lo, hi, s.first, s.last)
+	}
+	if lo != s.first {
+		if err := s.hasRoom(maxTailBytes); err != nil {
+			return err
+		}
+		s.tailCut.Store(true)
 	}
 	err := s.gate.write(op, func() error {
 		if hi == s.last {

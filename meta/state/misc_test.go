@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -327,4 +329,37 @@ func TestCheckFindsDamage(t *testing.T) {
 		require.NoError(t, m.s.db.Set(key, value, pebble.NoSync))
 	}
 	require.NoError(t, m.s.Check())
+}
+
+// TestFullDisk: a flush that finds the file system full says so and is no end of the
+// database; with room it is made up for, and nothing is lost.
+func TestFullDisk(t *testing.T) {
+	var full atomic.Bool
+	mem := vfs.NewMem()
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	var waited atomic.Int32
+	s, err := Open(Options{FS: fs, Dir: "d", Events: Events{
+		NoRoom:          func(error) { waited.Add(1) },
+		BackgroundError: func(err error) { t.Errorf("a full disk is taken for a broken one: %v", err) }}})
+	require.NoError(t, err)
+	_, err = s.Apply([]Entry{{Index: 1, Term: 1}})
+	require.NoError(t, err)
+	full.Store(true)
+	require.True(t, errs.Is(s.Flush(), errs.NoSpace))
+	require.Positive(t, waited.Load())
+	_, err = s.Apply([]Entry{{Index: 2, Term: 1}})
+	require.NoError(t, err)
+	full.Store(false)
+	require.Eventually(t, func() bool { return s.Flush() == nil }, time.Minute, 10*time.Millisecond)
+	require.NoError(t, s.Close())
+	s, err = Open(Options{FS: mem, Dir: "d"})
+	require.NoError(t, err)
+	index, _ := s.Applied()
+	require.Equal(t, uint64(2), index)
+	require.NoError(t, s.Close())
 }

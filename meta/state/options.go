@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/meta/keys"
 )
@@ -33,7 +35,9 @@ const (
 // Events are told what happens below. Each may be nil; none may block or call
 // back into the State.
 type Events struct {
-	// BackgroundError: a flush or compaction failed, such as for want of space.
+	// NoRoom: a flush or compaction found the file system full, and is tried again.
+	NoRoom func(error)
+	// BackgroundError: a flush or compaction failed for another reason.
 	// What is applied may no longer become durable: stop the node.
 	BackgroundError func(error)
 	// Fatal: the database cannot go on. A panic follows the call.
@@ -97,6 +101,26 @@ func (f *failure) cause() error {
 	return f.err
 }
 
+// roomRetry is between two tries of a flush or compaction that finds no room: Pebble
+// itself would try again at once.
+const roomRetry = time.Second
+
+// waitForRoom holds a flush or compaction back that found the file system full. Nothing
+// is lost: what it was to write is in memory, and in the Raft log.
+func (s *State) waitForRoom(err error) {
+	if s.events.NoRoom != nil {
+		s.events.NoRoom(err)
+	}
+	select {
+	case s.noRoom <- struct{}{}:
+	default:
+	}
+	select {
+	case <-s.closing:
+	case <-time.After(roomRetry):
+	}
+}
+
 func (s *State) listener() *pebble.EventListener {
 	stall := s.events.WriteStall
 	if stall == nil {
@@ -104,6 +128,10 @@ func (s *State) listener() *pebble.EventListener {
 	}
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
+			if vfs.IsNoSpaceError(err) {
+				s.waitForRoom(err)
+				return
+			}
 			s.failed.set(err)
 			if s.events.BackgroundError != nil {
 				s.events.BackgroundError(err)

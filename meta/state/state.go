@@ -29,7 +29,10 @@ type State struct {
 	db     *pebble.DB
 	events Events
 	failed failure
+	noRoom chan struct{} // Has one element after a flush found the file system full.
 	limits dropLimits
+
+	closing chan struct{} // Ends waits for room.
 
 	applyMu sync.Mutex // Held by Apply, Checkpoint and Close; guards mem.
 	mem     *memory
@@ -51,7 +54,7 @@ func Open(o Options) (*State, error) {
 	if s.limits.replaceBytes == 0 {
 		s.limits.replaceBytes = replaceBytes
 	}
-	s.failed.ch = make(chan struct{})
+	s.failed.ch, s.noRoom, s.closing = make(chan struct{}), make(chan struct{}, 1), make(chan struct{})
 	opts := PebbleOptions(o)
 	opts.EventListener = s.listener()
 	defer opts.Cache.Unref()
@@ -132,8 +135,13 @@ func (s *State) Applied() (index, term uint64) {
 
 // Flush returns when everything applied before the call survives a crash. It
 // fails when the database has (Events.BackgroundError), rather than waiting for a
-// disk that may never recover.
+// disk that may never recover, and (NoSpace) when the file system is full: what is
+// applied stays in memory, and in the Raft log.
 func (s *State) Flush() error {
+	select {
+	case <-s.noRoom: // Of an earlier try.
+	default:
+	}
 	done, err := s.db.AsyncFlush()
 	if err != nil {
 		return errs.New("state.Flush", errs.Internal, err)
@@ -143,6 +151,8 @@ func (s *State) Flush() error {
 		return nil
 	case <-s.failed.ch:
 		return errs.New("state.Flush", errs.Internal, s.failed.cause())
+	case <-s.noRoom:
+		return errs.Newf("state.Flush", errs.NoSpace, "the file system is full")
 	}
 }
 
@@ -169,5 +179,10 @@ func (s *State) Close() error {
 	s.applyMu.Lock()
 	defer s.applyMu.Unlock()
 	s.broken = errs.New("state.Apply", errs.Unavailable, errors.New("the metadata state is closed"))
-	return errors.Join(s.Flush(), s.db.Close())
+	err := s.Flush()
+	if errs.Is(err, errs.NoSpace) {
+		err = nil // The Raft log has it.
+	}
+	close(s.closing)
+	return errors.Join(err, s.db.Close())
 }

@@ -52,6 +52,7 @@ func checks() []check {
 		{"rebuilds", "nothing lies on what is given up", (*picture).checkRebuilds},
 		{"jobs", "all get on", (*picture).checkJobs},
 		{"space", "there is room", (*picture).checkSpace},
+		{"metadata space", "all nodes have room for it", (*picture).checkRoom},
 		{"clocks", "they agree", (*picture).checkClocks},
 		{"versions", "all nodes run the same", (*picture).checkVersions},
 		{"settings", "those that must be equal are", (*picture).checkSettings},

@@ -52,6 +52,14 @@ func TestHealth(t *testing.T) {
 			w.fake(testNode(3)).report.NowUs = uint64(time.Now().Add(-time.Hour).UnixMicro())
 		}, warning, "clocks", "differs by 1h0m0s", volumeWhole},
 		{"two versions", func(w *world) { w.fake(testNode(3)).report.Version = "test2" }, warning, "versions", "test, test2", volumeWhole},
+		{"the metadata of one node have no room", func(w *world) {
+			w.fake(testNode(6)).report.MetadataRoom = "full"
+		}, warning, "metadata space", "node 0600000000000000 (10.0.0.6:9000) have no room: it takes no changes", volumeWhole},
+		{"the metadata have no room", func(w *world) {
+			for i := range testNodes {
+				w.fake(testNode(i + 1)).report.MetadataRoom = "low"
+			}
+		}, critical, "metadata space", "voters have room for the metadata: the cluster takes nothing that grows", volumeWhole},
 		{"a setting differs", func(w *world) {
 			for i := range testNodes {
 				w.fake(testNode(i + 1)).report.Settings = map[string]string{"region": "a", "root-user": "b"}

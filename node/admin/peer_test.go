@@ -63,7 +63,7 @@ func (p *fakePeer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.Nod
 	p.report.Log = &adminpb.LogLevel{Level: p.level, Configured: "info"}
 	if p.report.NowUs == 0 {
 		return &adminpb.NodeReport{Version: p.report.Version, UptimeSeconds: p.report.UptimeSeconds, Drives: p.report.Drives, Log: p.report.Log,
-			DirectoryAgeSeconds: p.report.DirectoryAgeSeconds, Jobs: p.report.Jobs, Settings: p.report.Settings, NowUs: uint64(time.Now().UnixMicro())}, p.answers()
+			DirectoryAgeSeconds: p.report.DirectoryAgeSeconds, Jobs: p.report.Jobs, Settings: p.report.Settings, MetadataRoom: p.report.MetadataRoom, NowUs: uint64(time.Now().UnixMicro())}, p.answers()
 	}
 	return p.report, p.answers()
 }

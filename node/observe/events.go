@@ -273,6 +273,9 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 			}
 			o.Log.Info("leadership of the metadata handed over")
 		},
+		NoRoom: func(what string, err error) {
+			o.Log.Warn("put off, since the file system is full", "what", what, "cause", err)
+		},
 		SnapshotTaken: func(index uint64, took time.Duration) {
 			o.m.snapshots.Inc()
 			o.Log.Info("metadata snapshot taken", "index", index, "took", took)

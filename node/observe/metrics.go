@@ -100,6 +100,8 @@ type metrics struct {
 	lastBackup             prometheus.Gauge
 	featureLevel, certLeft prometheus.Gauge
 	settingsDiffer         prometheus.Gauge
+
+	metadataFree, metadataBallast, metadataRoom prometheus.Gauge
 }
 
 // latencyBuckets reach from an inline read to a long copy, in seconds.
@@ -244,9 +246,12 @@ func newMetrics(r prometheus.Registerer) metrics {
 		lastBackup: gauge("cairn_metadata_backup_timestamp_seconds",
 			"When this node last made a backup of the metadata whole; 0: never since it started."),
 
-		featureLevel:   gauge("cairn_feature_level", "The cluster's feature level, as this node last read it."),
-		settingsDiffer: gauge("cairn_settings_differing", "Settings that must be equal on every node and of which another node has another value."),
-		certLeft:       gauge("cairn_internode_certificate_expiry_seconds", "Until the certificate that this node shows to others expires."),
+		featureLevel:    gauge("cairn_feature_level", "The cluster's feature level, as this node last read it."),
+		metadataFree:    gauge("cairn_metadata_free_bytes", "Free bytes of the file system that holds the metadata, the ballast not among them."),
+		metadataBallast: gauge("cairn_metadata_ballast_bytes", "Bytes that are kept on that file system for deletions and restarts when it is full."),
+		metadataRoom:    gauge("cairn_metadata_room_level", "Room for the metadata: 0 plenty, 1 low (nothing that grows is taken if most voters have no more), 2 full (no changes at all)."),
+		settingsDiffer:  gauge("cairn_settings_differing", "Settings that must be equal on every node and of which another node has another value."),
+		certLeft:        gauge("cairn_internode_certificate_expiry_seconds", "Until the certificate that this node shows to others expires."),
 
 		spans: vec("cairn_trace_spans_total", "Spans sent to the receiver of traces, or lost because it did not take them.", "result"),
 

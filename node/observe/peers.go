@@ -4,11 +4,31 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/meta/room"
 )
 
 // ClockSkew is told how far a peer's clock is ahead of this node's.
 func (o *Observer) ClockSkew(peer cluster.NodeID, ahead time.Duration) {
 	o.m.clockSkew.WithLabelValues(peer.String()).Set(ahead.Seconds())
+}
+
+// Room is told how much room the file system of the metadata has.
+func (o *Observer) Room(s room.Status) {
+	o.m.metadataFree.Set(float64(s.Free))
+	o.m.metadataBallast.Set(float64(s.Ballast))
+	o.m.metadataRoom.Set(float64(s.Level))
+}
+
+// RoomChanged is told of another level of it.
+func (o *Observer) RoomChanged(s room.Status) {
+	switch s.Level {
+	case room.Plenty:
+		o.Log.Info("the metadata have room again", "room", s.String())
+	case room.Low:
+		o.Log.Warn("the file system of the metadata is nearly full: the cluster takes nothing that grows if most voters have no more room", "room", s.String())
+	case room.Full:
+		o.Log.Error("the file system of the metadata is full: this node takes no changes of the metadata until there is room; reads go on", "room", s.String())
+	}
 }
 
 // SettingsDiffer is told of how many settings that must be equal on every node another

@@ -34,6 +34,7 @@ type Cluster struct {
 
 	lostAfter time.Duration // Of nodes; the usual if 0.
 	horizon   time.Duration // Of backups.
+	diskBytes uint64        // Of each machine's disk; 0: it does not tell its size.
 
 	snapshotThreshold, trailingLogs uint64
 }
@@ -90,7 +91,17 @@ func (c *Cluster) Scrap(m *Machine) {
 // newDisk puts the file system that a machine finds after a power cut, or on its
 // first day, under it.
 func (c *Cluster) newDisk(m *Machine, fs *vfs.MemFS) {
-	m.disk = newDisk(fs, rand.New(rand.NewPCG(c.rng.Uint64(), 3)), func() { c.Net.Down(m.Name) })
+	d := newDisk(fs, rand.New(rand.NewPCG(c.rng.Uint64(), 3)), func() { c.Net.Down(m.Name) })
+	d.room = capacity{size: c.diskBytes, taken: map[string]uint64{}}
+	if old := m.disk; old != nil {
+		d.room.others = old.room.others
+		for path, n := range old.room.taken {
+			if _, err := fs.Stat(path); err == nil {
+				d.room.taken[path] = n
+			}
+		}
+	}
+	m.disk = d
 }
 
 // Node returns the machine's node; nil while it is down.
@@ -151,6 +162,14 @@ func (c *Cluster) Crash(machines ...*Machine) {
 	c.stop(machines)
 	for _, m := range machines {
 		c.newDisk(m, m.disk.after)
+	}
+}
+
+// SizeDisks gives every machine, none of which was started yet, a disk of a size.
+func (c *Cluster) SizeDisks(bytes uint64) {
+	c.diskBytes = bytes
+	for _, m := range c.Machines {
+		m.disk.room.size = bytes
 	}
 }
 
@@ -300,6 +319,15 @@ func (m *member) SetCluster(id string, era uint64) error {
 	meta.ClusterID, meta.Era = id, era
 	m.l.metas[m.host] = meta
 	return nil
+}
+
+// SetRoom implements node.Gossip.
+func (m *member) SetRoom(room uint32) {
+	m.l.mu.Lock()
+	defer m.l.mu.Unlock()
+	meta := m.l.metas[m.host]
+	meta.Room = room
+	m.l.metas[m.host] = meta
 }
 
 // Changed implements node.Gossip.

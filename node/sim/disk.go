@@ -26,6 +26,69 @@ type disk struct {
 	hang  chan struct{} // Syncs wait until it is closed. Nil: the disk answers.
 	hung  part
 	fails func(path string) bool // Says which syncs fail. Nil: none.
+	room  capacity
+}
+
+// capacity is the size of a disk, and what is used of it by others and by files that were
+// allocated. What is written is not counted: a test says how full the disk is.
+type capacity struct {
+	size   uint64 // 0: the file system does not tell.
+	others uint64
+	taken  map[string]uint64 // By files.
+}
+
+func (c *capacity) free() uint64 {
+	used := c.others
+	for _, n := range c.taken {
+		used += n
+	}
+	return c.size - min(used, c.size)
+}
+
+// fill makes others use a part of the disk.
+func (d *disk) fill(others uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.room.others = others
+}
+
+// used returns how much of the disk is used.
+func (d *disk) used() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.room.size - d.room.free()
+}
+
+// full reports whether a write finds no room.
+func (d *disk) full() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.room.size > 0 && d.room.free() == 0
+}
+
+// allocate takes room for a file.
+func (d *disk) allocate(path string, n uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.room.size == 0 {
+		return nil
+	}
+	if d.room.free() < n {
+		return syscall.ENOSPC
+	}
+	d.room.taken[path] = n
+	return nil
+}
+
+// GetDiskUsage implements vfs.FS.
+func (d *disk) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.room.size == 0 {
+		return d.MemFS.GetDiskUsage(path)
+	}
+	free := d.room.free()
+	return vfs.DiskUsage{TotalBytes: d.room.size, AvailBytes: free, UsedBytes: d.room.size - free}, nil
 }
 
 func newDisk(fs *vfs.MemFS, rng *rand.Rand, down func()) *disk {
@@ -191,6 +254,9 @@ func (d *disk) Remove(name string) error {
 	if err := d.keepOrder(name); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	delete(d.room.taken, name)
+	d.mu.Unlock()
 	return d.MemFS.Remove(name)
 }
 
@@ -225,14 +291,49 @@ func (d *disk) wrap(f vfs.File, path string, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{f, d, path}, nil
+	out := &file{File: f, d: d, path: path}
+	if strings.HasPrefix(path, metaDir+"/log") && strings.HasSuffix(path, ".log") && !d.full() {
+		out.allocated = logAllocated // By Pebble, which does so only on a real file system.
+	}
+	return out, nil
 }
+
+// logAllocated is how much Pebble allocates of the Raft log's write-ahead log.
+const logAllocated = 16 << 20
 
 // file is an open file of a disk.
 type file struct {
 	vfs.File
 	d    *disk
 	path string
+
+	at, allocated int64 // How much was written in order, and may be on a full disk.
+}
+
+// Write implements vfs.File.
+func (f *file) Write(p []byte) (int, error) {
+	if f.d.full() && f.at+int64(len(p)) > f.allocated {
+		return 0, syscall.ENOSPC
+	}
+	n, err := f.File.Write(p)
+	f.at += int64(n)
+	return n, err
+}
+
+// WriteAt implements vfs.File.
+func (f *file) WriteAt(p []byte, off int64) (int, error) {
+	if f.d.full() {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.WriteAt(p, off)
+}
+
+// Preallocate implements vfs.File; only the ballast's files take room by it.
+func (f *file) Preallocate(off, n int64) error {
+	if !strings.Contains(f.path, "/ballast/") {
+		return nil
+	}
+	return f.d.allocate(f.path, uint64(off+n))
 }
 
 // Sync implements vfs.File.

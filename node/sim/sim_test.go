@@ -71,23 +71,28 @@ const (
 // form starts a cluster with a bucket.
 func form(ctx context.Context, seed uint64, nodes int, log *Log) (*Cluster, error) {
 	c := NewCluster(rand.New(rand.NewPCG(seed, 0)), nodes, log)
+	return c, c.form(ctx)
+}
+
+// form starts all machines and makes a bucket.
+func (c *Cluster) form(ctx context.Context) error {
 	for _, m := range c.Machines {
 		if err := c.Start(ctx, m); err != nil {
-			return c, err
+			return err
 		}
 	}
 	if err := c.AwaitReady(formTimeout); err != nil {
-		return c, fmt.Errorf("the cluster did not form: %w", err)
+		return fmt.Errorf("the cluster did not form: %w", err)
 	}
 	// A cluster of two voters, on its way to more, does not survive a fault.
 	if err := c.eventually(formTimeout, c.hasVoters); err != nil {
-		return c, err
+		return err
 	}
 	c.Net.Slow(usualDelay, usualLoss)
 	if _, err := c.Machines[0].Node().Objects().CreateBucket(ctx, caller, bucket, "", nil); err != nil {
-		return c, fmt.Errorf("create the bucket: %w", err)
+		return fmt.Errorf("create the bucket: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 func (c *Cluster) hasVoters() error {

@@ -137,7 +137,7 @@ func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Resu
 	switch {
 	case err == nil:
 		return r, refused(r.Refusal, r.Detail)
-	case errs.KindOf(err) == errs.Unavailable:
+	case errs.KindOf(err) == errs.Unavailable, errs.KindOf(err) == errs.NoSpace:
 		return nil, unavailable(err)
 	}
 	return nil, wirexml.OfKind(errs.Unknown, errors.Join(errUncertain, err))

@@ -199,7 +199,7 @@ func (c *devCluster) nodeConfig(i, port int, keyFile, certFile, certKey string) 
 	cfg.LogLevel = c.logLevel
 	cfg.FastDetection = true
 	cfg.LifecycleDay, cfg.EventTargets = c.lifecycleDay, c.eventTargets
-	cfg.DriveReserve = devReserve
+	cfg.DriveReserve, cfg.MetadataReserve = devReserve, devMetadataReserve
 	cfg.SegmentSize = devSegment
 	cfg.GCGrace = devGrace
 	cfg.UpkeepEvery = devUpkeep
@@ -209,10 +209,11 @@ func (c *devCluster) nodeConfig(i, port int, keyFile, certFile, certKey string) 
 
 // Settings of dev nodes that differ from a server's: small disks, quick upkeep.
 const (
-	devReserve = 256 << 20
-	devSegment = 128 << 20
-	devGrace   = time.Minute
-	devUpkeep  = 2 * time.Second
+	devReserve         = 256 << 20
+	devMetadataReserve = 16 << 20
+	devSegment         = 128 << 20
+	devGrace           = time.Minute
+	devUpkeep          = 2 * time.Second
 
 	devExpedited = time.Second
 	devStandard  = 5 * time.Second

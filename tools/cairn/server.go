@@ -62,7 +62,7 @@ A new cluster is started by giving N nodes the same command, with
 // serve runs a node until ctx ends or the node fails.
 func serve(ctx context.Context, cfg node.Config) error {
 	ownDirs(cfg.DataDirs)
-	n, err := node.Start(ctx, cfg, node.OS(version))
+	n, err := start(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -83,4 +83,32 @@ func serve(ctx context.Context, cfg node.Config) error {
 		return fmt.Errorf("stopped: %w", err)
 	}
 	return nil
+}
+
+// startGrace is how long a start that was interrupted may take to end by itself.
+const startGrace = 5 * time.Second
+
+// start starts a node. When ctx ends the start ends soon too, whatever it waits for: it
+// has promised nothing yet, and the data are made for a process that ends at any moment.
+func start(ctx context.Context, cfg node.Config) (*node.Node, error) {
+	type started struct {
+		n   *node.Node
+		err error
+	}
+	done := make(chan started, 1)
+	go func() { // Ends with the start, or with the process.
+		n, err := node.Start(ctx, cfg, node.OS(version))
+		done <- started{n, err}
+	}()
+	select {
+	case s := <-done:
+		return s.n, s.err
+	case <-ctx.Done():
+	}
+	select {
+	case s := <-done:
+		return s.n, s.err
+	case <-time.After(startGrace):
+		return nil, errors.New("the start was interrupted while it was opening the data")
+	}
 }

@@ -45,6 +45,7 @@ var rooms = []string{
 	"meta/metapb/metapbconnect",
 	"meta",
 	"meta/keys",
+	"meta/room",
 	"meta/state",
 	"meta/raftlog",
 	"meta/group",

@@ -151,9 +151,11 @@ type NodeReport struct {
 	DirectoryAgeSeconds float64                `protobuf:"fixed64,7,opt,name=directory_age_seconds,json=directoryAgeSeconds,proto3" json:"directory_age_seconds,omitempty"`
 	AuditDropped        uint64                 `protobuf:"varint,8,opt,name=audit_dropped,json=auditDropped,proto3" json:"audit_dropped,omitempty"` // Since the node was started.
 	// Keyed digests of the settings that must be equal on every node, by their names.
-	Settings      map[string]string `protobuf:"bytes,240,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Settings          map[string]string `protobuf:"bytes,240,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	MetadataRoom      string            `protobuf:"bytes,241,opt,name=metadata_room,json=metadataRoom,proto3" json:"metadata_room,omitempty"` // plenty, low or full; of the file system that holds the metadata.
+	MetadataFreeBytes uint64            `protobuf:"varint,242,opt,name=metadata_free_bytes,json=metadataFreeBytes,proto3" json:"metadata_free_bytes,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *NodeReport) Reset() {
@@ -249,6 +251,20 @@ func (x *NodeReport) GetSettings() map[string]string {
 	return nil
 }
 
+func (x *NodeReport) GetMetadataRoom() string {
+	if x != nil {
+		return x.MetadataRoom
+	}
+	return ""
+}
+
+func (x *NodeReport) GetMetadataFreeBytes() uint64 {
+	if x != nil {
+		return x.MetadataFreeBytes
+	}
+	return 0
+}
+
 var File_peer_proto protoreflect.FileDescriptor
 
 const file_peer_proto_rawDesc = "" +
@@ -259,7 +275,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rReportRequest\"#\n" +
 	"\rUnseatRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
-	"\x0eUnseatResponse\"\xcb\x03\n" +
+	"\x0eUnseatResponse\"\xa2\x04\n" +
 	"\n" +
 	"NodeReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
@@ -270,7 +286,9 @@ const file_peer_proto_rawDesc = "" +
 	"\x03log\x18\x06 \x01(\v2\x18.cairn.admin.v1.LogLevelR\x03log\x122\n" +
 	"\x15directory_age_seconds\x18\a \x01(\x01R\x13directoryAgeSeconds\x12#\n" +
 	"\raudit_dropped\x18\b \x01(\x04R\fauditDropped\x12E\n" +
-	"\bsettings\x18\xf0\x01 \x03(\v2(.cairn.admin.v1.NodeReport.SettingsEntryR\bsettings\x1a;\n" +
+	"\bsettings\x18\xf0\x01 \x03(\v2(.cairn.admin.v1.NodeReport.SettingsEntryR\bsettings\x12$\n" +
+	"\rmetadata_room\x18\xf1\x01 \x01(\tR\fmetadataRoom\x12/\n" +
+	"\x13metadata_free_bytes\x18\xf2\x01 \x01(\x04R\x11metadataFreeBytes\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xf6\x03\n" +
