@@ -29,7 +29,7 @@ func (t *transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAd
 // of which comes or fails within the time of one request.
 func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	limitCommit(args)
-	args.Leader = addressee(p.id)
+	*appendTo(args) = addressee(p.id)
 	stuck := time.AfterFunc(p.limit, func() { _ = p.Close() }) // Close may be called twice.
 	defer stuck.Stop()
 	return p.AppendPipeline.AppendEntries(args, resp)

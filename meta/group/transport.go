@@ -51,7 +51,7 @@ func (t *transport) SetHeartbeatHandler(func(raft.RPC)) {}
 func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
 	args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	limitCommit(args)
-	args.Leader = addressee(id)
+	*appendTo(args) = addressee(id)
 	sent := t.acks.now()
 	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
 	if err == nil && resp.Success && resp.Term == args.Term {
@@ -67,7 +67,7 @@ func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
 func (t *transport) RequestVote(id raft.ServerID, target raft.ServerAddress,
 	args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	own := *args
-	own.Candidate = addressee(id)
+	*voteTo(&own) = addressee(id)
 	if err := t.NetworkTransport.RequestVote(id, target, &own, resp); err != nil {
 		return err
 	}
