@@ -41,7 +41,9 @@ func TestForgottenVoter(t *testing.T) {
 		objects = append(objects, o)
 	}
 	c.kill(third, forgets)
-	require.NoError(t, os.RemoveAll(filepath.Join(forgets.Dir, "meta")))
+	lost := filepath.Join(forgets.Dir, "drive", "meta")
+	require.DirExists(t, lost)
+	require.NoError(t, os.RemoveAll(lost))
 	c.start(away)
 	c.start(forgets)
 
