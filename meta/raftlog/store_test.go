@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -308,6 +309,7 @@ func TestCutVote(t *testing.T) {
 	require.NoError(t, s.Close())
 	names, err := cut.List("log")
 	require.NoError(t, err)
+	slices.Sort(names) // They come in no order.
 	var newest string
 	for _, name := range names {
 		if strings.HasSuffix(name, ".log") {
