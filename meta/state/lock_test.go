@@ -147,7 +147,7 @@ func TestLowerClock(t *testing.T) {
 	lower := func(ms, to int64) metapb.Refusal {
 		return c.do(at(ms, &metapb.Command{Op: &metapb.Command_LowerClock{LowerClock: &metapb.LowerClock{ToMs: to}}})).Refusal
 	}
-	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, lower(0, 5))
+	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, lower(-1, 5))
 	require.Equal(t, metapb.Refusal_REFUSAL_NONE, lower(now+500, now+100))
 	require.EqualValues(t, now+500, c.m.s.applied.ClockMs, "never below the time of the command")
 	require.Equal(t, metapb.Refusal_REFUSAL_NONE, lower(now, ahead))
