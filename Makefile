@@ -34,7 +34,7 @@ test: ## Unit, property, crash and simulation tests, and the seeds of each fuzz 
 	go test -vet=off -tags invariants -timeout 15m $(PKGS)
 
 race: ## The same under the race detector.
-	go test -race -vet=off -tags invariants -timeout 30m $(PKGS)
+	go test -race -vet=off -tags invariants -timeout 45m $(PKGS)
 
 # These packages do less under the race detector: fewer seeds, no counts of allocations.
 UNRACED := ./meta/state ./node/sim
@@ -53,7 +53,7 @@ mutate: ## Break MUTANTS (20) places of each package that holds data, one at a t
 	go run ./tools/mutate -n $(MUTANTS)
 
 e2e: build ## Six real processes, real clients, kill -9.
-	go test -count=1 -timeout 25m -tags e2e -v ./tools/e2e
+	go test -count=1 -timeout 45m -tags e2e -v ./tools/e2e
 
 scenarios: build ## Growth, drains, losses, restarts, killed leaders under a load that is checked, with a report.
 	go run ./tools/scenarios -json bin/scenarios.json
