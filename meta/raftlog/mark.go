@@ -31,6 +31,10 @@ const (
 	markBytes  = 8 + 8 + 8 + 4
 	markStride = 512 // So that one torn sector spoils one slot.
 
+	// markSize is the size of the file from the start: its slots are overwritten where they
+	// lie, which needs no room on a full file system.
+	markSize = 2 * markStride
+
 	// markSyncEvery is the least time between two syncs of the mark for entries.
 	markSyncEvery = 100 * time.Millisecond
 )
@@ -50,7 +54,7 @@ type mark struct {
 	ended   sync.WaitGroup
 }
 
-// openMark opens the mark in dir. Where there is none it is made by the first note.
+// openMark opens the mark in dir, and makes it where there is none.
 func openMark(fs vfs.FS, dir string, failed func(error)) (*mark, error) {
 	path := fs.PathJoin(dir, markName)
 	_, err := fs.Stat(path)
@@ -60,10 +64,14 @@ func openMark(fs vfs.FS, dir string, failed func(error)) (*mark, error) {
 		return nil, err
 	}
 	m := &mark{file: f, failed: failed, dirty: make(chan struct{}, 1), closing: make(chan struct{})}
-	if made {
-		err = syncDir(fs, dir)
-	} else {
+	if !made {
 		err = m.read()
+	}
+	if err == nil {
+		err = m.extend()
+	}
+	if err == nil && made {
+		err = syncDir(fs, dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -95,6 +103,18 @@ func (m *mark) read() error {
 	return nil
 }
 
+// extend gives the file its size; a slot of zeros says nothing.
+func (m *mark) extend() error {
+	info, err := m.file.Stat()
+	if err != nil || info.Size() >= markSize {
+		return err
+	}
+	if _, err := m.file.WriteAt(make([]byte, markSize-info.Size()), info.Size()); err != nil {
+		return err
+	}
+	return m.file.Sync()
+}
+
 // note writes how far the log is durable. sync says whether the file must be too.
 func (m *mark) note(sync bool, change func(last, sets *uint64)) {
 	m.mu.Lock()
@@ -110,6 +130,10 @@ func (m *mark) note(sync bool, change func(last, sets *uint64)) {
 	b = binary.LittleEndian.AppendUint64(b, m.sets)
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	_, err := m.file.WriteAt(b, int64(m.generation%2)*markStride)
+	if vfs.IsNoSpaceError(err) { // A file system that copies on writing: the next note tries this slot again.
+		m.generation--
+		return
+	}
 	if err == nil && sync {
 		err = m.file.SyncData()
 	}

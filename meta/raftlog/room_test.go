@@ -1,6 +1,8 @@
 package raftlog
 
 import (
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -44,4 +46,65 @@ func TestNoRoom(t *testing.T) {
 	require.ErrorIs(t, s.StoreLog(entry(5, raft.LogCommand)), full)
 	last(4)
 	require.NoError(t, s.Close())
+}
+
+// fullFS is a file system on which files cannot grow by WriteAt while it is full, and, where
+// it copies on writing, cannot be overwritten either.
+type fullFS struct {
+	vfs.FS
+	full, copies atomic.Bool
+}
+
+func (f *fullFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.OpenReadWrite(name, c, o...)
+	return fullFile{file, f}, err
+}
+
+type fullFile struct {
+	vfs.File
+	fs *fullFS
+}
+
+func (f fullFile) WriteAt(p []byte, off int64) (int, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if f.fs.full.Load() && (f.fs.copies.Load() || off+int64(len(p)) > info.Size()) {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.WriteAt(p, off)
+}
+
+// TestMarkOnFullDisk: the mark has its room from the start; where overwriting needs room
+// all the same, a note is made up for by the next one.
+func TestMarkOnFullDisk(t *testing.T) {
+	fs := &fullFS{FS: vfs.NewMem()}
+	var failed []error
+	m, err := openMark(fs, "", func(err error) { failed = append(failed, err) })
+	require.NoError(t, err)
+	note := func(n uint64) { m.note(true, func(last, sets *uint64) { *last, *sets = n, n }) }
+	says := func(want uint64) {
+		t.Helper()
+		f, err := fs.OpenReadWrite(markName, vfs.WriteCategoryUnspecified)
+		require.NoError(t, err)
+		defer f.Close()
+		r := &mark{file: f}
+		require.NoError(t, r.read())
+		require.Equal(t, want, r.last)
+		require.Equal(t, want, r.sets)
+	}
+	fs.full.Store(true)
+	for n := uint64(1); n <= 3; n++ {
+		note(n)
+		says(n)
+	}
+	fs.copies.Store(true)
+	note(4)
+	says(3)
+	fs.full.Store(false)
+	note(5)
+	says(5)
+	require.Empty(t, failed)
+	require.NoError(t, m.close())
 }

@@ -320,10 +320,17 @@ func (f *file) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteAt implements vfs.File.
+// WriteAt implements vfs.File. What a file has already is overwritten where it lies,
+// which needs no room.
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	if f.d.full() {
-		return 0, syscall.ENOSPC
+		info, err := f.Stat()
+		if err != nil {
+			return 0, err
+		}
+		if off+int64(len(p)) > info.Size() {
+			return 0, syscall.ENOSPC
+		}
 	}
 	return f.File.WriteAt(p, off)
 }
