@@ -37,7 +37,6 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 	"github.com/cairnstore/cairn/shard/stripe"
 	"github.com/cairnstore/cairn/shard/wire"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Node is one running node.
@@ -351,7 +350,7 @@ func (n *Node) openMetadata(ctx context.Context) error {
 		said(id)
 		n.wg.Go(n.checkOnlyRun)
 	}
-	n.group, err = group.Open(group.Config{Node: n.home.id(), FS: vfs.OnDiskFull(n.env.FS, n.room.Relieve), Dir: n.env.FS.PathJoin(n.home.dir, metaDir),
+	n.group, err = group.Open(group.Config{Node: n.home.id(), FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.dir, metaDir),
 		Room: n.room, Refuse: n.refuses, Joined: n.home.cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
 		RaftAddr: n.cfg.hostPort(n.cfg.Raft), Listener: raftListener, Dial: n.env.Transport.Dial,
 		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing, Clock: n.time,

@@ -120,6 +120,11 @@ func (g *Group) raftConfig() *raft.Config {
 // openDisk opens log, snapshots and state and makes sure that they fit together.
 func (g *Group) openDisk() error {
 	fs, dir, events := g.cfg.FS, g.cfg.Dir, g.cfg.Events
+	if g.cfg.Room != nil {
+		// Only the databases may take the ballast: their writes must not fail. Notes, such as
+		// promises, are written anew every few seconds and would use it up.
+		fs = vfs.OnDiskFull(fs, g.cfg.Room.Relieve)
+	}
 	if err := mkdirSynced(fs, dir); err != nil {
 		return err
 	}
