@@ -124,6 +124,9 @@ func damageRecord(g *generator, m *machine) {
 		values[string(key)] = slices.Clone(value)
 		return nil
 	}))
+	if len(at) == 0 {
+		return // All are lost already.
+	}
 	key := pick(g, "record", at)
 	value := values[string(key)]
 	set := func(v []byte) { require.NoError(g.t, m.s.db.Set(key, v, pebble.NoSync)) }
