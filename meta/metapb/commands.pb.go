@@ -1225,7 +1225,7 @@ func (x *RaiseFeatureLevel) GetLevel() uint32 {
 type BeginEra struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Era           uint64                 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
-	SkipBlocks    uint64                 `protobuf:"varint,2,opt,name=skip_blocks,json=skipBlocks,proto3" json:"skip_blocks,omitempty"` // Lease blocks passed over in every volume.
+	SkipBlocks    uint64                 `protobuf:"varint,2,opt,name=skip_blocks,json=skipBlocks,proto3" json:"skip_blocks,omitempty"` // Lease blocks passed over in every volume; era times so many where that is more, and in volumes yet to be made.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

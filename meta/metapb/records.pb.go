@@ -766,6 +766,7 @@ type Cluster struct {
 	FeatureLevel  uint32                 `protobuf:"varint,20,opt,name=feature_level,json=featureLevel,proto3" json:"feature_level,omitempty"` // What every node understands; never lowered.
 	Era           uint64                 `protobuf:"varint,21,opt,name=era,proto3" json:"era,omitempty"`                                       // How often the metadata were restored from a backup or recovered without a majority.
 	OrphansHeld   bool                   `protobuf:"varint,22,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`    // Since then: shards that nothing knows are kept until ReleaseOrphans.
+	FirstBlock    uint64                 `protobuf:"varint,200,opt,name=first_block,json=firstBlock,proto3" json:"first_block,omitempty"`      // Lease block that a new volume begins with: past those that an earlier era may have used under its id.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,6 +848,13 @@ func (x *Cluster) GetOrphansHeld() bool {
 		return x.OrphansHeld
 	}
 	return false
+}
+
+func (x *Cluster) GetFirstBlock() uint64 {
+	if x != nil {
+		return x.FirstBlock
+	}
+	return 0
 }
 
 type Pair struct {
@@ -3731,7 +3739,7 @@ const file_records_proto_rawDesc = "" +
 	"\vslot_epochs\x18\x06 \x03(\rR\n" +
 	"slotEpochs\x12'\n" +
 	"\x04move\x18\a \x01(\v2\x13.cairn.meta.v1.MoveR\x04move\x12.\n" +
-	"\x06former\x18\xdc\x01 \x03(\v2\x15.cairn.meta.v1.FormerR\x06former\"\xd4\x01\n" +
+	"\x06former\x18\xdc\x01 \x03(\v2\x15.cairn.meta.v1.FormerR\x06former\"\xf6\x01\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -3742,7 +3750,9 @@ const file_records_proto_rawDesc = "" +
 	"lastBucket\x12#\n" +
 	"\rfeature_level\x18\x14 \x01(\rR\ffeatureLevel\x12\x10\n" +
 	"\x03era\x18\x15 \x01(\x04R\x03era\x12!\n" +
-	"\forphans_held\x18\x16 \x01(\bR\vorphansHeld\"0\n" +
+	"\forphans_held\x18\x16 \x01(\bR\vorphansHeld\x12 \n" +
+	"\vfirst_block\x18\xc8\x01 \x01(\x04R\n" +
+	"firstBlock\"0\n" +
 	"\x04Pair\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"\\\n" +

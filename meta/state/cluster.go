@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -106,9 +107,12 @@ func (t *tx) createVolumes(c *metapb.CreateVolumes) *metapb.Result {
 		id := uint32(len(t.mem.volumes) + 1)
 		v.Id, v.Epoch, v.SlotEpochs, v.Move = id, max(v.Epoch, 1), nil, nil
 		t.mem.volumes = append(t.mem.volumes, v)
-		t.mem.nextFree = append(t.mem.nextFree, 0)
+		t.mem.nextFree = append(t.mem.nextFree, t.mem.cluster.FirstBlock)
 		t.mem.volumeStats = append(t.mem.volumeStats, new(volumeStats))
 		t.set(keys.AppendVolume(t.key(), shard.VolumeID(id)), v)
+		if first := t.mem.cluster.FirstBlock; first > 0 {
+			t.setBytes(keys.AppendNextBlock(t.key(), shard.VolumeID(id)), binary.BigEndian.AppendUint64(nil, first))
+		}
 		r.Volumes = append(r.Volumes, id)
 	}
 	t.changeCluster(func(rec *metapb.Cluster) {

@@ -54,11 +54,17 @@ func (t *tx) beginEra(c *metapb.BeginEra) *metapb.Result {
 			t.endSession(s)
 		}
 	}
+	// The metadata may be older than those of the era before, which have made volumes that
+	// these do not know, under ids that these will give out again.
+	first := c.Era * c.SkipBlocks
 	for i := range t.mem.nextFree {
-		t.mem.nextFree[i] += c.SkipBlocks
+		t.mem.nextFree[i] = max(t.mem.nextFree[i]+c.SkipBlocks, first)
 		t.setBytes(keys.AppendNextBlock(t.key(), shard.VolumeID(i+1)), binary.BigEndian.AppendUint64(nil, t.mem.nextFree[i]))
 	}
-	t.changeCluster(func(rec *metapb.Cluster) { rec.Era, rec.OrphansHeld = c.Era, true; rec.ViewEpoch++ })
+	t.changeCluster(func(rec *metapb.Cluster) {
+		rec.Era, rec.OrphansHeld, rec.FirstBlock = c.Era, true, first
+		rec.ViewEpoch++
+	})
 	return &metapb.Result{}
 }
 

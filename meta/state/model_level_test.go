@@ -41,9 +41,9 @@ func (m *model) beginEra(c *metapb.BeginEra) *metapb.Result {
 	maps.DeleteFunc(m.leases, func(lease, keys.ID) bool { return true })
 	maps.DeleteFunc(m.pins, func(keys.ID, *metapb.Pin) bool { return true })
 	for i := range m.next {
-		m.next[i] += c.SkipBlocks
+		m.next[i] = max(m.next[i]+c.SkipBlocks, c.Era*c.SkipBlocks)
 	}
-	m.cluster.Era, m.cluster.OrphansHeld = c.Era, true
+	m.cluster.Era, m.cluster.OrphansHeld, m.cluster.FirstBlock = c.Era, true, c.Era*c.SkipBlocks
 	m.cluster.ViewEpoch++
 	return &metapb.Result{}
 }

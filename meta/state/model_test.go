@@ -353,7 +353,7 @@ func (m *model) createVolumes(c *metapb.CreateVolumes) *metapb.Result {
 		m.cluster.LastVolume++
 		v.Id, v.Epoch = m.cluster.LastVolume, 1
 		m.volumes = append(m.volumes, v)
-		m.next = append(m.next, 0)
+		m.next = append(m.next, m.cluster.FirstBlock)
 		r.Volumes = append(r.Volumes, v.Id)
 	}
 	m.cluster.ViewEpoch++
