@@ -81,18 +81,17 @@ func (d *desk) admit(rpc *raft.RPC) error {
 		if err := d.forUs(*voteTo(r)); err != nil {
 			return err
 		}
-		if err := d.maySay(); err != nil {
-			return err
-		}
+		// Whoever asks this very server has it among its voters, which this server may not
+		// know yet: the entry that made it one may reach it only with the next leader.
 		if err := d.peers.check(raft.ServerID(r.ID), r.LastLogIndex); err != nil {
 			return err
 		}
 		d.tellStanding(rpc)
-	case *raft.RequestPreVoteRequest: // It has no field to spare.
-		return d.maySay()
 	case *raft.TimeoutNowRequest:
-		return d.maySay()
+		return d.mayLead()
 	}
+	// A pre-vote has no field to spare. One that was meant for an earlier incarnation may be
+	// answered by this one: it decides nothing, and the vote that follows is not given.
 	return nil
 }
 
@@ -104,13 +103,13 @@ func (d *desk) forUs(to []byte) error {
 	return errs.Newf("group.Serve", errs.Denied, "this is server %s, not %s: the node has lost what it was", d.self, id)
 }
 
-// maySay refuses elections to a later incarnation that nobody has given a vote yet. (A
-// first one may be asked by voters that know more of the group than it does.)
-func (d *desk) maySay() error {
+// mayLead refuses to be made the leader without a vote. (A first incarnation may be told
+// to by voters that know more of the group than it does.)
+func (d *desk) mayLead() error {
 	if d.first || d.votes() {
 		return nil
 	}
-	return errs.Newf("group.Vote", errs.Denied, "server %s has no vote: the node has lost what it was, and was not given a vote again", d.self)
+	return errs.Newf("group.HandOver", errs.Denied, "server %s has no vote: the node has lost what it was, and was not given a vote again", d.self)
 }
 
 // tellStanding has the answer to a vote say where this server's log ends.

@@ -67,8 +67,9 @@
 //	   receiver's log; a leader that was cut off would apply what it had not
 //	   replicated.
 //	G8 A request is answered only by the server, node and incarnation, that it is
-//	   meant for; a server of a later incarnation takes no part in elections before
-//	   it has a vote.
+//	   meant for. So nobody who has an earlier incarnation of a node among its
+//	   voters gets a vote from a later one, and whoever asks the later one by its
+//	   name has a configuration in which it votes, whether or not that has reached it.
 //	G9 As which server a node takes part is durable in its metadata's directory and
 //	   on a drive before it answers anybody.
 package group
