@@ -345,3 +345,28 @@ func TestShutdownCutsOffAtDeadline(t *testing.T) {
 	require.NoError(t, <-done)
 	require.True(t, errs.Is(<-failed, errs.Unavailable))
 }
+
+// A peer that has connected and asks for nothing does not hold up the end of a server:
+// net/http alone would wait five seconds for it.
+func TestShutdownWaitsForNoUnusedConnection(t *testing.T) {
+	for name, over := range map[string]Transport{"in clear": TCP(), "TLS": TLS(TCP(), testIdentity(t, "a", 1))} {
+		t.Run(name, func(t *testing.T) {
+			s := NewServer(Config{})
+			s.Handle("/", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			l, err := over.Listen("127.0.0.1:0")
+			require.NoError(t, err)
+			done := make(chan error, 1)
+			go func() { done <- s.Serve(l) }()
+			unused, err := over.Dial(t.Context(), l.Addr().String())
+			require.NoError(t, err)
+			defer unused.Close()
+			used := client(t, over, ClientConfig{})
+			_, err = get(t.Context(), used, "http://"+l.Addr().String()) // Accepted after the unused one.
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // Less than net/http waits.
+			defer cancel()
+			require.NoError(t, s.Shutdown(ctx))
+			require.NoError(t, <-done)
+		})
+	}
+}

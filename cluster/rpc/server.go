@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
@@ -42,8 +45,9 @@ type Events struct {
 
 // Server is the internode listener of a node.
 type Server struct {
-	mux  *http.ServeMux
-	http http.Server
+	mux    *http.ServeMux
+	http   http.Server
+	unused unused
 }
 
 // NewServer returns a server without handlers.
@@ -63,6 +67,7 @@ func NewServer(cfg Config) *Server {
 		Protocols:         protocols,
 		ConnContext:       connContext(cfg.Events.HandshakeFailed),
 		ErrorLog:          log.New(logWriter{cfg.Events.Log}, "", 0),
+		ConnState:         s.unused.note,
 	}
 	return s
 }
@@ -89,12 +94,50 @@ func (s *Server) Serve(l net.Listener) error {
 // Shutdown stops listening and waits for requests to end; when ctx ends first it
 // cuts the rest off. Serve may return before it does.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.unused.close()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close()
 		return errs.New("rpc.Shutdown", errs.Canceled, err)
 	}
 	return nil
+}
+
+// unused is the connections that have not brought a request yet. Peers open some that
+// they do not need after all, when another gets free first. net/http waits five seconds
+// for each of them before it stops, in which the node would be neither here nor gone.
+type unused struct {
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]struct{}
+}
+
+// note implements http.Server.ConnState.
+func (u *unused) note(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(u.conns, c)
+	case u.closed:
+		_ = c.Close()
+	default:
+		if u.conns == nil {
+			u.conns = make(map[net.Conn]struct{})
+		}
+		u.conns[c] = struct{}{}
+	}
+}
+
+// close closes them, and those that come yet.
+func (u *unused) close() {
+	u.mu.Lock()
+	u.closed = true
+	conns := slices.Collect(maps.Keys(u.conns))
+	u.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close() // Nothing was promised on it.
+	}
 }
 
 // connKey is the key of a request's *tlsConn in its context.
