@@ -91,7 +91,7 @@ generated: proto docs ## Prove that what is generated is current.
 	git diff --exit-code --stat -- '*.pb.go' '*.connect.go' docs
 
 docs: ## Renew the documents made from code.
-	go test ./s3api/wirexml -run TestErrorTable -update
+	go test ./s3api/s3err -run TestErrorTable -update
 	go test ./s3api/profile -run TestCompatibilityDoc -update
 	go test ./s3api -run TestS3Compatibility -update
 

@@ -3,6 +3,7 @@ package s3api
 import (
 	"context"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -10,7 +11,7 @@ import (
 // are not there: so tools that look at all of a bucket get on. To put one is refused.
 
 func (s *server) getBucketReplication(ctx context.Context, rq *request) (*response, error) {
-	return s.none(ctx, rq, "s3:GetReplicationConfiguration", wirexml.ReplicationConfigurationNotFound, nil)
+	return s.none(ctx, rq, "s3:GetReplicationConfiguration", s3err.ReplicationConfigurationNotFound, nil)
 }
 
 func (s *server) getBucketAccelerate(ctx context.Context, rq *request) (*response, error) {
@@ -36,13 +37,13 @@ func (s *server) getBucketIntelligentTiering(ctx context.Context, rq *request) (
 // noneOf answers the reading of one of several configurations, by its id, or of all.
 func (s *server) noneOf(ctx context.Context, rq *request, action, root string) (*response, error) {
 	if rq.query.has("id") {
-		return s.none(ctx, rq, action, wirexml.NoSuchConfiguration, nil)
+		return s.none(ctx, rq, action, s3err.NoSuchConfiguration, nil)
 	}
 	return s.none(ctx, rq, action, "", &wirexml.None{Root: root, List: true})
 }
 
 // none answers with an error's code or, where it is empty, with a document.
-func (s *server) none(ctx context.Context, rq *request, action string, code wirexml.Code, document *wirexml.None) (*response, error) {
+func (s *server) none(ctx context.Context, rq *request, action string, code s3err.Code, document *wirexml.None) (*response, error) {
 	if _, err := s.admit(ctx, rq, action); err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (s *server) none(ctx context.Context, rq *request, action string, code wire
 		}
 	}
 	if code != "" {
-		return nil, code.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, code.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: document}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Access is how the handler decides who may do what.
@@ -85,9 +85,9 @@ func (s *server) bucket(ctx context.Context, name string) (*iam.Bucket, error) {
 	case err == nil:
 		return b, nil
 	case errs.Is(err, errs.NotFound):
-		return nil, wirexml.NoSuchBucket.Say("", wirexml.Field{Name: "BucketName", Value: printable(name)})
+		return nil, s3err.NoSuchBucket.Say("", s3err.Field{Name: "BucketName", Value: printable(name)})
 	}
-	return nil, wirexml.ServiceUnavailable.Because(err)
+	return nil, s3err.ServiceUnavailable.Because(err)
 }
 
 // subject is what an action is done on: a bucket, a key in it, or a version of that.
@@ -121,7 +121,7 @@ func (s *server) allowNew(rq *request, action, bucket string) error {
 
 func (s *server) decide(a *iam.Access) error {
 	if !s.cfg.Access.Authorizer.Allows(a) {
-		return wirexml.AccessDenied.Err()
+		return s3err.AccessDenied.Err()
 	}
 	return nil
 }
@@ -133,10 +133,10 @@ func (rq *request) pays(b *iam.Bucket) error {
 		return nil
 	}
 	if rq.identity == nil {
-		return wirexml.AccessDenied.Err() // Nobody pays for those whom nobody knows.
+		return s3err.AccessDenied.Err() // Nobody pays for those whom nobody knows.
 	}
 	if !strings.EqualFold(rq.r.Header.Get("X-Amz-Request-Payer"), "requester") && !strings.EqualFold(rq.query.get("x-amz-request-payer"), "requester") {
-		return wirexml.RequestPayerDenied.Err()
+		return s3err.RequestPayerDenied.Err()
 	}
 	rq.charged = true
 	return nil

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // loggedAs is what S3's access logs call an operation, after REST. and its method; with
@@ -83,7 +83,7 @@ func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
 			deleted.RequestLine, deleted.BytesSent, deleted.Total, deleted.TurnAround = "", 0, accesslog.Unknown, accesslog.Unknown
 			deleted.Status = http.StatusNoContent
 			if o.Code != "" {
-				deleted.Status = (&wirexml.Error{Code: o.Code}).Status()
+				deleted.Status = (&s3err.Error{Code: o.Code}).Status()
 			}
 			ex.log(b, &deleted)
 		}
@@ -112,7 +112,7 @@ func (ex *exchange) logSource(ctx context.Context, start time.Time) {
 // itself has asked of it is enough.
 func (ex *exchange) loggedBucket(ctx context.Context, name string) *iam.Bucket {
 	buckets := ex.s.cfg.Access.Buckets
-	b, gone := buckets.Known(name), ex.done.Code == wirexml.NoSuchBucket
+	b, gone := buckets.Known(name), ex.done.Code == s3err.NoSuchBucket
 	switch {
 	case b == nil && gone:
 		return nil
@@ -144,7 +144,7 @@ func (ex *exchange) record(start time.Time) *accesslog.Record {
 		r.RemoteIP = (&request{r: ex.r, forwarded: ex.s.cfg.Forwarded != nil && ex.s.cfg.Forwarded(ex.r)}).sourceIP()
 	}
 	if d.Code != "" {
-		r.Code = string(ex.style.Tell(&wirexml.Error{Code: d.Code}).Code)
+		r.Code = string(ex.style.Tell(&s3err.Error{Code: d.Code}).Code)
 	}
 	if !ex.answered.IsZero() {
 		received := start

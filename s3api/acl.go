@@ -8,6 +8,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -57,7 +58,7 @@ func (s *server) givenACL(rq *request, owner, bucketOwner string) (*metapb.Acl, 
 		return nil, err
 	}
 	if named != "" && named != owner {
-		return nil, wirexml.AccessDenied.Say("The owner of an ACL cannot be changed.")
+		return nil, s3err.AccessDenied.Say("The owner of an ACL cannot be changed.")
 	}
 	return &metapb.Acl{Grants: grants, Listed: true}, nil
 }

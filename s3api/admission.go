@@ -9,13 +9,14 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // admitAccount is admit for actions on no bucket, which only accounts have.
 func (s *server) admitAccount(rq *request, action string) (object.Caller, error) {
 	if rq.auth.Anonymous {
-		return object.Caller{}, wirexml.AccessDenied.Err()
+		return object.Caller{}, s3err.AccessDenied.Err()
 	}
 	return rq.caller, s.allowNew(rq, action, "")
 }
@@ -24,7 +25,7 @@ func (s *server) admitAccount(rq *request, action string) (object.Caller, error)
 // others rights takes a right of its own, as it does later.
 func (s *server) admitNewBucket(rq *request) (object.Caller, []*metapb.ConfigPart, error) {
 	if rq.auth.Anonymous {
-		return object.Caller{}, nil, wirexml.AccessDenied.Err()
+		return object.Caller{}, nil, s3err.AccessDenied.Err()
 	}
 	acl, err := s.requestACL(rq, rq.caller.Account, rq.caller.Account)
 	if err != nil {
@@ -119,7 +120,7 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 	// Of another account: the object will be its own.
 	access, err := s.objectAccess(ctx, rq, "s3:PutObjectAcl", rq.bucket, "")
 	if err == nil && !access.Object(rq.key, &metapb.Version{Owner: who.Account}) {
-		err = wirexml.AccessDenied.Err()
+		err = s3err.AccessDenied.Err()
 	}
 	return acl, err
 }
@@ -174,8 +175,8 @@ func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl
 		}
 		more, err := iam.ParseGrantees(value, g.Permission)
 		if err != nil {
-			return nil, wirexml.InvalidArgument.Say("A grant must list id=\"ACCOUNT\" or uri=\"GROUP\", separated by commas.",
-				wirexml.Field{Name: "ArgumentName", Value: g.Name}, wirexml.Field{Name: "ArgumentValue", Value: printable(value)})
+			return nil, s3err.InvalidArgument.Say("A grant must list id=\"ACCOUNT\" or uri=\"GROUP\", separated by commas.",
+				s3err.Field{Name: "ArgumentName", Value: g.Name}, s3err.Field{Name: "ArgumentValue", Value: printable(value)})
 		}
 		for _, grant := range more {
 			if grant.Account == "" {
@@ -189,16 +190,16 @@ func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl
 	}
 	switch {
 	case len(grants) > 0 && canned != "":
-		return nil, wirexml.InvalidRequest.Say("Specifying both Canned ACLs and Header Grants is not allowed")
+		return nil, s3err.InvalidRequest.Say("Specifying both Canned ACLs and Header Grants is not allowed")
 	case len(grants) > iam.MaxGrants:
-		return nil, wirexml.InvalidArgument.Say("An ACL has at most 100 grants.")
+		return nil, s3err.InvalidArgument.Say("An ACL has at most 100 grants.")
 	case len(grants) > 0:
 		return &metapb.Acl{Grants: grants, Listed: true}, nil
 	}
 	acl, err := iam.CannedACL(canned, owner, bucketOwner)
 	if err != nil {
-		return nil, wirexml.InvalidArgument.Say("There is no canned ACL of this name.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-acl"}, wirexml.Field{Name: "ArgumentValue", Value: printable(canned)})
+		return nil, s3err.InvalidArgument.Say("There is no canned ACL of this name.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-acl"}, s3err.Field{Name: "ArgumentValue", Value: printable(canned)})
 	}
 	return acl, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -186,14 +187,14 @@ func (ex *exchange) send(resp *response, document []byte, chunked bool) {
 
 // fail sends an error. Headers of resp, which may be nil, go with it.
 func (ex *exchange) fail(resp *response, err error) {
-	e := wirexml.FromError(err)
+	e := s3err.FromError(err)
 	ex.done.Code, ex.done.Cause = e.Code, err
 	status, document := ex.style.Render(e, ex.resource(), ex.done.ID, ex.s.cfg.HostID)
 	failed := &response{status: status}
 	if resp != nil {
 		failed.headers = resp.headers
 	}
-	if e.Code == wirexml.MethodNotAllowed && !failed.has(headerAllow) {
+	if e.Code == s3err.MethodNotAllowed && !failed.has(headerAllow) {
 		t, _ := ex.s.parseTarget(ex.r)
 		failed.set(headerAllow, allowedMethods(t.scope()))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -55,8 +56,8 @@ func parseMetadata(a *metapb.Attributes, h http.Header) error {
 		a.Metadata = append(a.Metadata, pair)
 	}
 	if size > MaxMetadataBytes {
-		return wirexml.MetadataTooLarge.Say("",
-			wirexml.Field{Name: "Size", Value: itoa(size)}, wirexml.Field{Name: "MaxSizeAllowed", Value: itoa(MaxMetadataBytes)})
+		return s3err.MetadataTooLarge.Say("",
+			s3err.Field{Name: "Size", Value: itoa(size)}, s3err.Field{Name: "MaxSizeAllowed", Value: itoa(MaxMetadataBytes)})
 	}
 	slices.SortFunc(a.Metadata, func(x, y *metapb.Pair) int { return strings.Compare(x.Name, y.Name) })
 	return nil

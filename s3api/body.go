@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 const (
@@ -93,10 +93,10 @@ func (b *requestBody) translate(err error) error {
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.failed = true
-		return wirexml.RequestTimeout.Because(err)
+		return s3err.RequestTimeout.Because(err)
 	}
 	b.failed = true
-	return wirexml.IncompleteBody.Because(err)
+	return s3err.IncompleteBody.Because(err)
 }
 
 // atEnd reports whether a chunked body has nothing left but its end, which nobody
@@ -183,7 +183,7 @@ func (rq *request) readVerified(limit int64, summed bool) ([]byte, error) {
 		return nil, err
 	}
 	if summed && sum == nil && digest.Algorithm == "" {
-		return nil, wirexml.InvalidRequest.Say("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+		return nil, s3err.InvalidRequest.Say("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
 	return rq.readMatching(limit, sum, digest)
 }

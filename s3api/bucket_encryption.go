@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -26,10 +27,10 @@ func (s *server) putBucketEncryption(ctx context.Context, rq *request) (*respons
 		return nil, err
 	}
 	if s.cfg.Keys == nil {
-		return nil, wirexml.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
+		return nil, s3err.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
 	}
 	if doc.BlockSSEC {
-		return nil, wirexml.NotImplemented.Say("A bucket cannot refuse customer keys yet: leave BlockedEncryptionTypes out.")
+		return nil, s3err.NotImplemented.Say("A bucket cannot refuse customer keys yet: leave BlockedEncryptionTypes out.")
 	}
 	value := doc.Algorithm
 	if doc.KMSKeyID != "" {
@@ -49,7 +50,7 @@ func (s *server) getBucketEncryption(ctx context.Context, rq *request) (*respons
 	}
 	mode, keyID := defaultEncryption(b, rq.profile)
 	if mode == "" {
-		return nil, wirexml.EncryptionConfigurationNotFound.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.EncryptionConfigurationNotFound.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	if keyID != "" && s.cfg.KeyName != nil {
 		keyID = s.cfg.KeyName(keyID)

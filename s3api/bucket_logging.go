@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -59,7 +60,7 @@ func (s *server) checkLogging(ctx context.Context, rq *request, source *iam.Buck
 	case errs.Is(err, errs.NotFound):
 		return badLogTarget(doc, "The target bucket for logging does not exist")
 	case err != nil:
-		return wirexml.ServiceUnavailable.Because(err)
+		return s3err.ServiceUnavailable.Because(err)
 	}
 	object.Decided(ctx, target.Name, target.Owner)
 	sample := accesslog.NewStream(source.Name, source.Owner, doc, nil, time.Now())
@@ -77,9 +78,9 @@ func (c *Config) checkDelivery(l *iam.Logs, doc *wirexml.Logging) error {
 	case l.Target.RequesterPays():
 		return badLogTarget(doc, "Requesters must not pay for the target bucket for logging.")
 	case l.Target.Enforced() && len(doc.Grants) > 0:
-		return wirexml.AccessControlListNotSupported.Say("The owner of the target bucket is enforced: leave TargetGrants out, and let its policy grant instead.")
+		return s3err.AccessControlListNotSupported.Say("The owner of the target bucket is enforced: leave TargetGrants out, and let its policy grant instead.")
 	case l.Target.Block.BlockPublicACLs && iam.PublicACL(&metapb.Acl{Grants: doc.Grants}):
-		return wirexml.AccessDenied.Say("The target bucket blocks public ACLs: its public access block has BlockPublicAcls.")
+		return s3err.AccessDenied.Say("The target bucket blocks public ACLs: its public access block has BlockPublicAcls.")
 	case !c.Access.Authorizer.DeliversLogs(l):
 		return badLogTarget(doc, "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket, or let its policy allow s3:PutObject to the service "+iam.LogDelivery+".")
 	}
@@ -87,5 +88,5 @@ func (c *Config) checkDelivery(l *iam.Logs, doc *wirexml.Logging) error {
 }
 
 func badLogTarget(doc *wirexml.Logging, why string) error {
-	return wirexml.InvalidTargetBucketForLogging.Say(why, wirexml.Field{Name: "TargetBucket", Value: printable(doc.TargetBucket)})
+	return s3err.InvalidTargetBucketForLogging.Say(why, s3err.Field{Name: "TargetBucket", Value: printable(doc.TargetBucket)})
 }

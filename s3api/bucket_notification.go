@@ -7,6 +7,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/notify"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -45,7 +46,7 @@ func (s *server) getBucketNotification(ctx context.Context, rq *request) (*respo
 	doc := &wirexml.Notification{}
 	if value := b.Config[notify.Part]; len(value) > 0 {
 		if doc, err = wirexml.ParseNotification(value); err != nil {
-			return nil, wirexml.InternalError.Because(err)
+			return nil, s3err.InternalError.Because(err)
 		}
 	}
 	return &response{document: doc}, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func (s *server) putBucketPolicy(ctx context.Context, rq *request) (*response, error) {
@@ -18,24 +18,24 @@ func (s *server) putBucketPolicy(ctx context.Context, rq *request) (*response, e
 		return nil, err
 	}
 	body, err := rq.readDocument(policy.MaxBucketPolicyBytes)
-	if e := wirexml.FromError(err); err != nil && e.Code != wirexml.MaxMessageLengthExceeded {
+	if e := s3err.FromError(err); err != nil && e.Code != s3err.MaxMessageLengthExceeded {
 		return nil, err
 	} else if err != nil {
-		return nil, wirexml.MalformedPolicy.Say("A bucket policy is at most 20480 bytes.")
+		return nil, s3err.MalformedPolicy.Say("A bucket policy is at most 20480 bytes.")
 	}
 	doc, err := policy.ParseBucket(body, rq.bucket)
 	if err != nil {
 		var bad *policy.Error
 		if errors.As(err, &bad) {
-			return nil, wirexml.MalformedPolicy.Say(bad.Error())
+			return nil, s3err.MalformedPolicy.Say(bad.Error())
 		}
-		return nil, wirexml.MalformedPolicy.Because(err)
+		return nil, s3err.MalformedPolicy.Because(err)
 	}
 	if bad := doc.AllowsExcept(); bad != nil {
-		return nil, wirexml.MalformedPolicy.Say(bad.Error())
+		return nil, s3err.MalformedPolicy.Say(bad.Error())
 	}
 	if b.Block.BlockPublicPolicy && policy.IsPublic(doc) {
-		return nil, wirexml.AccessDenied.Say("The bucket blocks public policies: its public access block has BlockPublicPolicy.")
+		return nil, s3err.AccessDenied.Say("The bucket blocks public policies: its public access block has BlockPublicPolicy.")
 	}
 	resp, err := s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartPolicy, Value: body})
 	if rq.profile.AnswerProfile == profile.AWS {
@@ -51,7 +51,7 @@ func (s *server) getBucketPolicy(ctx context.Context, rq *request) (*response, e
 	}
 	doc := b.Config[iam.PartPolicy]
 	if len(doc) == 0 {
-		return nil, wirexml.NoSuchBucketPolicy.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchBucketPolicy.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{raw: doc, headers: []header{{"Content-Type", "application/json"}}}, nil
 }

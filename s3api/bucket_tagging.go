@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -51,11 +52,11 @@ func (s *server) getBucketTagging(ctx context.Context, rq *request) (*response, 
 	}
 	doc := b.Config[partTagging]
 	if len(doc) == 0 {
-		return nil, wirexml.NoSuchTagSet.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchTagSet.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	tags, err := wirexml.ParseTagging(doc, wirexml.MaxBucketTags)
 	if err != nil {
-		return nil, wirexml.InternalError.Because(err)
+		return nil, s3err.InternalError.Because(err)
 	}
 	return &response{document: &wirexml.Tagging{Tags: tags}}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -31,7 +32,7 @@ func (s *server) getBucketWebsite(ctx context.Context, rq *request) (*response, 
 		return nil, err
 	}
 	if b.Website == nil {
-		return nil, wirexml.NoSuchWebsiteConfiguration.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchWebsiteConfiguration.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: b.Website}, nil
 }
@@ -53,7 +54,7 @@ const maxRedirectBytes = 2 << 10
 func checkRedirect(value string) error {
 	absolute := hasPrefixFold(value, "http://") || hasPrefixFold(value, "https://")
 	if len(value) > maxRedirectBytes || value != "" && value[0] != '/' && !absolute {
-		return wirexml.InvalidRedirectLocation.Err()
+		return s3err.InvalidRedirectLocation.Err()
 	}
 	return nil
 }

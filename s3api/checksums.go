@@ -8,6 +8,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -29,7 +30,7 @@ func requestDigest(h http.Header, auth *sigauth.Request) (object.Digest, error) 
 		return object.Digest{}, err
 	}
 	if algorithm != "" && trailer.Algorithm != "" {
-		return object.Digest{}, wirexml.InvalidRequest.Say(msgManyChecksums)
+		return object.Digest{}, s3err.InvalidRequest.Say(msgManyChecksums)
 	}
 	if err := checkNamedAlgorithm(h.Get("X-Amz-Sdk-Checksum-Algorithm"), max(algorithm, trailer.Algorithm)); err != nil {
 		return object.Digest{}, err
@@ -60,7 +61,7 @@ func checkNamedAlgorithm(named, sent string) error {
 		return unknownAlgorithm("x-amz-sdk-checksum-algorithm")
 	}
 	if a != sent {
-		return wirexml.InvalidRequest.Say(msgNoChecksumValue)
+		return s3err.InvalidRequest.Say(msgNoChecksumValue)
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func checksumHeader(h http.Header) (algorithm, text string, err error) {
 			continue // Mode, type, algorithm.
 		}
 		if algorithm != "" {
-			return "", "", wirexml.InvalidRequest.Say(msgManyChecksums)
+			return "", "", s3err.InvalidRequest.Say(msgManyChecksums)
 		}
 		algorithm, text = a, values[0]
 	}
@@ -102,7 +103,7 @@ func trailerChecksum(names []string) (algorithm string, err error) {
 			return "", unknownAlgorithm("x-amz-trailer")
 		case !ok:
 		case algorithm != "":
-			return "", wirexml.InvalidRequest.Say(msgManyChecksums)
+			return "", s3err.InvalidRequest.Say(msgManyChecksums)
 		default:
 			algorithm = a
 		}
@@ -113,7 +114,7 @@ func trailerChecksum(names []string) (algorithm string, err error) {
 func trailerValue(algorithm string, auth *sigauth.Request) ([]byte, error) {
 	text, ok := auth.Trailers()[checksum.Header(algorithm)]
 	if !ok {
-		return nil, wirexml.MalformedTrailerError.Err()
+		return nil, s3err.MalformedTrailerError.Err()
 	}
 	return parseChecksum(algorithm, text)
 }
@@ -121,13 +122,13 @@ func trailerValue(algorithm string, auth *sigauth.Request) ([]byte, error) {
 func parseChecksum(algorithm, text string) ([]byte, error) {
 	value, err := checksum.Parse(algorithm, text)
 	if err != nil {
-		return nil, wirexml.InvalidRequest.Say("Value for " + checksum.Header(algorithm) + " header is invalid.")
+		return nil, s3err.InvalidRequest.Say("Value for " + checksum.Header(algorithm) + " header is invalid.")
 	}
 	return value, nil
 }
 
 func unknownAlgorithm(header string) error {
-	return wirexml.InvalidRequest.Say("Checksum algorithm provided is unsupported in " + header + ". Please try again with any of the valid types: [" +
+	return s3err.InvalidRequest.Say("Checksum algorithm provided is unsupported in " + header + ". Please try again with any of the valid types: [" +
 		strings.Join(checksum.Algorithms(), ", ") + "]")
 }
 
@@ -155,7 +156,7 @@ func uploadChecksum(h http.Header) (algorithm string, fullObject bool, err error
 	case algorithm == "" && kind == "":
 		return "", false, nil
 	case algorithm == "":
-		return "", false, wirexml.InvalidRequest.Say("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+		return "", false, s3err.InvalidRequest.Say("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
 	case kind == "":
 		return algorithm, !checksum.Composes(algorithm), nil
 	case kind == wirexml.ChecksumFullObject && checksum.Combines(algorithm):
@@ -163,9 +164,9 @@ func uploadChecksum(h http.Header) (algorithm string, fullObject bool, err error
 	case kind == wirexml.ChecksumComposite && checksum.Composes(algorithm):
 		return algorithm, false, nil
 	case kind == wirexml.ChecksumFullObject, kind == wirexml.ChecksumComposite:
-		return "", false, wirexml.InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + strings.ToLower(algorithm) + " checksum algorithm.")
+		return "", false, s3err.InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + strings.ToLower(algorithm) + " checksum algorithm.")
 	}
-	return "", false, wirexml.InvalidRequest.Say("Value for x-amz-checksum-type header is invalid.")
+	return "", false, s3err.InvalidRequest.Say("Value for x-amz-checksum-type header is invalid.")
 }
 
 // claimedChecksums reads the checksum of the whole object that a Complete of parts
@@ -173,7 +174,7 @@ func uploadChecksum(h http.Header) (algorithm string, fullObject bool, err error
 func claimedChecksums(h http.Header, parts int) (_ []*metapb.Checksum, kind string, _ error) {
 	kind = h.Get("X-Amz-Checksum-Type")
 	if kind != "" && kind != wirexml.ChecksumFullObject && kind != wirexml.ChecksumComposite {
-		return nil, "", wirexml.InvalidRequest.Say("Value for x-amz-checksum-type header is invalid.")
+		return nil, "", s3err.InvalidRequest.Say("Value for x-amz-checksum-type header is invalid.")
 	}
 	algorithm, text, err := checksumHeader(h)
 	if algorithm == "" || err != nil {
@@ -185,7 +186,7 @@ func claimedChecksums(h http.Header, parts int) (_ []*metapb.Checksum, kind stri
 		return nil, "", err
 	}
 	if dashed && (!isDigits(number) || saturatingUint(number) != uint64(parts)) {
-		return nil, "", wirexml.BadDigest.Say("The " + checksum.Header(algorithm) + " you specified is of another number of parts.")
+		return nil, "", s3err.BadDigest.Say("The " + checksum.Header(algorithm) + " you specified is of another number of parts.")
 	}
 	composite := dashed || kind == wirexml.ChecksumComposite || !checksum.Combines(algorithm)
 	return []*metapb.Checksum{{Algorithm: algorithm, Value: value, Composite: composite}}, kind, nil

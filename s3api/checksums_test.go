@@ -6,29 +6,29 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // TestClaimedChecksums reads what a Complete of two parts claims of the whole.
 func TestClaimedChecksums(t *testing.T) {
 	for name, c := range map[string]struct {
 		headers   map[string]string
-		code      wirexml.Code
+		code      s3err.Code
 		composite bool
 		kind      string
 	}{
 		"none":              {nil, "", false, ""},
 		"bare":              {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA=="}, "", false, ""},
 		"number of parts":   {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-2"}, "", true, ""},
-		"other number":      {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-3"}, wirexml.BadDigest, false, ""},
-		"not a number":      {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-x"}, wirexml.BadDigest, false, ""},
-		"no number":         {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-"}, wirexml.BadDigest, false, ""},
+		"other number":      {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-3"}, s3err.BadDigest, false, ""},
+		"not a number":      {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-x"}, s3err.BadDigest, false, ""},
+		"no number":         {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-"}, s3err.BadDigest, false, ""},
 		"type":              {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==", "X-Amz-Checksum-Type": "COMPOSITE"}, "", true, "COMPOSITE"},
 		"type alone":        {map[string]string{"X-Amz-Checksum-Type": "FULL_OBJECT"}, "", false, "FULL_OBJECT"},
-		"unknown type":      {map[string]string{"X-Amz-Checksum-Type": "BOTH"}, wirexml.InvalidRequest, false, ""},
-		"not base64":        {map[string]string{"X-Amz-Checksum-Crc32": "?"}, wirexml.InvalidRequest, false, ""},
-		"of another length": {map[string]string{"X-Amz-Checksum-Crc32": "AAAA"}, wirexml.InvalidRequest, false, ""},
-		"two":               {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==", "X-Amz-Checksum-Crc32c": "AAAAAA=="}, wirexml.InvalidRequest, false, ""},
+		"unknown type":      {map[string]string{"X-Amz-Checksum-Type": "BOTH"}, s3err.InvalidRequest, false, ""},
+		"not base64":        {map[string]string{"X-Amz-Checksum-Crc32": "?"}, s3err.InvalidRequest, false, ""},
+		"of another length": {map[string]string{"X-Amz-Checksum-Crc32": "AAAA"}, s3err.InvalidRequest, false, ""},
+		"two":               {map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==", "X-Amz-Checksum-Crc32c": "AAAAAA=="}, s3err.InvalidRequest, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := http.Header{}
@@ -37,7 +37,7 @@ func TestClaimedChecksums(t *testing.T) {
 			}
 			sums, kind, err := claimedChecksums(h, 2)
 			if c.code != "" {
-				var s3 *wirexml.Error
+				var s3 *s3err.Error
 				require.ErrorAs(t, err, &s3)
 				require.Equal(t, c.code, s3.Code)
 				return

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -88,7 +89,7 @@ func TestRestoreObject(t *testing.T) {
 		require.Contains(t, r.body, tc.message)
 	}
 	require.Nil(t, got)
-	failure = wirexml.RestoreAlreadyInProgress.Err()
+	failure = s3err.RestoreAlreadyInProgress.Err()
 	r = h.do("POST", "/bkt/k?restore", body("1", ""))
 	require.Equal(t, 409, r.StatusCode)
 	require.Contains(t, r.body, "Object restore is already in progress")

@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/s3-compatibility.md")
@@ -274,7 +274,7 @@ func TestModelRoutes(t *testing.T) {
 		}
 		op, err := findOperation(o.method, tg.scope(), q, strings.Contains(want, "Copy"))
 		if err != nil {
-			require.Equal(t, wirexml.NotImplemented, wirexml.FromError(err).Code, o.name)
+			require.Equal(t, s3err.NotImplemented, s3err.FromError(err).Code, o.name)
 			continue
 		}
 		require.Equal(t, want, op.name)
@@ -291,8 +291,8 @@ func TestSubResources(t *testing.T) {
 				for _, copySource := range []bool{false, true} {
 					op, err := findOperation(method, sc, query{{name: sub, bare: true}}, copySource)
 					if err != nil {
-						code := wirexml.FromError(err).Code
-						require.Contains(t, []wirexml.Code{wirexml.NotImplemented, wirexml.MethodNotAllowed}, code, "%s ?%s", method, sub)
+						code := s3err.FromError(err).Code
+						require.Contains(t, []s3err.Code{s3err.NotImplemented, s3err.MethodNotAllowed}, code, "%s ?%s", method, sub)
 						continue
 					}
 					require.True(t, op.takes(sub), "%s ?%s on %s is taken for %s", method, sub, sc, op.name)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -49,7 +50,7 @@ func (s *server) parseComplete(ctx context.Context, rq *request) (*object.Comple
 	}
 	if text := h.Get("X-Amz-Mp-Object-Size"); text != "" {
 		if !isDigits(text) {
-			return nil, wirexml.InvalidRequest.Say("Value for x-amz-mp-object-size header is invalid.")
+			return nil, s3err.InvalidRequest.Say("Value for x-amz-mp-object-size header is invalid.")
 		}
 		size := saturatingUint(text)
 		in.ObjectSize = &size

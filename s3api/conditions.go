@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // verdict is what the conditions of a read come to.
@@ -120,5 +120,5 @@ func preconditionFailed(c readConditions) error {
 	if c.ifMatch != "" {
 		name = "If-Match"
 	}
-	return wirexml.PreconditionFailed.Say("", wirexml.Field{Name: "Condition", Value: name})
+	return s3err.PreconditionFailed.Say("", s3err.Field{Name: "Condition", Value: name})
 }

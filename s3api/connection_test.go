@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func TestHeaderLimit(t *testing.T) {
@@ -115,7 +115,7 @@ func TestCopyNeverWaitsForBody(t *testing.T) {
 // TestUnreadBody: a client that sends all before it reads sees why it was refused.
 func TestUnreadBody(t *testing.T) {
 	h := newHarness(t)
-	h.objects.hook(hooks{onPut: func(context.Context, *object.PutInput) error { return wirexml.NoSuchBucket.Err() }})
+	h.objects.hook(hooks{onPut: func(context.Context, *object.PutInput) error { return s3err.NoSuchBucket.Err() }})
 	for _, size := range []int{10 << 10, 900 << 10} {
 		body := strings.Repeat("x", size)
 		req := h.request("PUT", "/none/k", body, "Content-Length: "+itoa(size))
@@ -224,7 +224,7 @@ func TestClientGoneMidPut(t *testing.T) {
 	resp, err := http.ReadResponse(in, req)
 	if err == nil {
 		body, _ := io.ReadAll(resp.Body)
-		require.Equal(t, string(wirexml.IncompleteBody), element(string(body), "Code"))
+		require.Equal(t, string(s3err.IncompleteBody), element(string(body), "Code"))
 	}
 	require.False(t, h.objects.has("bkt", "k"))
 }

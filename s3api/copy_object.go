@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -57,9 +58,9 @@ func (s *server) parseCopy(ctx context.Context, rq *request) (*object.CopyInput,
 	case "REPLACE":
 		in.ReplaceAttributes = true
 	default:
-		return nil, wirexml.InvalidArgument.Say("Unknown metadata directive.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-metadata-directive"},
-			wirexml.Field{Name: "ArgumentValue", Value: printable(directive)})
+		return nil, s3err.InvalidArgument.Say("Unknown metadata directive.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-metadata-directive"},
+			s3err.Field{Name: "ArgumentValue", Value: printable(directive)})
 	}
 	in.Named = namesChange(h)
 	if in.Conditions, err = writeConditions(h); err != nil {

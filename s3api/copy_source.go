@@ -9,7 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Messages that clients and test suites compare.
@@ -30,7 +30,7 @@ const versionIDMark = "?versionId="
 func parseCopySource(raw string) (object.CopySource, error) {
 	var src object.CopySource
 	if strings.HasPrefix(raw, "arn:") {
-		return src, wirexml.NotImplemented.Say("Access points and outposts are not implemented: x-amz-copy-source must be bucket/key.")
+		return src, s3err.NotImplemented.Say("Access points and outposts are not implemented: x-amz-copy-source must be bucket/key.")
 	}
 	if i := strings.LastIndex(raw, versionIDMark); i >= 0 {
 		id, err := url.QueryUnescape(raw[i+len(versionIDMark):])
@@ -67,15 +67,15 @@ func splitSource(raw string) (bucket, key string, err error) {
 		return "", "", badCopySource(msgCopySource, raw)
 	}
 	if len(key) > MaxKeyBytes {
-		return "", "", wirexml.KeyTooLong.Err()
+		return "", "", s3err.KeyTooLong.Err()
 	}
 	return bucket, key, nil
 }
 
 func badCopySource(message, raw string) error {
-	return wirexml.InvalidArgument.Say(message,
-		wirexml.Field{Name: "ArgumentName", Value: "x-amz-copy-source"},
-		wirexml.Field{Name: "ArgumentValue", Value: strings.ToValidUTF8(raw, "\uFFFD")})
+	return s3err.InvalidArgument.Say(message,
+		s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source"},
+		s3err.Field{Name: "ArgumentValue", Value: strings.ToValidUTF8(raw, "\uFFFD")})
 }
 
 // parseCopySourceRange reads an x-amz-copy-source-range; both offsets are
@@ -94,9 +94,9 @@ func parseCopySourceRange(raw string) (*object.Range, error) {
 }
 
 func badCopySourceRange(raw string) error {
-	return wirexml.InvalidArgument.Say(msgCopySourceRange,
-		wirexml.Field{Name: "ArgumentName", Value: "x-amz-copy-source-range"},
-		wirexml.Field{Name: "ArgumentValue", Value: strings.ToValidUTF8(raw, "\uFFFD")})
+	return s3err.InvalidArgument.Say(msgCopySourceRange,
+		s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source-range"},
+		s3err.Field{Name: "ArgumentValue", Value: strings.ToValidUTF8(raw, "\uFFFD")})
 }
 
 // copySource reads all that a copy's headers say of its source.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -54,7 +55,7 @@ func (s *server) getBucketCORS(ctx context.Context, rq *request) (*response, err
 		return nil, err
 	}
 	if len(b.CORS) == 0 {
-		return nil, wirexml.NoSuchCORSConfiguration.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchCORSConfiguration.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: &wirexml.CORS{Rules: b.CORS}}, nil
 }
@@ -85,9 +86,9 @@ func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 	origin, method := r.Header.Get(headerOrigin), r.Header.Get(headerRequestMethod)
 	switch {
 	case origin == "":
-		return nil, wirexml.BadRequest.Say(msgNoOrigin)
+		return nil, s3err.BadRequest.Say(msgNoOrigin)
 	case method == "":
-		return nil, wirexml.BadRequest.Say(msgNoMethod)
+		return nil, s3err.BadRequest.Say(msgNoMethod)
 	case t.bucket == "":
 		return nil, forbiddenOrigin(msgNoCORS, method, t)
 	}
@@ -115,8 +116,8 @@ func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 }
 
 func forbiddenOrigin(message, method string, t target) error {
-	return wirexml.AccessForbidden.Say(message, wirexml.Field{Name: "Method", Value: printable(method)},
-		wirexml.Field{Name: "ResourceType", Value: t.scope().String()})
+	return s3err.AccessForbidden.Say(message, s3err.Field{Name: "Method", Value: printable(method)},
+		s3err.Field{Name: "ResourceType", Value: t.scope().String()})
 }
 
 // headerList splits the names in a header that lists some.
@@ -162,7 +163,7 @@ func (resp *response) tellOrigin(r *wirexml.CORSRule, origin string) {
 func (ex *exchange) tellCORS(resp *response) {
 	access := ex.s.cfg.Access
 	t, err := ex.target()
-	if access == nil || err != nil || t.bucket == "" || ex.done.Code == wirexml.NoSuchBucket {
+	if access == nil || err != nil || t.bucket == "" || ex.done.Code == s3err.NoSuchBucket {
 		return
 	}
 	b, origin := access.Buckets.Known(t.bucket), ex.r.Header.Get(headerOrigin)

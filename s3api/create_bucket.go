@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -14,7 +15,7 @@ const headerBucketLock = "X-Amz-Bucket-Object-Lock-Enabled"
 
 func (s *server) createBucket(ctx context.Context, rq *request) (*response, error) {
 	if rq.bucket == "livez" || rq.bucket == "readyz" {
-		return nil, wirexml.InvalidBucketName.Say("This name is reserved: choose another one.")
+		return nil, s3err.InvalidBucketName.Say("This name is reserved: choose another one.")
 	}
 	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
 	if err != nil {
@@ -26,8 +27,8 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 	}
 	location := asked.Location
 	if location != "" && location != s.cfg.Region && location != wirexml.DefaultRegion {
-		return nil, wirexml.IllegalLocationConstraint.Say("The "+printable(location)+" location constraint is incompatible for the region specific endpoint this request was sent to.",
-			wirexml.Field{Name: "Region", Value: s.cfg.Region})
+		return nil, s3err.IllegalLocationConstraint.Say("The "+printable(location)+" location constraint is incompatible for the region specific endpoint this request was sent to.",
+			s3err.Field{Name: "Region", Value: s.cfg.Region})
 	}
 	rq.location = location
 	who, config, err := s.admitNewBucket(rq)
@@ -59,6 +60,6 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 // hasAlready reports whether a bucket could not be made for the one reason that its maker
 // has it, and that is no error: AWS answers so in its first region alone.
 func (s *server) hasAlready(rq *request, err error) bool {
-	return wirexml.FromError(err).Code == wirexml.BucketAlreadyOwnedByYou &&
+	return s3err.FromError(err).Code == s3err.BucketAlreadyOwnedByYou &&
 		rq.profile.AnswerProfile == profile.AWS && s.cfg.Region == wirexml.DefaultRegion
 }

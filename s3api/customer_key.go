@@ -5,8 +5,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // Messages of S3 about customer keys.
@@ -50,24 +50,24 @@ func (s *server) customerKey(rq *request, names keyHeaders) (*sse.CustomerKey, e
 	}
 	switch {
 	case !s.cfg.SSECAllowed(rq.r):
-		return nil, wirexml.InvalidRequest.Say(msgKeyInsecure)
+		return nil, s3err.InvalidRequest.Say(msgKeyInsecure)
 	case algorithm == "":
-		return nil, wirexml.InvalidArgument.Say(msgKeyNoAlgorithm)
+		return nil, s3err.InvalidArgument.Say(msgKeyNoAlgorithm)
 	case algorithm != "AES256":
-		return nil, wirexml.InvalidEncryptionAlgorithmError.Err()
+		return nil, s3err.InvalidEncryptionAlgorithmError.Err()
 	case key == "":
-		return nil, wirexml.InvalidArgument.Say(msgKeyMissing)
+		return nil, s3err.InvalidArgument.Say(msgKeyMissing)
 	case sum == "":
-		return nil, wirexml.InvalidArgument.Say(msgKeyMD5Missing)
+		return nil, s3err.InvalidArgument.Say(msgKeyMD5Missing)
 	}
 	raw, err := base64.StdEncoding.DecodeString(key)
 	if err != nil || (len(raw) != shortKeyBytes && len(raw) != longKeyBytes) {
-		return nil, wirexml.InvalidArgument.Say(msgKeyInvalid)
+		return nil, s3err.InvalidArgument.Say(msgKeyInvalid)
 	}
 	claimed, err := base64.StdEncoding.DecodeString(sum)
 	k := &sse.CustomerKey{Key: raw, MD5: md5.Sum(raw)}
 	if err != nil || subtle.ConstantTimeCompare(claimed, k.MD5[:]) != 1 {
-		return nil, wirexml.InvalidArgument.Say(msgKeyMD5Mismatch)
+		return nil, s3err.InvalidArgument.Say(msgKeyMD5Mismatch)
 	}
 	return k, nil
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -45,8 +46,8 @@ func parseDeletion(rq *request) (*metapb.ObjectName, error) {
 }
 
 func badDeletion(header, value string) error {
-	return wirexml.InvalidArgument.Say("The value of "+header+" is invalid.",
-		wirexml.Field{Name: "ArgumentName", Value: header}, wirexml.Field{Name: "ArgumentValue", Value: printable(value)})
+	return s3err.InvalidArgument.Say("The value of "+header+" is invalid.",
+		s3err.Field{Name: "ArgumentName", Value: header}, s3err.Field{Name: "ArgumentValue", Value: printable(value)})
 }
 
 func (s *server) deleteObject(ctx context.Context, rq *request) (*response, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -54,12 +55,12 @@ func (s *server) refuseDenied(ctx context.Context, rq *request, doc *wirexml.Del
 			return nil, errs.New("s3api.DeleteObjects", errs.Canceled, ctx.Err()) // Nobody waits for the answer.
 		}
 		err := s.allow(ctx, rq, versioned("s3:DeleteObject", name.VersionId != ""), subject{rq.bucket, name.Key, name.VersionId})
-		var denied *wirexml.Error
+		var denied *s3err.Error
 		switch {
 		case err == nil:
 			name.BypassGovernance = s.bypasses(ctx, rq, subject{rq.bucket, name.Key, name.VersionId})
 			kept = append(kept, name)
-		case errors.As(err, &denied) && denied.Code == wirexml.AccessDenied:
+		case errors.As(err, &denied) && denied.Code == s3err.AccessDenied:
 			doc.Errors = append(doc.Errors, wirexml.DeleteError{Key: name.Key, VersionID: name.VersionId, Err: denied})
 		default:
 			return nil, err
@@ -72,7 +73,7 @@ func (s *server) refuseDenied(ctx context.Context, rq *request, doc *wirexml.Del
 func verifyDocument(body, contentMD5 []byte, digest object.Digest) error {
 	if contentMD5 != nil {
 		if got := md5.Sum(body); !bytes.Equal(got[:], contentMD5) {
-			return wirexml.BadDigest.Err()
+			return s3err.BadDigest.Err()
 		}
 	}
 	if digest.Algorithm == "" {
@@ -85,7 +86,7 @@ func verifyDocument(body, contentMD5 []byte, digest object.Digest) error {
 	h := checksum.New(digest.Algorithm)
 	_, _ = h.Write(body)
 	if !bytes.Equal(h.Sum(nil), claimed) {
-		return wirexml.BadDigest.Err()
+		return s3err.BadDigest.Err()
 	}
 	return nil
 }
@@ -96,7 +97,7 @@ func refuseLongKeys(doc *wirexml.DeleteObjects, names []*metapb.ObjectName) []*m
 	kept := names[:0]
 	for _, name := range names {
 		if len(name.GetKey()) > MaxKeyBytes {
-			doc.Errors = append(doc.Errors, wirexml.DeleteError{Key: name.GetKey(), VersionID: name.GetVersionId(), Err: wirexml.KeyTooLong.Err()})
+			doc.Errors = append(doc.Errors, wirexml.DeleteError{Key: name.GetKey(), VersionID: name.GetVersionId(), Err: s3err.KeyTooLong.Err()})
 			continue
 		}
 		kept = append(kept, name)
@@ -105,7 +106,7 @@ func refuseLongKeys(doc *wirexml.DeleteObjects, names []*metapb.ObjectName) []*m
 }
 
 // addDeleted records one result. What did not exist counts as deleted.
-func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *metapb.DeleteResult, err *wirexml.Error) {
+func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *metapb.DeleteResult, err *s3err.Error) {
 	if err != nil {
 		doc.Errors = append(doc.Errors, wirexml.DeleteError{Key: name.GetKey(), VersionID: name.GetVersionId(), Err: err})
 		return
@@ -119,10 +120,10 @@ func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *met
 
 // deleteError returns why an object was not deleted; nil if it is gone. That there is
 // nothing whose tag could match AWS tells by another code.
-func (s *server) deleteError(ctx context.Context, rq *request, name *metapb.ObjectName, result *metapb.DeleteResult) *wirexml.Error {
+func (s *server) deleteError(ctx context.Context, rq *request, name *metapb.ObjectName, result *metapb.DeleteResult) *s3err.Error {
 	failed := result.GetRefusal() == metapb.Refusal_REFUSAL_PRECONDITION_FAILED
 	if failed && name.IfMatch != "" && rq.profile.ErrorProfile == profile.AWS && s.absent(ctx, rq.bucket, name) {
-		return wirexml.NoSuchKey.Say("", wirexml.Field{Name: "Key", Value: name.Key})
+		return s3err.NoSuchKey.Say("", s3err.Field{Name: "Key", Value: name.Key})
 	}
 	return refusedDelete(result)
 }
@@ -131,18 +132,18 @@ func (s *server) deleteError(ctx context.Context, rq *request, name *metapb.Obje
 func (s *server) absent(ctx context.Context, bucket string, name *metapb.ObjectName) bool {
 	_, err := s.cfg.Objects.Get(ctx, &object.GetInput{Bucket: bucket, Key: name.Key, VersionID: name.VersionId, Head: true,
 		Range: object.Range{Kind: metapb.RangeKind_RANGE_NONE}, AttributesOnly: true})
-	return err != nil && wirexml.FromError(err).Code == wirexml.NoSuchKey
+	return err != nil && s3err.FromError(err).Code == s3err.NoSuchKey
 }
 
-func refusedDelete(result *metapb.DeleteResult) *wirexml.Error {
+func refusedDelete(result *metapb.DeleteResult) *s3err.Error {
 	switch result.GetRefusal() {
 	case metapb.Refusal_REFUSAL_NONE, metapb.Refusal_REFUSAL_NO_SUCH_KEY, metapb.Refusal_REFUSAL_NO_SUCH_VERSION:
 		return nil
 	case metapb.Refusal_REFUSAL_PRECONDITION_FAILED:
-		return wirexml.PreconditionFailed.Err()
+		return s3err.PreconditionFailed.Err()
 	case metapb.Refusal_REFUSAL_LOCKED:
-		return wirexml.AccessDenied.Say(object.MsgLocked)
+		return s3err.AccessDenied.Say(object.MsgLocked)
 	default:
-		return wirexml.InternalError.Err()
+		return s3err.InternalError.Err()
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/s3api/profile"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // OBS's native API is the S3 API with x-obs- for x-amz- in the names of headers,
@@ -60,8 +60,8 @@ func normalize(r *http.Request) (*http.Request, error) {
 		}
 		to := requestName(name)
 		if _, twice := normal.Header[to]; twice {
-			return nil, wirexml.InvalidArgument.Say("A header came under two names: send "+strings.ToLower(name)+" or "+strings.ToLower(to)+".",
-				wirexml.Field{Name: "ArgumentName", Value: strings.ToLower(name)})
+			return nil, s3err.InvalidArgument.Say("A header came under two names: send "+strings.ToLower(name)+" or "+strings.ToLower(to)+".",
+				s3err.Field{Name: "ArgumentName", Value: strings.ToLower(name)})
 		}
 		delete(normal.Header, name)
 		normal.Header[to] = requestValues(to, values)

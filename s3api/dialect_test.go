@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/s3api/profile"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func dialectRequest(t testing.TB, target string, headers ...header) *http.Request {
@@ -93,9 +93,9 @@ func TestNormalizeRefuses(t *testing.T) {
 		{{"x-obs-copy-source", "/b/k"}, {"x-amz-copy-source", ""}},
 	} {
 		_, err := normalize(dialectRequest(t, "/b/k", c...))
-		e := wirexml.FromError(err)
+		e := s3err.FromError(err)
 		require.NotNil(t, e, "%v", c)
-		require.Equal(t, wirexml.InvalidArgument, e.Code)
+		require.Equal(t, s3err.InvalidArgument, e.Code)
 		require.Contains(t, e.Message, "two names")
 	}
 }

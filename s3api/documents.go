@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard/buf"
 )
@@ -57,7 +58,7 @@ func (d *documents) acquire(ctx context.Context, n int64) error {
 	case err == nil:
 		return nil
 	case errs.Is(err, errs.Overloaded), errs.Is(err, errs.Invalid): // More than the whole share.
-		return wirexml.SlowDown.Because(err)
+		return s3err.SlowDown.Because(err)
 	}
 	return err
 }
@@ -114,14 +115,14 @@ func (s *server) admitDocument(ctx context.Context, rq *request) error {
 		return nil
 	}
 	if rq.bucket == "" || rq.op.name == "CreateBucket" {
-		return wirexml.AccessDenied.Err()
+		return s3err.AccessDenied.Err()
 	}
 	b, err := s.bucket(ctx, rq.bucket)
 	if err != nil {
 		return err
 	}
 	if !b.MayAdmitStrangers() {
-		return wirexml.AccessDenied.Err()
+		return s3err.AccessDenied.Err()
 	}
 	return nil
 }

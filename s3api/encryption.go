@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 const (
@@ -37,8 +37,8 @@ func (s *server) encrypt(ctx context.Context, rq *request, in *object.Descriptio
 	case err != nil:
 		return err
 	case in.CustomerKey != nil && mode != "":
-		return wirexml.InvalidArgument.Say(msgTwoEncryptions,
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, wirexml.Field{Name: "ArgumentValue", Value: mode})
+		return s3err.InvalidArgument.Say(msgTwoEncryptions,
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, s3err.Field{Name: "ArgumentValue", Value: mode})
 	case in.CustomerKey != nil:
 		return nil
 	case mode == "":
@@ -59,19 +59,19 @@ func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err er
 	switch mode {
 	case "", encryptionS3:
 		if keyID != "" || h.Get(headerContext) != "" {
-			return "", "", nil, wirexml.InvalidArgument.Say(msgKeyIDAlone,
-				wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+			return "", "", nil, s3err.InvalidArgument.Say(msgKeyIDAlone,
+				s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
 		}
 	case encryptionKMS:
 	case "aws:kms:dsse":
-		return "", "", nil, wirexml.NotImplemented.Say("Double encryption (aws:kms:dsse) is not implemented: use aws:kms.")
+		return "", "", nil, s3err.NotImplemented.Say("Double encryption (aws:kms:dsse) is not implemented: use aws:kms.")
 	default:
-		return "", "", nil, wirexml.InvalidEncryptionAlgorithmError.Say("",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, wirexml.Field{Name: "ArgumentValue", Value: printable(mode)})
+		return "", "", nil, s3err.InvalidEncryptionAlgorithmError.Say("",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, s3err.Field{Name: "ArgumentValue", Value: printable(mode)})
 	}
 	if kmsContext, err = kms.ParseContext(h.Get(headerContext)); err != nil {
-		return "", "", nil, wirexml.InvalidArgument.Say("The encryption context is not base64 of a JSON object of strings, or is too large.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-context"})
+		return "", "", nil, s3err.InvalidArgument.Say("The encryption context is not base64 of a JSON object of strings, or is too large.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-context"})
 	}
 	return mode, keyID, kmsContext, nil
 }
@@ -99,7 +99,7 @@ func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string
 		return nil, err
 	}
 	if who.Anonymous {
-		return nil, wirexml.AccessDenied.Say("Requests that use keys of the key service must be signed.")
+		return nil, s3err.AccessDenied.Say("Requests that use keys of the key service must be signed.")
 	}
 	b, err := s.bucket(ctx, rq.bucket)
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *Config) keyOf(ctx context.Context, owner, mode, keyID string, kmsContex
 	case mode == "":
 		return nil, nil
 	case c.Keys == nil:
-		return nil, wirexml.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
+		return nil, s3err.NotImplemented.Say("This cluster has no key service: only SSE-C is there.")
 	case mode == encryptionS3:
 		return &sse.S3Key{Service: c.Keys}, nil
 	}
@@ -142,7 +142,7 @@ func (s *server) repeated(ctx context.Context, rq *request) (*metapb.Encryption,
 // refuseModeOnRead refuses a GET or HEAD that names how the object is encrypted.
 func refuseModeOnRead(rq *request) error {
 	if rq.r.Header.Get(headerEncryption) != "" || rq.r.Header.Get(headerKeyID) != "" {
-		return wirexml.InvalidArgument.Say(msgReadMode, wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+		return s3err.InvalidArgument.Say(msgReadMode, s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
 	}
 	return nil
 }
@@ -174,8 +174,8 @@ type keyErrors struct{ sse.KeyService }
 func (k *keyErrors) Resolve(ctx context.Context, account, name string) (string, error) {
 	id, err := k.KeyService.Resolve(ctx, account, name)
 	if errs.Is(err, errs.Invalid) {
-		return "", wirexml.InvalidArgument.Say("The key id is malformed: give an ARN, an id, or alias/NAME.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-aws-kms-key-id"})
+		return "", s3err.InvalidArgument.Say("The key id is malformed: give an ARN, an id, or alias/NAME.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-aws-kms-key-id"})
 	}
 	return id, keyError(err)
 }
@@ -195,11 +195,11 @@ func (k *keyErrors) Unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) 
 func keyError(err error) error {
 	switch k := errs.KindOf(err); k {
 	case errs.NotFound:
-		return wirexml.KMSNotFound.Because(err)
+		return s3err.KMSNotFound.Because(err)
 	case errs.Denied:
-		return wirexml.KMSDisabled.Because(err)
+		return s3err.KMSDisabled.Because(err)
 	case errs.Unavailable, errs.Overloaded, errs.Corrupt:
-		return wirexml.OfKind(k, err)
+		return s3err.OfKind(k, err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -25,7 +26,7 @@ type RequestDone struct {
 	Account   string // Of the caller; empty if not authenticated.
 	Remote    string // Address of the peer.
 	Status    int    // 0: the connection was cut without one.
-	Code      wirexml.Code
+	Code      s3err.Code
 	Cause     error // Of a failure, for the log; may be nil.
 	Aborted   bool  // The answer was cut short: the connection was closed.
 	BytesIn   int64 // Of the request's body.
@@ -50,7 +51,7 @@ type RequestDone struct {
 // ObjectResult is what a request that names several objects did to one.
 type ObjectResult struct {
 	Key, VersionID string
-	Code           wirexml.Code // Why nothing was done; empty if it was.
+	Code           s3err.Code // Why nothing was done; empty if it was.
 }
 
 // objectResults are those of an answer; nil for most operations.

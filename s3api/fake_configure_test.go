@@ -5,42 +5,42 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // What fakeObjects does not have: its buckets have no configuration and its
 // objects no versions. The handlers of those are tested over the real service.
 
 func (f *fakeObjects) Configure(context.Context, string, []*metapb.ConfigPart, metapb.Versioning) error {
-	return wirexml.NotImplemented.Err()
+	return s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) CreateLockedBucket(context.Context, object.Caller, string, string, []*metapb.ConfigPart) (*metapb.Bucket, error) {
-	return nil, wirexml.NotImplemented.Err()
+	return nil, s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) Parts(context.Context, *metapb.Version, uint32, uint32) (*metapb.ObjectPartsAnswer, error) {
-	return nil, wirexml.NotImplemented.Err()
+	return nil, s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) LockBucket(context.Context, string, *metapb.DefaultRetention) error {
-	return wirexml.NotImplemented.Err()
+	return s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) Update(context.Context, *metapb.UpdateVersion) error {
-	return wirexml.NotImplemented.Err()
+	return s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) SetQuota(context.Context, string, uint64) error {
-	return wirexml.NotImplemented.Err()
+	return s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) Usage(context.Context, string) (*metapb.BucketUsage, error) {
-	return nil, wirexml.NotImplemented.Err()
+	return nil, s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) ListVersions(context.Context, object.Caller, *metapb.ListVersions) (*metapb.VersionsAnswer, error) {
-	return nil, wirexml.NotImplemented.Err()
+	return nil, s3err.NotImplemented.Err()
 }
 
 func (f *fakeObjects) Restore(_ context.Context, in *object.RestoreInput) (extended bool, err error) {
@@ -48,5 +48,5 @@ func (f *fakeObjects) Restore(_ context.Context, in *object.RestoreInput) (exten
 }
 
 func (f *fakeObjects) SetNotifications(context.Context, string, *metapb.ConfigPart, *metapb.EventRules) error {
-	return wirexml.NotImplemented.Err()
+	return s3err.NotImplemented.Err()
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // source opens what a copy reads.
@@ -25,14 +25,14 @@ func (f *fakeObjects) source(who object.Caller, src *object.CopySource) (*fakeOb
 	}
 	c := readConditions{src.Conditions.IfMatch, src.Conditions.IfNoneMatch, src.Conditions.IfModifiedSince, src.Conditions.IfUnmodifiedSince}
 	if c.evaluate(o.version.Etag, o.version.ModifiedMs) != proceed {
-		return nil, nil, wirexml.PreconditionFailed.Err()
+		return nil, nil, s3err.PreconditionFailed.Err()
 	}
 	if src.Range == nil {
 		return o, o.data, nil
 	}
 	first, length, ok := resolveRange(*src.Range, o.version.Size)
 	if !ok {
-		return nil, nil, wirexml.InvalidRange.Err()
+		return nil, nil, s3err.InvalidRange.Err()
 	}
 	return o, o.data[first : first+length], nil
 }

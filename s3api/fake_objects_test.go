@@ -16,8 +16,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // fakeObjects is object.API in memory: the oracle of the handlers' tests. It keeps
@@ -83,10 +83,10 @@ func (f *fakeObjects) has(bucket, key string) bool {
 func (f *fakeObjects) bucket(who object.Caller, name string) (*fakeBucket, error) {
 	b := f.buckets[name]
 	if b == nil {
-		return nil, wirexml.NoSuchBucket.Err()
+		return nil, s3err.NoSuchBucket.Err()
 	}
 	if b.pb.Owner != who.Account {
-		return nil, wirexml.AccessDenied.Err()
+		return nil, s3err.AccessDenied.Err()
 	}
 	return b, nil
 }
@@ -96,12 +96,12 @@ func (f *fakeObjects) CreateBucket(_ context.Context, who object.Caller, name, r
 	defer f.mu.Unlock()
 	if b := f.buckets[name]; b != nil {
 		if b.pb.Owner == who.Account {
-			return nil, wirexml.BucketAlreadyOwnedByYou.Err()
+			return nil, s3err.BucketAlreadyOwnedByYou.Err()
 		}
-		return nil, wirexml.BucketAlreadyExists.Err()
+		return nil, s3err.BucketAlreadyExists.Err()
 	}
 	if len(name) < 3 {
-		return nil, wirexml.InvalidBucketName.Err()
+		return nil, s3err.InvalidBucketName.Err()
 	}
 	b := &fakeBucket{pb: &metapb.Bucket{Name: name, Owner: who.Account, Region: region, CreatedMs: time.Now().UnixMilli()}, objects: map[string]*fakeObject{}}
 	f.buckets[name] = b
@@ -126,7 +126,7 @@ func (f *fakeObjects) DeleteBucket(_ context.Context, who object.Caller, name st
 		return err
 	}
 	if len(b.objects) > 0 {
-		return wirexml.BucketNotEmpty.Err()
+		return s3err.BucketNotEmpty.Err()
 	}
 	delete(f.buckets, name)
 	return nil
@@ -235,10 +235,10 @@ func readBody(b *object.Body) ([]byte, []*metapb.Checksum, error) {
 		return nil, nil, err
 	}
 	if int64(len(data)) != b.Size {
-		return nil, nil, wirexml.IncompleteBody.Err()
+		return nil, nil, s3err.IncompleteBody.Err()
 	}
 	if sum := md5.Sum(data); b.ContentMD5 != nil && !bytes.Equal(sum[:], b.ContentMD5) {
-		return nil, nil, wirexml.BadDigest.Err()
+		return nil, nil, s3err.BadDigest.Err()
 	}
 	if b.Digest.Algorithm == "" {
 		return data, nil, nil
@@ -251,7 +251,7 @@ func readBody(b *object.Body) ([]byte, []*metapb.Checksum, error) {
 			return nil, nil, err
 		}
 		if !bytes.Equal(claimed, h.Sum(nil)) {
-			return nil, nil, wirexml.BadDigest.Err()
+			return nil, nil, s3err.BadDigest.Err()
 		}
 	}
 	return data, []*metapb.Checksum{{Algorithm: b.Digest.Algorithm, Value: h.Sum(nil)}}, nil
@@ -261,13 +261,13 @@ func (b *fakeBucket) check(key string, c *metapb.Conditions) error {
 	o := b.objects[key]
 	switch {
 	case c.GetIfNoneMatch() == "*" && o != nil:
-		return wirexml.PreconditionFailed.Err()
+		return s3err.PreconditionFailed.Err()
 	case c.GetIfMatch() == "":
 		return nil
 	case o == nil:
-		return wirexml.NoSuchKey.Err()
+		return s3err.NoSuchKey.Err()
 	case c.GetIfMatch() != "*" && c.GetIfMatch() != o.version.Etag:
-		return wirexml.PreconditionFailed.Err()
+		return s3err.PreconditionFailed.Err()
 	}
 	return nil
 }
@@ -276,15 +276,15 @@ func (b *fakeBucket) find(key, versionID string, k *sse.CustomerKey) (*fakeObjec
 	o := b.objects[key]
 	switch {
 	case o == nil:
-		return nil, wirexml.NoSuchKey.Err()
+		return nil, s3err.NoSuchKey.Err()
 	case versionID != "" && versionID != "null":
-		return nil, wirexml.NoSuchVersion.Err()
+		return nil, s3err.NoSuchVersion.Err()
 	case o.key == nil && k != nil:
-		return nil, wirexml.InvalidRequest.Say("The encryption parameters are not applicable to this object.")
+		return nil, s3err.InvalidRequest.Say("The encryption parameters are not applicable to this object.")
 	case o.key != nil && k == nil:
-		return nil, wirexml.InvalidRequest.Say("The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.")
+		return nil, s3err.InvalidRequest.Say("The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.")
 	case o.key != nil && !bytes.Equal(o.key, k.Key):
-		return nil, wirexml.AccessDenied.Err()
+		return nil, s3err.AccessDenied.Err()
 	}
 	return o, nil
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // fakeUpload is a multipart upload of fakeObjects.
@@ -61,7 +61,7 @@ func (f *fakeObjects) upload(who object.Caller, bucket, key, uploadID string) (*
 	}
 	u := f.uploads[string(id)]
 	if u == nil || u.pb.Bucket != bucket || u.pb.Key != key {
-		return nil, wirexml.NoSuchUpload.Err()
+		return nil, s3err.NoSuchUpload.Err()
 	}
 	return u, nil
 }
@@ -71,11 +71,11 @@ func (u *fakeUpload) checkKey(k *sse.CustomerKey) error {
 	case u.key == nil && k == nil:
 		return nil
 	case u.key == nil:
-		return wirexml.InvalidRequest.Say("The encryption parameters are not applicable to this object.")
+		return s3err.InvalidRequest.Say("The encryption parameters are not applicable to this object.")
 	case k == nil:
-		return wirexml.InvalidRequest.Say("The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.")
+		return s3err.InvalidRequest.Say("The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.")
 	case !bytes.Equal(u.key, k.Key):
-		return wirexml.InvalidArgument.Say("The provided encryption parameters did not match the ones used originally.")
+		return s3err.InvalidArgument.Say("The provided encryption parameters did not match the ones used originally.")
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (f *fakeObjects) ListParts(_ context.Context, who object.Caller, bucket, ke
 	defer f.mu.Unlock()
 	u, err := f.upload(who, bucket, key, uploadID)
 	if err != nil || u.done != nil {
-		return nil, wirexml.NoSuchUpload.Err()
+		return nil, s3err.NoSuchUpload.Err()
 	}
 	answer := &metapb.PartsAnswer{Bucket: f.buckets[bucket].pb, Upload: u.pb}
 	for n := after + 1; n <= MaxPartNumber; n++ {
@@ -203,9 +203,9 @@ func (f *fakeObjects) Complete(ctx context.Context, in *object.CompleteInput) (*
 		p := u.parts[want.Number]
 		switch {
 		case want.Number <= last:
-			return nil, wirexml.InvalidPartOrder.Err()
+			return nil, s3err.InvalidPartOrder.Err()
 		case p == nil || p.pb.Etag != want.ETag:
-			return nil, wirexml.InvalidPart.Err()
+			return nil, s3err.InvalidPart.Err()
 		}
 		last = want.Number
 		raw, _ := hex.DecodeString(p.pb.Etag)
@@ -213,7 +213,7 @@ func (f *fakeObjects) Complete(ctx context.Context, in *object.CompleteInput) (*
 		o.sizes, o.sums = append(o.sizes, p.pb.Size), append(o.sums, p.pb.Checksums)
 	}
 	if in.ObjectSize != nil && *in.ObjectSize != uint64(len(all)) {
-		return nil, wirexml.InvalidRequest.Say("The provided x-amz-mp-object-size header value does not match what was computed.")
+		return nil, s3err.InvalidRequest.Say("The provided x-amz-mp-object-size header value does not match what was computed.")
 	}
 	sum := md5.Sum(sums)
 	o.data = all

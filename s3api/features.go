@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // subResources are the query parameters by which S3 and OBS select an operation
@@ -43,8 +43,8 @@ func checkQuery(op *operation, q query) error {
 		case op.takes(p.name), signatureParameters[p.name]:
 		case hasPrefixFold(p.name, "x-amz-"):
 		case subResources[p.name], p.bare, hasPrefixFold(p.name, "x-obs-"):
-			return wirexml.NotImplemented.Say("A query parameter you provided implies functionality that is not implemented here: "+printable(p.name),
-				wirexml.Field{Name: "Query", Value: p.name})
+			return s3err.NotImplemented.Say("A query parameter you provided implies functionality that is not implemented here: "+printable(p.name),
+				s3err.Field{Name: "Query", Value: p.name})
 		}
 	}
 	return nil
@@ -159,8 +159,8 @@ func checkHeaders(op *operation, h http.Header) error {
 		return err
 	}
 	if h["X-Amz-Copy-Source"] != nil && !op.copy {
-		return wirexml.InvalidArgument.Say("You can only specify a copy source header for copy requests.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-copy-source"})
+		return s3err.InvalidArgument.Say("You can only specify a copy source header for copy requests.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source"})
 	}
 	for name, values := range h {
 		switch {
@@ -169,7 +169,7 @@ func checkHeaders(op *operation, h http.Header) error {
 				continue
 			}
 			if strings.HasPrefix(name, "X-Amz-Copy-Source-") && h["X-Amz-Copy-Source"] == nil {
-				return wirexml.InvalidRequest.Say("A " + strings.ToLower(name) + " header needs an x-amz-copy-source header.")
+				return s3err.InvalidRequest.Say("A " + strings.ToLower(name) + " header needs an x-amz-copy-source header.")
 			}
 			rule, known := headerRules[name]
 			if of := operationHeaders[name]; of != nil {
@@ -194,8 +194,8 @@ func checkHeaders(op *operation, h http.Header) error {
 
 // notImplementedHeader names a header whose meaning Cairn does not have.
 func notImplementedHeader(name string) error {
-	return wirexml.NotImplemented.Say("A header you provided implies functionality that is not implemented: "+name,
-		wirexml.Field{Name: "Header", Value: name})
+	return s3err.NotImplemented.Say("A header you provided implies functionality that is not implemented: "+name,
+		s3err.Field{Name: "Header", Value: name})
 }
 
 func hasPrefixFold(s, prefix string) bool {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func (s *server) getObject(ctx context.Context, rq *request) (*response, error) {
@@ -46,7 +46,7 @@ func tellMarker(got *object.Got, err error) *response {
 		return nil
 	}
 	resp := &response{}
-	if wirexml.FromError(err).Code == wirexml.MethodNotAllowed {
+	if s3err.FromError(err).Code == s3err.MethodNotAllowed {
 		resp.set("Last-Modified", httpTime(got.Version.GetModifiedMs()))
 		resp.set(headerAllow, http.MethodDelete)
 	}
@@ -63,7 +63,7 @@ func (s *server) parseRead(ctx context.Context, rq *request) (*object.GetInput, 
 	}
 	if rq.auth.Anonymous && slices.ContainsFunc(overrideParameters, rq.query.has) {
 		// Else a link to somebody's object could have it shown as a page.
-		return nil, wirexml.ForbidAnonymousOverrides.Err()
+		return nil, s3err.ForbidAnonymousOverrides.Err()
 	}
 	var err error
 	if in.CustomerKey, err = s.customerKey(rq, targetKeyHeaders); err != nil {
@@ -75,7 +75,7 @@ func (s *server) parseRead(ctx context.Context, rq *request) (*object.GetInput, 
 	}
 	if rq.query.has("partNumber") {
 		if ranged {
-			return nil, wirexml.InvalidRequest.Say("Cannot specify both Range header and partNumber query parameter")
+			return nil, s3err.InvalidRequest.Say("Cannot specify both Range header and partNumber query parameter")
 		}
 		number, err := partNumber(rq.query)
 		if err != nil {
@@ -130,14 +130,14 @@ func (resp *response) setSpan(rq *request, asked object.Range, sp span, v *metap
 	if sp.unsatisfiable {
 		resp.headers = nil
 		if byPart {
-			return wirexml.InvalidPartNumber.Say("",
-				wirexml.Field{Name: "PartNumberRequested", Value: itoa(asked.Part)},
-				wirexml.Field{Name: "ActualPartCount", Value: itoa(max(v.GetParts(), 1))})
+			return s3err.InvalidPartNumber.Say("",
+				s3err.Field{Name: "PartNumberRequested", Value: itoa(asked.Part)},
+				s3err.Field{Name: "ActualPartCount", Value: itoa(max(v.GetParts(), 1))})
 		}
 		resp.set("Content-Range", "bytes */"+itoa(size))
-		return wirexml.InvalidRange.Say("",
-			wirexml.Field{Name: "RangeRequested", Value: printable(rq.r.Header.Get("Range"))},
-			wirexml.Field{Name: "ActualObjectSize", Value: itoa(size)})
+		return s3err.InvalidRange.Say("",
+			s3err.Field{Name: "RangeRequested", Value: printable(rq.r.Header.Get("Range"))},
+			s3err.Field{Name: "ActualObjectSize", Value: itoa(size)})
 	}
 	if byPart && v.GetParts() > 0 {
 		resp.set("x-amz-mp-parts-count", itoa(v.GetParts()))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -34,14 +35,14 @@ func parseAttributesAsked(rq *request) (*attributesAsked, error) {
 	for _, line := range rq.r.Header.Values(headerObjectAttributes) {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); !objectAttributes[name] {
-				return nil, wirexml.InvalidArgument.Say("Invalid attribute name specified.",
-					wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-attributes"}, wirexml.Field{Name: "ArgumentValue", Value: printable(name)})
+				return nil, s3err.InvalidArgument.Say("Invalid attribute name specified.",
+					s3err.Field{Name: "ArgumentName", Value: "x-amz-object-attributes"}, s3err.Field{Name: "ArgumentValue", Value: printable(name)})
 			}
 			a.of[name] = true
 		}
 	}
 	if len(a.of) == 0 {
-		return nil, wirexml.InvalidRequest.Say("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
+		return nil, s3err.InvalidRequest.Say("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
 	}
 	for name, into := range map[string]*uint32{headerMaxParts: &a.mostParts, headerPartMarker: &a.after} {
 		text := rq.r.Header.Get(name)
@@ -49,8 +50,8 @@ func parseAttributesAsked(rq *request) (*attributesAsked, error) {
 			continue
 		}
 		if !isDigits(text) {
-			return nil, wirexml.InvalidArgument.Say("The value must be an integer of at least 0.",
-				wirexml.Field{Name: "ArgumentName", Value: strings.ToLower(name)}, wirexml.Field{Name: "ArgumentValue", Value: printable(text)})
+			return nil, s3err.InvalidArgument.Say("The value must be an integer of at least 0.",
+				s3err.Field{Name: "ArgumentName", Value: strings.ToLower(name)}, s3err.Field{Name: "ArgumentValue", Value: printable(text)})
 		}
 		*into = uint32(min(saturatingUint(text), MaxPartNumber))
 	}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Headers are made of what clients say elsewhere too: of the parameters of a presigned
@@ -38,14 +38,14 @@ func checkText(h http.Header) error {
 func checkHeaderText(name, value string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return wirexml.InvalidArgument.Say("The name of a header or of an entry of metadata may hold letters, digits and !#$%&'*+-.^_`|~.",
-			wirexml.Field{Name: "ArgumentName", Value: printable(name)})
+		return s3err.InvalidArgument.Say("The name of a header or of an entry of metadata may hold letters, digits and !#$%&'*+-.^_`|~.",
+			s3err.Field{Name: "ArgumentName", Value: printable(name)})
 	case !utf8.ValidString(value):
-		return wirexml.InvalidArgument.Say("The value of a header is not UTF-8: encode it.",
-			wirexml.Field{Name: "ArgumentName", Value: printable(name)})
+		return s3err.InvalidArgument.Say("The value of a header is not UTF-8: encode it.",
+			s3err.Field{Name: "ArgumentName", Value: printable(name)})
 	case !httpguts.ValidHeaderFieldValue(value):
-		return wirexml.InvalidArgument.Say("The value of a header must not hold control characters: no answer could repeat it.",
-			wirexml.Field{Name: "ArgumentName", Value: printable(name)})
+		return s3err.InvalidArgument.Say("The value of a header must not hold control characters: no answer could repeat it.",
+			s3err.Field{Name: "ArgumentName", Value: printable(name)})
 	}
 	return nil
 }

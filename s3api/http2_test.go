@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // TestProtocolIsChosen: HTTP/1.1 goes first unless HTTP/2 is preferred; a client that
@@ -172,7 +172,7 @@ func TestHTTP2ExpectContinue(t *testing.T) {
 	r, body = put("/bkt/"+strings.Repeat("k", 1025), "Expect: 100-continue")
 	require.Equal(t, "KeyTooLong", r.code())
 	require.Zero(t, body.taken.Load())
-	h.objects.hook(hooks{onPut: func(context.Context, *object.PutInput) error { return wirexml.NoSuchBucket.Err() }})
+	h.objects.hook(hooks{onPut: func(context.Context, *object.PutInput) error { return s3err.NoSuchBucket.Err() }})
 	r, _ = put("/none/k")
 	require.Equal(t, "NoSuchBucket", r.code())
 	require.EqualValues(t, 1, h.opened.Load())

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/profile"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func TestEveryAnswerHasIDs(t *testing.T) {
@@ -127,16 +127,16 @@ func TestBadAuth(t *testing.T) {
 		got := h.send(r)
 		require.Equal(t, 403, got.StatusCode)
 		require.Equal(t, c.noKey, got.code())
-		require.Equal(t, wirexml.Table[wirexml.InvalidAccessKeyID].Message, element(got.body, "Message"), "the cause is told")
+		require.Equal(t, s3err.Table[s3err.InvalidAccessKeyID].Message, element(got.body, "Message"), "the cause is told")
 		r = h.request("GET", "/bkt/k", "")
 		authorization := r.Header.Get("Authorization")
 		last := map[bool]string{true: "1", false: "0"}[strings.HasSuffix(authorization, "0")]
 		r.Header.Set("Authorization", authorization[:len(authorization)-1]+last)
 		got = h.send(r)
 		require.Equal(t, c.badSecret, got.code())
-		require.Equal(t, wirexml.Table[wirexml.SignatureDoesNotMatch].Message, element(got.body, "Message"))
+		require.Equal(t, s3err.Table[s3err.SignatureDoesNotMatch].Message, element(got.body, "Message"))
 		events := h.events()
-		require.Equal(t, wirexml.SignatureDoesNotMatch, events[len(events)-1].Code, "the log has the precise code")
+		require.Equal(t, s3err.SignatureDoesNotMatch, events[len(events)-1].Code, "the log has the precise code")
 		require.NotEmpty(t, events[len(events)-1].Claimed, "and whose signature it was to be")
 	}
 }

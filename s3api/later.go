@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // outcome is how later work ended.
@@ -105,7 +105,7 @@ func (ex *exchange) beat(text string) bool {
 func (ex *exchange) sendVerdict(o outcome) {
 	var body []byte
 	if o.err != nil {
-		e := wirexml.FromError(o.err)
+		e := s3err.FromError(o.err)
 		ex.done.Code, ex.done.Cause = e.Code, o.err
 		body = ex.style.AppendError(nil, e, ex.resource(), ex.done.ID, ex.s.cfg.HostID)
 	} else {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/profile"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // atOnce makes every copy an early 200.
@@ -89,7 +89,7 @@ func TestVerdictInBody(t *testing.T) {
 	_, err = h.sdk().CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: aws.String("bkt"), Key: aws.String("x"), CopySource: aws.String("bkt/src")})
 	require.Equal(t, "InternalError", apiCode(err))
 	events := h.events()
-	require.Equal(t, wirexml.InternalError, events[len(events)-1].Code)
+	require.Equal(t, s3err.InternalError, events[len(events)-1].Code)
 	require.Equal(t, 200, events[len(events)-1].Status)
 }
 
@@ -125,7 +125,7 @@ func TestFastCopyHasStatus(t *testing.T) {
 	h := newHarness(t)
 	h.put("src", "0123456789")
 	id := element(h.do("POST", "/bkt/dst?uploads", "").body, "UploadId")
-	h.objects.hook(hooks{onRun: func(context.Context) error { return wirexml.SlowDown.Err() }})
+	h.objects.hook(hooks{onRun: func(context.Context) error { return s3err.SlowDown.Err() }})
 	for _, r := range []reply{
 		h.do("PUT", "/bkt/copy", "", "X-Amz-Copy-Source: bkt/src"),
 		h.do("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "", "X-Amz-Copy-Source: bkt/src"),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/lifecycle"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -33,7 +34,7 @@ func (s *server) putBucketLifecycle(ctx context.Context, rq *request) (*response
 	}
 	value := wirexml.Marshal(doc, "")
 	if len(value) > wirexml.MaxConfigurationBytes { // With IDs and escapes.
-		return nil, wirexml.MaxMessageLengthExceeded.Err()
+		return nil, s3err.MaxMessageLengthExceeded.Err()
 	}
 	return s.configure(ctx, rq, &metapb.ConfigPart{Name: lifecycle.Part, Value: value})
 }
@@ -45,11 +46,11 @@ func (s *server) getBucketLifecycle(ctx context.Context, rq *request) (*response
 	}
 	value := b.Config[lifecycle.Part]
 	if len(value) == 0 {
-		return nil, wirexml.NoSuchLifecycleConfiguration.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchLifecycleConfiguration.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	doc, err := wirexml.ParseLifecycle(value)
 	if err != nil {
-		return nil, wirexml.InternalError.Because(err)
+		return nil, s3err.InternalError.Because(err)
 	}
 	return &response{document: doc}, nil
 }

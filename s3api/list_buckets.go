@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -19,7 +20,7 @@ func (s *server) listBuckets(ctx context.Context, rq *request) (*response, error
 		return nil, err
 	}
 	if limit < 1 || limit > maxListBuckets {
-		return nil, wirexml.InvalidArgument.Say("max-buckets must be between 1 and 10000.")
+		return nil, s3err.InvalidArgument.Say("max-buckets must be between 1 and 10000.")
 	}
 	after, err := decodeToken(rq.query.get("continuation-token"))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -56,8 +57,8 @@ func parseListUploads(rq *request) (*wirexml.ListUploads, *metapb.ListUploads, e
 	}
 	if doc.KeyMarker != "" && doc.UploadIDMarker != "" { // Without a key the id is ignored.
 		if ask.UploadIdMarker, err = object.ParseUploadID(doc.UploadIDMarker); err != nil {
-			return nil, nil, wirexml.InvalidArgument.Say("Invalid uploadId marker",
-				wirexml.Field{Name: "ArgumentName", Value: "upload-id-marker"})
+			return nil, nil, s3err.InvalidArgument.Say("Invalid uploadId marker",
+				s3err.Field{Name: "ArgumentName", Value: "upload-id-marker"})
 		}
 	}
 	return doc, ask, nil

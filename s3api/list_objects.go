@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -90,8 +91,8 @@ func encodingType(q query) (string, error) {
 	case "", wirexml.EncodingURL:
 		return v, nil
 	default:
-		return "", wirexml.InvalidArgument.Say("Invalid Encoding Method specified in Request",
-			wirexml.Field{Name: "ArgumentName", Value: "encoding-type"}, wirexml.Field{Name: "ArgumentValue", Value: printable(v)})
+		return "", s3err.InvalidArgument.Say("Invalid Encoding Method specified in Request",
+			s3err.Field{Name: "ArgumentName", Value: "encoding-type"}, s3err.Field{Name: "ArgumentValue", Value: printable(v)})
 	}
 }
 
@@ -119,8 +120,8 @@ func decodeToken(token string) (place, error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < 2 || string(raw[:1]) != tokenAfter && string(raw[:1]) != tokenExact || !utf8.Valid(raw) {
-		return place{}, wirexml.InvalidArgument.Say("The continuation token provided is incorrect",
-			wirexml.Field{Name: "ArgumentName", Value: "continuation-token"})
+		return place{}, s3err.InvalidArgument.Say("The continuation token provided is incorrect",
+			s3err.Field{Name: "ArgumentName", Value: "continuation-token"})
 	}
 	return place{string(raw[1:]), string(raw[:1]) == tokenExact}, nil
 }

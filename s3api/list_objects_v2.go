@@ -3,19 +3,20 @@ package s3api
 import (
 	"context"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // listObjectsV2 goes on at an opaque token.
 func (s *server) listObjectsV2(ctx context.Context, rq *request) (*response, error) {
 	if v := rq.query.get("list-type"); v != "2" {
-		return nil, wirexml.InvalidArgument.Say("Invalid List Type specified in Request",
-			wirexml.Field{Name: "ArgumentName", Value: "list-type"}, wirexml.Field{Name: "ArgumentValue", Value: printable(v)})
+		return nil, s3err.InvalidArgument.Say("Invalid List Type specified in Request",
+			s3err.Field{Name: "ArgumentName", Value: "list-type"}, s3err.Field{Name: "ArgumentValue", Value: printable(v)})
 	}
 	token, given := rq.query.lookup("continuation-token")
 	if given && token == "" {
-		return nil, wirexml.InvalidArgument.Say("The continuation token provided is incorrect",
-			wirexml.Field{Name: "ArgumentName", Value: "continuation-token"})
+		return nil, s3err.InvalidArgument.Say("The continuation token provided is incorrect",
+			s3err.Field{Name: "ArgumentName", Value: "continuation-token"})
 	}
 	from, err := decodeToken(token)
 	if err != nil {

@@ -3,6 +3,7 @@ package s3api
 import (
 	"context"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -31,7 +32,7 @@ func (s *server) getObjectLockConfiguration(ctx context.Context, rq *request) (*
 		return nil, err
 	}
 	if !b.GetObjectLock() {
-		return nil, wirexml.ObjectLockConfigurationNotFound.Err()
+		return nil, s3err.ObjectLockConfigurationNotFound.Err()
 	}
 	return &response{document: &wirexml.ObjectLock{Default: b.GetDefaultRetention()}}, nil
 }

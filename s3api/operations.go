@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // handler carries out an operation: parse, call the object service, and say what
@@ -165,8 +165,8 @@ func findOperation(method string, sc scope, q query, copySource bool) (*operatio
 	if err := checkQuery(&operation{}, q); err != nil {
 		return nil, err // The method may be allowed with a sub-resource that is not implemented.
 	}
-	return nil, wirexml.MethodNotAllowed.Say("",
-		wirexml.Field{Name: "Method", Value: printable(method)}, wirexml.Field{Name: "ResourceType", Value: sc.String()})
+	return nil, s3err.MethodNotAllowed.Say("",
+		s3err.Field{Name: "Method", Value: printable(method)}, s3err.Field{Name: "ResourceType", Value: sc.String()})
 }
 
 // allowedMethods lists the methods of a scope, for the Allow header.

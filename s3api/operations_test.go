@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // TestFindOperation says which operation every kind of request is.
@@ -95,7 +95,7 @@ func TestFindOperation(t *testing.T) {
 			sc.bucket, sc.key, _ = strings.Cut(path[1:], "/")
 			op, err := findOperation(fields[0], sc.scope(), q, len(fields) == 3)
 			if err != nil {
-				require.Equal(t, wirexml.Code(c.want), wirexml.FromError(err).Code)
+				require.Equal(t, s3err.Code(c.want), s3err.FromError(err).Code)
 				return
 			}
 			require.Equal(t, c.want, op.name)
@@ -165,7 +165,7 @@ func TestRefusedHeaders(t *testing.T) {
 			continue
 		}
 		require.Error(t, err, c.header)
-		require.Equal(t, wirexml.Code(c.want), wirexml.FromError(err).Code, c.header)
+		require.Equal(t, s3err.Code(c.want), s3err.FromError(err).Code, c.header)
 	}
 }
 

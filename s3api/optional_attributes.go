@@ -6,7 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // headerOptionalAttributes asks a list for more of each object.
@@ -17,8 +17,8 @@ const attributeRestoreStatus = "RestoreStatus" // The one that there is.
 func checkOptionalAttributes(value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		if name = strings.TrimSpace(name); name != attributeRestoreStatus && name != "" {
-			return wirexml.InvalidArgument.Say("Invalid attribute name specified: "+printable(name),
-				wirexml.Field{Name: "ArgumentName", Value: strings.ToLower(headerOptionalAttributes)})
+			return s3err.InvalidArgument.Say("Invalid attribute name specified: "+printable(name),
+				s3err.Field{Name: "ArgumentName", Value: strings.ToLower(headerOptionalAttributes)})
 		}
 	}
 	return nil

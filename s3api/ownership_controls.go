@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -24,7 +25,7 @@ func (s *server) putBucketOwnershipControls(ctx context.Context, rq *request) (*
 		return nil, err
 	}
 	if doc.Ownership == wirexml.OwnershipEnforced && givesOthers(b.ACL, b.GetOwner()) {
-		return nil, wirexml.InvalidBucketACLWithObjectOwnership.Err()
+		return nil, s3err.InvalidBucketACLWithObjectOwnership.Err()
 	}
 	return s.configure(ctx, rq, ownershipPart(doc.Ownership))
 }
@@ -39,7 +40,7 @@ func (s *server) getBucketOwnershipControls(ctx context.Context, rq *request) (*
 		return nil, err
 	}
 	if b.Ownership == "" {
-		return nil, wirexml.OwnershipControlsNotFound.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.OwnershipControlsNotFound.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: &wirexml.OwnershipControls{Ownership: b.Ownership}}, nil
 }
@@ -60,8 +61,8 @@ func checkOwnership(value string) error {
 	case wirexml.OwnershipEnforced, wirexml.OwnershipPreferred, wirexml.OwnershipWriter:
 		return nil
 	}
-	return wirexml.InvalidArgument.Say("There is no object ownership of this name.",
-		wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-ownership"}, wirexml.Field{Name: "ArgumentValue", Value: printable(value)})
+	return s3err.InvalidArgument.Say("There is no object ownership of this name.",
+		s3err.Field{Name: "ArgumentName", Value: "x-amz-object-ownership"}, s3err.Field{Name: "ArgumentValue", Value: printable(value)})
 }
 
 // newBucketRules returns who will own what is written to a bucket that is made with an
@@ -74,14 +75,14 @@ func newBucketRules(rq *request, acl *metapb.Acl) ([]*metapb.ConfigPart, error) 
 		ownership = rq.profile.NewBucketOwnership
 	}
 	if ownership == wirexml.OwnershipEnforced && givesOthers(acl, rq.caller.Account) {
-		return nil, wirexml.InvalidBucketACLWithObjectOwnership.Err()
+		return nil, s3err.InvalidBucketACLWithObjectOwnership.Err()
 	}
 	if ownership != wirexml.OwnershipWriter || rq.r.Header.Get(headerOwnership) != "" {
 		parts = append(parts, ownershipPart(ownership))
 	}
 	if rq.profile.NewBucketBlockPublic {
 		if iam.PublicACL(acl) {
-			return nil, wirexml.AccessDenied.Say("New buckets block public ACLs: make the bucket first, then change its public access block.")
+			return nil, s3err.AccessDenied.Say("New buckets block public ACLs: make the bucket first, then change its public access block.")
 		}
 		parts = append(parts, publicAccessPart(&wirexml.PublicAccessBlock{
 			BlockPublicACLs: true, IgnorePublicACLs: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}))
@@ -119,9 +120,9 @@ func checkACL(rq *request, b *iam.Bucket, acl *metapb.Acl) error {
 	says := rq.r.Header.Get("X-Amz-Acl") == cannedFullControl || rq.caller.Account == b.GetOwner() || !namesACL(rq)
 	switch {
 	case b.Enforced() && (!says || givesOthers(acl, b.GetOwner())):
-		return wirexml.AccessControlListNotSupported.Err()
+		return s3err.AccessControlListNotSupported.Err()
 	case b.Block.BlockPublicACLs && iam.PublicACL(acl):
-		return wirexml.AccessDenied.Say("The bucket blocks public ACLs: its public access block has BlockPublicAcls.")
+		return s3err.AccessDenied.Say("The bucket blocks public ACLs: its public access block has BlockPublicAcls.")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func TestParseCopySource(t *testing.T) {
@@ -53,7 +53,7 @@ func TestParseCopySource(t *testing.T) {
 			got, err := parseCopySource(c.raw)
 			if c.code != "" {
 				require.Error(t, err)
-				require.Equal(t, wirexml.Code(c.code), wirexml.FromError(err).Code)
+				require.Equal(t, s3err.Code(c.code), s3err.FromError(err).Code)
 				return
 			}
 			require.NoError(t, err)
@@ -71,7 +71,7 @@ func FuzzCopySource(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		src, err := parseCopySource(raw)
 		if err != nil {
-			if s := wirexml.FromError(err).Status(); s != 400 && s != 501 {
+			if s := s3err.FromError(err).Status(); s != 400 && s != 501 {
 				t.Fatalf("status %d for %q", s, raw)
 			}
 			return
@@ -108,7 +108,7 @@ func FuzzCopySourceRange(f *testing.F) {
 		}
 		switch {
 		case m == nil || first > last:
-			if err == nil || err.(*wirexml.Error).Code != wirexml.InvalidArgument || err.(*wirexml.Error).Message != msgCopySourceRange {
+			if err == nil || err.(*s3err.Error).Code != s3err.InvalidArgument || err.(*s3err.Error).Message != msgCopySourceRange {
 				t.Fatalf("%q: %v, %v", raw, got, err)
 			}
 		case err != nil || got.First != first || got.Last != last || got.Kind != metapb.RangeKind_RANGE_FIRST_LAST:
@@ -271,7 +271,7 @@ func TestWriteConditions(t *testing.T) {
 		}
 		got, err := writeConditions(h)
 		if c.code != "" {
-			require.Equal(t, wirexml.Code(c.code), wirexml.FromError(err).Code, "%v", c.headers)
+			require.Equal(t, s3err.Code(c.code), s3err.FromError(err).Code, "%v", c.headers)
 			continue
 		}
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/form"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -18,7 +19,7 @@ import (
 // headers a form says in fields.
 func (s *server) postObject(ctx context.Context, rq *request) (*response, error) {
 	if rq.auth.Size < 0 {
-		return nil, wirexml.MissingContentLength.Err()
+		return nil, s3err.MissingContentLength.Err()
 	}
 	if err := rq.ex.hold(ctx, formBytes); err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (s *server) authenticateForm(ctx context.Context, rq *request, f *form.Form
 	posted := *rq
 	switch {
 	case !auth.Anonymous && !rq.auth.Anonymous:
-		return nil, wirexml.InvalidArgument.Say("Only one auth mechanism allowed: sign either the form or the request.")
+		return nil, s3err.InvalidArgument.Say("Only one auth mechanism allowed: sign either the form or the request.")
 	case !auth.Anonymous:
 		posted.caller, posted.identity = s.cfg.Caller(auth.Credential)
 		rq.done.Account, rq.done.Who, rq.done.signature = posted.caller.Account, posted.identity, auth.Version
@@ -121,12 +122,12 @@ func formKey(f *form.Form) (string, error) {
 	key := f.Get("key")
 	switch {
 	case key == "":
-		return "", wirexml.UserKeyMustBeSpecified.Say("Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.",
-			wirexml.Field{Name: "ArgumentName", Value: "key"})
+		return "", s3err.UserKeyMustBeSpecified.Say("Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.",
+			s3err.Field{Name: "ArgumentName", Value: "key"})
 	case len(key) > MaxKeyBytes:
-		return "", wirexml.KeyTooLong.Err()
+		return "", s3err.KeyTooLong.Err()
 	case strings.IndexByte(key, 0) >= 0:
-		return "", wirexml.InvalidArgument.Say("The key has a byte that keys cannot have.", wirexml.Field{Name: "ArgumentName", Value: "key"})
+		return "", s3err.InvalidArgument.Say("The key has a byte that keys cannot have.", s3err.Field{Name: "ArgumentName", Value: "key"})
 	}
 	return key, nil
 }
@@ -173,7 +174,7 @@ func formHeader(f *form.Form, of http.Header) (http.Header, error) {
 			continue // Not for us: a button, or something of the page's own.
 		}
 		if strings.ContainsAny(field.Value, "\r\n") {
-			return nil, wirexml.InvalidArgument.Say("The value of a field must be one line.", wirexml.Field{Name: "ArgumentName", Value: printable(field.Name)})
+			return nil, s3err.InvalidArgument.Say("The value of a field must be one line.", s3err.Field{Name: "ArgumentName", Value: printable(field.Name)})
 		}
 		h.Set(name, strings.TrimSpace(field.Value))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -33,7 +34,7 @@ func (s *server) getPublicAccessBlock(ctx context.Context, rq *request) (*respon
 		return nil, err
 	}
 	if len(b.Config[iam.PartPublicAccessBlock]) == 0 {
-		return nil, wirexml.NoSuchPublicAccessBlockConfiguration.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchPublicAccessBlockConfiguration.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: &b.Block}, nil
 }
@@ -52,7 +53,7 @@ func (s *server) getBucketPolicyStatus(ctx context.Context, rq *request) (*respo
 		return nil, err
 	}
 	if b.Policy == nil {
-		return nil, wirexml.NoSuchBucketPolicy.Say("", wirexml.Field{Name: "BucketName", Value: rq.bucket})
+		return nil, s3err.NoSuchBucketPolicy.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: &wirexml.PolicyStatus{Public: b.PolicyIsPublic()}}, nil
 }

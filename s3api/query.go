@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // query is the parameters of a request, in order. Where a name comes twice, the
@@ -32,7 +32,7 @@ func parseQuery(raw string) (query, error) {
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
 		if err1 != nil || err2 != nil || !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return nil, wirexml.InvalidURI.Say("The query must be percent-encoded UTF-8.")
+			return nil, s3err.InvalidURI.Say("The query must be percent-encoded UTF-8.")
 		}
 		q = append(q, parameter{name, value, !found})
 	}
@@ -66,8 +66,8 @@ func (q query) number(name string, fallback int) (int, error) {
 		return fallback, nil
 	}
 	if !isDigits(text) || len(text) > 10 || saturatingUint(text) > 1<<31-1 {
-		return 0, wirexml.InvalidArgument.Say("Provided "+name+" not an integer or within integer range",
-			wirexml.Field{Name: "ArgumentName", Value: name}, wirexml.Field{Name: "ArgumentValue", Value: text})
+		return 0, s3err.InvalidArgument.Say("Provided "+name+" not an integer or within integer range",
+			s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: text})
 	}
 	return int(saturatingUint(text)), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -79,7 +80,7 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 		rq.caller, rq.identity = s.cfg.Caller(rq.auth.Credential)
 		done.Account, done.Who = rq.caller.Account, rq.identity
 	case s.cfg.Access == nil:
-		return nil, op, wirexml.AccessDenied.Err()
+		return nil, op, s3err.AccessDenied.Err()
 	}
 	if err := checkHeaders(op, r.Header); err != nil {
 		return nil, op, err
@@ -88,7 +89,7 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 		return nil, op, err
 	}
 	if id, named := q.lookup("versionId"); named && id == "" {
-		return nil, op, wirexml.InvalidArgument.Say("Version id cannot be the empty string", wirexml.Field{Name: "ArgumentName", Value: "versionId"})
+		return nil, op, s3err.InvalidArgument.Say("Version id cannot be the empty string", s3err.Field{Name: "ArgumentName", Value: "versionId"})
 	}
 	if err := s.checkVersionID(q.get("versionId")); err != nil {
 		return nil, op, err
@@ -105,8 +106,8 @@ func (s *server) checkVersionID(id string) error {
 	if id == "" || object.MayBeVersionID(id) || s.cfg.Profile().ErrorProfile != profile.AWS {
 		return nil
 	}
-	return wirexml.InvalidArgument.Say("Invalid version id specified",
-		wirexml.Field{Name: "ArgumentName", Value: "versionId"}, wirexml.Field{Name: "ArgumentValue", Value: printable(id)})
+	return s3err.InvalidArgument.Say("Invalid version id specified",
+		s3err.Field{Name: "ArgumentName", Value: "versionId"}, s3err.Field{Name: "ArgumentValue", Value: printable(id)})
 }
 
 // expectOwner refuses a request whose client believes a bucket to be another's.
@@ -130,7 +131,7 @@ func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header st
 		owner = b.GetOwner()
 	}
 	if owner != want {
-		return wirexml.AccessDenied.Err()
+		return s3err.AccessDenied.Err()
 	}
 	return nil
 }
@@ -143,7 +144,7 @@ func contentMD5(h http.Header) ([]byte, error) {
 	}
 	sum, err := base64.StdEncoding.DecodeString(values[0])
 	if err != nil || len(sum) != md5Bytes {
-		return nil, wirexml.InvalidDigest.Say("", wirexml.Field{Name: "Content-MD5", Value: printable(values[0])})
+		return nil, s3err.InvalidDigest.Say("", s3err.Field{Name: "Content-MD5", Value: printable(values[0])})
 	}
 	return sum, nil
 }
@@ -155,10 +156,10 @@ func (rq *request) body(limit int64) (object.Body, error) {
 	b := object.Body{Reader: rq.auth.Body, Size: rq.auth.Size}
 	switch {
 	case b.Size < 0:
-		return b, wirexml.MissingContentLength.Err()
+		return b, s3err.MissingContentLength.Err()
 	case b.Size > limit:
-		return b, wirexml.EntityTooLarge.Say("",
-			wirexml.Field{Name: "ProposedSize", Value: itoa(b.Size)}, wirexml.Field{Name: "MaxSizeAllowed", Value: itoa(limit)})
+		return b, s3err.EntityTooLarge.Say("",
+			s3err.Field{Name: "ProposedSize", Value: itoa(b.Size)}, s3err.Field{Name: "MaxSizeAllowed", Value: itoa(limit)})
 	}
 	var err error
 	if b.ContentMD5, err = contentMD5(rq.r.Header); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -32,19 +33,19 @@ type lockRequest struct {
 func parseLock(h http.Header, now time.Time) (l lockRequest, err error) {
 	mode, until := h.Get(headerLockMode), h.Get(headerLockUntil)
 	if (mode == "") != (until == "") {
-		return l, wirexml.InvalidArgument.Say("x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-lock-mode"})
+		return l, s3err.InvalidArgument.Say("x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-mode"})
 	}
 	if mode != "" {
 		m, ok := wirexml.RetentionMode(mode)
 		if !ok {
-			return l, wirexml.InvalidArgument.Say("Unknown wormMode directive.",
-				wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-lock-mode"}, wirexml.Field{Name: "ArgumentValue", Value: printable(mode)})
+			return l, s3err.InvalidArgument.Say("Unknown wormMode directive.",
+				s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-mode"}, s3err.Field{Name: "ArgumentValue", Value: printable(mode)})
 		}
 		t, ok := wirexml.ParseTime(until)
 		if !ok {
-			return l, wirexml.InvalidArgument.Say("The retain until date must be provided in ISO 8601 format",
-				wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"}, wirexml.Field{Name: "ArgumentValue", Value: printable(until)})
+			return l, s3err.InvalidArgument.Say("The retain until date must be provided in ISO 8601 format",
+				s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"}, s3err.Field{Name: "ArgumentValue", Value: printable(until)})
 		}
 		l.retention = &metapb.Retention{Mode: m, UntilMs: t.UnixMilli()}
 		if err := checkRetainUntil(l.retention, now); err != nil {
@@ -58,16 +59,16 @@ func parseLock(h http.Header, now time.Time) (l lockRequest, err error) {
 	case "OFF":
 		l.hold = metapb.LegalHold_LEGAL_HOLD_OFF
 	default:
-		return l, wirexml.InvalidArgument.Say("Legal Hold must be either of 'ON' or 'OFF'",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-lock-legal-hold"}, wirexml.Field{Name: "ArgumentValue", Value: printable(hold)})
+		return l, s3err.InvalidArgument.Say("Legal Hold must be either of 'ON' or 'OFF'",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-legal-hold"}, s3err.Field{Name: "ArgumentValue", Value: printable(hold)})
 	}
 	return l, nil
 }
 
 func checkRetainUntil(r *metapb.Retention, now time.Time) error {
 	if r.GetMode() != metapb.RetentionMode_RETENTION_NONE && r.GetUntilMs() <= now.UnixMilli() {
-		return wirexml.InvalidArgument.Say("The retain until date must be in the future!",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"})
+		return s3err.InvalidArgument.Say("The retain until date must be in the future!",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"})
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ func (s *server) lockNew(ctx context.Context, rq *request, in *object.Descriptio
 	}
 	b, err := s.bucket(ctx, rq.bucket)
 	if err == nil && !b.GetObjectLock() {
-		err = wirexml.InvalidRequest.Say(msgNoObjectLock)
+		err = s3err.InvalidRequest.Say(msgNoObjectLock)
 	}
 	in.Retention, in.LegalHold = l.retention, l.hold == metapb.LegalHold_LEGAL_HOLD_ON
 	return err
@@ -162,13 +163,13 @@ func (s *server) relock(ctx context.Context, rq *request, action string, l *meta
 		return tellMarker(got, err), err
 	}
 	if !got.Bucket.GetObjectLock() {
-		return nil, wirexml.InvalidRequest.Say(msgNoObjectLock)
+		return nil, s3err.InvalidRequest.Say(msgNoObjectLock)
 	}
 	// As at AWS, also what makes a governance retention stricter alters it.
 	old := got.Version.GetRetention()
 	changes := l.Retention != nil && l.Retention.Mode != old.GetMode()
 	if old.GetMode() == metapb.RetentionMode_RETENTION_GOVERNANCE && old.GetUntilMs() > time.Now().UnixMilli() && changes && !l.BypassGovernance {
-		return nil, wirexml.AccessDenied.Say("The version is under a governance retention: to change its mode takes " +
+		return nil, s3err.AccessDenied.Say("The version is under a governance retention: to change its mode takes " +
 			"x-amz-bypass-governance-retention: true, and s3:BypassGovernanceRetention.")
 	}
 	resp := &response{}
@@ -184,7 +185,7 @@ func (s *server) getObjectRetention(ctx context.Context, rq *request) (*response
 	}
 	r := got.Version.GetRetention()
 	if r == nil {
-		return nil, wirexml.NoSuchObjectLockConfiguration.Err()
+		return nil, s3err.NoSuchObjectLockConfiguration.Err()
 	}
 	return &response{document: &wirexml.Retention{Mode: r.GetMode(), UntilMS: r.GetUntilMs()}}, nil
 }
@@ -201,7 +202,7 @@ func (s *server) getObjectLegalHold(ctx context.Context, rq *request) (*response
 func (s *server) describeLocked(ctx context.Context, rq *request, action string) (*object.Got, error) {
 	got, err := s.describe(ctx, rq, action)
 	if err == nil && !got.Bucket.GetObjectLock() {
-		return nil, wirexml.InvalidRequest.Say(msgNoObjectLock)
+		return nil, s3err.InvalidRequest.Say(msgNoObjectLock)
 	}
 	return got, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -91,7 +92,7 @@ func checkClass(name string) error {
 }
 
 func unknownClass(name string) error {
-	return wirexml.InvalidStorageClass.Say("", wirexml.Field{Name: "StorageClassRequested", Value: printable(name)})
+	return s3err.InvalidStorageClass.Say("", s3err.Field{Name: "StorageClassRequested", Value: printable(name)})
 }
 
 // tellRestore tells of a version that was ever restored how its restore stands.
@@ -118,7 +119,7 @@ func (s *server) putBucketStorageClass(ctx context.Context, rq *request) (*respo
 	}
 	name = profile.S3ClassName(name)
 	if checkClass(name) != nil {
-		return nil, wirexml.InvalidDefaultStorageClass.Say("", wirexml.Field{Name: "StorageClassRequested", Value: printable(name)})
+		return nil, s3err.InvalidDefaultStorageClass.Say("", s3err.Field{Name: "StorageClassRequested", Value: printable(name)})
 	}
 	if name == profile.ClassStandard {
 		return s.unconfigure(ctx, rq, partStorageClass)

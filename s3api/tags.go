@@ -9,6 +9,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -23,8 +24,8 @@ func parseTags(header string) ([]*metapb.Pair, error) {
 	if header == "" {
 		return nil, nil
 	}
-	bad := wirexml.InvalidArgument.Say(msgTagging, wirexml.Field{Name: "ArgumentName", Value: "x-amz-tagging"},
-		wirexml.Field{Name: "ArgumentValue", Value: printable(header)})
+	bad := s3err.InvalidArgument.Say(msgTagging, s3err.Field{Name: "ArgumentName", Value: "x-amz-tagging"},
+		s3err.Field{Name: "ArgumentValue", Value: printable(header)})
 	var tags []*metapb.Pair
 	for field := range strings.SplitSeq(header, "&") {
 		name, value, _ := strings.Cut(field, "=")
@@ -80,9 +81,9 @@ func (s *server) copiesTags(ctx context.Context, rq *request, in *object.CopyInp
 		in.ReplaceTags = true
 		return nil
 	default:
-		return wirexml.InvalidArgument.Say("Unknown tagging directive.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-tagging-directive"},
-			wirexml.Field{Name: "ArgumentValue", Value: printable(directive)})
+		return s3err.InvalidArgument.Say("Unknown tagging directive.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-tagging-directive"},
+			s3err.Field{Name: "ArgumentValue", Value: printable(directive)})
 	}
 	rq.tags = nil // They count with REPLACE alone.
 	src := &in.Source

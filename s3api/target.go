@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // scope is what a request is about.
@@ -41,14 +41,14 @@ func (s *server) parseTarget(r *http.Request) (target, error) {
 	} else {
 		t.bucket, t.key, _ = strings.Cut(path, "/")
 		if t.bucket == "" && path != "" {
-			return target{}, wirexml.InvalidBucketName.Err() // "//key".
+			return target{}, s3err.InvalidBucketName.Err() // "//key".
 		}
 	}
 	if !utf8.ValidString(path) || strings.IndexByte(path, 0) >= 0 || r.URL.Opaque != "" {
-		return target{}, wirexml.InvalidURI.Err()
+		return target{}, s3err.InvalidURI.Err()
 	}
 	if len(t.key) > MaxKeyBytes {
-		return target{bucket: t.bucket}, wirexml.KeyTooLong.Err()
+		return target{bucket: t.bucket}, s3err.KeyTooLong.Err()
 	}
 	return t, nil
 }

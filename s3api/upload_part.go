@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func (s *server) uploadPart(ctx context.Context, rq *request) (*response, error) {
@@ -59,8 +59,8 @@ func partAddress(q query) (uploadID string, number int, err error) {
 func uploadIDOf(q query) (string, error) {
 	id := q.get("uploadId")
 	if id == "" {
-		return "", wirexml.InvalidArgument.Say("The uploadId parameter is missing or empty.",
-			wirexml.Field{Name: "ArgumentName", Value: "uploadId"})
+		return "", s3err.InvalidArgument.Say("The uploadId parameter is missing or empty.",
+			s3err.Field{Name: "ArgumentName", Value: "uploadId"})
 	}
 	return id, nil
 }
@@ -70,8 +70,8 @@ func partNumber(q query) (int, error) {
 	text := q.get("partNumber")
 	n := saturatingUint(text)
 	if !isDigits(text) || n < 1 || n > MaxPartNumber {
-		return 0, wirexml.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
-			wirexml.Field{Name: "ArgumentName", Value: "partNumber"}, wirexml.Field{Name: "ArgumentValue", Value: printable(text)})
+		return 0, s3err.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
+			s3err.Field{Name: "ArgumentName", Value: "partNumber"}, s3err.Field{Name: "ArgumentValue", Value: printable(text)})
 	}
 	return int(n), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -41,7 +42,7 @@ func (s *server) parseCopyPart(ctx context.Context, rq *request) (*object.CopyPa
 		return nil, err
 	}
 	if rq.r.ContentLength > maxIgnoredBodyBytes {
-		return nil, wirexml.UnexpectedContent.Say("A copy takes no body.")
+		return nil, s3err.UnexpectedContent.Say("A copy takes no body.")
 	}
 	if in.Source, err = s.copySource(rq); err != nil {
 		return nil, err

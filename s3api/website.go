@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -34,15 +35,15 @@ func (ex *exchange) visit(ctx context.Context) (*response, error) {
 	ex.done.Bucket, ex.done.Key = ex.website, strings.TrimPrefix(ex.r.URL.Path, "/")
 	w := &site{s: ex.s, ex: ex, bucket: ex.website, key: strings.TrimPrefix(ex.r.URL.Path, "/")}
 	if ex.r.Method != http.MethodGet && ex.r.Method != http.MethodHead {
-		return nil, wirexml.MethodNotAllowed.Say("", wirexml.Field{Name: "Method", Value: printable(ex.r.Method)},
-			wirexml.Field{Name: "ResourceType", Value: "OBJECT"})
+		return nil, s3err.MethodNotAllowed.Say("", s3err.Field{Name: "Method", Value: printable(ex.r.Method)},
+			s3err.Field{Name: "ResourceType", Value: "OBJECT"})
 	}
 	b, err := ex.s.bucket(ctx, w.bucket)
 	if err != nil {
 		return nil, err
 	}
 	if w.website = b.Website; w.website == nil {
-		return nil, wirexml.NoSuchWebsiteConfiguration.Say("", wirexml.Field{Name: "BucketName", Value: w.bucket})
+		return nil, s3err.NoSuchWebsiteConfiguration.Say("", s3err.Field{Name: "BucketName", Value: w.bucket})
 	}
 	if to := w.website.RedirectAll; to != nil {
 		return w.redirect(to, ""), nil
@@ -69,7 +70,7 @@ func (w *site) indexed(key string) string {
 // get reads an object as a stranger would.
 func (w *site) get(ctx context.Context, key string, h http.Header) (*response, error) {
 	if len(key) > MaxKeyBytes {
-		return nil, wirexml.KeyTooLong.Err()
+		return nil, s3err.KeyTooLong.Err()
 	}
 	r := *w.ex.r
 	r.Header = http.Header{}
@@ -107,12 +108,12 @@ func (w *site) follow(resp *response) *response {
 // failed answers a document that cannot be read: by a rule, by the index of a folder
 // that was named without its slash, or with the website's error document.
 func (w *site) failed(ctx context.Context, err error) (*response, error) {
-	e := wirexml.FromError(err)
+	e := s3err.FromError(err)
 	status := e.Status()
 	if status < http.StatusBadRequest {
 		return nil, err
 	}
-	if (e.Code == wirexml.NoSuchKey || e.Code == wirexml.AccessDenied) && w.key != "" && !strings.HasSuffix(w.key, "/") {
+	if (e.Code == s3err.NoSuchKey || e.Code == s3err.AccessDenied) && w.key != "" && !strings.HasSuffix(w.key, "/") {
 		head := *w
 		if _, e := head.get(ctx, w.key+"/"+w.website.Index, nil); e == nil {
 			resp := &response{status: http.StatusFound}
@@ -185,14 +186,14 @@ func escapedPath(key string) string {
 }
 
 // tellError tells of an error in headers, as websites do.
-func (resp *response) tellError(e *wirexml.Error, style wirexml.Style) {
+func (resp *response) tellError(e *s3err.Error, style wirexml.Style) {
 	told := style.Tell(e)
 	resp.set("x-amz-error-code", string(told.Code))
 	resp.set("x-amz-error-message", headerText(e.Text()))
 }
 
 // page is the document of an error for people.
-func page(e *wirexml.Error, status int, key, requestID, hostID string) []byte {
+func page(e *s3err.Error, status int, key, requestID, hostID string) []byte {
 	title := itoa(status) + " " + http.StatusText(status)
 	var b strings.Builder
 	b.WriteString("<html>\n<head><title>" + title + "</title></head>\n<body>\n<h1>" + title + "</h1>\n<ul>\n")
@@ -204,7 +205,7 @@ func page(e *wirexml.Error, status int, key, requestID, hostID string) []byte {
 	for _, f := range e.Extra {
 		row(f.Name, f.Value)
 	}
-	if e.Code == wirexml.NoSuchKey {
+	if e.Code == s3err.NoSuchKey {
 		row("Key", key)
 	}
 	row("RequestId", requestID)
@@ -215,7 +216,7 @@ func page(e *wirexml.Error, status int, key, requestID, hostID string) []byte {
 
 // failPage sends an error to a visitor of a website.
 func (ex *exchange) failPage(err error) {
-	e := wirexml.FromError(err)
+	e := s3err.FromError(err)
 	ex.done.Code, ex.done.Cause = e.Code, err
 	resp := &response{status: ex.style.Tell(e).Status}
 	if resp.status == http.StatusNotModified || resp.status == http.StatusPreconditionFailed {
@@ -225,7 +226,7 @@ func (ex *exchange) failPage(err error) {
 	resp.raw = page(e, resp.status, strings.TrimPrefix(ex.r.URL.Path, "/"), ex.done.ID, ex.s.cfg.HostID)
 	resp.set("Content-Type", "text/html; charset=utf-8")
 	resp.tellError(e, ex.style)
-	if e.Code == wirexml.MethodNotAllowed {
+	if e.Code == s3err.MethodNotAllowed {
 		resp.set("Allow", "GET, HEAD")
 	}
 	ex.sendRaw(resp)

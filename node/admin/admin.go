@@ -30,8 +30,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -136,7 +136,7 @@ func (a *authenticated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amz-Request-Id", asked.id)
 	req, err := a.c.Verifier.Verify(r)
 	if err == nil && !coversBody(r, req) {
-		err = wirexml.AccessDenied.Say("admin requests must be signed with AWS4-HMAC-SHA256, in headers and with the hash of their body")
+		err = s3err.AccessDenied.Say("admin requests must be signed with AWS4-HMAC-SHA256, in headers and with the hash of their body")
 	}
 	if err != nil {
 		a.c.done(asked, &Call{Method: knownMethod(r.URL.Path)}, errs.New("admin", errs.Denied, err))

@@ -12,8 +12,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // client does one operation after another on keys of its own, at any node, and
@@ -143,11 +143,11 @@ func (cl *client) keyOf(sealed bool) *sse.CustomerKey {
 
 // outcome notes a write: definite S3 errors changed nothing, others may have.
 func outcome(st *keyState, v []byte, err error) error {
-	var e *wirexml.Error
+	var e *s3err.Error
 	switch {
 	case err == nil:
 		st.acked(v)
-	case errors.As(err, &e) && (e.Code == wirexml.NoSuchKey || e.Code == wirexml.NoSuchUpload || e.Code == wirexml.BadDigest):
+	case errors.As(err, &e) && (e.Code == s3err.NoSuchKey || e.Code == s3err.NoSuchUpload || e.Code == s3err.BadDigest):
 		return fmt.Errorf("a write got a wrong refusal: %w", err)
 	default:
 		st.unknown(v)

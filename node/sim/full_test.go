@@ -14,7 +14,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 const (
@@ -68,8 +68,8 @@ func (f *fullStory) eventually(what string, holds func() error) {
 
 // noRoom reports whether an error is the refusal for want of room.
 func noRoom(err error) error {
-	var e *wirexml.Error
-	if errors.As(err, &e) && e.Code == wirexml.InsufficientStorageSpace {
+	var e *s3err.Error
+	if errors.As(err, &e) && e.Code == s3err.InsufficientStorageSpace {
 		return nil
 	}
 	return fmt.Errorf("not refused for want of room: %w", errors.Join(err, errors.New("nothing")))

@@ -15,7 +15,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/linear"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // TestLinearizable runs clients at different nodes on few keys while leaders are
@@ -150,8 +150,8 @@ func (u *registerUser) write(ctx context.Context, o *object.Service, key string,
 	_, err := o.Put(ctx, &object.PutInput{Caller: caller, Bucket: bucket, Key: key,
 		Description: object.Description{Attributes: &metapb.Attributes{}},
 		Body:        object.Body{Reader: bytes.NewReader([]byte(v)), Size: int64(len(v))}, Conditions: c})
-	var s3 *wirexml.Error
-	if errors.As(err, &s3) && s3.Code == wirexml.PreconditionFailed {
+	var s3 *s3err.Error
+	if errors.As(err, &s3) && s3.Code == s3err.PreconditionFailed {
 		u.h.Add(u.id, linear.Operation{Key: key, Kind: linear.Declined, Value: op.Value}, call, true)
 		return
 	}

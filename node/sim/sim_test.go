@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // TestSimulation runs clusters of three and six nodes while machines lose power,
@@ -144,6 +144,6 @@ var caller = object.Caller{Account: "sim", User: "sim"}
 
 // notFound reports whether an error says that a key does not exist.
 func notFound(err error) bool {
-	var e *wirexml.Error
-	return errors.As(err, &e) && e.Code == wirexml.NoSuchKey
+	var e *s3err.Error
+	return errors.As(err, &e) && e.Code == s3err.NoSuchKey
 }

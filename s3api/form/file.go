@@ -5,7 +5,7 @@ import (
 	"io"
 	"mime/multipart"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // File is the file of a form, as it comes. Read returns io.EOF once the whole form has
@@ -59,7 +59,7 @@ func (f *File) readTail() {
 		f.err = brokenFile(f.err)
 		return
 	case total < f.least:
-		f.err = wirexml.EntityTooSmall.Say("Your proposed upload is smaller than the minimum allowed size", sizes(total, "MinSizeAllowed", f.least)...)
+		f.err = s3err.EntityTooSmall.Say("Your proposed upload is smaller than the minimum allowed size", sizes(total, "MinSizeAllowed", f.least)...)
 		return
 	}
 	if f.err = f.tooLarge(total); f.err == nil {
@@ -79,14 +79,14 @@ func (f *File) finish() error {
 		case err != nil:
 			return brokenFile(err)
 		case part.FormName() == fileField:
-			return wirexml.IncorrectNumberOfFilesInPostRequest.Err()
+			return s3err.IncorrectNumberOfFilesInPostRequest.Err()
 		}
 	}
 }
 
 func (f *File) tooLarge(n int64) error {
 	if f.most >= 0 && n > f.most {
-		return wirexml.EntityTooLarge.Say("Your proposed upload exceeds the maximum allowed size", sizes(n, "MaxSizeAllowed", f.most)...)
+		return s3err.EntityTooLarge.Say("Your proposed upload exceeds the maximum allowed size", sizes(n, "MaxSizeAllowed", f.most)...)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (f *File) Read(p []byte) (int, error) {
 	f.read += int64(n)
 	switch {
 	case err == io.EOF: // Much lies behind the file.
-		f.err = wirexml.MaxPostPreDataLengthExceeded.Say("The fields of the form behind the file are too large: put the file last.")
+		f.err = s3err.MaxPostPreDataLengthExceeded.Say("The fields of the form behind the file are too large: put the file last.")
 	case err != nil:
 		f.err = brokenFile(err)
 	default:
@@ -122,12 +122,12 @@ func (f *File) Read(p []byte) (int, error) {
 
 // brokenFile returns the error of a form that cannot be read to its end.
 func brokenFile(err error) error {
-	var told *wirexml.Error
+	var told *s3err.Error
 	switch {
 	case errors.As(err, &told):
 		return told
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return wirexml.IncompleteBody.Because(err)
+		return s3err.IncompleteBody.Because(err)
 	}
-	return wirexml.MalformedPOSTRequest.Because(err)
+	return s3err.MalformedPOSTRequest.Because(err)
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Limits of a form.
@@ -39,11 +39,11 @@ type Field struct {
 func Read(body io.Reader, size int64, contentType string) (*Form, error) {
 	kind, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "multipart/form-data" {
-		return nil, wirexml.RequestIsNotMultiPartContent.Err()
+		return nil, s3err.RequestIsNotMultiPartContent.Err()
 	}
 	boundary := parameters["boundary"]
 	if boundary == "" {
-		return nil, wirexml.MalformedPOSTRequest.Err()
+		return nil, s3err.MalformedPOSTRequest.Err()
 	}
 	src := &counter{r: body, left: MaxFieldsBytes + readAheadBytes}
 	r := multipart.NewReader(src, boundary)
@@ -69,7 +69,7 @@ func Read(body io.Reader, size int64, contentType string) (*Form, error) {
 // add reads a field.
 func (f *Form) add(name string, part *multipart.Part, read *int) error {
 	if name == "" || !utf8.ValidString(name) {
-		return wirexml.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
+		return s3err.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
 	}
 	value, err := io.ReadAll(io.LimitReader(part, MaxFieldsBytes+1))
 	if err != nil {
@@ -78,12 +78,12 @@ func (f *Form) add(name string, part *multipart.Part, read *int) error {
 	*read += len(name) + len(value)
 	switch {
 	case *read > MaxFieldsBytes || len(f.fields) == MaxFields:
-		return wirexml.MaxPostPreDataLengthExceeded.Err()
+		return s3err.MaxPostPreDataLengthExceeded.Err()
 	case !utf8.Valid(value):
-		return wirexml.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
+		return s3err.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
 	}
 	if _, twice := f.Lookup(name); twice {
-		return wirexml.InvalidArgument.Say("A field of the form may be given only once.", wirexml.Field{Name: "ArgumentName", Value: name})
+		return s3err.InvalidArgument.Say("A field of the form may be given only once.", s3err.Field{Name: "ArgumentName", Value: name})
 	}
 	f.fields = append(f.fields, Field{name, string(value)})
 	return nil
@@ -91,14 +91,14 @@ func (f *Form) add(name string, part *multipart.Part, read *int) error {
 
 // broken returns the error of a form that ended, or could not be read, before its file.
 func (f *Form) broken(err error) error {
-	var told *wirexml.Error
+	var told *s3err.Error
 	switch {
 	case errors.As(err, &told):
 		return told
 	case errors.Is(err, io.EOF) && len(f.fields) > 0:
-		return wirexml.IncorrectNumberOfFilesInPostRequest.Err()
+		return s3err.IncorrectNumberOfFilesInPostRequest.Err()
 	}
-	return wirexml.MalformedPOSTRequest.Because(err)
+	return s3err.MalformedPOSTRequest.Because(err)
 }
 
 // Lookup returns the value of a field; name is in lower case.
@@ -155,7 +155,7 @@ type counter struct {
 // Read implements io.Reader.
 func (c *counter) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, wirexml.MaxPostPreDataLengthExceeded.Err()
+		return 0, s3err.MaxPostPreDataLengthExceeded.Err()
 	}
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
 	c.n += int64(n)

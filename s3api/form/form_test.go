@@ -13,14 +13,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-func codeOf(t *testing.T, err error) wirexml.Code {
+func codeOf(t *testing.T, err error) s3err.Code {
 	if err == nil {
 		return ""
 	}
-	var e *wirexml.Error
+	var e *s3err.Error
 	require.True(t, errors.As(err, &e), "%v", err)
 	return e.Code
 }
@@ -95,7 +95,7 @@ func TestTruncatedForm(t *testing.T) {
 			_, _, err = take(f.File, 1<<20)
 		}
 		require.Error(t, err, "%d bytes are missing", cut)
-		require.NotEqual(t, wirexml.InternalError, codeOf(t, err))
+		require.NotEqual(t, s3err.InternalError, codeOf(t, err))
 	}
 }
 
@@ -114,41 +114,41 @@ func TestPolicies(t *testing.T) {
 	for _, c := range []struct {
 		policy string
 		form   *Form
-		want   wirexml.Code
+		want   s3err.Code
 	}{
 		{policy(``), form(), ""},
 		{policy(`{"key":"k"}`), form("key=k"), ""},
 		{policy(`{"Key":"k"}`), form("key=k"), ""},
-		{policy(`{"key":"k"}`), form("key=K"), wirexml.AccessDenied},
-		{policy(`{"key":"k"}`), form(), wirexml.AccessDenied},
+		{policy(`{"key":"k"}`), form("key=K"), s3err.AccessDenied},
+		{policy(`{"key":"k"}`), form(), s3err.AccessDenied},
 		{policy(`["EQ","$KEY","k"]`), form("key=k"), ""},
 		{policy(`["starts-with","$key","a/"]`), form("key=a/b"), ""},
-		{policy(`["starts-with","$key","a/"]`), form("key=b/a/"), wirexml.AccessDenied},
+		{policy(`["starts-with","$key","a/"]`), form("key=b/a/"), s3err.AccessDenied},
 		{policy(`["starts-with","$Content-Type","image/"]`), form("content-type=image/png, image/gif"), ""},
-		{policy(`["starts-with","$Content-Type","image/"]`), form("content-type=image/png,text/html"), wirexml.AccessDenied},
+		{policy(`["starts-with","$Content-Type","image/"]`), form("content-type=image/png,text/html"), s3err.AccessDenied},
 		{policy(`["eq","$bucket","bkt"]`), form(), ""},
-		{policy(`["starts-with","$bucket","b"]`), form("bucket=bad"), wirexml.AccessDenied},
-		{policy(`{"bucket":"other"}`), form(), wirexml.AccessDenied},
-		{policy(``), form("a=b"), wirexml.AccessDenied},
+		{policy(`["starts-with","$bucket","b"]`), form("bucket=bad"), s3err.AccessDenied},
+		{policy(`{"bucket":"other"}`), form(), s3err.AccessDenied},
+		{policy(``), form("a=b"), s3err.AccessDenied},
 		{policy(``), form("x-ignore-a=b", "policy=p", "x-amz-signature=s", "signature=s", "awsaccesskeyid=a"), ""},
 		{policy(`["content-length-range",1,"20"]`), form(), ""},
-		{policy(`["content-length-range",2,1]`), form(), wirexml.InvalidPolicyDocument},
-		{policy(`["content-length-range",-1,1]`), form(), wirexml.InvalidPolicyDocument},
-		{policy(`["content-length-range",1]`), form(), wirexml.InvalidPolicyDocument},
-		{policy(`["eq","key","k"]`), form(), wirexml.InvalidPolicyDocument},
-		{policy(`["eq","$key",1]`), form(), wirexml.InvalidPolicyDocument},
-		{policy(`{"a":"b","c":"d"}`), form(), wirexml.InvalidPolicyDocument},
-		{policy(`"key"`), form(), wirexml.InvalidPolicyDocument},
-		{`{"conditions":[]}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":"tomorrow","conditions":[]}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"Expiration":` + soon + `,"conditions":[]}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":` + soon + `,"CONDITIONS":[]}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":` + soon + `,"conditions":{}}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":1,"conditions":[]}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":` + soon + `}`, form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":` + soon + `,"conditions":[],"more":1}`, form(), wirexml.InvalidPolicyDocument},
-		{policy(``) + "x", form(), wirexml.InvalidPolicyDocument},
-		{`{"expiration":"2001-01-01T00:00:00Z","conditions":[]}`, form(), wirexml.AccessDenied},
+		{policy(`["content-length-range",2,1]`), form(), s3err.InvalidPolicyDocument},
+		{policy(`["content-length-range",-1,1]`), form(), s3err.InvalidPolicyDocument},
+		{policy(`["content-length-range",1]`), form(), s3err.InvalidPolicyDocument},
+		{policy(`["eq","key","k"]`), form(), s3err.InvalidPolicyDocument},
+		{policy(`["eq","$key",1]`), form(), s3err.InvalidPolicyDocument},
+		{policy(`{"a":"b","c":"d"}`), form(), s3err.InvalidPolicyDocument},
+		{policy(`"key"`), form(), s3err.InvalidPolicyDocument},
+		{`{"conditions":[]}`, form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":"tomorrow","conditions":[]}`, form(), s3err.InvalidPolicyDocument},
+		{`{"Expiration":` + soon + `,"conditions":[]}`, form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":` + soon + `,"CONDITIONS":[]}`, form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":` + soon + `,"conditions":{}}`, form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":1,"conditions":[]}`, form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":` + soon + `}`, form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":` + soon + `,"conditions":[],"more":1}`, form(), s3err.InvalidPolicyDocument},
+		{policy(``) + "x", form(), s3err.InvalidPolicyDocument},
+		{`{"expiration":"2001-01-01T00:00:00Z","conditions":[]}`, form(), s3err.AccessDenied},
 	} {
 		p, err := ParsePolicy(base64.StdEncoding.EncodeToString([]byte(c.policy)))
 		if err == nil {
@@ -157,7 +157,7 @@ func TestPolicies(t *testing.T) {
 		require.Equal(t, c.want, codeOf(t, err), "%s of %v: %v", c.policy, c.form.fields, err)
 	}
 	_, err := ParsePolicy("not base64!")
-	require.Equal(t, wirexml.InvalidPolicyDocument, codeOf(t, err))
+	require.Equal(t, s3err.InvalidPolicyDocument, codeOf(t, err))
 }
 
 // FuzzPolicy: no policy panics, and each error is one of S3's.

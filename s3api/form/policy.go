@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // MaxConditions bounds a policy.
@@ -33,7 +33,7 @@ type condition struct {
 }
 
 func badPolicy(why string) error {
-	return wirexml.InvalidPolicyDocument.Say("Invalid Policy: " + why)
+	return s3err.InvalidPolicyDocument.Say("Invalid Policy: " + why)
 }
 
 // ParsePolicy parses the policy of a form, base64 of JSON.
@@ -151,7 +151,7 @@ func (p *Policy) Range() (least, most int64) {
 }
 
 func refused(why string) error {
-	return wirexml.AccessDenied.Say("Invalid according to Policy: " + why)
+	return s3err.AccessDenied.Say("Invalid according to Policy: " + why)
 }
 
 // Check checks a form, expanded, to a bucket against its policy.
@@ -211,6 +211,6 @@ const maxShownBytes = 256
 
 func short(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxShownBytes)], "") }
 
-func sizes(proposed int64, name string, allowed int64) []wirexml.Field {
-	return []wirexml.Field{{Name: "ProposedSize", Value: strconv.FormatInt(proposed, 10)}, {Name: name, Value: strconv.FormatInt(allowed, 10)}}
+func sizes(proposed int64, name string, allowed int64) []s3err.Field {
+	return []s3err.Field{{Name: "ProposedSize", Value: strconv.FormatInt(proposed, 10)}, {Name: name, Value: strconv.FormatInt(allowed, 10)}}
 }

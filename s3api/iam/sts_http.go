@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 const (
@@ -171,7 +171,7 @@ func parameters(r *http.Request, auth *sigauth.Request) (url.Values, error) {
 	case http.MethodGet:
 	case http.MethodPost:
 		body, err := io.ReadAll(io.LimitReader(auth.Body, sigauth.MaxServiceBodyBytes+1))
-		var signature *wirexml.Error
+		var signature *s3err.Error
 		switch {
 		case errors.As(err, &signature):
 			return nil, err

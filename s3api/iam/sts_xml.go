@@ -8,7 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/s3api/policy"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // stsNamespace is the namespace of STS's documents.
@@ -71,7 +71,7 @@ var stsStatuses = map[string]int{
 // stsError returns an error in the words of STS.
 func stsError(err error) (status int, code, message string) {
 	var fault *stsFault
-	var signature *wirexml.Error
+	var signature *s3err.Error
 	switch {
 	case errors.As(err, &fault):
 		code, message = fault.code, fault.message
@@ -87,22 +87,22 @@ func stsError(err error) (status int, code, message string) {
 }
 
 // signatureError says in the words of STS what is wrong with a request's signature.
-func signatureError(e *wirexml.Error) (code, message string) {
+func signatureError(e *s3err.Error) (code, message string) {
 	if message = e.Message; message == "" {
-		message = wirexml.Table[e.Code].Message
+		message = s3err.Table[e.Code].Message
 	}
 	switch e.Code {
-	case wirexml.SignatureDoesNotMatch, wirexml.RequestTimeTooSkewed:
+	case s3err.SignatureDoesNotMatch, s3err.RequestTimeTooSkewed:
 		return "SignatureDoesNotMatch", message
-	case wirexml.InvalidAccessKeyID, wirexml.InvalidToken:
+	case s3err.InvalidAccessKeyID, s3err.InvalidToken:
 		return "InvalidClientTokenId", "The security token included in the request is invalid."
-	case wirexml.ExpiredToken:
+	case s3err.ExpiredToken:
 		return "ExpiredToken", "The security token included in the request is expired."
-	case wirexml.AccessDenied:
+	case s3err.AccessDenied:
 		return "AccessDenied", message
-	case wirexml.ServiceUnavailable, wirexml.SlowDown:
+	case s3err.ServiceUnavailable, s3err.SlowDown:
 		return "ServiceUnavailable", message
-	case wirexml.InternalError:
+	case s3err.InternalError:
 		return "InternalFailure", message
 	}
 	return "IncompleteSignature", message

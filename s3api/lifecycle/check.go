@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -32,7 +33,7 @@ func Check(doc *wirexml.Lifecycle) error {
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
 		if r.Filter.Legacy != doc.Rules[0].Filter.Legacy {
-			return wirexml.InvalidRequest.Say("Either all rules have a Prefix, or all have a Filter.")
+			return s3err.InvalidRequest.Say("Either all rules have a Prefix, or all have a Filter.")
 		}
 		if ids[r.ID] && r.ID != "" {
 			return argument("ID", strconv.QuoteToASCII(r.ID), "Rule ID must be unique. Found same ID for more than one rule")
@@ -46,16 +47,16 @@ func Check(doc *wirexml.Lifecycle) error {
 }
 
 func argument(name, value, message string) error {
-	return wirexml.InvalidArgument.Say(message, wirexml.Field{Name: "ArgumentName", Value: name}, wirexml.Field{Name: "ArgumentValue", Value: value})
+	return s3err.InvalidArgument.Say(message, s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: value})
 }
 
 func checkRule(r *wirexml.LifecycleRule) error {
 	f := &r.Filter
 	if len(f.Prefix) > maxPrefixBytes {
-		return wirexml.InvalidRequest.Say("The maximum size of a prefix is 1024.")
+		return s3err.InvalidRequest.Say("The maximum size of a prefix is 1024.")
 	}
 	if f.LessThan > 0 && f.GreaterThan != nil && f.LessThan <= *f.GreaterThan {
-		return wirexml.InvalidRequest.Say("'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'.")
+		return s3err.InvalidRequest.Say("'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'.")
 	}
 	whole := ""
 	switch {
@@ -66,9 +67,9 @@ func checkRule(r *wirexml.LifecycleRule) error {
 	}
 	switch {
 	case whole != "" && len(f.Tags) > 0:
-		return wirexml.InvalidRequest.Say(whole + " cannot be specified with Tags.")
+		return s3err.InvalidRequest.Say(whole + " cannot be specified with Tags.")
 	case whole != "" && (f.GreaterThan != nil || f.LessThan > 0):
-		return wirexml.InvalidRequest.Say(whole + " cannot be specified with ObjectSizeGreaterThan or ObjectSizeLessThan.")
+		return s3err.InvalidRequest.Say(whole + " cannot be specified with ObjectSizeGreaterThan or ObjectSizeLessThan.")
 	}
 	if err := checkNumbers(r); err != nil {
 		return err
@@ -124,7 +125,7 @@ func checkOverlap(doc *wirexml.Lifecycle) error {
 		slices.Sort(list) // Where any two overlap, two neighbours do.
 		for i := 1; i < len(list); i++ {
 			if strings.HasPrefix(list[i], list[i-1]) {
-				return wirexml.InvalidRequest.Say(fmt.Sprintf("Found overlapping prefixes '%s' and '%s' for same action type '%s'",
+				return s3err.InvalidRequest.Say(fmt.Sprintf("Found overlapping prefixes '%s' and '%s' for same action type '%s'",
 					printable(list[i-1]), printable(list[i]), action))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -25,7 +26,7 @@ func checkTransitions(r *wirexml.LifecycleRule) error {
 	for i, t := range r.Transitions {
 		steps[i] = step{class: t.Class, days: t.Days, date: t.Date}
 		if t.Date.IsZero() != r.Transitions[0].Date.IsZero() {
-			return wirexml.InvalidRequest.Say("Found mixed 'Date' and 'Days' based Transition actions in lifecycle rule for prefix '" + r.Filter.Prefix + "'")
+			return s3err.InvalidRequest.Say("Found mixed 'Date' and 'Days' based Transition actions in lifecycle rule for prefix '" + r.Filter.Prefix + "'")
 		}
 	}
 	if err := checkSteps(actionTransition, "Days", steps); err != nil || len(steps) == 0 {
@@ -36,7 +37,7 @@ func checkTransitions(r *wirexml.LifecycleRule) error {
 	case e == nil || e.DeleteMarker:
 		return nil
 	case e.Date.IsZero() != last.date.IsZero():
-		return wirexml.InvalidRequest.Say("Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle rule for prefix '" + r.Filter.Prefix + "'")
+		return s3err.InvalidRequest.Say("Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle rule for prefix '" + r.Filter.Prefix + "'")
 	case e.Date.IsZero() && e.Days <= last.days, !e.Date.IsZero() && !e.Date.After(last.date):
 		return argument("Days", strconv.FormatInt(e.Days, 10), "'Days' in the Expiration action must be greater than 'Days' in the Transition action")
 	}
@@ -64,8 +65,8 @@ func checkSteps(action, unit string, steps []step) error {
 	for i, s := range steps {
 		class, ok := profile.StorageClass(s.class)
 		if !ok || profile.Coldness(class) == 0 {
-			return wirexml.InvalidStorageClass.Say("'StorageClass' of a "+action+" must be STANDARD_IA or GLACIER (OBS: WARM or COLD), or another name of one of them",
-				wirexml.Field{Name: "StorageClassRequested", Value: strconv.QuoteToASCII(s.class)})
+			return s3err.InvalidStorageClass.Say("'StorageClass' of a "+action+" must be STANDARD_IA or GLACIER (OBS: WARM or COLD), or another name of one of them",
+				s3err.Field{Name: "StorageClassRequested", Value: strconv.QuoteToASCII(s.class)})
 		}
 		steps[i].name, steps[i].class = profile.S3ClassName(s.class), class
 	}
@@ -74,7 +75,7 @@ func checkSteps(action, unit string, steps []step) error {
 		warm, cold := steps[i-1], steps[i]
 		switch {
 		case warm.name == cold.name:
-			return wirexml.InvalidRequest.Say(fmt.Sprintf("'StorageClass' must be different for '%s' actions in same 'Rule'", action))
+			return s3err.InvalidRequest.Say(fmt.Sprintf("'StorageClass' must be different for '%s' actions in same 'Rule'", action))
 		case warm.class == cold.class: // The first of them counts.
 		case warm.days >= cold.days && warm.date.IsZero(), !warm.date.IsZero() && !warm.date.Before(cold.date):
 			return argument(unit, strconv.FormatInt(cold.days, 10), fmt.Sprintf(

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/lifecycle"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -65,7 +66,7 @@ func TestCheck(t *testing.T) {
 			require.NoError(t, err, c.rules)
 			continue
 		}
-		var s3 *wirexml.Error
+		var s3 *s3err.Error
 		require.True(t, errors.As(err, &s3), "%s: %v", c.rules, err)
 		require.Equal(t, c.code, string(s3.Code), c.rules)
 		require.Contains(t, s3.Message, c.says, c.rules)

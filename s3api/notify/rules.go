@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -38,7 +39,7 @@ func Rules(doc *wirexml.Notification, known func(arn string) bool) (*metapb.Even
 		}
 		for _, other := range rules.Rules {
 			if overlap(rule, other) {
-				return nil, wirexml.InvalidArgument.Say("Configurations overlap. Configurations on the same bucket cannot share a common event type. : " + other.Id + ", " + rule.Id)
+				return nil, s3err.InvalidArgument.Say("Configurations overlap. Configurations on the same bucket cannot share a common event type. : " + other.Id + ", " + rule.Id)
 			}
 		}
 		rules.Rules = append(rules.Rules, rule)
@@ -54,5 +55,5 @@ func overlap(a, b *metapb.EventRule) bool {
 }
 
 func argument(name, value, message string) error {
-	return wirexml.InvalidArgument.Say(message, wirexml.Field{Name: "ArgumentName", Value: name}, wirexml.Field{Name: "ArgumentValue", Value: value})
+	return s3err.InvalidArgument.Say(message, s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: value})
 }

@@ -2,7 +2,7 @@ package object
 
 import (
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // permit returns the error of a caller who may not do what it asks with a version of
@@ -14,7 +14,7 @@ func permit(a Access, key string, v *metapb.Version) error {
 	case v.GetDeleteMarker() && a.Missing(), !v.GetDeleteMarker() && a.Object(key, v):
 		return nil
 	}
-	return wirexml.AccessDenied.Err()
+	return s3err.AccessDenied.Err()
 }
 
 // hideMissing turns the error of a lookup into AccessDenied where the object, or
@@ -22,7 +22,7 @@ func permit(a Access, key string, v *metapb.Version) error {
 func hideMissing(a Access, err error) error {
 	missing := isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_KEY) || isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_VERSION)
 	if missing && a != nil && !a.Missing() {
-		return wirexml.AccessDenied.Because(err)
+		return s3err.AccessDenied.Because(err)
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
@@ -76,7 +76,7 @@ func TestStalledClientsOfOneKind(t *testing.T) {
 				case <-reached:
 					continue
 				case err := <-refused:
-					wantCode(t, err, wirexml.SlowDown)
+					wantCode(t, err, s3err.SlowDown)
 					full = true
 				}
 				break

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Lengths of a bucket's name.
@@ -34,19 +34,19 @@ func (s *Service) LockBucket(ctx context.Context, bucket string, d *metapb.Defau
 	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
 		Bucket: bucket, Lock: &metapb.BucketLock{DefaultRetention: d}}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_LOCKED) {
-		return wirexml.InvalidBucketState.Say("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
+		return s3err.InvalidBucketState.Say("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
 	}
 	return err
 }
 
 func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
 	if !validBucketName(b.Name) {
-		return nil, wirexml.InvalidBucketName.Say("", wirexml.Field{Name: "BucketName", Value: b.Name})
+		return nil, s3err.InvalidBucketName.Say("", s3err.Field{Name: "BucketName", Value: b.Name})
 	}
 	b.CreatedMs, b.Owner = nowMS(), who.Account
 	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{Bucket: b, Config: config}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_EXISTS) && r.GetBucket().GetOwner() == who.Account {
-		return nil, wirexml.BucketAlreadyOwnedByYou.Because(err)
+		return nil, s3err.BucketAlreadyOwnedByYou.Because(err)
 	}
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (s *Service) ListObjects(ctx context.Context, _ Caller, q *metapb.ListObjec
 // that does not exist is deleted all the same.
 func (s *Service) Delete(ctx context.Context, who Caller, bucket string, names []*metapb.ObjectName) ([]*metapb.DeleteResult, error) {
 	if len(names) == 0 {
-		return nil, wirexml.MalformedXML.Err()
+		return nil, s3err.MalformedXML.Err()
 	}
 	markers := make([]string, len(names))
 	for i := range markers {

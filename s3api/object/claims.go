@@ -6,7 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Types of a checksum of the whole, as a Complete names them.
@@ -19,7 +19,7 @@ const (
 // that cannot be checked is refused: to accept it would say that it is true.
 func checkClaims(in *CompleteInput, u *metapb.Upload, size uint64, sums []*metapb.Checksum) error {
 	if in.ObjectSize != nil && *in.ObjectSize != size {
-		return wirexml.InvalidRequest.Say("The provided 'x-amz-mp-object-size' header value " +
+		return s3err.InvalidRequest.Say("The provided 'x-amz-mp-object-size' header value " +
 			strconv.FormatUint(*in.ObjectSize, 10) + " does not match the size that was computed: " + strconv.FormatUint(size, 10))
 	}
 	if kind := checksumTypeOf(u); in.ChecksumType != "" && in.ChecksumType != kind {
@@ -37,22 +37,22 @@ func checkClaims(in *CompleteInput, u *metapb.Upload, size uint64, sums []*metap
 // upload's algorithm or not known.
 func checkClaim(claim *metapb.Checksum, u *metapb.Upload, sums []*metapb.Checksum) error {
 	if want := algorithmOf(u); claim.Algorithm != want {
-		return wirexml.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " + want +
+		return s3err.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " + want +
 			", actual checksum Type: " + claim.Algorithm)
 	}
 	switch {
 	case len(sums) == 0:
-		return wirexml.InvalidRequest.Say("The checksum cannot be verified, as the upload has copied parts and names no algorithm: create it with x-amz-checksum-algorithm.")
+		return s3err.InvalidRequest.Say("The checksum cannot be verified, as the upload has copied parts and names no algorithm: create it with x-amz-checksum-algorithm.")
 	case claim.Composite && checksumTypeOf(u) != typeComposite:
 		return wrongChecksumType(checksumTypeOf(u))
 	case !bytes.Equal(sums[0].Value, claim.Value):
-		return wirexml.BadDigest.Say("The " + claim.Algorithm + " you specified did not match the calculated checksum.")
+		return s3err.BadDigest.Say("The " + claim.Algorithm + " you specified did not match the calculated checksum.")
 	}
 	return nil
 }
 
 func wrongChecksumType(want string) error {
-	return wirexml.InvalidRequest.Say("The upload was created using the " + want +
+	return s3err.InvalidRequest.Say("The upload was created using the " + want +
 		" checksum mode. The complete request must use the same checksum mode.")
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // TestClaimsOfWhole completes uploads of every algorithm and type with what a
@@ -45,16 +45,16 @@ func TestClaimsOfWhole(t *testing.T) {
 			if !right.Composite {
 				slices.Reverse(kinds)
 			}
-			wantCode(t, complete("", false, right.Algorithm, wrong), wirexml.BadDigest)
-			wantCode(t, complete("", right.Composite, right.Algorithm, wrong), wirexml.BadDigest)
-			wantCode(t, complete("", false, other, make([]byte, checksum.Size(other))), wirexml.InvalidRequest)
-			wantCode(t, complete(kinds[1], !right.Composite, right.Algorithm, right.Value), wirexml.InvalidRequest)
+			wantCode(t, complete("", false, right.Algorithm, wrong), s3err.BadDigest)
+			wantCode(t, complete("", right.Composite, right.Algorithm, wrong), s3err.BadDigest)
+			wantCode(t, complete("", false, other, make([]byte, checksum.Size(other))), s3err.InvalidRequest)
+			wantCode(t, complete(kinds[1], !right.Composite, right.Algorithm, right.Value), s3err.InvalidRequest)
 			if !right.Composite {
-				wantCode(t, complete("", true, right.Algorithm, right.Value), wirexml.InvalidRequest)
+				wantCode(t, complete("", true, right.Algorithm, right.Value), s3err.InvalidRequest)
 			}
 			_, err = w.Complete(t.Context(), &CompleteInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id,
 				Parts: []CompletePart{{1, part.Etag, []*metapb.Checksum{{Algorithm: other, Value: make([]byte, checksum.Size(other))}}}}})
-			wantCode(t, err, wirexml.InvalidPart)
+			wantCode(t, err, s3err.InvalidPart)
 			require.NoError(t, complete(kinds[0], right.Composite, right.Algorithm, right.Value))
 		})
 	}
@@ -75,7 +75,7 @@ func TestClaimOfUnknown(t *testing.T) {
 	in := &CompleteInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, Parts: []CompletePart{{1, copied.ETag, nil}},
 		Checksums: []*metapb.Checksum{{Algorithm: checksum.CRC64NVME, Value: make([]byte, 8)}}}
 	_, err = w.Complete(t.Context(), in)
-	wantCode(t, err, wirexml.InvalidRequest)
+	wantCode(t, err, s3err.InvalidRequest)
 	in.Checksums = nil
 	_, err = w.Complete(t.Context(), in)
 	require.NoError(t, err)

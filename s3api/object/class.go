@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 )
@@ -77,7 +78,7 @@ func warm(v *metapb.Version, message string) error {
 	if Restored(v, time.Now()) {
 		return nil
 	}
-	return wirexml.InvalidObjectState.Say(message, wirexml.Field{Name: fieldColdClass, Value: wirexml.ClassOfObject(v.Attributes)})
+	return s3err.InvalidObjectState.Say(message, s3err.Field{Name: fieldColdClass, Value: wirexml.ClassOfObject(v.Attributes)})
 }
 
 // at returns where the extents of a source lie: those of a warm copy are no colder

@@ -15,6 +15,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
@@ -81,14 +82,14 @@ func (w *world) expire() {
 func (w *world) coldNow(t *testing.T, key string, k *sse.CustomerKey) {
 	t.Helper()
 	_, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: key, CustomerKey: k})
-	wantCode(t, err, wirexml.InvalidObjectState)
+	wantCode(t, err, s3err.InvalidObjectState)
 	require.ErrorContains(t, err, msgColdRead)
 	src := CopySource{Bucket: testBucket, Key: key, CustomerKey: testKey('9')} // The class comes before any key.
 	_, err = w.Copy(t.Context(), &CopyInput{Caller: alice, Source: src, Bucket: testBucket, Key: "copy"})
-	wantCode(t, err, wirexml.InvalidObjectState)
+	wantCode(t, err, s3err.InvalidObjectState)
 	id := w.upload("copy", nil, "", false)
 	_, err = w.CopyPart(t.Context(), &CopyPartInput{Caller: alice, Source: src, Bucket: testBucket, Key: "copy", UploadID: id, PartNumber: 1})
-	wantCode(t, err, wirexml.InvalidObjectState)
+	wantCode(t, err, s3err.InvalidObjectState)
 	_, err = w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: key, CustomerKey: k, Head: true,
 		Range: Range{Kind: metapb.RangeKind_RANGE_PART, Part: 1}})
 	require.NoError(t, err)
@@ -183,7 +184,7 @@ func TestLifeOfAColdObject(t *testing.T) {
 				w.coldNow(t, key, k)
 				w.restoreNow(key, "")
 				_, err := w.Restore(t.Context(), &RestoreInput{Caller: alice, Bucket: testBucket, Key: key, Days: 1})
-				wantCode(t, err, wirexml.RestoreAlreadyInProgress)
+				wantCode(t, err, s3err.RestoreAlreadyInProgress)
 				w.coldNow(t, key, k)
 				before := w.extents(key)
 

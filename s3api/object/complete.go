@@ -13,7 +13,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // completeTries bounds how often Complete starts over because parts of the upload
@@ -45,14 +45,14 @@ func (s *Service) Complete(ctx context.Context, in *CompleteInput) (*metapb.Vers
 // checkList checks what can be checked of a list without its upload.
 func checkList(parts []CompletePart) error {
 	if len(parts) == 0 {
-		return wirexml.MalformedXML.Err()
+		return s3err.MalformedXML.Err()
 	}
 	for i, p := range parts {
 		if err := checkPartNumber(p.Number); err != nil {
 			return err
 		}
 		if i > 0 && p.Number <= parts[i-1].Number {
-			return wirexml.InvalidPartOrder.Err()
+			return s3err.InvalidPartOrder.Err()
 		}
 	}
 	return nil
@@ -79,7 +79,7 @@ func (s *Service) complete(ctx context.Context, in *CompleteInput, digest []byte
 	u := a.Upload
 	if u.Completed != nil {
 		if !bytes.Equal(u.Completed.ListDigest, digest) {
-			return nil, wirexml.NoSuchUpload.Err()
+			return nil, s3err.NoSuchUpload.Err()
 		}
 		return u.Completed.Version, nil
 	}
@@ -139,7 +139,7 @@ func (s *Service) checkListedSums(u *metapb.Upload, parts []CompletePart) error 
 	}
 	for _, p := range parts {
 		if valueOf(p.Checksums, u.ChecksumAlgorithm) == nil {
-			return wirexml.InvalidRequest.Say("The upload was created using a " + strings.ToLower(u.ChecksumAlgorithm) + " checksum. The complete request must include the " +
+			return s3err.InvalidRequest.Say("The upload was created using a " + strings.ToLower(u.ChecksumAlgorithm) + " checksum. The complete request must include the " +
 				"checksum for each part. It was missing for part " + strconv.Itoa(p.Number) + " in the request.")
 		}
 	}
@@ -155,8 +155,8 @@ func listed(in *CompleteInput, have []*metapb.Part) ([]*metapb.Part, error) {
 			return int(h.Number) - int(n)
 		})
 		if !ok || have[j].Etag != p.ETag || !sameChecksums(p.Checksums, have[j].Checksums) {
-			return nil, wirexml.InvalidPart.Say("", wirexml.Field{Name: "UploadId", Value: in.UploadID},
-				wirexml.Field{Name: "PartNumber", Value: strconv.Itoa(p.Number)}, wirexml.Field{Name: "ETag", Value: p.ETag})
+			return nil, s3err.InvalidPart.Say("", s3err.Field{Name: "UploadId", Value: in.UploadID},
+				s3err.Field{Name: "PartNumber", Value: strconv.Itoa(p.Number)}, s3err.Field{Name: "ETag", Value: p.ETag})
 		}
 		out[i] = have[j]
 	}
@@ -169,16 +169,16 @@ func (s *Service) checkSizes(in *CompleteInput, parts []*metapb.Part) (uint64, e
 	least := s.knobs().MinPartBytes
 	for i, p := range parts {
 		if i < len(parts)-1 && p.Size < uint64(least) {
-			return 0, wirexml.EntityTooSmall.Say("",
-				wirexml.Field{Name: "ProposedSize", Value: strconv.FormatUint(p.Size, 10)},
-				wirexml.Field{Name: "MinSizeAllowed", Value: strconv.FormatInt(least, 10)},
-				wirexml.Field{Name: "PartNumber", Value: strconv.Itoa(in.Parts[i].Number)},
-				wirexml.Field{Name: "ETag", Value: in.Parts[i].ETag})
+			return 0, s3err.EntityTooSmall.Say("",
+				s3err.Field{Name: "ProposedSize", Value: strconv.FormatUint(p.Size, 10)},
+				s3err.Field{Name: "MinSizeAllowed", Value: strconv.FormatInt(least, 10)},
+				s3err.Field{Name: "PartNumber", Value: strconv.Itoa(in.Parts[i].Number)},
+				s3err.Field{Name: "ETag", Value: in.Parts[i].ETag})
 		}
 		size += p.Size
 	}
 	if size > MaxPartNumber*uint64(s.cfg.MaxPartBytes) {
-		return 0, wirexml.EntityTooLarge.Err()
+		return 0, s3err.EntityTooLarge.Err()
 	}
 	return size, nil
 }
@@ -216,8 +216,8 @@ func uploadChecksums(u *metapb.Upload, parts []*metapb.Part) ([]*metapb.Checksum
 		if u.ChecksumAlgorithm == "" {
 			return nil, nil
 		}
-		return nil, wirexml.InvalidPart.Say("The upload was created using a "+algorithm+" checksum, which a part does not have.",
-			wirexml.Field{Name: "PartNumber", Value: strconv.Itoa(int(p.Number))})
+		return nil, s3err.InvalidPart.Say("The upload was created using a "+algorithm+" checksum, which a part does not have.",
+			s3err.Field{Name: "PartNumber", Value: strconv.Itoa(int(p.Number))})
 	}
 	if !full {
 		return []*metapb.Checksum{{Algorithm: algorithm, Composite: true, Value: checksum.Composite(algorithm, values)}}, nil

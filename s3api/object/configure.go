@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Configure changes parts of a bucket's configuration; an empty value removes a
@@ -13,7 +13,7 @@ func (s *Service) Configure(ctx context.Context, bucket string, parts []*metapb.
 	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketConfig{
 		SetBucketConfig: &metapb.SetBucketConfig{Bucket: bucket, Parts: parts, Versioning: v}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_LOCKED) {
-		return wirexml.InvalidBucketState.Say("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
+		return s3err.InvalidBucketState.Say("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
 	}
 	return err
 }
@@ -22,7 +22,7 @@ func (s *Service) Configure(ctx context.Context, bucket string, parts []*metapb.
 func (s *Service) Update(ctx context.Context, u *metapb.UpdateVersion) error {
 	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: u}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_LOCKED) {
-		return wirexml.AccessDenied.Say(MsgLocked)
+		return s3err.AccessDenied.Say(MsgLocked)
 	}
 	return err
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
@@ -154,7 +154,7 @@ func (c *content) checkPage() error {
 
 // errGone: an object was overwritten or deleted, and cleared away, between being
 // looked up and being read or referred to.
-var errGone = wirexml.NoSuchKey.Say("The object was overwritten or deleted while it was read.")
+var errGone = s3err.NoSuchKey.Say("The object was overwritten or deleted while it was read.")
 
 // key returns the data key of a piece; nil where it is not encrypted.
 func (c *content) key(ctx context.Context, p held) (*sse.DataKey, error) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 const msgSelfCopy = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
@@ -46,10 +46,10 @@ func (s *Service) Copy(ctx context.Context, in *CopyInput) (Copy, error) {
 		return nil, err
 	}
 	if in.changesNothing(src) {
-		return nil, wirexml.InvalidRequest.Say(msgSelfCopy)
+		return nil, s3err.InvalidRequest.Say(msgSelfCopy)
 	}
 	if src.length() > uint64(s.cfg.MaxPartBytes) {
-		return nil, wirexml.InvalidRequest.Say("The specified copy source is larger than the maximum allowable size for a copy source: " +
+		return nil, s3err.InvalidRequest.Say("The specified copy source is larger than the maximum allowable size for a copy source: " +
 			strconv.FormatInt(s.cfg.MaxPartBytes, 10))
 	}
 	if err := s.checkRange(src); err != nil {

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // partCopy is an Upload Part - Copy.
@@ -61,13 +61,13 @@ func (s *Service) CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error)
 // either side comes first, then a source that the caller may not read, then
 // anything else of the destination, then anything else of the source.
 func firstOf(dst, src error) error {
-	var s3 *wirexml.Error
+	var s3 *s3err.Error
 	switch {
 	case isRefusal(dst, metapb.Refusal_REFUSAL_NO_SUCH_BUCKET):
 		return dst
 	case isRefusal(src, metapb.Refusal_REFUSAL_NO_SUCH_BUCKET):
 		return src
-	case errors.As(src, &s3) && s3.Code == wirexml.AccessDenied:
+	case errors.As(src, &s3) && s3.Code == s3err.AccessDenied:
 		return src
 	case dst != nil:
 		return dst

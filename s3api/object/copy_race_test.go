@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -160,7 +160,7 @@ func TestCopyMeetsCollection(t *testing.T) {
 	w.put("src", contentOf(3*testExtent, 2), nil)
 	w.collect()
 	_, err = c.Run(t.Context())
-	wantCode(t, err, wirexml.NoSuchKey)
+	wantCode(t, err, s3err.NoSuchKey)
 	a, err := w.ListParts(t.Context(), alice, testBucket, "dst", id, 0, 10)
 	require.NoError(t, err)
 	require.Empty(t, a.Parts)

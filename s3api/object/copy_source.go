@@ -11,8 +11,8 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // source is the version that a copy reads, and the range of it. It stays that
@@ -56,9 +56,9 @@ func (s *Service) lookUp(ctx context.Context, in *CopySource) (*source, error) {
 func (s *Service) unlockSource(r *source) (err error) {
 	if v := r.version(); v.DeleteMarker {
 		if r.in.VersionID == "" {
-			return wirexml.NoSuchKey.Err()
+			return s3err.NoSuchKey.Err()
 		}
-		return wirexml.InvalidRequest.Say("The source of a copy request may not specifically refer to a delete marker by version id.")
+		return s3err.InvalidRequest.Say("The source of a copy request may not specifically refer to a delete marker by version id.")
 	}
 	if err := warm(r.version(), ""); err != nil {
 		return err
@@ -71,28 +71,28 @@ func (s *Service) unlockSource(r *source) (err error) {
 func (s *Service) checkRange(r *source) error {
 	v := r.version()
 	if failed := failedCondition(&r.in.Conditions, v); failed != "" {
-		return wirexml.PreconditionFailed.Say("", wirexml.Field{Name: "Condition", Value: failed})
+		return s3err.PreconditionFailed.Say("", s3err.Field{Name: "Condition", Value: failed})
 	}
 	if want := r.in.Range; want != nil {
 		pastEnd := s.knobs().CopyRangePastEnd
 		requested := fmt.Sprintf("bytes=%d-%d", want.First, want.Last)
 		switch {
 		case r.answer.Unsatisfiable || want.First >= v.Size:
-			return wirexml.InvalidRange.Say("", wirexml.Field{Name: "ActualObjectSize", Value: strconv.FormatUint(v.Size, 10)},
-				wirexml.Field{Name: "RangeRequested", Value: requested})
+			return s3err.InvalidRange.Say("", s3err.Field{Name: "ActualObjectSize", Value: strconv.FormatUint(v.Size, 10)},
+				s3err.Field{Name: "RangeRequested", Value: requested})
 		case want.Last < v.Size || pastEnd == profile.PastEndClamp:
 		case pastEnd == profile.PastEndInvalidRange:
-			return wirexml.InvalidRange.Say("", wirexml.Field{Name: "ActualObjectSize", Value: strconv.FormatUint(v.Size, 10)},
-				wirexml.Field{Name: "RangeRequested", Value: requested})
+			return s3err.InvalidRange.Say("", s3err.Field{Name: "ActualObjectSize", Value: strconv.FormatUint(v.Size, 10)},
+				s3err.Field{Name: "RangeRequested", Value: requested})
 		default:
-			return wirexml.InvalidArgument.Say(
+			return s3err.InvalidArgument.Say(
 				"Range specified is not valid for source object of size: "+strconv.FormatUint(v.Size, 10),
-				wirexml.Field{Name: "ArgumentName", Value: "x-amz-copy-source-range"},
-				wirexml.Field{Name: "ArgumentValue", Value: requested})
+				s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source-range"},
+				s3err.Field{Name: "ArgumentValue", Value: requested})
 		}
 	}
 	if r.length() > uint64(s.cfg.MaxPartBytes) {
-		return wirexml.EntityTooLarge.Err()
+		return s3err.EntityTooLarge.Err()
 	}
 	return nil
 }

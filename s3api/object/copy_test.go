@@ -13,8 +13,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -173,28 +173,28 @@ func TestCopyPartErrors(t *testing.T) {
 	plain, sealed := w.upload("dst", nil, "", false), w.upload("dst", key, "", false)
 	for name, c := range map[string]struct {
 		change func(*CopyPartInput)
-		code   wirexml.Code
+		code   s3err.Code
 		say    string
 	}{
-		"number":                  {func(in *CopyPartInput) { in.PartNumber = 0 }, wirexml.InvalidArgument, "between 1 and 10000"},
-		"destination bucket":      {func(in *CopyPartInput) { in.Bucket = "none"; in.UploadID = "x" }, wirexml.NoSuchBucket, ""},
-		"source bucket before id": {func(in *CopyPartInput) { in.Source.Bucket = "none"; in.UploadID = "x" }, wirexml.NoSuchBucket, ""},
-		"upload before source":    {func(in *CopyPartInput) { in.Source.Key = "none"; in.UploadID = "x" }, wirexml.NoSuchUpload, ""},
-		"initiator before source": {func(in *CopyPartInput) { in.Source.Key = "none"; in.Caller.User = "bob" }, wirexml.AccessDenied, ""},
-		"source":                  {func(in *CopyPartInput) { in.Source.Key = "none" }, wirexml.NoSuchKey, ""},
-		"source version":          {func(in *CopyPartInput) { in.Source.VersionID = "5" }, wirexml.NoSuchVersion, ""},
-		"source before its key":   {func(in *CopyPartInput) { in.Source.Key = "none"; in.Source.CustomerKey = key }, wirexml.NoSuchKey, ""},
-		"source key missing":      {func(in *CopyPartInput) { in.Source.Key = "sealed" }, wirexml.InvalidRequest, msgKeyNeeded},
-		"source key wrong":        {func(in *CopyPartInput) { in.Source.Key = "sealed"; in.Source.CustomerKey = testKey('2') }, wirexml.InvalidArgument, msgKeyDiffers},
-		"source key not needed":   {func(in *CopyPartInput) { in.Source.CustomerKey = key }, wirexml.InvalidRequest, msgKeyNotNeeded},
-		"key missing":             {func(in *CopyPartInput) { in.UploadID = sealed }, wirexml.InvalidRequest, msgUploadKeyNeeded},
-		"key wrong":               {func(in *CopyPartInput) { in.UploadID = sealed; in.CustomerKey = testKey('2') }, wirexml.InvalidArgument, msgKeyDiffers},
-		"key not needed":          {func(in *CopyPartInput) { in.CustomerKey = key }, wirexml.InvalidRequest, msgKeyNotNeeded},
-		"condition before range":  {func(in *CopyPartInput) { in.Source.Conditions.IfMatch = "x"; in.Source.Range = fromTo(1000, 1000) }, wirexml.PreconditionFailed, ""},
-		"key before condition":    {func(in *CopyPartInput) { in.Source.Conditions.IfMatch = "x"; in.CustomerKey = key }, wirexml.InvalidRequest, ""},
-		"range outside":           {func(in *CopyPartInput) { in.Source.Range = fromTo(1000, 1001) }, wirexml.InvalidRange, ""},
-		"range of nothing":        {func(in *CopyPartInput) { in.Source.Key = "empty"; in.Source.Range = fromTo(0, 0) }, wirexml.InvalidRange, ""},
-		"too large":               {func(in *CopyPartInput) { in.Source.Key = "large" }, wirexml.EntityTooLarge, ""},
+		"number":                  {func(in *CopyPartInput) { in.PartNumber = 0 }, s3err.InvalidArgument, "between 1 and 10000"},
+		"destination bucket":      {func(in *CopyPartInput) { in.Bucket = "none"; in.UploadID = "x" }, s3err.NoSuchBucket, ""},
+		"source bucket before id": {func(in *CopyPartInput) { in.Source.Bucket = "none"; in.UploadID = "x" }, s3err.NoSuchBucket, ""},
+		"upload before source":    {func(in *CopyPartInput) { in.Source.Key = "none"; in.UploadID = "x" }, s3err.NoSuchUpload, ""},
+		"initiator before source": {func(in *CopyPartInput) { in.Source.Key = "none"; in.Caller.User = "bob" }, s3err.AccessDenied, ""},
+		"source":                  {func(in *CopyPartInput) { in.Source.Key = "none" }, s3err.NoSuchKey, ""},
+		"source version":          {func(in *CopyPartInput) { in.Source.VersionID = "5" }, s3err.NoSuchVersion, ""},
+		"source before its key":   {func(in *CopyPartInput) { in.Source.Key = "none"; in.Source.CustomerKey = key }, s3err.NoSuchKey, ""},
+		"source key missing":      {func(in *CopyPartInput) { in.Source.Key = "sealed" }, s3err.InvalidRequest, msgKeyNeeded},
+		"source key wrong":        {func(in *CopyPartInput) { in.Source.Key = "sealed"; in.Source.CustomerKey = testKey('2') }, s3err.InvalidArgument, msgKeyDiffers},
+		"source key not needed":   {func(in *CopyPartInput) { in.Source.CustomerKey = key }, s3err.InvalidRequest, msgKeyNotNeeded},
+		"key missing":             {func(in *CopyPartInput) { in.UploadID = sealed }, s3err.InvalidRequest, msgUploadKeyNeeded},
+		"key wrong":               {func(in *CopyPartInput) { in.UploadID = sealed; in.CustomerKey = testKey('2') }, s3err.InvalidArgument, msgKeyDiffers},
+		"key not needed":          {func(in *CopyPartInput) { in.CustomerKey = key }, s3err.InvalidRequest, msgKeyNotNeeded},
+		"condition before range":  {func(in *CopyPartInput) { in.Source.Conditions.IfMatch = "x"; in.Source.Range = fromTo(1000, 1000) }, s3err.PreconditionFailed, ""},
+		"key before condition":    {func(in *CopyPartInput) { in.Source.Conditions.IfMatch = "x"; in.CustomerKey = key }, s3err.InvalidRequest, ""},
+		"range outside":           {func(in *CopyPartInput) { in.Source.Range = fromTo(1000, 1001) }, s3err.InvalidRange, ""},
+		"range of nothing":        {func(in *CopyPartInput) { in.Source.Key = "empty"; in.Source.Range = fromTo(0, 0) }, s3err.InvalidRange, ""},
+		"too large":               {func(in *CopyPartInput) { in.Source.Key = "large" }, s3err.EntityTooLarge, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := &CopyPartInput{Caller: alice, Source: CopySource{Bucket: testBucket, Key: "plain"}, Bucket: testBucket, Key: "dst",
@@ -213,8 +213,8 @@ func TestCopyPartErrors(t *testing.T) {
 }
 
 func TestCopyRangePastEnd(t *testing.T) {
-	for setting, code := range map[profile.PastEnd]wirexml.Code{
-		profile.PastEndClamp: "", profile.PastEndInvalidRange: wirexml.InvalidRange, profile.PastEndInvalidArgument: wirexml.InvalidArgument,
+	for setting, code := range map[profile.PastEnd]s3err.Code{
+		profile.PastEndClamp: "", profile.PastEndInvalidRange: s3err.InvalidRange, profile.PastEndInvalidArgument: s3err.InvalidArgument,
 	} {
 		w := newWorld(t, setup{knobs: Knobs{CopyRangePastEnd: setting}})
 		b := contentOf(1000, 1)
@@ -230,7 +230,7 @@ func TestCopyRangePastEnd(t *testing.T) {
 		_, err = w.copyPart(src, fromTo(500, 999), nil, "")
 		require.NoError(t, err)
 		_, err = w.copyPart(src, fromTo(1000, 1000), nil, "")
-		wantCode(t, err, wirexml.InvalidRange)
+		wantCode(t, err, s3err.InvalidRange)
 	}
 }
 
@@ -321,9 +321,9 @@ func TestCopyObject(t *testing.T) {
 	}
 	// Onto itself.
 	_, err := copyTo("single", "single", nil, nil)
-	wantCode(t, err, wirexml.InvalidRequest)
+	wantCode(t, err, s3err.InvalidRequest)
 	_, err = copyTo("sealed", "sealed", key, nil)
-	wantCode(t, err, wirexml.InvalidRequest)
+	wantCode(t, err, s3err.InvalidRequest)
 	for _, name := range []string{"inline", "single", "multi"} {
 		_, err = copyTo(name, name, nil, &metapb.Attributes{ContentType: "again"})
 		require.NoError(t, err)

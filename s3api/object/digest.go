@@ -9,7 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // digests are what is computed of plaintext on its way into the store. CRCs are not
@@ -36,7 +36,7 @@ func newDigests(withMD5 bool, algorithm string) (*digests, error) {
 }
 
 func errUnknownAlgorithm() error {
-	return wirexml.InvalidRequest.Say("The checksum algorithm is not one of " + strings.Join(checksum.Algorithms(), ", ") + ".")
+	return s3err.InvalidRequest.Say("The checksum algorithm is not one of " + strings.Join(checksum.Algorithms(), ", ") + ".")
 }
 
 // write returns what to call with the plaintext; nil where nothing is computed.
@@ -68,7 +68,7 @@ func (d *digests) checksums(st *stored) []*metapb.Checksum {
 // verify compares what was computed with what the client claims.
 func (d *digests) verify(b *Body, sums []*metapb.Checksum) error {
 	if b.ContentMD5 != nil && !bytes.Equal(b.ContentMD5, d.md5.Sum(nil)) {
-		return wirexml.BadDigest.Say("The Content-MD5 you specified did not match what we received.")
+		return s3err.BadDigest.Say("The Content-MD5 you specified did not match what we received.")
 	}
 	if b.Digest.Value == nil {
 		return nil
@@ -78,7 +78,7 @@ func (d *digests) verify(b *Body, sums []*metapb.Checksum) error {
 		return err
 	}
 	if claimed != nil && !bytes.Equal(claimed, valueOf(sums, b.Digest.Algorithm)) {
-		return wirexml.BadDigest.Say("The " + b.Digest.Algorithm + " you specified did not match the calculated checksum.")
+		return s3err.BadDigest.Say("The " + b.Digest.Algorithm + " you specified did not match the calculated checksum.")
 	}
 	return nil
 }

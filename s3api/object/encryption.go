@@ -4,8 +4,8 @@ import (
 	"bytes"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // Messages of S3 about customers' keys.
@@ -36,12 +36,12 @@ func isSSEC(e *metapb.Encryption) bool {
 // unlock returns the key that opens an object's envelopes, after checking that
 // the request carries a customer's if, and only if, it is wanted.
 func (s *Service) unlock(e *metapb.Encryption, k *sse.CustomerKey) (sse.WrappingKey, error) {
-	return s.keyFor(e, k, msgKeyNeeded, wirexml.AccessDenied)
+	return s.keyFor(e, k, msgKeyNeeded, s3err.AccessDenied)
 }
 
 // uploadKey returns the key to encrypt a part of an upload under.
 func (s *Service) uploadKey(u *metapb.Upload, k *sse.CustomerKey) (sse.WrappingKey, error) {
-	return s.keyFor(u.GetEncryption(), k, msgUploadKeyNeeded, wirexml.InvalidRequest)
+	return s.keyFor(u.GetEncryption(), k, msgUploadKeyNeeded, s3err.InvalidRequest)
 }
 
 // checkRepeated refuses a part whose request says another encryption than its
@@ -52,25 +52,25 @@ func checkRepeated(u *metapb.Upload, said *metapb.Encryption) error {
 		bytes.Equal(said.GetKmsContext(), have.GetKmsContext()) {
 		return nil
 	}
-	return wirexml.InvalidArgument.Say(msgKeyDiffers, wirexml.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+	return s3err.InvalidArgument.Say(msgKeyDiffers, s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
 }
 
 // keyFor returns the key of what is encrypted so. A customer's that is another one is
 // refused with the code wrong where errors are told as AWS does.
-func (s *Service) keyFor(e *metapb.Encryption, k *sse.CustomerKey, needed string, wrong wirexml.Code) (sse.WrappingKey, error) {
+func (s *Service) keyFor(e *metapb.Encryption, k *sse.CustomerKey, needed string, wrong s3err.Code) (sse.WrappingKey, error) {
 	switch {
 	case !isSSEC(e) && k != nil:
-		return nil, wirexml.InvalidRequest.Say(msgKeyNotNeeded)
+		return nil, s3err.InvalidRequest.Say(msgKeyNotNeeded)
 	case e.GetKind() == metapb.EncryptionKind_ENCRYPTION_NONE:
 		return nil, nil
 	case !isSSEC(e):
 		return sse.Stored(s.keys, e), nil
 	case k == nil:
-		return nil, wirexml.InvalidRequest.Say(needed)
+		return nil, s3err.InvalidRequest.Say(needed)
 	case sse.Matches(e, k):
 		return k, nil
 	case s.knobs().WrongKeyAsAWS:
 		return nil, wrong.Say(msgKeyDiffers)
 	}
-	return nil, wirexml.InvalidArgument.Say(msgKeyDiffers)
+	return nil, s3err.InvalidArgument.Say(msgKeyDiffers)
 }

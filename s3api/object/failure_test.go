@@ -14,8 +14,8 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/shardtest"
 )
@@ -85,9 +85,9 @@ func TestTooManyDie(t *testing.T) {
 		}
 	}
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(contentOf(8<<20, 1))})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 	_, err = w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "k"})
-	wantCode(t, err, wirexml.NoSuchKey)
+	wantCode(t, err, s3err.NoSuchKey)
 	require.Zero(t, w.shards()-w.deadShards(100, 101, 102))
 	b := contentOf(8<<20, 2)
 	w.put("k", b, nil)
@@ -116,7 +116,7 @@ func TestSchemesByLivingNodes(t *testing.T) {
 	}
 	w.kill(true, 5)
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(b)})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 	require.Zero(t, w.count("salvaged"))
 }
 
@@ -163,7 +163,7 @@ func TestNeverOnOneNode(t *testing.T) {
 	}
 	w.kill(true, 3)
 	_, err = w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(b)})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 }
 
 func TestSingleNode(t *testing.T) {
@@ -221,7 +221,7 @@ func TestLeasesAreGivenBack(t *testing.T) {
 		if i%2 == 1 {
 			require.NoError(t, err)
 		} else {
-			wantCode(t, err, wirexml.IncompleteBody)
+			wantCode(t, err, s3err.IncompleteBody)
 		}
 	}
 	released := 0
@@ -238,7 +238,7 @@ func TestMetadataAway(t *testing.T) {
 	w.meta.before = func(*metapb.Command) error { return errs.Newf("test", errs.Unavailable, "no quorum") }
 	for _, n := range []int{10, testExtent + 1} {
 		_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(contentOf(n, 1))})
-		wantCode(t, err, wirexml.ServiceUnavailable)
+		wantCode(t, err, s3err.ServiceUnavailable)
 	}
 	require.Equal(t, before, w.shards())
 }
@@ -255,7 +255,7 @@ func TestReadsGoOn(t *testing.T) {
 	g, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "k", CustomerKey: testKey('1')})
 	require.NoError(t, err)
 	_, err = g.WriteTo(t.Context(), io.Discard)
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 }
 
 // TestMetadataSilent: a query that is not answered in time is the cluster's
@@ -264,11 +264,11 @@ func TestMetadataSilent(t *testing.T) {
 	w := newWorld(t, setup{config: Config{MetaTimeout: 10 * time.Millisecond}})
 	silent := New(Deps{Meta: silentMeta{}, Topology: w.meta, Engine: w.engine, Budget: w.budget}, w.cfg, Events{})
 	_, err := silent.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "k"})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 	_, err = silent.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(contentOf(20_000, 1))})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 	_, err = silent.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf([]byte("inline"))})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 }
 
 // silentMeta never answers.

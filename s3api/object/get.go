@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Get opens an object, or only looks at it (RANGE_NONE). A range outside the
@@ -48,8 +48,8 @@ func (s *Service) Get(ctx context.Context, in *GetInput) (*Got, error) {
 // hides it, if the caller may know so much.
 func hidden(a *metapb.Answer, err error) (*Got, error) {
 	v := a.GetObject().GetVersion()
-	var told *wirexml.Error
-	if !v.GetDeleteMarker() || !errors.As(err, &told) || told.Code != wirexml.NoSuchKey {
+	var told *s3err.Error
+	if !v.GetDeleteMarker() || !errors.As(err, &told) || told.Code != s3err.NoSuchKey {
 		return nil, err
 	}
 	return &Got{Bucket: a.GetObject().GetBucket(), Version: v}, err
@@ -61,7 +61,7 @@ func visible(v *metapb.Version, versionID string) error {
 	case !v.GetDeleteMarker():
 		return nil
 	case versionID == "":
-		return wirexml.NoSuchKey.Err()
+		return s3err.NoSuchKey.Err()
 	}
-	return wirexml.MethodNotAllowed.Err()
+	return s3err.MethodNotAllowed.Err()
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // TestKnobsOf: a zero Knobs is what the default profile says, once defaults are in.
@@ -35,7 +35,7 @@ func TestKnobsAreReadEachTime(t *testing.T) {
 	require.NoError(t, err, "OBS clamps")
 	now.CopyRangePastEnd = profile.PastEndInvalidArgument
 	_, err = w.copyPart(src, fromTo(500, 1000), nil, "")
-	wantCode(t, err, wirexml.InvalidArgument)
+	wantCode(t, err, s3err.InvalidArgument)
 
 	bob := Caller{Account: "acct", User: "bob"}
 	id := w.upload("k", nil, "", false)
@@ -44,7 +44,7 @@ func TestKnobsAreReadEachTime(t *testing.T) {
 			Body: Body{Reader: bytes.NewReader([]byte("x")), Size: 1}})
 		return err
 	}
-	wantCode(t, part(), wirexml.AccessDenied)
+	wantCode(t, part(), s3err.AccessDenied)
 	now.AnyInitiator = true
 	require.NoError(t, part())
 }
@@ -57,11 +57,11 @@ func TestMD5UnderSSE(t *testing.T) {
 				Body: Body{Reader: bytes.NewReader([]byte("x")), Size: 1, ContentMD5: make([]byte, 16)}})
 			return err
 		}
-		wantCode(t, put(nil), wirexml.BadDigest)
+		wantCode(t, put(nil), s3err.BadDigest)
 		if ignore {
 			require.NoError(t, put(testKey('1')))
 		} else {
-			wantCode(t, put(testKey('1')), wirexml.BadDigest)
+			wantCode(t, put(testKey('1')), s3err.BadDigest)
 		}
 	}
 }

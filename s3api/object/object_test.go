@@ -16,8 +16,8 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -92,14 +92,14 @@ func TestCustomerKeyOfReads(t *testing.T) {
 	for _, c := range []struct {
 		key  string
 		k    *sse.CustomerKey
-		code wirexml.Code
+		code s3err.Code
 		say  string
 	}{
-		{"plain", testKey('1'), wirexml.InvalidRequest, msgKeyNotNeeded},
-		{"sealed", nil, wirexml.InvalidRequest, msgKeyNeeded},
-		{"sealed", testKey('2'), wirexml.InvalidArgument, msgKeyDiffers},
-		{"absent", nil, wirexml.NoSuchKey, ""},
-		{"absent", testKey('1'), wirexml.NoSuchKey, ""},
+		{"plain", testKey('1'), s3err.InvalidRequest, msgKeyNotNeeded},
+		{"sealed", nil, s3err.InvalidRequest, msgKeyNeeded},
+		{"sealed", testKey('2'), s3err.InvalidArgument, msgKeyDiffers},
+		{"absent", nil, s3err.NoSuchKey, ""},
+		{"absent", testKey('1'), s3err.NoSuchKey, ""},
 	} {
 		for _, r := range []metapb.RangeKind{metapb.RangeKind_RANGE_ALL, metapb.RangeKind_RANGE_NONE} {
 			_, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: c.key, CustomerKey: c.k, Range: Range{Kind: r}})
@@ -108,9 +108,9 @@ func TestCustomerKeyOfReads(t *testing.T) {
 		}
 	}
 	_, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: "other-bucket", Key: "k"})
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 	_, err = w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "plain", VersionID: "17"})
-	wantCode(t, err, wirexml.NoSuchVersion)
+	wantCode(t, err, s3err.NoSuchVersion)
 }
 
 func TestDigestsAreVerified(t *testing.T) {
@@ -127,7 +127,7 @@ func TestDigestsAreVerified(t *testing.T) {
 				return err
 			}
 			require.NoError(t, try(func(b *Body) { b.ContentMD5 = sum[:] }))
-			wantCode(t, try(func(b *Body) { b.ContentMD5 = wrong[:] }), wirexml.BadDigest)
+			wantCode(t, try(func(b *Body) { b.ContentMD5 = wrong[:] }), s3err.BadDigest)
 			for _, a := range checksum.Algorithms() {
 				h := checksum.New(a)
 				h.Write(b)
@@ -139,11 +139,11 @@ func TestDigestsAreVerified(t *testing.T) {
 				require.Equal(t, right, valueOf(g.Version.Checksums, a))
 				wantCode(t, try(func(b *Body) {
 					b.Digest = Digest{a, func() ([]byte, error) { return bytes.Repeat([]byte{0xff}, len(right)), nil }}
-				}), wirexml.BadDigest)
+				}), s3err.BadDigest)
 				broken := errors.New("trailer")
 				require.ErrorIs(t, try(func(b *Body) { b.Digest = Digest{a, func() ([]byte, error) { return nil, broken }} }), broken)
 			}
-			wantCode(t, try(func(b *Body) { b.Digest.Algorithm = "ROT13" }), wirexml.InvalidRequest)
+			wantCode(t, try(func(b *Body) { b.Digest.Algorithm = "ROT13" }), s3err.InvalidRequest)
 		}
 	}
 	require.Zero(t, w.orphans(), "what failed left shards")
@@ -177,8 +177,8 @@ func TestBrokenBodiesLeaveNothing(t *testing.T) {
 				}
 				require.ErrorIs(t, put(&failing{at, gone}), gone, "size %d, fails at %d", size, at)
 				if at < size {
-					wantCode(t, put(&failing{at, io.EOF}), wirexml.IncompleteBody)
-					wantCode(t, put(&failing{at, io.ErrUnexpectedEOF}), wirexml.IncompleteBody)
+					wantCode(t, put(&failing{at, io.EOF}), s3err.IncompleteBody)
+					wantCode(t, put(&failing{at, io.ErrUnexpectedEOF}), s3err.IncompleteBody)
 				}
 			}
 		}
@@ -186,10 +186,10 @@ func TestBrokenBodiesLeaveNothing(t *testing.T) {
 	wantCode(t, func() error {
 		_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: Body{Reader: &failing{11, io.EOF}, Size: 10}})
 		return err
-	}(), wirexml.InvalidRequest)
+	}(), s3err.InvalidRequest)
 	require.Zero(t, w.shards())
 	_, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "k"})
-	wantCode(t, err, wirexml.NoSuchKey)
+	wantCode(t, err, s3err.NoSuchKey)
 }
 
 func TestCanceledPutLeavesNothing(t *testing.T) {
@@ -236,8 +236,8 @@ func TestUncertainCommit(t *testing.T) {
 		return nil
 	}
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(b)})
-	wantCode(t, err, wirexml.ServiceUnavailable)
-	require.Contains(t, wirexml.FromError(err).Text(), "outcome of this request is not known", "the client is told so")
+	wantCode(t, err, s3err.ServiceUnavailable)
+	require.Contains(t, s3err.FromError(err).Text(), "outcome of this request is not known", "the client is told so")
 	w.meta.after = nil
 	w.same(b, "k", nil)
 }
@@ -245,20 +245,20 @@ func TestUncertainCommit(t *testing.T) {
 // TestRefusedCommit: shards of a commit that was refused are.
 func TestRefusedCommit(t *testing.T) {
 	w := newWorld(t, setup{})
-	for code, refuse := range map[wirexml.Code]func() *metapb.Conditions{
-		wirexml.NoSuchKey:          func() *metapb.Conditions { return &metapb.Conditions{IfMatch: "nothing"} },
-		wirexml.PreconditionFailed: func() *metapb.Conditions { w.put("other", nil, nil); return &metapb.Conditions{IfNoneMatch: "*"} },
+	for code, refuse := range map[s3err.Code]func() *metapb.Conditions{
+		s3err.NoSuchKey:          func() *metapb.Conditions { return &metapb.Conditions{IfMatch: "nothing"} },
+		s3err.PreconditionFailed: func() *metapb.Conditions { w.put("other", nil, nil); return &metapb.Conditions{IfNoneMatch: "*"} },
 	} {
-		key := map[wirexml.Code]string{wirexml.NoSuchKey: "k", wirexml.PreconditionFailed: "other"}[code]
+		key := map[s3err.Code]string{s3err.NoSuchKey: "k", s3err.PreconditionFailed: "other"}[code]
 		_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: key,
 			Body: bodyOf(contentOf(testExtent+1, 1)), Conditions: refuse()})
 		wantCode(t, err, code)
 		require.Zero(t, w.shards())
 	}
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: "no-bucket", Key: "k", Body: bodyOf(contentOf(10<<10, 1))})
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 	_, err = w.Put(t.Context(), &PutInput{Caller: alice, Bucket: "no-bucket", Key: "k", Body: Body{Reader: failOnRead{t}, Size: 2 << 20}})
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 	require.Zero(t, w.shards())
 }
 
@@ -277,7 +277,7 @@ func TestLeaseGone(t *testing.T) {
 	w.put("k", b, nil)
 	w.meta.newSession()
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k2", Body: bodyOf(b)})
-	wantCode(t, err, wirexml.ServiceUnavailable)
+	wantCode(t, err, s3err.ServiceUnavailable)
 	require.Zero(t, w.orphans())
 	w.put("k2", b, nil)
 	w.same(b, "k2", nil)
@@ -289,7 +289,7 @@ func TestBuckets(t *testing.T) {
 	for _, name := range []string{"ab", "Abc", "a_b", "-ab", "ab-", "a..b", "a.-b", "a-.b", ".ab", "ab.", "192.168.5.4",
 		strings.Repeat("a", 64), "", "a b", "ümlaut"} {
 		_, err := w.CreateBucket(t.Context(), alice, name, "", nil)
-		wantCode(t, err, wirexml.InvalidBucketName)
+		wantCode(t, err, s3err.InvalidBucketName)
 	}
 	for _, name := range []string{"abc", "a-b", "a.b", "1a2", strings.Repeat("a", 63), "192.168.5"} {
 		b, err := w.CreateBucket(t.Context(), alice, name, "r", nil)
@@ -297,22 +297,22 @@ func TestBuckets(t *testing.T) {
 		require.Equal(t, name, b.Name)
 	}
 	_, err := w.CreateBucket(t.Context(), alice, "abc", "", nil)
-	wantCode(t, err, wirexml.BucketAlreadyOwnedByYou)
+	wantCode(t, err, s3err.BucketAlreadyOwnedByYou)
 	_, err = w.CreateBucket(t.Context(), Caller{Account: "other"}, "abc", "", nil)
-	wantCode(t, err, wirexml.BucketAlreadyExists)
+	wantCode(t, err, s3err.BucketAlreadyExists)
 	list, err := w.ListBuckets(t.Context(), alice)
 	require.NoError(t, err)
 	require.Len(t, list, 7)
-	wantCode(t, w.DeleteBucket(t.Context(), alice, "nothing"), wirexml.NoSuchBucket)
+	wantCode(t, w.DeleteBucket(t.Context(), alice, "nothing"), s3err.NoSuchBucket)
 	w.put("k", nil, nil)
-	wantCode(t, w.DeleteBucket(t.Context(), alice, testBucket), wirexml.BucketNotEmpty)
+	wantCode(t, w.DeleteBucket(t.Context(), alice, testBucket), s3err.BucketNotEmpty)
 	_, err = w.Delete(t.Context(), alice, testBucket, []*metapb.ObjectName{{Key: "k"}, {Key: "nothing"}})
 	require.NoError(t, err)
 	require.NoError(t, w.DeleteBucket(t.Context(), alice, testBucket))
 	_, err = w.HeadBucket(t.Context(), alice, testBucket)
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 	_, err = w.ListObjects(t.Context(), alice, &metapb.ListObjects{Bucket: testBucket, MaxKeys: 10})
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 }
 
 func TestListAndDelete(t *testing.T) {
@@ -329,17 +329,17 @@ func TestListAndDelete(t *testing.T) {
 	require.Len(t, r, 3)
 	require.True(t, r[0].Existed)
 	_, err = w.Delete(t.Context(), alice, "no-bucket", []*metapb.ObjectName{{Key: "k2"}})
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 	_, err = w.Delete(t.Context(), alice, testBucket, nil)
-	wantCode(t, err, wirexml.MalformedXML)
+	wantCode(t, err, s3err.MalformedXML)
 }
 
 func TestLimits(t *testing.T) {
 	w := newWorld(t, setup{config: Config{MaxPartBytes: 1000}})
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: Body{Reader: failOnRead{t}, Size: 1001}})
-	wantCode(t, err, wirexml.EntityTooLarge)
+	wantCode(t, err, s3err.EntityTooLarge)
 	_, err = w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: strings.Repeat("k", 1025), Body: bodyOf(nil)})
-	wantCode(t, err, wirexml.KeyTooLong)
+	wantCode(t, err, s3err.KeyTooLong)
 }
 
 func TestBudgetTurnsAway(t *testing.T) {
@@ -347,7 +347,7 @@ func TestBudgetTurnsAway(t *testing.T) {
 	require.NoError(t, w.budget.Acquire(t.Context(), w.budget.Total()))
 	w.Service.budget = rejecting{w.budget}
 	_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: bodyOf(contentOf(testExtent, 1))})
-	wantCode(t, err, wirexml.SlowDown)
+	wantCode(t, err, s3err.SlowDown)
 	w.budget.Release(w.budget.Total())
 }
 

@@ -5,8 +5,8 @@ import (
 	"io"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // earlyCheckBytes is the size from which a put asks whether its bucket exists
@@ -41,11 +41,11 @@ func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error
 func (s *Service) checkNew(key string, size int64) error {
 	switch {
 	case len(key) > MaxKeyBytes:
-		return wirexml.KeyTooLong.Err()
+		return s3err.KeyTooLong.Err()
 	case size > s.cfg.MaxPartBytes:
-		return wirexml.EntityTooLarge.Err()
+		return s3err.EntityTooLarge.Err()
 	case size < 0:
-		return wirexml.MissingContentLength.Err()
+		return s3err.MissingContentLength.Err()
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func bodyEnd(r io.Reader) error {
 		n, err := r.Read(b[:])
 		switch {
 		case n > 0:
-			return wirexml.InvalidRequest.Say("The body is longer than its declared length.")
+			return s3err.InvalidRequest.Say("The body is longer than its declared length.")
 		case err == io.EOF:
 			return nil
 		case err != nil:

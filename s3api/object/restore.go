@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -35,7 +36,7 @@ func (s *Service) Restore(ctx context.Context, in *RestoreInput) (extended bool,
 			return extended, err
 		}
 	}
-	return false, wirexml.OperationAborted.Because(err)
+	return false, s3err.OperationAborted.Because(err)
 }
 
 func (s *Service) restore(ctx context.Context, in *RestoreInput) (extended bool, err error) {
@@ -66,10 +67,10 @@ func (s *Service) restore(ctx context.Context, in *RestoreInput) (extended bool,
 // nextRestore returns what a version's restore becomes; nil where it stays.
 func (s *Service) nextRestore(v *metapb.Version, in *RestoreInput, now time.Time) (r *metapb.Restore, extended bool, err error) {
 	if !isCold(v.GetAttributes()) {
-		return nil, false, wirexml.InvalidObjectState.Say(msgNotCold)
+		return nil, false, s3err.InvalidObjectState.Say(msgNotCold)
 	}
 	if v.Restore.GetOngoing() {
-		return nil, false, wirexml.RestoreAlreadyInProgress.Err()
+		return nil, false, s3err.RestoreAlreadyInProgress.Err()
 	}
 	until, expires := WarmUntil(v, now), restoreExpiry(now, in.Days)
 	switch {
@@ -77,7 +78,7 @@ func (s *Service) nextRestore(v *metapb.Version, in *RestoreInput, now time.Time
 		return &metapb.Restore{Ongoing: true, RequestedMs: now.UnixMilli(), DueMs: now.Add(s.cfg.delay(in.Tier)).UnixMilli(),
 			Days: in.Days, Tier: in.Tier}, false, nil
 	case expires < until:
-		return nil, false, wirexml.ObjectHasAlreadyRestored.Err()
+		return nil, false, s3err.ObjectHasAlreadyRestored.Err()
 	case expires == until:
 		return nil, true, nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -72,16 +73,16 @@ func TestNextRestore(t *testing.T) {
 		wait     time.Duration // Of a new restore.
 		until    string        // Of one that is extended.
 		extended bool
-		code     wirexml.Code
+		code     s3err.Code
 	}{
-		"not cold":            {class: profile.ClassStandardIA, days: 1, code: wirexml.InvalidObjectState},
+		"not cold":            {class: profile.ClassStandardIA, days: 1, code: s3err.InvalidObjectState},
 		"first, expedited":    {class: profile.ClassGlacier, days: 1, tier: wirexml.TierExpedited, wait: time.Minute},
 		"first, standard":     {class: profile.ClassGlacier, days: 30, tier: wirexml.TierStandard, wait: 3 * time.Hour},
 		"first, bulk":         {class: profile.ClassGlacier, days: 30, tier: wirexml.TierBulk, wait: 7 * time.Hour},
-		"under way":           {class: profile.ClassGlacier, restore: &metapb.Restore{Ongoing: true}, days: 1, code: wirexml.RestoreAlreadyInProgress},
+		"under way":           {class: profile.ClassGlacier, restore: &metapb.Restore{Ongoing: true}, days: 1, code: s3err.RestoreAlreadyInProgress},
 		"for as long":         {class: profile.ClassGlacier, restore: done("2026-05-05 00:00:00"), days: 3, extended: true},
 		"for longer":          {class: profile.ClassGlacier, restore: done("2026-05-05 00:00:00"), days: 4, extended: true, until: "2026-05-06 00:00:00"},
-		"for shorter":         {class: profile.ClassGlacier, restore: done("2026-05-05 00:00:00"), days: 2, code: wirexml.ObjectHasAlreadyRestored},
+		"for shorter":         {class: profile.ClassGlacier, restore: done("2026-05-05 00:00:00"), days: 2, code: s3err.ObjectHasAlreadyRestored},
 		"just before the end": {class: profile.ClassGlacier, restore: done("2026-05-01 12:00:01"), days: 1, extended: true, until: "2026-05-03 00:00:00"},
 		"expired":             {class: profile.ClassGlacier, restore: done("2026-05-01 12:00:00"), days: 1, tier: wirexml.TierExpedited, wait: time.Minute},
 	} {
@@ -141,13 +142,13 @@ func TestRestoreRefusals(t *testing.T) {
 	deleted, err := w.Delete(t.Context(), alice, testBucket, []*metapb.ObjectName{{Key: "marked"}})
 	require.NoError(t, err)
 
-	wantCode(t, restore("none", "k", "", alice), wirexml.NoSuchBucket)
-	wantCode(t, restore(testBucket, "none", "", alice), wirexml.NoSuchKey)
-	wantCode(t, restore(testBucket, "k", "none", alice), wirexml.NoSuchVersion)
-	wantCode(t, restore(testBucket, "marked", "", alice), wirexml.NoSuchKey)
-	wantCode(t, restore(testBucket, "marked", deleted[0].VersionId, alice), wirexml.MethodNotAllowed)
+	wantCode(t, restore("none", "k", "", alice), s3err.NoSuchBucket)
+	wantCode(t, restore(testBucket, "none", "", alice), s3err.NoSuchKey)
+	wantCode(t, restore(testBucket, "k", "none", alice), s3err.NoSuchVersion)
+	wantCode(t, restore(testBucket, "marked", "", alice), s3err.NoSuchKey)
+	wantCode(t, restore(testBucket, "marked", deleted[0].VersionId, alice), s3err.MethodNotAllowed)
 	err = restore(testBucket, "k", "", alice)
-	wantCode(t, err, wirexml.InvalidObjectState)
+	wantCode(t, err, s3err.InvalidObjectState)
 	require.ErrorContains(t, err, "Restore is not allowed, as object's storage class is not GLACIER")
 
 	require.NoError(t, restore(testBucket, "k", old, alice), "an older version")
@@ -159,8 +160,8 @@ func TestRestoreRefusals(t *testing.T) {
 
 	stranger := alice
 	stranger.Access = denied{}
-	wantCode(t, restore(testBucket, "k", old, stranger), wirexml.AccessDenied)
-	wantCode(t, restore(testBucket, "none", "", stranger), wirexml.AccessDenied)
+	wantCode(t, restore(testBucket, "k", old, stranger), s3err.AccessDenied)
+	wantCode(t, restore(testBucket, "none", "", stranger), s3err.AccessDenied)
 }
 
 // denied is the rights of who has none.
@@ -177,11 +178,11 @@ func TestRestoreOfAnotherVersion(t *testing.T) {
 	for name, tc := range map[string]struct {
 		class string
 		times int
-		code  wirexml.Code
+		code  s3err.Code
 	}{
 		"by a cold one, once": {profile.ClassGlacier, 1, ""},
-		"by a warm one":       {"", 1, wirexml.InvalidObjectState},
-		"for ever":            {profile.ClassGlacier, restoreTries, wirexml.OperationAborted},
+		"by a warm one":       {"", 1, s3err.InvalidObjectState},
+		"for ever":            {profile.ClassGlacier, restoreTries, s3err.OperationAborted},
 	} {
 		w.putClass("k", b, nil, profile.ClassGlacier)
 		left := tc.times

@@ -11,8 +11,8 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/buf"
 	"github.com/cairnstore/cairn/shard/stripe"
@@ -140,54 +140,54 @@ func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Resu
 	case errs.KindOf(err) == errs.Unavailable, errs.KindOf(err) == errs.NoSpace:
 		return nil, unavailable(err)
 	}
-	return nil, wirexml.OfKind(errs.Unknown, errors.Join(errUncertain, err))
+	return nil, s3err.OfKind(errs.Unknown, errors.Join(errUncertain, err))
 }
 
 // unavailable makes a failure below that passes the S3 error that tells clients to try
 // again. Others keep what they are: a reader's, or a caller's here, may mean more.
 func unavailable(err error) error {
-	var s3 *wirexml.Error
+	var s3 *s3err.Error
 	if err == nil || errors.As(err, &s3) {
 		return err
 	}
 	switch k := errs.KindOf(err); k {
 	case errs.Unavailable, errs.Unknown, errs.Overloaded, errs.NoSpace:
-		return wirexml.OfKind(k, err)
+		return s3err.OfKind(k, err)
 	}
 	return err
 }
 
 // refusalCode returns the S3 code of a refusal.
-func refusalCode(r metapb.Refusal) wirexml.Code {
+func refusalCode(r metapb.Refusal) s3err.Code {
 	switch r {
 	case metapb.Refusal_REFUSAL_NO_SUCH_BUCKET:
-		return wirexml.NoSuchBucket
+		return s3err.NoSuchBucket
 	case metapb.Refusal_REFUSAL_BUCKET_EXISTS:
-		return wirexml.BucketAlreadyExists
+		return s3err.BucketAlreadyExists
 	case metapb.Refusal_REFUSAL_BUCKET_NOT_EMPTY:
-		return wirexml.BucketNotEmpty
+		return s3err.BucketNotEmpty
 	case metapb.Refusal_REFUSAL_NO_SUCH_KEY:
-		return wirexml.NoSuchKey
+		return s3err.NoSuchKey
 	case metapb.Refusal_REFUSAL_NO_SUCH_VERSION:
-		return wirexml.NoSuchVersion
+		return s3err.NoSuchVersion
 	case metapb.Refusal_REFUSAL_NO_SUCH_UPLOAD:
-		return wirexml.NoSuchUpload
+		return s3err.NoSuchUpload
 	case metapb.Refusal_REFUSAL_QUOTA:
-		return wirexml.InsufficientStorageSpace
+		return s3err.InsufficientStorageSpace
 	case metapb.Refusal_REFUSAL_NOT_INITIATOR, metapb.Refusal_REFUSAL_LOCKED:
-		return wirexml.AccessDenied
+		return s3err.AccessDenied
 	case metapb.Refusal_REFUSAL_NO_OBJECT_LOCK:
-		return wirexml.InvalidRequest
+		return s3err.InvalidRequest
 	case metapb.Refusal_REFUSAL_BUCKET_LOCKED:
-		return wirexml.InvalidBucketState
+		return s3err.InvalidBucketState
 	case metapb.Refusal_REFUSAL_PRECONDITION_FAILED:
-		return wirexml.PreconditionFailed
+		return s3err.PreconditionFailed
 	case metapb.Refusal_REFUSAL_UPLOAD_CHANGED, metapb.Refusal_REFUSAL_LEASE_GONE,
 		metapb.Refusal_REFUSAL_EXTENT_GONE, metapb.Refusal_REFUSAL_STALE_SESSION,
 		metapb.Refusal_REFUSAL_STALE_EPOCH, metapb.Refusal_REFUSAL_SLOTS_MOVED, metapb.Refusal_REFUSAL_NO_SUCH_VOLUME:
-		return wirexml.ServiceUnavailable // Another try meets another state.
+		return s3err.ServiceUnavailable // Another try meets another state.
 	}
-	return wirexml.InternalError
+	return s3err.InternalError
 }
 
 // refusedError is a refusal on its way to the client. Its cause tells callers

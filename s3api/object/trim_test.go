@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 const crumb = 8 << 10 // An extent of what is appended here.
@@ -80,7 +80,7 @@ func TestReadWhileTrimmed(t *testing.T) {
 				n, err := g.WriteTo(t.Context(), out)
 				require.EqualValues(t, out.Len(), n)
 				require.True(t, bytes.Equal(all[:n], out.Bytes()), "%d bytes, some of them wrong", n)
-				wantCode(t, err, wirexml.NoSuchKey)
+				wantCode(t, err, s3err.NoSuchKey)
 			})
 		}
 	}
@@ -117,7 +117,7 @@ func TestCopyWhileTrimmed(t *testing.T) {
 				w.trim(64)
 				done, err := c.Run(t.Context())
 				if err != nil {
-					wantCode(t, err, wirexml.NoSuchKey)
+					wantCode(t, err, s3err.NoSuchKey)
 					return
 				}
 				w.complete("dst", id, []CompletePart{{Number: 1, ETag: done.ETag}})

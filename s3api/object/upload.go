@@ -5,7 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // CreateUpload begins a multipart upload.
@@ -17,7 +17,7 @@ func (s *Service) CreateUpload(ctx context.Context, in *UploadInput) (string, er
 		return "", err
 	}
 	if in.Caller.Anonymous {
-		return "", wirexml.AccessDenied.Say("Anonymous users cannot initiate multipart uploads: sign the request.")
+		return "", s3err.AccessDenied.Say("Anonymous users cannot initiate multipart uploads: sign the request.")
 	}
 	id := newID()
 	u := &metapb.Upload{Id: id, Bucket: in.Bucket, Key: in.Key, InitiatedMs: nowMS(), Attributes: in.Attributes,
@@ -44,7 +44,7 @@ func checkUploadChecksum(algorithm string, fullObject bool) error {
 	case checksum.Size(algorithm) == 0:
 		return errUnknownAlgorithm()
 	case fullObject && !checksum.Combines(algorithm), !fullObject && !checksum.Composes(algorithm):
-		return wirexml.InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + algorithm + " checksum algorithm.")
+		return s3err.InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + algorithm + " checksum algorithm.")
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (s *Service) openUpload(ctx context.Context, who Caller, bucket, key, uploa
 		return nil, err
 	}
 	if !s.knobs().AnyInitiator && a.Upload.Upload.Initiator != who.User {
-		return nil, wirexml.AccessDenied.Err()
+		return nil, s3err.AccessDenied.Err()
 	}
 	return a.Upload, nil
 }
@@ -137,15 +137,15 @@ func (s *Service) openPart(ctx context.Context, who Caller, bucket, key, uploadI
 		return nil, err
 	}
 	if a.Upload.Completed != nil {
-		return nil, wirexml.NoSuchUpload.Err()
+		return nil, s3err.NoSuchUpload.Err()
 	}
 	return a.Upload, nil
 }
 
 func checkPartNumber(n int) error {
 	if n < 1 || n > MaxPartNumber {
-		return wirexml.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
-			wirexml.Field{Name: "ArgumentName", Value: "partNumber"})
+		return s3err.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
+			s3err.Field{Name: "ArgumentName", Value: "partNumber"})
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func checkPartDigest(u *metapb.Upload, d *Digest) error {
 		d.Algorithm = u.ChecksumAlgorithm
 		return nil
 	}
-	return wirexml.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " +
+	return s3err.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " +
 		u.ChecksumAlgorithm + ", actual checksum Type: " + d.Algorithm)
 }
 
@@ -185,7 +185,7 @@ func (s *Service) ListParts(ctx context.Context, who Caller, bucket, key, upload
 		return nil, err
 	}
 	if a.Parts.GetUpload().GetCompleted() != nil {
-		return nil, wirexml.NoSuchUpload.Err()
+		return nil, s3err.NoSuchUpload.Err()
 	}
 	return a.Parts, nil
 }
@@ -213,7 +213,7 @@ func (s *Service) Abort(ctx context.Context, who Caller, bucket, key, uploadID s
 	}
 	u := a.Upload
 	if !s.knobs().AnyInitiator && u.Upload.Initiator != who.User && (who.Anonymous || u.Bucket.GetOwner() != who.Account) {
-		return wirexml.AccessDenied.Err()
+		return s3err.AccessDenied.Err()
 	}
 	_, err = s.commit(ctx, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
 		UploadId: id, Bucket: bucket, Key: key}}})

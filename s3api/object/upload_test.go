@@ -13,8 +13,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 func TestMultipart(t *testing.T) {
@@ -54,10 +54,10 @@ func TestMultipart(t *testing.T) {
 		require.Equal(t, v.Etag, again.Etag, "a repeat answers the same")
 		require.Equal(t, v.ModifiedMs, again.ModifiedMs)
 		_, err = w.Complete(t.Context(), &CompleteInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, Parts: list[:1]})
-		wantCode(t, err, wirexml.NoSuchUpload)
+		wantCode(t, err, s3err.NoSuchUpload)
 		_, err = w.PutPart(t.Context(), &PartInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, PartNumber: 1, Body: bodyOf(nil), CustomerKey: k})
-		wantCode(t, err, wirexml.NoSuchUpload)
-		wantCode(t, w.Abort(t.Context(), alice, testBucket, "k", id), wirexml.NoSuchUpload)
+		wantCode(t, err, s3err.NoSuchUpload)
+		wantCode(t, w.Abort(t.Context(), alice, testBucket, "k", id), s3err.NoSuchUpload)
 	}
 	require.Zero(t, w.orphans())
 }
@@ -74,33 +74,33 @@ func TestCompleteRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		parts []CompletePart
 		more  func(*CompleteInput)
-		code  wirexml.Code
+		code  s3err.Code
 		has   string
 	}{
-		"no parts":          {nil, nil, wirexml.MalformedXML, ""},
-		"descending":        {[]CompletePart{row(2), row(1)}, nil, wirexml.InvalidPartOrder, ""},
-		"twice":             {[]CompletePart{row(1), row(1)}, nil, wirexml.InvalidPartOrder, ""},
-		"unknown part":      {[]CompletePart{row(1), {Number: 7, ETag: e[1]}}, nil, wirexml.InvalidPart, "7"},
-		"other etag":        {[]CompletePart{row(1), {Number: 2, ETag: e[1]}}, nil, wirexml.InvalidPart, "2"},
-		"number 0":          {[]CompletePart{{Number: 0, ETag: e[1]}}, nil, wirexml.InvalidArgument, ""},
-		"number 10001":      {[]CompletePart{{Number: 10001, ETag: e[1]}}, nil, wirexml.InvalidArgument, ""},
-		"too small":         {[]CompletePart{row(1), row(3), row(4)}, nil, wirexml.EntityTooSmall, "999"},
-		"unknown and small": {[]CompletePart{row(3), {Number: 9}}, nil, wirexml.InvalidPart, "9"},
-		"size":              {[]CompletePart{row(1), row(4)}, func(in *CompleteInput) { in.ObjectSize = &size }, wirexml.InvalidRequest, ""},
+		"no parts":          {nil, nil, s3err.MalformedXML, ""},
+		"descending":        {[]CompletePart{row(2), row(1)}, nil, s3err.InvalidPartOrder, ""},
+		"twice":             {[]CompletePart{row(1), row(1)}, nil, s3err.InvalidPartOrder, ""},
+		"unknown part":      {[]CompletePart{row(1), {Number: 7, ETag: e[1]}}, nil, s3err.InvalidPart, "7"},
+		"other etag":        {[]CompletePart{row(1), {Number: 2, ETag: e[1]}}, nil, s3err.InvalidPart, "2"},
+		"number 0":          {[]CompletePart{{Number: 0, ETag: e[1]}}, nil, s3err.InvalidArgument, ""},
+		"number 10001":      {[]CompletePart{{Number: 10001, ETag: e[1]}}, nil, s3err.InvalidArgument, ""},
+		"too small":         {[]CompletePart{row(1), row(3), row(4)}, nil, s3err.EntityTooSmall, "999"},
+		"unknown and small": {[]CompletePart{row(3), {Number: 9}}, nil, s3err.InvalidPart, "9"},
+		"size":              {[]CompletePart{row(1), row(4)}, func(in *CompleteInput) { in.ObjectSize = &size }, s3err.InvalidRequest, ""},
 		"checksum": {[]CompletePart{row(1), row(4)}, func(in *CompleteInput) {
 			in.Checksums = []*metapb.Checksum{{Algorithm: checksum.CRC64NVME, Value: make([]byte, 8)}}
-		}, wirexml.BadDigest, ""},
+		}, s3err.BadDigest, ""},
 		"part checksum": {[]CompletePart{{1, e[1], []*metapb.Checksum{{Algorithm: checksum.CRC64NVME, Value: make([]byte, 8)}}}},
-			nil, wirexml.InvalidPart, ""},
+			nil, s3err.InvalidPart, ""},
 		"condition": {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Conditions = &metapb.Conditions{IfMatch: "x"} },
-			wirexml.NoSuchKey, ""},
+			s3err.NoSuchKey, ""},
 		"key of a plain upload": {[]CompletePart{row(1)}, func(in *CompleteInput) { in.CustomerKey = testKey('1') },
-			wirexml.InvalidRequest, ""},
-		"not the initiator": {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Caller.User = "bob" }, wirexml.AccessDenied, ""},
-		"other object":      {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Key = "other" }, wirexml.NoSuchUpload, ""},
-		"other bucket":      {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Bucket = "other" }, wirexml.NoSuchBucket, ""},
-		"malformed id":      {[]CompletePart{row(1)}, func(in *CompleteInput) { in.UploadID = "../x" }, wirexml.NoSuchUpload, ""},
-		"unknown id":        {[]CompletePart{row(1)}, func(in *CompleteInput) { in.UploadID = strings.Repeat("0", 32) }, wirexml.NoSuchUpload, ""},
+			s3err.InvalidRequest, ""},
+		"not the initiator": {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Caller.User = "bob" }, s3err.AccessDenied, ""},
+		"other object":      {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Key = "other" }, s3err.NoSuchUpload, ""},
+		"other bucket":      {[]CompletePart{row(1)}, func(in *CompleteInput) { in.Bucket = "other" }, s3err.NoSuchBucket, ""},
+		"malformed id":      {[]CompletePart{row(1)}, func(in *CompleteInput) { in.UploadID = "../x" }, s3err.NoSuchUpload, ""},
+		"unknown id":        {[]CompletePart{row(1)}, func(in *CompleteInput) { in.UploadID = strings.Repeat("0", 32) }, s3err.NoSuchUpload, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := &CompleteInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, Parts: c.parts}
@@ -110,7 +110,7 @@ func TestCompleteRules(t *testing.T) {
 			_, err := w.Complete(t.Context(), in)
 			wantCode(t, err, c.code)
 			if c.has != "" {
-				var s3 *wirexml.Error
+				var s3 *s3err.Error
 				require.ErrorAs(t, err, &s3)
 				require.Contains(t, fmt.Sprint(s3.Extra), c.has)
 			}
@@ -131,20 +131,20 @@ func TestUploadRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   *PartInput
 		more func(*PartInput)
-		code wirexml.Code
+		code s3err.Code
 		say  string
 	}{
-		"number 0":     {in(plain, nil), func(in *PartInput) { in.PartNumber = 0 }, wirexml.InvalidArgument, "between 1 and 10000"},
-		"number 10001": {in(plain, nil), func(in *PartInput) { in.PartNumber = 10001 }, wirexml.InvalidArgument, "between 1 and 10000"},
-		"too large":    {in(plain, nil), func(in *PartInput) { in.Body.Size = 5<<30 + 1 }, wirexml.EntityTooLarge, ""},
-		"key":          {in(plain, key), nil, wirexml.InvalidRequest, msgKeyNotNeeded},
-		"no key":       {in(sealed, nil), nil, wirexml.InvalidRequest, msgUploadKeyNeeded},
-		"other key":    {in(sealed, testKey('2')), nil, wirexml.InvalidArgument, msgKeyDiffers},
-		"initiator":    {in(plain, nil), func(in *PartInput) { in.Caller.User = "bob" }, wirexml.AccessDenied, ""},
-		"bucket":       {in(plain, nil), func(in *PartInput) { in.Bucket = "none" }, wirexml.NoSuchBucket, ""},
-		"bucket, id":   {in("x", nil), func(in *PartInput) { in.Bucket = "none" }, wirexml.NoSuchBucket, ""},
-		"object":       {in(plain, nil), func(in *PartInput) { in.Key = "none" }, wirexml.NoSuchUpload, ""},
-		"id":           {in("x", nil), nil, wirexml.NoSuchUpload, ""},
+		"number 0":     {in(plain, nil), func(in *PartInput) { in.PartNumber = 0 }, s3err.InvalidArgument, "between 1 and 10000"},
+		"number 10001": {in(plain, nil), func(in *PartInput) { in.PartNumber = 10001 }, s3err.InvalidArgument, "between 1 and 10000"},
+		"too large":    {in(plain, nil), func(in *PartInput) { in.Body.Size = 5<<30 + 1 }, s3err.EntityTooLarge, ""},
+		"key":          {in(plain, key), nil, s3err.InvalidRequest, msgKeyNotNeeded},
+		"no key":       {in(sealed, nil), nil, s3err.InvalidRequest, msgUploadKeyNeeded},
+		"other key":    {in(sealed, testKey('2')), nil, s3err.InvalidArgument, msgKeyDiffers},
+		"initiator":    {in(plain, nil), func(in *PartInput) { in.Caller.User = "bob" }, s3err.AccessDenied, ""},
+		"bucket":       {in(plain, nil), func(in *PartInput) { in.Bucket = "none" }, s3err.NoSuchBucket, ""},
+		"bucket, id":   {in("x", nil), func(in *PartInput) { in.Bucket = "none" }, s3err.NoSuchBucket, ""},
+		"object":       {in(plain, nil), func(in *PartInput) { in.Key = "none" }, s3err.NoSuchUpload, ""},
+		"id":           {in("x", nil), nil, s3err.NoSuchUpload, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.more != nil {
@@ -156,15 +156,15 @@ func TestUploadRules(t *testing.T) {
 		})
 	}
 	_, err := w.CreateUpload(t.Context(), &UploadInput{Caller: alice, Bucket: "none", Key: "k"})
-	wantCode(t, err, wirexml.NoSuchBucket)
+	wantCode(t, err, s3err.NoSuchBucket)
 	for algorithm, full := range map[string]bool{checksum.SHA256: true, checksum.CRC64NVME: false, "X": true} {
 		_, err := w.CreateUpload(t.Context(), &UploadInput{Caller: alice, Bucket: testBucket, Key: "k",
 			ChecksumAlgorithm: algorithm, ChecksumFullObject: full})
-		wantCode(t, err, wirexml.InvalidRequest)
+		wantCode(t, err, s3err.InvalidRequest)
 	}
-	wantCode(t, w.Abort(t.Context(), Caller{Account: "x", User: "bob"}, testBucket, "k", plain), wirexml.AccessDenied)
+	wantCode(t, w.Abort(t.Context(), Caller{Account: "x", User: "bob"}, testBucket, "k", plain), s3err.AccessDenied)
 	require.NoError(t, w.Abort(t.Context(), Caller{Account: alice.Account, User: "bob"}, testBucket, "k", plain), "the bucket's owner may")
-	wantCode(t, w.Abort(t.Context(), alice, testBucket, "k", plain), wirexml.NoSuchUpload)
+	wantCode(t, w.Abort(t.Context(), alice, testBucket, "k", plain), s3err.NoSuchUpload)
 	list, err := w.ListUploads(t.Context(), alice, &metapb.ListUploads{Bucket: testBucket, MaxUploads: 10})
 	require.NoError(t, err)
 	require.Len(t, list.Entries, 1)
@@ -206,7 +206,7 @@ func TestChecksumsOfUploads(t *testing.T) {
 	body := bodyOf(b)
 	body.Digest.Algorithm = checksum.CRC32
 	_, err := w.PutPart(t.Context(), &PartInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, PartNumber: 1, Body: body})
-	wantCode(t, err, wirexml.InvalidRequest)
+	wantCode(t, err, s3err.InvalidRequest)
 }
 
 func TestCompleteMayRequireKey(t *testing.T) {
@@ -215,10 +215,10 @@ func TestCompleteMayRequireKey(t *testing.T) {
 	p := w.part("k", id, 1, []byte("x"), testKey('1'))
 	in := &CompleteInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, Parts: []CompletePart{{Number: 1, ETag: p.Etag}}}
 	_, err := w.Complete(t.Context(), in)
-	wantCode(t, err, wirexml.InvalidRequest)
+	wantCode(t, err, s3err.InvalidRequest)
 	in.CustomerKey = testKey('2')
 	_, err = w.Complete(t.Context(), in)
-	wantCode(t, err, wirexml.InvalidArgument)
+	wantCode(t, err, s3err.InvalidArgument)
 	in.CustomerKey = testKey('1')
 	_, err = w.Complete(t.Context(), in)
 	require.NoError(t, err)
@@ -257,7 +257,7 @@ func TestCompleteMeetsParts(t *testing.T) {
 	}
 	_, err := w.Complete(t.Context(), &CompleteInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id,
 		Parts: []CompletePart{{Number: 1, ETag: p.Etag}}})
-	wantCode(t, err, wirexml.InvalidPart)
+	wantCode(t, err, s3err.InvalidPart)
 }
 
 func TestCompleteRace(t *testing.T) {
@@ -296,6 +296,6 @@ func TestPartAfterAbort(t *testing.T) {
 	}
 	_, err := w.PutPart(t.Context(), &PartInput{Caller: alice, Bucket: testBucket, Key: "k", UploadID: id, PartNumber: 1,
 		Body: bodyOf(contentOf(2*testExtent, 1))})
-	wantCode(t, err, wirexml.NoSuchUpload)
+	wantCode(t, err, s3err.NoSuchUpload)
 	require.Zero(t, w.shards())
 }

@@ -3,7 +3,7 @@ package object
 import (
 	"encoding/hex"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // idBytes is the length of content, upload and pin ids.
@@ -16,11 +16,11 @@ func FormatUploadID(id []byte) string { return hex.EncodeToString(id) }
 // ParseUploadID reads what FormatUploadID wrote. Anything else names no upload.
 func ParseUploadID(s string) ([]byte, error) {
 	if len(s) != 2*idBytes {
-		return nil, wirexml.NoSuchUpload.Err()
+		return nil, s3err.NoSuchUpload.Err()
 	}
 	id, err := hex.DecodeString(s)
 	if err != nil {
-		return nil, wirexml.NoSuchUpload.Err()
+		return nil, s3err.NoSuchUpload.Err()
 	}
 	return id, nil
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/buf"
 	"github.com/cairnstore/cairn/shard/shardtest"
@@ -457,10 +457,10 @@ func (w *world) complete(key, id string, list []CompletePart) *metapb.Version {
 }
 
 // wantCode requires an S3 error, and that it tells no key.
-func wantCode(t *testing.T, err error, code wirexml.Code) {
+func wantCode(t *testing.T, err error, code s3err.Code) {
 	t.Helper()
 	require.Error(t, err)
-	var e *wirexml.Error
+	var e *s3err.Error
 	require.True(t, errors.As(err, &e), "%v is no S3 error", err)
 	require.Equal(t, code, e.Code, "%v", err)
 	noSecrets(t, err)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
@@ -115,7 +115,7 @@ func (w *writer) inline() error {
 // stays what it is.
 func shortBody(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF { // Unwrapped: a peer's is another matter.
-		return wirexml.IncompleteBody.Because(err)
+		return s3err.IncompleteBody.Because(err)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -84,8 +85,8 @@ func TestCompatibilityDoc(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Name, values, k.OBS, k.AWS, k.Help)
 	}
 	b.WriteString(docNamespace + docErrors)
-	all := map[wirexml.Code]bool{}
-	columns := []map[wirexml.Code]wirexml.Telling{obsCodes, nativeCodes, awsCodes}
+	all := map[s3err.Code]bool{}
+	columns := []map[s3err.Code]s3err.Telling{obsCodes, nativeCodes, awsCodes}
 	for _, codes := range columns {
 		for code := range codes {
 			all[code] = true

@@ -3,6 +3,7 @@ package profile
 import (
 	"net/http"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -41,7 +42,7 @@ var locationForms = map[Dialect]wirexml.LocationForm{
 	DialectV4: wirexml.LocationAWS, DialectV2: wirexml.LocationOBS, DialectOBS: wirexml.LocationOBSNative,
 }
 
-func (p *Profile) codes(d Dialect) map[wirexml.Code]wirexml.Telling {
+func (p *Profile) codes(d Dialect) map[s3err.Code]s3err.Telling {
 	switch {
 	case p.ErrorProfile == AWS:
 		return awsCodes
@@ -51,34 +52,34 @@ func (p *Profile) codes(d Dialect) map[wirexml.Code]wirexml.Telling {
 	return obsCodes
 }
 
-var denied = wirexml.Telling{Code: wirexml.AccessDenied, Status: http.StatusForbidden}
+var denied = s3err.Telling{Code: s3err.AccessDenied, Status: http.StatusForbidden}
 
 // obsCodes are the codes that the OBS book of the S3 API tells otherwise than
 // wirexml.Table. A wrong key, signature, clock or token is AccessDenied, as the
 // page of every operation says; the message names the cause.
-var obsCodes = map[wirexml.Code]wirexml.Telling{
-	wirexml.InvalidAccessKeyID:    denied,
-	wirexml.SignatureDoesNotMatch: denied,
-	wirexml.RequestTimeTooSkewed:  denied,
-	wirexml.InvalidToken:          denied,
-	wirexml.ExpiredToken:          denied,
-	wirexml.KeyTooLong:            {Code: "KeyTooLong", Status: http.StatusBadRequest},
-	wirexml.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
+var obsCodes = map[s3err.Code]s3err.Telling{
+	s3err.InvalidAccessKeyID:    denied,
+	s3err.SignatureDoesNotMatch: denied,
+	s3err.RequestTimeTooSkewed:  denied,
+	s3err.InvalidToken:          denied,
+	s3err.ExpiredToken:          denied,
+	s3err.KeyTooLong:            {Code: "KeyTooLong", Status: http.StatusBadRequest},
+	s3err.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
 }
 
 // nativeCodes are those of the book of OBS's native API.
-var nativeCodes = map[wirexml.Code]wirexml.Telling{
-	wirexml.InvalidAccessKeyID:    denied,
-	wirexml.SignatureDoesNotMatch: denied,
-	wirexml.RequestTimeTooSkewed:  denied,
-	wirexml.InvalidToken:          denied,
-	wirexml.ExpiredToken:          denied,
-	wirexml.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
-	wirexml.RequestTimeout:        {Code: wirexml.RequestTimeout, Status: http.StatusRequestTimeout},
+var nativeCodes = map[s3err.Code]s3err.Telling{
+	s3err.InvalidAccessKeyID:    denied,
+	s3err.SignatureDoesNotMatch: denied,
+	s3err.RequestTimeTooSkewed:  denied,
+	s3err.InvalidToken:          denied,
+	s3err.ExpiredToken:          denied,
+	s3err.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
+	s3err.RequestTimeout:        {Code: s3err.RequestTimeout, Status: http.StatusRequestTimeout},
 }
 
 // awsCodes are those that AWS tells otherwise.
-var awsCodes = map[wirexml.Code]wirexml.Telling{
-	wirexml.RequestPayerDenied:     denied,
-	wirexml.MalformedLoggingStatus: {Code: wirexml.MalformedXML, Status: http.StatusBadRequest},
+var awsCodes = map[s3err.Code]s3err.Telling{
+	s3err.RequestPayerDenied:     denied,
+	s3err.MalformedLoggingStatus: {Code: s3err.MalformedXML, Status: http.StatusBadRequest},
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 func TestStyle(t *testing.T) {
@@ -35,25 +35,25 @@ func TestStyle(t *testing.T) {
 // TestTellings: codes of the page of Upload Part - Copy and where the books differ.
 func TestTellings(t *testing.T) {
 	obs, aws := Default(), func() *Profile { p, _ := New(AWS, nil); return p }()
-	tell := func(p *Profile, d Dialect, c wirexml.Code) wirexml.Telling { return p.Style(d, "h").Tell(c.Err()) }
-	for _, c := range []wirexml.Code{wirexml.InvalidAccessKeyID, wirexml.SignatureDoesNotMatch, wirexml.RequestTimeTooSkewed, wirexml.InvalidToken, wirexml.ExpiredToken} {
+	tell := func(p *Profile, d Dialect, c s3err.Code) s3err.Telling { return p.Style(d, "h").Tell(c.Err()) }
+	for _, c := range []s3err.Code{s3err.InvalidAccessKeyID, s3err.SignatureDoesNotMatch, s3err.RequestTimeTooSkewed, s3err.InvalidToken, s3err.ExpiredToken} {
 		for _, d := range []Dialect{DialectV4, DialectV2, DialectOBS} {
-			require.Equal(t, wirexml.Telling{Code: wirexml.AccessDenied, Status: 403}, tell(obs, d, c))
-			require.Equal(t, wirexml.Telling{Code: c, Status: wirexml.Table[c].Status}, tell(aws, d, c))
+			require.Equal(t, s3err.Telling{Code: s3err.AccessDenied, Status: 403}, tell(obs, d, c))
+			require.Equal(t, s3err.Telling{Code: c, Status: s3err.Table[c].Status}, tell(aws, d, c))
 		}
 	}
-	require.Equal(t, wirexml.Telling{Code: "KeyTooLong", Status: 400}, tell(obs, DialectV2, wirexml.KeyTooLong))
-	require.Equal(t, wirexml.Telling{Code: "KeyTooLongError", Status: 400}, tell(obs, DialectOBS, wirexml.KeyTooLong))
-	require.Equal(t, wirexml.Telling{Code: "KeyTooLongError", Status: 400}, tell(aws, DialectV4, wirexml.KeyTooLong))
-	require.Equal(t, 400, tell(obs, DialectV4, wirexml.RequestTimeout).Status)
-	require.Equal(t, 408, tell(obs, DialectOBS, wirexml.RequestTimeout).Status)
-	require.Equal(t, 400, tell(obs, DialectV4, wirexml.KMSDisabled).Status)
-	require.Equal(t, 400, tell(aws, DialectV4, wirexml.KMSDisabled).Status)
-	for _, codes := range []map[wirexml.Code]wirexml.Telling{obsCodes, nativeCodes, awsCodes} {
+	require.Equal(t, s3err.Telling{Code: "KeyTooLong", Status: 400}, tell(obs, DialectV2, s3err.KeyTooLong))
+	require.Equal(t, s3err.Telling{Code: "KeyTooLongError", Status: 400}, tell(obs, DialectOBS, s3err.KeyTooLong))
+	require.Equal(t, s3err.Telling{Code: "KeyTooLongError", Status: 400}, tell(aws, DialectV4, s3err.KeyTooLong))
+	require.Equal(t, 400, tell(obs, DialectV4, s3err.RequestTimeout).Status)
+	require.Equal(t, 408, tell(obs, DialectOBS, s3err.RequestTimeout).Status)
+	require.Equal(t, 400, tell(obs, DialectV4, s3err.KMSDisabled).Status)
+	require.Equal(t, 400, tell(aws, DialectV4, s3err.KMSDisabled).Status)
+	for _, codes := range []map[s3err.Code]s3err.Telling{obsCodes, nativeCodes, awsCodes} {
 		for from, to := range codes {
-			require.Contains(t, wirexml.Table, from)
-			require.Contains(t, wirexml.Table, to.Code, "docs/s3-errors.md has both names")
-			require.NotEqual(t, wirexml.Telling{Code: from, Status: wirexml.Table[from].Status}, to, "%s is told as the table has it", from)
+			require.Contains(t, s3err.Table, from)
+			require.Contains(t, s3err.Table, to.Code, "docs/s3-errors.md has both names")
+			require.NotEqual(t, s3err.Telling{Code: from, Status: s3err.Table[from].Status}, to, "%s is told as the table has it", from)
 		}
 	}
 }

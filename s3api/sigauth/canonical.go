@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // scratch is the memory that verifying one request takes.
@@ -86,7 +86,7 @@ func appendPath(dst []byte, path string) ([]byte, error) {
 		case c == '%':
 			var ok bool
 			if c, ok = unhex(path[i:]); !ok {
-				return dst, wirexml.InvalidURI.Err()
+				return dst, s3err.InvalidURI.Err()
 			}
 			i += 2
 		}
@@ -127,12 +127,12 @@ func (s *scratch) appendQuery(raw string, presigned bool) error {
 			continue
 		}
 		if len(s.params) == maxParameters {
-			return wirexml.InvalidURI.Say("The query has more than " + strconv.Itoa(maxParameters) + " parameters.")
+			return s3err.InvalidURI.Say("The query has more than " + strconv.Itoa(maxParameters) + " parameters.")
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		p := param{from: len(s.coded)}
 		if !s.encode(name) {
-			return wirexml.InvalidURI.Err()
+			return s3err.InvalidURI.Err()
 		}
 		p.equals = len(s.coded)
 		s.coded = append(s.coded, '=')
@@ -141,7 +141,7 @@ func (s *scratch) appendQuery(raw string, presigned bool) error {
 			continue
 		}
 		if !s.encode(value) {
-			return wirexml.InvalidURI.Err()
+			return s3err.InvalidURI.Err()
 		}
 		p.to = len(s.coded)
 		s.params = append(s.params, p)
@@ -202,8 +202,8 @@ func (s *scratch) appendHeader(r *http.Request, name string) error {
 	case name == "transfer-encoding" && len(r.TransferEncoding) > 0:
 		s.text = append(s.text, strings.Join(r.TransferEncoding, ",")...)
 	default:
-		return wirexml.SignatureDoesNotMatch.Say("The request lacks a header that it names as signed: "+name,
-			wirexml.Field{Name: "HeaderMissing", Value: name})
+		return s3err.SignatureDoesNotMatch.Say("The request lacks a header that it names as signed: "+name,
+			s3err.Field{Name: "HeaderMissing", Value: name})
 	}
 	s.text = append(s.text, '\n')
 	return nil

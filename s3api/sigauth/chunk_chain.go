@@ -5,7 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // chain verifies the signatures of chunks: each covers the one before, the first
@@ -54,11 +54,11 @@ func (c *chain) end(data []byte, signature string) error {
 	want := sign(c.key[:], c.text)
 	var got [sha256.Size]byte
 	if len(signature) != hex.EncodedLen(len(got)) || !isLowerHex(signature) {
-		return wirexml.SignatureDoesNotMatch.Say("The signature of a chunk must be 64 hexadecimal digits in lower case.")
+		return s3err.SignatureDoesNotMatch.Say("The signature of a chunk must be 64 hexadecimal digits in lower case.")
 	}
 	_, _ = hex.Decode(got[:], []byte(signature)) // Checked above.
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
-		return wirexml.SignatureDoesNotMatch.Err()
+		return s3err.SignatureDoesNotMatch.Err()
 	}
 	c.previous = want
 	return nil

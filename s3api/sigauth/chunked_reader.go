@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 const (
@@ -91,7 +91,7 @@ func (d *chunkedReader) fill(b []byte) (int, error) {
 			return 0, err
 		}
 		if size == 0 {
-			return 0, wirexml.IncompleteBody.Say("The chunks end before x-amz-decoded-content-length bytes.")
+			return 0, s3err.IncompleteBody.Say("The chunks end before x-amz-decoded-content-length bytes.")
 		}
 		if d.chain != nil {
 			return 0, d.signedChunk(size, signature)
@@ -119,7 +119,7 @@ func (d *chunkedReader) fill(b []byte) (int, error) {
 // signedChunk reads a chunk and makes it ready once it is verified.
 func (d *chunkedReader) signedChunk(size int64, signature string) error {
 	if size > MaxChunkBytes {
-		return wirexml.InvalidRequest.Say("A signed chunk may have at most " + strconv.Itoa(MaxChunkBytes) + " bytes.")
+		return s3err.InvalidRequest.Say("A signed chunk may have at most " + strconv.Itoa(MaxChunkBytes) + " bytes.")
 	}
 	if d.chunk == nil {
 		d.chunk = chunkPool.Get().(*bytesBuffer)
@@ -187,7 +187,7 @@ func (d *chunkedReader) header() (size int64, signature string, err error) {
 		size = size<<4 | int64(digit)
 	}
 	if size > d.left {
-		return 0, "", wirexml.IncompleteBody.Say("The chunks hold more than x-amz-decoded-content-length bytes.")
+		return 0, "", s3err.IncompleteBody.Say("The chunks hold more than x-amz-decoded-content-length bytes.")
 	}
 	d.started = true
 	return size, signature, nil
@@ -252,7 +252,7 @@ func (d *chunkedReader) finish() error {
 	}
 	if _, err := d.src.ReadByte(); err != io.EOF {
 		if err == nil {
-			return wirexml.InvalidRequest.Say("Bytes follow the end of the aws-chunked body.")
+			return s3err.InvalidRequest.Say("Bytes follow the end of the aws-chunked body.")
 		}
 		return shortBody(err)
 	}
@@ -290,11 +290,11 @@ func (d *chunkedReader) freeSource() {
 // shortBody names a failure of reading where more must come.
 func shortBody(err error) error {
 	if err == io.EOF {
-		return wirexml.IncompleteBody.Err()
+		return s3err.IncompleteBody.Err()
 	}
 	return bodyError(err)
 }
 
 func badChunk() error {
-	return wirexml.InvalidRequest.Say("The aws-chunked body is not well formed.")
+	return s3err.InvalidRequest.Say("The aws-chunked body is not well formed.")
 }

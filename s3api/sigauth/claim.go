@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 const algorithm = "AWS4-HMAC-SHA256"
@@ -68,8 +68,8 @@ func parseHeader(value, service string) (*claim, error) {
 }
 
 // malformed is the error of an Authorization header.
-func malformed(why string, extra ...wirexml.Field) error {
-	return wirexml.AuthorizationHeaderMalformed.Say("The authorization header is malformed; "+why, extra...)
+func malformed(why string, extra ...s3err.Field) error {
+	return s3err.AuthorizationHeaderMalformed.Say("The authorization header is malformed; "+why, extra...)
 }
 
 // parse takes the three parts that both forms have. It returns what is wrong with
@@ -193,7 +193,7 @@ func (c *claim) takeDate(h http.Header) error {
 // noDate is the error of a request that does not say when it was signed; header is
 // the one to say it in besides Date.
 func noDate(header string) error {
-	return wirexml.AccessDenied.Say("AWS authentication requires a valid Date or " + header + " header")
+	return s3err.AccessDenied.Say("AWS authentication requires a valid Date or " + header + " header")
 }
 
 // parseStamp parses YYYYMMDDThhmmssZ and nothing else.
@@ -212,6 +212,6 @@ func single(h http.Header, name string) (string, error) {
 	case 1:
 		return values[0], nil
 	}
-	return "", wirexml.InvalidArgument.Say("The header "+strings.ToLower(name)+" may be sent only once.",
-		wirexml.Field{Name: "ArgumentName", Value: strings.ToLower(name)})
+	return "", s3err.InvalidArgument.Say("The header "+strings.ToLower(name)+" may be sent only once.",
+		s3err.Field{Name: "ArgumentName", Value: strings.ToLower(name)})
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 var published = time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC)
@@ -157,7 +157,7 @@ func TestEveryByteCounts(t *testing.T) {
 				bad.body = bytes.Clone(w.body)
 				bad.body[i] ^= 1
 				_, _, err := outcome(v, bad.parse(t))
-				require.Equal(t, wirexml.XAmzContentSHA256Mismatch, codeOf(t, err))
+				require.Equal(t, s3err.XAmzContentSHA256Mismatch, codeOf(t, err))
 				bad.body = w.body[:i]
 				_, _, err = outcome(v, bad.parse(t))
 				require.Error(t, err)
@@ -165,11 +165,11 @@ func TestEveryByteCounts(t *testing.T) {
 			bad := *w
 			bad.method = "DELETE"
 			_, _, err := outcome(v, bad.parse(t))
-			require.Equal(t, wirexml.SignatureDoesNotMatch, codeOf(t, err))
+			require.Equal(t, s3err.SignatureDoesNotMatch, codeOf(t, err))
 			bad = *w
 			bad.host = "x" + w.host
 			_, _, err = outcome(v, bad.parse(t))
-			require.Equal(t, wirexml.SignatureDoesNotMatch, codeOf(t, err))
+			require.Equal(t, s3err.SignatureDoesNotMatch, codeOf(t, err))
 		}
 	})
 }
@@ -244,7 +244,7 @@ func TestBotocore(t *testing.T) {
 				bad := *w
 				bad.target = "/x" + w.target
 				_, _, err = outcome(v, bad.parse(t))
-				require.Equal(t, wirexml.SignatureDoesNotMatch, codeOf(t, err))
+				require.Equal(t, s3err.SignatureDoesNotMatch, codeOf(t, err))
 			})
 		})
 	}

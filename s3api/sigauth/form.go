@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // maxPolicyBytes bounds the policy of a form, which is what is signed.
@@ -49,13 +49,13 @@ func (v *Verifier) VerifyForm(ctx context.Context, f *Form) (*Request, error) {
 	match := v.matchForm(c, credential.Secret, f.Policy)
 	switch {
 	case errs.Is(unknown, errs.NotFound):
-		return nil, wirexml.InvalidAccessKeyID.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+		return nil, s3err.InvalidAccessKeyID.Say("", s3err.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
 	case errs.Is(unknown, errs.Denied):
-		return nil, wirexml.InvalidToken.Because(unknown)
+		return nil, s3err.InvalidToken.Because(unknown)
 	case unknown != nil:
-		return nil, wirexml.FromError(unknown)
+		return nil, s3err.FromError(unknown)
 	case !match:
-		return nil, wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+		return nil, s3err.SignatureDoesNotMatch.Say("", s3err.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
 	}
 	req.Credential, req.Region, req.Version, req.Token, req.SignedAt = credential, c.region, c.version, f.Token != "", c.time
 	return req, nil
@@ -77,9 +77,9 @@ func (f *Form) claim() (*claim, error) {
 	v2 := f.AccessKeyV2 != "" || f.AccessKeyOBS != "" || f.MAC != ""
 	switch {
 	case len(f.Policy) > maxPolicyBytes:
-		return nil, wirexml.MaxPostPreDataLengthExceeded.Err()
+		return nil, s3err.MaxPostPreDataLengthExceeded.Err()
 	case v4 && v2 || f.AccessKeyV2 != "" && f.AccessKeyOBS != "":
-		return nil, wirexml.InvalidArgument.Say("Only one auth mechanism allowed: sign the form with Signature Version 4, with Version 2, or as OBS does.")
+		return nil, s3err.InvalidArgument.Say("Only one auth mechanism allowed: sign the form with Signature Version 4, with Version 2, or as OBS does.")
 	case !v4 && !v2 && f.Policy != "":
 		return nil, missingField("AWSAccessKeyId")
 	case !v4 && !v2:
@@ -114,25 +114,25 @@ func (f *Form) claimV4() (*claim, error) {
 		}
 	}
 	if f.Algorithm != algorithm {
-		return nil, wirexml.InvalidArgument.Say("x-amz-algorithm only supports \"AWS4-HMAC-SHA256\".", wirexml.Field{Name: "ArgumentName", Value: "x-amz-algorithm"})
+		return nil, s3err.InvalidArgument.Say("x-amz-algorithm only supports \"AWS4-HMAC-SHA256\".", s3err.Field{Name: "ArgumentName", Value: "x-amz-algorithm"})
 	}
 	c := &claim{version: V4, service: ServiceS3}
 	if why := c.parseCredential(f.Credential); why != "" {
-		return nil, wirexml.InvalidArgument.Say("Error parsing the x-amz-credential field; "+why, wirexml.Field{Name: "ArgumentName", Value: "x-amz-credential"})
+		return nil, s3err.InvalidArgument.Say("Error parsing the x-amz-credential field; "+why, s3err.Field{Name: "ArgumentName", Value: "x-amz-credential"})
 	}
 	var err error
 	if c.time, err = parseStamp(f.Date); err != nil || c.time.Before(time.Unix(0, 0)) {
-		return nil, wirexml.InvalidArgument.Say("x-amz-date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\".", wirexml.Field{Name: "ArgumentName", Value: "x-amz-date"})
+		return nil, s3err.InvalidArgument.Say("x-amz-date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\".", s3err.Field{Name: "ArgumentName", Value: "x-amz-date"})
 	}
 	c.stamp = f.Date
 	if len(f.Signature) != hex.EncodedLen(len(c.signature)) || !isLowerHex(f.Signature) {
-		return nil, wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+		return nil, s3err.SignatureDoesNotMatch.Say("", s3err.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
 	}
 	_, _ = hex.Decode(c.signature[:], []byte(f.Signature)) // Checked above.
 	return c, nil
 }
 
 func missingField(name string) error {
-	return wirexml.InvalidArgument.Say("Bucket POST must contain a field named '"+name+"'.  If it is specified, please check the order of the fields.",
-		wirexml.Field{Name: "ArgumentName", Value: name})
+	return s3err.InvalidArgument.Say("Bucket POST must contain a field named '"+name+"'.  If it is specified, please check the order of the fields.",
+		s3err.Field{Name: "ArgumentName", Value: name})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -60,7 +61,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		req, err := fuzzVerifier.Verify(request(method, path, query, h, body))
 		if err != nil {
-			_, document := wirexml.Render(wirexml.FromError(err), path, "id", "host")
+			_, document := wirexml.Render(s3err.FromError(err), path, "id", "host")
 			if codeOf(t, err); strings.Contains(string(document), exampleSecret) {
 				t.Fatal("the secret is told")
 			}

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // secrets is Keys over a map.
@@ -136,16 +136,16 @@ func outcome(v *sigauth.Verifier, r *http.Request) (*sigauth.Request, []byte, er
 }
 
 // codeOf returns the code of an error, which must be one of package wirexml.
-func codeOf(t testing.TB, err error) wirexml.Code {
+func codeOf(t testing.TB, err error) s3err.Code {
 	t.Helper()
 	if err == nil {
 		return ""
 	}
-	var e *wirexml.Error
+	var e *s3err.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("not a *wirexml.Error: %v", err)
 	}
-	if _, ok := wirexml.Table[e.Code]; !ok {
+	if _, ok := s3err.Table[e.Code]; !ok {
 		t.Fatalf("code %s is not in the table", e.Code)
 	}
 	return e.Code

@@ -19,7 +19,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/signer"
 	"pgregory.net/rapid"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // drawText draws text that is hard on encoders.
@@ -128,8 +128,8 @@ func TestOraclePresigned(t *testing.T) {
 		}
 		req, plain, err := outcome(v, got)
 		if age > seconds {
-			var e *wirexml.Error
-			if e, _ = err.(*wirexml.Error); e == nil || e.Code != wirexml.AccessDenied || e.Message != "Request has expired" {
+			var e *s3err.Error
+			if e, _ = err.(*s3err.Error); e == nil || e.Code != s3err.AccessDenied || e.Message != "Request has expired" {
 				t.Fatalf("an expired URL: %v", err)
 			}
 			return

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/s3api/checksum"
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // The words that x-amz-content-sha256 holds in place of a digest.
@@ -54,10 +54,10 @@ func payloadOf(r *http.Request, c *claim, inQuery string) (*payload, error) {
 		word = inQuery
 	}
 	if presigned && inQuery != "" && word != inQuery {
-		return nil, wirexml.InvalidArgument.Say("The x-amz-content-sha256 header and the X-Amz-Content-Sha256 parameter differ.")
+		return nil, s3err.InvalidArgument.Say("The x-amz-content-sha256 header and the X-Amz-Content-Sha256 parameter differ.")
 	}
 	if word == "" && c != nil && !presigned {
-		return nil, wirexml.InvalidRequest.Say("Missing required header for this request: x-amz-content-sha256")
+		return nil, s3err.InvalidRequest.Say("Missing required header for this request: x-amz-content-sha256")
 	}
 	p := &payload{signedAs: word, size: r.ContentLength}
 	if err := p.take(word); err != nil {
@@ -67,7 +67,7 @@ func payloadOf(r *http.Request, c *claim, inQuery string) (*payload, error) {
 		p.signedAs = unsignedPayload
 	}
 	if p.signed && c == nil {
-		return nil, wirexml.InvalidRequest.Say("A body of signed chunks needs a signed request.")
+		return nil, s3err.InvalidRequest.Say("A body of signed chunks needs a signed request.")
 	}
 	return p, p.takeChunked(r)
 }
@@ -91,7 +91,7 @@ func payloadOfV2(r *http.Request, c *claim) (*payload, error) {
 		return nil, err
 	}
 	if p.signed || p.chunked && c.version == OBS {
-		return nil, wirexml.InvalidRequest.Say("A body of this form needs a signature of Version 4.")
+		return nil, s3err.InvalidRequest.Say("A body of this form needs a signature of Version 4.")
 	}
 	return p, p.takeChunked(r)
 }
@@ -108,11 +108,11 @@ func payloadOfService(r *http.Request) (*payload, error) {
 		var body []byte
 		if r.Body != nil {
 			if body, err = io.ReadAll(io.LimitReader(r.Body, MaxServiceBodyBytes+1)); err != nil {
-				return nil, wirexml.FromError(err)
+				return nil, s3err.FromError(err)
 			}
 		}
 		if len(body) > MaxServiceBodyBytes {
-			return nil, wirexml.MaxMessageLengthExceeded.Err()
+			return nil, s3err.MaxMessageLengthExceeded.Err()
 		}
 		sum := sha256.Sum256(body)
 		word, p.size = hex.EncodeToString(sum[:]), int64(len(body))
@@ -120,7 +120,7 @@ func payloadOfService(r *http.Request) (*payload, error) {
 	}
 	p.signedAs = word
 	if err := p.take(word); err != nil || p.digest == nil {
-		return nil, wirexml.InvalidRequest.Say("x-amz-content-sha256 must be the SHA-256 of the body.")
+		return nil, s3err.InvalidRequest.Say("x-amz-content-sha256 must be the SHA-256 of the body.")
 	}
 	return p, nil
 }
@@ -141,7 +141,7 @@ func (p *payload) take(word string) error {
 		return nil
 	}
 	if strings.HasPrefix(word, "STREAMING-AWS4-ECDSA-") {
-		return wirexml.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
+		return s3err.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
 	}
 	p.digest = new([sha256.Size]byte)
 	if len(word) == hex.EncodedLen(sha256.Size) {
@@ -149,15 +149,15 @@ func (p *payload) take(word string) error {
 			return nil
 		}
 	}
-	return wirexml.InvalidArgument.Say("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "+streamingSigned+", "+
+	return s3err.InvalidArgument.Say("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "+streamingSigned+", "+
 		streamingSignedTrailer+", "+streamingUnsigned+", or a valid sha256 value.",
-		wirexml.Field{Name: "ArgumentName", Value: "x-amz-content-sha256"})
+		s3err.Field{Name: "ArgumentName", Value: "x-amz-content-sha256"})
 }
 
 // takeChunked reads the headers that belong to aws-chunked.
 func (p *payload) takeChunked(r *http.Request) error {
 	if !p.trailer && len(r.Header["X-Amz-Trailer"]) > 0 {
-		return wirexml.InvalidRequest.Say("The x-amz-trailer header needs an x-amz-content-sha256 that ends in -TRAILER.")
+		return s3err.InvalidRequest.Say("The x-amz-trailer header needs an x-amz-content-sha256 that ends in -TRAILER.")
 	}
 	if !p.chunked {
 		return nil
@@ -167,15 +167,15 @@ func (p *payload) takeChunked(r *http.Request) error {
 		return err
 	}
 	if length == "" {
-		return wirexml.MissingContentLength.Say("You must provide the x-amz-decoded-content-length HTTP header.")
+		return s3err.MissingContentLength.Say("You must provide the x-amz-decoded-content-length HTTP header.")
 	}
 	p.size, err = strconv.ParseInt(length, 10, 64)
 	if err != nil || !isDigits(length) {
-		return wirexml.InvalidArgument.Say("x-amz-decoded-content-length must be a number of bytes.",
-			wirexml.Field{Name: "ArgumentName", Value: "x-amz-decoded-content-length"})
+		return s3err.InvalidArgument.Say("x-amz-decoded-content-length must be a number of bytes.",
+			s3err.Field{Name: "ArgumentName", Value: "x-amz-decoded-content-length"})
 	}
 	if r.ContentLength >= 0 && r.ContentLength < p.size {
-		return wirexml.IncompleteBody.Say("Content-Length is less than x-amz-decoded-content-length.")
+		return s3err.IncompleteBody.Say("Content-Length is less than x-amz-decoded-content-length.")
 	}
 	return p.takeTrailerNames(r.Header["X-Amz-Trailer"])
 }
@@ -186,7 +186,7 @@ func (p *payload) takeTrailerNames(values []string) error {
 		for name := range strings.SplitSeq(v, ",") {
 			name = strings.ToLower(strings.Trim(name, " \t"))
 			if _, ok := checksum.FromHeader(name); !ok || len(p.names) == maxTrailers {
-				return wirexml.InvalidRequest.Say("The value specified in the x-amz-trailer header is not supported: " +
+				return s3err.InvalidRequest.Say("The value specified in the x-amz-trailer header is not supported: " +
 					"it may name the x-amz-checksum-* headers of CRC32, CRC32C, CRC64NVME, SHA1 and SHA256.")
 			}
 			p.names = append(p.names, name)
@@ -209,7 +209,7 @@ func newRequest(r *http.Request, p *payload, c *chain) (*Request, error) {
 		req.Body = &plainReader{r: body}
 	case r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody:
 		if *p.digest != sha256.Sum256(nil) {
-			return nil, wirexml.XAmzContentSHA256Mismatch.Err()
+			return nil, s3err.XAmzContentSHA256Mismatch.Err()
 		}
 		req.Body, req.Size = http.NoBody, 0
 	default:

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // The parameters of a presigned URL of Signature Version 4.
@@ -54,7 +54,7 @@ func scanQuery(raw string) (q queryAuth, err error) {
 		name, value, _ := strings.Cut(pair, "=")
 		if strings.IndexByte(name, '%') >= 0 {
 			if name, err = url.QueryUnescape(name); err != nil {
-				return q, wirexml.InvalidURI.Err()
+				return q, s3err.InvalidURI.Err()
 			}
 		}
 		at := q.field(name)
@@ -62,7 +62,7 @@ func scanQuery(raw string) (q queryAuth, err error) {
 			continue
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return q, wirexml.InvalidURI.Err()
+			return q, s3err.InvalidURI.Err()
 		}
 		q.duplicate = q.duplicate || *at != ""
 		*at = value
@@ -133,7 +133,7 @@ func parseQuery(q *queryAuth, service string) (*claim, error) {
 	case q.duplicate:
 		return nil, badQuery("A parameter of the signature may be given only once.")
 	case strings.HasPrefix(q.algorithm, "AWS4-ECDSA-"):
-		return nil, wirexml.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
+		return nil, s3err.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
 	case q.algorithm != "" && q.algorithm != algorithm:
 		return nil, badQuery("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\".")
 	case q.algorithm == "" || q.credential == "" || q.date == "" || q.expires == "" || q.signed == "" || q.signature == "":
@@ -163,4 +163,4 @@ func parseQuery(q *queryAuth, service string) (*claim, error) {
 	return c, nil
 }
 
-func badQuery(why string) error { return wirexml.AuthorizationQueryParametersError.Say(why) }
+func badQuery(why string) error { return s3err.AuthorizationQueryParametersError.Say(why) }

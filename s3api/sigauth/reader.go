@@ -6,7 +6,7 @@ import (
 	"hash"
 	"io"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // bodyError names a failure of reading the connection.
@@ -14,7 +14,7 @@ func bodyError(err error) error {
 	if err == io.EOF {
 		return io.EOF
 	}
-	return wirexml.FromError(err)
+	return s3err.FromError(err)
 }
 
 // plainReader is a body that nothing is claimed of; it only names errors.
@@ -55,14 +55,14 @@ func (d *digestReader) Read(b []byte) (int, error) {
 	d.left -= int64(n)
 	switch {
 	case known && d.left < 0:
-		d.err = wirexml.IncompleteBody.Say("The body is longer than announced.")
+		d.err = s3err.IncompleteBody.Say("The body is longer than announced.")
 		return 0, d.err
 	case err == io.EOF && known && d.left > 0:
-		d.err = wirexml.IncompleteBody.Err()
+		d.err = s3err.IncompleteBody.Err()
 		return 0, d.err
 	case err == io.EOF || known && d.left == 0 && err == nil:
 		if !bytes.Equal(d.hash.Sum(nil), d.want[:]) {
-			d.err = wirexml.XAmzContentSHA256Mismatch.Err()
+			d.err = s3err.XAmzContentSHA256Mismatch.Err()
 			return 0, d.err
 		}
 		d.err = io.EOF

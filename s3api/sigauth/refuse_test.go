@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -95,71 +96,71 @@ func TestRefusals(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		w     *wire
-		code  wirexml.Code
+		code  s3err.Code
 		about string // In the message or an extra element.
 	}{
 		"good":                     {signed(unsigned, "x"), "", ""},
-		"unknown key":              {replace(exampleKey, "AKIANOBODY"), wirexml.InvalidAccessKeyID, "AKIANOBODY"},
-		"wrong signature":          {replace("Signature=", "Signature=0000"), wirexml.AuthorizationHeaderMalformed, "Signature"},
-		"other signature":          {edit(func(w *wire) { w.method = "POST" }), wirexml.SignatureDoesNotMatch, exampleKey},
-		"no credential":            {replace("Credential=", "Credentials="), wirexml.AuthorizationHeaderMalformed, "Credential"},
-		"credential twice":         {replace("Credential=", "Credential=x, Credential="), wirexml.AuthorizationHeaderMalformed, "once"},
-		"no signed headers":        {replace("SignedHeaders=", ""), wirexml.AuthorizationHeaderMalformed, "SignedHeaders"},
-		"signed header upper case": {replace("host;", "Host;"), wirexml.AuthorizationHeaderMalformed, "lower case"},
-		"signed header twice":      {replace("host;", "host;host;"), wirexml.AuthorizationHeaderMalformed, "ascending"},
-		"signed header absent":     {replace("host;", "host;range;"), wirexml.SignatureDoesNotMatch, "range"},
-		"scope of no parts":        {replace("/20130524/us-east-1/s3/aws4_request", ""), wirexml.AuthorizationHeaderMalformed, "Credential"},
-		"scope's terminator":       {replace("aws4_request", "aws5_request"), wirexml.AuthorizationHeaderMalformed, "Credential"},
-		"service":                  {replace("/s3/", "/iam/"), wirexml.AuthorizationHeaderMalformed, "s3"},
-		"region":                   {replace("us-east-1", "us-west-1"), wirexml.AuthorizationHeaderMalformed, "eu-de"},
-		"scope's date":             {replace("20130524", "20130523"), wirexml.AuthorizationHeaderMalformed, "date"},
-		"scope's date no date":     {replace("20130524", "2013052x"), wirexml.AuthorizationHeaderMalformed, "Credential"},
-		"long header":              {replace("host;", strings.Repeat("a", 5000)+";host;"), wirexml.AuthorizationHeaderMalformed, "4096"},
-		"version 2":                {edit(func(w *wire) { w.set("Authorization", "AWS k:s") }), wirexml.InvalidAccessKeyID, "<AWSAccessKeyId>k<"},
-		"basic":                    {edit(func(w *wire) { w.set("Authorization", "Basic eA==") }), wirexml.InvalidRequest, "AWS4-HMAC-SHA256"},
-		"empty authorization":      {edit(func(w *wire) { w.set("Authorization", "") }), wirexml.AccessDenied, "empty"},
-		"no fields":                {edit(func(w *wire) { w.set("Authorization", "AWS4-HMAC-SHA256") }), wirexml.AuthorizationHeaderMalformed, ""},
-		"version 4A":               {replace("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), wirexml.NotImplemented, "4A"},
-		"two authorizations":       {edit(func(w *wire) { w.headers = append(w.headers, w.headers[len(w.headers)-1]) }), wirexml.InvalidArgument, "Only one"},
-		"header and query":         {edit(func(w *wire) { w.target += "?X-Amz-Signature=00" }), wirexml.InvalidArgument, "Only one"},
-		"header and V2 query":      {edit(func(w *wire) { w.target += "?AWSAccessKeyId=x" }), wirexml.InvalidArgument, "Only one"},
-		"two dates":                {edit(func(w *wire) { w.headers = append(w.headers, w.headers[0]) }), wirexml.InvalidArgument, "x-amz-date"},
-		"no date":                  {edit(func(w *wire) { w.headers = w.headers[1:] }), wirexml.AccessDenied, "date"},
-		"odd date":                 {edit(func(w *wire) { w.headers[0].value = "2013-05-24T00:00:00Z" }), wirexml.AccessDenied, "date"},
-		"no payload word":          {edit(func(w *wire) { w.headers = slices.Delete(w.headers, 1, 2) }), wirexml.InvalidRequest, "x-amz-content-sha256"},
-		"odd payload word":         {signed("SIGNED", ""), wirexml.InvalidArgument, "x-amz-content-sha256"},
-		"payload of 63 digits":     {signed(emptyDigest[1:], ""), wirexml.InvalidArgument, "sha256"},
-		"ECDSA payload":            {signed("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", ""), wirexml.NotImplemented, "4A"},
-		"wrong digest, no body":    {signed(strings.Repeat("00", 32), ""), wirexml.XAmzContentSHA256Mismatch, ""},
-		"wrong digest":             {signed(emptyDigest, "x"), wirexml.XAmzContentSHA256Mismatch, ""},
-		"unsigned x-amz header":    {edit(func(w *wire) { w.set("x-amz-copy-source", "/b/k") }), wirexml.AccessDenied, "x-amz-copy-source"},
-		"unsigned token":           {edit(func(w *wire) { w.set("X-Amz-Security-Token", "t") }), wirexml.AccessDenied, "x-amz-security-token"},
-		"token":                    {signed(unsigned, "", header{"x-amz-security-token", "t"}), wirexml.InvalidToken, ""},
+		"unknown key":              {replace(exampleKey, "AKIANOBODY"), s3err.InvalidAccessKeyID, "AKIANOBODY"},
+		"wrong signature":          {replace("Signature=", "Signature=0000"), s3err.AuthorizationHeaderMalformed, "Signature"},
+		"other signature":          {edit(func(w *wire) { w.method = "POST" }), s3err.SignatureDoesNotMatch, exampleKey},
+		"no credential":            {replace("Credential=", "Credentials="), s3err.AuthorizationHeaderMalformed, "Credential"},
+		"credential twice":         {replace("Credential=", "Credential=x, Credential="), s3err.AuthorizationHeaderMalformed, "once"},
+		"no signed headers":        {replace("SignedHeaders=", ""), s3err.AuthorizationHeaderMalformed, "SignedHeaders"},
+		"signed header upper case": {replace("host;", "Host;"), s3err.AuthorizationHeaderMalformed, "lower case"},
+		"signed header twice":      {replace("host;", "host;host;"), s3err.AuthorizationHeaderMalformed, "ascending"},
+		"signed header absent":     {replace("host;", "host;range;"), s3err.SignatureDoesNotMatch, "range"},
+		"scope of no parts":        {replace("/20130524/us-east-1/s3/aws4_request", ""), s3err.AuthorizationHeaderMalformed, "Credential"},
+		"scope's terminator":       {replace("aws4_request", "aws5_request"), s3err.AuthorizationHeaderMalformed, "Credential"},
+		"service":                  {replace("/s3/", "/iam/"), s3err.AuthorizationHeaderMalformed, "s3"},
+		"region":                   {replace("us-east-1", "us-west-1"), s3err.AuthorizationHeaderMalformed, "eu-de"},
+		"scope's date":             {replace("20130524", "20130523"), s3err.AuthorizationHeaderMalformed, "date"},
+		"scope's date no date":     {replace("20130524", "2013052x"), s3err.AuthorizationHeaderMalformed, "Credential"},
+		"long header":              {replace("host;", strings.Repeat("a", 5000)+";host;"), s3err.AuthorizationHeaderMalformed, "4096"},
+		"version 2":                {edit(func(w *wire) { w.set("Authorization", "AWS k:s") }), s3err.InvalidAccessKeyID, "<AWSAccessKeyId>k<"},
+		"basic":                    {edit(func(w *wire) { w.set("Authorization", "Basic eA==") }), s3err.InvalidRequest, "AWS4-HMAC-SHA256"},
+		"empty authorization":      {edit(func(w *wire) { w.set("Authorization", "") }), s3err.AccessDenied, "empty"},
+		"no fields":                {edit(func(w *wire) { w.set("Authorization", "AWS4-HMAC-SHA256") }), s3err.AuthorizationHeaderMalformed, ""},
+		"version 4A":               {replace("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), s3err.NotImplemented, "4A"},
+		"two authorizations":       {edit(func(w *wire) { w.headers = append(w.headers, w.headers[len(w.headers)-1]) }), s3err.InvalidArgument, "Only one"},
+		"header and query":         {edit(func(w *wire) { w.target += "?X-Amz-Signature=00" }), s3err.InvalidArgument, "Only one"},
+		"header and V2 query":      {edit(func(w *wire) { w.target += "?AWSAccessKeyId=x" }), s3err.InvalidArgument, "Only one"},
+		"two dates":                {edit(func(w *wire) { w.headers = append(w.headers, w.headers[0]) }), s3err.InvalidArgument, "x-amz-date"},
+		"no date":                  {edit(func(w *wire) { w.headers = w.headers[1:] }), s3err.AccessDenied, "date"},
+		"odd date":                 {edit(func(w *wire) { w.headers[0].value = "2013-05-24T00:00:00Z" }), s3err.AccessDenied, "date"},
+		"no payload word":          {edit(func(w *wire) { w.headers = slices.Delete(w.headers, 1, 2) }), s3err.InvalidRequest, "x-amz-content-sha256"},
+		"odd payload word":         {signed("SIGNED", ""), s3err.InvalidArgument, "x-amz-content-sha256"},
+		"payload of 63 digits":     {signed(emptyDigest[1:], ""), s3err.InvalidArgument, "sha256"},
+		"ECDSA payload":            {signed("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", ""), s3err.NotImplemented, "4A"},
+		"wrong digest, no body":    {signed(strings.Repeat("00", 32), ""), s3err.XAmzContentSHA256Mismatch, ""},
+		"wrong digest":             {signed(emptyDigest, "x"), s3err.XAmzContentSHA256Mismatch, ""},
+		"unsigned x-amz header":    {edit(func(w *wire) { w.set("x-amz-copy-source", "/b/k") }), s3err.AccessDenied, "x-amz-copy-source"},
+		"unsigned token":           {edit(func(w *wire) { w.set("X-Amz-Security-Token", "t") }), s3err.AccessDenied, "x-amz-security-token"},
+		"token":                    {signed(unsigned, "", header{"x-amz-security-token", "t"}), s3err.InvalidToken, ""},
 		"unsigned trace id":        {edit(func(w *wire) { w.set("X-Amzn-Trace-Id", "t") }), "", ""},
-		"trailer without form":     {signed(unsigned, "", header{"x-amz-trailer", "x-amz-checksum-crc32"}), wirexml.InvalidRequest, "x-amz-trailer"},
-		"bad query":                {edit(func(w *wire) { w.target += "?a=%zz" }), wirexml.InvalidURI, ""},
-		"crowded query":            {edit(func(w *wire) { w.target += "?" + strings.Repeat("a&", 2000) }), wirexml.InvalidURI, "1024"},
-		"presigned, crowded":       {presign("SignedHeaders=host", "SignedHeaders=host"+strings.Repeat(";x", 5000)), wirexml.AuthorizationQueryParametersError, "4096"},
-		"no decoded length":        {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x"), wirexml.MissingContentLength, "decoded"},
-		"negative decoded length":  {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "-1"}), wirexml.InvalidArgument, "decoded"},
-		"signed decoded length":    {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "+1"}), wirexml.InvalidArgument, "decoded"},
-		"huge decoded length":      {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "99999999999999999999"}), wirexml.InvalidArgument, "decoded"},
-		"too long decoded length":  {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "2"}), wirexml.IncompleteBody, "decoded"},
-		"presigned V2":             {query("AWSAccessKeyId=a&Signature=b&Expires=1"), wirexml.AccessDenied, "expired"},
-		"presigned, part":          {query("X-Amz-Signature=00"), wirexml.AuthorizationQueryParametersError, "requires"},
-		"presigned, algorithm":     {presign("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), wirexml.AuthorizationQueryParametersError, "Algorithm"},
-		"presigned 4A":             {presign("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), wirexml.NotImplemented, "4A"},
-		"presigned, too long":      {presign("86400", "604801"), wirexml.AuthorizationQueryParametersError, "week"},
-		"presigned, no number":     {presign("86400", "1d"), wirexml.AuthorizationQueryParametersError, "number"},
-		"presigned, zero":          {presign("86400", "0"), wirexml.AuthorizationQueryParametersError, "positive"},
-		"presigned, negative":      {presign("86400", "-5"), wirexml.AuthorizationQueryParametersError, "positive"},
-		"presigned, other expiry":  {presign("86400", "86401"), wirexml.SignatureDoesNotMatch, ""},
-		"presigned, twice":         {presign("X-Amz-Expires", "X-Amz-Expires=1&X-Amz-Expires"), wirexml.AuthorizationQueryParametersError, "once"},
-		"presigned, encoded twice": {presign("X-Amz-Expires", "X%2DAmz-Expires=1&X-Amz-Expires"), wirexml.AuthorizationQueryParametersError, "once"},
-		"presigned, date":          {presign("X-Amz-Date=20130524T000000Z", "X-Amz-Date=yesterday"), wirexml.AuthorizationQueryParametersError, "X-Amz-Date"},
-		"presigned, region":        {presign("us-east-1", "us-west-1"), wirexml.AuthorizationQueryParametersError, "eu-de"},
-		"presigned, host":          {presign("SignedHeaders=host", "SignedHeaders=range"), wirexml.AccessDenied, "host"},
-		"presigned, more query":    {presign("?", "?a=b&"), wirexml.SignatureDoesNotMatch, ""},
+		"trailer without form":     {signed(unsigned, "", header{"x-amz-trailer", "x-amz-checksum-crc32"}), s3err.InvalidRequest, "x-amz-trailer"},
+		"bad query":                {edit(func(w *wire) { w.target += "?a=%zz" }), s3err.InvalidURI, ""},
+		"crowded query":            {edit(func(w *wire) { w.target += "?" + strings.Repeat("a&", 2000) }), s3err.InvalidURI, "1024"},
+		"presigned, crowded":       {presign("SignedHeaders=host", "SignedHeaders=host"+strings.Repeat(";x", 5000)), s3err.AuthorizationQueryParametersError, "4096"},
+		"no decoded length":        {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x"), s3err.MissingContentLength, "decoded"},
+		"negative decoded length":  {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "-1"}), s3err.InvalidArgument, "decoded"},
+		"signed decoded length":    {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "+1"}), s3err.InvalidArgument, "decoded"},
+		"huge decoded length":      {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "99999999999999999999"}), s3err.InvalidArgument, "decoded"},
+		"too long decoded length":  {signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x", header{"x-amz-decoded-content-length", "2"}), s3err.IncompleteBody, "decoded"},
+		"presigned V2":             {query("AWSAccessKeyId=a&Signature=b&Expires=1"), s3err.AccessDenied, "expired"},
+		"presigned, part":          {query("X-Amz-Signature=00"), s3err.AuthorizationQueryParametersError, "requires"},
+		"presigned, algorithm":     {presign("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), s3err.AuthorizationQueryParametersError, "Algorithm"},
+		"presigned 4A":             {presign("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), s3err.NotImplemented, "4A"},
+		"presigned, too long":      {presign("86400", "604801"), s3err.AuthorizationQueryParametersError, "week"},
+		"presigned, no number":     {presign("86400", "1d"), s3err.AuthorizationQueryParametersError, "number"},
+		"presigned, zero":          {presign("86400", "0"), s3err.AuthorizationQueryParametersError, "positive"},
+		"presigned, negative":      {presign("86400", "-5"), s3err.AuthorizationQueryParametersError, "positive"},
+		"presigned, other expiry":  {presign("86400", "86401"), s3err.SignatureDoesNotMatch, ""},
+		"presigned, twice":         {presign("X-Amz-Expires", "X-Amz-Expires=1&X-Amz-Expires"), s3err.AuthorizationQueryParametersError, "once"},
+		"presigned, encoded twice": {presign("X-Amz-Expires", "X%2DAmz-Expires=1&X-Amz-Expires"), s3err.AuthorizationQueryParametersError, "once"},
+		"presigned, date":          {presign("X-Amz-Date=20130524T000000Z", "X-Amz-Date=yesterday"), s3err.AuthorizationQueryParametersError, "X-Amz-Date"},
+		"presigned, region":        {presign("us-east-1", "us-west-1"), s3err.AuthorizationQueryParametersError, "eu-de"},
+		"presigned, host":          {presign("SignedHeaders=host", "SignedHeaders=range"), s3err.AccessDenied, "host"},
+		"presigned, more query":    {presign("?", "?a=b&"), s3err.SignatureDoesNotMatch, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, published, func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestRefusals(t *testing.T) {
 				if err == nil {
 					return
 				}
-				_, document := wirexml.Render(wirexml.FromError(err), "/b/k", "id", "host")
+				_, document := wirexml.Render(s3err.FromError(err), "/b/k", "id", "host")
 				require.Contains(t, string(document), c.about)
 				require.NotContains(t, string(document)+err.Error(), exampleSecret)
 			})
@@ -180,23 +181,23 @@ func TestSkewAndExpiry(t *testing.T) {
 	for name, c := range map[string]struct {
 		w     *wire
 		after time.Duration
-		code  wirexml.Code
+		code  s3err.Code
 		says  string
 	}{
 		"header 15 min old":   {signed("UNSIGNED-PAYLOAD", ""), 15 * time.Minute, "", ""},
-		"header older":        {signed("UNSIGNED-PAYLOAD", ""), 15*time.Minute + time.Second, wirexml.RequestTimeTooSkewed, "900000"},
+		"header older":        {signed("UNSIGNED-PAYLOAD", ""), 15*time.Minute + time.Second, s3err.RequestTimeTooSkewed, "900000"},
 		"header 15 min ahead": {signed("UNSIGNED-PAYLOAD", ""), -15 * time.Minute, "", ""},
-		"header from future":  {signed("UNSIGNED-PAYLOAD", ""), -15*time.Minute - time.Second, wirexml.RequestTimeTooSkewed, stamp},
+		"header from future":  {signed("UNSIGNED-PAYLOAD", ""), -15*time.Minute - time.Second, s3err.RequestTimeTooSkewed, stamp},
 		"url in time":         {publishedExamples()["presigned"], 24 * time.Hour, "", ""},
-		"url expired":         {publishedExamples()["presigned"], 24*time.Hour + time.Second, wirexml.AccessDenied, "Request has expired"},
-		"url not yet valid":   {publishedExamples()["presigned"], -16 * time.Minute, wirexml.AccessDenied, "not yet valid"},
+		"url expired":         {publishedExamples()["presigned"], 24*time.Hour + time.Second, s3err.AccessDenied, "Request has expired"},
+		"url not yet valid":   {publishedExamples()["presigned"], -16 * time.Minute, s3err.AccessDenied, "not yet valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, published.Add(c.after), func(t *testing.T) {
 				_, _, err := outcome(verifier(), c.w.parse(t))
 				require.Equal(t, c.code, codeOf(t, err))
 				if err != nil {
-					_, document := wirexml.Render(wirexml.FromError(err), "/", "id", "host")
+					_, document := wirexml.Render(s3err.FromError(err), "/", "id", "host")
 					require.Contains(t, string(document), c.says)
 				}
 			})
@@ -238,7 +239,7 @@ func TestAnonymous(t *testing.T) {
 
 	r.Header.Set("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
 	_, err = v.Verify(r)
-	require.Equal(t, wirexml.InvalidRequest, codeOf(t, err))
+	require.Equal(t, s3err.InvalidRequest, codeOf(t, err))
 }
 
 // TestUnsignedChunks reads unsigned chunked bodies, good and bad.
@@ -247,41 +248,41 @@ func TestUnsignedChunks(t *testing.T) {
 	for name, c := range map[string]struct {
 		size string
 		body string
-		code wirexml.Code
+		code s3err.Code
 	}{
 		"one chunk":             {"4", "4\r\nbody\r\n0\r\n" + crc + "\r\n", ""},
 		"two chunks":            {"4", "3\r\nbod\r\n1\r\ny\r\n0\r\n" + crc + "\r\n", ""},
 		"capital hex":           {"10", "A\r\n0123456789\r\n0\r\n" + crc + "\r\n", ""},
 		"leading zeros":         {"4", "0004\r\nbody\r\n000\r\n" + crc + "\r\n", ""},
 		"empty":                 {"0", "0\r\n" + crc + "\r\n", ""},
-		"nothing at all":        {"0", "", wirexml.IncompleteBody},
+		"nothing at all":        {"0", "", s3err.IncompleteBody},
 		"trailer with LF":       {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\n\r\n", ""},
 		"trailer with blanks":   {"4", "4\r\nbody\r\n0\r\nX-Amz-Checksum-Crc32: AAAAAA== \r\n\r\n", ""},
 		"trailer, empty lines":  {"4", "4\r\nbody\r\n0\r\n" + crc + "\r\n\r\n", ""},
 		"trailer, LF line":      {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\n\r\n\r\n", ""},
-		"too many empty lines":  {"4", "4\r\nbody\r\n0\r\n" + crc + strings.Repeat("\r\n", 64), wirexml.MalformedTrailerError},
-		"behind empty lines":    {"4", "4\r\nbody\r\n0\r\n" + crc + "\r\n\r\nx", wirexml.InvalidRequest},
-		"no trailer":            {"4", "4\r\nbody\r\n0\r\n\r\n", wirexml.MalformedTrailerError},
-		"other trailer":         {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-sha1:AAAAAA==\r\n\r\n", wirexml.MalformedTrailerError},
-		"trailer twice":         {"4", "4\r\nbody\r\n0\r\n" + crc + crc + "\r\n", wirexml.MalformedTrailerError},
-		"trailer without colon": {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32\r\n\r\n", wirexml.MalformedTrailerError},
-		"trailer without value": {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32:\r\n\r\n", wirexml.MalformedTrailerError},
-		"trailer too long":      {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32:" + strings.Repeat("A", 5000) + "\r\n\r\n", wirexml.MalformedTrailerError},
-		"trailer cut":           {"4", "4\r\nbody\r\n0\r\n" + crc, wirexml.IncompleteBody},
-		"bytes behind":          {"4", "4\r\nbody\r\n0\r\n" + crc + "\r\nx", wirexml.InvalidRequest},
-		"too short":             {"5", "4\r\nbody\r\n0\r\n" + crc + "\r\n", wirexml.IncompleteBody},
-		"too long":              {"3", "4\r\nbody\r\n0\r\n" + crc + "\r\n", wirexml.IncompleteBody},
-		"one chunk too many":    {"4", "4\r\nbody\r\n1\r\nx\r\n0\r\n" + crc + "\r\n", wirexml.IncompleteBody},
-		"no last chunk":         {"4", "4\r\nbody\r\n" + strings.Repeat(" ", 9), wirexml.IncompleteBody},
-		"huge chunk":            {"4", "7fffffffffffffff\r\nbody\r\n0\r\n\r\n", wirexml.InvalidRequest},
-		"negative chunk":        {"4", "-4\r\nbody\r\n0\r\n\r\n", wirexml.InvalidRequest},
-		"0x chunk":              {"4", "0x4\r\nbody\r\n0\r\n\r\n", wirexml.InvalidRequest},
-		"empty chunk size":      {"4", "\r\nbody\r\n0\r\n\r\n", wirexml.InvalidRequest},
-		"LF chunk header":       {"4", "4\nbody\r\n0\r\n" + crc + "\r\n", wirexml.InvalidRequest},
-		"no CR LF behind":       {"4", "4\r\nbodyxx0\r\n" + crc + "\r\n", wirexml.InvalidRequest},
-		"extension":             {"4", "4;a=b\r\nbody\r\n0\r\n" + crc + "\r\n", wirexml.InvalidRequest},
-		"long chunk header":     {"4", strings.Repeat("0", 300) + "4\r\nbody\r\n0\r\n" + crc + "\r\n", wirexml.InvalidRequest},
-		"no line at all":        {"4", strings.Repeat("0", 10000), wirexml.InvalidRequest},
+		"too many empty lines":  {"4", "4\r\nbody\r\n0\r\n" + crc + strings.Repeat("\r\n", 64), s3err.MalformedTrailerError},
+		"behind empty lines":    {"4", "4\r\nbody\r\n0\r\n" + crc + "\r\n\r\nx", s3err.InvalidRequest},
+		"no trailer":            {"4", "4\r\nbody\r\n0\r\n\r\n", s3err.MalformedTrailerError},
+		"other trailer":         {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-sha1:AAAAAA==\r\n\r\n", s3err.MalformedTrailerError},
+		"trailer twice":         {"4", "4\r\nbody\r\n0\r\n" + crc + crc + "\r\n", s3err.MalformedTrailerError},
+		"trailer without colon": {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32\r\n\r\n", s3err.MalformedTrailerError},
+		"trailer without value": {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32:\r\n\r\n", s3err.MalformedTrailerError},
+		"trailer too long":      {"4", "4\r\nbody\r\n0\r\nx-amz-checksum-crc32:" + strings.Repeat("A", 5000) + "\r\n\r\n", s3err.MalformedTrailerError},
+		"trailer cut":           {"4", "4\r\nbody\r\n0\r\n" + crc, s3err.IncompleteBody},
+		"bytes behind":          {"4", "4\r\nbody\r\n0\r\n" + crc + "\r\nx", s3err.InvalidRequest},
+		"too short":             {"5", "4\r\nbody\r\n0\r\n" + crc + "\r\n", s3err.IncompleteBody},
+		"too long":              {"3", "4\r\nbody\r\n0\r\n" + crc + "\r\n", s3err.IncompleteBody},
+		"one chunk too many":    {"4", "4\r\nbody\r\n1\r\nx\r\n0\r\n" + crc + "\r\n", s3err.IncompleteBody},
+		"no last chunk":         {"4", "4\r\nbody\r\n" + strings.Repeat(" ", 9), s3err.IncompleteBody},
+		"huge chunk":            {"4", "7fffffffffffffff\r\nbody\r\n0\r\n\r\n", s3err.InvalidRequest},
+		"negative chunk":        {"4", "-4\r\nbody\r\n0\r\n\r\n", s3err.InvalidRequest},
+		"0x chunk":              {"4", "0x4\r\nbody\r\n0\r\n\r\n", s3err.InvalidRequest},
+		"empty chunk size":      {"4", "\r\nbody\r\n0\r\n\r\n", s3err.InvalidRequest},
+		"LF chunk header":       {"4", "4\nbody\r\n0\r\n" + crc + "\r\n", s3err.InvalidRequest},
+		"no CR LF behind":       {"4", "4\r\nbodyxx0\r\n" + crc + "\r\n", s3err.InvalidRequest},
+		"extension":             {"4", "4;a=b\r\nbody\r\n0\r\n" + crc + "\r\n", s3err.InvalidRequest},
+		"long chunk header":     {"4", strings.Repeat("0", 300) + "4\r\nbody\r\n0\r\n" + crc + "\r\n", s3err.InvalidRequest},
+		"no line at all":        {"4", strings.Repeat("0", 10000), s3err.InvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, published, func(t *testing.T) {
@@ -316,12 +317,12 @@ func TestBrokenConnection(t *testing.T) {
 			full := w.body
 			w.body = w.body[:len(full)/2]
 			_, _, err := outcome(verifier(), w.parse(t))
-			require.Equal(t, wirexml.IncompleteBody, codeOf(t, err))
+			require.Equal(t, s3err.IncompleteBody, codeOf(t, err))
 		}
 		r := signed("UNSIGNED-PAYLOAD", "0123456789").parse(t)
 		r.Body = io.NopCloser(&failing{context.DeadlineExceeded})
 		_, _, err := outcome(verifier(), r)
-		require.Equal(t, wirexml.RequestTimeout, codeOf(t, err))
+		require.Equal(t, s3err.RequestTimeout, codeOf(t, err))
 	})
 }
 
@@ -342,7 +343,7 @@ func TestChunkMemory(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, err = req.Body.Read(make([]byte, 10))
 		runtime.ReadMemStats(&after)
-		require.Equal(t, wirexml.IncompleteBody, codeOf(t, err))
+		require.Equal(t, s3err.IncompleteBody, codeOf(t, err))
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 
 		big = signed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "1000001;chunk-signature="+emptyDigest+"\r\n", header{"x-amz-decoded-content-length", "16777217"})
@@ -350,7 +351,7 @@ func TestChunkMemory(t *testing.T) {
 		req, err = verifier().Verify(big.parse(t))
 		require.NoError(t, err)
 		_, err = req.Body.Read(make([]byte, 10))
-		require.Equal(t, wirexml.InvalidRequest, codeOf(t, err))
+		require.Equal(t, s3err.InvalidRequest, codeOf(t, err))
 	})
 }
 
@@ -379,7 +380,7 @@ func (failingKeys) Lookup(context.Context, string, string) (sigauth.Credential, 
 func TestKeysUnavailable(t *testing.T) {
 	at(t, published, func(t *testing.T) {
 		_, err := sigauth.New(sigauth.Config{Keys: failingKeys{}}).Verify(signed("UNSIGNED-PAYLOAD", "").parse(t))
-		require.Equal(t, wirexml.ServiceUnavailable, codeOf(t, err))
+		require.Equal(t, s3err.ServiceUnavailable, codeOf(t, err))
 	})
 }
 
@@ -392,7 +393,7 @@ func TestSecretChanges(t *testing.T) {
 		require.NoError(t, err)
 		keys[exampleKey] = "another"
 		_, err = v.Verify(signed("UNSIGNED-PAYLOAD", "").parse(t))
-		require.Equal(t, wirexml.SignatureDoesNotMatch, codeOf(t, err))
+		require.Equal(t, s3err.SignatureDoesNotMatch, codeOf(t, err))
 	})
 }
 
@@ -419,7 +420,7 @@ func TestServer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, body, err := outcome(v, r)
 		if err != nil {
-			http.Error(w, err.Error(), wirexml.FromError(err).Status())
+			http.Error(w, err.Error(), s3err.FromError(err).Status())
 			return
 		}
 		_, _ = w.Write(body)

@@ -16,8 +16,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // TestTokens has every form carry good and bad tokens.
@@ -58,12 +58,12 @@ func TestTokens(t *testing.T) {
 	} {
 		for _, c := range []struct {
 			key, token string
-			code       wirexml.Code
+			code       s3err.Code
 		}{
 			{temporaryKey, sessionToken, ""}, {"AKIACAIRNEXAMPLE", "", ""},
-			{temporaryKey, "", wirexml.InvalidAccessKeyID}, {temporaryKey, "other", wirexml.InvalidToken},
-			{temporaryKey, endedToken, wirexml.ExpiredToken}, {"AKIACAIRNEXAMPLE", sessionToken, wirexml.InvalidToken},
-			{"AKIANOBODY", sessionToken, wirexml.InvalidAccessKeyID},
+			{temporaryKey, "", s3err.InvalidAccessKeyID}, {temporaryKey, "other", s3err.InvalidToken},
+			{temporaryKey, endedToken, s3err.ExpiredToken}, {"AKIACAIRNEXAMPLE", sessionToken, s3err.InvalidToken},
+			{"AKIANOBODY", sessionToken, s3err.InvalidAccessKeyID},
 		} {
 			at(t, published, func(t *testing.T) {
 				req, err := verifierV2().Verify(make(c.key, c.token).parse(t))
@@ -82,7 +82,7 @@ func TestTokens(t *testing.T) {
 				_, err := verifierV2().Verify(bad.parse(t))
 				require.Error(t, err, form)
 				if form == "V2 query" && prefix == "x-amz-" || form == "OBS query" && prefix == "x-obs-" {
-					require.Equal(t, wirexml.InvalidArgument, codeOf(t, err), form)
+					require.Equal(t, s3err.InvalidArgument, codeOf(t, err), form)
 				}
 			}
 		})
@@ -136,22 +136,22 @@ func TestServiceSTS(t *testing.T) {
 	for name, c := range map[string]struct {
 		w       *wire
 		service string
-		code    wirexml.Code
+		code    s3err.Code
 	}{
 		"good":             {request("sts", form, sum(form)), "sts", ""},
 		"no body":          {request("sts", "", emptyDigest), "sts", ""},
 		"long":             {request("sts", long, sum(long)), "sts", ""},
 		"chunked":          {chunked, "sts", ""},
 		"hash told":        {request("sts", form, sum(form), told), "sts", ""},
-		"too long":         {request("sts", long+"a", sum(long+"a")), "sts", wirexml.MaxMessageLengthExceeded},
-		"altered":          {altered, "sts", wirexml.SignatureDoesNotMatch},
-		"other hash told":  {request("sts", "Action=X", sum(form), told), "sts", wirexml.XAmzContentSHA256Mismatch},
-		"unsigned":         {request("sts", form, "UNSIGNED-PAYLOAD", header{"x-amz-content-sha256", "UNSIGNED-PAYLOAD"}), "sts", wirexml.InvalidRequest},
-		"for S3":           {request("s3", form, sum(form), told), "sts", wirexml.AuthorizationHeaderMalformed},
-		"for STS at S3":    {request("sts", form, sum(form), told), "s3", wirexml.AuthorizationHeaderMalformed},
-		"hash not told S3": {request("s3", form, sum(form)), "s3", wirexml.InvalidRequest},
-		"V2":               {signedV2("AWS", "/"), "sts", wirexml.InvalidRequest},
-		"V2 query":         {presignedV2("AccessKeyId", "/", fmt.Sprint(published.Unix())), "sts", wirexml.InvalidRequest},
+		"too long":         {request("sts", long+"a", sum(long+"a")), "sts", s3err.MaxMessageLengthExceeded},
+		"altered":          {altered, "sts", s3err.SignatureDoesNotMatch},
+		"other hash told":  {request("sts", "Action=X", sum(form), told), "sts", s3err.XAmzContentSHA256Mismatch},
+		"unsigned":         {request("sts", form, "UNSIGNED-PAYLOAD", header{"x-amz-content-sha256", "UNSIGNED-PAYLOAD"}), "sts", s3err.InvalidRequest},
+		"for S3":           {request("s3", form, sum(form), told), "sts", s3err.AuthorizationHeaderMalformed},
+		"for STS at S3":    {request("sts", form, sum(form), told), "s3", s3err.AuthorizationHeaderMalformed},
+		"hash not told S3": {request("s3", form, sum(form)), "s3", s3err.InvalidRequest},
+		"V2":               {signedV2("AWS", "/"), "sts", s3err.InvalidRequest},
+		"V2 query":         {presignedV2("AccessKeyId", "/", fmt.Sprint(published.Unix())), "sts", s3err.InvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, published, func(t *testing.T) {
@@ -218,6 +218,6 @@ func TestServiceSDK(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, req.Presigned && req.Token)
 		_, err = verifierV2().Verify(w.parse(t))
-		require.Equal(t, wirexml.AuthorizationQueryParametersError, codeOf(t, err))
+		require.Equal(t, s3err.AuthorizationQueryParametersError, codeOf(t, err))
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 const (
@@ -117,5 +117,5 @@ func isPrintable(value string) bool {
 }
 
 func badTrailer(why string) error {
-	return wirexml.MalformedTrailerError.Say("The trailer of the request is malformed: " + why)
+	return s3err.MalformedTrailerError.Say("The trailer of the request is malformed: " + why)
 }

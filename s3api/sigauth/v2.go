@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Prefixes of the headers and parameters that V2 and OBS sign.
@@ -30,8 +30,8 @@ func parseHeaderV2(value string, h http.Header) (*claim, error) {
 	rest = strings.Trim(rest, " ")
 	colon := strings.LastIndexByte(rest, ':')
 	if colon < 1 || len(value) > maxAuthorizationBytes {
-		return nil, wirexml.InvalidArgument.Say("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
-			wirexml.Field{Name: "ArgumentName", Value: "Authorization"})
+		return nil, s3err.InvalidArgument.Say("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+			s3err.Field{Name: "ArgumentName", Value: "Authorization"})
 	}
 	c := &claim{version: Version(scheme), accessKey: rest[:colon], mac: rest[colon+1:]}
 	return c, c.takeDateV2(h)
@@ -86,13 +86,13 @@ func parseQueryV2(q *queryAuth) (*claim, error) {
 	}
 	switch {
 	case q.duplicate || q.keyV2 && q.keyOBS:
-		return nil, wirexml.InvalidArgument.Say("A parameter of the signature may be given only once.")
+		return nil, s3err.InvalidArgument.Say("A parameter of the signature may be given only once.")
 	case c.accessKey == "" || q.expiresV2 == "" || q.signatureV2 == "":
-		return nil, wirexml.AccessDenied.Say("Query-string authentication requires the Signature, Expires and " + key + " parameters")
+		return nil, s3err.AccessDenied.Say("Query-string authentication requires the Signature, Expires and " + key + " parameters")
 	}
 	seconds, err := strconv.ParseInt(q.expiresV2, 10, 64)
 	if err != nil || !isDigits(q.expiresV2) {
-		return nil, wirexml.AccessDenied.Say("Invalid date (should be seconds since epoch): " + q.expiresV2)
+		return nil, s3err.AccessDenied.Say("Invalid date (should be seconds since epoch): " + q.expiresV2)
 	}
 	c.deadline = time.Unix(min(seconds, maxDeadline), 0)
 	// Base64 has no blanks: one is a plus that was not encoded.
@@ -117,8 +117,8 @@ func tokenOf(h http.Header, c *claim, q *queryAuth) (string, error) {
 		return token, err
 	}
 	if token != "" && token != parameter {
-		return "", wirexml.InvalidArgument.Say("The session token in the header and that in the query differ.",
-			wirexml.Field{Name: "ArgumentName", Value: strings.ToLower(header)})
+		return "", s3err.InvalidArgument.Say("The session token in the header and that in the query differ.",
+			s3err.Field{Name: "ArgumentName", Value: strings.ToLower(header)})
 	}
 	return parameter, nil
 }

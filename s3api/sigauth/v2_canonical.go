@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cairnstore/cairn/s3api/wirexml"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // signedParameters are the parameters that V2 and OBS sign besides those with a
@@ -64,7 +64,7 @@ func (v *Verifier) checkSignatureV2(r *http.Request, c *claim, secret string) er
 		}
 	}
 	if match != 1 {
-		return wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+		return s3err.SignatureDoesNotMatch.Say("", s3err.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (c *claim) signedParams(raw string) ([]pair, error) {
 	var params []pair
 	for n := 0; raw != ""; n++ {
 		if n == maxParameters {
-			return nil, wirexml.InvalidURI.Say("The query has more than " + strconv.Itoa(maxParameters) + " parameters.")
+			return nil, s3err.InvalidURI.Say("The query has more than " + strconv.Itoa(maxParameters) + " parameters.")
 		}
 		var text string
 		text, raw, _ = strings.Cut(raw, "&")
@@ -120,7 +120,7 @@ func (c *claim) signedParams(raw string) ([]pair, error) {
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
 		if err1 != nil || err2 != nil {
-			return nil, wirexml.InvalidURI.Err()
+			return nil, s3err.InvalidURI.Err()
 		}
 		p := pair{name, value}
 		stands := c.standsIn(p)
@@ -129,8 +129,8 @@ func (c *claim) signedParams(raw string) ([]pair, error) {
 		}
 		if stands && strings.ContainsFunc(value, isControl) || c.hidesParam(value) ||
 			c.isPrefixed(p) && (!isHeaderName(strings.ToLower(name)) || c.hidesParam(name)) {
-			return nil, wirexml.InvalidArgument.Say("This parameter cannot be signed with this version of signatures. "+
-				"Please use AWS4-HMAC-SHA256.", wirexml.Field{Name: "ArgumentName", Value: name})
+			return nil, s3err.InvalidArgument.Say("This parameter cannot be signed with this version of signatures. "+
+				"Please use AWS4-HMAC-SHA256.", s3err.Field{Name: "ArgumentName", Value: name})
 		}
 		params = append(params, p)
 	}

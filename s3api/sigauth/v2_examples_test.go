@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
-	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 const (
@@ -277,7 +277,7 @@ func checkFixture(t *testing.T, name string, when time.Time, w *wire, headers []
 		bad := *w
 		bad.target = "/x" + w.target
 		_, _, err = outcome(verifierV2(), bad.parse(t))
-		require.Equal(t, wirexml.SignatureDoesNotMatch, codeOf(t, err))
+		require.Equal(t, s3err.SignatureDoesNotMatch, codeOf(t, err))
 		if temporary {
 			bad = *w
 			bad.headers = nil
@@ -288,7 +288,7 @@ func checkFixture(t *testing.T, name string, when time.Time, w *wire, headers []
 			}
 			bad.target = strings.ReplaceAll(w.target, "-security-token=", "-security-tok=")
 			_, _, err = outcome(verifierV2(), bad.parse(t))
-			require.Equal(t, wirexml.InvalidAccessKeyID, codeOf(t, err))
+			require.Equal(t, s3err.InvalidAccessKeyID, codeOf(t, err))
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -127,7 +128,7 @@ func TestRefusalsV2(t *testing.T) {
 	base64Sum := sha256.Sum256([]byte("hello"))
 	for name, c := range map[string]struct {
 		w     *wire
-		code  wirexml.Code
+		code  s3err.Code
 		about string
 	}{
 		"good":                      {signedV2("AWS", "/b/k", header{"x-amz-meta-a", "1"}), "", ""},
@@ -141,65 +142,65 @@ func TestRefusalsV2(t *testing.T) {
 		"bucket without slash":      {signedV2("AWS", "/b?acl"), "", ""},
 		"body, hash in hex":         {withBody(signedV2("AWS", "/b/k", header{"x-amz-content-sha256", hex.EncodeToString(base64Sum[:])}), "hello"), "", ""},
 		"body, hash in base64":      {withBody(signedV2("OBS", "/b/k", header{"x-obs-content-sha256", base64.StdEncoding.EncodeToString(base64Sum[:])}), "hello"), "", ""},
-		"body, wrong hash":          {withBody(signedV2("AWS", "/b/k", header{"x-amz-content-sha256", hex.EncodeToString(base64Sum[:])}), "hallo"), wirexml.XAmzContentSHA256Mismatch, ""},
-		"body, wrong hash OBS":      {withBody(signedV2("OBS", "/b/k", header{"x-obs-content-sha256", emptyDigest}), "hello"), wirexml.XAmzContentSHA256Mismatch, ""},
-		"signed chunks":             {signedV2("AWS", "/b/k", header{"x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}), wirexml.InvalidRequest, "Version 4"},
-		"odd hash":                  {signedV2("AWS", "/b/k", header{"x-amz-content-sha256", "AAAA"}), wirexml.InvalidArgument, "x-amz-content-sha256"},
+		"body, wrong hash":          {withBody(signedV2("AWS", "/b/k", header{"x-amz-content-sha256", hex.EncodeToString(base64Sum[:])}), "hallo"), s3err.XAmzContentSHA256Mismatch, ""},
+		"body, wrong hash OBS":      {withBody(signedV2("OBS", "/b/k", header{"x-obs-content-sha256", emptyDigest}), "hello"), s3err.XAmzContentSHA256Mismatch, ""},
+		"signed chunks":             {signedV2("AWS", "/b/k", header{"x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}), s3err.InvalidRequest, "Version 4"},
+		"odd hash":                  {signedV2("AWS", "/b/k", header{"x-amz-content-sha256", "AAAA"}), s3err.InvalidArgument, "x-amz-content-sha256"},
 		"unsigned chunks":           {withBody(unsignedChunks("AWS", "x-amz-"), "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"), "", ""},
-		"unsigned chunks OBS":       {withBody(unsignedChunks("OBS", "x-obs-"), "5\r\nhello\r\n0\r\n\r\n"), wirexml.InvalidRequest, "Version 4"},
-		"no colon":                  {authorized("AWS HAHAHA"), wirexml.InvalidArgument, "AwsAccessKeyId:signature"},
-		"no key":                    {authorized("AWS :abc"), wirexml.InvalidArgument, "Authorization"},
-		"no fields":                 {authorized("OBS"), wirexml.InvalidArgument, "Authorization"},
-		"long":                      {authorized("AWS " + strings.Repeat("a", 5000) + ":b"), wirexml.InvalidArgument, ""},
-		"unknown key":               {authorized("AWS AKIANOBODY:" + macV2("x", "y")), wirexml.InvalidAccessKeyID, "AKIANOBODY"},
-		"unknown key OBS":           {authorized("OBS AKIANOBODY:x"), wirexml.InvalidAccessKeyID, "AKIANOBODY"},
-		"key with a colon":          {authorized("AWS a:b:c"), wirexml.InvalidAccessKeyID, "a:b<"},
-		"other signature":           {authorized("AWS " + exampleKey + ":" + macV2("x", "y")), wirexml.SignatureDoesNotMatch, exampleKey},
-		"empty signature":           {authorized("AWS " + exampleKey + ":"), wirexml.SignatureDoesNotMatch, ""},
+		"unsigned chunks OBS":       {withBody(unsignedChunks("OBS", "x-obs-"), "5\r\nhello\r\n0\r\n\r\n"), s3err.InvalidRequest, "Version 4"},
+		"no colon":                  {authorized("AWS HAHAHA"), s3err.InvalidArgument, "AwsAccessKeyId:signature"},
+		"no key":                    {authorized("AWS :abc"), s3err.InvalidArgument, "Authorization"},
+		"no fields":                 {authorized("OBS"), s3err.InvalidArgument, "Authorization"},
+		"long":                      {authorized("AWS " + strings.Repeat("a", 5000) + ":b"), s3err.InvalidArgument, ""},
+		"unknown key":               {authorized("AWS AKIANOBODY:" + macV2("x", "y")), s3err.InvalidAccessKeyID, "AKIANOBODY"},
+		"unknown key OBS":           {authorized("OBS AKIANOBODY:x"), s3err.InvalidAccessKeyID, "AKIANOBODY"},
+		"key with a colon":          {authorized("AWS a:b:c"), s3err.InvalidAccessKeyID, "a:b<"},
+		"other signature":           {authorized("AWS " + exampleKey + ":" + macV2("x", "y")), s3err.SignatureDoesNotMatch, exampleKey},
+		"empty signature":           {authorized("AWS " + exampleKey + ":"), s3err.SignatureDoesNotMatch, ""},
 		"scheme AWS for OBS":        {edit(signedV2("OBS", "/b/k"), func(w *wire) { w.headers[1].value = "AWS" + w.headers[1].value[3:] }), "", ""}, // The strings are the same.
-		"lower case scheme":         {authorized("aws " + exampleKey + ":x"), wirexml.InvalidRequest, "AWS or OBS"},
-		"x-obs header under AWS":    {edit(signedV2("AWS", "/b/k"), func(w *wire) { w.set("x-obs-acl", "public-read") }), wirexml.AccessDenied, "x-obs-acl"},
-		"x-amz header under OBS":    {edit(signedV2("OBS", "/b/k"), func(w *wire) { w.set("X-AMZ-ACL", "public-read") }), wirexml.AccessDenied, "x-amz-acl"},
-		"x-obs header under V4":     {edit(signed("UNSIGNED-PAYLOAD", ""), func(w *wire) { w.set("x-obs-acl", "public-read") }), wirexml.AccessDenied, "x-obs-acl"},
-		"no date":                   {edit(signedV2("AWS", "/b/k"), func(w *wire) { w.headers = w.headers[1:] }), wirexml.AccessDenied, "x-amz-date"},
-		"no date OBS":               {edit(signedV2("OBS", "/b/k"), func(w *wire) { w.headers = w.headers[1:] }), wirexml.AccessDenied, "x-obs-date"},
-		"two dates":                 {signedV2("AWS", "/b/k", header{"Date", dateV2}), wirexml.InvalidArgument, "date"},
+		"lower case scheme":         {authorized("aws " + exampleKey + ":x"), s3err.InvalidRequest, "AWS or OBS"},
+		"x-obs header under AWS":    {edit(signedV2("AWS", "/b/k"), func(w *wire) { w.set("x-obs-acl", "public-read") }), s3err.AccessDenied, "x-obs-acl"},
+		"x-amz header under OBS":    {edit(signedV2("OBS", "/b/k"), func(w *wire) { w.set("X-AMZ-ACL", "public-read") }), s3err.AccessDenied, "x-amz-acl"},
+		"x-obs header under V4":     {edit(signed("UNSIGNED-PAYLOAD", ""), func(w *wire) { w.set("x-obs-acl", "public-read") }), s3err.AccessDenied, "x-obs-acl"},
+		"no date":                   {edit(signedV2("AWS", "/b/k"), func(w *wire) { w.headers = w.headers[1:] }), s3err.AccessDenied, "x-amz-date"},
+		"no date OBS":               {edit(signedV2("OBS", "/b/k"), func(w *wire) { w.headers = w.headers[1:] }), s3err.AccessDenied, "x-obs-date"},
+		"two dates":                 {signedV2("AWS", "/b/k", header{"Date", dateV2}), s3err.InvalidArgument, "date"},
 		"date RFC 1123":             {dated("AWS", "Date", dateV2), "", ""},
 		"date numeric zone":         {dated("AWS", "Date", "Fri, 24 May 2013 02:00:00 +0200"), "", ""},
 		"date UTC":                  {dated("AWS", "Date", "Fri, 24 May 2013 00:00:00 UTC"), "", ""},
-		"date another zone":         {dated("AWS", "Date", "Fri, 24 May 2013 00:00:00 PST"), wirexml.AccessDenied, "valid Date"},
+		"date another zone":         {dated("AWS", "Date", "Fri, 24 May 2013 00:00:00 PST"), s3err.AccessDenied, "valid Date"},
 		"date RFC 850":              {dated("OBS", "Date", "Friday, 24-May-13 00:00:00 GMT"), "", ""},
 		"date asctime":              {dated("OBS", "Date", "Fri May 24 00:00:00 2013"), "", ""},
 		"date ISO":                  {dated("AWS", "x-amz-date", "20130524T000000Z"), "", ""},
 		"x-amz-date":                {dated("AWS", "x-amz-date", dateV2), "", ""},
 		"x-obs-date":                {dated("OBS", "X-Obs-Date", dateV2), "", ""},
 		"x-amz-date over Date":      {edit(dated("AWS", "x-amz-date", dateV2), func(w *wire) { w.set("Date", "Sat, 25 May 2013 00:00:00 GMT") }), "", ""},
-		"x-amz-date empty":          {dated("AWS", "x-amz-date", ""), wirexml.AccessDenied, "valid Date"},
-		"date odd":                  {dated("AWS", "Date", "Bad Date"), wirexml.AccessDenied, "valid Date"},
-		"date before the epoch":     {dated("AWS", "Date", "Tue, 07 Jul 1950 21:53:04 GMT"), wirexml.AccessDenied, "valid Date"},
-		"date long ago":             {dated("AWS", "Date", "Tue, 07 Jul 2009 21:53:04 GMT"), wirexml.RequestTimeTooSkewed, "900000"},
-		"date in the year 9999":     {dated("AWS", "Date", "Fri, 31 Dec 9999 23:59:59 GMT"), wirexml.RequestTimeTooSkewed, "9999"},
-		"expired":                   {presignedV2("AWSAccessKeyId", "/b/k", fmt.Sprint(published.Unix()-1)), wirexml.AccessDenied, "Request has expired"},
+		"x-amz-date empty":          {dated("AWS", "x-amz-date", ""), s3err.AccessDenied, "valid Date"},
+		"date odd":                  {dated("AWS", "Date", "Bad Date"), s3err.AccessDenied, "valid Date"},
+		"date before the epoch":     {dated("AWS", "Date", "Tue, 07 Jul 1950 21:53:04 GMT"), s3err.AccessDenied, "valid Date"},
+		"date long ago":             {dated("AWS", "Date", "Tue, 07 Jul 2009 21:53:04 GMT"), s3err.RequestTimeTooSkewed, "900000"},
+		"date in the year 9999":     {dated("AWS", "Date", "Fri, 31 Dec 9999 23:59:59 GMT"), s3err.RequestTimeTooSkewed, "9999"},
+		"expired":                   {presignedV2("AWSAccessKeyId", "/b/k", fmt.Sprint(published.Unix()-1)), s3err.AccessDenied, "Request has expired"},
 		"expires now":               {presignedV2("AWSAccessKeyId", "/b/k", fmt.Sprint(published.Unix())), "", ""},
 		"expires never":             {presignedV2("AccessKeyId", "/b/k", "9223372036854775807"), "", ""},
-		"expires odd":               {presignedV2("AWSAccessKeyId", "/b/k", "soon"), wirexml.AccessDenied, "seconds since epoch"},
-		"expires signed":            {presignedV2("AWSAccessKeyId", "/b/k", "%2B"+end), wirexml.AccessDenied, "seconds since epoch"},
-		"other expiry":              {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires="+end, "Expires=1"+end), wirexml.SignatureDoesNotMatch, ""},
-		"no expiry":                 {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "Expire"), wirexml.AccessDenied, "AWSAccessKeyId"},
-		"no signature OBS":          {replaced(presignedV2("AccessKeyId", "/b/k", end), "Signature", "signature"), wirexml.AccessDenied, "and AccessKeyId"},
-		"signature alone":           {replaced(presignedV2("AccessKeyId", "/b/k", end), "AccessKeyId", "accessKeyId"), wirexml.AccessDenied, "requires"},
-		"expires twice":             {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "Expires=1&Expires"), wirexml.InvalidArgument, "once"},
-		"both keys":                 {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "AWSAccessKeyId", "AccessKeyId=a&AWSAccessKeyId"), wirexml.InvalidArgument, "once"},
-		"both keys, one empty":      {replaced(presignedV2("AccessKeyId", "/b/k", end), "AccessKeyId", "AWSAccessKeyId=&AccessKeyId"), wirexml.InvalidArgument, "once"},
-		"header and query":          {edit(presignedV2("AccessKeyId", "/b/k", end), func(w *wire) { w.set("Authorization", "OBS a:b") }), wirexml.InvalidArgument, "Only one"},
-		"V4 and V2":                 {replaced(presignedV2("AccessKeyId", "/b/k", end), "Expires", "X-Amz-Signature=00&Expires"), wirexml.InvalidArgument, "Only one"},
-		"bad query":                 {replaced(presignedV2("AccessKeyId", "/b/k?acl", end), "acl", "acl=%zz"), wirexml.InvalidURI, ""},
-		"crowded query":             {signedV2("AWS", "/b/k?"+strings.Repeat("a&", 2000)), wirexml.InvalidURI, "1024"},
-		"hidden parameter":          {signedV2("AWS", "/b/k?response-content-type=a%26versionId%3Dv"), wirexml.InvalidArgument, "response-content-type"},
+		"expires odd":               {presignedV2("AWSAccessKeyId", "/b/k", "soon"), s3err.AccessDenied, "seconds since epoch"},
+		"expires signed":            {presignedV2("AWSAccessKeyId", "/b/k", "%2B"+end), s3err.AccessDenied, "seconds since epoch"},
+		"other expiry":              {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires="+end, "Expires=1"+end), s3err.SignatureDoesNotMatch, ""},
+		"no expiry":                 {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "Expire"), s3err.AccessDenied, "AWSAccessKeyId"},
+		"no signature OBS":          {replaced(presignedV2("AccessKeyId", "/b/k", end), "Signature", "signature"), s3err.AccessDenied, "and AccessKeyId"},
+		"signature alone":           {replaced(presignedV2("AccessKeyId", "/b/k", end), "AccessKeyId", "accessKeyId"), s3err.AccessDenied, "requires"},
+		"expires twice":             {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "Expires=1&Expires"), s3err.InvalidArgument, "once"},
+		"both keys":                 {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "AWSAccessKeyId", "AccessKeyId=a&AWSAccessKeyId"), s3err.InvalidArgument, "once"},
+		"both keys, one empty":      {replaced(presignedV2("AccessKeyId", "/b/k", end), "AccessKeyId", "AWSAccessKeyId=&AccessKeyId"), s3err.InvalidArgument, "once"},
+		"header and query":          {edit(presignedV2("AccessKeyId", "/b/k", end), func(w *wire) { w.set("Authorization", "OBS a:b") }), s3err.InvalidArgument, "Only one"},
+		"V4 and V2":                 {replaced(presignedV2("AccessKeyId", "/b/k", end), "Expires", "X-Amz-Signature=00&Expires"), s3err.InvalidArgument, "Only one"},
+		"bad query":                 {replaced(presignedV2("AccessKeyId", "/b/k?acl", end), "acl", "acl=%zz"), s3err.InvalidURI, ""},
+		"crowded query":             {signedV2("AWS", "/b/k?"+strings.Repeat("a&", 2000)), s3err.InvalidURI, "1024"},
+		"hidden parameter":          {signedV2("AWS", "/b/k?response-content-type=a%26versionId%3Dv"), s3err.InvalidArgument, "response-content-type"},
 		"ampersand":                 {signedV2("AWS", "/b/k?response-content-type=a%26b%3Dc"), "", ""},
-		"control in a parameter":    {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "x-amz-acl=a%0Ab&Expires"), wirexml.InvalidArgument, "x-amz-acl"},
-		"unsigned header parameter": {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "x-amz-acl=public-read&Expires"), wirexml.SignatureDoesNotMatch, ""},
-		"unsigned type parameter":   {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "content-type=a&Expires"), wirexml.SignatureDoesNotMatch, ""},
+		"control in a parameter":    {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "x-amz-acl=a%0Ab&Expires"), s3err.InvalidArgument, "x-amz-acl"},
+		"unsigned header parameter": {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "x-amz-acl=public-read&Expires"), s3err.SignatureDoesNotMatch, ""},
+		"unsigned type parameter":   {replaced(presignedV2("AWSAccessKeyId", "/b/k", end), "Expires", "content-type=a&Expires"), s3err.SignatureDoesNotMatch, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, published, func(t *testing.T) {
@@ -208,7 +209,7 @@ func TestRefusalsV2(t *testing.T) {
 				if err == nil {
 					return
 				}
-				_, document := wirexml.Render(wirexml.FromError(err), "/b/k", "id", "host")
+				_, document := wirexml.Render(s3err.FromError(err), "/b/k", "id", "host")
 				require.Contains(t, string(document), c.about)
 				require.NotContains(t, string(document)+err.Error(), exampleSecret)
 			})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -87,11 +88,11 @@ func (v *Verifier) authenticate(r *http.Request, c *claim, p *payload, token str
 	}
 	switch {
 	case errs.Is(unknown, errs.NotFound):
-		err = wirexml.InvalidAccessKeyID.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+		err = s3err.InvalidAccessKeyID.Say("", s3err.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
 	case errs.Is(unknown, errs.Denied):
-		err = wirexml.InvalidToken.Because(unknown)
+		err = s3err.InvalidToken.Because(unknown)
 	case unknown != nil:
-		err = wirexml.FromError(unknown)
+		err = s3err.FromError(unknown)
 	}
 	return credential, key, err
 }
@@ -109,7 +110,7 @@ func claimOf(r *http.Request, query *queryAuth, service string) (*claim, error) 
 	case forms == 0:
 		return nil, nil
 	case forms > 1:
-		return nil, wirexml.InvalidArgument.Say("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, " +
+		return nil, s3err.InvalidArgument.Say("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, " +
 			"Signature query string parameter or the Authorization header should be specified")
 	case query.present:
 		return parseQuery(query, service)
@@ -121,9 +122,9 @@ func claimOf(r *http.Request, query *queryAuth, service string) (*claim, error) 
 	scheme, _, _ := strings.Cut(headers[0], " ")
 	switch {
 	case headers[0] == "":
-		return nil, wirexml.AccessDenied.Say("The Authorization header is empty.")
+		return nil, s3err.AccessDenied.Say("The Authorization header is empty.")
 	case strings.HasPrefix(scheme, "AWS4-ECDSA-"):
-		return nil, wirexml.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
+		return nil, s3err.NotImplemented.Say("Signatures with asymmetric keys (Signature Version 4A) are not supported.")
 	case service == ServiceS3 && (scheme == string(V2) || scheme == string(OBS)):
 		return parseHeaderV2(headers[0], r.Header)
 	case scheme != algorithm:
@@ -141,7 +142,7 @@ func unsupported(service string) error {
 	if service == ServiceS3 {
 		use = "AWS4-HMAC-SHA256, AWS or OBS."
 	}
-	return wirexml.InvalidRequest.Say("The authorization mechanism you have provided is not supported. Please use " + use)
+	return s3err.InvalidRequest.Say("The authorization mechanism you have provided is not supported. Please use " + use)
 }
 
 // check checks what can be told of a claim without its secret: when and where it is
@@ -164,7 +165,7 @@ func (v *Verifier) checkScope(c *claim) error {
 		return c.bad("the Credential's date is not the same as that of the request.")
 	}
 	if v.region != "" && c.region != v.region && c.region != wirexml.DefaultRegion {
-		return c.bad("the region is wrong; expecting '"+v.region+"'", wirexml.Field{Name: "Region", Value: v.region})
+		return c.bad("the region is wrong; expecting '"+v.region+"'", s3err.Field{Name: "Region", Value: v.region})
 	}
 	return nil
 }
@@ -175,32 +176,32 @@ func (v *Verifier) checkTime(c *claim) error {
 	skew := now.Sub(c.time)
 	switch {
 	case c.presigned && !c.time.IsZero() && skew < -v.maxSkew:
-		return wirexml.AccessDenied.Say("Request is not yet valid", wirexml.Field{Name: "ServerTime", Value: iso(now)})
+		return s3err.AccessDenied.Say("Request is not yet valid", s3err.Field{Name: "ServerTime", Value: iso(now)})
 	case c.presigned && now.After(c.deadline):
 		return c.expired(now)
 	case !c.presigned && (skew > v.maxSkew || skew < -v.maxSkew):
-		return wirexml.RequestTimeTooSkewed.Say("",
-			wirexml.Field{Name: "RequestTime", Value: c.stamp},
-			wirexml.Field{Name: "ServerTime", Value: iso(now)},
-			wirexml.Field{Name: "MaxAllowedSkewMilliseconds", Value: strconv.FormatInt(v.maxSkew.Milliseconds(), 10)})
+		return s3err.RequestTimeTooSkewed.Say("",
+			s3err.Field{Name: "RequestTime", Value: c.stamp},
+			s3err.Field{Name: "ServerTime", Value: iso(now)},
+			s3err.Field{Name: "MaxAllowedSkewMilliseconds", Value: strconv.FormatInt(v.maxSkew.Milliseconds(), 10)})
 	}
 	return nil
 }
 
 // expired is the error of a presigned URL whose time is over.
 func (c *claim) expired(now time.Time) error {
-	e := wirexml.AccessDenied.Say("Request has expired")
+	e := s3err.AccessDenied.Say("Request has expired")
 	if c.version == V4 {
-		e.Extra = append(e.Extra, wirexml.Field{Name: "X-Amz-Expires", Value: strconv.FormatInt(int64(c.expires/time.Second), 10)})
+		e.Extra = append(e.Extra, s3err.Field{Name: "X-Amz-Expires", Value: strconv.FormatInt(int64(c.expires/time.Second), 10)})
 	}
-	e.Extra = append(e.Extra, wirexml.Field{Name: "Expires", Value: iso(c.deadline)}, wirexml.Field{Name: "ServerTime", Value: iso(now)})
+	e.Extra = append(e.Extra, s3err.Field{Name: "Expires", Value: iso(c.deadline)}, s3err.Field{Name: "ServerTime", Value: iso(now)})
 	return e
 }
 
 // bad is the error of a scope, in the words of the request's form.
-func (c *claim) bad(why string, extra ...wirexml.Field) error {
+func (c *claim) bad(why string, extra ...s3err.Field) error {
 	if c.presigned {
-		return wirexml.AuthorizationQueryParametersError.Say("Error parsing the X-Amz-Credential parameter; "+why, extra...)
+		return s3err.AuthorizationQueryParametersError.Say("Error parsing the X-Amz-Credential parameter; "+why, extra...)
 	}
 	return malformed(why, extra...)
 }
@@ -243,8 +244,8 @@ func isSigned(c *claim, name string) bool {
 }
 
 func notSigned(name string) error {
-	return wirexml.AccessDenied.Say("There were headers present in the request which were not signed: "+name,
-		wirexml.Field{Name: "HeadersNotSigned", Value: name})
+	return s3err.AccessDenied.Say("There were headers present in the request which were not signed: "+name,
+		s3err.Field{Name: "HeadersNotSigned", Value: name})
 }
 
 // release gives s back to the pool.
@@ -273,7 +274,7 @@ func (v *Verifier) checkSignature(r *http.Request, c *claim, secret, payload str
 	key, hit := v.signing.get(scope)
 	want := sign(key[:], s.text)
 	if subtle.ConstantTimeCompare(want[:], c.signature[:]) != 1 {
-		return signingKey{}, wirexml.SignatureDoesNotMatch.Say("", wirexml.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
+		return signingKey{}, s3err.SignatureDoesNotMatch.Say("", s3err.Field{Name: "AWSAccessKeyId", Value: c.accessKey})
 	}
 	if !hit {
 		v.signing.put(scope, key)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // maxGrants bounds the grants of an AccessControlPolicy.
@@ -86,9 +87,9 @@ func ParseAccessControlPolicy(body []byte, names Grantees) (owner string, grants
 	case err != nil:
 		return "", nil, err
 	case lists != 1 || owners > 1:
-		return "", nil, MalformedACLError.Say("An AccessControlPolicy needs one AccessControlList, and has at most one Owner.")
+		return "", nil, s3err.MalformedACLError.Say("An AccessControlPolicy needs one AccessControlList, and has at most one Owner.")
 	case len(grants) > maxGrants:
-		return "", nil, MalformedACLError.Say("An ACL has at most 100 grants.")
+		return "", nil, s3err.MalformedACLError.Say("An ACL has at most 100 grants.")
 	}
 	return owner, grants, nil
 }
@@ -108,7 +109,7 @@ func parseGrant(s *scanner, names Grantees) (*metapb.Grant, error) {
 	}
 	g := &metapb.Grant{Permission: metapb.Permission(max(0, slices.Index(permissions[:], words.word("Permission"))))}
 	if g.Permission == metapb.Permission_PERMISSION_NONE {
-		return nil, MalformedACLError.Say("The Permission of a grant must be READ, WRITE, READ_ACP, WRITE_ACP or FULL_CONTROL.")
+		return nil, s3err.MalformedACLError.Say("The Permission of a grant must be READ, WRITE, READ_ACP, WRITE_ACP or FULL_CONTROL.")
 	}
 	return g, setGrantee(g, grantee, names)
 }
@@ -124,16 +125,16 @@ func setGrantee(g *metapb.Grant, grantee leaves, names Grantees) error {
 	}
 	switch {
 	case named != 1:
-		return MalformedACLError.Say("A Grantee needs either an ID or a URI.")
+		return s3err.MalformedACLError.Say("A Grantee needs either an ID or a URI.")
 	case email != "":
-		return UnresolvableGrantByEmailAddress.Say("Grantees are named by their ID or by a group's URI here.")
+		return s3err.UnresolvableGrantByEmailAddress.Say("Grantees are named by their ID or by a group's URI here.")
 	case id != "":
 		g.Account = id
 		return KnownGrantee(names, id)
 	}
 	group, ok := names.Group(uri + canned)
 	if !ok {
-		return InvalidArgument.Say("There is no group of this URI.", Field{Name: "ArgumentName", Value: "Group/URI"})
+		return s3err.InvalidArgument.Say("There is no group of this URI.", s3err.Field{Name: "ArgumentName", Value: "Group/URI"})
 	}
 	g.Group = group
 	return nil
@@ -144,5 +145,5 @@ func KnownGrantee(names Grantees, id string) error {
 	if _, ok := names.Account(id); ok {
 		return nil
 	}
-	return InvalidArgument.Say("Invalid id", Field{Name: "ArgumentName", Value: "CanonicalUser/ID"}, Field{Name: "ArgumentValue", Value: id})
+	return s3err.InvalidArgument.Say("Invalid id", s3err.Field{Name: "ArgumentName", Value: "CanonicalUser/ID"}, s3err.Field{Name: "ArgumentValue", Value: id})
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -46,7 +47,7 @@ func TestParseAccessControlPolicy(t *testing.T) {
 	everybody := &metapb.Grant{Group: metapb.GranteeGroup_GRANTEE_ALL_USERS, Permission: metapb.Permission_PERMISSION_WRITE_ACP}
 	for name, c := range map[string]struct {
 		doc   string
-		code  wirexml.Code
+		code  s3err.Code
 		owner string
 		want  []*metapb.Grant
 	}{
@@ -57,24 +58,24 @@ func TestParseAccessControlPolicy(t *testing.T) {
 		"group":          {aclDocument(aclList("<Grant><Permission>WRITE_ACP</Permission><Grantee><URI>http://GRANTEE_ALL_USERS</URI></Grantee></Grant>")), "", "", []*metapb.Grant{everybody}},
 		"OBS":            {aclDocument(aclList("<Grant><Grantee><Canned>GRANTEE_ALL_USERS</Canned></Grantee><Permission>WRITE_ACP</Permission><Delivered>true</Delivered></Grant>")), "", "", []*metapb.Grant{everybody}},
 		"100":            {aclDocument(aclList(strings.Repeat(aclRead, 100))), "", "", nil},
-		"101":            {aclDocument(aclList(strings.Repeat(aclRead, 101))), wirexml.MalformedACLError, "", nil},
-		"no list":        {aclDocument(aclOwner), wirexml.MalformedACLError, "", nil},
-		"two lists":      {aclDocument(aclList(), aclList()), wirexml.MalformedACLError, "", nil},
-		"two owners":     {aclDocument(aclOwner, aclOwner, aclList()), wirexml.MalformedACLError, "", nil},
-		"no permission":  {aclDocument(aclList("<Grant><Grantee><ID>a</ID></Grantee></Grant>")), wirexml.MalformedACLError, "", nil},
-		"odd permission": {aclDocument(aclList("<Grant><Grantee><ID>a</ID></Grantee><Permission>OWN</Permission></Grant>")), wirexml.MalformedACLError, "", nil},
+		"101":            {aclDocument(aclList(strings.Repeat(aclRead, 101))), s3err.MalformedACLError, "", nil},
+		"no list":        {aclDocument(aclOwner), s3err.MalformedACLError, "", nil},
+		"two lists":      {aclDocument(aclList(), aclList()), s3err.MalformedACLError, "", nil},
+		"two owners":     {aclDocument(aclOwner, aclOwner, aclList()), s3err.MalformedACLError, "", nil},
+		"no permission":  {aclDocument(aclList("<Grant><Grantee><ID>a</ID></Grantee></Grant>")), s3err.MalformedACLError, "", nil},
+		"odd permission": {aclDocument(aclList("<Grant><Grantee><ID>a</ID></Grantee><Permission>OWN</Permission></Grant>")), s3err.MalformedACLError, "", nil},
 		"two permissions": {aclDocument(aclList("<Grant><Grantee><ID>a</ID></Grantee><Permission>READ</Permission><Permission>OWN</Permission></Grant>")),
-			wirexml.MalformedXML, "", nil},
+			s3err.MalformedXML, "", nil},
 		"two grantees": {aclDocument(aclList("<Grant><Grantee><ID>a</ID></Grantee><Grantee><ID>b</ID></Grantee><Permission>READ</Permission></Grant>")),
-			wirexml.MalformedXML, "", nil},
-		"no grantee": {aclDocument(aclList("<Grant><Permission>READ</Permission></Grant>")), wirexml.MalformedACLError, "", nil},
+			s3err.MalformedXML, "", nil},
+		"no grantee": {aclDocument(aclList("<Grant><Permission>READ</Permission></Grant>")), s3err.MalformedACLError, "", nil},
 		"two names": {aclDocument(aclList("<Grant><Grantee><ID>a</ID><URI>http://GRANTEE_ALL_USERS</URI></Grantee><Permission>READ</Permission></Grant>")),
-			wirexml.MalformedACLError, "", nil},
-		"no such group": {aclDocument(aclList("<Grant><Grantee><URI>http://x</URI></Grantee><Permission>READ</Permission></Grant>")), wirexml.InvalidArgument, "", nil},
+			s3err.MalformedACLError, "", nil},
+		"no such group": {aclDocument(aclList("<Grant><Grantee><URI>http://x</URI></Grantee><Permission>READ</Permission></Grant>")), s3err.InvalidArgument, "", nil},
 		"mail": {aclDocument(aclList("<Grant><Grantee><EmailAddress>a@b</EmailAddress></Grantee><Permission>READ</Permission></Grant>")),
-			wirexml.UnresolvableGrantByEmailAddress, "", nil},
-		"another root": {"<Acl/>", wirexml.MalformedXML, "", nil},
-		"odd element":  {aclDocument(aclList("<Gift/>")), wirexml.MalformedXML, "", nil},
+			s3err.UnresolvableGrantByEmailAddress, "", nil},
+		"another root": {"<Acl/>", s3err.MalformedXML, "", nil},
+		"odd element":  {aclDocument(aclList("<Gift/>")), s3err.MalformedXML, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			owner, grants, err := wirexml.ParseAccessControlPolicy([]byte(c.doc), groups{})

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Versioning is the document of a bucket's versioning. A bucket that never had it
@@ -39,7 +40,7 @@ func ParseVersioning(body []byte) (metapb.Versioning, error) {
 	case "Suspended":
 		return metapb.Versioning_VERSIONING_SUSPENDED, nil
 	}
-	return 0, IllegalVersioningConfiguration.Err()
+	return 0, s3err.IllegalVersioningConfiguration.Err()
 }
 
 // RequestPayment is the document of who pays for requests to a bucket.
@@ -69,7 +70,7 @@ func ParseRequestPayment(body []byte) (*RequestPayment, error) {
 	case "BucketOwner":
 		return &RequestPayment{}, nil
 	}
-	return nil, MalformedXML.Say("Payer must be Requester or BucketOwner.")
+	return nil, s3err.MalformedXML.Say("Payer must be Requester or BucketOwner.")
 }
 
 // PublicAccessBlock is the document of what a bucket refuses to make public.
@@ -153,10 +154,10 @@ func ParseOwnershipControls(body []byte) (*OwnershipControls, error) {
 		case OwnershipEnforced, OwnershipPreferred, OwnershipWriter:
 			return nil
 		}
-		return MalformedXML.Say("ObjectOwnership must be one of " + strings.Join([]string{OwnershipEnforced, OwnershipPreferred, OwnershipWriter}, ", ") + ".")
+		return s3err.MalformedXML.Say("ObjectOwnership must be one of " + strings.Join([]string{OwnershipEnforced, OwnershipPreferred, OwnershipWriter}, ", ") + ".")
 	})
 	if err == nil && d.Ownership == "" {
-		err = MalformedXML.Say("You must specify one Rule.")
+		err = s3err.MalformedXML.Say("You must specify one Rule.")
 	}
 	if err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Limits of a CORS configuration.
@@ -71,7 +73,7 @@ func ParseCORS(body []byte) (*CORS, error) {
 		return err
 	})
 	if err == nil && len(d.Rules) == 0 {
-		err = MalformedXML.Say("You must specify at least one CORSRule.")
+		err = s3err.MalformedXML.Say("You must specify at least one CORSRule.")
 	}
 	if err != nil {
 		return nil, err
@@ -110,16 +112,16 @@ func parseCORSRule(s *scanner) (r CORSRule, err error) {
 		return r, err
 	}
 	if len(r.Origins) == 0 || len(r.Methods) == 0 {
-		return r, MalformedXML.Say("A CORSRule needs an AllowedOrigin and an AllowedMethod.")
+		return r, s3err.MalformedXML.Say("A CORSRule needs an AllowedOrigin and an AllowedMethod.")
 	}
 	if r.ID = once.word("ID"); len([]rune(r.ID)) > MaxRuleIDRunes {
-		return r, InvalidArgument.Say("ID length should not exceed allowed limit of 255", Field{Name: "ArgumentName", Value: "ID"})
+		return r, s3err.InvalidArgument.Say("ID length should not exceed allowed limit of 255", s3err.Field{Name: "ArgumentName", Value: "ID"})
 	}
 	_, r.HasMaxAge = once["MaxAgeSeconds"]
 	r.MaxAge, err = once.number("MaxAgeSeconds", 0)
 	if err == nil && r.MaxAge > maxInt32 {
-		err = InvalidArgument.Say("MaxAgeSeconds must be at most 2147483647.", Field{Name: "ArgumentName", Value: "MaxAgeSeconds"},
-			Field{Name: "ArgumentValue", Value: strconv.FormatInt(r.MaxAge, 10)})
+		err = s3err.InvalidArgument.Say("MaxAgeSeconds must be at most 2147483647.", s3err.Field{Name: "ArgumentName", Value: "MaxAgeSeconds"},
+			s3err.Field{Name: "ArgumentValue", Value: strconv.FormatInt(r.MaxAge, 10)})
 	}
 	return r, err
 }
@@ -129,16 +131,16 @@ const maxInt32 = 1<<31 - 1
 func oneWildcard(name, text string) error {
 	switch {
 	case text == "" || !printableASCII(text):
-		return MalformedXML.Say("An " + name + " must be printable ASCII.")
+		return s3err.MalformedXML.Say("An " + name + " must be printable ASCII.")
 	case strings.Count(text, "*") > 1:
-		return InvalidRequest.Say(name + " \"" + text + "\" can not have more than one wildcard.")
+		return s3err.InvalidRequest.Say(name + " \"" + text + "\" can not have more than one wildcard.")
 	}
 	return nil
 }
 
 func corsMethod(text string) error {
 	if !slices.Contains(corsMethods, text) {
-		return InvalidRequest.Say("Found unsupported HTTP method in CORS config. Unsupported method is " + strings.ToValidUTF8(text[:min(len(text), maxNameBytes)], ""))
+		return s3err.InvalidRequest.Say("Found unsupported HTTP method in CORS config. Unsupported method is " + strings.ToValidUTF8(text[:min(len(text), maxNameBytes)], ""))
 	}
 	return nil
 }
@@ -146,9 +148,9 @@ func corsMethod(text string) error {
 func exposable(text string) error {
 	switch {
 	case text == "" || !printableASCII(text) || strings.ContainsAny(text, " ,"):
-		return MalformedXML.Say("An ExposeHeader must be the name of a header.")
+		return s3err.MalformedXML.Say("An ExposeHeader must be the name of a header.")
 	case strings.Contains(text, "*"):
-		return InvalidRequest.Say("ExposeHeader \"" + text + "\" contains wildcard. We currently do not support wildcard for ExposeHeader.")
+		return s3err.InvalidRequest.Say("ExposeHeader \"" + text + "\" contains wildcard. We currently do not support wildcard for ExposeHeader.")
 	}
 	return nil
 }

@@ -1,5 +1,4 @@
-// Package wirexml is S3 on the wire: XML documents in and out, and the one table
-// of error codes.
+// Package wirexml is S3's XML documents, in and out.
 //
 // Out: each answer is a Document; a Style (package profile makes it) renders it:
 // Marshal, or Declaration and AppendXML where white space has to go between them
@@ -15,8 +14,7 @@
 // entities but the five predefined ones, bounded depth. Anything else is
 // MalformedXML.
 //
-// Errors: Table maps codes to statuses and messages, FromError the kinds of package
-// errs to codes, and a Style tells and writes them.
+// Errors are those of package s3err; a Style tells and writes them.
 //
 // Everything here is pure and safe for concurrent use.
 package wirexml

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -60,9 +61,9 @@ func documents() map[string]wirexml.Document {
 		"StoragePolicy":   &wirexml.StorageClass{Class: "STANDARD_IA"},
 		"StorageClass":    &wirexml.StorageClass{Class: "WARM", Native: true},
 		"DeleteObjects": &wirexml.DeleteObjects{Deleted: []wirexml.Deleted{{Key: "a"}, {Key: "b", VersionID: "v", DeleteMarker: true, DeleteMarkerVersionID: "m"}},
-			Errors: []wirexml.DeleteError{{Key: "c", VersionID: "w", Err: wirexml.AccessDenied.Err()}}},
+			Errors: []wirexml.DeleteError{{Key: "c", VersionID: "w", Err: s3err.AccessDenied.Err()}}},
 		"DeleteObjectsQuiet": &wirexml.DeleteObjects{Quiet: true, Deleted: []wirexml.Deleted{{Key: "a"}},
-			Errors: []wirexml.DeleteError{{Key: "c", Err: wirexml.InternalError.Say("own words")}}},
+			Errors: []wirexml.DeleteError{{Key: "c", Err: s3err.InternalError.Say("own words")}}},
 	}
 }
 

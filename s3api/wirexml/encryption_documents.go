@@ -1,5 +1,7 @@
 package wirexml
 
+import "github.com/cairnstore/cairn/s3api/s3err"
+
 // The values of SSEAlgorithm.
 const (
 	AlgorithmAES256 = "AES256"
@@ -45,7 +47,7 @@ func ParseBucketEncryption(body []byte) (*BucketEncryption, error) {
 		return err
 	})
 	if err == nil && d == nil {
-		err = MalformedXML.Say("You must specify one Rule.")
+		err = s3err.MalformedXML.Say("You must specify one Rule.")
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func parseEncryptionRule(s *scanner) (*BucketEncryption, error) {
 		return nil, err
 	}
 	if d.Algorithm == "" && !blocked {
-		return nil, MalformedXML.Say("A Rule needs ApplyServerSideEncryptionByDefault or BlockedEncryptionTypes.")
+		return nil, s3err.MalformedXML.Say("A Rule needs ApplyServerSideEncryptionByDefault or BlockedEncryptionTypes.")
 	}
 	return d, nil
 }
@@ -89,12 +91,12 @@ func (d *BucketEncryption) parseDefault(s *scanner) error {
 	case AlgorithmKMS, "kms":
 		d.Algorithm = AlgorithmKMS
 	case "aws:kms:dsse", "aws:fsx":
-		return NotImplemented.Say("Default encryption is AES256 or aws:kms.")
+		return s3err.NotImplemented.Say("Default encryption is AES256 or aws:kms.")
 	default:
-		return MalformedXML.Say("SSEAlgorithm must be AES256 or aws:kms.")
+		return s3err.MalformedXML.Say("SSEAlgorithm must be AES256 or aws:kms.")
 	}
 	if d.KMSKeyID != "" && d.Algorithm != AlgorithmKMS {
-		return InvalidArgument.Say("KMSMasterKeyID is for SSEAlgorithm aws:kms only.", Field{Name: "ArgumentName", Value: "KMSMasterKeyID"})
+		return s3err.InvalidArgument.Say("KMSMasterKeyID is for SSEAlgorithm aws:kms only.", s3err.Field{Name: "ArgumentName", Value: "KMSMasterKeyID"})
 	}
 	return nil
 }
@@ -113,7 +115,7 @@ func (d *BucketEncryption) parseBlocked(s *scanner) error {
 			d.BlockSSEC = true
 		case "NONE":
 		default:
-			return MalformedXML.Say("EncryptionType must be SSE-C or NONE.")
+			return s3err.MalformedXML.Say("EncryptionType must be SSE-C or NONE.")
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // MaxLifecycleRules bounds the rules of a bucket.
@@ -170,15 +171,15 @@ func (l leaves) date(name string) (time.Time, error) {
 			continue
 		}
 		if t = t.UTC(); !t.Equal(t.Truncate(hoursPerDay * time.Hour)) {
-			return t, InvalidArgument.Say("'"+name+"' must be at midnight GMT", Field{Name: "ArgumentName", Value: name})
+			return t, s3err.InvalidArgument.Say("'"+name+"' must be at midnight GMT", s3err.Field{Name: "ArgumentName", Value: name})
 		}
 		return t, nil
 	}
-	return time.Time{}, MalformedXML.Say("The value of " + name + " must be a date such as 2026-11-22T00:00:00Z.")
+	return time.Time{}, s3err.MalformedXML.Say("The value of " + name + " must be a date such as 2026-11-22T00:00:00Z.")
 }
 
 const hoursPerDay = 24
 
 func tooMany(what string, most int) error {
-	return MalformedXML.Say("There may be at most " + strconv.Itoa(most) + " " + what + ".")
+	return s3err.MalformedXML.Say("There may be at most " + strconv.Itoa(most) + " " + what + ".")
 }

@@ -1,6 +1,10 @@
 package wirexml
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
+)
 
 // maxRuleIDRunes bounds the ID of a lifecycle rule.
 const maxRuleIDRunes = 255
@@ -26,7 +30,7 @@ func ParseLifecycle(body []byte) (*Lifecycle, error) {
 		return err
 	})
 	if err == nil && len(d.Rules) == 0 {
-		err = MalformedXML.Say("You must specify at least one Rule.")
+		err = s3err.MalformedXML.Say("You must specify at least one Rule.")
 	}
 	if err != nil {
 		return nil, err
@@ -55,11 +59,11 @@ func parseLifecycleRule(s *scanner) (r LifecycleRule, err error) {
 	r.ID = got["ID"]
 	if prefix, ok := got["Prefix"]; ok {
 		if _, both := got["Filter"]; both {
-			return r, MalformedXML.Say("A Rule has a Prefix or a Filter, not both.")
+			return r, s3err.MalformedXML.Say("A Rule has a Prefix or a Filter, not both.")
 		}
 		r.Filter = LifecycleFilter{Prefix: prefix, Legacy: true}
 	} else if _, ok := got["Filter"]; !ok {
-		return r, MalformedXML.Say("A Rule needs a Filter or a Prefix.")
+		return r, s3err.MalformedXML.Say("A Rule needs a Filter or a Prefix.")
 	}
 	return r, r.check(got.word("Status"))
 }
@@ -68,11 +72,11 @@ func (r *LifecycleRule) check(status string) error {
 	r.Enabled = status == "Enabled"
 	switch {
 	case !r.Enabled && status != "Disabled":
-		return MalformedXML.Say("Status of a Rule must be Enabled or Disabled.")
+		return s3err.MalformedXML.Say("Status of a Rule must be Enabled or Disabled.")
 	case len([]rune(r.ID)) > maxRuleIDRunes:
-		return InvalidArgument.Say("ID length should not exceed allowed limit of 255", Field{Name: "ArgumentName", Value: "ID"})
+		return s3err.InvalidArgument.Say("ID length should not exceed allowed limit of 255", s3err.Field{Name: "ArgumentName", Value: "ID"})
 	case r.Expiration == nil && r.NoncurrentExpiration == nil && r.AbortUploadDays == 0 && len(r.Transitions)+len(r.NoncurrentTransitions) == 0:
-		return InvalidRequest.Say("At least one action needs to be specified in a rule.")
+		return s3err.InvalidRequest.Say("At least one action needs to be specified in a rule.")
 	}
 	return nil
 }
@@ -114,7 +118,7 @@ func (r *LifecycleRule) parseElement(s *scanner, name string) (err error) {
 // needed is number of an element that must be there.
 func (l leaves) needed(name string, least int64) (int64, error) {
 	if _, ok := l[name]; !ok {
-		return 0, MalformedXML.Say(name + " is missing.")
+		return 0, s3err.MalformedXML.Say(name + " is missing.")
 	}
 	return l.number(name, least)
 }
@@ -146,7 +150,7 @@ func parseLifecycleFilter(s *scanner) (f LifecycleFilter, err error) {
 		return f, err
 	}
 	if terms > 1 && !and {
-		return f, MalformedXML.Say("A Filter of several terms needs And around them.")
+		return f, s3err.MalformedXML.Say("A Filter of several terms needs And around them.")
 	}
 	f.Prefix, f.And = got["Prefix"], and
 	if _, ok := got["ObjectSizeGreaterThan"]; ok {
@@ -168,7 +172,7 @@ func parseExpiration(s *scanner) (*Expiration, error) {
 		return nil, err
 	}
 	if len(got) != 1 {
-		return nil, MalformedXML.Say("An Expiration has one of Days, Date and ExpiredObjectDeleteMarker.")
+		return nil, s3err.MalformedXML.Say("An Expiration has one of Days, Date and ExpiredObjectDeleteMarker.")
 	}
 	e := &Expiration{}
 	if e.Days, err = got.number("Days", 1); err != nil {
@@ -179,7 +183,7 @@ func parseExpiration(s *scanner) (*Expiration, error) {
 	}
 	e.DeleteMarker, err = got.flag("ExpiredObjectDeleteMarker")
 	if err == nil && *e == (Expiration{}) {
-		err = MalformedXML.Say("ExpiredObjectDeleteMarker must be true.")
+		err = s3err.MalformedXML.Say("ExpiredObjectDeleteMarker must be true.")
 	}
 	return e, err
 }
@@ -191,7 +195,7 @@ func parseTransition(s *scanner) (t Transition, err error) {
 	}
 	_, days := got["Days"]
 	if _, date := got["Date"]; days == date {
-		return t, MalformedXML.Say("A Transition has either Days or Date.")
+		return t, s3err.MalformedXML.Say("A Transition has either Days or Date.")
 	}
 	if t.Days, err = got.number("Days", 0); err != nil {
 		return t, err
@@ -206,7 +210,7 @@ func parseTransition(s *scanner) (t Transition, err error) {
 func (l leaves) class() (string, error) {
 	class := l.word("StorageClass")
 	if class == "" {
-		return "", MalformedXML.Say("StorageClass is missing.")
+		return "", s3err.MalformedXML.Say("StorageClass is missing.")
 	}
 	return class, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // The names of the modes of a retention.
@@ -90,7 +91,7 @@ func ParseObjectLock(body []byte) (*metapb.DefaultRetention, error) {
 		})
 	})
 	if err == nil && got.word("ObjectLockEnabled") != "Enabled" {
-		err = MalformedXML.Say("ObjectLockEnabled must be Enabled.")
+		err = s3err.MalformedXML.Say("ObjectLockEnabled must be Enabled.")
 	}
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func parseDefaultRetention(s *scanner) (*metapb.DefaultRetention, error) {
 	_, days := got["Days"]
 	_, years := got["Years"]
 	if !ok || days == years {
-		return nil, MalformedXML.Say("A DefaultRetention needs a Mode, GOVERNANCE or COMPLIANCE, and either Days or Years.")
+		return nil, s3err.MalformedXML.Say("A DefaultRetention needs a Mode, GOVERNANCE or COMPLIANCE, and either Days or Years.")
 	}
 	name, most := "Days", int64(MaxRetentionDays)
 	if years {
@@ -118,8 +119,8 @@ func parseDefaultRetention(s *scanner) (*metapb.DefaultRetention, error) {
 		return nil, err
 	}
 	if n > most {
-		return nil, InvalidArgument.Say("Default retention period too large: "+name+" may be at most "+strconv.FormatInt(most, 10)+".",
-			Field{Name: "ArgumentName", Value: name}, Field{Name: "ArgumentValue", Value: got.word(name)})
+		return nil, s3err.InvalidArgument.Say("Default retention period too large: "+name+" may be at most "+strconv.FormatInt(most, 10)+".",
+			s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: got.word(name)})
 	}
 	if years {
 		return &metapb.DefaultRetention{Mode: mode, Years: uint32(n)}, nil
@@ -155,7 +156,7 @@ func ParseRetention(body []byte) (*metapb.Retention, error) {
 	mode, known := RetentionMode(got.word("Mode"))
 	until, dated := ParseTime(got.word("RetainUntilDate"))
 	if !known || !dated {
-		return nil, MalformedXML.Say("A Retention needs a Mode, GOVERNANCE or COMPLIANCE, and a RetainUntilDate in ISO 8601.")
+		return nil, s3err.MalformedXML.Say("A Retention needs a Mode, GOVERNANCE or COMPLIANCE, and a RetainUntilDate in ISO 8601.")
 	}
 	return &metapb.Retention{Mode: mode, UntilMs: until.UnixMilli()}, nil
 }
@@ -186,5 +187,5 @@ func ParseLegalHold(body []byte) (metapb.LegalHold, error) {
 	case "OFF":
 		return metapb.LegalHold_LEGAL_HOLD_OFF, nil
 	}
-	return 0, MalformedXML.Say("The Status of a LegalHold must be ON or OFF.")
+	return 0, s3err.MalformedXML.Say("The Status of a LegalHold must be ON or OFF.")
 }

@@ -1,6 +1,9 @@
 package wirexml
 
-import "github.com/cairnstore/cairn/meta/metapb"
+import (
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
+)
 
 // MaxLogPrefixBytes bounds the prefix of the keys of logs: what follows it fits.
 const MaxLogPrefixBytes = 768
@@ -77,7 +80,7 @@ func ParseLogging(body []byte, names Grantees) (*Logging, error) {
 	}
 	d.Agency = got.word("Agency")
 	if enabled && d.TargetBucket == "" {
-		return nil, MalformedLoggingStatus.Say("LoggingEnabled needs a TargetBucket.")
+		return nil, s3err.MalformedLoggingStatus.Say("LoggingEnabled needs a TargetBucket.")
 	}
 	return d, nil
 }
@@ -96,8 +99,8 @@ func (d *Logging) parseEnabled(s *scanner) error {
 	})
 	d.TargetBucket, d.Prefix = got.word("TargetBucket"), got["TargetPrefix"]
 	if err == nil && len(d.Prefix) > MaxLogPrefixBytes {
-		err = InvalidArgument.Say("The TargetPrefix is longer than 768 bytes: with what is appended to it, it would be no key.",
-			Field{Name: "ArgumentName", Value: "TargetPrefix"})
+		err = s3err.InvalidArgument.Say("The TargetPrefix is longer than 768 bytes: with what is appended to it, it would be no key.",
+			s3err.Field{Name: "ArgumentName", Value: "TargetPrefix"})
 	}
 	return err
 }
@@ -108,11 +111,11 @@ func (d *Logging) parseGrants(s *scanner) error {
 		case name != "Grant":
 			return s.unknown(name)
 		case len(d.Grants) == maxGrants:
-			return MalformedLoggingStatus.Say("TargetGrants has at most 100 grants.")
+			return s3err.MalformedLoggingStatus.Say("TargetGrants has at most 100 grants.")
 		}
 		g, err := parseGrant(s, d.Names)
 		if err == nil && (g.Permission == metapb.Permission_PERMISSION_READ_ACP || g.Permission == metapb.Permission_PERMISSION_WRITE_ACP) {
-			err = MalformedLoggingStatus.Say("The Permission of a target grant must be READ, WRITE or FULL_CONTROL.")
+			err = s3err.MalformedLoggingStatus.Say("The Permission of a target grant must be READ, WRITE or FULL_CONTROL.")
 		}
 		d.Grants = append(d.Grants, g)
 		return err
@@ -137,14 +140,14 @@ func (d *Logging) parseKeys(s *scanner) error {
 			}
 			var ok bool
 			if d.Keys, ok = partitionSources[got.word("PartitionDateSource")]; !ok {
-				return MalformedLoggingStatus.Say("The PartitionDateSource must be EventTime or DeliveryTime.")
+				return s3err.MalformedLoggingStatus.Say("The PartitionDateSource must be EventTime or DeliveryTime.")
 			}
 			return nil
 		}
 		return s.unknown(name)
 	})
 	if err == nil && d.Keys == LogKeysUnsaid {
-		err = MalformedLoggingStatus.Say("A TargetObjectKeyFormat needs a SimplePrefix or a PartitionedPrefix.")
+		err = s3err.MalformedLoggingStatus.Say("A TargetObjectKeyFormat needs a SimplePrefix or a PartitionedPrefix.")
 	}
 	return err
 }

@@ -1,6 +1,10 @@
 package wirexml
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
+)
 
 // MaxNotificationRules bounds the rules of a bucket.
 const MaxNotificationRules = 100
@@ -70,7 +74,7 @@ func ParseNotification(body []byte) (*Notification, error) {
 	s, d := newScanner(body), &Notification{}
 	err := s.document("NotificationConfiguration", func(name string) error {
 		if name == "EventBridgeConfiguration" {
-			return NotImplemented.Say("There is no EventBridge: name a queue, a topic or a function.")
+			return s3err.NotImplemented.Say("There is no EventBridge: name a queue, a topic or a function.")
 		}
 		for form, names := range notificationForms {
 			if names.rule != name {
@@ -112,11 +116,11 @@ func parseNotificationRule(s *scanner, form NotificationForm) (NotificationRule,
 	r.ID, r.Target = got["Id"], got.word(target)
 	switch {
 	case r.Target == "":
-		return r, MalformedXML.Say("A " + notificationForms[form].rule + " needs a " + target + ".")
+		return r, s3err.MalformedXML.Say("A " + notificationForms[form].rule + " needs a " + target + ".")
 	case len(r.Events) == 0:
-		return r, MalformedXML.Say("A " + notificationForms[form].rule + " needs an Event.")
+		return r, s3err.MalformedXML.Say("A " + notificationForms[form].rule + " needs an Event.")
 	case len([]rune(r.ID)) > maxRuleIDRunes:
-		return r, InvalidArgument.Say("ID length should not exceed allowed limit of 255", Field{Name: "ArgumentName", Value: "Id"})
+		return r, s3err.InvalidArgument.Say("ID length should not exceed allowed limit of 255", s3err.Field{Name: "ArgumentName", Value: "Id"})
 	}
 	return r, nil
 }
@@ -139,9 +143,9 @@ func (r *NotificationRule) parseFilter(s *scanner) error {
 			which := strings.ToLower(got.word("Name"))
 			switch {
 			case which != "prefix" && which != "suffix":
-				return InvalidArgument.Say("filter rule name must be either prefix or suffix", Field{Name: "ArgumentName", Value: "FilterRule.Name"})
+				return s3err.InvalidArgument.Say("filter rule name must be either prefix or suffix", s3err.Field{Name: "ArgumentName", Value: "FilterRule.Name"})
 			case set[which]:
-				return InvalidArgument.Say("Cannot specify more than one "+which+" rule in a filter.", Field{Name: "ArgumentName", Value: "FilterRule.Name"})
+				return s3err.InvalidArgument.Say("Cannot specify more than one "+which+" rule in a filter.", s3err.Field{Name: "ArgumentName", Value: "FilterRule.Name"})
 			case which == "prefix":
 				r.Prefix = got["Value"]
 			default:

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // CopyObject is the answer of CopyObject.
@@ -56,7 +57,7 @@ type Deleted struct {
 type DeleteError struct {
 	Key       string
 	VersionID string
-	Err       *Error
+	Err       *s3err.Error
 }
 
 // DeleteObjects is the answer of DeleteObjects.
@@ -95,7 +96,7 @@ func (d *Deleted) append(dst []byte) []byte {
 func (d *DeleteError) append(dst []byte, style Style) []byte {
 	message := d.Err.Message
 	if message == "" {
-		message = Table[d.Err.Code].Message
+		message = s3err.Table[d.Err.Code].Message
 	}
 	dst = append(dst, "<Error>"...)
 	dst = appendText(dst, "Key", d.Key)

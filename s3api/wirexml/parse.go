@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Limits of documents.
@@ -29,7 +30,7 @@ const (
 // nil, is asked each time whether it may have so many bytes.
 func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]byte, error) {
 	if size > limit {
-		return nil, MaxMessageLengthExceeded.Err()
+		return nil, s3err.MaxMessageLengthExceeded.Err()
 	}
 	const first = 4 << 10
 	var body []byte
@@ -51,13 +52,13 @@ func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]by
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		if int64(len(body)) > limit {
-			return nil, MaxMessageLengthExceeded.Err()
+			return nil, s3err.MaxMessageLengthExceeded.Err()
 		}
 		if err == io.EOF {
 			return body, nil
 		}
 		if err != nil {
-			return nil, FromError(err)
+			return nil, s3err.FromError(err)
 		}
 	}
 }
@@ -80,14 +81,14 @@ func ParseCompleteUpload(body []byte) ([]CompletedPart, error) {
 			return s.unknown(name)
 		}
 		if len(parts) == MaxParts {
-			return MalformedXML.Say("A list has at most 10000 parts.")
+			return s3err.MalformedXML.Say("A list has at most 10000 parts.")
 		}
 		p, err := parsePart(s)
 		parts = append(parts, p)
 		return err
 	})
 	if err == nil && len(parts) == 0 {
-		err = MalformedXML.Say("You must specify at least one part.")
+		err = s3err.MalformedXML.Say("You must specify at least one part.")
 	}
 	if err != nil {
 		return nil, err
@@ -115,23 +116,23 @@ func parsePart(s *scanner) (p CompletedPart, err error) {
 		return s.unknown(name)
 	})
 	if err == nil && (p.Number == 0 || !tagged) {
-		err = MalformedXML.Say("A Part needs a PartNumber and an ETag.")
+		err = s3err.MalformedXML.Say("A Part needs a PartNumber and an ETag.")
 	}
 	return p, err
 }
 
 func (p *CompletedPart) addChecksum(algorithm, text string) error {
 	if checksum.Size(algorithm) == 0 {
-		return NotImplemented.Say("A checksum algorithm that you listed is not supported. Supported are " +
+		return s3err.NotImplemented.Say("A checksum algorithm that you listed is not supported. Supported are " +
 			strings.Join(checksum.Algorithms(), ", ") + ".")
 	}
 	value, err := checksum.Parse(algorithm, strings.TrimSpace(text))
 	if err != nil {
-		return InvalidRequest.Say("Value for Checksum" + algorithm + " of a part is invalid.")
+		return s3err.InvalidRequest.Say("Value for Checksum" + algorithm + " of a part is invalid.")
 	}
 	for _, c := range p.Checksums {
 		if c.GetAlgorithm() == algorithm {
-			return MalformedXML.Say("A Part has two values for Checksum" + algorithm + ".")
+			return s3err.MalformedXML.Say("A Part has two values for Checksum" + algorithm + ".")
 		}
 	}
 	p.Checksums = append(p.Checksums, &metapb.Checksum{Algorithm: algorithm, Value: value})
@@ -141,11 +142,11 @@ func (p *CompletedPart) addChecksum(algorithm, text string) error {
 func partNumber(text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		return 0, MalformedXML.Say("A PartNumber is not an integer.")
+		return 0, s3err.MalformedXML.Say("A PartNumber is not an integer.")
 	}
 	if n < 1 || n > MaxParts {
-		return 0, InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
-			Field{Name: "ArgumentName", Value: "partNumber"}, Field{Name: "ArgumentValue", Value: strconv.Itoa(n)})
+		return 0, s3err.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
+			s3err.Field{Name: "ArgumentName", Value: "partNumber"}, s3err.Field{Name: "ArgumentValue", Value: strconv.Itoa(n)})
 	}
 	return n, nil
 }
@@ -179,14 +180,14 @@ func ParseDelete(body []byte) (*Delete, error) {
 		case name != "Object":
 			return s.unknown(name)
 		case len(d.Objects) == MaxDeleteKeys:
-			return MalformedXML.Say("A request deletes at most 1000 objects.")
+			return s3err.MalformedXML.Say("A request deletes at most 1000 objects.")
 		}
 		o, err := parseObjectName(s)
 		d.Objects = append(d.Objects, o)
 		return err
 	})
 	if err == nil && len(d.Objects) == 0 {
-		err = MalformedXML.Say("You must specify at least one object.")
+		err = s3err.MalformedXML.Say("You must specify at least one object.")
 	}
 	if err != nil {
 		return nil, err
@@ -214,14 +215,14 @@ func parseObjectName(s *scanner) (*metapb.ObjectName, error) {
 		case name == "LastModifiedTime" && o.IfModifiedS == nil:
 			t, ok := ParseTime(strings.TrimSpace(text))
 			if !ok {
-				return MalformedXML.Say("The LastModifiedTime of an Object is not a date.")
+				return s3err.MalformedXML.Say("The LastModifiedTime of an Object is not a date.")
 			}
 			o.IfModifiedS = proto.Int64(t.Unix())
 			return nil
 		case name == "Size" && o.IfSize == nil:
 			size, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
 			if err != nil {
-				return MalformedXML.Say("The Size of an Object is not a number of bytes.")
+				return s3err.MalformedXML.Say("The Size of an Object is not a number of bytes.")
 			}
 			o.IfSize = proto.Uint64(size)
 			return nil
@@ -229,7 +230,7 @@ func parseObjectName(s *scanner) (*metapb.ObjectName, error) {
 		return s.unknown(name)
 	})
 	if err == nil && o.Key == "" {
-		err = MalformedXML.Say("An Object needs a Key.")
+		err = s3err.MalformedXML.Say("An Object needs a Key.")
 	}
 	return o, err
 }
@@ -263,7 +264,7 @@ func ParseCreateBucket(body []byte) (*NewBucket, error) {
 				return err
 			})
 		case name == "Location", name == "Bucket":
-			return NotImplemented.Say("CreateBucketConfiguration with " + name + " is not supported.")
+			return s3err.NotImplemented.Say("CreateBucketConfiguration with " + name + " is not supported.")
 		}
 		return s.unknown(name)
 	})

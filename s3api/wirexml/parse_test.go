@@ -12,15 +12,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-func codeOf(t testing.TB, err error) wirexml.Code {
+func codeOf(t testing.TB, err error) s3err.Code {
 	t.Helper()
 	if err == nil {
 		return ""
 	}
-	var e *wirexml.Error
+	var e *s3err.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("not a *wirexml.Error: %v", err)
 	}
@@ -52,55 +53,55 @@ func part(inner string) string { return complete("<Part>" + inner + "</Part>") }
 
 func TestRefuseCompleteUpload(t *testing.T) {
 	const good = "<Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>"
-	for doc, want := range map[string]wirexml.Code{
+	for doc, want := range map[string]s3err.Code{
 		complete(good):                        "",
 		complete(strings.Repeat(good, 10000)): "",
-		complete(strings.Repeat(good, 10001)): wirexml.MalformedXML,
+		complete(strings.Repeat(good, 10001)): s3err.MalformedXML,
 		"\xef\xbb\xbf" + complete(good):       "",
-		"":                                    wirexml.MalformedXML,
-		"garbage":                             wirexml.MalformedXML,
-		complete(""):                          wirexml.MalformedXML,
-		"<CompleteMultipartUpload/>":          wirexml.MalformedXML,
-		"<Delete></Delete>":                   wirexml.MalformedXML,
-		complete(good) + "x":                  wirexml.MalformedXML,
-		complete(good) + complete(good):       wirexml.MalformedXML,
-		complete("x" + good):                  wirexml.MalformedXML,
-		complete("<Other/>"):                  wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber>"):    wirexml.MalformedXML,
-		part("<ETag>e</ETag>"):                wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><PartNumber>2</PartNumber><ETag>e</ETag>"):                                                     wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>e</ETag><ETag>f</ETag>"):                                                                 wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>e</ETag><Size>1</Size>"):                                                                 wirexml.MalformedXML,
-		part("<PartNumber>one</PartNumber><ETag>e</ETag>"):                                                                             wirexml.MalformedXML,
-		part("<PartNumber>99999999999999999999</PartNumber><ETag>e</ETag>"):                                                            wirexml.MalformedXML,
-		part("<PartNumber>0</PartNumber><ETag>e</ETag>"):                                                                               wirexml.InvalidArgument,
-		part("<PartNumber>-1</PartNumber><ETag>e</ETag>"):                                                                              wirexml.InvalidArgument,
-		part("<PartNumber>10001</PartNumber><ETag>e</ETag>"):                                                                           wirexml.InvalidArgument,
-		part("<PartNumber>1</PartNumber><ETag>e</ETag><ChecksumCRC32>AAAA</ChecksumCRC32>"):                                            wirexml.InvalidRequest,
-		part("<PartNumber>1</PartNumber><ETag>e</ETag><ChecksumXXHASH32>AAAA</ChecksumXXHASH32>"):                                      wirexml.NotImplemented,
-		part("<PartNumber>1</PartNumber><ETag>e</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32><ChecksumCRC32>AAAAAA==</ChecksumCRC32>"): wirexml.MalformedXML,
-		"<!DOCTYPE a><CompleteMultipartUpload>" + good + "</CompleteMultipartUpload>":                                                  wirexml.MalformedXML,
-		"<!DOCTYPE lolz [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]>" + part("<PartNumber>1</PartNumber><ETag>&b;</ETag>"):            wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>&unknown;</ETag>"):                                                                       wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>&#0;</ETag>"):                                                                            wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>&#xD800;</ETag>"):                                                                        wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>&#x110000;</ETag>"):                                                                      wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>a&b</ETag>"):                                                                             wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>\x01</ETag>"):                                                                            wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>\xff</ETag>"):                                                                            wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag><b>e</b></ETag>"):                                                                        wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>e</etag>"):                                                                               wirexml.MalformedXML,
-		part("<PartNumber>1</PartNumber><ETag>e]]></ETag>"):                                                                            wirexml.MalformedXML,
-		"<?xml version=\"1.0\" encoding=\"UTF-16\"?>" + complete(good):                                                                 wirexml.MalformedXML,
-		"<?xml version=\"1.1\"?>" + complete(good):                                                                                     wirexml.MalformedXML,
-		"<?xml?>" + complete(good):                                                                                                     wirexml.MalformedXML,
-		" <?xml version=\"1.0\"?>" + complete(good):                                                                                    wirexml.MalformedXML,
-		"<CompleteMultipartUpload a=b>" + good + "</CompleteMultipartUpload>":                                                          wirexml.MalformedXML,
-		"<CompleteMultipartUpload>" + good:                                                                                             wirexml.MalformedXML,
-		strings.Repeat("<CompleteMultipartUpload>", 1_000_000):                                                                         wirexml.MalformedXML,
-		"<" + strings.Repeat("a", 1_000_000) + ">":                                                                                     wirexml.MalformedXML,
-		"\xff\xfe<\x00C\x00":                     wirexml.MalformedXML,
-		"<!-- " + strings.Repeat("-", 1_000_000): wirexml.MalformedXML,
+		"":                                    s3err.MalformedXML,
+		"garbage":                             s3err.MalformedXML,
+		complete(""):                          s3err.MalformedXML,
+		"<CompleteMultipartUpload/>":          s3err.MalformedXML,
+		"<Delete></Delete>":                   s3err.MalformedXML,
+		complete(good) + "x":                  s3err.MalformedXML,
+		complete(good) + complete(good):       s3err.MalformedXML,
+		complete("x" + good):                  s3err.MalformedXML,
+		complete("<Other/>"):                  s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber>"):    s3err.MalformedXML,
+		part("<ETag>e</ETag>"):                s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><PartNumber>2</PartNumber><ETag>e</ETag>"):                                                     s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>e</ETag><ETag>f</ETag>"):                                                                 s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>e</ETag><Size>1</Size>"):                                                                 s3err.MalformedXML,
+		part("<PartNumber>one</PartNumber><ETag>e</ETag>"):                                                                             s3err.MalformedXML,
+		part("<PartNumber>99999999999999999999</PartNumber><ETag>e</ETag>"):                                                            s3err.MalformedXML,
+		part("<PartNumber>0</PartNumber><ETag>e</ETag>"):                                                                               s3err.InvalidArgument,
+		part("<PartNumber>-1</PartNumber><ETag>e</ETag>"):                                                                              s3err.InvalidArgument,
+		part("<PartNumber>10001</PartNumber><ETag>e</ETag>"):                                                                           s3err.InvalidArgument,
+		part("<PartNumber>1</PartNumber><ETag>e</ETag><ChecksumCRC32>AAAA</ChecksumCRC32>"):                                            s3err.InvalidRequest,
+		part("<PartNumber>1</PartNumber><ETag>e</ETag><ChecksumXXHASH32>AAAA</ChecksumXXHASH32>"):                                      s3err.NotImplemented,
+		part("<PartNumber>1</PartNumber><ETag>e</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32><ChecksumCRC32>AAAAAA==</ChecksumCRC32>"): s3err.MalformedXML,
+		"<!DOCTYPE a><CompleteMultipartUpload>" + good + "</CompleteMultipartUpload>":                                                  s3err.MalformedXML,
+		"<!DOCTYPE lolz [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]>" + part("<PartNumber>1</PartNumber><ETag>&b;</ETag>"):            s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>&unknown;</ETag>"):                                                                       s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>&#0;</ETag>"):                                                                            s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>&#xD800;</ETag>"):                                                                        s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>&#x110000;</ETag>"):                                                                      s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>a&b</ETag>"):                                                                             s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>\x01</ETag>"):                                                                            s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>\xff</ETag>"):                                                                            s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag><b>e</b></ETag>"):                                                                        s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>e</etag>"):                                                                               s3err.MalformedXML,
+		part("<PartNumber>1</PartNumber><ETag>e]]></ETag>"):                                                                            s3err.MalformedXML,
+		"<?xml version=\"1.0\" encoding=\"UTF-16\"?>" + complete(good):                                                                 s3err.MalformedXML,
+		"<?xml version=\"1.1\"?>" + complete(good):                                                                                     s3err.MalformedXML,
+		"<?xml?>" + complete(good):                                                                                                     s3err.MalformedXML,
+		" <?xml version=\"1.0\"?>" + complete(good):                                                                                    s3err.MalformedXML,
+		"<CompleteMultipartUpload a=b>" + good + "</CompleteMultipartUpload>":                                                          s3err.MalformedXML,
+		"<CompleteMultipartUpload>" + good:                                                                                             s3err.MalformedXML,
+		strings.Repeat("<CompleteMultipartUpload>", 1_000_000):                                                                         s3err.MalformedXML,
+		"<" + strings.Repeat("a", 1_000_000) + ">":                                                                                     s3err.MalformedXML,
+		"\xff\xfe<\x00C\x00":                     s3err.MalformedXML,
+		"<!-- " + strings.Repeat("-", 1_000_000): s3err.MalformedXML,
 	} {
 		parts, err := wirexml.ParseCompleteUpload([]byte(doc))
 		require.Equal(t, want, codeOf(t, err), "%.200s: %v", doc, err)
@@ -117,20 +118,20 @@ func TestParseDelete(t *testing.T) {
 	require.Equal(t, "null", d.Objects[0].GetVersionId())
 	require.Equal(t, "c", d.Objects[1].GetKey())
 	object := "<Object><Key>k</Key></Object>"
-	for doc, want := range map[string]wirexml.Code{
+	for doc, want := range map[string]s3err.Code{
 		"<Delete>" + strings.Repeat(object, 1000) + "</Delete>": "",
-		"<Delete>" + strings.Repeat(object, 1001) + "</Delete>": wirexml.MalformedXML,
-		"<Delete></Delete>":                        wirexml.MalformedXML,
-		"<Delete><Quiet>true</Quiet></Delete>":     wirexml.MalformedXML,
-		"<Delete><Object/></Delete>":               wirexml.MalformedXML,
-		"<Delete><Object><Key/></Object></Delete>": wirexml.MalformedXML,
+		"<Delete>" + strings.Repeat(object, 1001) + "</Delete>": s3err.MalformedXML,
+		"<Delete></Delete>":                        s3err.MalformedXML,
+		"<Delete><Quiet>true</Quiet></Delete>":     s3err.MalformedXML,
+		"<Delete><Object/></Delete>":               s3err.MalformedXML,
+		"<Delete><Object><Key/></Object></Delete>": s3err.MalformedXML,
 		"<Delete><Object><Key>a</Key><ETag>e</ETag><Size>1</Size><LastModifiedTime>2026-01-02T03:04:05Z</LastModifiedTime></Object></Delete>": "",
 		"<Delete><Object><Key>a</Key><LastModifiedTime>Fri, 02 Jan 2026 03:04:05 GMT</LastModifiedTime></Object></Delete>":                    "",
-		"<Delete><Object><Key>a</Key><LastModifiedTime>now</LastModifiedTime></Object></Delete>":                                              wirexml.MalformedXML,
-		"<Delete><Object><Key>a</Key><Size>-1</Size></Object></Delete>":                                                                       wirexml.MalformedXML,
-		"<Delete><Object><Key>a</Key><Size>1</Size><Size>1</Size></Object></Delete>":                                                          wirexml.MalformedXML,
-		"<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>":                                                                          wirexml.MalformedXML,
-		"<Delete><Object><Key>a</Key></Object><Object><Key>b</Object></Delete>":                                                               wirexml.MalformedXML,
+		"<Delete><Object><Key>a</Key><LastModifiedTime>now</LastModifiedTime></Object></Delete>":                                              s3err.MalformedXML,
+		"<Delete><Object><Key>a</Key><Size>-1</Size></Object></Delete>":                                                                       s3err.MalformedXML,
+		"<Delete><Object><Key>a</Key><Size>1</Size><Size>1</Size></Object></Delete>":                                                          s3err.MalformedXML,
+		"<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>":                                                                          s3err.MalformedXML,
+		"<Delete><Object><Key>a</Key></Object><Object><Key>b</Object></Delete>":                                                               s3err.MalformedXML,
 	} {
 		_, err := wirexml.ParseDelete([]byte(doc))
 		require.Equal(t, want, codeOf(t, err), "%.200s: %v", doc, err)
@@ -154,11 +155,11 @@ func TestParseCreateBucket(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, b.Tags, 1)
 	_, err = wirexml.ParseCreateBucket([]byte("<CreateBucketConfiguration><Tags>" + tag + tag + "</Tags></CreateBucketConfiguration>"))
-	require.Equal(t, wirexml.InvalidTag, codeOf(t, err))
+	require.Equal(t, s3err.InvalidTag, codeOf(t, err))
 	_, err = wirexml.ParseCreateBucket([]byte("<CreateBucketConfiguration><Bucket/></CreateBucketConfiguration>"))
-	require.Equal(t, wirexml.NotImplemented, codeOf(t, err))
+	require.Equal(t, s3err.NotImplemented, codeOf(t, err))
 	_, err = wirexml.ParseCreateBucket([]byte(" "))
-	require.Equal(t, wirexml.MalformedXML, codeOf(t, err))
+	require.Equal(t, s3err.MalformedXML, codeOf(t, err))
 }
 
 func TestRead(t *testing.T) {
@@ -169,14 +170,14 @@ func TestRead(t *testing.T) {
 		require.Equal(t, body, got)
 	}
 	_, err := wirexml.Read(bytes.NewReader(body), -1, 9_999, nil)
-	require.Equal(t, wirexml.MaxMessageLengthExceeded, codeOf(t, err))
+	require.Equal(t, s3err.MaxMessageLengthExceeded, codeOf(t, err))
 	_, err = wirexml.Read(bytes.NewReader(body), 10_000, 9_999, nil)
-	require.Equal(t, wirexml.MaxMessageLengthExceeded, codeOf(t, err))
-	own := wirexml.XAmzContentSHA256Mismatch.Err()
+	require.Equal(t, s3err.MaxMessageLengthExceeded, codeOf(t, err))
+	own := s3err.XAmzContentSHA256Mismatch.Err()
 	_, err = wirexml.Read(io.MultiReader(bytes.NewReader(body), iotest.ErrReader(own)), -1, 1<<20, nil)
 	require.Same(t, own, err)
 	_, err = wirexml.Read(iotest.ErrReader(io.ErrUnexpectedEOF), -1, 1<<20, nil)
-	require.Equal(t, wirexml.IncompleteBody, codeOf(t, err))
+	require.Equal(t, s3err.IncompleteBody, codeOf(t, err))
 }
 
 // TestHostileDocuments parses bodies of the greatest size in shapes that cost a
@@ -205,7 +206,7 @@ func TestHostileDocuments(t *testing.T) {
 		"empty objects":     fill("<Delete>", "<Object/>", "</Delete>"),
 	} {
 		_, err := wirexml.ParseDelete(doc)
-		require.Equal(t, wirexml.MalformedXML, codeOf(t, err), name)
+		require.Equal(t, s3err.MalformedXML, codeOf(t, err), name)
 	}
 }
 

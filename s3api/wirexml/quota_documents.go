@@ -1,6 +1,10 @@
 package wirexml
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
+)
 
 // Quota is the document of how many bytes a bucket may hold; 0: any number.
 type Quota struct{ Bytes uint64 }
@@ -21,7 +25,7 @@ func ParseQuota(body []byte) (uint64, error) {
 	}
 	n, err := strconv.ParseInt(got.word("StorageQuota"), 10, 64)
 	if err != nil || n < 0 {
-		return 0, MalformedQuotaError.Say("StorageQuota must be a number of bytes between 0, which is no quota, and 9223372036854775807.")
+		return 0, s3err.MalformedQuotaError.Say("StorageQuota must be a number of bytes between 0, which is no quota, and 9223372036854775807.")
 	}
 	return uint64(n), nil
 }

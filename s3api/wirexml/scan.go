@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Limits of the grammar.
@@ -34,7 +36,7 @@ func newScanner(doc []byte) *scanner {
 // malformed is the error for anything that is not the document expected. It never
 // quotes the body.
 func (s *scanner) malformed(why string) error {
-	return MalformedXML.Say(Table[MalformedXML].Message + " At byte " + strconv.Itoa(s.at) + ": " + why + ".")
+	return s3err.MalformedXML.Say(s3err.Table[s3err.MalformedXML].Message + " At byte " + strconv.Itoa(s.at) + ": " + why + ".")
 }
 
 func (s *scanner) unknown(string) error {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // leaves are elements that hold text alone, by name.
@@ -38,11 +40,11 @@ func (l leaves) number(name string, least int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(l.word(name), 10, 64)
 	if err != nil {
-		return 0, MalformedXML.Say("The value of " + name + " must be an integer.")
+		return 0, s3err.MalformedXML.Say("The value of " + name + " must be an integer.")
 	}
 	if n < least {
-		return 0, InvalidArgument.Say(name+" must be at least "+strconv.FormatInt(least, 10)+".",
-			Field{Name: "ArgumentName", Value: name}, Field{Name: "ArgumentValue", Value: strconv.FormatInt(n, 10)})
+		return 0, s3err.InvalidArgument.Say(name+" must be at least "+strconv.FormatInt(least, 10)+".",
+			s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: strconv.FormatInt(n, 10)})
 	}
 	return n, nil
 }
@@ -55,7 +57,7 @@ func (l leaves) flag(name string) (bool, error) {
 	case strings.EqualFold(text, "true"):
 		return true, nil
 	}
-	return false, MalformedXML.Say("The value of " + name + " must be true or false.")
+	return false, s3err.MalformedXML.Say("The value of " + name + " must be true or false.")
 }
 
 // begins reports whether the element just opened begins with a child element.

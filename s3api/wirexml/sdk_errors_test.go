@@ -14,11 +14,12 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
 // refusal is a transport that answers with an error of the table.
-type refusal struct{ code wirexml.Code }
+type refusal struct{ code s3err.Code }
 
 // Do implements s3.HTTPClient.
 func (f refusal) Do(r *http.Request) (*http.Response, error) {
@@ -41,7 +42,7 @@ func is[T error](err error) bool {
 }
 
 // classes are the codes for which the SDK has a class, with a call that tells it.
-var classes = map[wirexml.Code]struct {
+var classes = map[s3err.Code]struct {
 	call func(context.Context, *s3.Client) error
 	is   func(error) bool
 }{
@@ -76,7 +77,7 @@ func createBucket(ctx context.Context, c *s3.Client) error {
 // Every error of the table reaches a user of aws-sdk-go-v2 with its code and
 // message, and as the class that the SDK has for it.
 func TestErrorsWithSDK(t *testing.T) {
-	for code, row := range wirexml.Table {
+	for code, row := range s3err.Table {
 		if row.Status < http.StatusBadRequest {
 			continue // An answer without a document.
 		}
@@ -86,7 +87,7 @@ func TestErrorsWithSDK(t *testing.T) {
 		require.Equal(t, code.Err().Text(), api.ErrorMessage(), code)
 	}
 	for code, class := range classes {
-		require.Contains(t, wirexml.Table, code)
+		require.Contains(t, s3err.Table, code)
 		err := class.call(t.Context(), refusal{code}.client())
 		require.True(t, class.is(err), "%s is a %T", code, err)
 	}

@@ -3,6 +3,8 @@ package wirexml
 import (
 	"strconv"
 	"strings"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // StorageClass is OBS's document of a bucket's default storage class.
@@ -74,7 +76,7 @@ func ParseRestoreRequest(body []byte) (*RestoreRequest, error) {
 			job, err = s.leaves("Tier")
 			return err
 		case name == "Type", name == "SelectParameters", name == "OutputLocation", name == "Tier":
-			return NotImplemented.Say("Restores that select from the object are not supported: leave out " + name + ".")
+			return s3err.NotImplemented.Say("Restores that select from the object are not supported: leave out " + name + ".")
 		}
 		return s.leaf(got, name, "Days", "Description")
 	})
@@ -83,11 +85,11 @@ func ParseRestoreRequest(body []byte) (*RestoreRequest, error) {
 	}
 	days, err := strconv.ParseInt(got.word("Days"), 10, 64)
 	if err != nil {
-		return nil, MalformedXML.Say("A RestoreRequest needs Days, an integer.")
+		return nil, s3err.MalformedXML.Say("A RestoreRequest needs Days, an integer.")
 	}
 	if days < MinRestoreDays || days > MaxRestoreDays {
-		return nil, InvalidArgument.Say("restoration days should be at least 1 and at most 30",
-			Field{Name: "ArgumentName", Value: "Days"}, Field{Name: "ArgumentValue", Value: strconv.FormatInt(days, 10)})
+		return nil, s3err.InvalidArgument.Say("restoration days should be at least 1 and at most 30",
+			s3err.Field{Name: "ArgumentName", Value: "Days"}, s3err.Field{Name: "ArgumentValue", Value: strconv.FormatInt(days, 10)})
 	}
 	r := &RestoreRequest{Days: uint32(days), Tier: TierStandard}
 	if job != nil {
@@ -97,5 +99,5 @@ func ParseRestoreRequest(body []byte) (*RestoreRequest, error) {
 	case TierExpedited, TierStandard, TierBulk:
 		return r, nil
 	}
-	return nil, MalformedXML.Say("Tier must be Expedited, Standard or Bulk.")
+	return nil, s3err.MalformedXML.Say("Tier must be Expedited, Standard or Bulk.")
 }

@@ -1,5 +1,7 @@
 package wirexml
 
+import "github.com/cairnstore/cairn/s3api/s3err"
+
 // Style is how answers are told to one client: which namespace documents have, how
 // the declaration reads, and which codes go by another name or status than the
 // table's. The zero Style has no namespace and tells errors as the table does.
@@ -8,14 +10,8 @@ type Style struct {
 	Standalone bool // The declaration says standalone="yes".
 	// Codes tells codes otherwise than the table; one that is not in it is told
 	// as the table has it. Shared between requests: never changed.
-	Codes    map[Code]Telling
+	Codes    map[s3err.Code]s3err.Telling
 	Location LocationForm // Of a Location that is told in this style.
-}
-
-// Telling is how a code is told.
-type Telling struct {
-	Code   Code // Whose name goes out.
-	Status int
 }
 
 // Declaration returns the XML declaration and its line's end.
@@ -32,16 +28,16 @@ func (s Style) Marshal(d Document) []byte {
 }
 
 // Tell returns the code and the HTTP status that an error goes out with.
-func (s Style) Tell(e *Error) Telling {
+func (s Style) Tell(e *s3err.Error) s3err.Telling {
 	if t, ok := s.Codes[e.Code]; ok {
 		return t
 	}
-	return Telling{Code: e.Code, Status: e.Status()}
+	return s3err.Telling{Code: e.Code, Status: e.Status()}
 }
 
 // Render returns the status and the document of an error. It never fails and tells
 // nothing of the cause.
-func (s Style) Render(e *Error, resource, requestID, hostID string) (status int, body []byte) {
+func (s Style) Render(e *s3err.Error, resource, requestID, hostID string) (status int, body []byte) {
 	body = append(make([]byte, 0, 512), s.Declaration()...)
 	return s.Tell(e).Status, s.AppendError(body, e, resource, requestID, hostID)
 }
@@ -50,10 +46,10 @@ func (s Style) Render(e *Error, resource, requestID, hostID string) (status int,
 // that comes after the declaration of an early 200 was sent. The message is that
 // of the error's own code, whatever code is told: it names the cause. Error
 // documents have no namespace.
-func (s Style) AppendError(dst []byte, e *Error, resource, requestID, hostID string) []byte {
+func (s Style) AppendError(dst []byte, e *s3err.Error, resource, requestID, hostID string) []byte {
 	message := e.Message
 	if message == "" {
-		message = Table[e.Code].Message
+		message = s3err.Table[e.Code].Message
 	}
 	dst = append(dst, "<Error>"...)
 	dst = appendSafe(dst, "Code", string(s.Tell(e).Code))

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // Limits of tags.
@@ -57,7 +58,7 @@ func ParseTagging(body []byte, limit int) ([]*metapb.Pair, error) {
 		})
 	})
 	if err == nil && sets == 0 {
-		err = MalformedXML.Say("A Tagging needs a TagSet.")
+		err = s3err.MalformedXML.Say("A Tagging needs a TagSet.")
 	}
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func parseTag(s *scanner) (*metapb.Pair, error) {
 		return nil, err
 	}
 	if len(got) < 2 {
-		return nil, MalformedXML.Say("A Tag needs a Key and a Value.")
+		return nil, s3err.MalformedXML.Say("A Tag needs a Key and a Value.")
 	}
 	return &metapb.Pair{Name: got["Key"], Value: got["Value"]}, nil
 }
@@ -81,20 +82,20 @@ func parseTag(s *scanner) (*metapb.Pair, error) {
 // once, values of at most MaxTagValueRunes.
 func CheckTags(tags []*metapb.Pair, limit int) error {
 	if len(tags) > limit {
-		return InvalidTag.Say("There may be at most " + strconv.Itoa(limit) + " tags.")
+		return s3err.InvalidTag.Say("There may be at most " + strconv.Itoa(limit) + " tags.")
 	}
 	slices.SortStableFunc(tags, func(a, b *metapb.Pair) int { return strings.Compare(a.GetName(), b.GetName()) })
 	for i, t := range tags {
-		key := Field{Name: "TagKey", Value: t.GetName()}
+		key := s3err.Field{Name: "TagKey", Value: t.GetName()}
 		switch {
 		case t.GetName() == "" || utf8.RuneCountInString(t.GetName()) > MaxTagKeyRunes:
-			return InvalidTag.Say("The TagKey you have provided is invalid: it must have 1 to 128 characters.", key)
+			return s3err.InvalidTag.Say("The TagKey you have provided is invalid: it must have 1 to 128 characters.", key)
 		case utf8.RuneCountInString(t.GetValue()) > MaxTagValueRunes:
-			return InvalidTag.Say("The TagValue you have provided is invalid: it must have at most 256 characters.", key)
+			return s3err.InvalidTag.Say("The TagValue you have provided is invalid: it must have at most 256 characters.", key)
 		case strings.HasPrefix(strings.ToLower(t.GetName()), "aws:"):
-			return InvalidTag.Say("Keys of tags must not begin with aws:.", key)
+			return s3err.InvalidTag.Say("Keys of tags must not begin with aws:.", key)
 		case i > 0 && tags[i-1].GetName() == t.GetName():
-			return InvalidTag.Say("Cannot provide multiple Tags with the same key", key)
+			return s3err.InvalidTag.Say("Cannot provide multiple Tags with the same key", key)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package wirexml
 import (
 	"strconv"
 	"strings"
+
+	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
 // MaxRoutingRules bounds the routing rules of a website.
@@ -101,7 +103,7 @@ func ParseWebsite(body []byte) (*Website, error) {
 			}
 			d.RedirectAll, err = redirect(got)
 			if err == nil && d.RedirectAll.Host == "" {
-				err = MalformedXML.Say("RedirectAllRequestsTo needs a HostName.")
+				err = s3err.MalformedXML.Say("RedirectAllRequestsTo needs a HostName.")
 			}
 			return err
 		case "IndexDocument":
@@ -129,14 +131,14 @@ func ParseWebsite(body []byte) (*Website, error) {
 func (d *Website) check(seen map[string]bool) error {
 	switch {
 	case d.RedirectAll != nil && len(seen) > 1:
-		return InvalidRequest.Say("RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.")
+		return s3err.InvalidRequest.Say("RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.")
 	case d.RedirectAll != nil:
 		return nil
 	case d.Index == "" || strings.Contains(d.Index, "/"):
-		return InvalidArgument.Say("The IndexDocument Suffix is not well formed: it must be a name without a slash.",
-			Field{Name: "ArgumentName", Value: "IndexDocument"}, Field{Name: "ArgumentValue", Value: d.Index})
+		return s3err.InvalidArgument.Say("The IndexDocument Suffix is not well formed: it must be a name without a slash.",
+			s3err.Field{Name: "ArgumentName", Value: "IndexDocument"}, s3err.Field{Name: "ArgumentValue", Value: d.Index})
 	case seen["ErrorDocument"] && d.Error == "":
-		return InvalidArgument.Say("The ErrorDocument Key is not well formed.", Field{Name: "ArgumentName", Value: "ErrorDocument"})
+		return s3err.InvalidArgument.Say("The ErrorDocument Key is not well formed.", s3err.Field{Name: "ArgumentName", Value: "ErrorDocument"})
 	}
 	return nil
 }
@@ -147,7 +149,7 @@ func (d *Website) parseRules(s *scanner) error {
 			return s.unknown(name)
 		}
 		if len(d.Rules) == MaxRoutingRules {
-			return InvalidRequest.Say(strconv.Itoa(MaxRoutingRules+1) + " routing rules provided, the number of routing rules in a website configuration is limited to " +
+			return s3err.InvalidRequest.Say(strconv.Itoa(MaxRoutingRules+1) + " routing rules provided, the number of routing rules in a website configuration is limited to " +
 				strconv.Itoa(MaxRoutingRules) + ".")
 		}
 		r, err := parseRoutingRule(s)
@@ -178,7 +180,7 @@ func parseRoutingRule(s *scanner) (r RoutingRule, err error) {
 		return s.unknown(name)
 	})
 	if err == nil && !redirected {
-		err = MalformedXML.Say("A RoutingRule needs a Redirect.")
+		err = s3err.MalformedXML.Say("A RoutingRule needs a Redirect.")
 	}
 	return r, err
 }
@@ -187,7 +189,7 @@ func orMalformed(err error, why string) error {
 	if err != nil {
 		return err
 	}
-	return MalformedXML.Say(why)
+	return s3err.MalformedXML.Say(why)
 }
 
 // Statuses of HTTP that rules may name.
@@ -210,8 +212,8 @@ func (r *RoutingRule) parseCondition(s *scanner) error {
 func (l leaves) status(name string, first, last int64) (int, error) {
 	n, err := l.number(name, first)
 	if err == nil && n > last {
-		err = InvalidArgument.Say("The provided HTTP code ("+strconv.FormatInt(n, 10)+") is not valid. Valid codes are "+strconv.FormatInt(first, 10)+" to "+
-			strconv.FormatInt(last, 10)+".", Field{Name: "ArgumentName", Value: name})
+		err = s3err.InvalidArgument.Say("The provided HTTP code ("+strconv.FormatInt(n, 10)+") is not valid. Valid codes are "+strconv.FormatInt(first, 10)+" to "+
+			strconv.FormatInt(last, 10)+".", s3err.Field{Name: "ArgumentName", Value: name})
 	}
 	return int(n), err
 }
@@ -225,11 +227,11 @@ func redirect(got leaves) (*Redirect, error) {
 	case err != nil:
 		return nil, err
 	case r.Protocol != "" && r.Protocol != "http" && r.Protocol != "https":
-		return nil, InvalidRequest.Say("Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.")
+		return nil, s3err.InvalidRequest.Say("Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.")
 	case r.HasPrefix && r.ReplaceKey != "":
-		return nil, InvalidRequest.Say("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
+		return nil, s3err.InvalidRequest.Say("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
 	case strings.ContainsAny(r.Host, "/ ?#@") || !printableASCII(r.Host):
-		return nil, InvalidRequest.Say("The HostName of a redirect must be the name of a host.")
+		return nil, s3err.InvalidRequest.Say("The HostName of a redirect must be the name of a host.")
 	}
 	return r, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -20,7 +21,7 @@ import (
 // class that botocore has for the code, with code, status and message.
 func TestErrorsWithBoto3(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		code := wirexml.Code(filepath.Base(r.URL.Path))
+		code := s3err.Code(filepath.Base(r.URL.Path))
 		status, body := wirexml.Render(code.Err(), r.URL.Path, "request-1", "host-1")
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(status)
@@ -32,7 +33,7 @@ func TestErrorsWithBoto3(t *testing.T) {
 		Status        int
 	}
 	var rows []row
-	for code, r := range wirexml.Table {
+	for code, r := range s3err.Table {
 		if r.Status >= http.StatusBadRequest { // Others are answered without a document.
 			rows = append(rows, row{string(code), r.Message, r.Status})
 		}

@@ -50,6 +50,7 @@ var rooms = []string{
 	"meta/raftlog",
 	"meta/group",
 	"s3api/checksum",
+	"s3api/s3err",
 	"s3api/wirexml",
 	"s3api/policy",
 	"s3api/profile",

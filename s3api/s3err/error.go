@@ -1,4 +1,4 @@
-package wirexml
+package s3err
 
 // Error is a failure as S3 tells it: a code of the table, its message (or one
 // more precise), and elements that some codes carry besides.
@@ -15,6 +15,12 @@ type Field struct{ Name, Value string }
 // Code is an S3 error code. Table (table.go) gives each its status and
 // message.
 type Code string
+
+// Telling is how a code is told.
+type Telling struct {
+	Code   Code // Whose name goes out.
+	Status int
+}
 
 // Error implements error.
 func (e *Error) Error() string {

@@ -1,4 +1,4 @@
-package wirexml
+package s3err
 
 // Codes that Cairn answers. Each is a row of Table.
 const (

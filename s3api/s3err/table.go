@@ -1,4 +1,4 @@
-package wirexml
+package s3err
 
 import "net/http"
 
