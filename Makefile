@@ -8,7 +8,7 @@ DEVTOOL := go tool -modfile=tools/dev/go.mod
 PKGS    := ./cluster/... ./shard/... ./meta/... ./s3api/... ./node/... ./tools/...
 DATA    ?= data/dev
 
-.PHONY: all build run up down compose-test test test-long test-unraced race fuzz mutate generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
+.PHONY: all build run up down compose-test test test-deploy test-long test-unraced race fuzz mutate generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
 
 all: build
 
@@ -30,8 +30,13 @@ down: ## Stop them; the data stays (tools/compose/down -v removes it).
 compose-test: build ## Put, copy, kill two containers, read, down, up, read.
 	go test -count=1 -timeout 20m -tags compose -v ./tools/compose
 
-test: ## Unit, property, crash and simulation tests, and the seeds of each fuzz target.
+test: test-deploy ## Unit, property, crash and simulation tests, and the seeds of each fuzz target.
 	go test -vet=off -tags invariants -timeout 15m $(PKGS)
+
+# Modules of their own, so that what only checks Cairn is no part of what it ships.
+MODULES := . tools/dev tools/deploy
+test-deploy: ## Check deploy/ with the parsers of Kubernetes and Prometheus (a module of its own).
+	cd tools/deploy && go test ./...
 
 race: ## The same under the race detector.
 	go test -race -vet=off -tags invariants -timeout 45m $(PKGS)
@@ -78,6 +83,7 @@ lint: ## gofmt, vet, staticcheck, import order.
 	  if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	go vet -tags e2e,compose,invariants $(PKGS)
 	$(DEVTOOL) staticcheck -tags e2e,compose,invariants $(PKGS)
+	cd tools/deploy && go vet ./... && go tool -modfile=../dev/go.mod staticcheck ./...
 	go run ./tools/lint
 
 proto: ## Renew the generated protobuf code.
@@ -87,13 +93,15 @@ proto: ## Renew the generated protobuf code.
 	  ln -sf "$$($(DEVTOOL) -n $$t)" bin/dev/$$t; done
 	for d in meta/metapb s3api/spread/spreadpb node/admin/adminpb; do (cd $$d && PATH=$(CURDIR)/bin/dev:$$PATH buf generate); done
 
-generated: proto docs ## Prove that what is generated is current.
+generated: proto docs ## Prove that what is generated is current, and each go.mod tidy.
+	@for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
 	git diff --exit-code --stat -- '*.pb.go' '*.connect.go' docs
 
 docs: ## Renew the documents made from code.
 	go test ./s3api/s3err -run TestErrorTable -update
 	go test ./s3api/profile -run TestCompatibilityDoc -update
 	go test ./s3api -run TestS3Compatibility -update
+	go test ./node/observe -run TestMetricsDoc -update
 
 clean: ## Remove what was built (not data).
 	rm -rf bin

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,8 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exported returns the labels of every metric that a node exports, by name.
-func exported(t *testing.T) map[string][]string {
+// metric is what is known of a metric before it has a value.
+type metric struct {
+	labels []string
+	help   string
+}
+
+// describe returns every metric that a node exports, by its name.
+func describe(t *testing.T) map[string]metric {
+	t.Helper()
 	o := New(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	o.Watch(Sources{})
 	ch := make(chan *prometheus.Desc)
@@ -20,13 +28,26 @@ func exported(t *testing.T) map[string][]string {
 		o.registry.Describe(ch)
 		close(ch)
 	}()
-	form := regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]*)", (?:unit: "[^"]*", )?constLabels: \{[^}]*\}, variableLabels: \{([^}]*)\}`)
-	out := map[string][]string{}
+	form := regexp.MustCompile(`fqName: "([^"]+)", help: "((?:[^"\\]|\\.)*)", (?:unit: "[^"]*", )?` +
+		`constLabels: \{[^}]*\}, variableLabels: \{([^}]*)\}`)
+	out := map[string]metric{}
 	for d := range ch {
 		m := form.FindStringSubmatch(d.String())
 		require.NotNil(t, m, d.String())
 		require.NotEmpty(t, m[2], "%s has no help", m[1])
-		out[m[1]] = strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' })
+		help, err := strconv.Unquote(`"` + m[2] + `"`)
+		require.NoError(t, err, d.String())
+		out[m[1]] = metric{strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' }), help}
+	}
+	return out
+}
+
+// exported returns the labels of every metric that a node exports, by its name.
+func exported(t *testing.T) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for name, m := range describe(t) {
+		out[name] = m.labels
 	}
 	return out
 }
