@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/node/audit"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/lifecycle"
@@ -59,6 +60,7 @@ type Config struct {
 
 	MemoryBudget     Bytes
 	MetadataCache    Bytes
+	MetadataLog      Bytes
 	MetadataReserve  Bytes
 	MetadataBallast  Bytes
 	InlineMax        Bytes
@@ -145,6 +147,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.SegmentSize, c.DriveReserve = 256<<20, 1<<30
 	fs.Var(&c.MemoryBudget, "memory-budget", "buffers of all running requests together; beyond it 503 SlowDown")
 	fs.Var(&c.MetadataCache, "metadata-cache", "block cache of the metadata database")
+	c.MetadataLog = group.DefaultTrailingBytes
+	fs.Var(&c.MetadataLog, "metadata-log", "how much of the metadata's log is kept for voters that were away; one that missed more is sent all metadata")
 	fs.Var(&c.InlineMax, "inline-max", "largest object kept in the metadata, at most 16KiB")
 	fs.Var(&c.SegmentSize, "segment-size", "size of a drive's segment files")
 	fs.Var(&c.DriveReserve, "drive-reserve", "free space below which a drive takes no writes")

@@ -48,6 +48,7 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		"inline too large":    {func(c *Config) { c.InlineMax = 1 << 20 }, "--inline-max"},
 		"small budget":        {func(c *Config) { c.MemoryBudget = 1 }, "--memory-budget"},
 		"negative horizon":    {func(c *Config) { c.BackupHorizon = -1 }, "--backup-horizon"},
+		"log too small":       {func(c *Config) { c.MetadataLog = 1 << 20 }, "--metadata-log"},
 		"zero grace":          {func(c *Config) { c.GCGrace = 0 }, "--gc-grace"},
 		"no copy tasks":       {func(c *Config) { c.CopyParallel = 0 }, "--copy-parallel"},
 		"fewer than none":     {func(c *Config) { c.CopyTasks = -1 }, "--copy-tasks"},

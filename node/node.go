@@ -354,7 +354,7 @@ func (n *Node) openMetadata(ctx context.Context) error {
 		Room: n.room, Refuse: n.refuses, Joined: n.home.cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
 		RaftAddr: n.cfg.hostPort(n.cfg.Raft), Listener: raftListener, Dial: n.env.Transport.Dial,
 		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing, Clock: n.time,
-		SnapshotThreshold: n.env.SnapshotThreshold, TrailingLogs: n.env.TrailingLogs,
+		SnapshotThreshold: n.env.SnapshotThreshold, TrailingLogs: n.env.TrailingLogs, TrailingBytes: uint64(n.cfg.MetadataLog),
 		CacheBytes: int64(n.cfg.MetadataCache), Events: events})
 	if err != nil {
 		_ = raftListener.Close()

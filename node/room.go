@@ -20,6 +20,8 @@ const (
 	stepAsideEvery = 5 * time.Second
 	// stillFullEvery is how often a start says that it waits for room.
 	stillFullEvery = 10 * time.Second
+	// metadataLogMin is what a log must be able to keep: some of the largest commands.
+	metadataLogMin = 4 * group.MaxCommandBytes
 )
 
 func (c *Config) roomFlags(fs *pflag.FlagSet) {
@@ -33,6 +35,8 @@ func (c *Config) validateRoom() error {
 		return settingError("metadata-reserve", "%s is negative", c.MetadataReserve)
 	case c.MetadataBallast < 0:
 		return settingError("metadata-ballast", "%s is negative", c.MetadataBallast)
+	case c.MetadataLog < metadataLogMin:
+		return settingError("metadata-log", "%s is less than %s", c.MetadataLog, Bytes(metadataLogMin))
 	}
 	return nil
 }

@@ -19,6 +19,11 @@ const (
 	DefaultTrailingLogs      = 128 << 10 // Entries kept for followers that were away; see Config.
 	DefaultCacheBytes        = 64 << 20
 	DefaultLogWriteTimeout   = 10 * time.Second
+
+	// DefaultTrailingBytes is what DefaultTrailingLogs entries have where an entry has 8 KiB:
+	// a batch of ordinary commands has less, so only parts with very many references reach
+	// it. A voter reads all of it when it starts, at some hundred MB a second.
+	DefaultTrailingBytes = 1 << 30
 )
 
 // Limits of what a leader takes on.
@@ -126,6 +131,10 @@ type Config struct {
 	// its voters have no room for, and why. Nil: none.
 	Refuse func() (Refused, error)
 
+	// TrailingBytes bounds the entries that are kept behind a snapshot, whatever their
+	// number; 0: DefaultTrailingBytes. A snapshot is taken where the log has twice as many.
+	TrailingBytes uint64
+
 	CacheBytes int64 // Of the state's block cache.
 	Events     Events
 
@@ -202,6 +211,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.TrailingLogs == 0 {
 		c.TrailingLogs = DefaultTrailingLogs
+	}
+	if c.TrailingBytes == 0 {
+		c.TrailingBytes = DefaultTrailingBytes
 	}
 	if c.CacheBytes == 0 {
 		c.CacheBytes = DefaultCacheBytes

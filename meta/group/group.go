@@ -90,6 +90,7 @@ func Open(cfg Config) (*Group, error) {
 	g.wg.Go(func() { g.watchLeader(observations) })
 	g.wg.Go(g.watchLeadership)
 	g.wg.Go(g.renewPromises)
+	g.wg.Go(g.boundLog)
 	return g, nil
 }
 
@@ -239,6 +240,7 @@ type Stats struct {
 	StateIndex    uint64 // Last entry that the state holds; behind AppliedIndex by entries without commands.
 	FirstLogIndex uint64
 	LastLogIndex  uint64
+	LogBytes      uint64 // Of all its entries.
 	SnapshotIndex uint64
 	Leader        cluster.NodeID // 0: none known.
 	IsLeader      bool
@@ -251,6 +253,7 @@ func (g *Group) Stats() Stats {
 		LastLogIndex: g.raft.LastIndex(), Leader: g.Leader(), IsLeader: g.IsLeader()}
 	s.StateIndex, _ = g.fsm.state.applied()
 	s.FirstLogIndex, _ = g.log.FirstIndex()
+	s.LogBytes = g.log.Bytes()
 	if m := g.snaps.latest(); m != nil {
 		s.SnapshotIndex = m.Raft.Index
 	}

@@ -78,6 +78,7 @@ type Store struct {
 	mu          sync.RWMutex
 	first, last uint64 // 0: no entries.
 	tail        *ring
+	sizes       sizes
 	cut         error // What Open found missing; see Cut.
 }
 
@@ -205,6 +206,7 @@ func (s *Store) load() error {
 		}
 		s.last = l.Index
 		s.tail.push(&l)
+		s.sizes.push(&l)
 	}
 	if err := it.Error(); err != nil {
 		return corrupt(op, s.dir, err)
@@ -325,6 +327,7 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 	s.last = logs[len(logs)-1].Index
 	for _, l := range logs {
 		s.tail.push(l)
+		s.sizes.push(l)
 	}
 	return nil
 }
@@ -386,6 +389,11 @@ func (s *Store) DeleteRange(lo, hi uint64) error {
 		return err
 	}
 	s.tail.remove(lo, hi)
+	if lo == s.first {
+		s.sizes.dropFirst(hi - lo + 1)
+	} else {
+		s.sizes.dropLast(hi - lo + 1)
+	}
 	switch {
 	case lo == s.first && hi == s.last:
 		s.first, s.last = 0, 0

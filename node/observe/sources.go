@@ -92,6 +92,7 @@ var (
 	raftSnapshot = desc("cairn_raft_snapshot_index", "Log index of the latest snapshot.")
 	raftLeader   = desc("cairn_raft_leader", "1 on the node that leads the metadata.")
 	raftKnown    = desc("cairn_raft_leader_known", "1 where this node knows a leader.")
+	raftBytes    = desc("cairn_raft_log_bytes", "Bytes of all entries in the Raft log.")
 	raftVoters   = desc("cairn_raft_voters", "Voters of the metadata, as this node knows them.")
 	raftContact  = desc("cairn_raft_last_contact_seconds", "Since this node heard from the leader; 0 on the leader.")
 
@@ -132,7 +133,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{buildInfo, nodeReady,
 		driveUsed, driveFree, driveCapacity, driveReserve, driveShards, driveFailed,
-		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftContact,
+		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftBytes, raftContact,
 		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, dbCacheBytes, dbCacheHits, dbCacheMisses,
 		clusterMissing, clusterUnreadable, clusterUnreadableBytes, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
 		gossipMembers, directoryAge, connsOpen, budgetBytes, budgetFree, buffersLive, buffersIdle} {
@@ -200,6 +201,7 @@ func (c *collector) raft(out sink) {
 	out.gauge(raftLeader, truth(s.IsLeader))
 	out.gauge(raftKnown, truth(s.Leader != 0))
 	out.gauge(raftVoters, float64(s.Voters))
+	out.gauge(raftBytes, float64(s.LogBytes))
 	entries := uint64(0)
 	if s.FirstLogIndex > 0 && s.LastLogIndex >= s.FirstLogIndex {
 		entries = s.LastLogIndex - s.FirstLogIndex + 1
