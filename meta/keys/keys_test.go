@@ -5,12 +5,17 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -25,7 +30,7 @@ func allKinds() []Kind {
 	return []Kind{KindApplied, KindBucket, KindCluster, KindDropped, KindExtent, KindUnreferenced, KindCompleted,
 		KindLayout, KindLease, KindMissing, KindNode, KindObject, KindPart, KindPin, KindNextBlock, KindRef,
 		KindSession, KindResult, KindUpload, KindOpenUpload, KindVolume, KindUploadState, KindDoomed,
-		KindVersionID, KindRestore, KindEntry, KindConfig, KindRemoved, KindVolumeStats, KindUsage}
+		KindVersionID, KindRestore, KindEntry, KindConfig, KindRemoved, KindVolumeStats, KindUsage, KindEvent, KindEventQueue}
 }
 
 // small draws numbers that often meet and often differ in a high byte.
@@ -47,8 +52,10 @@ func drawKey(t *rapid.T, kind Kind) Key {
 	k := Key{Kind: kind}
 	extent := shard.ExtentID{Volume: shard.VolumeID(small(t, "volume")), Seq: small(t, "seq")}
 	switch kind {
-	case KindBucket:
+	case KindBucket, KindEventQueue:
 		k.Name = drawName(t)
+	case KindEvent:
+		k.Name, k.Index, k.Part = drawName(t), small(t, "index"), uint32(small(t, "part"))
 	case KindNode, KindRemoved:
 		k.Node = small(t, "node")
 	case KindVolume, KindNextBlock, KindVolumeStats:
@@ -97,7 +104,11 @@ func compareKeys(a, b Key) int {
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Volume, b.Volume),
+	target := 0 // Events sort by their target first, restores by their time.
+	if a.Kind == KindEvent {
+		target = strings.Compare(a.Name, b.Name)
+	}
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), target, cmp.Compare(a.Node, b.Node), cmp.Compare(a.Volume, b.Volume),
 		cmp.Compare(a.Block, b.Block), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Bucket, b.Bucket),
 		cmp.Compare(a.Entry, b.Entry),
 		strings.Compare(a.Name, b.Name), strings.Compare(a.VersionID, b.VersionID), cmp.Compare(number(a.Older), number(b.Older)),
@@ -245,7 +256,37 @@ func goldenKeys() []Key {
 		{Kind: KindUploadState, ID: id}, {Kind: KindDoomed, Extent: e},
 		{Kind: KindVersionID, Bucket: 1, Name: "a", VersionID: "v1"}, {Kind: KindVersionID, Bucket: 1, Name: "a"},
 		{Kind: KindRestore, Index: 1700000000000, Bucket: 1, Name: "a", Order: 9},
-		{Kind: KindEntry, Entry: 2, Name: "root"}, {Kind: KindConfig, Bucket: 1}, {Kind: KindUsage, Bucket: 1}}
+		{Kind: KindEntry, Entry: 2, Name: "root"}, {Kind: KindConfig, Bucket: 1}, {Kind: KindUsage, Bucket: 1},
+		{Kind: KindRemoved, Node: 5}, {Kind: KindVolumeStats, Volume: 3},
+		{Kind: KindEvent, Name: "t", Index: 9, Part: 1}, {Kind: KindEventQueue, Name: "t"}}
+}
+
+// TestEveryKindIsTested proves that the tests here draw every kind of key, and that the
+// golden file has one of each.
+func TestEveryKindIsTested(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "keys.go", nil, 0)
+	require.NoError(t, err)
+	drawn, golden := map[Kind]bool{}, map[Kind]bool{}
+	for _, k := range allKinds() {
+		drawn[k] = true
+	}
+	for _, k := range goldenKeys() {
+		golden[k.Kind] = true
+	}
+	kinds := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "Kind") {
+			return true
+		}
+		letter, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		require.NoError(t, err)
+		kinds++
+		assert.True(t, drawn[Kind(letter[0])], "allKinds does not have %s", spec.Names[0])
+		assert.True(t, golden[Kind(letter[0])], "goldenKeys does not have %s (and -rewrite)", spec.Names[0])
+		return true
+	})
+	require.Greater(t, kinds, 20)
 }
 
 func TestGolden(t *testing.T) {

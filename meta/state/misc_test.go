@@ -266,6 +266,11 @@ func TestGolden(t *testing.T) {
 	m.s.limits = dropLimits{}
 	c.ok(t, deleteKeys("b", "k"))
 	goldenVersions(t, c)
+	m.s.limits = dropLimits{eventsMax: 8}
+	goldenEvents(t, c)
+	c.ok(t, &metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{
+		Node: &metapb.Node{Id: 2, Drives: []*metapb.Drive{{Id: 200, CapacityBytes: 1 << 30}}}}}})
+	c.ok(t, &metapb.Command{Op: &metapb.Command_RemoveNode{RemoveNode: &metapb.RemoveNode{Node: 2, Force: true}}})
 	var b strings.Builder
 	require.NoError(t, m.s.records(func(key, value []byte) error {
 		_, err := fmt.Fprintf(&b, "%x %x\n", key, value)
@@ -301,6 +306,14 @@ func goldenVersions(t *testing.T, c *client) {
 		Restore: &metapb.Restore{RequestedMs: 1, ExpiresMs: 1700000000000, Days: 3, Tier: "Bulk", ContentId: id(30)},
 		Parts:   []*metapb.Part{{Number: 1, Size: 4, Inline: []byte("warm")}}}}})
 	c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{account("a")}}))
+}
+
+// goldenEvents writes the queue of a target with two events in it: that its rules were
+// set, and what they ask for.
+func goldenEvents(t *testing.T, c *client) {
+	c.ok(t, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{Bucket: "b",
+		EventRules: &metapb.EventRules{Rules: []*metapb.EventRule{{Id: "1", Target: "t", Kinds: ^uint64(0)}}}}}})
+	c.ok(t, put("b", "told", 40, []byte("x")))
 }
 
 func TestCheckFindsDamage(t *testing.T) {
