@@ -102,6 +102,7 @@ docs: ## Renew the documents made from code.
 	go test ./s3api/profile -run TestCompatibilityDoc -update
 	go test ./s3api -run TestS3Compatibility -update
 	go test ./node/observe -run TestMetricsDoc -update
+	go test ./tools/cairn -run TestCommandsDoc -update
 
 clean: ## Remove what was built (not data).
 	rm -rf bin

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
 // Every admin command tells its exit statuses and what each flag is where it is
@@ -56,5 +62,59 @@ func TestParseObject(t *testing.T) {
 	for _, text := range []string{"", "b/k", "s3://", "s3://b", "s3://b/", "s3:///k", "s3://b/?versionId=v", "s3://b/k?versionId=", "s3://b/%?versionId=v"} {
 		_, _, _, err := parseObject(text)
 		require.Error(t, err, text)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite docs/commands.md")
+
+const commandsPath = "../../docs/commands.md"
+
+const commandsIntro = "# Commands\n\n" +
+	"Every command of `cairn`. `cairn COMMAND --help` tells its flags, what each is where it is left out, and its exit statuses. " +
+	"When to use which is said in the operator's manual ([docs/operations.md](operations.md)) and in [docs/access.md](access.md).\n\n" +
+	"Generated from tools/cairn by `make docs`; do not edit.\n\n" +
+	"| command | what it does |\n| --- | --- |\n"
+
+// TestCommandsDoc proves that docs/commands.md has every command as it is.
+func TestCommandsDoc(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(commandsIntro)
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		if cmd.Runnable() && !cmd.Hidden && !cmd.HasSubCommands() {
+			line := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+			fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(line, "|", "\\|"), cmd.Short)
+		}
+		for _, c := range cmd.Commands() {
+			look(c)
+		}
+	}
+	look(newRoot())
+	if *update {
+		require.NoError(t, os.WriteFile(commandsPath, []byte(b.String()), 0o644))
+	}
+	have, err := os.ReadFile(commandsPath)
+	require.NoError(t, err)
+	require.Equal(t, b.String(), string(have), "docs/commands.md is not what cairn has: make docs")
+}
+
+// TestEveryMethodHasACommand proves that each method of the admin API is called by a
+// command.
+func TestEveryMethodHasACommand(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	var source strings.Builder
+	for _, f := range files {
+		if !strings.HasSuffix(f, "_test.go") {
+			text, err := os.ReadFile(f)
+			require.NoError(t, err)
+			source.Write(text)
+		}
+	}
+	methods := adminpb.File_admin_proto.Services().Get(0).Methods()
+	require.Greater(t, methods.Len(), 40)
+	for i := range methods.Len() {
+		name := string(methods.Get(i).Name())
+		require.Regexp(t, `\.`+name+`\b`, source.String(), "no command calls %s", name)
 	}
 }
