@@ -8,7 +8,7 @@ DEVTOOL := go tool -modfile=tools/dev/go.mod
 PKGS    := ./cluster/... ./shard/... ./meta/... ./s3api/... ./node/... ./tools/...
 DATA    ?= data/dev
 
-.PHONY: all build run up down compose-test test test-deploy test-long test-unraced race fuzz mutate generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
+.PHONY: all build run image up down compose-test test test-deploy test-long test-unraced race fuzz mutate generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
 
 all: build
 
@@ -20,6 +20,10 @@ build: ## Build bin/cairn, a static binary.
 
 run: build ## Build, then run six nodes on loopback in one process (data in data/dev).
 	bin/cairn dev --data $(DATA)
+
+image: build ## Build the image cairn:local, for a registry of yours.
+	@mkdir -p bin/data
+	docker build -f deploy/Dockerfile -t cairn:local .
 
 up: build ## Start six nodes in three zones in containers (docker-compose.yml).
 	@tools/compose/up

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -72,6 +73,21 @@ func TestKubernetesSettings(t *testing.T) {
 	require.Equal(t, strconv.Itoa(set.Spec.Replicas), vars["CAIRN_BOOTSTRAP_EXPECT"])
 }
 
+// imageUser returns the user of the image, which is not root.
+func imageUser(t *testing.T) int64 {
+	text, err := os.ReadFile("../deploy/Dockerfile")
+	require.NoError(t, err)
+	require.Contains(t, string(text), "\nUSER ${UID}:${UID}\n")
+	require.Contains(t, string(text), "\nCOPY --chown=${UID}:${UID} bin/data /data\n")
+	_, rest, ok := strings.Cut(string(text), "\nARG UID=")
+	require.True(t, ok)
+	line, _, _ := strings.Cut(rest, "\n")
+	user, err := strconv.ParseInt(line, 10, 64)
+	require.NoError(t, err)
+	require.NotZero(t, user)
+	return user
+}
+
 // TestCompose proves that docker-compose.yml sets what a node knows, six nodes in
 // three zones, each with a volume of its own.
 func TestCompose(t *testing.T) {
@@ -82,6 +98,9 @@ func TestCompose(t *testing.T) {
 			Hostname    string
 			Environment map[string]string
 			Volumes     []string
+			User        string
+			ReadOnly    bool     `yaml:"read_only"`
+			CapDrop     []string `yaml:"cap_drop"`
 			Healthcheck struct{ Test []string }
 		}
 		Volumes map[string]any
@@ -95,6 +114,9 @@ func TestCompose(t *testing.T) {
 		require.Contains(t, s.Volumes, name+":/data")
 		require.Contains(t, f.Volumes, name)
 		require.Equal(t, []string{"CMD", "/cairn", "healthcheck"}, s.Healthcheck.Test)
+		require.Equal(t, fmt.Sprintf("${NODE_UID:-%d}:${NODE_UID:-%[1]d}", imageUser(t)), s.User)
+		require.True(t, s.ReadOnly)
+		require.Equal(t, []string{"ALL"}, s.CapDrop)
 		zones[s.Environment["CAIRN_ZONE"]]++
 	}
 	require.Equal(t, map[string]int{"zone1": 2, "zone2": 2, "zone3": 2}, zones)
@@ -114,5 +136,7 @@ func TestSystemd(t *testing.T) {
 	unit, err := os.ReadFile("../deploy/systemd/cairn.service")
 	require.NoError(t, err)
 	require.Contains(t, string(unit), "KillSignal=SIGTERM")
+	require.Contains(t, string(unit), "User=cairn")
+	require.Contains(t, string(unit), "LimitCORE=0")
 	require.Contains(t, string(unit), "EnvironmentFile=/etc/cairn/cairn.env")
 }

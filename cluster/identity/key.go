@@ -17,7 +17,7 @@ import (
 // KeyBytes is the length of a cluster key.
 const KeyBytes = 32
 
-// keyFileMaxBytes is far more than any text of a key needs.
+// keyFileMaxBytes is far more than any text of a key or token needs.
 const keyFileMaxBytes = 4 << 10
 
 // Key is a cluster key. It prints as "[cluster key]" under every verb.

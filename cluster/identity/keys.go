@@ -3,8 +3,6 @@ package identity
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/cairnstore/cairn/cluster/errs"
@@ -71,30 +69,15 @@ func ParseKeys(text string) (Keys, error) {
 	return keys, nil
 }
 
-// LoadKeyFile reads keys from a file. A file that others than its owner may access is
-// refused.
+// LoadKeyFile reads keys from a file. A file that others may access is refused; see
+// checkAccess.
 func LoadKeyFile(path string) (Keys, error) {
 	const op = "identity.LoadKeyFile"
-	f, err := os.Open(path)
+	text, err := ReadSecretFile(path)
 	if err != nil {
 		return Keys{}, errs.Newf(op, errs.Invalid, "cluster key file: %w", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return Keys{}, errs.Newf(op, errs.Invalid, "cluster key file: %w", err)
-	case !info.Mode().IsRegular():
-		return Keys{}, errs.Newf(op, errs.Invalid, "cluster key file %s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return Keys{}, errs.Newf(op, errs.Invalid,
-			"cluster key file %s can be accessed by others (mode %04o); run: chmod 600 %s", path, info.Mode().Perm(), path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, keyFileMaxBytes))
-	if err != nil {
-		return Keys{}, errs.Newf(op, errs.Invalid, "cluster key file: %w", err)
-	}
-	keys, err := ParseKeys(string(text))
+	keys, err := ParseKeys(text)
 	if err != nil {
 		return Keys{}, errs.Newf(op, errs.Invalid, "cluster key file %s: %w", path, err)
 	}

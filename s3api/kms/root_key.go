@@ -11,10 +11,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
@@ -23,8 +23,6 @@ const (
 	masterKeyBytes = 32
 	nonceBytes     = 12
 	sealedBytes    = nonceBytes + masterKeyBytes + sse.TagBytes
-
-	keyFileMaxBytes = 4 << 10 // Far more than any text of a key or token needs.
 )
 
 // Labels keep keys derived for different uses apart; they are part of the format.
@@ -109,11 +107,11 @@ func ParseRootKey(text string) (*RootKey, error) {
 	return newRootKey(b), nil
 }
 
-// LoadRootKey reads a root key from a file. A file that others than its owner may
-// access is refused. Errors: Invalid.
+// LoadRootKey reads a root key from a file, which others may not access: the rule of the
+// cluster key's file. Errors: Invalid.
 func LoadRootKey(path string) (*RootKey, error) {
 	const op = "kms.LoadRootKey"
-	text, err := readSecretFile(path)
+	text, err := identity.ReadSecretFile(path)
 	if err != nil {
 		return nil, errs.Newf(op, errs.Invalid, "KMS root key: %w", err)
 	}
@@ -122,27 +120,6 @@ func LoadRootKey(path string) (*RootKey, error) {
 		return nil, errs.Newf(op, errs.Invalid, "file %s: %w", path, err)
 	}
 	return root, nil
-}
-
-// readSecretFile returns the text of a small file that its owner alone may access,
-// the rule of the cluster key's file.
-func readSecretFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("%s can be accessed by others (mode %04o); run: chmod 600 %s", path, info.Mode().Perm(), path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, keyFileMaxBytes))
-	return string(text), err
 }
 
 // newVersion makes the material of a version of a key, sealed.

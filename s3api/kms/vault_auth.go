@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/identity"
 )
 
 // vaultAuth has the token that requests carry: the one in a file, or that of an
@@ -81,7 +82,7 @@ func (a *vaultAuth) refused(ctx context.Context, token string) bool {
 	if a.v.cfg.TokenFile == "" {
 		return true
 	}
-	text, err := readSecretFile(a.v.cfg.TokenFile)
+	text, err := identity.ReadSecretFile(a.v.cfg.TokenFile)
 	return err == nil && strings.TrimSpace(text) != token
 }
 
@@ -96,7 +97,7 @@ func (a *vaultAuth) fromFile(ctx context.Context) (string, error) {
 	}
 	var text string
 	if err == nil {
-		text, err = readSecretFile(name)
+		text, err = identity.ReadSecretFile(name)
 	}
 	text = strings.TrimSpace(text)
 	if err != nil {
@@ -129,7 +130,7 @@ func (a *vaultAuth) fromFile(ctx context.Context) (string, error) {
 // login gets a token for the AppRole.
 func (a *vaultAuth) login(ctx context.Context) error {
 	const op = "kms.vaultAuth"
-	secretID, err := readSecretFile(a.v.cfg.SecretIDFile)
+	secretID, err := identity.ReadSecretFile(a.v.cfg.SecretIDFile)
 	if err != nil {
 		return errs.Newf(op, errs.Unavailable, "secret id of Vault: %w", err)
 	}

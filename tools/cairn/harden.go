@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -15,10 +16,22 @@ const (
 	noCore = 1
 )
 
-// harden keeps what this process knows to its user. It is called once, first.
+// harden keeps what this process knows to itself and its files to its user. It is called
+// once, first.
 func harden() error {
 	syscall.Umask(ownFiles)
-	return syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{Cur: noCore, Max: noCore})
+	return errors.Join(limitCore(), hideMemory())
+}
+
+// limitCore goes no higher than what was allowed before, which may be less.
+func limitCore() error {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &r); err != nil {
+		return err
+	}
+	r.Max = min(r.Max, noCore)
+	r.Cur = r.Max
+	return syscall.Setrlimit(syscall.RLIMIT_CORE, &r)
 }
 
 // ownDirs closes data directories to others that are there already: older versions made

@@ -45,7 +45,7 @@ func (e *statusError) Unwrap() error { return e.err }
 
 func main() {
 	if err := harden(); err != nil {
-		fmt.Fprintln(os.Stderr, "cairn: core dumps cannot be turned off:", err)
+		fmt.Fprintln(os.Stderr, "cairn: core dumps and the reading of memory cannot be turned off:", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

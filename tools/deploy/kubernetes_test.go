@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"testing"
 
@@ -54,8 +55,18 @@ func TestKubernetes(t *testing.T) {
 	pod := set.Spec.Template.Spec
 	require.Greater(t, *pod.TerminationGracePeriodSeconds, int64(25), "a graceful stop ends by itself")
 	require.False(t, *pod.EnableServiceLinks)
-	require.Equal(t, int32(0o400), *pod.Volumes[0].Secret.DefaultMode, "others may not read the key")
-	require.Nil(t, pod.SecurityContext.FSGroup, "it would let a group read the key, which a node refuses")
+	require.Equal(t, int32(0o440), *pod.Volumes[0].Secret.DefaultMode, "others may not read the key")
+	require.True(t, *pod.SecurityContext.RunAsNonRoot)
+	user := *pod.SecurityContext.RunAsUser
+	dockerfile, err := os.ReadFile("../../deploy/Dockerfile")
+	require.NoError(t, err)
+	require.Contains(t, string(dockerfile), fmt.Sprintf("\nARG UID=%d\n", user), "the image's user")
+	require.Equal(t, user, *pod.SecurityContext.RunAsGroup)
+	require.Equal(t, user, *pod.SecurityContext.FSGroup, "it reads the key, which is root's, by its group")
+	require.Equal(t, corev1.FSGroupChangeOnRootMismatch, *pod.SecurityContext.FSGroupChangePolicy,
+		"else each start opens the node's files to the group")
+	require.False(t, *pod.Containers[0].SecurityContext.AllowPrivilegeEscalation)
+	require.Equal(t, []corev1.Capability{"ALL"}, pod.Containers[0].SecurityContext.Capabilities.Drop)
 	c := pod.Containers[0]
 	for _, p := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
 		require.Equal(t, []string{"/cairn", "healthcheck"}, p.Exec.Command[:2], "there is no shell in the image")

@@ -21,6 +21,7 @@ type Node struct {
 	Dir    string
 	Drives []string // Directories, below Dir.
 	Flags  []string // Besides those of all nodes.
+	User   uint32   // And group that the process runs as; 0: as this process does.
 
 	c      *Cluster
 	prefix []string // Of its command line.
@@ -119,6 +120,9 @@ func (c *Cluster) Run(n *Node) error {
 	cmd.Env = append(cmd.Env, c.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if n.User != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: n.User, Gid: n.User}
+	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", n, err)
 	}
