@@ -124,7 +124,7 @@ func (g *Group) openDisk() error {
 	if g.cfg.Room != nil {
 		// Only the databases may take the ballast: their writes must not fail. Notes, such as
 		// promises, are written anew every few seconds and would use it up.
-		fs = vfs.OnDiskFull(fs, g.cfg.Room.Relieve)
+		fs = newBallastFS(fs, g.cfg.Room)
 	}
 	if err := mkdirSynced(fs, dir); err != nil {
 		return err

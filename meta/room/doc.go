@@ -17,7 +17,8 @@
 //
 // The last piece of the ballast is for starts (Unlock): opening databases writes files,
 // and a process that ended on a full disk must come up on it. It is given up for nothing
-// else.
+// else but a write to a write-ahead log that would fail, and end the process, without it
+// (RelieveLog): tables wait.
 //
 // A Room whose file system does not tell its size has plenty for ever, and no ballast.
 // All methods are safe for concurrent use.

@@ -176,12 +176,18 @@ func (r *Room) Admit(n int64) error {
 	return errs.Newf("room.Admit", errs.NoSpace, "the file system of %s has %d bytes left, which are kept for what was taken before", r.c.Dir, r.free)
 }
 
-// Relieve gives up a piece of the ballast, the one for starts last, because a write has
-// found the file system full.
-func (r *Room) Relieve() {
+// Relieve gives up a piece of the ballast, but not the one for starts, because a write has
+// found the file system full that can be tried again.
+func (r *Room) Relieve() { r.relieve(pieces - 1) }
+
+// RelieveLog gives up a piece of the ballast, the one for starts last, because a write has
+// found the file system full that must not fail: one to a write-ahead log.
+func (r *Room) RelieveLog() { r.relieve(pieces) }
+
+func (r *Room) relieve(upTo int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := range r.ballast.held {
+	for i := range r.ballast.held[:upTo] {
 		if r.ballast.held[i] && r.ballast.give(i) == nil {
 			break
 		}

@@ -165,16 +165,27 @@ func TestSizeOfTheBallastChanges(t *testing.T) {
 	require.EqualValues(t, 1<<30-16*mib, d.free())
 }
 
-// TestRelieve: a write that finds the disk full is given the ballast, that for starts last.
+// TestRelieve: a write that finds the disk full is given the ballast, but only one to a
+// log that for starts.
 func TestRelieve(t *testing.T) {
 	d := newDisk(1 << 30)
 	r := open(t, d)
 	looks(r, 5)
 	d.fill()
-	for left := 3; left >= 0; left-- {
+	for _, left := range []int{3, 2, 1, 1, 1} {
 		r.Relieve()
 		require.EqualValues(t, left*32*mib, r.Status().Ballast)
 	}
-	r.Relieve()
+	r.RelieveLog()
 	require.Zero(t, r.Status().Ballast)
+	r.RelieveLog()
+	require.Zero(t, r.Status().Ballast)
+
+	d = newDisk(1 << 30)
+	r = open(t, d)
+	looks(r, 5)
+	for left := 3; left >= 0; left-- {
+		r.RelieveLog()
+		require.EqualValues(t, left*32*mib, r.Status().Ballast)
+	}
 }
