@@ -69,7 +69,7 @@ func (f *fullStory) eventually(what string, holds func() error) {
 // noRoom reports whether an error is the refusal for want of room.
 func noRoom(err error) error {
 	var e *s3err.Error
-	if errors.As(err, &e) && e.Code == s3err.InsufficientStorageSpace {
+	if errors.As(err, &e) && e.Code == s3err.InsufficientStorage {
 		return nil
 	}
 	return fmt.Errorf("not refused for want of room: %w", errors.Join(err, errors.New("nothing")))

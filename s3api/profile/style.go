@@ -52,6 +52,11 @@ func (p *Profile) codes(d Dialect) map[s3err.Code]s3err.Telling {
 	return obsCodes
 }
 
+// noRoom is what OBS has for a cluster without room. AWS has nothing, for it is never full:
+// there the code says what is so, under the status that HTTP has for it, and that clients
+// neither take for a missing right nor try again and again.
+var noRoom = s3err.Telling{Code: s3err.InsufficientStorageSpace, Status: http.StatusForbidden}
+
 var denied = s3err.Telling{Code: s3err.AccessDenied, Status: http.StatusForbidden}
 
 // obsCodes are the codes that the OBS book of the S3 API tells otherwise than
@@ -63,6 +68,7 @@ var obsCodes = map[s3err.Code]s3err.Telling{
 	s3err.RequestTimeTooSkewed:  denied,
 	s3err.InvalidToken:          denied,
 	s3err.ExpiredToken:          denied,
+	s3err.InsufficientStorage:   noRoom,
 	s3err.KeyTooLong:            {Code: "KeyTooLong", Status: http.StatusBadRequest},
 	s3err.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
 }
@@ -74,6 +80,7 @@ var nativeCodes = map[s3err.Code]s3err.Telling{
 	s3err.RequestTimeTooSkewed:  denied,
 	s3err.InvalidToken:          denied,
 	s3err.ExpiredToken:          denied,
+	s3err.InsufficientStorage:   noRoom,
 	s3err.InvalidTag:            {Code: "InvalidTagError", Status: http.StatusBadRequest},
 	s3err.RequestTimeout:        {Code: s3err.RequestTimeout, Status: http.StatusRequestTimeout},
 }

@@ -42,6 +42,12 @@ func TestTellings(t *testing.T) {
 			require.Equal(t, s3err.Telling{Code: c, Status: s3err.Table[c].Status}, tell(aws, d, c))
 		}
 	}
+	for _, d := range []Dialect{DialectV4, DialectV2, DialectOBS} {
+		require.Equal(t, s3err.Telling{Code: "InsufficientStorageSpace", Status: 403}, tell(obs, d, s3err.InsufficientStorage))
+		require.Equal(t, s3err.Telling{Code: "InsufficientStorage", Status: 507}, tell(aws, d, s3err.InsufficientStorage))
+		require.Equal(t, s3err.Telling{Code: "InsufficientStorageSpace", Status: 403}, tell(aws, d, s3err.InsufficientStorageSpace),
+			"a quota is the client's matter")
+	}
 	require.Equal(t, s3err.Telling{Code: "KeyTooLong", Status: 400}, tell(obs, DialectV2, s3err.KeyTooLong))
 	require.Equal(t, s3err.Telling{Code: "KeyTooLongError", Status: 400}, tell(obs, DialectOBS, s3err.KeyTooLong))
 	require.Equal(t, s3err.Telling{Code: "KeyTooLongError", Status: 400}, tell(aws, DialectV4, s3err.KeyTooLong))

@@ -22,6 +22,7 @@ const (
 	IllegalVersioningConfiguration        Code = "IllegalVersioningConfigurationException"
 	IncompleteBody                        Code = "IncompleteBody"
 	IncorrectNumberOfFilesInPostRequest   Code = "IncorrectNumberOfFilesInPostRequest"
+	InsufficientStorage                   Code = "InsufficientStorage"
 	InsufficientStorageSpace              Code = "InsufficientStorageSpace"
 	InternalError                         Code = "InternalError"
 	InvalidAccessKeyID                    Code = "InvalidAccessKeyId"

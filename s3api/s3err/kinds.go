@@ -35,7 +35,7 @@ func codeOfKind(k errs.Kind) (Code, string) {
 	case errs.Overloaded:
 		return SlowDown, ""
 	case errs.NoSpace:
-		return InsufficientStorageSpace, ""
+		return InsufficientStorage, ""
 	case errs.Canceled:
 		return RequestTimeout, ""
 	case errs.Unknown:

@@ -58,7 +58,7 @@ func TestFromError(t *testing.T) {
 	own := s3err.NoSuchKey.Because(errs.New("x", errs.NotFound, nil))
 	require.Same(t, own, s3err.FromError(fmt.Errorf("wrapped: %w", own)))
 	for kind, want := range map[errs.Kind]s3err.Code{
-		errs.Unavailable: s3err.ServiceUnavailable, errs.Overloaded: s3err.SlowDown, errs.NoSpace: s3err.InsufficientStorageSpace,
+		errs.Unavailable: s3err.ServiceUnavailable, errs.Overloaded: s3err.SlowDown, errs.NoSpace: s3err.InsufficientStorage,
 		errs.Canceled: s3err.RequestTimeout, errs.Unknown: s3err.ServiceUnavailable, errs.Internal: s3err.InternalError,
 		errs.Corrupt: s3err.InternalError, errs.NotFound: s3err.InternalError, errs.Denied: s3err.AccessDenied,
 		errs.Invalid: s3err.InvalidRequest, errs.Precondition: s3err.PreconditionFailed, errs.Exists: s3err.OperationAborted,
