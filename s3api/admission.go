@@ -175,8 +175,8 @@ func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl
 		}
 		more, err := iam.ParseGrantees(value, g.Permission)
 		if err != nil {
-			return nil, s3err.InvalidArgument.Say("A grant must list id=\"ACCOUNT\" or uri=\"GROUP\", separated by commas.",
-				s3err.Field{Name: "ArgumentName", Value: g.Name}, s3err.Field{Name: "ArgumentValue", Value: printable(value)})
+			return nil, s3err.BadArgument(g.Name, printable(value),
+				"A grant must list id=\"ACCOUNT\" or uri=\"GROUP\", separated by commas.")
 		}
 		for _, grant := range more {
 			if grant.Account == "" {
@@ -198,8 +198,7 @@ func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl
 	}
 	acl, err := iam.CannedACL(canned, owner, bucketOwner)
 	if err != nil {
-		return nil, s3err.InvalidArgument.Say("There is no canned ACL of this name.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-acl"}, s3err.Field{Name: "ArgumentValue", Value: printable(canned)})
+		return nil, s3err.BadArgument("x-amz-acl", printable(canned), "There is no canned ACL of this name.")
 	}
 	return acl, nil
 }

@@ -58,9 +58,7 @@ func (s *server) parseCopy(ctx context.Context, rq *request) (*object.CopyInput,
 	case "REPLACE":
 		in.ReplaceAttributes = true
 	default:
-		return nil, s3err.InvalidArgument.Say("Unknown metadata directive.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-metadata-directive"},
-			s3err.Field{Name: "ArgumentValue", Value: printable(directive)})
+		return nil, s3err.BadArgument("x-amz-metadata-directive", printable(directive), "Unknown metadata directive.")
 	}
 	in.Named = namesChange(h)
 	if in.Conditions, err = writeConditions(h); err != nil {

@@ -73,9 +73,7 @@ func splitSource(raw string) (bucket, key string, err error) {
 }
 
 func badCopySource(message, raw string) error {
-	return s3err.InvalidArgument.Say(message,
-		s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source"},
-		s3err.Field{Name: "ArgumentValue", Value: strings.ToValidUTF8(raw, "\uFFFD")})
+	return s3err.BadArgument("x-amz-copy-source", strings.ToValidUTF8(raw, "\uFFFD"), message)
 }
 
 // parseCopySourceRange reads an x-amz-copy-source-range; both offsets are
@@ -94,9 +92,7 @@ func parseCopySourceRange(raw string) (*object.Range, error) {
 }
 
 func badCopySourceRange(raw string) error {
-	return s3err.InvalidArgument.Say(msgCopySourceRange,
-		s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source-range"},
-		s3err.Field{Name: "ArgumentValue", Value: strings.ToValidUTF8(raw, "\uFFFD")})
+	return s3err.BadArgument("x-amz-copy-source-range", strings.ToValidUTF8(raw, "\uFFFD"), msgCopySourceRange)
 }
 
 // copySource reads all that a copy's headers say of its source.

@@ -46,8 +46,7 @@ func parseDeletion(rq *request) (*metapb.ObjectName, error) {
 }
 
 func badDeletion(header, value string) error {
-	return s3err.InvalidArgument.Say("The value of "+header+" is invalid.",
-		s3err.Field{Name: "ArgumentName", Value: header}, s3err.Field{Name: "ArgumentValue", Value: printable(value)})
+	return s3err.BadArgument(header, printable(value), "The value of "+header+" is invalid.")
 }
 
 func (s *server) deleteObject(ctx context.Context, rq *request) (*response, error) {

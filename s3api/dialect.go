@@ -60,8 +60,8 @@ func normalize(r *http.Request) (*http.Request, error) {
 		}
 		to := requestName(name)
 		if _, twice := normal.Header[to]; twice {
-			return nil, s3err.InvalidArgument.Say("A header came under two names: send "+strings.ToLower(name)+" or "+strings.ToLower(to)+".",
-				s3err.Field{Name: "ArgumentName", Value: strings.ToLower(name)})
+			return nil, s3err.BadArgument(strings.ToLower(name), "",
+				"A header came under two names: send "+strings.ToLower(name)+" or "+strings.ToLower(to)+".")
 		}
 		delete(normal.Header, name)
 		normal.Header[to] = requestValues(to, values)

@@ -37,8 +37,7 @@ func (s *server) encrypt(ctx context.Context, rq *request, in *object.Descriptio
 	case err != nil:
 		return err
 	case in.CustomerKey != nil && mode != "":
-		return s3err.InvalidArgument.Say(msgTwoEncryptions,
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, s3err.Field{Name: "ArgumentValue", Value: mode})
+		return s3err.BadArgument("x-amz-server-side-encryption", mode, msgTwoEncryptions)
 	case in.CustomerKey != nil:
 		return nil
 	case mode == "":
@@ -59,8 +58,7 @@ func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err er
 	switch mode {
 	case "", encryptionS3:
 		if keyID != "" || h.Get(headerContext) != "" {
-			return "", "", nil, s3err.InvalidArgument.Say(msgKeyIDAlone,
-				s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+			return "", "", nil, s3err.BadArgument("x-amz-server-side-encryption", "", msgKeyIDAlone)
 		}
 	case encryptionKMS:
 	case "aws:kms:dsse":
@@ -70,8 +68,8 @@ func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err er
 			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"}, s3err.Field{Name: "ArgumentValue", Value: printable(mode)})
 	}
 	if kmsContext, err = kms.ParseContext(h.Get(headerContext)); err != nil {
-		return "", "", nil, s3err.InvalidArgument.Say("The encryption context is not base64 of a JSON object of strings, or is too large.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-context"})
+		return "", "", nil, s3err.BadArgument("x-amz-server-side-encryption-context", "",
+			"The encryption context is not base64 of a JSON object of strings, or is too large.")
 	}
 	return mode, keyID, kmsContext, nil
 }
@@ -142,7 +140,7 @@ func (s *server) repeated(ctx context.Context, rq *request) (*metapb.Encryption,
 // refuseModeOnRead refuses a GET or HEAD that names how the object is encrypted.
 func refuseModeOnRead(rq *request) error {
 	if rq.r.Header.Get(headerEncryption) != "" || rq.r.Header.Get(headerKeyID) != "" {
-		return s3err.InvalidArgument.Say(msgReadMode, s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+		return s3err.BadArgument("x-amz-server-side-encryption", "", msgReadMode)
 	}
 	return nil
 }
@@ -174,8 +172,8 @@ type keyErrors struct{ sse.KeyService }
 func (k *keyErrors) Resolve(ctx context.Context, account, name string) (string, error) {
 	id, err := k.KeyService.Resolve(ctx, account, name)
 	if errs.Is(err, errs.Invalid) {
-		return "", s3err.InvalidArgument.Say("The key id is malformed: give an ARN, an id, or alias/NAME.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption-aws-kms-key-id"})
+		return "", s3err.BadArgument("x-amz-server-side-encryption-aws-kms-key-id", "",
+			"The key id is malformed: give an ARN, an id, or alias/NAME.")
 	}
 	return id, keyError(err)
 }

@@ -159,8 +159,8 @@ func checkHeaders(op *operation, h http.Header) error {
 		return err
 	}
 	if h["X-Amz-Copy-Source"] != nil && !op.copy {
-		return s3err.InvalidArgument.Say("You can only specify a copy source header for copy requests.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source"})
+		return s3err.BadArgument("x-amz-copy-source", "",
+			"You can only specify a copy source header for copy requests.")
 	}
 	for name, values := range h {
 		switch {

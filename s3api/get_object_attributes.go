@@ -35,8 +35,8 @@ func parseAttributesAsked(rq *request) (*attributesAsked, error) {
 	for _, line := range rq.r.Header.Values(headerObjectAttributes) {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); !objectAttributes[name] {
-				return nil, s3err.InvalidArgument.Say("Invalid attribute name specified.",
-					s3err.Field{Name: "ArgumentName", Value: "x-amz-object-attributes"}, s3err.Field{Name: "ArgumentValue", Value: printable(name)})
+				return nil, s3err.BadArgument("x-amz-object-attributes", printable(name),
+					"Invalid attribute name specified.")
 			}
 			a.of[name] = true
 		}
@@ -50,8 +50,8 @@ func parseAttributesAsked(rq *request) (*attributesAsked, error) {
 			continue
 		}
 		if !isDigits(text) {
-			return nil, s3err.InvalidArgument.Say("The value must be an integer of at least 0.",
-				s3err.Field{Name: "ArgumentName", Value: strings.ToLower(name)}, s3err.Field{Name: "ArgumentValue", Value: printable(text)})
+			return nil, s3err.BadArgument(strings.ToLower(name), printable(text),
+				"The value must be an integer of at least 0.")
 		}
 		*into = uint32(min(saturatingUint(text), MaxPartNumber))
 	}

@@ -38,14 +38,13 @@ func checkText(h http.Header) error {
 func checkHeaderText(name, value string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return s3err.InvalidArgument.Say("The name of a header or of an entry of metadata may hold letters, digits and !#$%&'*+-.^_`|~.",
-			s3err.Field{Name: "ArgumentName", Value: printable(name)})
+		return s3err.BadArgument(printable(name), "",
+			"The name of a header or of an entry of metadata may hold letters, digits and !#$%&'*+-.^_`|~.")
 	case !utf8.ValidString(value):
-		return s3err.InvalidArgument.Say("The value of a header is not UTF-8: encode it.",
-			s3err.Field{Name: "ArgumentName", Value: printable(name)})
+		return s3err.BadArgument(printable(name), "", "The value of a header is not UTF-8: encode it.")
 	case !httpguts.ValidHeaderFieldValue(value):
-		return s3err.InvalidArgument.Say("The value of a header must not hold control characters: no answer could repeat it.",
-			s3err.Field{Name: "ArgumentName", Value: printable(name)})
+		return s3err.BadArgument(printable(name), "",
+			"The value of a header must not hold control characters: no answer could repeat it.")
 	}
 	return nil
 }

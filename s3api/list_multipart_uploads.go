@@ -57,8 +57,7 @@ func parseListUploads(rq *request) (*wirexml.ListUploads, *metapb.ListUploads, e
 	}
 	if doc.KeyMarker != "" && doc.UploadIDMarker != "" { // Without a key the id is ignored.
 		if ask.UploadIdMarker, err = object.ParseUploadID(doc.UploadIDMarker); err != nil {
-			return nil, nil, s3err.InvalidArgument.Say("Invalid uploadId marker",
-				s3err.Field{Name: "ArgumentName", Value: "upload-id-marker"})
+			return nil, nil, s3err.BadArgument("upload-id-marker", "", "Invalid uploadId marker")
 		}
 	}
 	return doc, ask, nil

@@ -91,8 +91,7 @@ func encodingType(q query) (string, error) {
 	case "", wirexml.EncodingURL:
 		return v, nil
 	default:
-		return "", s3err.InvalidArgument.Say("Invalid Encoding Method specified in Request",
-			s3err.Field{Name: "ArgumentName", Value: "encoding-type"}, s3err.Field{Name: "ArgumentValue", Value: printable(v)})
+		return "", s3err.BadArgument("encoding-type", printable(v), "Invalid Encoding Method specified in Request")
 	}
 }
 
@@ -120,8 +119,7 @@ func decodeToken(token string) (place, error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < 2 || string(raw[:1]) != tokenAfter && string(raw[:1]) != tokenExact || !utf8.Valid(raw) {
-		return place{}, s3err.InvalidArgument.Say("The continuation token provided is incorrect",
-			s3err.Field{Name: "ArgumentName", Value: "continuation-token"})
+		return place{}, s3err.BadArgument("continuation-token", "", "The continuation token provided is incorrect")
 	}
 	return place{string(raw[1:]), string(raw[:1]) == tokenExact}, nil
 }

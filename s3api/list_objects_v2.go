@@ -10,13 +10,11 @@ import (
 // listObjectsV2 goes on at an opaque token.
 func (s *server) listObjectsV2(ctx context.Context, rq *request) (*response, error) {
 	if v := rq.query.get("list-type"); v != "2" {
-		return nil, s3err.InvalidArgument.Say("Invalid List Type specified in Request",
-			s3err.Field{Name: "ArgumentName", Value: "list-type"}, s3err.Field{Name: "ArgumentValue", Value: printable(v)})
+		return nil, s3err.BadArgument("list-type", printable(v), "Invalid List Type specified in Request")
 	}
 	token, given := rq.query.lookup("continuation-token")
 	if given && token == "" {
-		return nil, s3err.InvalidArgument.Say("The continuation token provided is incorrect",
-			s3err.Field{Name: "ArgumentName", Value: "continuation-token"})
+		return nil, s3err.BadArgument("continuation-token", "", "The continuation token provided is incorrect")
 	}
 	from, err := decodeToken(token)
 	if err != nil {

@@ -17,8 +17,8 @@ const attributeRestoreStatus = "RestoreStatus" // The one that there is.
 func checkOptionalAttributes(value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		if name = strings.TrimSpace(name); name != attributeRestoreStatus && name != "" {
-			return s3err.InvalidArgument.Say("Invalid attribute name specified: "+printable(name),
-				s3err.Field{Name: "ArgumentName", Value: strings.ToLower(headerOptionalAttributes)})
+			return s3err.BadArgument(strings.ToLower(headerOptionalAttributes), "",
+				"Invalid attribute name specified: "+printable(name))
 		}
 	}
 	return nil

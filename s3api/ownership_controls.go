@@ -61,8 +61,7 @@ func checkOwnership(value string) error {
 	case wirexml.OwnershipEnforced, wirexml.OwnershipPreferred, wirexml.OwnershipWriter:
 		return nil
 	}
-	return s3err.InvalidArgument.Say("There is no object ownership of this name.",
-		s3err.Field{Name: "ArgumentName", Value: "x-amz-object-ownership"}, s3err.Field{Name: "ArgumentValue", Value: printable(value)})
+	return s3err.BadArgument("x-amz-object-ownership", printable(value), "There is no object ownership of this name.")
 }
 
 // newBucketRules returns who will own what is written to a bucket that is made with an

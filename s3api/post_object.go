@@ -127,7 +127,7 @@ func formKey(f *form.Form) (string, error) {
 	case len(key) > MaxKeyBytes:
 		return "", s3err.KeyTooLong.Err()
 	case strings.IndexByte(key, 0) >= 0:
-		return "", s3err.InvalidArgument.Say("The key has a byte that keys cannot have.", s3err.Field{Name: "ArgumentName", Value: "key"})
+		return "", s3err.BadArgument("key", "", "The key has a byte that keys cannot have.")
 	}
 	return key, nil
 }
@@ -174,7 +174,7 @@ func formHeader(f *form.Form, of http.Header) (http.Header, error) {
 			continue // Not for us: a button, or something of the page's own.
 		}
 		if strings.ContainsAny(field.Value, "\r\n") {
-			return nil, s3err.InvalidArgument.Say("The value of a field must be one line.", s3err.Field{Name: "ArgumentName", Value: printable(field.Name)})
+			return nil, s3err.BadArgument(printable(field.Name), "", "The value of a field must be one line.")
 		}
 		h.Set(name, strings.TrimSpace(field.Value))
 	}

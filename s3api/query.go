@@ -66,8 +66,7 @@ func (q query) number(name string, fallback int) (int, error) {
 		return fallback, nil
 	}
 	if !isDigits(text) || len(text) > 10 || saturatingUint(text) > 1<<31-1 {
-		return 0, s3err.InvalidArgument.Say("Provided "+name+" not an integer or within integer range",
-			s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: text})
+		return 0, s3err.BadArgument(name, text, "Provided "+name+" not an integer or within integer range")
 	}
 	return int(saturatingUint(text)), nil
 }

@@ -89,7 +89,7 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 		return nil, op, err
 	}
 	if id, named := q.lookup("versionId"); named && id == "" {
-		return nil, op, s3err.InvalidArgument.Say("Version id cannot be the empty string", s3err.Field{Name: "ArgumentName", Value: "versionId"})
+		return nil, op, s3err.BadArgument("versionId", "", "Version id cannot be the empty string")
 	}
 	if err := s.checkVersionID(q.get("versionId")); err != nil {
 		return nil, op, err
@@ -106,8 +106,7 @@ func (s *server) checkVersionID(id string) error {
 	if id == "" || object.MayBeVersionID(id) || s.cfg.Profile().ErrorProfile != profile.AWS {
 		return nil
 	}
-	return s3err.InvalidArgument.Say("Invalid version id specified",
-		s3err.Field{Name: "ArgumentName", Value: "versionId"}, s3err.Field{Name: "ArgumentValue", Value: printable(id)})
+	return s3err.BadArgument("versionId", printable(id), "Invalid version id specified")
 }
 
 // expectOwner refuses a request whose client believes a bucket to be another's.

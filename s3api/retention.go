@@ -33,19 +33,18 @@ type lockRequest struct {
 func parseLock(h http.Header, now time.Time) (l lockRequest, err error) {
 	mode, until := h.Get(headerLockMode), h.Get(headerLockUntil)
 	if (mode == "") != (until == "") {
-		return l, s3err.InvalidArgument.Say("x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-mode"})
+		return l, s3err.BadArgument("x-amz-object-lock-mode", "",
+			"x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
 	}
 	if mode != "" {
 		m, ok := wirexml.RetentionMode(mode)
 		if !ok {
-			return l, s3err.InvalidArgument.Say("Unknown wormMode directive.",
-				s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-mode"}, s3err.Field{Name: "ArgumentValue", Value: printable(mode)})
+			return l, s3err.BadArgument("x-amz-object-lock-mode", printable(mode), "Unknown wormMode directive.")
 		}
 		t, ok := wirexml.ParseTime(until)
 		if !ok {
-			return l, s3err.InvalidArgument.Say("The retain until date must be provided in ISO 8601 format",
-				s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"}, s3err.Field{Name: "ArgumentValue", Value: printable(until)})
+			return l, s3err.BadArgument("x-amz-object-lock-retain-until-date", printable(until),
+				"The retain until date must be provided in ISO 8601 format")
 		}
 		l.retention = &metapb.Retention{Mode: m, UntilMs: t.UnixMilli()}
 		if err := checkRetainUntil(l.retention, now); err != nil {
@@ -59,16 +58,16 @@ func parseLock(h http.Header, now time.Time) (l lockRequest, err error) {
 	case "OFF":
 		l.hold = metapb.LegalHold_LEGAL_HOLD_OFF
 	default:
-		return l, s3err.InvalidArgument.Say("Legal Hold must be either of 'ON' or 'OFF'",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-legal-hold"}, s3err.Field{Name: "ArgumentValue", Value: printable(hold)})
+		return l, s3err.BadArgument("x-amz-object-lock-legal-hold", printable(hold),
+			"Legal Hold must be either of 'ON' or 'OFF'")
 	}
 	return l, nil
 }
 
 func checkRetainUntil(r *metapb.Retention, now time.Time) error {
 	if r.GetMode() != metapb.RetentionMode_RETENTION_NONE && r.GetUntilMs() <= now.UnixMilli() {
-		return s3err.InvalidArgument.Say("The retain until date must be in the future!",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"})
+		return s3err.BadArgument("x-amz-object-lock-retain-until-date", "",
+			"The retain until date must be in the future!")
 	}
 	return nil
 }

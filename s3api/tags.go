@@ -24,8 +24,7 @@ func parseTags(header string) ([]*metapb.Pair, error) {
 	if header == "" {
 		return nil, nil
 	}
-	bad := s3err.InvalidArgument.Say(msgTagging, s3err.Field{Name: "ArgumentName", Value: "x-amz-tagging"},
-		s3err.Field{Name: "ArgumentValue", Value: printable(header)})
+	bad := s3err.BadArgument("x-amz-tagging", printable(header), msgTagging)
 	var tags []*metapb.Pair
 	for field := range strings.SplitSeq(header, "&") {
 		name, value, _ := strings.Cut(field, "=")
@@ -81,9 +80,7 @@ func (s *server) copiesTags(ctx context.Context, rq *request, in *object.CopyInp
 		in.ReplaceTags = true
 		return nil
 	default:
-		return s3err.InvalidArgument.Say("Unknown tagging directive.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-tagging-directive"},
-			s3err.Field{Name: "ArgumentValue", Value: printable(directive)})
+		return s3err.BadArgument("x-amz-tagging-directive", printable(directive), "Unknown tagging directive.")
 	}
 	rq.tags = nil // They count with REPLACE alone.
 	src := &in.Source

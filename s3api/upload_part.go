@@ -59,8 +59,7 @@ func partAddress(q query) (uploadID string, number int, err error) {
 func uploadIDOf(q query) (string, error) {
 	id := q.get("uploadId")
 	if id == "" {
-		return "", s3err.InvalidArgument.Say("The uploadId parameter is missing or empty.",
-			s3err.Field{Name: "ArgumentName", Value: "uploadId"})
+		return "", s3err.BadArgument("uploadId", "", "The uploadId parameter is missing or empty.")
 	}
 	return id, nil
 }
@@ -70,8 +69,8 @@ func partNumber(q query) (int, error) {
 	text := q.get("partNumber")
 	n := saturatingUint(text)
 	if !isDigits(text) || n < 1 || n > MaxPartNumber {
-		return 0, s3err.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
-			s3err.Field{Name: "ArgumentName", Value: "partNumber"}, s3err.Field{Name: "ArgumentValue", Value: printable(text)})
+		return 0, s3err.BadArgument("partNumber", printable(text),
+			"Part number must be an integer between 1 and 10000, inclusive")
 	}
 	return int(n), nil
 }

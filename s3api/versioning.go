@@ -72,8 +72,8 @@ func (s *server) listObjectVersions(ctx context.Context, rq *request) (*response
 	}
 	keyMarker, versionMarker := q.get("key-marker"), q.get("version-id-marker")
 	if versionMarker != "" && keyMarker == "" {
-		return nil, s3err.InvalidArgument.Say("A version-id marker cannot be specified without a key marker.",
-			s3err.Field{Name: "ArgumentName", Value: "version-id-marker"})
+		return nil, s3err.BadArgument("version-id-marker", "",
+			"A version-id marker cannot be specified without a key marker.")
 	}
 	who, err := s.admit(ctx, rq, "s3:ListBucketVersions")
 	if err != nil {

@@ -83,7 +83,7 @@ func (f *Form) add(name string, part *multipart.Part, read *int) error {
 		return s3err.MalformedPOSTRequest.Say("A field of the form has no name, or is not UTF-8.")
 	}
 	if _, twice := f.Lookup(name); twice {
-		return s3err.InvalidArgument.Say("A field of the form may be given only once.", s3err.Field{Name: "ArgumentName", Value: name})
+		return s3err.BadArgument(name, "", "A field of the form may be given only once.")
 	}
 	f.fields = append(f.fields, Field{name, string(value)})
 	return nil

@@ -36,7 +36,8 @@ func Check(doc *wirexml.Lifecycle) error {
 			return s3err.InvalidRequest.Say("Either all rules have a Prefix, or all have a Filter.")
 		}
 		if ids[r.ID] && r.ID != "" {
-			return argument("ID", strconv.QuoteToASCII(r.ID), "Rule ID must be unique. Found same ID for more than one rule")
+			return s3err.BadArgument("ID", strconv.QuoteToASCII(r.ID),
+				"Rule ID must be unique. Found same ID for more than one rule")
 		}
 		ids[r.ID] = true
 		if err := checkRule(r); err != nil {
@@ -44,10 +45,6 @@ func Check(doc *wirexml.Lifecycle) error {
 		}
 	}
 	return checkOverlap(doc)
-}
-
-func argument(name, value, message string) error {
-	return s3err.InvalidArgument.Say(message, s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: value})
 }
 
 func checkRule(r *wirexml.LifecycleRule) error {
@@ -98,11 +95,12 @@ func checkNumbers(r *wirexml.LifecycleRule) error {
 	}
 	for _, name := range []string{"DaysAfterInitiation", "Days", "NoncurrentDays"} {
 		if n := days[name]; n > maxDays {
-			return argument(name, strconv.FormatInt(n, 10), name+" must be at most 1000000.")
+			return s3err.BadArgument(name, strconv.FormatInt(n, 10), name+" must be at most 1000000.")
 		}
 	}
 	if keep > maxKeep {
-		return argument("NewerNoncurrentVersions", strconv.FormatInt(keep, 10), "NewerNoncurrentVersions must be at most 100.")
+		return s3err.BadArgument("NewerNoncurrentVersions", strconv.FormatInt(keep, 10),
+			"NewerNoncurrentVersions must be at most 100.")
 	}
 	return nil
 }

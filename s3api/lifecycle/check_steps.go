@@ -39,7 +39,7 @@ func checkTransitions(r *wirexml.LifecycleRule) error {
 	case e.Date.IsZero() != last.date.IsZero():
 		return s3err.InvalidRequest.Say("Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle rule for prefix '" + r.Filter.Prefix + "'")
 	case e.Date.IsZero() && e.Days <= last.days, !e.Date.IsZero() && !e.Date.After(last.date):
-		return argument("Days", strconv.FormatInt(e.Days, 10), "'Days' in the Expiration action must be greater than 'Days' in the Transition action")
+		return s3err.BadArgument("Days", strconv.FormatInt(e.Days, 10), "'Days' in the Expiration action must be greater than 'Days' in the Transition action")
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func checkNoncurrent(r *wirexml.LifecycleRule) error {
 		return err
 	}
 	if e := r.NoncurrentExpiration; e != nil && e.Days <= steps[len(steps)-1].days {
-		return argument("NoncurrentDays", strconv.FormatInt(e.Days, 10),
+		return s3err.BadArgument("NoncurrentDays", strconv.FormatInt(e.Days, 10),
 			"'NoncurrentDays' in the NoncurrentVersionExpiration action must be greater than 'NoncurrentDays' in the NoncurrentVersionTransition action")
 	}
 	return nil
@@ -78,7 +78,7 @@ func checkSteps(action, unit string, steps []step) error {
 			return s3err.InvalidRequest.Say(fmt.Sprintf("'StorageClass' must be different for '%s' actions in same 'Rule'", action))
 		case warm.class == cold.class: // The first of them counts.
 		case warm.days >= cold.days && warm.date.IsZero(), !warm.date.IsZero() && !warm.date.Before(cold.date):
-			return argument(unit, strconv.FormatInt(cold.days, 10), fmt.Sprintf(
+			return s3err.BadArgument(unit, strconv.FormatInt(cold.days, 10), fmt.Sprintf(
 				"'%s' in the %s action for StorageClass '%s' must be greater than for StorageClass '%s'", unit, action, cold.class, warm.class))
 		}
 	}

@@ -23,17 +23,19 @@ func Rules(doc *wirexml.Notification, known func(arn string) bool) (*metapb.Even
 			r.ID = rand.Text()
 		}
 		if ids[r.ID] {
-			return nil, argument("Id", r.ID, "Same ID used for multiple configurations. IDs must be unique")
+			return nil, s3err.BadArgument("Id", r.ID, "Same ID used for multiple configurations. IDs must be unique")
 		}
 		ids[r.ID] = true
 		if !known(r.Target) {
-			return nil, argument(r.Target, "The destination is no target of this cluster", "Unable to validate the following destination configurations")
+			return nil, s3err.BadArgument(r.Target, "The destination is no target of this cluster",
+				"Unable to validate the following destination configurations")
 		}
 		rule := &metapb.EventRule{Id: r.ID, Target: r.Target, Prefix: r.Prefix, Suffix: r.Suffix}
 		for _, name := range r.Events {
 			bits := bitsOf(name)
 			if bits == 0 {
-				return nil, argument("Event", name, "The event '"+name+"' is not supported for notifications")
+				return nil, s3err.BadArgument("Event", name,
+					"The event '"+name+"' is not supported for notifications")
 			}
 			rule.Kinds |= bits
 		}
@@ -52,8 +54,4 @@ func overlap(a, b *metapb.EventRule) bool {
 	prefixes := strings.HasPrefix(a.Prefix, b.Prefix) || strings.HasPrefix(b.Prefix, a.Prefix)
 	suffixes := strings.HasSuffix(a.Suffix, b.Suffix) || strings.HasSuffix(b.Suffix, a.Suffix)
 	return a.Kinds&b.Kinds != 0 && prefixes && suffixes
-}
-
-func argument(name, value, message string) error {
-	return s3err.InvalidArgument.Say(message, s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: value})
 }

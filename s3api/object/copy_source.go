@@ -85,10 +85,8 @@ func (s *Service) checkRange(r *source) error {
 			return s3err.InvalidRange.Say("", s3err.Field{Name: "ActualObjectSize", Value: strconv.FormatUint(v.Size, 10)},
 				s3err.Field{Name: "RangeRequested", Value: requested})
 		default:
-			return s3err.InvalidArgument.Say(
-				"Range specified is not valid for source object of size: "+strconv.FormatUint(v.Size, 10),
-				s3err.Field{Name: "ArgumentName", Value: "x-amz-copy-source-range"},
-				s3err.Field{Name: "ArgumentValue", Value: requested})
+			return s3err.BadArgument("x-amz-copy-source-range", requested,
+				"Range specified is not valid for source object of size: "+strconv.FormatUint(v.Size, 10))
 		}
 	}
 	if r.length() > uint64(s.cfg.MaxPartBytes) {

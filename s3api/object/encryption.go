@@ -52,7 +52,7 @@ func checkRepeated(u *metapb.Upload, said *metapb.Encryption) error {
 		bytes.Equal(said.GetKmsContext(), have.GetKmsContext()) {
 		return nil
 	}
-	return s3err.InvalidArgument.Say(msgKeyDiffers, s3err.Field{Name: "ArgumentName", Value: "x-amz-server-side-encryption"})
+	return s3err.BadArgument("x-amz-server-side-encryption", "", msgKeyDiffers)
 }
 
 // keyFor returns the key of what is encrypted so. A customer's that is another one is

@@ -144,8 +144,7 @@ func (s *Service) openPart(ctx context.Context, who Caller, bucket, key, uploadI
 
 func checkPartNumber(n int) error {
 	if n < 1 || n > MaxPartNumber {
-		return s3err.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
-			s3err.Field{Name: "ArgumentName", Value: "partNumber"})
+		return s3err.BadArgument("partNumber", "", "Part number must be an integer between 1 and 10000, inclusive")
 	}
 	return nil
 }

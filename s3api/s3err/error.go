@@ -49,6 +49,17 @@ func (c Code) Say(message string, extra ...Field) *Error {
 	return &Error{Code: c, Message: message, Extra: extra}
 }
 
+// BadArgument returns InvalidArgument with a message that says why, and with the name
+// and the value of the parameter, header, field or element that is refused. A value of
+// "" is left out: there was none, or it must not be repeated.
+func BadArgument(name, value, why string) *Error {
+	e := InvalidArgument.Say(why, Field{Name: "ArgumentName", Value: name})
+	if value != "" {
+		e.Extra = append(e.Extra, Field{Name: "ArgumentValue", Value: value})
+	}
+	return e
+}
+
 // Text returns the message that is told: that of the error, else the table's.
 func (e *Error) Text() string {
 	if e.Message != "" {

@@ -212,6 +212,6 @@ func single(h http.Header, name string) (string, error) {
 	case 1:
 		return values[0], nil
 	}
-	return "", s3err.InvalidArgument.Say("The header "+strings.ToLower(name)+" may be sent only once.",
-		s3err.Field{Name: "ArgumentName", Value: strings.ToLower(name)})
+	return "", s3err.BadArgument(strings.ToLower(name), "",
+		"The header "+strings.ToLower(name)+" may be sent only once.")
 }

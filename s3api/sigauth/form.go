@@ -114,15 +114,16 @@ func (f *Form) claimV4() (*claim, error) {
 		}
 	}
 	if f.Algorithm != algorithm {
-		return nil, s3err.InvalidArgument.Say("x-amz-algorithm only supports \"AWS4-HMAC-SHA256\".", s3err.Field{Name: "ArgumentName", Value: "x-amz-algorithm"})
+		return nil, s3err.BadArgument("x-amz-algorithm", "", "x-amz-algorithm only supports \"AWS4-HMAC-SHA256\".")
 	}
 	c := &claim{version: V4, service: ServiceS3}
 	if why := c.parseCredential(f.Credential); why != "" {
-		return nil, s3err.InvalidArgument.Say("Error parsing the x-amz-credential field; "+why, s3err.Field{Name: "ArgumentName", Value: "x-amz-credential"})
+		return nil, s3err.BadArgument("x-amz-credential", "", "Error parsing the x-amz-credential field; "+why)
 	}
 	var err error
 	if c.time, err = parseStamp(f.Date); err != nil || c.time.Before(time.Unix(0, 0)) {
-		return nil, s3err.InvalidArgument.Say("x-amz-date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\".", s3err.Field{Name: "ArgumentName", Value: "x-amz-date"})
+		return nil, s3err.BadArgument("x-amz-date", "",
+			"x-amz-date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\".")
 	}
 	c.stamp = f.Date
 	if len(f.Signature) != hex.EncodedLen(len(c.signature)) || !isLowerHex(f.Signature) {
@@ -133,6 +134,6 @@ func (f *Form) claimV4() (*claim, error) {
 }
 
 func missingField(name string) error {
-	return s3err.InvalidArgument.Say("Bucket POST must contain a field named '"+name+"'.  If it is specified, please check the order of the fields.",
-		s3err.Field{Name: "ArgumentName", Value: name})
+	return s3err.BadArgument(name, "",
+		"Bucket POST must contain a field named '"+name+"'.  If it is specified, please check the order of the fields.")
 }

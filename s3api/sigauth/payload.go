@@ -149,9 +149,9 @@ func (p *payload) take(word string) error {
 			return nil
 		}
 	}
-	return s3err.InvalidArgument.Say("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "+streamingSigned+", "+
-		streamingSignedTrailer+", "+streamingUnsigned+", or a valid sha256 value.",
-		s3err.Field{Name: "ArgumentName", Value: "x-amz-content-sha256"})
+	return s3err.BadArgument("x-amz-content-sha256", "",
+		"x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "+streamingSigned+", "+
+			streamingSignedTrailer+", "+streamingUnsigned+", or a valid sha256 value.")
 }
 
 // takeChunked reads the headers that belong to aws-chunked.
@@ -171,8 +171,8 @@ func (p *payload) takeChunked(r *http.Request) error {
 	}
 	p.size, err = strconv.ParseInt(length, 10, 64)
 	if err != nil || !isDigits(length) {
-		return s3err.InvalidArgument.Say("x-amz-decoded-content-length must be a number of bytes.",
-			s3err.Field{Name: "ArgumentName", Value: "x-amz-decoded-content-length"})
+		return s3err.BadArgument("x-amz-decoded-content-length", "",
+			"x-amz-decoded-content-length must be a number of bytes.")
 	}
 	if r.ContentLength >= 0 && r.ContentLength < p.size {
 		return s3err.IncompleteBody.Say("Content-Length is less than x-amz-decoded-content-length.")

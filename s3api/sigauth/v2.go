@@ -30,8 +30,8 @@ func parseHeaderV2(value string, h http.Header) (*claim, error) {
 	rest = strings.Trim(rest, " ")
 	colon := strings.LastIndexByte(rest, ':')
 	if colon < 1 || len(value) > maxAuthorizationBytes {
-		return nil, s3err.InvalidArgument.Say("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
-			s3err.Field{Name: "ArgumentName", Value: "Authorization"})
+		return nil, s3err.BadArgument("Authorization", "",
+			"AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
 	}
 	c := &claim{version: Version(scheme), accessKey: rest[:colon], mac: rest[colon+1:]}
 	return c, c.takeDateV2(h)
@@ -117,8 +117,8 @@ func tokenOf(h http.Header, c *claim, q *queryAuth) (string, error) {
 		return token, err
 	}
 	if token != "" && token != parameter {
-		return "", s3err.InvalidArgument.Say("The session token in the header and that in the query differ.",
-			s3err.Field{Name: "ArgumentName", Value: strings.ToLower(header)})
+		return "", s3err.BadArgument(strings.ToLower(header), "",
+			"The session token in the header and that in the query differ.")
 	}
 	return parameter, nil
 }

@@ -129,8 +129,9 @@ func (c *claim) signedParams(raw string) ([]pair, error) {
 		}
 		if stands && strings.ContainsFunc(value, isControl) || c.hidesParam(value) ||
 			c.isPrefixed(p) && (!isHeaderName(strings.ToLower(name)) || c.hidesParam(name)) {
-			return nil, s3err.InvalidArgument.Say("This parameter cannot be signed with this version of signatures. "+
-				"Please use AWS4-HMAC-SHA256.", s3err.Field{Name: "ArgumentName", Value: name})
+			return nil, s3err.BadArgument(name, "",
+				"This parameter cannot be signed with this version of signatures. "+
+					"Please use AWS4-HMAC-SHA256.")
 		}
 		params = append(params, p)
 	}

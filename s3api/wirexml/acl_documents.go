@@ -134,7 +134,7 @@ func setGrantee(g *metapb.Grant, grantee leaves, names Grantees) error {
 	}
 	group, ok := names.Group(uri + canned)
 	if !ok {
-		return s3err.InvalidArgument.Say("There is no group of this URI.", s3err.Field{Name: "ArgumentName", Value: "Group/URI"})
+		return s3err.BadArgument("Group/URI", "", "There is no group of this URI.")
 	}
 	g.Group = group
 	return nil
@@ -145,5 +145,5 @@ func KnownGrantee(names Grantees, id string) error {
 	if _, ok := names.Account(id); ok {
 		return nil
 	}
-	return s3err.InvalidArgument.Say("Invalid id", s3err.Field{Name: "ArgumentName", Value: "CanonicalUser/ID"}, s3err.Field{Name: "ArgumentValue", Value: id})
+	return s3err.BadArgument("CanonicalUser/ID", id, "Invalid id")
 }

@@ -115,13 +115,13 @@ func parseCORSRule(s *scanner) (r CORSRule, err error) {
 		return r, s3err.MalformedXML.Say("A CORSRule needs an AllowedOrigin and an AllowedMethod.")
 	}
 	if r.ID = once.word("ID"); len([]rune(r.ID)) > MaxRuleIDRunes {
-		return r, s3err.InvalidArgument.Say("ID length should not exceed allowed limit of 255", s3err.Field{Name: "ArgumentName", Value: "ID"})
+		return r, s3err.BadArgument("ID", "", "ID length should not exceed allowed limit of 255")
 	}
 	_, r.HasMaxAge = once["MaxAgeSeconds"]
 	r.MaxAge, err = once.number("MaxAgeSeconds", 0)
 	if err == nil && r.MaxAge > maxInt32 {
-		err = s3err.InvalidArgument.Say("MaxAgeSeconds must be at most 2147483647.", s3err.Field{Name: "ArgumentName", Value: "MaxAgeSeconds"},
-			s3err.Field{Name: "ArgumentValue", Value: strconv.FormatInt(r.MaxAge, 10)})
+		err = s3err.BadArgument("MaxAgeSeconds", strconv.FormatInt(r.MaxAge, 10),
+			"MaxAgeSeconds must be at most 2147483647.")
 	}
 	return r, err
 }

@@ -96,7 +96,7 @@ func (d *BucketEncryption) parseDefault(s *scanner) error {
 		return s3err.MalformedXML.Say("SSEAlgorithm must be AES256 or aws:kms.")
 	}
 	if d.KMSKeyID != "" && d.Algorithm != AlgorithmKMS {
-		return s3err.InvalidArgument.Say("KMSMasterKeyID is for SSEAlgorithm aws:kms only.", s3err.Field{Name: "ArgumentName", Value: "KMSMasterKeyID"})
+		return s3err.BadArgument("KMSMasterKeyID", "", "KMSMasterKeyID is for SSEAlgorithm aws:kms only.")
 	}
 	return nil
 }

@@ -171,7 +171,7 @@ func (l leaves) date(name string) (time.Time, error) {
 			continue
 		}
 		if t = t.UTC(); !t.Equal(t.Truncate(hoursPerDay * time.Hour)) {
-			return t, s3err.InvalidArgument.Say("'"+name+"' must be at midnight GMT", s3err.Field{Name: "ArgumentName", Value: name})
+			return t, s3err.BadArgument(name, "", "'"+name+"' must be at midnight GMT")
 		}
 		return t, nil
 	}

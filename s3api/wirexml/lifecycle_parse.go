@@ -74,7 +74,7 @@ func (r *LifecycleRule) check(status string) error {
 	case !r.Enabled && status != "Disabled":
 		return s3err.MalformedXML.Say("Status of a Rule must be Enabled or Disabled.")
 	case len([]rune(r.ID)) > maxRuleIDRunes:
-		return s3err.InvalidArgument.Say("ID length should not exceed allowed limit of 255", s3err.Field{Name: "ArgumentName", Value: "ID"})
+		return s3err.BadArgument("ID", "", "ID length should not exceed allowed limit of 255")
 	case r.Expiration == nil && r.NoncurrentExpiration == nil && r.AbortUploadDays == 0 && len(r.Transitions)+len(r.NoncurrentTransitions) == 0:
 		return s3err.InvalidRequest.Say("At least one action needs to be specified in a rule.")
 	}

@@ -119,8 +119,8 @@ func parseDefaultRetention(s *scanner) (*metapb.DefaultRetention, error) {
 		return nil, err
 	}
 	if n > most {
-		return nil, s3err.InvalidArgument.Say("Default retention period too large: "+name+" may be at most "+strconv.FormatInt(most, 10)+".",
-			s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: got.word(name)})
+		return nil, s3err.BadArgument(name, got.word(name),
+			"Default retention period too large: "+name+" may be at most "+strconv.FormatInt(most, 10)+".")
 	}
 	if years {
 		return &metapb.DefaultRetention{Mode: mode, Years: uint32(n)}, nil

@@ -99,8 +99,8 @@ func (d *Logging) parseEnabled(s *scanner) error {
 	})
 	d.TargetBucket, d.Prefix = got.word("TargetBucket"), got["TargetPrefix"]
 	if err == nil && len(d.Prefix) > MaxLogPrefixBytes {
-		err = s3err.InvalidArgument.Say("The TargetPrefix is longer than 768 bytes: with what is appended to it, it would be no key.",
-			s3err.Field{Name: "ArgumentName", Value: "TargetPrefix"})
+		err = s3err.BadArgument("TargetPrefix", "",
+			"The TargetPrefix is longer than 768 bytes: with what is appended to it, it would be no key.")
 	}
 	return err
 }

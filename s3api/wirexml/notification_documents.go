@@ -120,7 +120,7 @@ func parseNotificationRule(s *scanner, form NotificationForm) (NotificationRule,
 	case len(r.Events) == 0:
 		return r, s3err.MalformedXML.Say("A " + notificationForms[form].rule + " needs an Event.")
 	case len([]rune(r.ID)) > maxRuleIDRunes:
-		return r, s3err.InvalidArgument.Say("ID length should not exceed allowed limit of 255", s3err.Field{Name: "ArgumentName", Value: "Id"})
+		return r, s3err.BadArgument("Id", "", "ID length should not exceed allowed limit of 255")
 	}
 	return r, nil
 }
@@ -143,9 +143,10 @@ func (r *NotificationRule) parseFilter(s *scanner) error {
 			which := strings.ToLower(got.word("Name"))
 			switch {
 			case which != "prefix" && which != "suffix":
-				return s3err.InvalidArgument.Say("filter rule name must be either prefix or suffix", s3err.Field{Name: "ArgumentName", Value: "FilterRule.Name"})
+				return s3err.BadArgument("FilterRule.Name", "", "filter rule name must be either prefix or suffix")
 			case set[which]:
-				return s3err.InvalidArgument.Say("Cannot specify more than one "+which+" rule in a filter.", s3err.Field{Name: "ArgumentName", Value: "FilterRule.Name"})
+				return s3err.BadArgument("FilterRule.Name", "",
+					"Cannot specify more than one "+which+" rule in a filter.")
 			case which == "prefix":
 				r.Prefix = got["Value"]
 			default:

@@ -145,8 +145,8 @@ func partNumber(text string) (int, error) {
 		return 0, s3err.MalformedXML.Say("A PartNumber is not an integer.")
 	}
 	if n < 1 || n > MaxParts {
-		return 0, s3err.InvalidArgument.Say("Part number must be an integer between 1 and 10000, inclusive",
-			s3err.Field{Name: "ArgumentName", Value: "partNumber"}, s3err.Field{Name: "ArgumentValue", Value: strconv.Itoa(n)})
+		return 0, s3err.BadArgument("partNumber", strconv.Itoa(n),
+			"Part number must be an integer between 1 and 10000, inclusive")
 	}
 	return n, nil
 }

@@ -43,8 +43,8 @@ func (l leaves) number(name string, least int64) (int64, error) {
 		return 0, s3err.MalformedXML.Say("The value of " + name + " must be an integer.")
 	}
 	if n < least {
-		return 0, s3err.InvalidArgument.Say(name+" must be at least "+strconv.FormatInt(least, 10)+".",
-			s3err.Field{Name: "ArgumentName", Value: name}, s3err.Field{Name: "ArgumentValue", Value: strconv.FormatInt(n, 10)})
+		return 0, s3err.BadArgument(name, strconv.FormatInt(n, 10),
+			name+" must be at least "+strconv.FormatInt(least, 10)+".")
 	}
 	return n, nil
 }

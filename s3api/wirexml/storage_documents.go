@@ -88,8 +88,8 @@ func ParseRestoreRequest(body []byte) (*RestoreRequest, error) {
 		return nil, s3err.MalformedXML.Say("A RestoreRequest needs Days, an integer.")
 	}
 	if days < MinRestoreDays || days > MaxRestoreDays {
-		return nil, s3err.InvalidArgument.Say("restoration days should be at least 1 and at most 30",
-			s3err.Field{Name: "ArgumentName", Value: "Days"}, s3err.Field{Name: "ArgumentValue", Value: strconv.FormatInt(days, 10)})
+		return nil, s3err.BadArgument("Days", strconv.FormatInt(days, 10),
+			"restoration days should be at least 1 and at most 30")
 	}
 	r := &RestoreRequest{Days: uint32(days), Tier: TierStandard}
 	if job != nil {

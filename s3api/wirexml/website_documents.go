@@ -135,10 +135,10 @@ func (d *Website) check(seen map[string]bool) error {
 	case d.RedirectAll != nil:
 		return nil
 	case d.Index == "" || strings.Contains(d.Index, "/"):
-		return s3err.InvalidArgument.Say("The IndexDocument Suffix is not well formed: it must be a name without a slash.",
-			s3err.Field{Name: "ArgumentName", Value: "IndexDocument"}, s3err.Field{Name: "ArgumentValue", Value: d.Index})
+		return s3err.BadArgument("IndexDocument", d.Index,
+			"The IndexDocument Suffix is not well formed: it must be a name without a slash.")
 	case seen["ErrorDocument"] && d.Error == "":
-		return s3err.InvalidArgument.Say("The ErrorDocument Key is not well formed.", s3err.Field{Name: "ArgumentName", Value: "ErrorDocument"})
+		return s3err.BadArgument("ErrorDocument", "", "The ErrorDocument Key is not well formed.")
 	}
 	return nil
 }
@@ -212,8 +212,9 @@ func (r *RoutingRule) parseCondition(s *scanner) error {
 func (l leaves) status(name string, first, last int64) (int, error) {
 	n, err := l.number(name, first)
 	if err == nil && n > last {
-		err = s3err.InvalidArgument.Say("The provided HTTP code ("+strconv.FormatInt(n, 10)+") is not valid. Valid codes are "+strconv.FormatInt(first, 10)+" to "+
-			strconv.FormatInt(last, 10)+".", s3err.Field{Name: "ArgumentName", Value: name})
+		err = s3err.BadArgument(name, "",
+			"The provided HTTP code ("+strconv.FormatInt(n, 10)+") is not valid. Valid codes are "+strconv.FormatInt(first, 10)+" to "+
+				strconv.FormatInt(last, 10)+".")
 	}
 	return int(n), err
 }
