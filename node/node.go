@@ -21,6 +21,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/room"
 	"github.com/cairnstore/cairn/node/audit"
@@ -402,7 +403,7 @@ func (n *Node) openDataPath(context.Context) error {
 		Workers: spread.NewClient(spread.ClientConfig{HTTP: n.http, Nodes: n.others, Addr: n.rpcAddr})},
 		object.Config{InlineMaxBytes: inlineMax(n.cfg.InlineMax), ExtentMaxBytes: n.env.ExtentMaxBytes,
 			Knobs:            func() object.Knobs { return object.KnobsOf(n.profile.Load()) },
-			VolumesPerScheme: n.cfg.VolumesPerScheme, ColdScheme: n.cfg.coldScheme(),
+			Alloc:            alloc.Config{VolumesPerScheme: n.cfg.VolumesPerScheme, ColdScheme: n.cfg.coldScheme()},
 			RestoreExpedited: n.cfg.RestoreExpedited, RestoreStandard: n.cfg.RestoreStandard, RestoreBulk: n.cfg.RestoreBulk,
 			CopyParallel: n.cfg.CopyParallel, CopyTasks: n.cfg.CopyTasks},
 		n.obs.Object())

@@ -44,7 +44,7 @@ type requestBody struct {
 	progress int64         // Value of read then.
 }
 
-// Read implements io.Reader. Its errors are io.EOF or *wirexml.Error.
+// Read implements io.Reader. Its errors are io.EOF or *s3err.Error.
 func (b *requestBody) Read(p []byte) (int, error) {
 	start := time.Now()
 	if b.read-b.progress >= minProgressBytes {

@@ -191,13 +191,11 @@ func (k *keyErrors) Unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) 
 }
 
 func keyError(err error) error {
-	switch k := errs.KindOf(err); k {
+	switch errs.KindOf(err) {
 	case errs.NotFound:
 		return s3err.KMSNotFound.Because(err)
 	case errs.Denied:
 		return s3err.KMSDisabled.Because(err)
-	case errs.Unavailable, errs.Overloaded, errs.Corrupt:
-		return s3err.OfKind(k, err)
 	}
 	return err
 }

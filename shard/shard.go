@@ -27,6 +27,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 )
 
 // Sizes of the format; changing one changes the format.
@@ -207,3 +208,6 @@ func (s SlotSet) With(slot int) SlotSet { return s | 1<<slot }
 
 // Has reports whether slot is in the set.
 func (s SlotSet) Has(slot int) bool { return s&(1<<slot) != 0 }
+
+// Len returns how many slots are in the set.
+func (s SlotSet) Len() int { return bits.OnesCount32(uint32(s)) }

@@ -2,7 +2,7 @@
 //
 // Kinds are few and cross the wire as append-only numbers (see Kind), so a
 // caller on another node decides by kind, never by text. Below s3api no error
-// knows an S3 code; s3api/wirexml holds the one table from kinds to codes.
+// knows an S3 code; s3api/s3err holds the one table from kinds to codes.
 package errs
 
 import (

@@ -14,6 +14,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/rpc"
 	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/audit"
@@ -144,10 +145,12 @@ func (o *Observer) Object() object.Events {
 			o.Log.Error("plaintext that was read is not what is recorded of it: the read was cut short, a copy was not committed",
 				"content", hex.EncodeToString(content), "extent", id.String())
 		},
-		ShortWrite:  func(shard.ExtentID, int) { o.m.shortWrites.Inc() },
-		VolumesMade: func(n int, s shard.Scheme) { o.Log.Info("volumes made", "count", n, "scheme", s.String()) },
-		Rejected:    func(int64) { o.m.rejected.Inc() },
-		TaskBegan:   func(at object.TaskPlace) { o.m.tasksRunning.WithLabelValues(string(at)).Inc() },
+		ShortWrite: func(shard.ExtentID, int) { o.m.shortWrites.Inc() },
+		Alloc: alloc.Events{VolumesMade: func(n int, s shard.Scheme) {
+			o.Log.Info("volumes made", "count", n, "scheme", s.String())
+		}},
+		Rejected:  func(int64) { o.m.rejected.Inc() },
+		TaskBegan: func(at object.TaskPlace) { o.m.tasksRunning.WithLabelValues(string(at)).Inc() },
 		TaskEnded: func(at object.TaskPlace, took time.Duration, err error) {
 			result := "ok"
 			if err != nil {

@@ -10,12 +10,13 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
-	"golang.org/x/sync/errgroup"
 )
 
 // repair rebuilds the shards that the metadata records as missing. Each node does so
@@ -115,7 +116,7 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 		repair := u.repairExtent
 		if u.own(v.Slots[bits.TrailingZeros32(uint32(targets))]) == nil {
 			whole := shard.SlotSet(1<<v.Scheme.N() - 1)
-			if there := u.reachable(v, topo, whole&^shard.SlotSet(it.Extent.Missing)); bits.OnesCount32(uint32(there)) >= int(v.Scheme.K) {
+			if there := u.reachable(v, topo, whole&^shard.SlotSet(it.Extent.Missing)); there.Len() >= int(v.Scheme.K) {
 				continue // Another node's work.
 			}
 			repair = u.tellThere // That node can make nothing anew: what is here after all would help it.
@@ -142,14 +143,14 @@ func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.W
 	repaired, err := there, error(nil)
 	if lost := targets &^ there; lost != 0 {
 		bytes := geometry(v, it.Extent).Header(shard.ID{Extent: id}, v.Epoch).FramedBytes()
-		if err := u.repairPace.wait(ctx, bytes*int64(bits.OnesCount32(uint32(lost)))); err != nil {
+		if err := u.repairPace.wait(ctx, bytes*int64(lost.Len())); err != nil {
 			return err
 		}
 		var rebuilt shard.SlotSet
 		rebuilt, err = u.c.Engine.Rebuild(ctx, id, v, geometry(v, it.Extent), lost)
 		repaired |= rebuilt
 		if rebuilt != 0 {
-			call(u.c.Events.Rebuilt, bytes*int64(bits.OnesCount32(uint32(rebuilt))))
+			call(u.c.Events.Rebuilt, bytes*int64(rebuilt.Len()))
 		}
 	}
 	return errors.Join(err, u.recordRepaired(ctx, v, it, repaired))

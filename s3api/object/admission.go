@@ -54,7 +54,7 @@ func (s *Service) rejected(n int64, err error) error {
 	if errs.KindOf(err) == errs.Overloaded {
 		call1(s.events.Rejected, n)
 	}
-	return unavailable(err)
+	return err
 }
 
 // Bounds of buffers, in units of a stripe's data and parity.
@@ -72,13 +72,13 @@ func (s *Service) writeBound(size int64) int64 {
 	if size <= s.cfg.InlineMaxBytes {
 		return 2*size + 1
 	}
-	n := s.alloc.widestNow().N()
+	n := s.alloc.WidestNow().N()
 	return min(int64(writeWindow*n*shard.UnitBytes), 3*size+int64(n)*shard.BlockBytes)
 }
 
 // readBound returns how many bytes of buffers reading size bytes takes at most:
 // data, and a slot of parity where one is slow or missing.
 func (s *Service) readBound(size int64) int64 {
-	n := int64(s.alloc.widestNow().K) + 1
+	n := int64(s.alloc.WidestNow().K) + 1
 	return min(readWindow*n*shard.UnitBytes, 3*size+n*shard.BlockBytes)
 }

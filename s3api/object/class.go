@@ -3,48 +3,19 @@ package object
 import (
 	"time"
 
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
-	"github.com/cairnstore/cairn/shard"
 )
-
-// Placement is a kind of data as far as it decides under which scheme new extents are
-// coded. Volumes do not know kinds: where two have the same scheme they share them.
-type Placement uint8
-
-// The kinds of data.
-const (
-	Standard Placement = iota // What is read at any time; warm copies too.
-	Cold                      // What is to be restored before it is read.
-
-	placements = iota
-)
-
-// scheme returns the scheme of a kind of data for a number of domains. That of cold
-// data is never narrower than the standard one, nor does it bear fewer losses.
-func (c *Config) scheme(p Placement, domains int) shard.Scheme {
-	standard := shard.DefaultScheme(domains)
-	if p == Standard {
-		return standard
-	}
-	cold := c.ColdScheme
-	if cold == (shard.Scheme{}) {
-		cold = shard.ColdScheme(domains)
-	}
-	if cold.N() > domains || cold.N() < standard.N() || cold.M < standard.M {
-		return standard
-	}
-	return cold
-}
 
 // placementOf returns where the extents of what has these attributes belong.
-func placementOf(a *metapb.Attributes) Placement {
+func placementOf(a *metapb.Attributes) alloc.Placement {
 	if isCold(a) {
-		return Cold
+		return alloc.Cold
 	}
-	return Standard
+	return alloc.Standard
 }
 
 func isCold(a *metapb.Attributes) bool { return a.GetStorageClass() == profile.ClassGlacier }
@@ -83,9 +54,9 @@ func warm(v *metapb.Version, message string) error {
 
 // at returns where the extents of a source lie: those of a warm copy are no colder
 // than others.
-func (r *source) at() Placement {
+func (r *source) at() alloc.Placement {
 	if r.answer.Restored {
-		return Standard
+		return alloc.Standard
 	}
 	return placementOf(r.version().Attributes)
 }

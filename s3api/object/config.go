@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -25,11 +26,8 @@ type Config struct {
 	// stands for.
 	Knobs func() Knobs
 
-	ColdScheme       shard.Scheme  // Of cold data, where there are domains enough. Zero: shard.ColdScheme.
-	VolumesPerScheme int           // Volumes a scheme should have at least: 12.
-	VolumesPerDrive  int           // Slots a drive should have on average before volumes suffice: 8.
-	SuspectFor       time.Duration // How long a drive that failed a write is avoided: 15 s.
-	WriteTries       int           // Volumes tried for one extent: 4.
+	Alloc      alloc.Config // Of the allocator; its MetaTimeout is this one's where it is zero.
+	WriteTries int          // Volumes tried for one extent: 4.
 
 	BudgetBytes   int64         // Of buffers, for all requests of the node together: 256 MiB.
 	BudgetWait    time.Duration // How long a request waits for its share before SlowDown: 10 s.
@@ -45,9 +43,6 @@ type Config struct {
 
 // Defaults of Config.
 const (
-	defaultVolumesPerScheme = 12
-	defaultVolumesPerDrive  = 8
-	defaultSuspectFor       = 15 * time.Second
 	defaultWriteTries       = 4
 	defaultBudgetBytes      = 256 << 20
 	DefaultBudgetWait       = 10 * time.Second
@@ -66,13 +61,11 @@ func (c Config) withDefaults() Config {
 	if c.Knobs == nil {
 		c.Knobs = func() Knobs { return Knobs{} }
 	}
-	def(&c.VolumesPerScheme, defaultVolumesPerScheme)
-	def(&c.VolumesPerDrive, defaultVolumesPerDrive)
-	def(&c.SuspectFor, defaultSuspectFor)
 	def(&c.WriteTries, defaultWriteTries)
 	def(&c.BudgetBytes, defaultBudgetBytes)
 	def(&c.BudgetWait, DefaultBudgetWait)
 	def(&c.MetaTimeout, defaultMetaTimeout)
+	def(&c.Alloc.MetaTimeout, c.MetaTimeout)
 	def(&c.PinAboveBytes, defaultPinAboveBytes)
 	def(&c.RestoreExpedited, defaultRestoreExpedited)
 	def(&c.RestoreStandard, defaultRestoreStandard)
@@ -101,7 +94,7 @@ type Events struct {
 	VolumeSwitch func(from shard.VolumeID, cause error) // An extent goes to another volume.
 	WrongSum     func(content []byte, x shard.ExtentID) // Plaintext read was not what is recorded of the extent (zero: the whole).
 	ShortWrite   func(id shard.ExtentID, missing int)   // Committed with shards missing.
-	VolumesMade  func(n int, scheme shard.Scheme)       // Volumes were created.
+	Alloc        alloc.Events                           // What the allocator does.
 	Rejected     func(bytes int64)                      // The buffer budget refused a request.
 	TaskBegan    func(TaskPlace)                        // An extent of a copy is being re-encoded.
 	TaskEnded    func(TaskPlace, time.Duration, error)  // It took so long, or failed.

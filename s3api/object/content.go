@@ -240,7 +240,7 @@ func (c *content) writeTo(ctx context.Context, w io.Writer) (int64, error) {
 	defer release()
 	n, err := c.sendAll(ctx, w)
 	call1(c.s.events.Read, n)
-	return n, unavailable(err)
+	return n, err
 }
 
 // bound returns how many bytes of buffers reading the run takes at most.

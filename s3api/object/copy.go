@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/sse"
 )
@@ -13,7 +14,7 @@ type copier struct {
 	s    *Service
 	src  *source
 	wrap sse.WrappingKey // Of the destination; nil: not encrypted.
-	at   Placement       // Of the destination.
+	at   alloc.Placement // Of the destination.
 
 	algorithm string // Checksum wanted; empty: whatever is known.
 	wantMD5   bool   // The ETag must be an MD5, unless the destination has none (hasMD5).
@@ -65,7 +66,7 @@ func (c *copier) reads() bool {
 func (c *copier) addPin(ctx context.Context) error {
 	pieces, err := c.s.sourceContent(c.src).pieces(ctx, maxPinRefs)
 	if err != nil {
-		return unavailable(err)
+		return err
 	}
 	var refs []*metapb.ExtentRef
 	for _, p := range pieces {

@@ -47,7 +47,7 @@ func (c *copier) inSequence(ctx context.Context) (*copiedPart, error) {
 	defer stop()
 	st, err := c.s.store(ctx, c.at, r, size, c.wrap, d.write())
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	return &copiedPart{stored: st, etag: d.etag(c.wrap), sums: d.checksums(st)}, nil
 }

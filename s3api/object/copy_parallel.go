@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard/stripe"
@@ -15,12 +16,12 @@ import (
 type span struct{ off, length int64 }
 
 // cut cuts size bytes into what fits an extent each.
-func (s *Service) cut(size int64, sealed bool, p Placement) []span {
+func (s *Service) cut(size int64, sealed bool, p alloc.Placement) []span {
 	overhead := 0
 	if sealed {
 		overhead = sse.TagBytes
 	}
-	most := min(stripe.MaxPlainBytes(s.alloc.schemeNow(p), overhead), s.cfg.ExtentMaxBytes)
+	most := min(stripe.MaxPlainBytes(s.alloc.SchemeNow(p), overhead), s.cfg.ExtentMaxBytes)
 	var out []span
 	for off := int64(0); off < size; off += most {
 		out = append(out, span{off, min(most, size-off)})
@@ -65,7 +66,7 @@ func (c *copier) parallel(ctx context.Context, spans []span) (*copiedPart, error
 	}
 	if err != nil {
 		whole.abandon(ctx)
-		return nil, unavailable(err)
+		return nil, err
 	}
 	// No MD5: it would have to see the extents one after the other.
 	return &copiedPart{stored: whole, etag: opaqueETag(newID()), sums: []*metapb.Checksum{whole.crc(c.algorithm)}}, nil

@@ -35,7 +35,7 @@ func (c *copier) refer(ctx context.Context) (*copiedPart, error) {
 	defer src.close()
 	pieces, err := src.pieces(ctx, maxPartRefs)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	if !referable(pieces) {
 		return nil, nil
@@ -45,7 +45,7 @@ func (c *copier) refer(ctx context.Context) (*copiedPart, error) {
 	defer a.close()
 	if err := a.addAll(ctx, pieces); err != nil {
 		a.st.abandon(ctx)
-		return nil, unavailable(err)
+		return nil, err
 	}
 	p := &copiedPart{stored: a.st, byReference: true, etag: c.knownETag()}
 	if err := c.digest(ctx, p); err != nil {

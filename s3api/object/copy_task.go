@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
@@ -100,7 +101,7 @@ func (s *Service) DoTask(ctx context.Context, t *Task) (_ *metapb.Extent, err er
 	}
 	done, err := p.Wait()
 	if err == nil && !done.Quorum() {
-		err = errs.Newf(op, errs.Unavailable, "extent %s: %d of %d shards durable", t.Extent, slotCount(done.Durable), v.Scheme.N())
+		err = errs.Newf(op, errs.Unavailable, "extent %s: %d of %d shards durable", t.Extent, done.Durable.Len(), v.Scheme.N())
 	}
 	if err != nil {
 		p.Discard(context.WithoutCancel(ctx))
@@ -192,7 +193,7 @@ func (p *parallelCopy) task(ctx context.Context, sp span) (*Task, error) {
 
 // madeAsAsked checks what another node says it has made: the metadata will say the
 // same.
-func madeAsAsked(x *metapb.Extent, t *Task, g Grant) error {
+func madeAsAsked(x *metapb.Extent, t *Task, g alloc.Grant) error {
 	overhead := 0
 	if t.Key != nil {
 		overhead = sse.TagBytes

@@ -1,7 +1,7 @@
 // Package object is the object service: what S3 means, apart from HTTP. It joins
 // the metadata (meta.Client) and the data path (shard/stripe).
 //
-// Methods return *wirexml.Error where S3 has a code for the failure; any other
+// Methods return *s3err.Error where S3 has a code for the failure; any other
 // error is mapped by its kind at the edge. No error holds a key or a body.
 //
 // # Writing

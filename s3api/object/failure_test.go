@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
@@ -137,7 +139,8 @@ func TestNeverOnOneNode(t *testing.T) {
 	w.secondDrives(3)
 	topo, err := w.meta.Topology(t.Context())
 	require.NoError(t, err)
-	w.meta.must(createVolumes(topo.View.Epoch, shard.Scheme{K: 1, M: 1}, slices.Repeat([][]cluster.DriveID{{101, 201}}, 20)))
+	w.meta.must(&metapb.Command{Op: &metapb.Command_CreateVolumes{CreateVolumes: &metapb.CreateVolumes{ViewEpoch: topo.View.Epoch,
+		Volumes: slices.Repeat([]*metapb.Volume{{K: 1, M: 1, Slots: []uint64{101, 201}}}, 20)}}})
 	b := contentOf(testExtent, 1)
 	spread := func(key, scheme string) {
 		t.Helper()
@@ -210,12 +213,14 @@ func TestNewDriveGetsVolumes(t *testing.T) {
 	w.put("k", contentOf(20_000, 1), nil)
 	top, err := w.meta.Topology(t.Context())
 	require.NoError(t, err)
-	require.Positive(t, loads(top)[200])
+	require.True(t, slices.ContainsFunc(slices.Collect(maps.Values(top.Volumes)), func(v *shard.Volume) bool {
+		return slices.Contains(v.Slots, 200)
+	}))
 }
 
 // TestLeasesAreGivenBack once all their numbers are resolved.
 func TestLeasesAreGivenBack(t *testing.T) {
-	w := newWorld(t, setup{config: Config{VolumesPerScheme: 1, VolumesPerDrive: 1, InlineMaxBytes: -1}})
+	w := newWorld(t, setup{config: Config{Alloc: alloc.Config{VolumesPerScheme: 1, VolumesPerDrive: 1}, InlineMaxBytes: -1}})
 	for i := range 600 {
 		_, err := w.Put(t.Context(), &PutInput{Caller: alice, Bucket: testBucket, Key: "k", Body: Body{Reader: &failing{i % 2, io.EOF}, Size: 1}})
 		if i%2 == 1 {
@@ -224,10 +229,14 @@ func TestLeasesAreGivenBack(t *testing.T) {
 			wantCode(t, err, s3err.IncompleteBody)
 		}
 	}
-	released := 0
-	w.meta.sent(func(cmd *metapb.Command) bool { released += len(cmd.GetReleaseLeases().GetBlocks()); return false })
+	leased, released := 0, 0
+	w.meta.sent(func(cmd *metapb.Command) bool {
+		leased += len(cmd.GetLeaseExtents().GetVolumes())
+		released += len(cmd.GetReleaseLeases().GetBlocks())
+		return false
+	})
 	require.Equal(t, 2, released)
-	require.Len(t, w.alloc.blocks, 1)
+	require.Equal(t, 3, leased)
 }
 
 // TestMetadataAway: a request fails in time, and what it wrote is deleted.
@@ -282,20 +291,4 @@ func (silentMeta) Propose(ctx context.Context, _ *metapb.Command) (*metapb.Resul
 func (silentMeta) Read(ctx context.Context, _ *metapb.Query) (*metapb.Answer, error) {
 	<-ctx.Done()
 	return nil, errs.New("test", errs.Canceled, ctx.Err())
-}
-
-// TestLeaseGoneKeepsNewerLeases.
-func TestLeaseGoneKeepsNewerLeases(t *testing.T) {
-	w := newWorld(t, setup{config: Config{VolumesPerScheme: 1, VolumesPerDrive: 1}})
-	old, err := w.alloc.Grant(t.Context(), Standard)
-	require.NoError(t, err)
-	w.alloc.current = map[shard.VolumeID]*block{} // As if it were used up.
-	young, err := w.alloc.Grant(t.Context(), Standard)
-	require.NoError(t, err)
-	w.alloc.LeaseGone(old.ID)
-	require.Nil(t, w.alloc.blocks[blockOf(old.ID)])
-	require.NotNil(t, w.alloc.blocks[blockOf(young.ID)])
-	w.alloc.Resolve(old.ID)
-	w.alloc.Resolve(young.ID)
-	require.Zero(t, w.alloc.blocks[blockOf(young.ID)].outstanding)
 }

@@ -29,7 +29,7 @@ func (c *copier) promise(ctx context.Context) (*promise, error) {
 	for {
 		q, err := src.piece(ctx)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, err
 		}
 		if q.Piece == nil {
 			p.crc64 = crcOf(checksum.CRC64NVME, runs)
@@ -39,7 +39,7 @@ func (c *copier) promise(ctx context.Context) (*promise, error) {
 		if isInline(q.Piece) && len(q.Inline) > 0 {
 			b, err := src.inline(ctx, q)
 			if err != nil {
-				return nil, unavailable(err)
+				return nil, err
 			}
 			run = summedNow(int64(len(b)), stripe.SumsOf(b))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
@@ -52,7 +53,7 @@ func (s *Service) checkNew(key string, size int64) error {
 
 // storeBody stores a request's body and checks what the client claims of it. It
 // returns its ETag and checksums with it.
-func (s *Service) storeBody(ctx context.Context, b *Body, wrap sse.WrappingKey, at Placement) (*stored, string, []*metapb.Checksum, error) {
+func (s *Service) storeBody(ctx context.Context, b *Body, wrap sse.WrappingKey, at alloc.Placement) (*stored, string, []*metapb.Checksum, error) {
 	if wrap != nil && s.knobs().IgnoreMD5UnderSSE {
 		unchecked := *b
 		unchecked.ContentMD5 = nil

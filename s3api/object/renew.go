@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
 )
@@ -32,7 +33,7 @@ const (
 type renewing struct {
 	s       *Service
 	it      *metapb.WorkItem
-	at      Placement
+	at      alloc.Placement
 	command func(brought) *metapb.Command // Brings a step.
 	layout  *metapb.Layout
 	renewed map[shard.ExtentID]*renewal // By the old extent: parts may share one.
@@ -55,7 +56,7 @@ type brought struct {
 	nothing bool // The version lies in its record, and there is no new content.
 }
 
-func newRenewing(s *Service, it *metapb.WorkItem, at Placement) *renewing {
+func newRenewing(s *Service, it *metapb.WorkItem, at alloc.Placement) *renewing {
 	return &renewing{s: s, it: it, at: at, layout: new(metapb.Layout), renewed: make(map[shard.ExtentID]*renewal)}
 }
 
@@ -205,7 +206,7 @@ func (w *renewing) renew(ctx context.Context, st *stored) error {
 
 // renewPatiently is renew when its turn comes; clients that keep the buffers busy are
 // waited for, and what is away for a moment is tried again.
-func (s *Service) renewPatiently(ctx context.Context, p *metapb.Piece, at Placement) (*extentWrite, *metapb.Extent, error) {
+func (s *Service) renewPatiently(ctx context.Context, p *metapb.Piece, at alloc.Placement) (*extentWrite, *metapb.Extent, error) {
 	select {
 	case s.renewals <- struct{}{}:
 		defer func() { <-s.renewals }()
@@ -230,7 +231,7 @@ func (s *Service) renewPatiently(ctx context.Context, p *metapb.Piece, at Placem
 }
 
 // renew re-encodes the extent of a piece into a volume of a placement.
-func (s *Service) renew(ctx context.Context, p *metapb.Piece, at Placement) (*extentWrite, *metapb.Extent, error) {
+func (s *Service) renew(ctx context.Context, p *metapb.Piece, at alloc.Placement) (*extentWrite, *metapb.Extent, error) {
 	bound := min(s.taskBound(int64(p.Extent.PlainBytes)), s.budget.Total())
 	if err := s.budget.Acquire(ctx, bound); err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
@@ -42,7 +43,7 @@ var _ Budget = (*buf.Budget)(nil)
 // Deps are what a Service works with.
 type Deps struct {
 	Meta     meta.Client
-	Topology Topology
+	Topology alloc.Topology
 	Engine   Engine
 	Alive    func(cluster.NodeID) bool // A hint, as gossip knows it. Nil: all are.
 	Budget   Budget                    // Nil: one of Config.BudgetBytes.
@@ -54,7 +55,7 @@ type Deps struct {
 // objects and starts no goroutine that outlives a call.
 type Service struct {
 	meta     meta.Client
-	topology Topology
+	topology alloc.Topology
 	engine   Engine
 	budget   Budget
 	reads    *buf.Budget   // What reads for clients may take of budget.
@@ -63,7 +64,7 @@ type Service struct {
 	renewals chan struct{} // Holds one of each extent that is re-encoded for a warm copy.
 	workers  Workers
 	load     taskLoad
-	alloc    *Allocator
+	alloc    *alloc.Allocator
 	keys     sse.KeyService
 	cfg      Config
 	events   Events
@@ -86,11 +87,11 @@ func New(d Deps, c Config, e Events) *Service {
 		copies:   buf.NewBudget(max(1, d.Budget.Total()/2), c.BudgetWait),
 		load:     taskLoad{there: map[cluster.NodeID]int{}, rest: map[cluster.NodeID]time.Time{}},
 		reads:    buf.NewBudget(share, c.BudgetWait), writes: buf.NewBudget(share, c.BudgetWait),
-		alloc: NewAllocator(d.Meta, d.Topology, d.Alive, c, e), keys: d.Keys, cfg: c, events: e}
+		alloc: alloc.New(d.Meta, d.Topology, d.Alive, c.Alloc, e.Alloc), keys: d.Keys, cfg: c, events: e}
 }
 
 // Allocator returns the service's allocator, for upkeep that makes extents too.
-func (s *Service) Allocator() *Allocator { return s.alloc }
+func (s *Service) Allocator() *alloc.Allocator { return s.alloc }
 
 // Busy returns which share of the node's buffers clients hold.
 func (s *Service) Busy() float64 {
@@ -115,9 +116,9 @@ func (s *Service) query(ctx context.Context, q *metapb.Query) (*metapb.Answer, e
 	a, err := s.meta.Read(limited, q)
 	if err != nil {
 		if ctx.Err() == nil { // The client is still there: it is the metadata that is not.
-			err = outOfTime("object.query", err)
+			err = alloc.OutOfTime("object.query", err)
 		}
-		return nil, unavailable(err)
+		return nil, err
 	}
 	return a, refused(a.Refusal, "")
 }
@@ -127,7 +128,7 @@ var errUncertain = errors.New("the outcome of the commit is not known")
 
 // commit proposes a command. It is not given up when the client goes away, so
 // that what the client is told, and what is done about shards, matches what
-// happened. Errors: a *wirexml.Error for a refusal; errUncertain in the chain where
+// happened. Errors: a *s3err.Error for a refusal; errUncertain in the chain where
 // the command may be applied or yet be.
 func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
@@ -138,23 +139,9 @@ func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Resu
 	case err == nil:
 		return r, refused(r.Refusal, r.Detail)
 	case errs.KindOf(err) == errs.Unavailable, errs.KindOf(err) == errs.NoSpace:
-		return nil, unavailable(err)
+		return nil, err
 	}
-	return nil, s3err.OfKind(errs.Unknown, errors.Join(errUncertain, err))
-}
-
-// unavailable makes a failure below that passes the S3 error that tells clients to try
-// again. Others keep what they are: a reader's, or a caller's here, may mean more.
-func unavailable(err error) error {
-	var s3 *s3err.Error
-	if err == nil || errors.As(err, &s3) {
-		return err
-	}
-	switch k := errs.KindOf(err); k {
-	case errs.Unavailable, errs.Unknown, errs.Overloaded, errs.NoSpace:
-		return s3err.OfKind(k, err)
-	}
-	return err
+	return nil, errs.New("object.commit", errs.Unknown, errors.Join(errUncertain, err))
 }
 
 // refusalCode returns the S3 code of a refusal.

@@ -28,7 +28,7 @@ func (s *Service) Transition(ctx context.Context, in *TransitionInput) (bool, er
 			CheckTags: in.CheckTags, Tags: v.Tags, NewContentId: content, Parts: b.parts, Extents: b.extents, Layout: b.layout, Done: b.done}}}
 	}
 	to := placementOf(&metapb.Attributes{StorageClass: in.Class})
-	same, err := s.alloc.sameScheme(ctx, placementOf(v.Attributes), to)
+	same, err := s.alloc.SameScheme(ctx, placementOf(v.Attributes), to)
 	if err != nil {
 		return false, err
 	}
@@ -48,17 +48,4 @@ func (s *Service) Transition(ctx context.Context, in *TransitionInput) (bool, er
 		return true, nil
 	}
 	return false, versionGone(err)
-}
-
-// sameScheme reports whether what is written now has the same scheme in both places.
-func (a *Allocator) sameScheme(ctx context.Context, from, to Placement) (bool, error) {
-	if from == to {
-		return true, nil
-	}
-	old, err := a.candidates(ctx, from)
-	if err != nil {
-		return false, err
-	}
-	fresh, err := a.candidates(ctx, to)
-	return err == nil && old.scheme == fresh.scheme, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
@@ -17,7 +18,7 @@ import (
 func (s *Service) Warm(ctx context.Context, it *metapb.WorkItem) error {
 	restore := proto.CloneOf(it.Version.Restore)
 	restore.ContentId, restore.Parts = newID(), it.Version.Parts
-	w := newRenewing(s, it, Standard)
+	w := newRenewing(s, it, alloc.Standard)
 	w.command = func(b brought) *metapb.Command {
 		if b.nothing {
 			restore.ContentId = nil // It lies in its record: nothing is cold about it.

@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
@@ -63,15 +64,15 @@ func (s *Service) Widen(ctx context.Context, from *shard.Volume, it *metapb.Work
 }
 
 // kindOf returns for which kind of data the drives of a volume are.
-func (s *Service) kindOf(ctx context.Context, v *shard.Volume) (Placement, error) {
+func (s *Service) kindOf(ctx context.Context, v *shard.Volume) (alloc.Placement, error) {
 	t, err := s.topology.Topology(ctx)
 	if err != nil {
-		return Standard, err
+		return alloc.Standard, err
 	}
 	if t.View.AnyCold(v.Slots) {
-		return Cold, nil
+		return alloc.Cold, nil
 	}
-	return Standard, nil
+	return alloc.Standard, nil
 }
 
 // movedRecord returns the record of an extent that was re-encoded.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -22,6 +21,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
 	"github.com/cairnstore/cairn/s3api/s3err"
@@ -107,7 +107,7 @@ func newWorld(t testing.TB, o setup) *world {
 		CopiedByRead: func(int64) { count("read") },
 		Salvaged:     func(_, _ shard.ExtentID) { count("salvaged") },
 		VolumeSwitch: func(shard.VolumeID, error) { count("switched") },
-		VolumesMade:  func(n int, s shard.Scheme) { count("made " + s.String()) },
+		Alloc:        alloc.Events{VolumesMade: func(n int, s shard.Scheme) { count("made " + s.String()) }},
 		ShortWrite:   func(shard.ExtentID, int) { count("short") },
 	})
 	t.Cleanup(w.close)
@@ -120,7 +120,7 @@ func (w *world) close() {
 	w.engine.Close()
 	require.Zero(w.t, w.pool.Live(), "buffers in use")
 	require.Equal(w.t, w.budget.Total(), w.budget.Free(), "budget in use")
-	require.Empty(w.t, w.alloc.writing, "grants not resolved")
+	require.Zero(w.t, w.alloc.Outstanding(), "grants not resolved")
 	require.NoError(w.t, w.meta.state.Close())
 }
 
@@ -456,13 +456,11 @@ func (w *world) complete(key, id string, list []CompletePart) *metapb.Version {
 	return v
 }
 
-// wantCode requires an S3 error, and that it tells no key.
+// wantCode requires an error that a client is told under a code, and that it tells no key.
 func wantCode(t *testing.T, err error, code s3err.Code) {
 	t.Helper()
 	require.Error(t, err)
-	var e *s3err.Error
-	require.True(t, errors.As(err, &e), "%v is no S3 error", err)
-	require.Equal(t, code, e.Code, "%v", err)
+	require.Equal(t, code, s3err.FromError(err).Code, "%v", err)
 	noSecrets(t, err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
@@ -20,8 +21,8 @@ import (
 // abandon ends it.
 type stored struct {
 	s       *Service
-	at      Placement    // Of new extents.
-	part    *metapb.Part // Inline bytes or extents, envelopes, size.
+	at      alloc.Placement // Of new extents.
+	part    *metapb.Part    // Inline bytes or extents, envelopes, size.
 	extents []*metapb.NewExtent
 	runs    []summed // The plaintext, in order.
 	grants  []*extentWrite
@@ -29,7 +30,7 @@ type stored struct {
 
 // extentWrite is one extent on its way.
 type extentWrite struct {
-	grant   Grant
+	grant   alloc.Grant
 	pending *stripe.Pending // Nil once salvage has put another extent in its place.
 	sealID  []byte
 	plain   int64
@@ -46,7 +47,7 @@ func (st *stored) newKey(ctx context.Context, wrap sse.WrappingKey) (*sse.DataKe
 	env, err := wrap.Wrap(ctx, key)
 	if err != nil {
 		key.Wipe()
-		return nil, 0, unavailable(err)
+		return nil, 0, err
 	}
 	st.part.Envelopes = append(st.part.Envelopes, env)
 	return key, uint32(len(st.part.Envelopes)), nil
@@ -68,7 +69,7 @@ type writer struct {
 // key if wrap is not nil. digest, if not nil, sees the plaintext in order. On an
 // error nothing is left but what no drive could be told to delete. Errors of src
 // come back unchanged.
-func (s *Service) store(ctx context.Context, at Placement, src io.Reader, size int64, wrap sse.WrappingKey, digest func([]byte)) (*stored, error) {
+func (s *Service) store(ctx context.Context, at alloc.Placement, src io.Reader, size int64, wrap sse.WrappingKey, digest func([]byte)) (*stored, error) {
 	w := &writer{s: s, src: src, size: size, digest: digest,
 		out: &stored{s: s, at: at, part: &metapb.Part{Size: uint64(size)}}}
 	if size == 0 {
@@ -178,7 +179,7 @@ func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
 	for try := 1; ; try++ {
 		g, err := w.s.alloc.Grant(ctx, w.out.at, avoid...)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, err
 		}
 		x, counted, err := w.writeTo(ctx, g, left)
 		if err == nil {
@@ -190,7 +191,7 @@ func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
 		kind := errs.KindOf(err)
 		elsewhere := kind == errs.Unavailable || kind == errs.NoSpace
 		if counted.n > 0 || !elsewhere || try >= w.s.cfg.WriteTries || ctx.Err() != nil {
-			return nil, unavailable(err)
+			return nil, err
 		}
 		call2(w.s.events.VolumeSwitch, g.Volume.ID, err)
 		avoid = append(avoid, g.Volume.ID)
@@ -198,7 +199,7 @@ func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
 }
 
 // writeTo writes up to left bytes as one extent.
-func (w *writer) writeTo(ctx context.Context, g Grant, left int64) (*extentWrite, *countingReader, error) {
+func (w *writer) writeTo(ctx context.Context, g alloc.Grant, left int64) (*extentWrite, *countingReader, error) {
 	most := min(stripe.MaxPlainBytes(g.Volume.Scheme, w.overhead()), w.s.cfg.ExtentMaxBytes)
 	x := &extentWrite{grant: g, plain: min(left, most)}
 	src := &countingReader{r: w.src, want: x.plain}
@@ -222,13 +223,13 @@ func (w *writer) writeTo(ctx context.Context, g Grant, left int64) (*extentWrite
 func (w *writer) finish(ctx context.Context, x *extentWrite) error {
 	done, err := x.pending.Wait()
 	if err != nil {
-		return unavailable(err)
+		return err
 	}
 	w.s.alloc.Suspect(x.grant.Volume, done.Missing())
 	sums := done.Sums
 	if !done.Quorum() {
 		if done, err = w.salvage(ctx, x, done); err != nil {
-			return unavailable(err)
+			return err
 		}
 	}
 	done.Sums = sums // A salvaged extent has none of its own.
@@ -244,13 +245,13 @@ func (st *stored) add(x *extentWrite, rec *metapb.Extent, envelope uint32) {
 	st.extents = append(st.extents, newExtent(x.grant, rec))
 	st.runs = append(st.runs, summedExtent(rec))
 	if m := shard.SlotSet(rec.Missing); m != 0 {
-		call2(st.s.events.ShortWrite, id, slotCount(m))
+		call2(st.s.events.ShortWrite, id, m.Len())
 	}
 }
 
 // newExtent returns an extent as a commit makes it known. The epoch tells the
 // metadata where its shards are.
-func newExtent(g Grant, rec *metapb.Extent) *metapb.NewExtent {
+func newExtent(g alloc.Grant, rec *metapb.Extent) *metapb.NewExtent {
 	return &metapb.NewExtent{Volume: uint32(g.ID.Volume), Seq: g.ID.Seq, Extent: rec, VolumeEpoch: g.Volume.Epoch}
 }
 
@@ -284,7 +285,7 @@ func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Writte
 
 // reencodeTo re-encodes an extent to a volume, none of avoid, that takes a quorum of
 // its shards. The grant is to be resolved.
-func (s *Service) reencodeTo(ctx context.Context, p Placement, src stripe.ReadRequest, avoid ...shard.VolumeID) (Grant, stripe.Written, error) {
+func (s *Service) reencodeTo(ctx context.Context, p alloc.Placement, src stripe.ReadRequest, avoid ...shard.VolumeID) (alloc.Grant, stripe.Written, error) {
 	for try := 1; ; try++ {
 		g, err := s.alloc.Grant(ctx, p, avoid...)
 		if err != nil {
@@ -298,7 +299,7 @@ func (s *Service) reencodeTo(ctx context.Context, p Placement, src stripe.ReadRe
 			s.engine.Remove(context.WithoutCancel(ctx), g.ID, g.Volume)
 			s.alloc.Suspect(g.Volume, to.Missing())
 			err = errs.Newf("object.reencode", errs.Unavailable, "extent %s: %d of %d shards durable", g.ID,
-				slotCount(to.Durable), g.Volume.Scheme.N())
+				to.Durable.Len(), g.Volume.Scheme.N())
 		}
 		s.alloc.Resolve(g.ID)
 		if try >= s.cfg.WriteTries || ctx.Err() != nil {
@@ -335,7 +336,7 @@ const abandonAtOnce = 16
 
 // discard deletes an extent's shards, though the client may have gone. What
 // cannot be deleted now is found as orphans later.
-func (s *Service) discard(ctx context.Context, g Grant, p *stripe.Pending) {
+func (s *Service) discard(ctx context.Context, g alloc.Grant, p *stripe.Pending) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
 	defer cancel()
 	if p == nil {
@@ -355,7 +356,7 @@ func (s *Service) commitStored(ctx context.Context, st *stored, cmd *metapb.Comm
 	r, err := s.commit(ctx, cmd)
 	for try := 1; st.part != nil && try < s.cfg.WriteTries && isRefusal(err, metapb.Refusal_REFUSAL_SLOTS_MOVED); try++ {
 		if failed := st.follow(ctx); failed != nil {
-			err = unavailable(failed)
+			err = failed
 			break
 		}
 		r, err = s.commit(ctx, cmd) // Whose extents and references st shares.

@@ -60,7 +60,7 @@ var noRoom = s3err.Telling{Code: s3err.InsufficientStorageSpace, Status: http.St
 var denied = s3err.Telling{Code: s3err.AccessDenied, Status: http.StatusForbidden}
 
 // obsCodes are the codes that the OBS book of the S3 API tells otherwise than
-// wirexml.Table. A wrong key, signature, clock or token is AccessDenied, as the
+// s3err.Table. A wrong key, signature, clock or token is AccessDenied, as the
 // page of every operation says; the message names the cause.
 var obsCodes = map[s3err.Code]s3err.Telling{
 	s3err.InvalidAccessKeyID:    denied,

@@ -26,7 +26,7 @@ type Form struct {
 
 // VerifyForm authenticates a form. One without any credential is Anonymous. How long a
 // policy is good is said in it: that is not checked here. The body of the Request is
-// empty. Errors are *wirexml.Error.
+// empty. Errors are *s3err.Error.
 func (v *Verifier) VerifyForm(ctx context.Context, f *Form) (*Request, error) {
 	req := &Request{Form: true, Body: http.NoBody}
 	c, err := f.claim()

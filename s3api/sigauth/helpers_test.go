@@ -143,7 +143,7 @@ func codeOf(t testing.TB, err error) s3err.Code {
 	}
 	var e *s3err.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("not a *wirexml.Error: %v", err)
+		t.Fatalf("not a *s3err.Error: %v", err)
 	}
 	if _, ok := s3err.Table[e.Code]; !ok {
 		t.Fatalf("code %s is not in the table", e.Code)

@@ -115,7 +115,7 @@ type Request struct {
 	Region     string    // Of the credential's scope; empty for V2 and OBS, which have none.
 
 	// Body is the plaintext: aws-chunked is decoded. Its errors are
-	// *wirexml.Error; one comes at the last byte or before if the payload's hash, a
+	// *s3err.Error; one comes at the last byte or before if the payload's hash, a
 	// chunk's signature or the length is wrong. A body that is not read is not
 	// verified.
 	Body io.Reader

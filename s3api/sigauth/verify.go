@@ -24,7 +24,7 @@ const maxPooledBytes = 64 << 10
 
 // Verify authenticates r, a request to S3, and prepares its body. It reads nothing
 // of the body. A request without any credential is Anonymous. Errors are
-// *wirexml.Error.
+// *s3err.Error.
 func (v *Verifier) Verify(r *http.Request) (*Request, error) { return v.VerifyService(r, ServiceS3) }
 
 // VerifyService is Verify for the service that the scope of a V4 signature must

@@ -46,6 +46,7 @@ var rooms = []string{
 	"meta",
 	"meta/keys",
 	"meta/room",
+	"meta/alloc",
 	"meta/state",
 	"meta/raftlog",
 	"meta/group",

@@ -1,4 +1,4 @@
-package object
+package alloc
 
 import (
 	"context"
@@ -77,7 +77,7 @@ func (a *Allocator) pick(ctx context.Context, p Placement, avoid []shard.VolumeI
 		left = slices.DeleteFunc(slices.Clone(left), func(v *shard.Volume) bool { return slices.Contains(avoid, v.ID) })
 	}
 	if len(left) == 0 {
-		return nil, errs.Newf("object.pick", errs.Unavailable,
+		return nil, errs.Newf("alloc.pick", errs.Unavailable,
 			"all %d volumes of scheme %s that could take the extent have failed", len(c.volumes), c.scheme)
 	}
 	return a.choose(left), nil
@@ -88,7 +88,7 @@ func (a *Allocator) pick(ctx context.Context, p Placement, avoid []shard.VolumeI
 func (a *Allocator) candidates(ctx context.Context, p Placement) (candidates, error) {
 	t, err := a.topology.Topology(ctx)
 	if err != nil {
-		return candidates{}, errs.Wrap("object.pick", err)
+		return candidates{}, errs.Wrap("alloc.pick", err)
 	}
 	a.mu.Lock()
 	c := a.healthy[p]
@@ -99,7 +99,7 @@ func (a *Allocator) candidates(ctx context.Context, p Placement) (candidates, er
 	c, err = a.find(ctx, p, a.look(t, p))
 	for tries := 1; errors.Is(err, errViewChanged) && tries < planTries; tries++ {
 		if t, err = a.topology.Topology(ctx); err != nil {
-			return candidates{}, errs.Wrap("object.pick", err)
+			return candidates{}, errs.Wrap("alloc.pick", err)
 		}
 		c, err = a.find(ctx, p, a.look(t, p)) // Other nodes may allow another scheme.
 	}
@@ -159,7 +159,7 @@ func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveI
 	domains := place.Domains(o.topology.View, usable)
 	all := place.Domains(o.topology.View, o.mine)
 	if domains == 0 || domains == 1 && all > 1 {
-		return shard.Scheme{}, errs.Newf("object.pick", errs.Unavailable,
+		return shard.Scheme{}, errs.Newf("alloc.pick", errs.Unavailable,
 			"%d of %d failure domains are alive: too few to protect what is written", domains, all)
 	}
 	return a.cfg.scheme(p, domains), nil
@@ -270,10 +270,10 @@ func (a *Allocator) ensure(ctx context.Context, p Placement, o outlook, s shard.
 		return candidates{}, err
 	}
 	if o.topology, err = a.topology.Topology(ctx); err != nil {
-		return candidates{}, errs.Wrap("object.pick", err)
+		return candidates{}, errs.Wrap("alloc.pick", err)
 	}
 	if found = o.whole(s, usable); len(found) == 0 {
-		return candidates{}, errs.Newf("object.pick", errs.Unavailable, "no volume of scheme %s is whole", s)
+		return candidates{}, errs.Newf("alloc.pick", errs.Unavailable, "no volume of scheme %s is whole", s)
 	}
 	return candidates{topology: o.topology, at: time.Now(), scheme: s, volumes: settled(found)}, nil
 }
@@ -319,13 +319,13 @@ func loads(t *meta.Topology) map[cluster.DriveID]int {
 
 // errViewChanged says that volumes were planned on a view that is not the newest:
 // which scheme to plan for must be decided anew.
-var errViewChanged = errs.New("object.planVolumes", errs.Unavailable,
+var errViewChanged = errs.New("alloc.plan", errs.Unavailable,
 	errors.New("the view of the cluster changed while volumes were planned"))
 
 // plan makes the volumes that are missing and waits until they are seen. Where the
 // view changed meanwhile it waits for the new one: errViewChanged.
 func (a *Allocator) plan(ctx context.Context, s shard.Scheme, usable func(cluster.DriveID) bool) error {
-	const op = "object.planVolumes"
+	const op = "alloc.plan"
 	t, err := a.topology.Topology(ctx)
 	if err != nil {
 		return errs.Wrap(op, err)
@@ -343,11 +343,11 @@ func (a *Allocator) plan(ctx context.Context, s shard.Scheme, usable func(cluste
 	}
 	res, err := a.meta.Propose(ctx, createVolumes(t.View.Epoch, s, lists))
 	if err != nil {
-		return outOfTime(op, err)
+		return OutOfTime(op, err)
 	}
 	switch res.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:
-		call2(a.events.VolumesMade, len(res.Volumes), s)
+		a.events.VolumesMade(len(res.Volumes), s)
 		return a.await(ctx, func(t *meta.Topology) bool { return hasVolumes(t, res.Volumes) })
 	case metapb.Refusal_REFUSAL_STALE_EPOCH:
 		if err := a.await(ctx, func(n *meta.Topology) bool { return n.View.Epoch > t.View.Epoch }); err != nil {
@@ -387,11 +387,11 @@ func (a *Allocator) await(ctx context.Context, ok func(*meta.Topology) bool) err
 				View: &metapb.GetView{HaveEpoch: t.View.Epoch}}})
 		}
 		if err != nil && errs.KindOf(err) != errs.Unavailable {
-			return outOfTime("object.await", err)
+			return OutOfTime("alloc.await", err)
 		}
 		select {
 		case <-ctx.Done():
-			return errs.New("object.await", errs.Unavailable, context.Cause(ctx))
+			return errs.New("alloc.await", errs.Unavailable, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}
@@ -412,4 +412,17 @@ func (a *Allocator) hashDrives(v *cluster.View, usable func(cluster.DriveID) boo
 		}
 	}
 	return h
+}
+
+// SameScheme reports whether what is written now has the same scheme in both places.
+func (a *Allocator) SameScheme(ctx context.Context, from, to Placement) (bool, error) {
+	if from == to {
+		return true, nil
+	}
+	old, err := a.candidates(ctx, from)
+	if err != nil {
+		return false, err
+	}
+	fresh, err := a.candidates(ctx, to)
+	return err == nil && old.scheme == fresh.scheme, err
 }

@@ -1,9 +1,8 @@
-package object
+package alloc
 
 import (
 	"context"
 	"hash/maphash"
-	"math/bits"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -19,12 +18,6 @@ import (
 
 // leaseAhead bounds for how many volumes one command leases extent numbers.
 const leaseAhead = 16
-
-// Topology is where nodes, drives and volumes are learnt; meta/group's client.
-type Topology interface {
-	// Topology returns a topology no older than the answers this node has seen.
-	Topology(ctx context.Context) (*meta.Topology, error)
-}
 
 // Allocator says where new extents go: it picks volumes that are whole now, makes
 // more of them where there are too few, and hands out extent ids of the blocks
@@ -71,11 +64,11 @@ func (b *block) spentLocked() bool {
 	return b.next == meta.LeaseBlockExtents && b.outstanding == 0
 }
 
-// NewAllocator returns an allocator. alive says whether a node is thought alive; a
+// New returns an allocator. alive says whether a node is thought alive; a
 // hint is enough.
-func NewAllocator(m meta.Client, t Topology, alive func(cluster.NodeID) bool, c Config, e Events) *Allocator {
+func New(m meta.Client, t Topology, alive func(cluster.NodeID) bool, c Config, e Events) *Allocator {
 	return &Allocator{
-		meta: m, topology: t, alive: alive, cfg: c.withDefaults(), events: e, seed: maphash.MakeSeed(),
+		meta: m, topology: t, alive: alive, cfg: c.withDefaults(), events: e.withDefaults(), seed: maphash.MakeSeed(),
 		current:  make(map[shard.VolumeID]*block),
 		blocks:   make(map[blockKey]*block),
 		writing:  make(map[shard.VolumeID]int),
@@ -102,7 +95,7 @@ func (a *Allocator) Grant(ctx context.Context, p Placement, avoid ...shard.Volum
 			return Grant{ID: id, Volume: v}, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return Grant{}, errs.New("object.Grant", errs.Canceled, err)
+			return Grant{}, errs.New("alloc.Grant", errs.Canceled, err)
 		}
 		if err := a.lease(ctx, p, v.ID); err != nil {
 			return Grant{}, err
@@ -144,6 +137,16 @@ func (a *Allocator) Resolve(id shard.ExtentID) {
 	}
 }
 
+// Outstanding returns how many grants are not resolved yet.
+func (a *Allocator) Outstanding() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, writing := range a.writing {
+		n += writing
+	}
+	return n
+}
+
 // LeaseGone tells that a commit found the lease of an extent gone: the session
 // that held it is over. So is every lease that came no later, and they are
 // forgotten.
@@ -181,11 +184,11 @@ func (a *Allocator) lease(ctx context.Context, p Placement, v shard.VolumeID) er
 			LeaseExtents: &metapb.LeaseExtents{Volumes: volumes}}})
 		if err != nil {
 			a.unspend(spent)
-			return nil, outOfTime("object.lease", err)
+			return nil, OutOfTime("alloc.lease", err)
 		}
 		if res.Refusal != metapb.Refusal_REFUSAL_NONE {
 			a.unspend(spent)
-			return nil, errs.Newf("object.lease", errs.Unavailable, "no extent numbers: %v %s", res.Refusal, res.Detail)
+			return nil, errs.Newf("alloc.lease", errs.Unavailable, "no extent numbers: %v %s", res.Refusal, res.Detail)
 		}
 		a.add(res.Leases)
 		a.release(ctx, spent)
@@ -194,9 +197,9 @@ func (a *Allocator) lease(ctx context.Context, p Placement, v shard.VolumeID) er
 	return err
 }
 
-// outOfTime keeps the kind of an error of work shared by several requests, but
+// OutOfTime keeps the kind of an error of work shared by several requests, but
 // its own deadline is not theirs: the metadata did not answer in time.
-func outOfTime(op string, err error) error {
+func OutOfTime(op string, err error) error {
 	switch errs.KindOf(err) {
 	case errs.Canceled, errs.Unknown:
 		return errs.New(op, errs.Unavailable, err)
@@ -319,9 +322,9 @@ func (a *Allocator) choose(volumes []*shard.Volume) *shard.Volume {
 	return v
 }
 
-// schemeNow returns the scheme that new extents have at the moment, as far as it
+// SchemeNow returns the scheme that new extents have at the moment, as far as it
 // is known without asking anybody.
-func (a *Allocator) schemeNow(p Placement) shard.Scheme {
+func (a *Allocator) SchemeNow(p Placement) shard.Scheme {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if s := a.healthy[p].scheme; s.N() > 0 {
@@ -330,14 +333,11 @@ func (a *Allocator) schemeNow(p Placement) shard.Scheme {
 	return shard.Scheme{K: 4, M: 2}
 }
 
-// widestNow returns the widest scheme that new extents of any kind have.
-func (a *Allocator) widestNow() shard.Scheme {
-	widest := a.schemeNow(Standard)
-	if s := a.schemeNow(Cold); s.N() > widest.N() {
+// WidestNow returns the widest scheme that new extents of any kind have.
+func (a *Allocator) WidestNow() shard.Scheme {
+	widest := a.SchemeNow(Standard)
+	if s := a.SchemeNow(Cold); s.N() > widest.N() {
 		widest = s
 	}
 	return widest
 }
-
-// slotCount returns how many slots a set has.
-func slotCount(s shard.SlotSet) int { return bits.OnesCount32(uint32(s)) }
