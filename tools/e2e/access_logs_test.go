@@ -28,6 +28,7 @@ const (
 // of requests to all nodes. Then a node that keeps its log for an hour is killed, and
 // delivers when it is back what it had.
 func TestAccessLogs(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 3, options{prepare: func(p *process) {
 		p.Flags = append(p.Flags, "--access-log-interval", map[bool]string{true: "1h", false: "1s"}[p.Index == 2])
 	}})

@@ -26,6 +26,7 @@ const (
 // stops in the middle, it is overwritten, and the client goes on. It gets no wrong byte,
 // but a connection that breaks, and all nodes go on.
 func TestAppendedObjectIsOverwritten(t *testing.T) {
+	t.Parallel()
 	const bucket = "appended"
 	c := startClusterWith(t, 3, options{flags: []string{"--min-part", "1"}})
 	ctx, at := t.Context(), client(c.nodes[0])

@@ -23,6 +23,7 @@ const sweepPause = 20 * time.Second
 // give them up. Meanwhile status, health and `object stat` say what cannot be read and
 // what would bring it back; started again, undamaged, they bring back everything.
 func TestBeyond(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 9, options{flags: []string{"--upkeep-interval", "300ms", "--lost-after", "20s"}})
 	objects := c.manyObjects(60)
 	c.until("health", healthy)
@@ -115,6 +116,7 @@ func (c *cluster) mostVictims(count int) (out []*process) {
 // drained since: all it refers to is found where it is now, before anything is taken for
 // an orphan.
 func TestRestoreAfterMoves(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 4, options{drives: 2, flags: []string{"--upkeep-interval", "300ms", "--backup-horizon", "1h"}})
 	objects := c.manyObjects(20)
 	c.until("health", healthy)

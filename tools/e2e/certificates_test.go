@@ -26,6 +26,7 @@ import (
 // the operator's, replaces them while it runs, and starts nodes with certificates that
 // do not fit.
 func TestOwnCertificates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ours, theirs := newAuthority(t, dir, "ours"), newAuthority(t, dir, "theirs")
 	c := startClusterWith(t, 3, options{prepare: func(p *process) { p.Flags = ours.issue(t, p.String(), nodeCert) }})

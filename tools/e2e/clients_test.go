@@ -30,6 +30,7 @@ const (
 // TestClients lets clients as people have them do their ordinary work on a cluster
 // with the default settings, over TLS and against several nodes.
 func TestClients(t *testing.T) {
+	t.Parallel()
 	w := newWorkshop(t)
 	for _, of := range []struct {
 		name string

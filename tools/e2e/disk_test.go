@@ -21,6 +21,7 @@ import (
 // TestDiskFaults harms the drives of real processes: reads must stay right, repair
 // must come to its end by the metadata's count, and the status must tell.
 func TestDiskFaults(t *testing.T) {
+	t.Parallel()
 	small := filepath.Join(t.TempDir(), "small")
 	d := newDiskStory(t, small)
 	chapters := []struct {

@@ -3,4 +3,7 @@
 // files, and a search for keys in everything that a cluster leaves behind. Run it
 // with `make e2e`; it needs bin/cairn and the clients that .ci/run installs: the
 // aws CLI, boto3, s3cmd and rclone.
+//
+// A test with a cluster of its own runs beside another (t.Parallel): most of its time
+// it waits. Those that put the whole machine under load run alone.
 package e2e

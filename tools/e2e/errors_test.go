@@ -20,6 +20,7 @@ import (
 // TestErrorsWithBoto3 has boto3 meet every error of the table: it must raise the
 // class that botocore has for the code, with code, status and message.
 func TestErrorsWithBoto3(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		code := s3err.Code(filepath.Base(r.URL.Path))
 		status, body := wirexml.Render(code.Err(), r.URL.Path, "request-1", "host-1")

@@ -25,6 +25,7 @@ import (
 // lasts, what grows is refused with a code that says why; a node that is started in the
 // middle of it comes up and reads; and with room everything goes on without a restart.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	f := newFullDisks(t)
 	chapters(t, f.cluster,
 		chapter{"one node's disk is full: its writes go on at the others", f.one},

@@ -28,6 +28,7 @@ const habitBytes = 11<<20 + 17
 // profiles: canned ACLs with every write, checksums of whole objects, trailers, classes
 // and metadata of their own.
 func TestHabits(t *testing.T) {
+	t.Parallel()
 	w := &workshop{cluster: startClusterWith(t, 6, options{tls: true, domain: domain}),
 		access: "HABITS00000000000001", secret: "habits/secret+of=some/length012345678901", odd: randomBytes(habitBytes)}
 	out, err := w.cairn("account", "add", "habits", "--access-key", w.access, "--secret-key", w.secret)

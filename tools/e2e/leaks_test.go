@@ -33,6 +33,7 @@ import (
 // admin commands print, and the goroutines of a process that died of SIGQUIT in the middle of its work. A
 // dump of the memory itself (a core) is not looked at: keys in use are there.
 func TestNoKeyLeaks(t *testing.T) {
+	t.Parallel()
 	l := &leakTest{secrets: map[string][]byte{}, bucket: "leaks"}
 	audit := t.TempDir() // All nodes append to one file there.
 	root := l.secret("KMS root key", randomBytes(32))

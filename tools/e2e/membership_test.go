@@ -23,6 +23,7 @@ import (
 // clients work, and then tries to run nodes that must not be let in. Each ends with a
 // sentence that says what to do.
 func TestMembership(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 3, options{drives: 2, flags: []string{"--min-part", "1MiB"}})
 	m := &membership{cluster: c, oldKey: filepath.Join(t.TempDir(), "old.key")}
 	chapters(t, c,

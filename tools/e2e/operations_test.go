@@ -27,6 +27,7 @@ import (
 // tells operators to do while it works: restart, upgrade, replace voters, drain and
 // remove. No request of the clients may fail meanwhile.
 func TestOperations(t *testing.T) {
+	t.Parallel()
 	o := &operations{level: map[*process]int{}, zones: map[*process]string{}}
 	c := startClusterWith(t, opsNodes, options{
 		flags: []string{"--min-part", "1MiB", "--voter-replace-after", "4s"},

@@ -23,6 +23,7 @@ import (
 // voters for good, which the third goes on without. Its data is coded 2+2, so it
 // survives two nodes.
 func TestRecovery(t *testing.T) {
+	t.Parallel()
 	r := &recovery{file: filepath.Join(t.TempDir(), "backup")}
 	r.cluster = startClusterWith(t, 4, options{flags: []string{"--min-part", "1MiB", "--upkeep-interval", "300ms",
 		"--gc-grace", "1h"}}) // Longer than the backup gets old: what is deleted after it can be read again.

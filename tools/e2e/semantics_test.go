@@ -24,6 +24,7 @@ import (
 // TestSemantics shows on real processes what a fake cannot: rules that hold
 // between nodes, and between clients that do not behave.
 func TestSemantics(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 3)
 	s := &semantics{cluster: c, bucket: "semantics"}
 	ctx := t.Context()

@@ -106,6 +106,7 @@ func (f *sickFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 
 // TestSickDisk shows that the file system of these tests does what it says.
 func TestSickDisk(t *testing.T) {
+	t.Parallel()
 	d := newSickDisk(t)
 	if d == nil {
 		t.Skip("mounting a file system is not allowed here")

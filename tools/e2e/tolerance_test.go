@@ -19,6 +19,7 @@ const toleranceObjects = 16
 // Without the other one each volume of 2+2 has two slots on one node. What status says may
 // be lost is lost, and everything can be read; one node more, and it cannot.
 func TestStatusSaysWhatMayBeLost(t *testing.T) {
+	t.Parallel()
 	zones := []string{"a", "a", "b", "b", "b"}
 	c := startClusterWith(t, len(zones), options{flags: []string{"--lost-after", "1h"}, prepare: func(p *process) {
 		p.Flags = []string{"--zone", zones[p.Index]}

@@ -27,6 +27,7 @@ const unelected = 30 * time.Second
 // down: they elect nobody, and serve no empty history. When the third one is back, all
 // objects are there, and the node that lost its metadata votes again as a new server.
 func TestForgottenVoter(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
 	ctx := t.Context()
 	c.until("three voters", votersAlive(3))
