@@ -110,7 +110,7 @@ func writerOf(session, content []byte, extent int, slots shard.SlotSet) func(*sc
 			var to []string
 			for slot, drive := range v.Slots {
 				if slots.Has(slot) {
-					w.disks |= bit(x, slot, drive)
+					w.write(x, slot, drive)
 					to = append(to, strconv.FormatUint(drive, 10))
 				}
 			}
@@ -124,7 +124,7 @@ func writerOf(session, content []byte, extent int, slots shard.SlotSet) func(*sc
 			default:
 				for slot, drive := range strings.Fields(w.memo.saw) {
 					d, _ := strconv.ParseUint(drive, 10, 64)
-					w.disks &^= bit(x, slot, d)
+					w.remove(x, slot, d)
 				}
 			}
 			w.memo.saw = ""
@@ -268,8 +268,8 @@ func stepMover(w *scene) bool {
 		a := w.ask(&metapb.Query{Op: &metapb.Query_ListWork{ListWork: &metapb.ListWork{Kind: metapb.WorkKind_WORK_VOLUME, Volume: 1}}}).Work
 		for _, it := range a.GetItems() {
 			x := extentID(it.Volume, it.Seq)
-			if !shard.SlotSet(it.Extent.Missing).Has(slot) && w.disks.has(x, slot, v.Slots[slot]) {
-				w.disks |= bit(x, slot, to)
+			if !shard.SlotSet(it.Extent.Missing).Has(slot) && w.has(x, slot, v.Slots[slot]) {
+				w.write(x, slot, to)
 			}
 		}
 		w.memo.index = a.GetAppliedIndex()
@@ -327,7 +327,7 @@ func stepDoomed(w *scene) bool {
 		it := a.Items[0]
 		for slot, drive := range w.volume(it.Volume).Slots {
 			if shard.SlotSet(it.Doomed.Slots).Has(slot) {
-				w.disks &^= bit(extentID(it.Volume, it.Seq), slot, drive)
+				w.remove(extentID(it.Volume, it.Seq), slot, drive)
 			}
 		}
 		w.memo = memo{phase: 1, saw: fmt.Sprintf("%d/%d/%d", it.Volume, it.Seq, it.Doomed.Slots)}
@@ -379,7 +379,7 @@ func sweeperOf(drive uint64) func(*scene) bool {
 	return func(w *scene) bool {
 		if w.memo.phase == 0 {
 			q := &metapb.KnownExtents{Drive: drive}
-			w.disks.on(drive, func(x shard.ExtentID, slot int) {
+			w.on(drive, func(x shard.ExtentID, slot int) {
 				q.Extents = append(q.Extents, &metapb.ExtentSlots{Volume: uint32(x.Volume), Seq: x.Seq, Slots: 1 << slot})
 			})
 			a := w.ask(&metapb.Query{Op: &metapb.Query_KnownExtents{KnownExtents: q}}).Known
@@ -400,7 +400,7 @@ func sweeperOf(drive uint64) func(*scene) bool {
 			var s metapb.ExtentSlots
 			_, _ = fmt.Sscanf(x, "%d/%d/%d", &s.Volume, &s.Seq, &s.Slots)
 			slot := slices.Index([]uint32{1, 2, 4}, s.Slots)
-			w.disks &^= bit(extentID(s.Volume, s.Seq), slot, drive)
+			w.remove(extentID(s.Volume, s.Seq), slot, drive)
 		}
 		w.say("deletes them")
 		w.memo = memo{}
