@@ -58,7 +58,7 @@ test-long: fuzz ## Long fuzzing, thousands of seeds, every crash point, under th
 	CAIRN_TEST_LONG=1 go test -race -tags invariants -timeout 12h $(PKGS)
 
 MUTANTS ?= 20
-mutate: ## Break MUTANTS (20) places of each package that holds data, one at a time: do the tests notice?
+mutate: ## Break MUTANTS (20) places of each package that holds data, one at a time: do tests notice? Goes on where it stopped.
 	go run ./tools/mutate -n $(MUTANTS)
 
 e2e: build ## Six real processes, real clients, kill -9.

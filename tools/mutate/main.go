@@ -6,13 +6,22 @@
 //	go run ./tools/mutate -list -in shard/drive     # what would be broken
 //
 // A break (a mutant) is a change of one expression or statement, see mutants.go. The
-// tree is never touched: `go test -overlay` compiles the changed file in its place.
-// Each package's mutants are tried against the package's own tests first, then
-// against those of the packages that rest on it. A mutant is killed when a test
-// fails, hangs or panics. One that does not compile is no mutant and is replaced.
+// tree is never touched: the changed file is compiled in the place of the original by
+// -overlay. One that does not compile is no mutant and is replaced.
+//
+// Which tests run: each test of a package is run once by itself, unbroken, to learn
+// which statements it reaches and how long it takes (see profile.go). A mutant is tried
+// with the tests that reach it alone, the quickest first, those of its own package
+// before those of the packages that rest on it. It is killed when a test fails, panics,
+// or takes many times as long as it does; the first that does ends the trial.
+//
+// What was found is kept below -dir, outside the tree, so that a run that was cut off
+// goes on where it stopped. A verdict stands while the broken file is what it was; a
+// survivor is tried again once the tests, or the files broken, are others.
 //
 // Survivors that were looked at and make no difference anybody could see stand in
-// tools/mutate/explained.txt with the reason; they are not counted.
+// tools/mutate/explained.txt with the reason. They belong to the sample, but to no side
+// of the figure.
 //
 // Exit status: 0 at least -want percent were killed, 1 fewer were, 2 it could not run.
 package main
@@ -27,32 +36,59 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"time"
+	"syscall"
 )
 
-// suites tells which packages are mutated by default, and whose tests are asked, in
-// the order of what they cost.
+// suites tells what is mutated by default, and whose tests are asked, in the order of
+// what they cost.
 var suites = []suite{
-	{"meta/state", []string{"./meta/state", "./s3api/object", "./node/upkeep", "./node/sim"}},
-	{"meta/group", []string{"./meta/group", "./node/sim"}},
-	{"shard/drive", []string{"./shard/drive", "./node/sim"}},
-	{"shard/stripe", []string{"./shard/stripe", "./s3api/object", "./node/sim"}},
-	{"node/upkeep", []string{"./node/upkeep", "./node/sim"}},
+	{"meta/state", nil, []string{"meta/state", "s3api/object", "node/upkeep", "node/sim"}},
+	{"meta/group", nil, []string{"meta/group", "node/sim"}},
+	{"shard/drive", nil, []string{"shard/drive", "node/sim"}},
+	{"shard/stripe", nil, []string{"shard/stripe", "s3api/object", "node/sim"}},
+	{"node/upkeep", []string{"move_plan.go", "voter_plan.go", "garbage.go", "orphans.go", "adopt.go", "lost.go"},
+		[]string{"node/upkeep", "node/sim"}},
+	{"cluster/place", nil, []string{"cluster/place", "node/upkeep", "node/sim"}},
 }
 
-// A suite is a package (or one of its files) and the tests that should notice when it
-// is broken.
+// A suite is a package, or a file of it, and the packages whose tests should notice when
+// it is broken.
 type suite struct {
 	in    string
+	files []string // If set, those of in that are broken: what plans and decides.
 	tests []string
 }
 
+func (s suite) dir() string {
+	if strings.HasSuffix(s.in, ".go") {
+		return filepath.Dir(s.in)
+	}
+	return s.in
+}
+
+// mutants returns all that can be broken.
+func (s suite) mutants() ([]mutant, error) {
+	if s.files == nil {
+		return mutantsIn(s.in)
+	}
+	var all []mutant
+	for _, file := range s.files {
+		found, err := mutantsIn(filepath.Join(s.in, file))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
 type options struct {
-	n       int
-	seed    uint64
-	timeout time.Duration
-	want    int
-	list    bool
+	n    int
+	seed uint64
+	want int
+	list bool
+	own  bool
+	dir  string
 }
 
 func main() {
@@ -60,12 +96,13 @@ func main() {
 	in := flag.String("in", "", "packages or files to break, comma-separated; default: those that hold data")
 	flag.IntVar(&o.n, "n", 20, "mutants per package or file, chosen by -seed; 0: all")
 	flag.Uint64Var(&o.seed, "seed", 1, "which sample")
-	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "of the tests of one package; longer counts as noticed")
 	flag.IntVar(&o.want, "want", 90, "percent of the mutants that must be killed")
 	flag.BoolVar(&o.list, "list", false, "print the mutants, run nothing")
+	flag.BoolVar(&o.own, "own", false, "ask each package's own tests alone: a first look, for a fraction of the time")
+	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "cairn-mutate"), "where results are kept, and work is done")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	code, err := run(ctx, os.Stdout, chosen(*in), o)
 	if err != nil {
@@ -82,15 +119,14 @@ func chosen(in string) []suite {
 	}
 	var out []suite
 	for name := range strings.SplitSeq(in, ",") {
-		name = filepath.Clean(name)
-		dir := name
-		if strings.HasSuffix(name, ".go") {
-			dir = filepath.Dir(name)
-		}
-		s := suite{in: name, tests: []string{"./" + dir}}
+		s := suite{in: filepath.Clean(name)}
+		s.tests = []string{s.dir()}
 		for _, known := range suites {
-			if known.in == dir {
+			if known.in == s.dir() {
 				s.tests = known.tests
+			}
+			if known.in == s.in {
+				s.files = known.files
 			}
 		}
 		out = append(out, s)
@@ -104,9 +140,19 @@ func run(ctx context.Context, w io.Writer, suites []suite, o options) (int, erro
 	if err != nil {
 		return 2, err
 	}
+	j := &jury{w: w, dir: o.dir, profiles: make(map[string]*profile), explained: explained}
+	if !o.list {
+		if err := j.open(); err != nil {
+			return 2, err
+		}
+		defer j.close()
+	}
 	var total tally
 	for _, s := range suites {
-		all, err := mutantsIn(s.in)
+		if o.own {
+			s.tests = []string{s.dir()}
+		}
+		all, err := s.mutants()
 		if err != nil {
 			return 2, err
 		}
@@ -118,7 +164,7 @@ func run(ctx context.Context, w io.Writer, suites []suite, o options) (int, erro
 			}
 			continue
 		}
-		t, err := try(ctx, w, s, all, explained, o)
+		t, err := j.try(ctx, s, all, o.n)
 		fmt.Fprintf(w, "%-14s %d of %d killed (%d could be broken, %d explained)\n",
 			s.in, t.killed, t.killed+t.survived, len(all), t.explained)
 		total.add(t)
@@ -130,7 +176,7 @@ func run(ctx context.Context, w io.Writer, suites []suite, o options) (int, erro
 		return 0, nil
 	}
 	tried := total.killed + total.survived
-	fmt.Fprintf(w, "%d of %d killed\n", total.killed, tried)
+	fmt.Fprintf(w, "%d of %d killed, %d explained\n", total.killed, tried, total.explained)
 	if total.killed*100 < o.want*tried {
 		return 1, fmt.Errorf("fewer than %d %% were noticed: kill the survivors by tests, or explain them", o.want)
 	}

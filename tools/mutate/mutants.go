@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -14,7 +16,10 @@ import (
 // A mutant is one replacement of bytes [from, to) of a file.
 type mutant struct {
 	file     string // Relative to the root of the module.
+	source   string // Hash of the file.
 	line     int
+	column   int
+	loose    bool   // It stands between blocks of statements: in the values of a case.
 	function string // The function it lies in, "Type.name" for a method.
 	from, to int
 	old, new string
@@ -28,6 +33,11 @@ func (m mutant) String() string {
 // key names the mutant wherever its line moves: file, function, kind and old text.
 func (m mutant) key() string {
 	return strings.Join([]string{m.file, m.function, m.why, oneLine(m.old)}, " | ")
+}
+
+// id names the mutant, and no other, for as long as its file is what it is.
+func (m mutant) id() string {
+	return fmt.Sprintf("%s@%s:%d-%d=%s", m.file, m.source, m.from, m.to, m.new)
 }
 
 // oneLine cuts text to what fits on a line of a report.
@@ -78,7 +88,8 @@ func mutantsOf(file string, source []byte) ([]mutant, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := finder{set: set, file: file, source: source}
+	sum := sha256.Sum256(source)
+	f := finder{set: set, file: file, source: source, sum: hex.EncodeToString(sum[:8])}
 	for _, d := range tree.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 			f.function = functionName(fn)
@@ -110,6 +121,8 @@ type finder struct {
 	set      *token.FileSet
 	file     string
 	source   []byte
+	sum      string
+	loose    bool
 	function string
 	found    []mutant
 }
@@ -137,13 +150,22 @@ func (f *finder) visit(n ast.Node) bool {
 	case *ast.BlockStmt:
 		f.statements(n.List)
 	case *ast.CaseClause:
+		f.loose = true
+		for _, value := range n.List {
+			ast.Inspect(value, f.visit)
+		}
+		f.loose = false
 		f.statements(n.Body)
+		for _, s := range n.Body {
+			ast.Inspect(s, f.visit)
+		}
+		return false
 	case *ast.CommClause:
 		f.statements(n.Body)
+	case *ast.ReturnStmt:
+		return f.results(n)
 	case *ast.BasicLit:
 		f.literal(n)
-	case *ast.FuncLit:
-		return true
 	}
 	return true
 }
@@ -177,6 +199,24 @@ func (f *finder) statements(list []ast.Stmt) {
 	}
 }
 
+// results leaves numbers alone that are returned beside an error or a false: nobody looks
+// at them. It reports whether what is returned is to be visited.
+func (f *finder) results(r *ast.ReturnStmt) bool {
+	n := len(r.Results)
+	if n < 2 {
+		return true
+	}
+	if last, ok := r.Results[n-1].(*ast.Ident); ok && (last.Name == "nil" || last.Name == "true") {
+		return true
+	}
+	for _, e := range r.Results {
+		if _, number := e.(*ast.BasicLit); !number {
+			ast.Inspect(e, f.visit)
+		}
+	}
+	return false
+}
+
 // literal adds one to a whole number.
 func (f *finder) literal(lit *ast.BasicLit) {
 	if lit.Kind != token.INT {
@@ -192,8 +232,9 @@ func (f *finder) replace(n ast.Node, text, why string) {
 }
 
 func (f *finder) add(pos token.Pos, from, to int, text, why string) {
+	at := f.set.Position(pos)
 	f.found = append(f.found, mutant{
-		file: f.file, line: f.set.Position(pos).Line, function: f.function,
+		file: f.file, source: f.sum, line: at.Line, column: at.Column, loose: f.loose, function: f.function,
 		from: from, to: to, old: string(f.source[from:to]), new: text, why: why,
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 const sample = `package p
 
-func (t *T) f(a, b int) int {
+func (t *T) f(a, b int) (int, error) {
 	if a < b && b > 0 {
 		t.n++
 		t.g(a)
@@ -21,9 +21,9 @@ func (t *T) f(a, b int) int {
 		break
 	}
 	if _, err := t.h(); err != nil {
-		return 0
+		return 0, err
 	}
-	return x
+	return x, nil
 }
 `
 
@@ -49,15 +49,16 @@ func TestMutantsOf(t *testing.T) {
 		"+ becomes - in a + 2":            1,
 		"!= becomes == in err != nil":     1,
 		"statement is left out":           4, // t.n++, t.g(a), x = a + 2, break.
-		"number is one more":              4, // 0, 1, 2, 0.
+		"number is one more":              3, // 0, 1, 2; not what is returned beside an error.
 	}, got)
 }
 
 func TestChosen(t *testing.T) {
 	require.Equal(t, suites, chosen(""))
-	got := chosen("meta/state/move.go,cluster/place/")
+	got := chosen("meta/state/move.go,cluster/rpc/,node/upkeep")
 	require.Equal(t, []suite{
-		{"meta/state/move.go", suites[0].tests},
-		{"cluster/place", []string{"./cluster/place"}},
+		{"meta/state/move.go", nil, suites[0].tests},
+		{"cluster/rpc", nil, []string{"cluster/rpc"}},
+		suites[4],
 	}, got)
 }

@@ -9,9 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 )
 
 // tally counts what became of mutants.
@@ -23,80 +24,239 @@ func (t *tally) add(o tally) {
 	t.explained += o.explained
 }
 
-// try runs the suite's tests on mutants until o.n of them were judged.
-func try(
-	ctx context.Context, w io.Writer, s suite, mutants []mutant, explained map[string]bool, o options,
-) (tally, error) {
+// A jury tries mutants and remembers its verdicts.
+type jury struct {
+	w         io.Writer
+	dir       string
+	profiles  map[string]*profile // By profileName.
+	explained map[string]bool
+	known     map[string]result
+	results   *os.File
+}
+
+// result is a line of the file of results.
+type result struct {
+	Mutant  string  `json:"mutant"` // In words, for who reads the file.
+	ID      string  `json:"id"`     // See mutant.id.
+	Verdict verdict `json:"verdict"`
+	By      string  `json:"by,omitempty"`    // The test that failed.
+	Tests   string  `json:"tests,omitempty"` // Of a survivor: the fingerprints of the tests that it survived.
+	Seconds float64 `json:"seconds"`
+}
+
+// A verdict is what the tests say of a mutant.
+type verdict string
+
+const (
+	killed      verdict = "killed"       // A test failed, or did not end.
+	survived    verdict = "survived"     // All tests that reach it passed; there may be none.
+	noCompiling verdict = "no compiling" // It was no program.
+)
+
+// open reads the verdicts of earlier runs.
+func (j *jury) open() (err error) {
+	if j.dir, err = filepath.Abs(j.dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return err
+	}
+	j.known = make(map[string]result)
+	j.results, err = os.OpenFile(filepath.Join(j.dir, "results.jsonl"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(j.results)
+	for lines.Scan() {
+		var r result
+		if json.Unmarshal(lines.Bytes(), &r) == nil { // The last line may have been cut off.
+			j.known[r.ID] = r
+		}
+	}
+	return lines.Err()
+}
+
+func (j *jury) close() { _ = j.results.Close() }
+
+// try judges mutants until n of them were, or are explained; 0: all.
+func (j *jury) try(ctx context.Context, s suite, mutants []mutant, n int) (tally, error) {
 	var t tally
+	tests, err := j.prints(s)
+	if err != nil {
+		return t, err
+	}
 	for _, m := range mutants {
-		if o.n > 0 && t.killed+t.survived >= o.n {
+		if n > 0 && t.killed+t.survived+t.explained >= n {
 			break
 		}
-		if explained[m.key()] {
-			t.explained++
-			continue
+		r, ok := j.known[m.id()]
+		if !ok || r.Verdict == survived && r.Tests != tests && !j.explained[m.key()] {
+			if r, err = j.judge(ctx, s, m); err != nil {
+				return t, err
+			}
+			r.Tests = tests
+			if err := j.remember(r); err != nil {
+				return t, err
+			}
 		}
-		v, err := judge(ctx, s, m, o)
-		if err != nil {
-			return t, err
-		}
-		switch v {
-		case killed:
+		switch {
+		case r.Verdict == noCompiling:
+		case r.Verdict == killed:
 			t.killed++
-		case survived:
+		case j.explained[m.key()]:
+			t.explained++
+		default:
 			t.survived++
-			fmt.Fprintf(w, "SURVIVED %s\n", m)
+			fmt.Fprintf(j.w, "SURVIVED %s\n", m)
 		}
 	}
 	return t, nil
 }
 
-// A verdict is what the tests say of a mutant.
-type verdict int
+// prints returns the fingerprints of a suite's tests.
+func (j *jury) prints(s suite) (string, error) {
+	var prints []string
+	for _, tests := range s.tests {
+		print, err := fingerprint(tests, allBroken(s))
+		if err != nil {
+			return "", err
+		}
+		prints = append(prints, print)
+	}
+	return strings.Join(prints, " "), nil
+}
 
-const (
-	killed      verdict = iota // A test failed, or did not end.
-	survived                   // All tests passed.
-	noCompiling                // It was no program.
-)
+// profile makes or reads the profile of a package's tests: only if they are asked, as it
+// takes each of them once.
+func (j *jury) profile(ctx context.Context, s suite, tests string) (p *profile, err error) {
+	name := profileName(tests, short(s, tests))
+	if p = j.profiles[name]; p == nil {
+		if p, err = profileOf(ctx, j.w, j.dir, tests, short(s, tests), allBroken(s)); err == nil {
+			j.profiles[name] = p
+		}
+	}
+	return p, err
+}
 
-// judge compiles the mutant in the place of the file and runs the suite's tests, one
-// package after the other, until one fails.
-func judge(ctx context.Context, s suite, m mutant, o options) (verdict, error) {
-	dir, err := os.MkdirTemp("", "mutate-")
+// short reports whether only the short form of a package's tests is asked: those of the
+// packages that rest on the broken one are dear, and what their short form notices the
+// long one does too.
+func short(s suite, tests string) bool { return tests != s.dir() }
+
+func (j *jury) remember(r result) error {
+	j.known[r.ID] = r
+	b, err := json.Marshal(r)
 	if err != nil {
-		return 0, err
+		return err
+	}
+	_, err = j.results.Write(append(b, '\n'))
+	return err
+}
+
+// judge compiles the mutant in the place of the file and runs the tests that reach it,
+// one package after the other, until one fails.
+func (j *jury) judge(ctx context.Context, s suite, m mutant) (r result, err error) {
+	began := time.Now()
+	r = result{Mutant: m.String(), ID: m.id(), Verdict: survived}
+	defer func() { r.Seconds = time.Since(began).Round(100 * time.Millisecond).Seconds() }()
+	dir, err := os.MkdirTemp(j.dir, "mutant-")
+	if err != nil {
+		return r, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	overlay, err := writeOverlay(dir, m)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-
-	if out, err := goTool(ctx, "build", "-tags", "invariants", "-overlay", overlay, "./"+filepath.Dir(m.file)); err != nil {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
+	for i, tests := range s.tests {
+		p, err := j.profile(ctx, s, tests)
+		if err != nil {
+			return r, err
 		}
-		if len(out) == 0 {
-			return 0, fmt.Errorf("go build: %w", err)
-		}
-		return noCompiling, nil
-	}
-	for _, tests := range s.tests {
-		out, err := goTool(ctx, "test", "-vet=off", "-tags", "invariants", "-failfast", "-count=1",
-			"-timeout", o.timeout.String(), "-overlay", overlay, tests)
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		if err == nil {
+		reaching := p.reaching(m)
+		if len(reaching) == 0 && i > 0 {
 			continue
 		}
-		if strings.Contains(string(out), "[build failed]") {
-			return noCompiling, nil
+		binary := filepath.Join(dir, "broken.test")
+		out, err := compile(ctx, binary, tests, "-overlay", overlay)
+		switch {
+		case ctx.Err() != nil:
+			return r, ctx.Err()
+		case err != nil && i == 0 && len(out) > 0:
+			r.Verdict = noCompiling
+			return r, nil
+		case err != nil:
+			return r, fmt.Errorf("go test -c %s with %s: %w\n%s", tests, m, err, out)
 		}
-		return killed, nil
+		for _, some := range inTurns(reaching) {
+			by, err := runSome(ctx, binary, tests, short(s, tests), some)
+			if err != nil {
+				return r, err
+			}
+			if by != "" {
+				r.Verdict, r.By = killed, by
+				return r, nil
+			}
+		}
 	}
-	return survived, nil
+	return r, nil
+}
+
+// inTurns parts tests, the quickest first, into runs that each take a few times as long
+// as all before: a process for each test would cost more than the quick ones do.
+func inTurns(tests []testProfile) (turns [][]testProfile) {
+	const first, times = 0.5, 3.0 // Seconds.
+	most := first
+	for len(tests) > 0 {
+		sum, n := 0.0, 0
+		for n < len(tests) && (n == 0 || sum+tests[n].Seconds <= most) {
+			sum += tests[n].Seconds
+			n++
+		}
+		turns = append(turns, tests[:n])
+		tests = tests[n:]
+		most = max(most, sum) * times
+	}
+	return turns
+}
+
+// Tests that take this much longer than they did when nothing was broken do not end. The
+// machine may be loaded by then.
+const (
+	hangsFactor = 10
+	hangsAfter  = 30 * time.Second
+)
+
+var (
+	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	endedBy    = regexp.MustCompile(`(?m)^(panic:|fatal error:|runtime:|goleak:|unexpected fault|signal:|SIG|FAIL).*`)
+)
+
+// runSome runs tests and returns which of them failed, or how; "" if all passed.
+func runSome(ctx context.Context, binary, tests string, short bool, some []testProfile) (by string, err error) {
+	var names []string
+	limit := hangsAfter
+	for _, t := range some {
+		names = append(names, t.Name)
+		limit += time.Duration(hangsFactor * t.Seconds * float64(time.Second))
+	}
+	out, err := runTests(ctx, binary, tests, "-test.failfast", shortFlag(short), "-test.timeout", limit.String(),
+		"-test.run", "^("+strings.Join(names, "|")+")$")
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err == nil:
+		return "", nil
+	case strings.Contains(string(out), "panic: test timed out"):
+		return tests + ": does not end", nil
+	}
+	if failed := failedTest.FindAllSubmatch(out, -1); failed != nil {
+		return tests + ": " + string(failed[len(failed)-1][1]), nil
+	}
+	if ended := endedBy.Find(out); ended != nil {
+		return tests + ": " + oneLine(string(ended)), nil
+	}
+	return "", fmt.Errorf("the tests of %s did not run with %s: %w\n%s", tests, names, err, out)
 }
 
 // writeOverlay writes the broken file and the description of it that the go command
@@ -124,10 +284,6 @@ func writeOverlay(dir string, m mutant) (string, error) {
 	}
 	overlay := filepath.Join(dir, "overlay.json")
 	return overlay, os.WriteFile(overlay, description, 0o600)
-}
-
-func goTool(ctx context.Context, args ...string) ([]byte, error) {
-	return exec.CommandContext(ctx, "go", args...).CombinedOutput()
 }
 
 // readExplained reads the keys of survivors that make no difference: lines of
