@@ -64,6 +64,7 @@ const (
 	Refusal_REFUSAL_ORPHANS_NEEDED      Refusal = 221 // Shards that nothing knows may be needed; see detail.
 	Refusal_REFUSAL_CLOCK               Refusal = 210 // By the leader, never applied: the command's time is far from its own; see detail.
 	Refusal_REFUSAL_INCOMPATIBLE        Refusal = 111 // Another version of the software is needed; see detail.
+	Refusal_REFUSAL_TOO_MANY_BUCKETS    Refusal = 423 // The owner has as many as it may; see detail.
 	Refusal_REFUSAL_NO_ROOM             Refusal = 240 // Never applied: the leader knows that its voters' file systems are full; see detail.
 )
 
@@ -107,6 +108,7 @@ var (
 		221: "REFUSAL_ORPHANS_NEEDED",
 		210: "REFUSAL_CLOCK",
 		111: "REFUSAL_INCOMPATIBLE",
+		423: "REFUSAL_TOO_MANY_BUCKETS",
 		240: "REFUSAL_NO_ROOM",
 	}
 	Refusal_value = map[string]int32{
@@ -147,6 +149,7 @@ var (
 		"REFUSAL_ORPHANS_NEEDED":      221,
 		"REFUSAL_CLOCK":               210,
 		"REFUSAL_INCOMPATIBLE":        111,
+		"REFUSAL_TOO_MANY_BUCKETS":    423,
 		"REFUSAL_NO_ROOM":             240,
 	}
 )
@@ -1573,6 +1576,7 @@ type CreateBucket struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bucket        *Bucket                `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"` // Without id.
 	Config        []*ConfigPart          `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty"`
+	OwnedMax      uint32                 `protobuf:"varint,422,opt,name=owned_max,json=ownedMax,proto3" json:"owned_max,omitempty"` // Refused TOO_MANY_BUCKETS where its owner has as many already. 0: no bound.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1619,6 +1623,13 @@ func (x *CreateBucket) GetConfig() []*ConfigPart {
 		return x.Config
 	}
 	return nil
+}
+
+func (x *CreateBucket) GetOwnedMax() uint32 {
+	if x != nil {
+		return x.OwnedMax
+	}
+	return 0
 }
 
 type DeleteBucket struct {
@@ -3657,10 +3668,11 @@ const file_commands_proto_rawDesc = "" +
 	"\x06volume\x18\x01 \x01(\rR\x06volume\x12\x14\n" +
 	"\x05block\x18\x02 \x01(\x04R\x05block\"B\n" +
 	"\rReleaseLeases\x121\n" +
-	"\x06blocks\x18\x01 \x03(\v2\x19.cairn.meta.v1.LeaseBlockR\x06blocks\"p\n" +
+	"\x06blocks\x18\x01 \x03(\v2\x19.cairn.meta.v1.LeaseBlockR\x06blocks\"\x8e\x01\n" +
 	"\fCreateBucket\x12-\n" +
 	"\x06bucket\x18\x01 \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x121\n" +
-	"\x06config\x18\x02 \x03(\v2\x19.cairn.meta.v1.ConfigPartR\x06config\"\"\n" +
+	"\x06config\x18\x02 \x03(\v2\x19.cairn.meta.v1.ConfigPartR\x06config\x12\x1c\n" +
+	"\towned_max\x18\xa6\x03 \x01(\rR\bownedMax\"\"\n" +
 	"\fDeleteBucket\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x80\x02\n" +
 	"\x0fSetBucketConfig\x12\x16\n" +
@@ -3832,7 +3844,7 @@ const file_commands_proto_rawDesc = "" +
 	"\x06bucket\x18\t \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12'\n" +
-	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xcc\a\n" +
+	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xeb\a\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_NO_SUCH_BUCKET\x10\x01\x12\x19\n" +
@@ -3871,7 +3883,8 @@ const file_commands_proto_rawDesc = "" +
 	"\x17REFUSAL_NOT_REBUILDABLE\x10\xdc\x01\x12\x1b\n" +
 	"\x16REFUSAL_ORPHANS_NEEDED\x10\xdd\x01\x12\x12\n" +
 	"\rREFUSAL_CLOCK\x10\xd2\x01\x12\x18\n" +
-	"\x14REFUSAL_INCOMPATIBLE\x10o\x12\x14\n" +
+	"\x14REFUSAL_INCOMPATIBLE\x10o\x12\x1d\n" +
+	"\x18REFUSAL_TOO_MANY_BUCKETS\x10\xa7\x03\x12\x14\n" +
 	"\x0fREFUSAL_NO_ROOM\x10\xf0\x01B)Z'github.com/cairnstore/cairn/meta/metapbb\x06proto3"
 
 var (

@@ -516,34 +516,36 @@ func (*Query_EventQueues) isQuery_Op() {}
 func (*Query_Events) isQuery_Op() {}
 
 type Answer struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Refusal        Refusal                `protobuf:"varint,1,opt,name=refusal,proto3,enum=cairn.meta.v1.Refusal" json:"refusal,omitempty"`
-	ViewEpoch      uint64                 `protobuf:"varint,2,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"`                // Always set: a cached view older than this must be read again.
-	ConfigRevision uint64                 `protobuf:"varint,3,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"` // Always set: as view_epoch, of the directory and the buckets.
-	View           *ViewAnswer            `protobuf:"bytes,10,opt,name=view,proto3" json:"view,omitempty"`
-	Bucket         *Bucket                `protobuf:"bytes,20,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	Buckets        []*Bucket              `protobuf:"bytes,21,rep,name=buckets,proto3" json:"buckets,omitempty"`
-	Object         *ObjectAnswer          `protobuf:"bytes,30,opt,name=object,proto3" json:"object,omitempty"`
-	Content        *ContentAnswer         `protobuf:"bytes,31,opt,name=content,proto3" json:"content,omitempty"`
-	List           *ListAnswer            `protobuf:"bytes,32,opt,name=list,proto3" json:"list,omitempty"`
-	Upload         *UploadAnswer          `protobuf:"bytes,40,opt,name=upload,proto3" json:"upload,omitempty"`
-	Parts          *PartsAnswer           `protobuf:"bytes,41,opt,name=parts,proto3" json:"parts,omitempty"`
-	Uploads        *UploadsAnswer         `protobuf:"bytes,42,opt,name=uploads,proto3" json:"uploads,omitempty"`
-	Work           *WorkAnswer            `protobuf:"bytes,60,opt,name=work,proto3" json:"work,omitempty"`
-	Known          *KnownAnswer           `protobuf:"bytes,61,opt,name=known,proto3" json:"known,omitempty"`
-	Status         *StatusAnswer          `protobuf:"bytes,62,opt,name=status,proto3" json:"status,omitempty"`
-	BucketConfig   *BucketConfig          `protobuf:"bytes,23,opt,name=bucket_config,json=bucketConfig,proto3" json:"bucket_config,omitempty"` // GetBucket with_config.
-	BucketUsage    *BucketUsage           `protobuf:"bytes,24,opt,name=bucket_usage,json=bucketUsage,proto3" json:"bucket_usage,omitempty"`    // GetBucket with_usage.
-	Versions       *VersionsAnswer        `protobuf:"bytes,33,opt,name=versions,proto3" json:"versions,omitempty"`
-	Directory      *EntriesAnswer         `protobuf:"bytes,70,opt,name=directory,proto3" json:"directory,omitempty"`
-	Extents        *ExtentsAnswer         `protobuf:"bytes,71,opt,name=extents,proto3" json:"extents,omitempty"`
-	ObjectParts    *ObjectPartsAnswer     `protobuf:"bytes,34,opt,name=object_parts,json=objectParts,proto3" json:"object_parts,omitempty"`
-	VolumeStats    *VolumeStatsAnswer     `protobuf:"bytes,80,opt,name=volume_stats,json=volumeStats,proto3" json:"volume_stats,omitempty"`
-	EventQueues    *EventQueuesAnswer     `protobuf:"bytes,100,opt,name=event_queues,json=eventQueues,proto3" json:"event_queues,omitempty"`
-	Events         *EventsAnswer          `protobuf:"bytes,101,opt,name=events,proto3" json:"events,omitempty"`
-	BucketUsages   []*BucketUsage         `protobuf:"bytes,160,rep,name=bucket_usages,json=bucketUsages,proto3" json:"bucket_usages,omitempty"` // ListBuckets with_usage: one for each bucket.
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Refusal           Refusal                `protobuf:"varint,1,opt,name=refusal,proto3,enum=cairn.meta.v1.Refusal" json:"refusal,omitempty"`
+	ViewEpoch         uint64                 `protobuf:"varint,2,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"`                           // Always set: a cached view older than this must be read again.
+	ConfigRevision    uint64                 `protobuf:"varint,3,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"`            // Always set: as view_epoch, of the directory and the buckets.
+	DirectoryRevision uint64                 `protobuf:"varint,420,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"` // Log index of the last change of the directory, at least 1; 0: not told.
+	BucketsRevision   uint64                 `protobuf:"varint,421,opt,name=buckets_revision,json=bucketsRevision,proto3" json:"buckets_revision,omitempty"`       // The same of buckets and their configurations; may tell of a later one.
+	View              *ViewAnswer            `protobuf:"bytes,10,opt,name=view,proto3" json:"view,omitempty"`
+	Bucket            *Bucket                `protobuf:"bytes,20,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	Buckets           []*Bucket              `protobuf:"bytes,21,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	Object            *ObjectAnswer          `protobuf:"bytes,30,opt,name=object,proto3" json:"object,omitempty"`
+	Content           *ContentAnswer         `protobuf:"bytes,31,opt,name=content,proto3" json:"content,omitempty"`
+	List              *ListAnswer            `protobuf:"bytes,32,opt,name=list,proto3" json:"list,omitempty"`
+	Upload            *UploadAnswer          `protobuf:"bytes,40,opt,name=upload,proto3" json:"upload,omitempty"`
+	Parts             *PartsAnswer           `protobuf:"bytes,41,opt,name=parts,proto3" json:"parts,omitempty"`
+	Uploads           *UploadsAnswer         `protobuf:"bytes,42,opt,name=uploads,proto3" json:"uploads,omitempty"`
+	Work              *WorkAnswer            `protobuf:"bytes,60,opt,name=work,proto3" json:"work,omitempty"`
+	Known             *KnownAnswer           `protobuf:"bytes,61,opt,name=known,proto3" json:"known,omitempty"`
+	Status            *StatusAnswer          `protobuf:"bytes,62,opt,name=status,proto3" json:"status,omitempty"`
+	BucketConfig      *BucketConfig          `protobuf:"bytes,23,opt,name=bucket_config,json=bucketConfig,proto3" json:"bucket_config,omitempty"` // GetBucket with_config.
+	BucketUsage       *BucketUsage           `protobuf:"bytes,24,opt,name=bucket_usage,json=bucketUsage,proto3" json:"bucket_usage,omitempty"`    // GetBucket with_usage.
+	Versions          *VersionsAnswer        `protobuf:"bytes,33,opt,name=versions,proto3" json:"versions,omitempty"`
+	Directory         *EntriesAnswer         `protobuf:"bytes,70,opt,name=directory,proto3" json:"directory,omitempty"`
+	Extents           *ExtentsAnswer         `protobuf:"bytes,71,opt,name=extents,proto3" json:"extents,omitempty"`
+	ObjectParts       *ObjectPartsAnswer     `protobuf:"bytes,34,opt,name=object_parts,json=objectParts,proto3" json:"object_parts,omitempty"`
+	VolumeStats       *VolumeStatsAnswer     `protobuf:"bytes,80,opt,name=volume_stats,json=volumeStats,proto3" json:"volume_stats,omitempty"`
+	EventQueues       *EventQueuesAnswer     `protobuf:"bytes,100,opt,name=event_queues,json=eventQueues,proto3" json:"event_queues,omitempty"`
+	Events            *EventsAnswer          `protobuf:"bytes,101,opt,name=events,proto3" json:"events,omitempty"`
+	BucketUsages      []*BucketUsage         `protobuf:"bytes,160,rep,name=bucket_usages,json=bucketUsages,proto3" json:"bucket_usages,omitempty"` // ListBuckets with_usage: one for each bucket.
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Answer) Reset() {
@@ -593,6 +595,20 @@ func (x *Answer) GetViewEpoch() uint64 {
 func (x *Answer) GetConfigRevision() uint64 {
 	if x != nil {
 		return x.ConfigRevision
+	}
+	return 0
+}
+
+func (x *Answer) GetDirectoryRevision() uint64 {
+	if x != nil {
+		return x.DirectoryRevision
+	}
+	return 0
+}
+
+func (x *Answer) GetBucketsRevision() uint64 {
+	if x != nil {
+		return x.BucketsRevision
 	}
 	return 0
 }
@@ -1993,7 +2009,9 @@ func (x *VersionsAnswer) GetTruncated() bool {
 	return false
 }
 
-// ListEntries lists the directory, by kind and name.
+// ListEntries lists the directory, by kind and name, or what has changed in it. Pages
+// that are answered from different states make one state together with what has
+// changed since the first of them was answered.
 type ListEntries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          EntryKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=cairn.meta.v1.EntryKind" json:"kind,omitempty"` // NONE: all kinds.
@@ -2001,6 +2019,7 @@ type ListEntries struct {
 	AfterName     string                 `protobuf:"bytes,3,opt,name=after_name,json=afterName,proto3" json:"after_name,omitempty"`
 	Max           uint32                 `protobuf:"varint,4,opt,name=max,proto3" json:"max,omitempty"`
 	HaveRevision  uint64                 `protobuf:"varint,5,opt,name=have_revision,json=haveRevision,proto3" json:"have_revision,omitempty"` // A config revision. Not 0: answer `unchanged` and nothing else if no entry changed since.
+	Differences   bool                   `protobuf:"varint,420,opt,name=differences,proto3" json:"differences,omitempty"`                     // Of what the asker has at have_revision: only if all changes since are still known.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2070,11 +2089,20 @@ func (x *ListEntries) GetHaveRevision() uint64 {
 	return 0
 }
 
+func (x *ListEntries) GetDifferences() bool {
+	if x != nil {
+		return x.Differences
+	}
+	return false
+}
+
 type EntriesAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entries       []*Entry               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	Truncated     bool                   `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	Unchanged     bool                   `protobuf:"varint,3,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	Differences   bool                   `protobuf:"varint,420,opt,name=differences,proto3" json:"differences,omitempty"` // Only what has changed since have_revision.
+	Removed       []*EntryName           `protobuf:"bytes,421,rep,name=removed,proto3" json:"removed,omitempty"`          // With differences: is no more. One order with entries, by kind and name.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2128,6 +2156,20 @@ func (x *EntriesAnswer) GetUnchanged() bool {
 		return x.Unchanged
 	}
 	return false
+}
+
+func (x *EntriesAnswer) GetDifferences() bool {
+	if x != nil {
+		return x.Differences
+	}
+	return false
+}
+
+func (x *EntriesAnswer) GetRemoved() []*EntryName {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
 }
 
 // GetExtents answers extents and who refers to them, for people: of each one at
@@ -3715,13 +3757,14 @@ const file_queries_proto_rawDesc = "" +
 	"\fvolume_stats\x18P \x01(\v2\x1e.cairn.meta.v1.ListVolumeStatsH\x00R\vvolumeStats\x12C\n" +
 	"\fevent_queues\x18d \x01(\v2\x1e.cairn.meta.v1.ListEventQueuesH\x00R\veventQueues\x123\n" +
 	"\x06events\x18e \x01(\v2\x19.cairn.meta.v1.ListEventsH\x00R\x06eventsB\x04\n" +
-	"\x02op\"\xd8\n" +
-	"\n" +
+	"\x02op\"\xb4\v\n" +
 	"\x06Answer\x120\n" +
 	"\arefusal\x18\x01 \x01(\x0e2\x16.cairn.meta.v1.RefusalR\arefusal\x12\x1d\n" +
 	"\n" +
 	"view_epoch\x18\x02 \x01(\x04R\tviewEpoch\x12'\n" +
-	"\x0fconfig_revision\x18\x03 \x01(\x04R\x0econfigRevision\x12-\n" +
+	"\x0fconfig_revision\x18\x03 \x01(\x04R\x0econfigRevision\x12.\n" +
+	"\x12directory_revision\x18\xa4\x03 \x01(\x04R\x11directoryRevision\x12*\n" +
+	"\x10buckets_revision\x18\xa5\x03 \x01(\x04R\x0fbucketsRevision\x12-\n" +
 	"\x04view\x18\n" +
 	" \x01(\v2\x19.cairn.meta.v1.ViewAnswerR\x04view\x12-\n" +
 	"\x06bucket\x18\x14 \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x12/\n" +
@@ -3862,7 +3905,7 @@ const file_queries_proto_rawDesc = "" +
 	"\x0eVersionsAnswer\x12-\n" +
 	"\x06bucket\x18\x01 \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x125\n" +
 	"\aentries\x18\x02 \x03(\v2\x1b.cairn.meta.v1.VersionEntryR\aentries\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xca\x01\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xed\x01\n" +
 	"\vListEntries\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.cairn.meta.v1.EntryKindR\x04kind\x127\n" +
 	"\n" +
@@ -3870,11 +3913,14 @@ const file_queries_proto_rawDesc = "" +
 	"\n" +
 	"after_name\x18\x03 \x01(\tR\tafterName\x12\x10\n" +
 	"\x03max\x18\x04 \x01(\rR\x03max\x12#\n" +
-	"\rhave_revision\x18\x05 \x01(\x04R\fhaveRevision\"{\n" +
+	"\rhave_revision\x18\x05 \x01(\x04R\fhaveRevision\x12!\n" +
+	"\vdifferences\x18\xa4\x03 \x01(\bR\vdifferences\"\xd3\x01\n" +
 	"\rEntriesAnswer\x12.\n" +
 	"\aentries\x18\x01 \x03(\v2\x14.cairn.meta.v1.EntryR\aentries\x12\x1c\n" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\x12\x1c\n" +
-	"\tunchanged\x18\x03 \x01(\bR\tunchanged\"_\n" +
+	"\tunchanged\x18\x03 \x01(\bR\tunchanged\x12!\n" +
+	"\vdifferences\x18\xa4\x03 \x01(\bR\vdifferences\x123\n" +
+	"\aremoved\x18\xa5\x03 \x03(\v2\x18.cairn.meta.v1.EntryNameR\aremoved\"_\n" +
 	"\n" +
 	"GetExtents\x122\n" +
 	"\aextents\x18\x01 \x03(\v2\x18.cairn.meta.v1.ExtentRefR\aextents\x12\x1d\n" +
@@ -4113,13 +4159,14 @@ var file_queries_proto_goTypes = []any{
 	(*Restore)(nil),           // 61: cairn.meta.v1.Restore
 	(EntryKind)(0),            // 62: cairn.meta.v1.EntryKind
 	(*Entry)(nil),             // 63: cairn.meta.v1.Entry
-	(OwnerKind)(0),            // 64: cairn.meta.v1.OwnerKind
-	(*Upload)(nil),            // 65: cairn.meta.v1.Upload
-	(*UploadState)(nil),       // 66: cairn.meta.v1.UploadState
-	(*Part)(nil),              // 67: cairn.meta.v1.Part
-	(*Doomed)(nil),            // 68: cairn.meta.v1.Doomed
-	(*ExtentSlots)(nil),       // 69: cairn.meta.v1.ExtentSlots
-	(Life)(0),                 // 70: cairn.meta.v1.Life
+	(*EntryName)(nil),         // 64: cairn.meta.v1.EntryName
+	(OwnerKind)(0),            // 65: cairn.meta.v1.OwnerKind
+	(*Upload)(nil),            // 66: cairn.meta.v1.Upload
+	(*UploadState)(nil),       // 67: cairn.meta.v1.UploadState
+	(*Part)(nil),              // 68: cairn.meta.v1.Part
+	(*Doomed)(nil),            // 69: cairn.meta.v1.Doomed
+	(*ExtentSlots)(nil),       // 70: cairn.meta.v1.ExtentSlots
+	(Life)(0),                 // 71: cairn.meta.v1.Life
 }
 var file_queries_proto_depIdxs = []int32{
 	41, // 0: cairn.meta.v1.Query.decided:type_name -> cairn.meta.v1.Decided
@@ -4185,36 +4232,37 @@ var file_queries_proto_depIdxs = []int32{
 	62, // 60: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
 	62, // 61: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
 	63, // 62: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
-	58, // 63: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
-	64, // 64: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
-	59, // 65: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
-	22, // 66: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
-	23, // 67: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
-	47, // 68: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	65, // 69: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
-	66, // 70: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
-	67, // 71: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
-	47, // 72: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	65, // 73: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
-	67, // 74: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
-	65, // 75: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
-	47, // 76: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	30, // 77: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
-	1,  // 78: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
-	59, // 79: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
-	68, // 80: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
-	56, // 81: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
-	65, // 82: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
-	33, // 83: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
-	69, // 84: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	39, // 85: cairn.meta.v1.UnreadableVolume.slots:type_name -> cairn.meta.v1.LackingSlot
-	70, // 86: cairn.meta.v1.LackingSlot.life:type_name -> cairn.meta.v1.Life
-	38, // 87: cairn.meta.v1.StatusAnswer.unreadable:type_name -> cairn.meta.v1.UnreadableVolume
-	88, // [88:88] is the sub-list for method output_type
-	88, // [88:88] is the sub-list for method input_type
-	88, // [88:88] is the sub-list for extension type_name
-	88, // [88:88] is the sub-list for extension extendee
-	0,  // [0:88] is the sub-list for field type_name
+	64, // 63: cairn.meta.v1.EntriesAnswer.removed:type_name -> cairn.meta.v1.EntryName
+	58, // 64: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
+	65, // 65: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
+	59, // 66: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
+	22, // 67: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
+	23, // 68: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
+	47, // 69: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	66, // 70: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
+	67, // 71: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
+	68, // 72: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
+	47, // 73: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	66, // 74: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
+	68, // 75: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
+	66, // 76: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
+	47, // 77: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	30, // 78: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
+	1,  // 79: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
+	59, // 80: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
+	69, // 81: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
+	56, // 82: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
+	66, // 83: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
+	33, // 84: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
+	70, // 85: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	39, // 86: cairn.meta.v1.UnreadableVolume.slots:type_name -> cairn.meta.v1.LackingSlot
+	71, // 87: cairn.meta.v1.LackingSlot.life:type_name -> cairn.meta.v1.Life
+	38, // 88: cairn.meta.v1.StatusAnswer.unreadable:type_name -> cairn.meta.v1.UnreadableVolume
+	89, // [89:89] is the sub-list for method output_type
+	89, // [89:89] is the sub-list for method input_type
+	89, // [89:89] is the sub-list for extension type_name
+	89, // [89:89] is the sub-list for extension extendee
+	0,  // [0:89] is the sub-list for field type_name
 }
 
 func init() { file_queries_proto_init() }

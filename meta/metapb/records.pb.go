@@ -3014,7 +3014,8 @@ type Account struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // Display name, unique.
 	CreatedMs     int64                  `protobuf:"varint,3,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	Disabled      bool                   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
-	Admin         bool                   `protobuf:"varint,5,opt,name=admin,proto3" json:"admin,omitempty"` // May use the admin API and sees everything.
+	Admin         bool                   `protobuf:"varint,5,opt,name=admin,proto3" json:"admin,omitempty"`                               // May use the admin API and sees everything.
+	BucketsMax    uint32                 `protobuf:"varint,424,opt,name=buckets_max,json=bucketsMax,proto3" json:"buckets_max,omitempty"` // Buckets that it may have; 0: what the setting says.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3082,6 +3083,13 @@ func (x *Account) GetAdmin() bool {
 		return x.Admin
 	}
 	return false
+}
+
+func (x *Account) GetBucketsMax() uint32 {
+	if x != nil {
+		return x.BucketsMax
+	}
+	return 0
 }
 
 type User struct {
@@ -3966,14 +3974,16 @@ const file_records_proto_rawDesc = "" +
 	"\x05value\x18\x03 \x01(\fR\x05value\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\"\x1f\n" +
 	"\aSetting\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\tR\x05value\"~\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\"\xa0\x01\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x03 \x01(\x03R\tcreatedMs\x12\x1a\n" +
 	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x12\x14\n" +
-	"\x05admin\x18\x05 \x01(\bR\x05admin\"\xb3\x01\n" +
+	"\x05admin\x18\x05 \x01(\bR\x05admin\x12 \n" +
+	"\vbuckets_max\x18\xa8\x03 \x01(\rR\n" +
+	"bucketsMax\"\xb3\x01\n" +
 	"\x04User\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x0e\n" +

@@ -75,6 +75,7 @@ func (s *State) commit(t *tx) error {
 		return dbError(err)
 	}
 	s.applied, s.cluster = t.applied, t.mem.cluster
+	s.directory, s.bucketsRevision = s.directory.with(t.directory), t.bucketsRevision
 	return nil
 }
 

@@ -27,6 +27,10 @@ func (t *tx) createBucket(c *metapb.CreateBucket) *metapb.Result {
 	if old := t.anyBucket(b.Name); old != nil {
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_BUCKET_EXISTS, Bucket: old}
 	}
+	if c.OwnedMax != 0 && t.mem.owned[b.Owner] >= c.OwnedMax {
+		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_TOO_MANY_BUCKETS,
+			Detail: fmt.Sprintf("account %s has %d buckets; it may have %d", b.Owner, t.mem.owned[b.Owner], c.OwnedMax)}
+	}
 	if b.ObjectLock {
 		if refusal := lockBucket(b, &metapb.BucketLock{DefaultRetention: b.DefaultRetention}); refusal != nil {
 			return refusal
@@ -44,12 +48,13 @@ func (t *tx) createBucket(c *metapb.CreateBucket) *metapb.Result {
 		b.CreatedMs = t.cmd.TimeMs
 	}
 	t.applied.Buckets++
+	t.mem.owned[b.Owner]++
 	t.set(keys.AppendBucket(t.key(), b.Name), b)
 	if len(config.Parts) > 0 {
 		t.set(keys.AppendConfig(t.key(), b.Id), config)
 	}
 	t.rememberBucket(b)
-	return t.changesConfig(&metapb.Result{Bucket: b})
+	return t.changesBuckets(&metapb.Result{Bucket: b})
 }
 
 // deleteBucket removes a bucket without versions and open uploads.
@@ -64,9 +69,10 @@ func (t *tx) deleteBucket(c *metapb.DeleteBucket) *metapb.Result {
 	}
 	delete(t.mem.buckets, c.Name)
 	t.applied.Buckets--
+	t.mem.disown(b.Owner)
 	t.del(keys.AppendBucket(t.key(), c.Name))
 	t.del(keys.AppendConfig(t.key(), b.Id))
-	return t.changesConfig(&metapb.Result{})
+	return t.changesBuckets(&metapb.Result{})
 }
 
 // setBucketConfig changes parts of a bucket's configuration, or its versioning.
@@ -102,7 +108,7 @@ func (t *tx) setBucketConfig(c *metapb.SetBucketConfig) *metapb.Result {
 		t.set(keys.AppendBucket(t.key(), b.Name), b)
 		t.rememberBucket(b)
 	}
-	return t.changesConfig(&metapb.Result{Bucket: b})
+	return t.changesBuckets(&metapb.Result{Bucket: b})
 }
 
 // changedBucket returns a bucket with the versioning and the lock that a command

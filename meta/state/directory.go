@@ -69,11 +69,14 @@ func (t *tx) writeEntries(c *metapb.WriteEntries) *metapb.Result {
 		return r
 	}
 	for _, e := range c.Put {
+		n := entryName{e.Kind, e.Name}
 		e.Revision = t.index
-		t.set(entryName{e.Kind, e.Name}.key(t.key()), e)
+		t.set(n.key(t.key()), e)
+		t.directory = append(t.directory, entryChange{n, t.index})
 	}
 	for _, n := range gone {
 		t.del(n.key(t.key()))
+		t.directory = append(t.directory, entryChange{n, t.index})
 	}
 	t.applied.Entries, t.applied.DirectoryRevision = total, t.index
 	return t.changesConfig(r)
@@ -110,6 +113,12 @@ func checkEntries(c *metapb.WriteEntries) string {
 		}
 	}
 	return ""
+}
+
+// changesBuckets notes that the command changes a bucket or its configuration.
+func (t *tx) changesBuckets(r *metapb.Result) *metapb.Result {
+	t.bucketsRevision = t.index
+	return t.changesConfig(r)
 }
 
 // changesConfig notes that the command changes the directory, a bucket or its

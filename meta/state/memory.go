@@ -32,6 +32,7 @@ type memory struct {
 	ordered     []*session // All sessions, in the order in which they were opened.
 	leases      map[lease]*session
 	buckets     map[string]*metapb.Bucket // A cache; absent means look.
+	owned       map[string]uint32         // Buckets that an account has, by its id; absent: none.
 }
 
 // lease names a block of extent numbers of a volume.
@@ -51,7 +52,7 @@ func (m *memory) volume(id shard.VolumeID) *metapb.Volume {
 // loadMemory reads the database.
 func loadMemory(db *pebble.DB) (*memory, error) {
 	m := &memory{cluster: new(metapb.Cluster), sessions: make(map[keys.ID]*session),
-		leases: make(map[lease]*session), buckets: make(map[string]*metapb.Bucket)}
+		leases: make(map[lease]*session), buckets: make(map[string]*metapb.Bucket), owned: make(map[string]uint32)}
 	if _, err := getProto(db, keys.AppendCluster(nil), m.cluster); err != nil {
 		return nil, err
 	}
@@ -63,6 +64,7 @@ func loadMemory(db *pebble.DB) (*memory, error) {
 		{keys.KindNode, m.loadNode}, {keys.KindVolume, m.loadVolume}, {keys.KindNextBlock, m.loadNextBlock},
 		{keys.KindVolumeStats, m.loadStats}, {keys.KindSession, m.loadSession}, {keys.KindResult, m.loadResult},
 		{keys.KindLease, m.loadLease}, {keys.KindPin, m.loadPin},
+		{keys.KindBucket, m.loadOwned},
 	} {
 		if err := scanKind(db, load.kind, load.add); err != nil {
 			return nil, err
@@ -139,6 +141,22 @@ func (m *memory) loadPin(k keys.Key, v []byte) error {
 	}
 	s.pins = append(s.pins, k.ID)
 	return nil
+}
+
+func (m *memory) loadOwned(_ keys.Key, v []byte) error {
+	b := new(metapb.Bucket)
+	if err := unmarshal(v, b); err != nil {
+		return err
+	}
+	m.owned[b.Owner]++
+	return nil
+}
+
+// disown counts a bucket less of an account's.
+func (m *memory) disown(account string) {
+	if m.owned[account]--; m.owned[account] == 0 {
+		delete(m.owned, account)
+	}
 }
 
 func (m *memory) liveSession(id []byte) (*session, error) {

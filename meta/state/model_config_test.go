@@ -24,6 +24,15 @@ func (m *model) createBucket(c *metapb.Command, op *metapb.CreateBucket) *metapb
 	if old := m.buckets[b.Name]; old != nil {
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_BUCKET_EXISTS, Bucket: old}
 	}
+	owned := uint32(0)
+	for _, other := range m.buckets {
+		if other.Owner == b.Owner {
+			owned++
+		}
+	}
+	if op.OwnedMax != 0 && owned >= op.OwnedMax {
+		return no(metapb.Refusal_REFUSAL_TOO_MANY_BUCKETS)
+	}
 	m.cluster.LastBucket++
 	b.Id, b.CreatedMs = m.cluster.LastBucket, c.TimeMs
 	m.buckets[b.Name] = b

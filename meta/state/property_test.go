@@ -191,7 +191,7 @@ func (g *generator) op() *metapb.Command {
 			return &metapb.Command{Op: &metapb.Command_DeleteBucket{DeleteBucket: &metapb.DeleteBucket{Name: g.bucket()}}}
 		}
 		return &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
-			Bucket: &metapb.Bucket{Name: g.bucket(), Owner: g.owner()}, Config: g.configParts()}}}
+			Bucket: &metapb.Bucket{Name: g.bucket(), Owner: g.owner()}, Config: g.configParts(), OwnedMax: uint32(g.int("owned max", 3))}}}
 	case 22, 23, 24, 25:
 		return g.updateOp()
 	case 20, 21:

@@ -21,6 +21,7 @@ type view struct {
 	snap      *pebble.Snapshot
 	applied   *metapb.Applied
 	cluster   *metapb.Cluster
+	directory directoryLog
 	decided   []*metapb.Decided
 	listSteps int      // Records that one page of a list of objects looks at.
 	keyBuf    [96]byte // Room for most keys.
@@ -30,14 +31,16 @@ type view struct {
 // refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
 func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
 	s.viewMu.RLock()
-	v := view{snap: s.db.NewSnapshot(), applied: s.applied, cluster: s.cluster, decided: q.Decided, listSteps: s.limits.listSteps}
+	v := view{snap: s.db.NewSnapshot(), applied: s.applied, cluster: s.cluster, directory: s.directory, decided: q.Decided, listSteps: s.limits.listSteps}
+	bucketsRevision := s.bucketsRevision
 	s.viewMu.RUnlock()
 	defer func() { // After a panic too, which the caller may recover from.
 		if cerr := v.snap.Close(); err == nil && cerr != nil {
 			err = errs.Wrap("state.Query", dbError(cerr))
 		}
 	}()
-	a := &metapb.Answer{ViewEpoch: v.cluster.ViewEpoch, ConfigRevision: v.applied.ConfigRevision}
+	a := &metapb.Answer{ViewEpoch: v.cluster.ViewEpoch, ConfigRevision: v.applied.ConfigRevision,
+		DirectoryRevision: max(v.applied.DirectoryRevision, 1), BucketsRevision: max(bucketsRevision, 1)}
 	if err := v.answer(q, a); err != nil {
 		return nil, errs.Wrap("state.Query", err)
 	}

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"slices"
+
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
@@ -9,14 +11,19 @@ import (
 // least one entry.
 const entriesPageBytes = 4 << 20
 
-// listEntries answers a page of the directory. Pages belong together if they came
-// with one config revision, or if a later query with the first one's as
-// have_revision is answered `unchanged`.
+// listEntries answers a page of the directory, or of what has changed in it. Pages
+// belong together if a later query with the first one's config revision as have_revision
+// is answered `unchanged`; with the differences since then they do in any case.
 func (v *view) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error) {
 	a := &metapb.EntriesAnswer{}
 	if q.HaveRevision != 0 && q.HaveRevision >= v.applied.DirectoryRevision {
 		a.Unchanged = true
 		return a, nil
+	}
+	if q.HaveRevision != 0 && q.Differences {
+		if names, ok := v.directory.after(q.HaveRevision); ok {
+			return a, v.changedEntries(q, names, a)
+		}
 	}
 	prefix := keys.AppendKind(nil, keys.KindEntry)
 	if q.Kind > 0 && q.Kind <= entryKindMax {
@@ -27,11 +34,7 @@ func (v *view) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error)
 		lower = append(keys.AppendEntry(nil, uint8(q.AfterKind), q.AfterName), 0)
 	}
 	upper := keys.PrefixEnd(append([]byte(nil), prefix...))
-	limit := int(min(q.Max, pageMax))
-	if limit == 0 {
-		limit = pageMax
-	}
-	size := 0
+	limit, size := entriesLimit(q), 0
 	err := scan(v.snap, lower, upper, func(_, value []byte) error {
 		if len(a.Entries) == limit || size > entriesPageBytes {
 			a.Truncated = true
@@ -43,6 +46,48 @@ func (v *view) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error)
 		return unmarshal(value, e)
 	})
 	return a, err
+}
+
+// entriesLimit is how many entries a page has.
+func entriesLimit(q *metapb.ListEntries) int {
+	if q.Max == 0 {
+		return pageMax
+	}
+	return int(min(q.Max, pageMax))
+}
+
+// changedEntries answers a page of entries that have changed, as they are now.
+func (v *view) changedEntries(q *metapb.ListEntries, names []entryName, a *metapb.EntriesAnswer) error {
+	a.Differences = true
+	first := 0
+	if q.AfterKind != 0 {
+		last := entryName{q.AfterKind, q.AfterName}
+		at, found := slices.BinarySearchFunc(names, last, entryName.compare)
+		if first = at; found {
+			first++
+		}
+	}
+	limit, size := entriesLimit(q), 0
+	for _, n := range names[first:] {
+		if q.Kind > 0 && q.Kind <= entryKindMax && n.kind != q.Kind {
+			continue
+		}
+		if len(a.Entries)+len(a.Removed) == limit || size > entriesPageBytes {
+			a.Truncated = true
+			return nil
+		}
+		e := new(metapb.Entry)
+		switch there, err := v.get(n.key(v.key()), e); {
+		case err != nil:
+			return err
+		case there:
+			a.Entries = append(a.Entries, e)
+			size += len(e.Value)
+		default:
+			a.Removed = append(a.Removed, &metapb.EntryName{Kind: n.kind, Name: n.name})
+		}
+	}
+	return nil
 }
 
 // bucketAnswer answers a bucket and, if asked for, its configuration and what it holds.

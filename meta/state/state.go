@@ -43,6 +43,9 @@ type State struct {
 	viewMu  sync.RWMutex
 	applied *metapb.Applied // As committed. Never changed, only replaced.
 	cluster *metapb.Cluster // Likewise.
+
+	directory       directoryLog
+	bucketsRevision uint64 // Of the last change of a bucket, or a later one.
 }
 
 // Open opens the database in o.Dir, or makes an empty one.
@@ -123,6 +126,7 @@ func (s *State) load() error {
 		return err
 	}
 	s.mem, s.cluster = mem, mem.cluster
+	s.directory.since, s.bucketsRevision = s.applied.DirectoryRevision, s.applied.ConfigRevision
 	return nil
 }
 

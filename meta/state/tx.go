@@ -29,6 +29,9 @@ type tx struct {
 	usages     map[uint64]*bucketUsage // By bucket, to find them; written in usageOrder.
 	usageOrder []*bucketUsage
 
+	directory       []entryChange // Of this batch.
+	bucketsRevision uint64
+
 	dropLimits
 	keyBuf, valueBuf []byte
 
@@ -42,7 +45,7 @@ type tx struct {
 
 func (s *State) begin() *tx {
 	return &tx{mem: s.mem, batch: s.db.NewIndexedBatch(), dropLimits: s.limits,
-		applied: proto.Clone(s.applied).(*metapb.Applied)}
+		applied: proto.Clone(s.applied).(*metapb.Applied), bucketsRevision: s.bucketsRevision}
 }
 
 // dropLimits is how many references and parts a command may drop itself, how far a

@@ -99,7 +99,7 @@ func (t *tx) setBucketQuota(c *metapb.SetBucketQuota) *metapb.Result {
 	b.QuotaBytes = c.Bytes
 	t.set(keys.AppendBucket(t.key(), b.Name), b)
 	t.rememberBucket(b)
-	return t.changesConfig(&metapb.Result{Bucket: b})
+	return t.changesBuckets(&metapb.Result{Bucket: b})
 }
 
 // usage answers what a bucket holds.
