@@ -73,7 +73,7 @@ func (a *Admin) newKey(spec KeySpec) (*NewKey, error) {
 
 // setKey writes a new key.
 func (a *Admin) setKey(c *change, k *NewKey) error {
-	if c.keys[k.ID] != nil || k.ID == a.c.Keys.rootUser {
+	if c.keys.get(k.ID) != nil || k.ID == a.c.Keys.rootUser {
 		return errs.Newf("iam.AddKey", errs.Exists, "the access key %s is in use", k.ID)
 	}
 	c.set(metapb.EntryKind_ENTRY_ACCESS_KEY, k.ID, &metapb.AccessKey{Id: k.ID, Account: k.Account, User: k.User, CreatedMs: k.Created,
@@ -101,7 +101,7 @@ func (a *Admin) AddKey(ctx context.Context, spec KeySpec) (*NewKey, error) {
 		switch {
 		case spec.User == "" && account.Id == RootAccount:
 			return errs.Newf(op, errs.Invalid, "the cluster's root has the access key of the settings root-user and root-password alone: name a user")
-		case spec.User != "" && c.users[path(account.Id, spec.User)] == nil:
+		case spec.User != "" && c.users.get(path(account.Id, spec.User)) == nil:
 			return noUser(account, spec.User)
 		case len(c.keysOf(account.Id, spec.User)) >= MaxKeys:
 			return errs.Newf(op, errs.Precondition, "there are %d access keys already, which is the most: remove one", MaxKeys)
@@ -128,10 +128,8 @@ func (a *Admin) Keys(ctx context.Context, account, user string) ([]AccessKey, er
 	}
 	if account == "" {
 		var out []AccessKey
-		for _, e := range s.sorted[metapb.EntryKind_ENTRY_ACCESS_KEY] {
-			if k := s.keys[e.Name]; k != nil {
-				out = append(out, accessKey(k))
-			}
+		for _, k := range s.keys.all() {
+			out = append(out, accessKey(k))
 		}
 		return out, nil
 	}
@@ -139,7 +137,7 @@ func (a *Admin) Keys(ctx context.Context, account, user string) ([]AccessKey, er
 	if err != nil {
 		return nil, err
 	}
-	if user != "" && s.users[path(found.Id, user)] == nil {
+	if user != "" && s.users.get(path(found.Id, user)) == nil {
 		return nil, noUser(found, user)
 	}
 	return s.keysOf(found.Id, user), nil
@@ -148,10 +146,8 @@ func (a *Admin) Keys(ctx context.Context, account, user string) ([]AccessKey, er
 // keysOf returns the keys of a user, or of an account itself, by id.
 func (s *snapshot) keysOf(account, user string) []AccessKey {
 	var out []AccessKey
-	for _, e := range s.sorted[metapb.EntryKind_ENTRY_ACCESS_KEY] {
-		if k := s.keys[e.Name]; k != nil && k.Account == account && k.User == user {
-			out = append(out, accessKey(k))
-		}
+	for _, id := range s.held.under(joined(account, user, "")) {
+		out = append(out, accessKey(s.keys.get(id)))
 	}
 	return out
 }
@@ -166,10 +162,10 @@ func (a *Admin) Key(ctx context.Context, id string) (AccessKey, error) {
 	if err != nil {
 		return AccessKey{}, err
 	}
-	if s.keys[id] == nil {
+	if s.keys.get(id) == nil {
 		return AccessKey{}, noKey(id)
 	}
-	return accessKey(s.keys[id]), nil
+	return accessKey(s.keys.get(id)), nil
 }
 
 func noKey(id string) error {
@@ -180,10 +176,10 @@ func noKey(id string) error {
 // made with it are as good as it is.
 func (a *Admin) SetKeyDisabled(ctx context.Context, id string, disabled bool) error {
 	return a.update(ctx, func(c *change) error {
-		if c.keys[id] == nil {
+		if c.keys.get(id) == nil {
 			return noKey(id)
 		}
-		changed := clone(c.keys[id])
+		changed := clone(c.keys.get(id))
 		changed.Disabled = disabled
 		c.set(metapb.EntryKind_ENTRY_ACCESS_KEY, id, changed)
 		return nil
@@ -193,7 +189,7 @@ func (a *Admin) SetKeyDisabled(ctx context.Context, id string, disabled bool) er
 // RemoveKey removes an access key, and with it the sessions that were made with it.
 func (a *Admin) RemoveKey(ctx context.Context, id string) error {
 	return a.update(ctx, func(c *change) error {
-		if c.keys[id] == nil {
+		if c.keys.get(id) == nil {
 			return noKey(id)
 		}
 		c.delete(metapb.EntryKind_ENTRY_ACCESS_KEY, id)

@@ -85,7 +85,7 @@ func (s *snapshot) findAccount(account string) *metapb.Account {
 	case account == RootAccountName:
 		return s.account(RootAccount)
 	}
-	return s.byName[account]
+	return s.accountNamed(account)
 }
 
 // mustAccount is findAccount with an error for whoever asked.
@@ -102,11 +102,11 @@ func (a *Admin) Accounts(ctx context.Context) ([]*metapb.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*metapb.Account, 0, len(s.accounts)+1)
-	if s.accounts[RootAccount] == nil {
+	out := make([]*metapb.Account, 0, s.accounts.len()+1)
+	if s.accounts.get(RootAccount) == nil {
 		out = append(out, s.account(RootAccount))
 	}
-	for _, account := range s.accounts {
+	for _, account := range s.accounts.all() {
 		out = append(out, account)
 	}
 	slices.SortFunc(out, func(a, b *metapb.Account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Id, b.Id)) })
@@ -207,10 +207,8 @@ func (a *Admin) checkNoBuckets(ctx context.Context, account string, force bool) 
 // owned returns the entries that go with an account, access keys first.
 func (s *snapshot) owned(account string) []*metapb.Entry {
 	var out []*metapb.Entry
-	for _, e := range s.sorted[metapb.EntryKind_ENTRY_ACCESS_KEY] {
-		if s.keys[e.Name].GetAccount() == account {
-			out = append(out, e)
-		}
+	for _, id := range s.held.under(joined(account, "")) {
+		out = append(out, s.entry(metapb.EntryKind_ENTRY_ACCESS_KEY, id))
 	}
 	for _, kind := range ownedKinds {
 		out = append(out, s.under(kind, account)...)

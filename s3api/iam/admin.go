@@ -94,14 +94,14 @@ func (c *change) set(kind metapb.EntryKind, name string, record proto.Message) {
 }
 
 func (c *change) check(kind metapb.EntryKind, name string) {
-	c.checks[place{kind, name}] = &metapb.EntryCheck{Kind: kind, Name: name, Revision: c.entries[kind][name].GetRevision()}
+	c.checks[place{kind, name}] = &metapb.EntryCheck{Kind: kind, Name: name, Revision: c.entry(kind, name).GetRevision()}
 }
 
 // hold writes an entry as it is, because something that is written now depends on
 // it: whoever removes it at the same time has to look again.
 func (c *change) hold(kind metapb.EntryKind, name string) {
 	at := place{kind, name}
-	if e := c.entries[kind][name]; e != nil && c.put[at] == nil {
+	if e := c.entry(kind, name); e != nil && c.put[at] == nil {
 		c.check(kind, name)
 		c.put[at] = &metapb.Entry{Kind: kind, Name: name, Value: e.Value}
 	}

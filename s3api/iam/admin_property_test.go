@@ -81,7 +81,7 @@ func checkReferences(t require.TestingT, w *world) {
 	require.NoError(t, w.dir.Refresh(context.Background()))
 	s := w.dir.current.Load()
 	names := map[string]bool{}
-	for _, a := range s.accounts {
+	for _, a := range s.accounts.all() {
 		require.False(t, names[a.Name], "two accounts are called %s", a.Name)
 		names[a.Name] = true
 	}
@@ -90,27 +90,27 @@ func checkReferences(t require.TestingT, w *world) {
 			require.NotNil(t, s.findPolicy(account, p), "policy %s of account %s is attached and gone", p, account)
 		}
 	}
-	for _, u := range s.users {
+	for _, u := range s.users.all() {
 		require.NotNil(t, s.account(u.Account), "user %s without account", u.Name)
 		policies(u.Account, u.Policies)
 		for _, g := range u.Groups {
-			require.NotNil(t, s.groups[path(u.Account, g)], "user %s in group %s, which is gone", u.Name, g)
+			require.NotNil(t, s.groups.get(path(u.Account, g)), "user %s in group %s, which is gone", u.Name, g)
 		}
 	}
-	for _, g := range s.groups {
+	for _, g := range s.groups.all() {
 		require.NotNil(t, s.account(g.Account), "group %s without account", g.Name)
 		policies(g.Account, g.Policies)
 	}
-	for _, r := range s.roles {
+	for _, r := range s.roles.all() {
 		require.NotNil(t, s.account(r.Account), "role %s without account", r.Name)
 		policies(r.Account, r.Policies)
 	}
-	for _, p := range s.policies {
+	for _, p := range s.policies.all() {
 		require.NotNil(t, s.account(p.Account), "policy %s without account", p.Name)
 	}
-	for _, k := range s.keys {
+	for _, k := range s.keys.all() {
 		require.NotNil(t, s.account(k.Account), "key %s without account", k.Id)
-		require.True(t, k.User == "" || s.users[path(k.Account, k.User)] != nil, "key %s without user", k.Id)
+		require.True(t, k.User == "" || s.users.get(path(k.Account, k.User)) != nil, "key %s without user", k.Id)
 	}
 }
 

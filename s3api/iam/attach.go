@@ -111,17 +111,17 @@ func (c *change) editPolicies(account *metapb.Account, h Holder, edit func([]str
 func (s *snapshot) holders(account, name string) []Holder {
 	var out []Holder
 	for _, e := range s.under(metapb.EntryKind_ENTRY_USER, account) {
-		if u := s.users[e.Name]; u != nil && slices.Contains(u.Policies, name) {
+		if u := s.users.get(e.Name); u != nil && slices.Contains(u.Policies, name) {
 			out = append(out, Holder{HolderUser, u.Name})
 		}
 	}
 	for _, e := range s.under(metapb.EntryKind_ENTRY_GROUP, account) {
-		if g := s.groups[e.Name]; g != nil && slices.Contains(g.Policies, name) {
+		if g := s.groups.get(e.Name); g != nil && slices.Contains(g.Policies, name) {
 			out = append(out, Holder{HolderGroup, g.Name})
 		}
 	}
 	for _, e := range s.under(metapb.EntryKind_ENTRY_ROLE, account) {
-		if r := s.roles[e.Name]; r != nil && slices.Contains(r.Policies, name) {
+		if r := s.roles.get(e.Name); r != nil && slices.Contains(r.Policies, name) {
 			out = append(out, Holder{HolderRole, r.Name})
 		}
 	}

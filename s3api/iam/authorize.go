@@ -170,22 +170,22 @@ func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
 		}
 	}
 	if id.Role != "" {
-		if role := s.roles[path(id.Account, id.Role)]; role != nil {
+		if role := s.roles.get(path(id.Account, id.Role)); role != nil {
 			apply(role.Policies)
 		}
 		return effect
 	}
-	u := s.users[path(id.Account, id.User)]
+	u := s.users.get(path(id.Account, id.User))
 	if u == nil || u.Id != id.UserID {
 		return policy.None
 	}
 	apply(u.Policies)
 	for _, name := range u.Groups {
 		at := path(id.Account, name)
-		switch g := s.groups[at]; {
+		switch g := s.groups.get(at); {
 		case g != nil:
 			apply(g.Policies)
-		case s.entries[metapb.EntryKind_ENTRY_GROUP][at] != nil:
+		case s.entry(metapb.EntryKind_ENTRY_GROUP, at) != nil:
 			return policy.Deny // It cannot be read, nor what it forbids.
 		}
 	}
@@ -196,8 +196,8 @@ func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
 // denies: what it forbids is not known.
 func (s *snapshot) policyEffect(account, name string, r *policy.Request) policy.Effect {
 	at := path(account, name)
-	if s.entries[metapb.EntryKind_ENTRY_POLICY][at] != nil {
-		if p := s.policies[at]; p != nil && p.compiled != nil {
+	if s.entry(metapb.EntryKind_ENTRY_POLICY, at) != nil {
+		if p := s.policies.get(at); p != nil && p.compiled != nil {
 			return policy.Evaluate(p.compiled, r)
 		}
 		return policy.Deny

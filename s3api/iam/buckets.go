@@ -16,7 +16,7 @@ const (
 	maxConfigsBytes = 64 << 20
 )
 
-// Buckets remembers buckets for as long as nothing was configured since they were
+// Buckets remembers buckets for as long as no bucket was configured since they were
 // read.
 type Buckets struct {
 	meta      meta.Client
@@ -45,7 +45,7 @@ func (b *Buckets) Get(ctx context.Context, name string) (*Bucket, error) {
 	b.mu.Lock()
 	k, ok := b.known[name]
 	b.mu.Unlock()
-	if ok && k.revision >= b.directory.newest.Load() {
+	if ok && k.revision >= b.directory.buckets.Load() {
 		return k.bucket, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -118,23 +118,23 @@ func TestBucketsAreRemembered(t *testing.T) {
 	require.Equal(t, "acme Requester", n.get("b"))
 	n.requireReads(0, "no more")
 
-	n.dir.NoteRevision(peer.set("b", "").ConfigRevision)
+	n.dir.NoteBuckets(peer.set("b", "").ConfigRevision)
 	require.Equal(t, "acme ", n.get("b"), "a change of another node, with the next answer that tells of it")
 	peer.create("other", "acme")
 	n.get("other")
 	n.meta.reads.Store(0)
 	require.Equal(t, "acme ", n.get("b"))
 	n.requireReads(1, "whatever is configured anywhere ends what is remembered")
-	n.dir.NoteRevision(1)
+	n.dir.NoteBuckets(1)
 	n.get("b")
 	n.requireReads(0, "old news")
 
 	peer.remove("b")
 	peer.create("b", "else")
-	n.dir.NoteRevision(peer.dir.newest.Load())
+	n.dir.NoteBuckets(peer.dir.buckets.Load())
 	require.Equal(t, "else ", n.get("b"), "another bucket of the name")
 	peer.remove("b")
-	n.dir.NoteRevision(peer.dir.newest.Load())
+	n.dir.NoteBuckets(peer.dir.buckets.Load())
 	require.Equal(t, "none", n.get("b"))
 }
 
@@ -191,7 +191,7 @@ func TestAnswersOvertaken(t *testing.T) {
 		n.meta.after = nil
 		n.set("b", "")
 	}
-	n.dir.NoteRevision(n.set("b", "x").ConfigRevision)
+	n.dir.NoteBuckets(n.set("b", "x").ConfigRevision)
 	require.Equal(t, "acme x", n.get("b"))
 	require.Equal(t, "acme ", n.get("b"))
 }
@@ -203,7 +203,7 @@ func TestBucketsRace(t *testing.T) {
 	nodes := []*bucketNode{newBucketNode(t, w.meta), newBucketNode(t, w.meta)}
 	nodes[0].create("b", "acme")
 	nodes[0].set("b", "0")
-	nodes[1].dir.NoteRevision(nodes[0].dir.newest.Load())
+	nodes[1].dir.NoteBuckets(nodes[0].dir.buckets.Load())
 	var told atomic.Int64
 	done := make(chan struct{})
 	var readers sync.WaitGroup
@@ -233,7 +233,7 @@ func TestBucketsRace(t *testing.T) {
 	}
 	for i := range int64(200) {
 		r := nodes[i%2].set("b", strconv.FormatInt(i, 10))
-		nodes[(i+1)%2].dir.NoteRevision(r.ConfigRevision)
+		nodes[(i+1)%2].dir.NoteBuckets(r.ConfigRevision)
 		told.Store(i)
 	}
 	close(done)
@@ -283,7 +283,7 @@ func TestBucketsUnavailable(t *testing.T) {
 	require.Equal(t, "acme ", n.get("b"))
 	n.buckets.meta = failing{}
 	require.Equal(t, "acme ", n.get("b"))
-	n.dir.NoteRevision(n.dir.newest.Load() + 1)
+	n.dir.NoteBuckets(n.dir.buckets.Load() + 1)
 	_, err := n.buckets.Get(t.Context(), "b")
 	requireKind(t, errs.Unavailable, err)
 }
@@ -319,7 +319,7 @@ func TestBucketsHistory(t *testing.T) {
 		now := func(name string) string { return history[name][len(history[name])-1].is }
 		name, node := rapid.SampledFrom([]string{"a", "b"}), rapid.SampledFrom(nodes)
 		became := func(n *bucketNode, name, is string) {
-			history[name] = append(history[name], state{n.dir.newest.Load(), is})
+			history[name] = append(history[name], state{n.dir.buckets.Load(), is})
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"create or remove": func(rt *rapid.T) {
@@ -344,12 +344,12 @@ func TestBucketsHistory(t *testing.T) {
 			},
 			"tell": func(rt *rapid.T) {
 				n := node.Draw(rt, "node")
-				n.dir.NoteRevision(rapid.Uint64Range(0, w.meta.index).Draw(rt, "revision"))
+				n.dir.NoteBuckets(rapid.Uint64Range(0, w.meta.index).Draw(rt, "revision"))
 			},
 			"poll": func(rt *rapid.T) { require.NoError(rt, node.Draw(rt, "node").dir.Refresh(context.Background())) },
 			"get": func(rt *rapid.T) {
 				n, name := node.Draw(rt, "node"), name.Draw(rt, "name")
-				told, got := n.dir.newest.Load(), n.get(name)
+				told, got := n.dir.buckets.Load(), n.get(name)
 				var since []string
 				for i, s := range history[name] {
 					if next := i + 1; next == len(history[name]) || history[name][next].from > told {

@@ -76,7 +76,7 @@ func (v view) entry(kind metapb.EntryKind, name string) *metapb.Entry {
 			return nil
 		}
 	}
-	return v.entries[kind][name]
+	return v.snapshot.entry(kind, name)
 }
 
 // policyOf adds a policy to rights. One that cannot be read denies everything.
@@ -87,8 +87,8 @@ func (v view) policyOf(r *policy.Rights, account, name string) {
 	case e == nil && builtinPolicies[name] != nil:
 		r.Add(builtinPolicies[name])
 	case e == nil:
-	case e == v.entries[metapb.EntryKind_ENTRY_POLICY][at]:
-		if p := v.policies[at]; p != nil && p.compiled != nil {
+	case e == v.snapshot.entry(metapb.EntryKind_ENTRY_POLICY, at):
+		if p := v.policies.get(at); p != nil && p.compiled != nil {
 			r.Add(p.compiled)
 		} else {
 			r.DenyAll()
@@ -211,7 +211,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 	note := func(s subject, taken bool) { found[s] = found[s] || taken }
 	places := make(map[place]bool, len(c.put)+len(c.remove))
 	for at, e := range c.put {
-		if old := c.entries[at.kind][at.name]; old == nil || !bytes.Equal(old.Value, e.Value) {
+		if old := c.entry(at.kind, at.name); old == nil || !bytes.Equal(old.Value, e.Value) {
 			places[at] = true // Others are only held.
 		}
 	}
@@ -268,13 +268,13 @@ func (c *change) keyAt(at place) *metapb.AccessKey {
 	if e := c.put[at]; e != nil {
 		return decode[metapb.AccessKey](e)
 	}
-	return c.keys[at.name]
+	return c.keys.get(at.name)
 }
 
 // trustsOthers reports whether a change makes a role, or changes whom it trusts.
 func (c *change) trustsOthers(at place) bool {
 	e := c.put[at]
-	return e != nil && (c.roles[at.name] == nil || decode[metapb.Role](e).GetTrust() != c.roles[at.name].Trust)
+	return e != nil && (c.roles.get(at.name) == nil || decode[metapb.Role](e).GetTrust() != c.roles.get(at.name).Trust)
 }
 
 // noteGroup notes a group and its members before and after a change.
@@ -308,7 +308,7 @@ func (c *change) notePolicy(account, name string, note func(subject, bool)) {
 func (c *change) usersEither(account string) []*metapb.User {
 	var out []*metapb.User
 	for _, e := range c.under(metapb.EntryKind_ENTRY_USER, account) {
-		if u := c.users[e.Name]; u != nil {
+		if u := c.users.get(e.Name); u != nil {
 			out = append(out, u)
 		}
 	}
@@ -366,13 +366,13 @@ func (a *Admin) bucketPolicies(ctx context.Context, account string) ([]*policy.P
 func (v view) becomes(s subject, mine *policy.Rights) []subject {
 	var out []subject
 	denials := v.rights(s).Denials()
-	for name := range v.roles {
+	for name := range v.roles.all() {
 		account, role, _ := cutPath(name)
 		next := subject{account, Holder{HolderRole, role}}
 		if next == s {
 			continue
 		}
-		trust := v.roles[name].trust
+		trust := v.roles.get(name).trust
 		if trust == nil {
 			continue
 		}

@@ -430,7 +430,7 @@ func (p *play) attached(id *Identity) []string { return p.samples(id, false) }
 
 func (p *play) samples(id *Identity, buckets bool) (out []string) {
 	s := p.dir.current.Load()
-	if u := s.users[path(id.Account, id.User)]; s.roles[path(id.Account, id.Role)] == nil && (u == nil || u.Id != id.UserID) {
+	if u := s.users.get(path(id.Account, id.User)); s.roles.get(path(id.Account, id.Role)) == nil && (u == nil || u.Id != id.UserID) {
 		return nil // It is gone.
 	}
 	for _, what := range []string{"s3:GetObject b/x", "s3:GetObject b/s1", "s3:GetObject b/u0/k", "s3:GetObject b/u1/k", "s3:GetObject b/clerk/k",
@@ -454,7 +454,7 @@ func (p *play) samples(id *Identity, buckets bool) (out []string) {
 // allowedUser is attached of a user; nothing for one that is disabled or gone.
 func (p *play) allowedUser(name string) []string {
 	s := p.dir.current.Load()
-	u := s.users[path(s.findAccount("acme").Id, name)]
+	u := s.users.get(path(s.findAccount("acme").Id, name))
 	if u == nil || u.Disabled {
 		return nil
 	}

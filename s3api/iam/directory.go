@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,11 +38,13 @@ type Directory struct {
 	meta    meta.Client
 	current atomic.Pointer[snapshot]
 	loaded  atomic.Pointer[time.Time] // When it was last known to be current; nil: never.
-	newest  atomic.Uint64             // The greatest config revision that any answer told of.
-	made    atomic.Uint64             // That of the last change that this node has made.
+	newest  atomic.Uint64             // The greatest revision of the directory that any answer told of.
+	buckets atomic.Uint64             // The same of buckets.
+	made    atomic.Uint64             // The config revision of the last change that this node has made.
 	wake    chan struct{}             // Of one: asks Run to load.
 
 	loading chan struct{} // Of one: taken while a snapshot is loaded and told of.
+	page    uint32        // Entries that one answer has.
 
 	askMu   sync.Mutex
 	pending *ask      // Of those who miss an entry; nil: nobody does.
@@ -55,7 +56,7 @@ type Directory struct {
 
 // NewDirectory returns an empty directory; Refresh loads it.
 func NewDirectory(c meta.Client) *Directory {
-	d := &Directory{meta: c, wake: make(chan struct{}, 1), loading: make(chan struct{}, 1)}
+	d := &Directory{meta: c, wake: make(chan struct{}, 1), loading: make(chan struct{}, 1), page: entriesPage}
 	d.current.Store(newSnapshot(0, nil))
 	return d
 }
@@ -101,21 +102,45 @@ func (d *Directory) fresh(ctx context.Context) error {
 	return nil
 }
 
-// NoteRevision tells of a config revision that an answer of the metadata carried. A
-// newer one than the snapshot's makes Run load it. It never blocks.
-func (d *Directory) NoteRevision(revision uint64) {
-	for {
-		newest := d.newest.Load()
-		if revision <= newest {
-			return
-		}
-		if d.newest.CompareAndSwap(newest, revision) {
-			break
-		}
+// NoteDirectory tells of a revision of the directory that an answer of the metadata
+// carried. A newer one than the snapshot's makes Run load it. It never blocks.
+func (d *Directory) NoteDirectory(revision uint64) {
+	if !raise(&d.newest, revision) || revision <= d.Revision() {
+		return
 	}
 	select {
 	case d.wake <- struct{}{}:
 	default:
+	}
+}
+
+// NoteBuckets tells of a revision of the buckets that an answer of the metadata carried.
+func (d *Directory) NoteBuckets(revision uint64) { raise(&d.buckets, revision) }
+
+// note tells of the revisions that an answer carries. Nodes of earlier releases have one
+// for both.
+func (d *Directory) note(a *metapb.Answer) {
+	directory, buckets := a.DirectoryRevision, a.BucketsRevision
+	if directory == 0 {
+		directory = a.ConfigRevision
+	}
+	if buckets == 0 {
+		buckets = a.ConfigRevision
+	}
+	d.NoteDirectory(directory)
+	d.NoteBuckets(buckets)
+}
+
+// raise sets v to a greater value, and reports whether it is greater.
+func raise(v *atomic.Uint64, to uint64) bool {
+	for {
+		have := v.Load()
+		if to <= have {
+			return false
+		}
+		if v.CompareAndSwap(have, to) {
+			return true
+		}
 	}
 }
 
@@ -129,6 +154,9 @@ func (d *Directory) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		case <-d.wake:
+			if d.Revision() >= d.newest.Load() {
+				continue // Loaded since.
+			}
 		}
 		_ = d.Refresh(ctx)
 	}
@@ -203,73 +231,18 @@ func (d *Directory) ask(ctx context.Context, a *ask, wait time.Duration) {
 	a.err = d.Refresh(ctx)
 }
 
-// load reads all entries page by page, unless nothing has changed: then it is the
-// snapshot there is, of a later revision. A change of the directory between two pages
-// begins it anew; one of a bucket does not.
-func (d *Directory) load(ctx context.Context) (_ *snapshot, changed bool, _ error) {
-	have := d.current.Load()
-	for range maxLoadRounds {
-		entries, revision, unchanged, err := d.loadOnce(ctx, have.revision)
-		switch {
-		case err != nil:
-			return nil, false, err
-		case unchanged:
-			same := *have
-			same.revision = revision
-			return &same, false, nil
-		case revision != 0:
-			return newSnapshot(revision, entries), true, nil
-		}
-	}
-	return nil, false, errs.Newf("iam.load", errs.Unavailable, "the directory changed while it was read, %d times", maxLoadRounds)
-}
-
-// loadOnce returns the entries and the config revision of them all; revision 0 if the
-// directory changed between pages.
-func (d *Directory) loadOnce(ctx context.Context, have uint64) (entries []*metapb.Entry, revision uint64, unchanged bool, err error) {
-	q := &metapb.ListEntries{Max: entriesPage, HaveRevision: have}
-	moved := false // Something changed between pages: the directory, or a bucket.
-	for first := true; ; first = false {
-		a, err := d.read(ctx, q)
-		switch {
-		case err != nil:
-			return nil, 0, false, err
-		case a.GetDirectory().GetUnchanged():
-			return nil, a.ConfigRevision, true, nil
-		case first:
-			revision = a.ConfigRevision
-		case a.ConfigRevision != revision:
-			moved = true
-		}
-		page := a.GetDirectory().GetEntries()
-		entries = append(entries, page...)
-		if !a.GetDirectory().GetTruncated() || len(page) == 0 {
-			revision = max(revision, 1)
-			if moved {
-				same, err := d.read(ctx, &metapb.ListEntries{Max: 1, HaveRevision: revision})
-				if err != nil || !same.GetDirectory().GetUnchanged() {
-					return nil, 0, false, err
-				}
-			}
-			return entries, revision, false, nil
-		}
-		last := page[len(page)-1]
-		q = &metapb.ListEntries{Max: entriesPage, AfterKind: last.Kind, AfterName: last.Name}
-	}
-}
-
 func (d *Directory) read(ctx context.Context, q *metapb.ListEntries) (*metapb.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	a, err := d.meta.Read(ctx, &metapb.Query{Op: &metapb.Query_Entries{Entries: q}})
 	if err == nil {
-		d.NoteRevision(a.ConfigRevision)
+		d.note(a)
 	}
 	return a, err
 }
 
 // Watch returns a client of the metadata whose answers tell the directory of their
-// config revision.
+// revisions.
 func (d *Directory) Watch(c meta.Client) meta.Client { return &watched{c, d} }
 
 type watched struct {
@@ -281,7 +254,7 @@ type watched struct {
 func (w *watched) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	a, err := w.Client.Read(ctx, q)
 	if err == nil {
-		w.directory.NoteRevision(a.ConfigRevision)
+		w.directory.note(a)
 	}
 	return a, err
 }
@@ -290,23 +263,23 @@ func (w *watched) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, er
 func (w *watched) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	r, err := w.Client.Propose(ctx, cmd)
 	if err == nil {
-		w.directory.NoteRevision(r.ConfigRevision)
+		w.directory.NoteBuckets(r.ConfigRevision) // Write makes the changes of the directory.
 	}
 	return r, err
 }
 
 // Get returns an entry, which must not be changed; nil if there is none.
 func (d *Directory) Get(kind metapb.EntryKind, name string) *metapb.Entry {
-	return d.current.Load().entries[kind][name]
+	return d.current.Load().entry(kind, name)
 }
 
 // List returns the entries of a kind by name. They must not be changed.
 func (d *Directory) List(kind metapb.EntryKind) []*metapb.Entry {
-	return d.current.Load().sorted[kind]
+	return d.current.Load().under(kind, "")
 }
 
 // Settings returns the cluster's settings by name.
-func (d *Directory) Settings() map[string]string { return maps.Clone(d.current.Load().settings) }
+func (d *Directory) Settings() map[string]string { return d.current.Load().settingsByName() }
 
 // Write changes the directory, all or nothing, if every check holds, and loads the
 // change. A change that was made is told as made: where it cannot be loaded while ctx
@@ -338,12 +311,7 @@ func (d *Directory) Write(ctx context.Context, checks []*metapb.EntryCheck, put 
 
 // loadMade loads a change that this node has made, and tries again while ctx lasts.
 func (d *Directory) loadMade(ctx context.Context, revision uint64) {
-	for {
-		made := d.made.Load()
-		if revision <= made || d.made.CompareAndSwap(made, revision) {
-			break
-		}
-	}
+	raise(&d.made, revision)
 	for d.Refresh(ctx) != nil {
 		select {
 		case <-ctx.Done():

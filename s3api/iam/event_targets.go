@@ -42,7 +42,7 @@ func (a *Admin) SetEventTarget(ctx context.Context, t EventTarget) error {
 // RemoveEventTarget takes back what SetEventTarget set.
 func (a *Admin) RemoveEventTarget(ctx context.Context, id string) error {
 	return a.update(ctx, func(c *change) error {
-		if c.entries[metapb.EntryKind_ENTRY_EVENT_TARGET][id] == nil {
+		if c.entry(metapb.EntryKind_ENTRY_EVENT_TARGET, id) == nil {
 			return errs.Newf("iam.RemoveEventTarget", errs.NotFound, "no event target %q is set for the cluster", id)
 		}
 		c.delete(metapb.EntryKind_ENTRY_EVENT_TARGET, id)

@@ -17,7 +17,7 @@ func (s *snapshot) mustGroup(account, name string) (*metapb.Account, *metapb.Use
 	if err != nil {
 		return nil, nil, err
 	}
-	g := s.groups[path(found.Id, name)]
+	g := s.groups.get(path(found.Id, name))
 	if g == nil {
 		return nil, nil, errs.Newf("iam.Group", errs.NotFound, "account %s has no group %q", found.Name, name)
 	}
@@ -28,7 +28,7 @@ func (s *snapshot) mustGroup(account, name string) (*metapb.Account, *metapb.Use
 func (s *snapshot) members(account, group string) []*metapb.User {
 	var out []*metapb.User
 	for _, e := range s.under(metapb.EntryKind_ENTRY_USER, account) {
-		if u := s.users[e.Name]; u != nil && slices.Contains(u.Groups, group) {
+		if u := s.users.get(e.Name); u != nil && slices.Contains(u.Groups, group) {
 			out = append(out, u)
 		}
 	}
@@ -46,7 +46,7 @@ func (a *Admin) AddGroup(ctx context.Context, account, name string) (*metapb.Use
 		if err != nil {
 			return err
 		}
-		if c.groups[path(found.Id, name)] != nil {
+		if c.groups.get(path(found.Id, name)) != nil {
 			return errs.Newf("iam.AddGroup", errs.Exists, "account %s has a group %q already", found.Name, name)
 		}
 		added = &metapb.UserGroup{Account: found.Id, Name: name, CreatedMs: c.now}
@@ -62,7 +62,7 @@ func (a *Admin) AddGroup(ctx context.Context, account, name string) (*metapb.Use
 
 // Groups returns the groups of an account, or of all where it is empty, by name.
 func (a *Admin) Groups(ctx context.Context, account string) ([]*metapb.UserGroup, error) {
-	return list(ctx, a, account, metapb.EntryKind_ENTRY_GROUP, func(s *snapshot, at string) *metapb.UserGroup { return s.groups[at] })
+	return list(ctx, a, account, metapb.EntryKind_ENTRY_GROUP, func(s *snapshot, at string) *metapb.UserGroup { return s.groups.get(at) })
 }
 
 // Group returns a group and its users, by name.

@@ -121,7 +121,7 @@ func (k *Keys) longLived(s *snapshot, accessKey string) (sigauth.Credential, err
 // holder returns whom an access key of the directory stands for; nil if the key,
 // its user or its account is disabled or gone.
 func (s *snapshot) holder(accessKey string) (*Identity, *metapb.AccessKey) {
-	key := s.keys[accessKey]
+	key := s.keys.get(accessKey)
 	if key == nil || key.Disabled {
 		return nil, nil
 	}
@@ -134,7 +134,7 @@ func (s *snapshot) holder(accessKey string) (*Identity, *metapb.AccessKey) {
 		id.Root, id.Admin = true, account.Admin
 		return id, key
 	}
-	user := s.users[path(key.Account, key.User)]
+	user := s.users.get(path(key.Account, key.User))
 	if user == nil || user.Disabled {
 		return nil, nil
 	}
@@ -145,7 +145,7 @@ func (s *snapshot) holder(accessKey string) (*Identity, *metapb.AccessKey) {
 // account returns an account by its id; nil if there is none. The cluster's root
 // has one whether or not it is written.
 func (s *snapshot) account(id string) *metapb.Account {
-	if a := s.accounts[id]; a != nil || id != RootAccount {
+	if a := s.accounts.get(id); a != nil || id != RootAccount {
 		return a
 	}
 	return &metapb.Account{Id: RootAccount, Name: RootAccountName, Admin: true}
@@ -185,7 +185,7 @@ func (k *Keys) session(s *snapshot, accessKey, text string) (sigauth.Credential,
 // roleIdentity returns whom a role's session stands for; Denied if the role is gone.
 func (s *snapshot) roleIdentity(t *roleToken) (*Identity, error) {
 	const op = "iam.Lookup"
-	account, role := s.account(t.Account), s.roles[path(t.Account, t.Name)]
+	account, role := s.account(t.Account), s.roles.get(path(t.Account, t.Name))
 	if account == nil || account.Disabled || role == nil || role.CreatedMs != t.Created {
 		return nil, errs.Newf(op, errs.Denied, "the role %s of account %s is gone or disabled", t.Name, t.Account)
 	}

@@ -55,7 +55,7 @@ func (l *Logs) granted() bool {
 
 // agencyDelivers decides it for a role, which has to trust the service.
 func (z *Authorizer) agencyDelivers(l *Logs) bool {
-	role := z.directory.current.Load().roles[path(l.Owner, l.Agency)]
+	role := z.directory.current.Load().roles.get(path(l.Owner, l.Agency))
 	if role == nil || role.trust == nil {
 		return false
 	}

@@ -15,7 +15,7 @@ func BuiltinPolicies() []string { return slices.Sorted(maps.Keys(builtinDocument
 
 // findPolicy returns a policy of an account, a built-in one among them.
 func (s *snapshot) findPolicy(account, name string) *metapb.Policy {
-	if p := s.policies[path(account, name)]; p != nil {
+	if p := s.policies.get(path(account, name)); p != nil {
 		return p.Policy
 	}
 	if document, ok := builtinDocuments[name]; ok {
@@ -64,7 +64,7 @@ func (a *Admin) writePolicy(ctx context.Context, account, name, document string,
 		}
 		at := path(found.Id, name)
 		p := &metapb.Policy{Account: found.Id, Name: name, CreatedMs: c.now}
-		switch old := c.policies[at]; {
+		switch old := c.policies.get(at); {
 		case old != nil && !replace:
 			return errs.Newf(op, errs.Exists, "account %s has a policy %q already", found.Name, name)
 		case old == nil && replace:
@@ -90,7 +90,7 @@ func notBuiltin(name string) error {
 // is empty, by name; the built-in ones are not among them.
 func (a *Admin) Policies(ctx context.Context, account string) ([]*metapb.Policy, error) {
 	return list(ctx, a, account, metapb.EntryKind_ENTRY_POLICY, func(s *snapshot, at string) *metapb.Policy {
-		if p := s.policies[at]; p != nil {
+		if p := s.policies.get(at); p != nil {
 			return p.Policy
 		}
 		return nil

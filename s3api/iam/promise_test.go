@@ -74,7 +74,7 @@ func TestDisabledWhileBucketsAreMade(t *testing.T) {
 func TestPagesAreOfOneState(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.crowd(3 * entriesPage)
-	peer := newNode(t, w.meta, testKey, rootPassword)
+	peer := &world{t: t, meta: w.meta, dir: NewDirectory(w.meta)}
 	pages := 0
 	w.meta.reading(func(q *metapb.Query) error {
 		if q.GetEntries().GetAfterName() == "" {

@@ -46,7 +46,7 @@ func (s *snapshot) mustRole(account, name string) (*metapb.Account, *role, error
 	if err != nil {
 		return nil, nil, err
 	}
-	r := s.roles[path(found.Id, name)]
+	r := s.roles.get(path(found.Id, name))
 	if r == nil {
 		return nil, nil, errs.Newf("iam.Role", errs.NotFound, "account %s has no role %q", found.Name, name)
 	}
@@ -64,7 +64,7 @@ func (a *Admin) AddRole(ctx context.Context, spec RoleSpec) (*metapb.Role, error
 		if err != nil {
 			return err
 		}
-		if c.roles[path(found.Id, spec.Name)] != nil {
+		if c.roles.get(path(found.Id, spec.Name)) != nil {
 			return errs.Newf("iam.AddRole", errs.Exists, "account %s has a role %q already", found.Name, spec.Name)
 		}
 		added = &metapb.Role{Account: found.Id, Name: spec.Name, CreatedMs: c.now, Trust: spec.Trust,
@@ -100,7 +100,7 @@ func (a *Admin) SetRole(ctx context.Context, spec RoleSpec) error {
 // Roles returns the roles of an account, or of all where it is empty, by name.
 func (a *Admin) Roles(ctx context.Context, account string) ([]*metapb.Role, error) {
 	return list(ctx, a, account, metapb.EntryKind_ENTRY_ROLE, func(s *snapshot, at string) *metapb.Role {
-		if r := s.roles[at]; r != nil {
+		if r := s.roles.get(at); r != nil {
 			return r.Role
 		}
 		return nil

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"maps"
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -22,7 +21,7 @@ func (a *Admin) SetSetting(ctx context.Context, name, value string) error {
 // ResetSetting takes back what SetSetting said: the settings of each node hold.
 func (a *Admin) ResetSetting(ctx context.Context, name string) error {
 	return a.update(ctx, func(c *change) error {
-		if c.entries[metapb.EntryKind_ENTRY_SETTING][name] == nil {
+		if c.entry(metapb.EntryKind_ENTRY_SETTING, name) == nil {
 			return errs.Newf("iam.ResetSetting", errs.NotFound, "the setting %q is not set for the cluster", name)
 		}
 		c.delete(metapb.EntryKind_ENTRY_SETTING, name)
@@ -36,5 +35,5 @@ func (a *Admin) Settings(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return maps.Clone(s.settings), nil
+	return s.settingsByName(), nil
 }

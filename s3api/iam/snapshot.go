@@ -1,8 +1,7 @@
 package iam
 
 import (
-	"cmp"
-	"slices"
+	"maps"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -11,21 +10,21 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// snapshot is the directory as of one revision. Nothing in it changes.
+// snapshot is the directory as of one revision. Nothing in it changes: later ones are
+// made from it by what has changed.
 type snapshot struct {
 	revision uint64 // Config revision that it was read at or after.
-	entries  map[metapb.EntryKind]map[string]*metapb.Entry
-	sorted   map[metapb.EntryKind][]*metapb.Entry // By name.
+	entries  map[metapb.EntryKind]table[*metapb.Entry]
 
-	accounts map[string]*metapb.Account // By id.
-	byName   map[string]*metapb.Account
-	users    map[string]*metapb.User // By path: account/name.
-	userIDs  map[string]*metapb.User // By id.
-	groups   map[string]*metapb.UserGroup
-	roles    map[string]*role
-	policies map[string]*storedPolicy
-	keys     map[string]*metapb.AccessKey
-	settings map[string]string
+	accounts table[*metapb.Account] // By id.
+	named    table[string]          // Ids of accounts by joined name and id.
+	users    table[*metapb.User]    // By path: account/name.
+	groups   table[*metapb.UserGroup]
+	roles    table[*role]
+	policies table[*storedPolicy]
+	keys     table[*metapb.AccessKey]
+	held     table[string] // Ids of access keys by joined account, user and id.
+	settings table[string]
 }
 
 type role struct {
@@ -41,66 +40,120 @@ type storedPolicy struct {
 // path names an entry inside an account.
 func path(account, name string) string { return account + "/" + name }
 
-// newSnapshot builds the snapshot of all entries. An entry that cannot be read, as
-// one of a later version may be, is as if it were not there; a policy that cannot
-// be read denies everything to whom it is attached (see Authorizer).
+// joined names something by several names, none of which holds a zero byte.
+func joined(names ...string) string { return strings.Join(names, "\x00") }
+
+// newSnapshot builds the snapshot of all entries.
 func newSnapshot(revision uint64, entries []*metapb.Entry) *snapshot {
-	s := &snapshot{
-		revision: revision,
-		entries:  map[metapb.EntryKind]map[string]*metapb.Entry{},
-		sorted:   map[metapb.EntryKind][]*metapb.Entry{},
-		accounts: map[string]*metapb.Account{}, byName: map[string]*metapb.Account{},
-		users: map[string]*metapb.User{}, userIDs: map[string]*metapb.User{}, groups: map[string]*metapb.UserGroup{},
-		roles: map[string]*role{}, policies: map[string]*storedPolicy{},
-		keys: map[string]*metapb.AccessKey{}, settings: map[string]string{},
+	empty := &snapshot{
+		accounts: newTable[*metapb.Account](), named: newTable[string](), users: newTable[*metapb.User](),
+		groups: newTable[*metapb.UserGroup](), roles: newTable[*role](), policies: newTable[*storedPolicy](),
+		keys: newTable[*metapb.AccessKey](), held: newTable[string](), settings: newTable[string](),
 	}
-	for _, e := range entries {
-		of := s.entries[e.Kind]
-		if of == nil {
-			of = map[string]*metapb.Entry{}
-			s.entries[e.Kind] = of
-		}
-		of[e.Name] = e
-		s.sorted[e.Kind] = append(s.sorted[e.Kind], e)
-		s.add(e)
-	}
-	for _, list := range s.sorted {
-		slices.SortFunc(list, func(a, b *metapb.Entry) int { return cmp.Compare(a.Name, b.Name) })
-	}
-	return s
+	return empty.changed(revision, entries, nil)
 }
 
+// changed returns the snapshot after entries were put and removed. An entry that cannot
+// be read, as one of a later version may be, is as if it were not there; a policy that
+// cannot be read denies everything to whom it is attached (see Authorizer). No other call
+// may be in progress.
+func (s *snapshot) changed(revision uint64, put []*metapb.Entry, removed []*metapb.EntryName) *snapshot {
+	next := &snapshot{
+		revision: revision, entries: maps.Clone(s.entries),
+		accounts: s.accounts.copied(), named: s.named.copied(), users: s.users.copied(), groups: s.groups.copied(),
+		roles: s.roles.copied(), policies: s.policies.copied(), keys: s.keys.copied(), held: s.held.copied(), settings: s.settings.copied(),
+	}
+	if next.entries == nil {
+		next.entries = map[metapb.EntryKind]table[*metapb.Entry]{}
+	}
+	copied := map[metapb.EntryKind]bool{}
+	of := func(kind metapb.EntryKind) table[*metapb.Entry] {
+		switch t, ok := next.entries[kind]; {
+		case !ok:
+			next.entries[kind] = newTable[*metapb.Entry]()
+		case !copied[kind]:
+			next.entries[kind] = t.copied()
+		}
+		copied[kind] = true
+		return next.entries[kind]
+	}
+	for _, n := range removed {
+		next.drop(n.Kind, n.Name)
+		of(n.Kind).delete(n.Name)
+	}
+	for _, e := range put {
+		next.drop(e.Kind, e.Name)
+		of(e.Kind).set(e.Name, e)
+		next.add(e)
+	}
+	return next
+}
+
+// entry returns an entry; nil if there is none.
+func (s *snapshot) entry(kind metapb.EntryKind, name string) *metapb.Entry {
+	return s.entries[kind].get(name)
+}
+
+// drop takes out the record of an entry.
+func (s *snapshot) drop(kind metapb.EntryKind, name string) {
+	switch kind {
+	case metapb.EntryKind_ENTRY_SETTING:
+		s.settings.delete(name)
+	case metapb.EntryKind_ENTRY_ACCOUNT:
+		if old := s.accounts.get(name); old != nil {
+			s.named.delete(joined(old.Name, name))
+		}
+		s.accounts.delete(name)
+	case metapb.EntryKind_ENTRY_USER:
+		s.users.delete(name)
+	case metapb.EntryKind_ENTRY_GROUP:
+		s.groups.delete(name)
+	case metapb.EntryKind_ENTRY_ROLE:
+		s.roles.delete(name)
+	case metapb.EntryKind_ENTRY_POLICY:
+		s.policies.delete(name)
+	case metapb.EntryKind_ENTRY_ACCESS_KEY:
+		if old := s.keys.get(name); old != nil {
+			s.held.delete(joined(old.Account, old.User, name))
+		}
+		s.keys.delete(name)
+	}
+}
+
+// add takes in the record of an entry, of which there is none.
 func (s *snapshot) add(e *metapb.Entry) {
 	switch e.Kind {
 	case metapb.EntryKind_ENTRY_SETTING:
 		if v := decode[metapb.Setting](e); v != nil {
-			s.settings[e.Name] = v.Value
+			s.settings.set(e.Name, v.Value)
 		}
 	case metapb.EntryKind_ENTRY_ACCOUNT:
 		if v := decode[metapb.Account](e); v != nil {
-			s.accounts[e.Name], s.byName[v.Name] = v, v
+			s.accounts.set(e.Name, v)
+			s.named.set(joined(v.Name, e.Name), e.Name)
 		}
 	case metapb.EntryKind_ENTRY_USER:
 		if v := decode[metapb.User](e); v != nil {
-			s.users[e.Name], s.userIDs[v.Id] = v, v
+			s.users.set(e.Name, v)
 		}
 	case metapb.EntryKind_ENTRY_GROUP:
 		if v := decode[metapb.UserGroup](e); v != nil {
-			s.groups[e.Name] = v
+			s.groups.set(e.Name, v)
 		}
 	case metapb.EntryKind_ENTRY_ROLE:
 		if v := decode[metapb.Role](e); v != nil {
 			trust, _ := policy.Parse([]byte(v.Trust), policy.Trust)
-			s.roles[e.Name] = &role{v, trust}
+			s.roles.set(e.Name, &role{v, trust})
 		}
 	case metapb.EntryKind_ENTRY_POLICY:
 		if v := decode[metapb.Policy](e); v != nil {
 			compiled, _ := policy.Parse([]byte(v.Document), policy.Identity)
-			s.policies[e.Name] = &storedPolicy{v, compiled}
+			s.policies.set(e.Name, &storedPolicy{v, compiled})
 		}
 	case metapb.EntryKind_ENTRY_ACCESS_KEY:
 		if v := decode[metapb.AccessKey](e); v != nil {
-			s.keys[e.Name] = v
+			s.keys.set(e.Name, v)
+			s.held.set(joined(v.Account, v.User, e.Name), e.Name)
 		}
 	}
 }
@@ -121,17 +174,26 @@ func decode[T any, P message[T]](e *metapb.Entry) P {
 }
 
 // under returns the entries of a kind that lie in an account, or all of them where
-// it is empty.
+// it is empty, by name.
 func (s *snapshot) under(kind metapb.EntryKind, account string) []*metapb.Entry {
-	all := s.sorted[kind]
-	if account == "" {
-		return all
+	prefix := ""
+	if account != "" {
+		prefix = path(account, "")
 	}
-	prefix := account + "/"
-	from, _ := slices.BinarySearchFunc(all, prefix, func(e *metapb.Entry, p string) int { return cmp.Compare(e.Name, p) })
-	to := from
-	for to < len(all) && strings.HasPrefix(all[to].Name, prefix) {
-		to++
+	var out []*metapb.Entry
+	for _, e := range s.entries[kind].under(prefix) {
+		out = append(out, e)
 	}
-	return all[from:to]
+	return out
 }
+
+// accountNamed returns the account of a name; nil if there is none.
+func (s *snapshot) accountNamed(name string) *metapb.Account {
+	for _, id := range s.named.under(joined(name, "")) {
+		return s.accounts.get(id)
+	}
+	return nil
+}
+
+// settingsByName returns what is set.
+func (s *snapshot) settingsByName() map[string]string { return maps.Collect(s.settings.all()) }

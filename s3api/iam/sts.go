@@ -123,7 +123,7 @@ func (t *STS) AssumeRole(ctx context.Context, caller *Identity, in AssumeRole) (
 		return nil, err
 	}
 	s := t.directory.current.Load()
-	r := s.roles[path(account, name)]
+	r := s.roles.get(path(account, name))
 	if r == nil || r.trust == nil || !t.trusts(caller, r, in.Conditions) {
 		return nil, errs.Newf(op, errs.Denied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.ARN(), roleARN(account, name))
 	}

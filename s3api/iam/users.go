@@ -49,7 +49,7 @@ func (s *snapshot) mustUser(account, name string) (*metapb.Account, *metapb.User
 	if err != nil {
 		return nil, nil, err
 	}
-	u := s.users[path(found.Id, name)]
+	u := s.users.get(path(found.Id, name))
 	if u == nil {
 		return nil, nil, noUser(found, name)
 	}
@@ -68,7 +68,7 @@ func (a *Admin) AddUser(ctx context.Context, account, name string) (*metapb.User
 		if err != nil {
 			return err
 		}
-		if c.users[path(found.Id, name)] != nil {
+		if c.users.get(path(found.Id, name)) != nil {
 			return errs.Newf("iam.AddUser", errs.Exists, "account %s has a user %q already", found.Name, name)
 		}
 		added = &metapb.User{Account: found.Id, Name: name, Id: id, CreatedMs: c.now}
@@ -84,7 +84,7 @@ func (a *Admin) AddUser(ctx context.Context, account, name string) (*metapb.User
 
 // Users returns the users of an account, or of all where it is empty, by name.
 func (a *Admin) Users(ctx context.Context, account string) ([]*metapb.User, error) {
-	return list(ctx, a, account, metapb.EntryKind_ENTRY_USER, func(s *snapshot, at string) *metapb.User { return s.users[at] })
+	return list(ctx, a, account, metapb.EntryKind_ENTRY_USER, func(s *snapshot, at string) *metapb.User { return s.users.get(at) })
 }
 
 // list returns the records of a kind in an account, or in all.

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // metaClient is metadata of one replica: the state machine without Raft.
 type metaClient struct {
 	t     testing.TB
+	fs    vfs.FS
 	state *state.State
 
 	mu     sync.Mutex
@@ -31,6 +32,18 @@ type metaClient struct {
 	before func() // Called once, before the next proposal.
 
 	onRead func(q *metapb.Query) error // Called before each query, whose error it may be. May be nil.
+}
+
+func (c *metaClient) open() {
+	st, err := state.Open(state.Options{FS: c.fs, Dir: "meta", CacheBytes: 1 << 20})
+	require.NoError(c.t, err)
+	c.state = st
+}
+
+// reopen is another leader, that remembers no changes. Nothing may be in progress.
+func (c *metaClient) reopen() {
+	require.NoError(c.t, c.state.Close())
+	c.open()
 }
 
 // Propose implements meta.Client.
@@ -100,11 +113,10 @@ var testKey = [SecretKeyBytes]byte{1, 2, 3}
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	st, err := state.Open(state.Options{FS: vfs.NewMem(), Dir: "meta", CacheBytes: 1 << 20})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	c := &metaClient{t: t, state: st}
-	_, err = c.Propose(t.Context(), &metapb.Command{Op: &metapb.Command_OpenSession{
+	c := &metaClient{t: t, fs: vfs.NewMem()}
+	c.open()
+	t.Cleanup(func() { require.NoError(t, c.state.Close()) })
+	_, err := c.Propose(t.Context(), &metapb.Command{Op: &metapb.Command_OpenSession{
 		OpenSession: &metapb.OpenSession{Node: 1, Session: testSession}}})
 	require.NoError(t, err)
 	return newNode(t, c, testKey, rootPassword)

@@ -1,0 +1,47 @@
+package iam
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/tidwall/btree"
+)
+
+// table is values by name, in the order of the names. What a copy of it changes is not
+// changed in the table itself: both share all that is the same. So a snapshot of the
+// directory costs what has changed since the one before. A table may be read by many
+// while a copy of it is changed. The zero table is empty, and cannot be set.
+type table[V any] struct{ rows *btree.Map[string, V] }
+
+func newTable[V any]() table[V] { return table[V]{new(btree.Map[string, V])} }
+
+// copied returns a copy to be changed. Only one may be made at a time.
+func (t table[V]) copied() table[V] { return table[V]{t.rows.Copy()} }
+
+// get returns a value; the zero one where there is none of the name.
+func (t table[V]) get(name string) (v V) {
+	if t.rows != nil {
+		v, _ = t.rows.Get(name)
+	}
+	return v
+}
+
+func (t table[V]) set(name string, v V)      { t.rows.Set(name, v) }
+func (t table[V]) delete(name string)        { t.rows.Delete(name) }
+func (t table[V]) all() iter.Seq2[string, V] { return t.under("") }
+
+func (t table[V]) len() int {
+	if t.rows == nil {
+		return 0
+	}
+	return t.rows.Len()
+}
+
+// under returns the values whose names begin with prefix.
+func (t table[V]) under(prefix string) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		if t.rows != nil {
+			t.rows.Ascend(prefix, func(name string, v V) bool { return strings.HasPrefix(name, prefix) && yield(name, v) })
+		}
+	}
+}
