@@ -53,7 +53,11 @@ func (s *server) admitNewBucket(rq *request) (object.Caller, []*metapb.ConfigPar
 		config = append(config, class)
 	}
 	rules, err := newBucketRules(rq, acl)
-	return rq.caller, append(config, rules...), err
+	who := rq.caller
+	if s.cfg.Access != nil {
+		who.BucketsMax = s.cfg.Access.Authorizer.BucketsMax(who.Account)
+	}
+	return who, append(config, rules...), err
 }
 
 // admitWrite admits who makes an object, and completes what is said of it: by whom

@@ -51,6 +51,17 @@ func (s *service) SetAccountDisabled(ctx context.Context, r *adminpb.SetAccountD
 	return s.ShowAccount(ctx, &adminpb.AccountRef{Account: r.Account})
 }
 
+// SetAccountBuckets implements AdminService.
+func (s *service) SetAccountBuckets(ctx context.Context, r *adminpb.SetAccountBucketsRequest) (*adminpb.Account, error) {
+	if err := named("account", r.Account); err != nil {
+		return nil, err
+	}
+	if err := s.directory(ctx).SetAccountBuckets(ctx, r.Account, r.Max); err != nil {
+		return nil, err
+	}
+	return s.ShowAccount(ctx, &adminpb.AccountRef{Account: r.Account})
+}
+
 // RemoveAccount implements AdminService.
 func (s *service) RemoveAccount(ctx context.Context, r *adminpb.RemoveAccountRequest) (*adminpb.Removed, error) {
 	if err := named("account", r.Account); err != nil {
@@ -60,5 +71,5 @@ func (s *service) RemoveAccount(ctx context.Context, r *adminpb.RemoveAccountReq
 }
 
 func account(a *metapb.Account) *adminpb.Account {
-	return &adminpb.Account{Id: a.Id, Name: a.Name, Created: stamp(a.CreatedMs), Disabled: a.Disabled, Admin: a.Admin}
+	return &adminpb.Account{Id: a.Id, Name: a.Name, Created: stamp(a.CreatedMs), Disabled: a.Disabled, Admin: a.Admin, BucketsMax: a.BucketsMax}
 }

@@ -25,6 +25,7 @@ type Accounts interface {
 	Accounts(ctx context.Context) ([]*metapb.Account, error)
 	Account(ctx context.Context, account string) (*metapb.Account, error)
 	SetAccountDisabled(ctx context.Context, account string, disabled bool) error
+	SetAccountBuckets(ctx context.Context, account string, most uint32) error
 	RemoveAccount(ctx context.Context, account string, force bool) error
 }
 

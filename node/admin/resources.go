@@ -22,7 +22,7 @@ func (s *service) resources(ctx context.Context, method string, req any) ([]stri
 	m, _ := req.(proto.Message)
 	ask := asking{ctx, s, m}
 	switch method {
-	case "SetAccountDisabled", "RemoveAccount":
+	case "SetAccountDisabled", "SetAccountBuckets", "RemoveAccount":
 		return ask.anyAccount()
 	case "ShowAccount":
 		return ask.entries("root", "")

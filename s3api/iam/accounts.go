@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/profile"
 )
 
 // maxRemovedAtOnce bounds the entries that go with an account in one change.
@@ -138,6 +139,27 @@ func (a *Admin) SetAccountDisabled(ctx context.Context, account string, disabled
 		}
 		changed := clone(found)
 		changed.Disabled = disabled
+		c.set(metapb.EntryKind_ENTRY_ACCOUNT, found.Id, changed)
+		return nil
+	})
+}
+
+// SetAccountBuckets sets how many buckets an account may have; 0: what the setting says.
+// Those that it has already stay.
+func (a *Admin) SetAccountBuckets(ctx context.Context, account string, most uint32) error {
+	return a.update(ctx, func(c *change) error {
+		found, err := c.mustAccount(account)
+		if err != nil {
+			return err
+		}
+		if most > profile.MaxBuckets {
+			return errs.Newf("iam.SetAccountBuckets", errs.Invalid, "an account may have %d buckets at most", profile.MaxBuckets)
+		}
+		if err := c.wholeAccount(a, found); err != nil {
+			return err
+		}
+		changed := clone(found)
+		changed.BucketsMax = most
 		c.set(metapb.EntryKind_ENTRY_ACCOUNT, found.Id, changed)
 		return nil
 	})

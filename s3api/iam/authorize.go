@@ -44,6 +44,12 @@ func (a *Access) resource() string {
 	return policy.ObjectARN(name, a.Key)
 }
 
+// BucketsMax returns how many buckets an account may have by what was said of it alone;
+// 0 where nothing was.
+func (z *Authorizer) BucketsMax(account string) uint32 {
+	return z.directory.current.Load().account(account).GetBucketsMax()
+}
+
 // Allows decides about an action on the service, on a bucket, or on a key whose
 // object does not matter for it, such as a PutObject.
 func (z *Authorizer) Allows(a *Access) bool {

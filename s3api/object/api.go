@@ -17,6 +17,8 @@ type Caller struct {
 	// Anonymous says that nobody knows who asks. Account is the bucket's owner, to
 	// whom belongs what is written so; its rights do not come with that.
 	Anonymous bool
+	// BucketsMax is how many buckets the account may have; 0: what the settings say.
+	BucketsMax uint32
 
 	// Access decides about the objects that the caller asks for. Nil: about none
 	// is there anything to decide.

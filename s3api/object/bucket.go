@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -44,7 +45,8 @@ func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket
 		return nil, s3err.InvalidBucketName.Say("", s3err.Field{Name: "BucketName", Value: b.Name})
 	}
 	b.CreatedMs, b.Owner = nowMS(), who.Account
-	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{Bucket: b, Config: config}}})
+	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
+		Bucket: b, Config: config, OwnedMax: cmp.Or(who.BucketsMax, uint32(s.knobs().BucketsMax))}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_EXISTS) && r.GetBucket().GetOwner() == who.Account {
 		return nil, s3err.BucketAlreadyOwnedByYou.Because(err)
 	}

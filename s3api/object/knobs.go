@@ -13,6 +13,7 @@ type Knobs struct {
 	IgnoreMD5UnderSSE    bool             // Content-MD5 of what is encrypted is not verified.
 	CompleteRequiresSums bool             // Complete of composite checksums must carry those of the parts.
 	DeleteWithUploads    bool             // Open uploads do not keep a bucket.
+	BucketsMax           int              // Of an account of which nothing else was said: profile.DefaultBuckets.
 	WrongKeyAsAWS        bool             // A wrong customer's key is told as AWS does.
 }
 
@@ -27,6 +28,7 @@ func KnobsOf(p *profile.Profile) Knobs {
 		IgnoreMD5UnderSSE:    !p.CheckMD5UnderSSE,
 		CompleteRequiresSums: p.CompleteRequiresSums,
 		DeleteWithUploads:    p.DeleteWithUploads,
+		BucketsMax:           p.BucketsMax,
 		WrongKeyAsAWS:        p.ErrorProfile == profile.AWS,
 	}
 }
@@ -38,6 +40,7 @@ func (s *Service) knobs() Knobs {
 	def(&k.MinPartBytes, profile.DefaultMinPart)
 	def(&k.CopyRangePastEnd, profile.PastEndClamp)
 	def(&k.CopyPartETag, profile.CopyETagReference)
+	def(&k.BucketsMax, profile.DefaultBuckets)
 	return k
 }
 

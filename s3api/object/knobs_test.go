@@ -21,7 +21,7 @@ func TestKnobsOf(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Knobs{MinPartBytes: 100 << 10, CopyRangePastEnd: profile.PastEndInvalidRange, CopyPartETag: profile.CopyETagMD5,
 		AnyInitiator: true, CompleteRequiresSSEC: true, IgnoreMD5UnderSSE: true,
-		CompleteRequiresSums: true, DeleteWithUploads: true, WrongKeyAsAWS: true}, KnobsOf(p))
+		CompleteRequiresSums: true, DeleteWithUploads: true, BucketsMax: 1000, WrongKeyAsAWS: true}, KnobsOf(p))
 }
 
 // TestKnobsAreReadEachTime: what is set while the service runs holds for the next

@@ -151,6 +151,8 @@ func refusalCode(r metapb.Refusal) s3err.Code {
 		return s3err.NoSuchBucket
 	case metapb.Refusal_REFUSAL_BUCKET_EXISTS:
 		return s3err.BucketAlreadyExists
+	case metapb.Refusal_REFUSAL_TOO_MANY_BUCKETS:
+		return s3err.TooManyBuckets
 	case metapb.Refusal_REFUSAL_BUCKET_NOT_EMPTY:
 		return s3err.BucketNotEmpty
 	case metapb.Refusal_REFUSAL_NO_SUCH_KEY:

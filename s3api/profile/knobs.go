@@ -19,6 +19,7 @@ const CompatKnob = "compat"
 const (
 	TypeChoice   = "choice"   // One of Knob.Values.
 	TypeSwitch   = "switch"   // on or off.
+	TypeCount    = "count"    // A whole number.
 	TypeSize     = "size"     // Bytes, as people write them: 64KiB, 5MB, 1048576.
 	TypeDuration = "duration" // As Go writes them: 500ms, 2s, 1m30s.
 	TypeText     = "text"     // Printable ASCII.
@@ -148,6 +149,21 @@ func sizeText(n int64) string {
 		}
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// count makes a knob of a number between 1 and most.
+func count(name string, both, most int, field func(*Profile) *int, help string) Knob {
+	k := Knob{Name: name, Type: TypeCount, OBS: strconv.Itoa(both), AWS: strconv.Itoa(both), Help: help}
+	k.set = func(p *Profile, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 || n > most {
+			return refuse(name, v, fmt.Sprintf("a number between 1 and %d", most))
+		}
+		*field(p) = n
+		return nil
+	}
+	k.get = func(p *Profile) string { return strconv.Itoa(*field(p)) }
+	return k
 }
 
 // duration makes a knob of time between 1 ms and most.

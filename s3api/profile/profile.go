@@ -88,6 +88,7 @@ type Profile struct {
 	CheckMD5UnderSSE bool
 	DefaultSSE       Encryption
 
+	BucketsMax           int    // That an account may have.
 	NewBucketOwnership   string // One of wirexml's words.
 	NewBucketBlockPublic bool
 

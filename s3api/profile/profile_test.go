@@ -2,6 +2,7 @@ package profile
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func TestDefaults(t *testing.T) {
 	obs := Profile{
 		Compat: OBS, CopyRangePastEnd: PastEndClamp, CopyPartETag: CopyETagReference, MultipartMinPart: 5 << 20,
 		MultipartInitiatorOnly: true, CopyEarly200After: 2 * time.Second, KeepAliveInterval: 5 * time.Second, ChunkedAnswers: true,
-		SSECPlainHTTP: PlainHTTPLoopback, CheckMD5UnderSSE: true, DefaultSSE: EncryptNone, NewBucketOwnership: wirexml.OwnershipWriter,
+		SSECPlainHTTP: PlainHTTPLoopback, CheckMD5UnderSSE: true, DefaultSSE: EncryptNone, BucketsMax: 1000, NewBucketOwnership: wirexml.OwnershipWriter,
 		XMLNamespace: NamespaceAuto, XMLStandalone: true, ErrorProfile: OBS, AnswerProfile: OBS, ServerHeader: "OBS", ReservedHeader: true,
 	}
 	require.Equal(t, obs, *Default())
@@ -69,6 +70,8 @@ func TestOverrides(t *testing.T) {
 			switch k.Type {
 			case TypeSize:
 				overrides[k.Name] = sizeText(rapid.Int64Range(1, maxMinPart).Draw(t, "size"))
+			case TypeCount:
+				overrides[k.Name] = strconv.Itoa(rapid.IntRange(1, MaxBuckets).Draw(t, "count"))
 			case TypeDuration:
 				overrides[k.Name] = rapid.SampledFrom([]time.Duration{time.Millisecond, 90 * time.Second, maxEarly200}).Draw(t, "duration").String()
 			case TypeText:

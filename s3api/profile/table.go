@@ -10,11 +10,14 @@ import (
 const (
 	maxMinPart  = 5 << 30          // The largest part.
 	maxEarly200 = 10 * time.Minute // Clients and proxies give up earlier than this.
+
+	MaxBuckets = 1_000_000 // Of one account, whatever is said of it.
 )
 
 // Defaults of knobs that OBS and AWS agree on.
 const (
 	DefaultMinPart           = 5 << 20
+	DefaultBuckets           = 1000 // AWS: 10,000 (100 until 2024); OBS: 100.
 	DefaultEarly200After     = 2 * time.Second
 	DefaultKeepAliveInterval = 5 * time.Second
 )
@@ -55,6 +58,8 @@ var table = []Knob{
 	choice("default-sse", EncryptNone, EncryptNone, []Encryption{EncryptNone, EncryptSSES3}, func(p *Profile) *Encryption { return &p.DefaultSSE },
 		"encryption of objects whose request and bucket name none (AWS itself encrypts all with SSE-S3)"),
 
+	count("max-buckets", DefaultBuckets, MaxBuckets, func(p *Profile) *int { return &p.BucketsMax },
+		"buckets that an account may have, where nothing else was said of it (cairn account buckets): one more is refused with TooManyBuckets"),
 	choice("new-bucket-ownership", wirexml.OwnershipWriter, wirexml.OwnershipEnforced,
 		[]string{wirexml.OwnershipWriter, wirexml.OwnershipPreferred, wirexml.OwnershipEnforced}, func(p *Profile) *string { return &p.NewBucketOwnership },
 		"object ownership of buckets that are made without x-amz-object-ownership: who owns what other accounts write, and whether ACLs count; "+

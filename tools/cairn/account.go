@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ func forceFlag(cmd *cobra.Command, force *bool, with string) {
 func newAccount() *cobra.Command {
 	return noun("account", "Accounts: they own buckets and objects", accountAdd(), accountList(), accountShow(),
 		accountSet("disable", "Disable an account: its keys and those of its users are refused", true),
-		accountSet("enable", "Enable an account again", false), accountRemove())
+		accountSet("enable", "Enable an account again", false), accountBuckets(), accountRemove())
 }
 
 func accountAdd() verb {
@@ -76,6 +77,22 @@ func accountSet(name, short string, disabled bool) verb {
 	}}
 }
 
+func accountBuckets() verb {
+	return verb{
+		use: "buckets ACCOUNT NUMBER", short: "Say how many buckets an account may have",
+		long: `Say how many buckets an account may have; 0 is what the setting max-buckets says.
+Buckets that it has already stay.`,
+		example: `  cairn account buckets acme 5000`,
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			most, err := strconv.ParseUint(args[1], 10, 32)
+			if err != nil {
+				return nil, &statusError{exitUsage, fmt.Errorf("%q is not a number of buckets", args[1])}
+			}
+			return showAccount(c.SetAccountBuckets(ctx, &adminpb.SetAccountBucketsRequest{Account: args[0], Max: uint32(most)}))
+		},
+	}
+}
+
 func accountRemove() verb {
 	var force bool
 	return verb{
@@ -101,6 +118,15 @@ func showAccount(a *adminpb.Account, err error) (*answer, error) {
 		row(w, "id", a.Id)
 		row(w, "state", inState(a.Disabled))
 		row(w, "administers", a.Admin)
+		row(w, "buckets", bucketsMax(a))
 		row(w, "created", a.Created)
 	}}, err
+}
+
+// bucketsMax is how many buckets an account may have, as people read it.
+func bucketsMax(a *adminpb.Account) string {
+	if a.BucketsMax == 0 {
+		return "as many as the setting max-buckets says"
+	}
+	return fmt.Sprintf("%d at most", a.BucketsMax)
 }

@@ -83,6 +83,12 @@ func (fakeAdmin) SetAccountDisabled(_ context.Context, r *adminpb.SetAccountDisa
 	return a, failing(r.Account)
 }
 
+func (fakeAdmin) SetAccountBuckets(_ context.Context, r *adminpb.SetAccountBucketsRequest) (*adminpb.Account, error) {
+	a := fakeAccount(r.Account)
+	a.BucketsMax = r.Max
+	return a, failing(r.Account)
+}
+
 func (fakeAdmin) RemoveAccount(_ context.Context, r *adminpb.RemoveAccountRequest) (*adminpb.Removed, error) {
 	if !r.Force && r.Account == "full" {
 		return nil, connect.NewError(connect.CodeFailedPrecondition, errors.New("account full still has 2 users; remove them first, or force it"))

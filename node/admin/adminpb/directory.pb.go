@@ -222,7 +222,8 @@ type Account struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Created       string                 `protobuf:"bytes,3,opt,name=created,proto3" json:"created,omitempty"`
 	Disabled      bool                   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
-	Admin         bool                   `protobuf:"varint,5,opt,name=admin,proto3" json:"admin,omitempty"` // Administers the cluster.
+	Admin         bool                   `protobuf:"varint,5,opt,name=admin,proto3" json:"admin,omitempty"`                               // Administers the cluster.
+	BucketsMax    uint32                 `protobuf:"varint,424,opt,name=buckets_max,json=bucketsMax,proto3" json:"buckets_max,omitempty"` // Buckets that it may have; 0: what the setting max-buckets says.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +291,13 @@ func (x *Account) GetAdmin() bool {
 		return x.Admin
 	}
 	return false
+}
+
+func (x *Account) GetBucketsMax() uint32 {
+	if x != nil {
+		return x.BucketsMax
+	}
+	return 0
 }
 
 type Accounts struct {
@@ -545,6 +553,60 @@ func (x *SetAccountDisabledRequest) GetDisabled() bool {
 	return false
 }
 
+// SetAccountBucketsRequest says how many buckets an account may have. Those that it has
+// already stay.
+type SetAccountBucketsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Max           uint32                 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"` // 0: what the setting max-buckets says.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAccountBucketsRequest) Reset() {
+	*x = SetAccountBucketsRequest{}
+	mi := &file_directory_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAccountBucketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAccountBucketsRequest) ProtoMessage() {}
+
+func (x *SetAccountBucketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAccountBucketsRequest.ProtoReflect.Descriptor instead.
+func (*SetAccountBucketsRequest) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SetAccountBucketsRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *SetAccountBucketsRequest) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 type RemoveAccountRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -555,7 +617,7 @@ type RemoveAccountRequest struct {
 
 func (x *RemoveAccountRequest) Reset() {
 	*x = RemoveAccountRequest{}
-	mi := &file_directory_proto_msgTypes[10]
+	mi := &file_directory_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +629,7 @@ func (x *RemoveAccountRequest) String() string {
 func (*RemoveAccountRequest) ProtoMessage() {}
 
 func (x *RemoveAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[10]
+	mi := &file_directory_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +642,7 @@ func (x *RemoveAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveAccountRequest.ProtoReflect.Descriptor instead.
 func (*RemoveAccountRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{10}
+	return file_directory_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RemoveAccountRequest) GetAccount() string {
@@ -613,7 +675,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_directory_proto_msgTypes[11]
+	mi := &file_directory_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +687,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[11]
+	mi := &file_directory_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +700,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{11}
+	return file_directory_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *User) GetAccount() string {
@@ -706,7 +768,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_directory_proto_msgTypes[12]
+	mi := &file_directory_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +780,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[12]
+	mi := &file_directory_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +793,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{12}
+	return file_directory_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Users) GetUsers() []*User {
@@ -752,7 +814,7 @@ type SetUserDisabledRequest struct {
 
 func (x *SetUserDisabledRequest) Reset() {
 	*x = SetUserDisabledRequest{}
-	mi := &file_directory_proto_msgTypes[13]
+	mi := &file_directory_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +826,7 @@ func (x *SetUserDisabledRequest) String() string {
 func (*SetUserDisabledRequest) ProtoMessage() {}
 
 func (x *SetUserDisabledRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[13]
+	mi := &file_directory_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +839,7 @@ func (x *SetUserDisabledRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUserDisabledRequest.ProtoReflect.Descriptor instead.
 func (*SetUserDisabledRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{13}
+	return file_directory_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetUserDisabledRequest) GetAccount() string {
@@ -814,7 +876,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_directory_proto_msgTypes[14]
+	mi := &file_directory_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +888,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[14]
+	mi := &file_directory_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +901,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{14}
+	return file_directory_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Group) GetAccount() string {
@@ -886,7 +948,7 @@ type Groups struct {
 
 func (x *Groups) Reset() {
 	*x = Groups{}
-	mi := &file_directory_proto_msgTypes[15]
+	mi := &file_directory_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +960,7 @@ func (x *Groups) String() string {
 func (*Groups) ProtoMessage() {}
 
 func (x *Groups) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[15]
+	mi := &file_directory_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +973,7 @@ func (x *Groups) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Groups.ProtoReflect.Descriptor instead.
 func (*Groups) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{15}
+	return file_directory_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Groups) GetGroups() []*Group {
@@ -933,7 +995,7 @@ type SetGroupMemberRequest struct {
 
 func (x *SetGroupMemberRequest) Reset() {
 	*x = SetGroupMemberRequest{}
-	mi := &file_directory_proto_msgTypes[16]
+	mi := &file_directory_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1007,7 @@ func (x *SetGroupMemberRequest) String() string {
 func (*SetGroupMemberRequest) ProtoMessage() {}
 
 func (x *SetGroupMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[16]
+	mi := &file_directory_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1020,7 @@ func (x *SetGroupMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGroupMemberRequest.ProtoReflect.Descriptor instead.
 func (*SetGroupMemberRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{16}
+	return file_directory_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetGroupMemberRequest) GetAccount() string {
@@ -1004,7 +1066,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_directory_proto_msgTypes[17]
+	mi := &file_directory_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1078,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[17]
+	mi := &file_directory_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1091,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{17}
+	return file_directory_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Role) GetAccount() string {
@@ -1090,7 +1152,7 @@ type Roles struct {
 
 func (x *Roles) Reset() {
 	*x = Roles{}
-	mi := &file_directory_proto_msgTypes[18]
+	mi := &file_directory_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +1164,7 @@ func (x *Roles) String() string {
 func (*Roles) ProtoMessage() {}
 
 func (x *Roles) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[18]
+	mi := &file_directory_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +1177,7 @@ func (x *Roles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roles.ProtoReflect.Descriptor instead.
 func (*Roles) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{18}
+	return file_directory_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Roles) GetRoles() []*Role {
@@ -1138,7 +1200,7 @@ type AddRoleRequest struct {
 
 func (x *AddRoleRequest) Reset() {
 	*x = AddRoleRequest{}
-	mi := &file_directory_proto_msgTypes[19]
+	mi := &file_directory_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1212,7 @@ func (x *AddRoleRequest) String() string {
 func (*AddRoleRequest) ProtoMessage() {}
 
 func (x *AddRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[19]
+	mi := &file_directory_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1225,7 @@ func (x *AddRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddRoleRequest.ProtoReflect.Descriptor instead.
 func (*AddRoleRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{19}
+	return file_directory_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AddRoleRequest) GetAccount() string {
@@ -1216,7 +1278,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_directory_proto_msgTypes[20]
+	mi := &file_directory_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1290,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[20]
+	mi := &file_directory_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1303,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{20}
+	return file_directory_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Policy) GetAccount() string {
@@ -1303,7 +1365,7 @@ type Holder struct {
 
 func (x *Holder) Reset() {
 	*x = Holder{}
-	mi := &file_directory_proto_msgTypes[21]
+	mi := &file_directory_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1377,7 @@ func (x *Holder) String() string {
 func (*Holder) ProtoMessage() {}
 
 func (x *Holder) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[21]
+	mi := &file_directory_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1390,7 @@ func (x *Holder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holder.ProtoReflect.Descriptor instead.
 func (*Holder) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{21}
+	return file_directory_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Holder) GetKind() string {
@@ -1354,7 +1416,7 @@ type Policies struct {
 
 func (x *Policies) Reset() {
 	*x = Policies{}
-	mi := &file_directory_proto_msgTypes[22]
+	mi := &file_directory_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1428,7 @@ func (x *Policies) String() string {
 func (*Policies) ProtoMessage() {}
 
 func (x *Policies) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[22]
+	mi := &file_directory_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1441,7 @@ func (x *Policies) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policies.ProtoReflect.Descriptor instead.
 func (*Policies) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{22}
+	return file_directory_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Policies) GetPolicies() []*Policy {
@@ -1401,7 +1463,7 @@ type AddPolicyRequest struct {
 
 func (x *AddPolicyRequest) Reset() {
 	*x = AddPolicyRequest{}
-	mi := &file_directory_proto_msgTypes[23]
+	mi := &file_directory_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1475,7 @@ func (x *AddPolicyRequest) String() string {
 func (*AddPolicyRequest) ProtoMessage() {}
 
 func (x *AddPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[23]
+	mi := &file_directory_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1488,7 @@ func (x *AddPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPolicyRequest.ProtoReflect.Descriptor instead.
 func (*AddPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{23}
+	return file_directory_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AddPolicyRequest) GetAccount() string {
@@ -1472,7 +1534,7 @@ type SetPolicyAttachedRequest struct {
 
 func (x *SetPolicyAttachedRequest) Reset() {
 	*x = SetPolicyAttachedRequest{}
-	mi := &file_directory_proto_msgTypes[24]
+	mi := &file_directory_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1546,7 @@ func (x *SetPolicyAttachedRequest) String() string {
 func (*SetPolicyAttachedRequest) ProtoMessage() {}
 
 func (x *SetPolicyAttachedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[24]
+	mi := &file_directory_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1559,7 @@ func (x *SetPolicyAttachedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicyAttachedRequest.ProtoReflect.Descriptor instead.
 func (*SetPolicyAttachedRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{24}
+	return file_directory_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetPolicyAttachedRequest) GetAccount() string {
@@ -1556,7 +1618,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_directory_proto_msgTypes[25]
+	mi := &file_directory_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1630,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[25]
+	mi := &file_directory_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1643,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{25}
+	return file_directory_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Attachment) GetAccount() string {
@@ -1634,7 +1696,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_directory_proto_msgTypes[26]
+	mi := &file_directory_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1708,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[26]
+	mi := &file_directory_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1721,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{26}
+	return file_directory_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccessKey) GetId() string {
@@ -1720,7 +1782,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_directory_proto_msgTypes[27]
+	mi := &file_directory_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +1794,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[27]
+	mi := &file_directory_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +1807,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{27}
+	return file_directory_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AccessKeys) GetKeys() []*AccessKey {
@@ -1768,7 +1830,7 @@ type AddAccessKeyRequest struct {
 
 func (x *AddAccessKeyRequest) Reset() {
 	*x = AddAccessKeyRequest{}
-	mi := &file_directory_proto_msgTypes[28]
+	mi := &file_directory_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1780,7 +1842,7 @@ func (x *AddAccessKeyRequest) String() string {
 func (*AddAccessKeyRequest) ProtoMessage() {}
 
 func (x *AddAccessKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[28]
+	mi := &file_directory_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1793,7 +1855,7 @@ func (x *AddAccessKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddAccessKeyRequest.ProtoReflect.Descriptor instead.
 func (*AddAccessKeyRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{28}
+	return file_directory_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AddAccessKeyRequest) GetAccount() string {
@@ -1841,7 +1903,7 @@ type ListAccessKeysRequest struct {
 
 func (x *ListAccessKeysRequest) Reset() {
 	*x = ListAccessKeysRequest{}
-	mi := &file_directory_proto_msgTypes[29]
+	mi := &file_directory_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1915,7 @@ func (x *ListAccessKeysRequest) String() string {
 func (*ListAccessKeysRequest) ProtoMessage() {}
 
 func (x *ListAccessKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[29]
+	mi := &file_directory_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +1928,7 @@ func (x *ListAccessKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccessKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListAccessKeysRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{29}
+	return file_directory_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListAccessKeysRequest) GetAccount() string {
@@ -1892,7 +1954,7 @@ type AccessKeyRef struct {
 
 func (x *AccessKeyRef) Reset() {
 	*x = AccessKeyRef{}
-	mi := &file_directory_proto_msgTypes[30]
+	mi := &file_directory_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +1966,7 @@ func (x *AccessKeyRef) String() string {
 func (*AccessKeyRef) ProtoMessage() {}
 
 func (x *AccessKeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[30]
+	mi := &file_directory_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +1979,7 @@ func (x *AccessKeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyRef.ProtoReflect.Descriptor instead.
 func (*AccessKeyRef) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{30}
+	return file_directory_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AccessKeyRef) GetId() string {
@@ -1937,7 +1999,7 @@ type SetAccessKeyDisabledRequest struct {
 
 func (x *SetAccessKeyDisabledRequest) Reset() {
 	*x = SetAccessKeyDisabledRequest{}
-	mi := &file_directory_proto_msgTypes[31]
+	mi := &file_directory_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2011,7 @@ func (x *SetAccessKeyDisabledRequest) String() string {
 func (*SetAccessKeyDisabledRequest) ProtoMessage() {}
 
 func (x *SetAccessKeyDisabledRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[31]
+	mi := &file_directory_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2024,7 @@ func (x *SetAccessKeyDisabledRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAccessKeyDisabledRequest.ProtoReflect.Descriptor instead.
 func (*SetAccessKeyDisabledRequest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{31}
+	return file_directory_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SetAccessKeyDisabledRequest) GetId() string {
@@ -1994,13 +2056,15 @@ const file_directory_proto_rawDesc = "" +
 	"\x12RemoveEntryRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"y\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"\x9b\x01\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\acreated\x18\x03 \x01(\tR\acreated\x12\x1a\n" +
 	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x12\x14\n" +
-	"\x05admin\x18\x05 \x01(\bR\x05admin\"?\n" +
+	"\x05admin\x18\x05 \x01(\bR\x05admin\x12 \n" +
+	"\vbuckets_max\x18\xa8\x03 \x01(\rR\n" +
+	"bucketsMax\"?\n" +
 	"\bAccounts\x123\n" +
 	"\baccounts\x18\x01 \x03(\v2\x17.cairn.admin.v1.AccountR\baccounts\"\x15\n" +
 	"\x13ListAccountsRequest\"{\n" +
@@ -2018,6 +2082,9 @@ const file_directory_proto_rawDesc = "" +
 	"\x19SetAccountDisabledRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1a\n" +
 	"\bdisabled\x18\x02 \x01(\bR\bdisabled\"F\n" +
+	"\x18SetAccountBucketsRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\rR\x03max\"F\n" +
 	"\x14RemoveAccountRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"\xc0\x01\n" +
@@ -2138,7 +2205,7 @@ func file_directory_proto_rawDescGZIP() []byte {
 	return file_directory_proto_rawDescData
 }
 
-var file_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_directory_proto_goTypes = []any{
 	(*Removed)(nil),                     // 0: cairn.admin.v1.Removed
 	(*AccountRef)(nil),                  // 1: cairn.admin.v1.AccountRef
@@ -2150,39 +2217,40 @@ var file_directory_proto_goTypes = []any{
 	(*AddAccountRequest)(nil),           // 7: cairn.admin.v1.AddAccountRequest
 	(*NewAccount)(nil),                  // 8: cairn.admin.v1.NewAccount
 	(*SetAccountDisabledRequest)(nil),   // 9: cairn.admin.v1.SetAccountDisabledRequest
-	(*RemoveAccountRequest)(nil),        // 10: cairn.admin.v1.RemoveAccountRequest
-	(*User)(nil),                        // 11: cairn.admin.v1.User
-	(*Users)(nil),                       // 12: cairn.admin.v1.Users
-	(*SetUserDisabledRequest)(nil),      // 13: cairn.admin.v1.SetUserDisabledRequest
-	(*Group)(nil),                       // 14: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 15: cairn.admin.v1.Groups
-	(*SetGroupMemberRequest)(nil),       // 16: cairn.admin.v1.SetGroupMemberRequest
-	(*Role)(nil),                        // 17: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 18: cairn.admin.v1.Roles
-	(*AddRoleRequest)(nil),              // 19: cairn.admin.v1.AddRoleRequest
-	(*Policy)(nil),                      // 20: cairn.admin.v1.Policy
-	(*Holder)(nil),                      // 21: cairn.admin.v1.Holder
-	(*Policies)(nil),                    // 22: cairn.admin.v1.Policies
-	(*AddPolicyRequest)(nil),            // 23: cairn.admin.v1.AddPolicyRequest
-	(*SetPolicyAttachedRequest)(nil),    // 24: cairn.admin.v1.SetPolicyAttachedRequest
-	(*Attachment)(nil),                  // 25: cairn.admin.v1.Attachment
-	(*AccessKey)(nil),                   // 26: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 27: cairn.admin.v1.AccessKeys
-	(*AddAccessKeyRequest)(nil),         // 28: cairn.admin.v1.AddAccessKeyRequest
-	(*ListAccessKeysRequest)(nil),       // 29: cairn.admin.v1.ListAccessKeysRequest
-	(*AccessKeyRef)(nil),                // 30: cairn.admin.v1.AccessKeyRef
-	(*SetAccessKeyDisabledRequest)(nil), // 31: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*SetAccountBucketsRequest)(nil),    // 10: cairn.admin.v1.SetAccountBucketsRequest
+	(*RemoveAccountRequest)(nil),        // 11: cairn.admin.v1.RemoveAccountRequest
+	(*User)(nil),                        // 12: cairn.admin.v1.User
+	(*Users)(nil),                       // 13: cairn.admin.v1.Users
+	(*SetUserDisabledRequest)(nil),      // 14: cairn.admin.v1.SetUserDisabledRequest
+	(*Group)(nil),                       // 15: cairn.admin.v1.Group
+	(*Groups)(nil),                      // 16: cairn.admin.v1.Groups
+	(*SetGroupMemberRequest)(nil),       // 17: cairn.admin.v1.SetGroupMemberRequest
+	(*Role)(nil),                        // 18: cairn.admin.v1.Role
+	(*Roles)(nil),                       // 19: cairn.admin.v1.Roles
+	(*AddRoleRequest)(nil),              // 20: cairn.admin.v1.AddRoleRequest
+	(*Policy)(nil),                      // 21: cairn.admin.v1.Policy
+	(*Holder)(nil),                      // 22: cairn.admin.v1.Holder
+	(*Policies)(nil),                    // 23: cairn.admin.v1.Policies
+	(*AddPolicyRequest)(nil),            // 24: cairn.admin.v1.AddPolicyRequest
+	(*SetPolicyAttachedRequest)(nil),    // 25: cairn.admin.v1.SetPolicyAttachedRequest
+	(*Attachment)(nil),                  // 26: cairn.admin.v1.Attachment
+	(*AccessKey)(nil),                   // 27: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                  // 28: cairn.admin.v1.AccessKeys
+	(*AddAccessKeyRequest)(nil),         // 29: cairn.admin.v1.AddAccessKeyRequest
+	(*ListAccessKeysRequest)(nil),       // 30: cairn.admin.v1.ListAccessKeysRequest
+	(*AccessKeyRef)(nil),                // 31: cairn.admin.v1.AccessKeyRef
+	(*SetAccessKeyDisabledRequest)(nil), // 32: cairn.admin.v1.SetAccessKeyDisabledRequest
 }
 var file_directory_proto_depIdxs = []int32{
 	4,  // 0: cairn.admin.v1.Accounts.accounts:type_name -> cairn.admin.v1.Account
 	4,  // 1: cairn.admin.v1.NewAccount.account:type_name -> cairn.admin.v1.Account
-	26, // 2: cairn.admin.v1.NewAccount.key:type_name -> cairn.admin.v1.AccessKey
-	11, // 3: cairn.admin.v1.Users.users:type_name -> cairn.admin.v1.User
-	14, // 4: cairn.admin.v1.Groups.groups:type_name -> cairn.admin.v1.Group
-	17, // 5: cairn.admin.v1.Roles.roles:type_name -> cairn.admin.v1.Role
-	21, // 6: cairn.admin.v1.Policy.attached:type_name -> cairn.admin.v1.Holder
-	20, // 7: cairn.admin.v1.Policies.policies:type_name -> cairn.admin.v1.Policy
-	26, // 8: cairn.admin.v1.AccessKeys.keys:type_name -> cairn.admin.v1.AccessKey
+	27, // 2: cairn.admin.v1.NewAccount.key:type_name -> cairn.admin.v1.AccessKey
+	12, // 3: cairn.admin.v1.Users.users:type_name -> cairn.admin.v1.User
+	15, // 4: cairn.admin.v1.Groups.groups:type_name -> cairn.admin.v1.Group
+	18, // 5: cairn.admin.v1.Roles.roles:type_name -> cairn.admin.v1.Role
+	22, // 6: cairn.admin.v1.Policy.attached:type_name -> cairn.admin.v1.Holder
+	21, // 7: cairn.admin.v1.Policies.policies:type_name -> cairn.admin.v1.Policy
+	27, // 8: cairn.admin.v1.AccessKeys.keys:type_name -> cairn.admin.v1.AccessKey
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -2201,7 +2269,7 @@ func file_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_directory_proto_rawDesc), len(file_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

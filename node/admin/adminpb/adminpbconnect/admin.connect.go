@@ -69,6 +69,9 @@ const (
 	// AdminServiceSetAccountDisabledProcedure is the fully-qualified name of the AdminService's
 	// SetAccountDisabled RPC.
 	AdminServiceSetAccountDisabledProcedure = "/cairn.admin.v1.AdminService/SetAccountDisabled"
+	// AdminServiceSetAccountBucketsProcedure is the fully-qualified name of the AdminService's
+	// SetAccountBuckets RPC.
+	AdminServiceSetAccountBucketsProcedure = "/cairn.admin.v1.AdminService/SetAccountBuckets"
 	// AdminServiceRemoveAccountProcedure is the fully-qualified name of the AdminService's
 	// RemoveAccount RPC.
 	AdminServiceRemoveAccountProcedure = "/cairn.admin.v1.AdminService/RemoveAccount"
@@ -247,6 +250,7 @@ type AdminServiceClient interface {
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
 	SetAccountDisabled(context.Context, *adminpb.SetAccountDisabledRequest) (*adminpb.Account, error)
+	SetAccountBuckets(context.Context, *adminpb.SetAccountBucketsRequest) (*adminpb.Account, error)
 	RemoveAccount(context.Context, *adminpb.RemoveAccountRequest) (*adminpb.Removed, error)
 	AddUser(context.Context, *adminpb.EntryRef) (*adminpb.User, error)
 	ListUsers(context.Context, *adminpb.AccountRef) (*adminpb.Users, error)
@@ -401,6 +405,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+AdminServiceSetAccountDisabledProcedure,
 			connect.WithSchema(adminServiceMethods.ByName("SetAccountDisabled")),
+			connect.WithClientOptions(opts...),
+		),
+		setAccountBuckets: connect.NewClient[adminpb.SetAccountBucketsRequest, adminpb.Account](
+			httpClient,
+			baseURL+AdminServiceSetAccountBucketsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("SetAccountBuckets")),
 			connect.WithClientOptions(opts...),
 		),
 		removeAccount: connect.NewClient[adminpb.RemoveAccountRequest, adminpb.Removed](
@@ -804,6 +814,7 @@ type adminServiceClient struct {
 	listAccounts         *connect.Client[adminpb.ListAccountsRequest, adminpb.Accounts]
 	showAccount          *connect.Client[adminpb.AccountRef, adminpb.Account]
 	setAccountDisabled   *connect.Client[adminpb.SetAccountDisabledRequest, adminpb.Account]
+	setAccountBuckets    *connect.Client[adminpb.SetAccountBucketsRequest, adminpb.Account]
 	removeAccount        *connect.Client[adminpb.RemoveAccountRequest, adminpb.Removed]
 	addUser              *connect.Client[adminpb.EntryRef, adminpb.User]
 	listUsers            *connect.Client[adminpb.AccountRef, adminpb.Users]
@@ -972,6 +983,15 @@ func (c *adminServiceClient) ShowAccount(ctx context.Context, req *adminpb.Accou
 // SetAccountDisabled calls cairn.admin.v1.AdminService.SetAccountDisabled.
 func (c *adminServiceClient) SetAccountDisabled(ctx context.Context, req *adminpb.SetAccountDisabledRequest) (*adminpb.Account, error) {
 	response, err := c.setAccountDisabled.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetAccountBuckets calls cairn.admin.v1.AdminService.SetAccountBuckets.
+func (c *adminServiceClient) SetAccountBuckets(ctx context.Context, req *adminpb.SetAccountBucketsRequest) (*adminpb.Account, error) {
+	response, err := c.setAccountBuckets.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -1559,6 +1579,7 @@ type AdminServiceHandler interface {
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
 	SetAccountDisabled(context.Context, *adminpb.SetAccountDisabledRequest) (*adminpb.Account, error)
+	SetAccountBuckets(context.Context, *adminpb.SetAccountBucketsRequest) (*adminpb.Account, error)
 	RemoveAccount(context.Context, *adminpb.RemoveAccountRequest) (*adminpb.Removed, error)
 	AddUser(context.Context, *adminpb.EntryRef) (*adminpb.User, error)
 	ListUsers(context.Context, *adminpb.AccountRef) (*adminpb.Users, error)
@@ -1709,6 +1730,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		AdminServiceSetAccountDisabledProcedure,
 		svc.SetAccountDisabled,
 		connect.WithSchema(adminServiceMethods.ByName("SetAccountDisabled")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceSetAccountBucketsHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceSetAccountBucketsProcedure,
+		svc.SetAccountBuckets,
+		connect.WithSchema(adminServiceMethods.ByName("SetAccountBuckets")),
 		connect.WithHandlerOptions(opts...),
 	)
 	adminServiceRemoveAccountHandler := connect.NewUnaryHandlerSimple(
@@ -2121,6 +2148,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceShowAccountHandler.ServeHTTP(w, r)
 		case AdminServiceSetAccountDisabledProcedure:
 			adminServiceSetAccountDisabledHandler.ServeHTTP(w, r)
+		case AdminServiceSetAccountBucketsProcedure:
+			adminServiceSetAccountBucketsHandler.ServeHTTP(w, r)
 		case AdminServiceRemoveAccountProcedure:
 			adminServiceRemoveAccountHandler.ServeHTTP(w, r)
 		case AdminServiceAddUserProcedure:
@@ -2304,6 +2333,10 @@ func (UnimplementedAdminServiceHandler) ShowAccount(context.Context, *adminpb.Ac
 
 func (UnimplementedAdminServiceHandler) SetAccountDisabled(context.Context, *adminpb.SetAccountDisabledRequest) (*adminpb.Account, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.SetAccountDisabled is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) SetAccountBuckets(context.Context, *adminpb.SetAccountBucketsRequest) (*adminpb.Account, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.SetAccountBuckets is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) RemoveAccount(context.Context, *adminpb.RemoveAccountRequest) (*adminpb.Removed, error) {
