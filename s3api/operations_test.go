@@ -1,12 +1,17 @@
 package s3api
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
@@ -111,6 +116,9 @@ func TestTableIsSound(t *testing.T) {
 		if op.sub != nil {
 			q = append(q, parameter{name: op.sub[0]})
 		}
+		for _, sub := range op.sub {
+			require.True(t, subResources[sub], "%s: subResources (features.go) does not have %q: other methods would ignore it", op.name, sub)
+		}
 		if op.with != "" {
 			q = append(q, parameter{name: op.with, value: "x"})
 		}
@@ -118,6 +126,34 @@ func TestTableIsSound(t *testing.T) {
 		require.NoError(t, err, op.name)
 		require.Same(t, op, found)
 		require.NotNil(t, op.handle)
+	}
+}
+
+// TestActionsAreKnown proves that a policy may speak of every action that is asked for:
+// one that the language does not know is refused in every policy.
+func TestActionsAreKnown(t *testing.T) {
+	var files []string
+	for _, dir := range []string{".", "object", "iam"} {
+		in, err := filepath.Glob(dir + "/*.go")
+		require.NoError(t, err)
+		files = append(files, in...)
+	}
+	seen := map[string]bool{}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`"(s3:[A-Z][A-Za-z]+)"`).FindAllSubmatch(text, -1) {
+			seen[string(m[1])] = true
+		}
+	}
+	require.Greater(t, len(seen), 50)
+	for action := range seen {
+		_, err := policy.Parse(fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":%q,"Resource":"*"}]}`,
+			action), policy.Identity)
+		require.NoError(t, err, "%s: add it to s3Actions (s3api/policy/action.go)", action)
 	}
 }
 
