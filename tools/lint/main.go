@@ -1,6 +1,7 @@
 // Command lint proves the rules that no general tool knows: the order of rooms
-// (imports point only down the list), which packages may use what, that no two .proto
-// files have one name, and that links between documents lead somewhere.
+// (a room imports only those named before it), which packages may use what, that no two
+// .proto files have one name, and that links between documents lead somewhere and the
+// tests that they name are there.
 //
 //	go run ./tools/lint
 //
@@ -118,17 +119,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lint:", err)
 		os.Exit(2)
 	}
-	breaches, err := protoNames(".")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "lint:", err)
-		os.Exit(2)
+	var breaches []string
+	for _, look := range []func(root string) ([]string, error){protoNames, docLinks, namedTests, changelog} {
+		found, err := look(".")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "lint:", err)
+			os.Exit(2)
+		}
+		breaches = append(breaches, found...)
 	}
-	links, err := docLinks(".")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "lint:", err)
-		os.Exit(2)
-	}
-	breaches = append(breaches, links...)
 	for _, p := range pkgs {
 		breaches = append(breaches, check(p)...)
 	}

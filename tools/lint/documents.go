@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// namedTests finds tests that documents name and the tree does not have: a step of a
+// checklist that no test holds any more.
+func namedTests(root string) (breaches []string, err error) {
+	have := map[string]bool{}
+	var docs []string
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (name == "bin" || name == "data" || name[0] == '.'):
+			return filepath.SkipDir
+		case filepath.Ext(name) == ".md":
+			docs = append(docs, path)
+		case strings.HasSuffix(name, "_test.go"):
+			text, err := os.ReadFile(path)
+			for _, m := range testFunc.FindAllSubmatch(text, -1) {
+				have[string(m[1])] = true
+			}
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range docs {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			for _, m := range testName.FindAllStringSubmatch(line, -1) {
+				if !have[m[1]] {
+					breaches = append(breaches, fmt.Sprintf("%s:%d: there is no test %s", path, i+1, m[1]))
+				}
+			}
+		}
+	}
+	return breaches, nil
+}
+
+var (
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w*)\(`)
+	testName = regexp.MustCompile(`(?:^|[^\w:])((?:Test|Fuzz)[A-Z]\w*)`) // No event of S3: s3:TestEvent.
+)
+
+// changelog proves that what is not released yet has a section of its own, the first.
+func changelog(root string) (breaches []string, err error) {
+	text, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "## ") {
+			if line != "## Unreleased\n" {
+				return []string{"CHANGELOG.md: its first section is not \"Unreleased\""}, nil
+			}
+			return nil, nil
+		}
+	}
+	return []string{"CHANGELOG.md: there are no sections"}, nil
+}
