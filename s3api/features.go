@@ -16,7 +16,7 @@ var subResources = newSet(
 	"abac", "accelerate", "acl", "analytics", "append", "attributes", "attname", "backtosource", "cors",
 	"customdomain", "delete", "deletebucket", "encryption", "intelligent-tiering", "inventory", "legal-hold",
 	"length", "lifecycle", "list-type", "location", "logging", "metadata", "metadataConfiguration",
-	"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "mirrorBackToSource", "modify", "motto",
+	"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "mirrorBackToSource", "modify",
 	"name", "notification", "object-lock", "ownershipControls", "partNumber", "policy", "policyStatus",
 	"policystatus", "position", "publicAccessBlock", "publicStatus", "quota", "rename", "renameObject", "replication",
 	"requestPayment", "restore", "retention", "select", "session", "storageClass", "storageinfo",

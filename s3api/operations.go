@@ -60,7 +60,6 @@ var operations = []operation{
 	{name: "PutBucketNotificationConfiguration", method: http.MethodPut, scope: scopeBucket, sub: []string{"notification"}, handle: (*server).putBucketNotification},
 	{name: "GetBucketVersioning", method: http.MethodGet, scope: scopeBucket, sub: []string{"versioning"}, handle: (*server).getBucketVersioning},
 	{name: "PutBucketVersioning", method: http.MethodPut, scope: scopeBucket, sub: []string{"versioning"}, handle: (*server).putBucketVersioning},
-	{name: "GetBucketMotto", method: http.MethodGet, scope: scopeBucket, sub: []string{"motto"}, handle: (*server).getBucketMotto},
 	{name: "GetBucketRequestPayment", method: http.MethodGet, scope: scopeBucket, sub: []string{"requestPayment"}, handle: (*server).getBucketRequestPayment},
 	{name: "PutBucketRequestPayment", method: http.MethodPut, scope: scopeBucket, sub: []string{"requestPayment"}, handle: (*server).putBucketRequestPayment},
 	{name: "GetBucketAcl", method: http.MethodGet, scope: scopeBucket, sub: []string{"acl"}, handle: (*server).getBucketACL},

@@ -121,7 +121,7 @@ var s3Actions = [...]string{
 
 	"AppendObject", "DeleteBucketCustomDomainConfiguration", "DeleteBucketInventoryConfiguration",
 	"DeleteBucketTagging", "DeleteDirectColdAccessConfiguration", "GetBucketCustomDomainConfiguration",
-	"GetBucketInventoryConfiguration", "GetBucketMotto", "GetBucketQuota", "GetBucketStorage",
+	"GetBucketInventoryConfiguration", "GetBucketQuota", "GetBucketStorage",
 	"GetBucketStorageClass", "GetBucketStoragePolicy", "GetDirectColdAccessConfiguration",
 	"HeadBucket", "HeadObject", "ListMultipartUploads", "ListObjects", "ModifyObjectMetaData",
 	"PutBucketCustomDomainConfiguration", "PutBucketInventoryConfiguration", "PutBucketQuota",

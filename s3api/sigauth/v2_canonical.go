@@ -21,7 +21,7 @@ var signedParameters = setOf(
 	"CDNNotifyConfiguration", "abac", "accelerate", "acl", "analytics", "append", "attname", "backtosource",
 	"bucketStatus", "cors", "customdomain", "defaultObjectAcl", "delete", "deletebucket", "directcoldaccess",
 	"encryption", "intelligent-tiering", "inventory", "legal-hold", "length", "lifecycle", "location", "logging",
-	"metadata", "metrics", "mirrorBackToSource", "modify", "motto", "name", "notification", "object-lock",
+	"metadata", "metrics", "mirrorBackToSource", "modify", "name", "notification", "object-lock",
 	"ownershipControls", "partNumber", "policy", "policyStatus", "policystatus", "position", "publicAccessBlock",
 	"quota", "rename", "renameObject", "replication", "requestPayment", "response-cache-control",
 	"response-content-disposition", "response-content-encoding", "response-content-language",
