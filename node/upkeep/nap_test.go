@@ -7,5 +7,7 @@ import (
 )
 
 func TestNap(t *testing.T) {
-	require.NoError(t, newNapper(Config{}).run(t.Context()))
+	naps := 0
+	require.NoError(t, newNapper(Config{Events: Events{Napped: func() { naps++ }}}).run(t.Context()))
+	require.Equal(t, 1, naps)
 }
