@@ -52,7 +52,6 @@ var undrawn = map[string][]string{
 		"cairn_extents_doomed_total",
 		"cairn_extents_widened_total",
 		"cairn_master_keys_deleted_total",
-		"cairn_naps_total",
 		"cairn_orphans_deleted_total",
 		"cairn_shards_deleted_total",
 	},

@@ -335,7 +335,6 @@ func (o *Observer) Gossip() gossip.Events {
 // Upkeep returns the events of background work.
 func (o *Observer) Upkeep() upkeep.Events {
 	return upkeep.Events{
-		Napped: o.m.naps.Inc,
 		Failed: func(job string, err error) {
 			o.m.upkeepFailed.WithLabelValues(job).Inc()
 			o.Log.Warn("upkeep", "job", job, "cause", err)

@@ -75,7 +75,7 @@ type metrics struct {
 	mayBeLost, promised      *prometheus.GaugeVec
 	linesSuppressed          prometheus.Counter
 	volumesShort             *prometheus.GaugeVec
-	drained, naps            prometheus.Counter
+	drained                  prometheus.Counter
 
 	restored, restoredBytes, restoreEnded prometheus.Counter
 
@@ -213,7 +213,6 @@ func newMetrics(r prometheus.Registerer) metrics {
 		mayBeLost:     gauges("cairn_tolerance", "Nodes, drives or zones that may be lost now, whichever they are, while all data can be read; on the node that leads.", "unit"),
 		promised:      gauges("cairn_tolerance_promised", "What of them the coding of the data would bear if its slots lay as evenly as drives allow; on the node that leads.", "unit"),
 		volumesShort:  gauges("cairn_volumes_below_promise", "Volumes with data that bear less than their coding promises: something of them cannot be read, slots or shards are missing, or slots lie too close together; on the node that leads.", "why"),
-		naps:          counter("cairn_naps_total", "Rounds of upkeep with nothing to do."),
 		drained:       counter("cairn_drives_drained_total", "Draining drives that were emptied."),
 
 		linesSuppressed: counter("cairn_log_lines_suppressed_total", "Lines about requests of strangers that were not written, for there were too many."),

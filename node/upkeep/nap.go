@@ -8,9 +8,4 @@ type napper struct{ c Config }
 func newNapper(c Config) *napper { return &napper{c: c} }
 
 // run rests for a round.
-func (n *napper) run(context.Context) error {
-	if n.c.Events.Napped != nil {
-		n.c.Events.Napped()
-	}
-	return nil
-}
+func (n *napper) run(context.Context) error { return nil }

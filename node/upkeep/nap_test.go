@@ -7,7 +7,5 @@ import (
 )
 
 func TestNap(t *testing.T) {
-	naps := 0
-	require.NoError(t, newNapper(Config{Events: Events{Napped: func() { naps++ }}}).run(t.Context()))
-	require.Equal(t, 1, naps)
+	require.NoError(t, newNapper(Config{}).run(t.Context()))
 }

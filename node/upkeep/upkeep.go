@@ -78,7 +78,6 @@ type Events struct {
 	Restored     func(bytes uint64) // A cold version can be read.
 	RestoreEnded func()             // A warm copy has expired and is dropped.
 
-	Napped       func()             // A round had nothing to do.
 	Aborted      func(uploads int)  // Uploads that lifecycle rules aborted.
 	Expired      func(versions int) // Versions that lifecycle rules ended.
 	Delivered    func(target string, events int)
