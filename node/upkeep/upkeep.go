@@ -188,7 +188,6 @@ func Start(ctx context.Context, c Config) *Upkeep {
 		{"report", reportEvery, false, jobTimeout, u.report},
 		{"orphans", c.OrphanEvery, false, 0, u.sweepOrphans},
 		{jobAdopt, c.Interval, false, 0, newAdopter(u).run},
-		{"nap", c.Interval, false, jobTimeout, newNapper(c).run},
 		{"abort", c.Interval, true, jobTimeout, newAborter(c).run},
 	}
 	if c.Extents != nil {
