@@ -143,10 +143,10 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.TraceNames, "trace-names", false, "traces tell the paths of requests, with the names of buckets and objects")
 	fs.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "addresses or networks whose X-Forwarded-Proto and X-Forwarded-For are believed")
 
-	c.MemoryBudget, c.MetadataCache, c.InlineMax = 128<<20, 32<<20, 8<<10
+	c.MemoryBudget, c.MetadataCache, c.InlineMax = 128<<20, 0, 8<<10
 	c.SegmentSize, c.DriveReserve = 256<<20, 1<<30
 	fs.Var(&c.MemoryBudget, "memory-budget", "buffers of all running requests together; beyond it 503 SlowDown")
-	fs.Var(&c.MetadataCache, "metadata-cache", "block cache of the metadata database")
+	fs.Var(&c.MetadataCache, "metadata-cache", "block cache of the node's databases: the metadata, the Raft log and the drives' indexes (0: a 128th of the memory that the node may use, 64 MiB to 1 GiB)")
 	c.MetadataLog = group.DefaultTrailingBytes
 	fs.Var(&c.MetadataLog, "metadata-log", "how much of the metadata's log is kept for voters that were away; one that missed more is sent all metadata")
 	fs.Var(&c.InlineMax, "inline-max", "largest object kept in the metadata, at most 16KiB")

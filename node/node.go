@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/identity"
@@ -60,6 +62,7 @@ type Node struct {
 	refused      atomic.Pointer[error] // Why no other node lets this one join; nil: none has said so.
 	distrusted   int                   // In how many rounds a certificate kept all others away; while joining.
 	gossip       Gossip
+	cache        *pebble.Cache // Of all databases.
 	group        *group.Group
 	client       *group.Client
 	engine       *stripe.Engine
@@ -272,13 +275,15 @@ func (n *Node) openData(ctx context.Context) (err error) {
 	if err := n.openRoom(ctx); err != nil {
 		return err
 	}
+	n.cache = newCache(n.cfg.cacheBytes(memory), len(n.cfg.DataDirs))
+	n.later(func(context.Context) error { n.cache.Unref(); return nil })
 	var own []ownDrive
 	for _, dir := range n.cfg.DataDirs {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		pace := &syncPace{}
-		d, err := drive.Open(drive.Options{FS: n.env.FS, Dir: dir, SegmentBytes: int64(n.cfg.SegmentSize),
+		d, err := drive.Open(drive.Options{FS: n.env.FS, Dir: dir, SegmentBytes: int64(n.cfg.SegmentSize), Cache: n.cache,
 			ReserveBytes: n.reserveOf(dir), Events: pace.events(n.obs.Drive(dir, func(error) {}))})
 		if err != nil {
 			return fmt.Errorf("drive %s: %w", dir, err)
@@ -356,7 +361,7 @@ func (n *Node) openMetadata(ctx context.Context) error {
 		RaftAddr: n.cfg.hostPort(n.cfg.Raft), Listener: raftListener, Dial: n.env.Transport.Dial,
 		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing, Clock: n.time,
 		SnapshotThreshold: n.env.SnapshotThreshold, TrailingLogs: n.env.TrailingLogs, TrailingBytes: uint64(n.cfg.MetadataLog),
-		CacheBytes: int64(n.cfg.MetadataCache), Events: events})
+		Cache: n.cache, Events: events})
 	if err != nil {
 		_ = raftListener.Close()
 		return err

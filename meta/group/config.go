@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/cluster"
@@ -135,7 +136,8 @@ type Config struct {
 	// number; 0: DefaultTrailingBytes. A snapshot is taken where the log has twice as many.
 	TrailingBytes uint64
 
-	CacheBytes int64 // Of the state's block cache.
+	CacheBytes int64         // Of the state's block cache, where Cache is nil.
+	Cache      *pebble.Cache // Of the state and the log, with room for their memtables besides what it is to hold.
 	Events     Events
 
 	openState openStateFunc // Tests replace the state machine.

@@ -131,7 +131,7 @@ func (g *Group) openDisk() error {
 	}
 	var err error
 	g.log, err = raftlog.Open(raftlog.Options{FS: fs, Dir: fs.PathJoin(dir, "log"),
-		WriteTimeout: g.cfg.Timing.LogWrite, Events: raftlog.Events{
+		Cache: g.cfg.Cache, WriteTimeout: g.cfg.Timing.LogWrite, Events: raftlog.Events{
 			Fatal: events.fatal,
 			Background: func(err error) {
 				if vfs.IsNoSpaceError(err) {
@@ -182,7 +182,7 @@ func (g *Group) closeDisk() error {
 // openRealState opens meta/state.
 func openRealState(cfg Config) openStateFunc {
 	return func(fs vfs.FS, dir string) (stateMachine, error) {
-		return state.Open(state.Options{FS: fs, Dir: dir, CacheBytes: cfg.CacheBytes, Events: state.Events{
+		return state.Open(state.Options{FS: fs, Dir: dir, CacheBytes: cfg.CacheBytes, Cache: cfg.Cache, Events: state.Events{
 			Fatal:      cfg.Events.fatal,
 			WriteStall: cfg.Events.WriteStall,
 			NoRoom:     func(err error) { cfg.Events.noRoom("writing the metadata's tables", err) },

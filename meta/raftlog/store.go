@@ -21,7 +21,11 @@ const (
 	// hung.
 	DefaultWriteTimeout = 10 * time.Second
 
-	memTableBytes = 16 << 20 // Entries live here until they are flushed; two at most.
+	// MemTableBytes is what the log takes of its cache for memtables: one that is written
+	// to, and one that is flushed or kept to be written to next.
+	MemTableBytes = 2 * memTableBytes
+
+	memTableBytes = 16 << 20 // Entries live here until they are flushed.
 	cacheBytes    = 8 << 20  // Of blocks; the tail of the log is in the ring instead.
 
 	// maxTailBytes is more than one append of a leader carries by far: there must be room
@@ -45,6 +49,10 @@ type Options struct {
 	// itself, its term and its vote are always written: they are tiny, and the group needs
 	// them to answer reads.
 	Admit func(bytes int64) error
+
+	// Cache is shared with other databases, and is to have room for MemTableBytes
+	// besides what it is to hold. Nil: a small one of the log's own.
+	Cache *pebble.Cache
 
 	// still keeps Pebble from compacting. Tests of damage, and those in which Fatal
 	// returns, need it: under -tags invariants a compaction of what they leave panics.
@@ -141,7 +149,12 @@ func (s *Store) open(opts Options) error {
 const roomRetry = time.Second
 
 func openPebble(opts Options, g *gate, lock *pebble.Lock, closing <-chan struct{}) (*pebble.DB, error) {
-	cache := pebble.NewCache(cacheBytes)
+	cache := opts.Cache
+	if cache != nil {
+		cache.Ref()
+	} else {
+		cache = pebble.NewCache(cacheBytes + MemTableBytes) // Pebble takes memtables out of it.
+	}
 	defer cache.Unref()
 	o := &pebble.Options{
 		FS:                          witnessFS{opts.FS},

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,6 +17,10 @@ import (
 // Settings of the database.
 const (
 	DefaultCacheBytes = 64 << 20 // Block cache.
+
+	// MemTableBytes is what the database takes of its cache for memtables: one that is
+	// written to, and one that is flushed or kept to be written to next.
+	MemTableBytes = 2 * memTableBytes
 
 	memTableBytes     = 32 << 20
 	memTablesMax      = 4 // Commits wait while this many are to be flushed: 128 MiB at most.
@@ -48,16 +53,23 @@ type Events struct {
 	WriteStall func(stalled bool)
 }
 
+// cache returns the database's block cache, with a reference of its own. Pebble takes
+// memtables out of it: an own one has room for them besides what it is to hold, or it
+// would hold nothing.
+func (o *Options) cache() *pebble.Cache {
+	if o.Cache != nil {
+		o.Cache.Ref()
+		return o.Cache
+	}
+	return pebble.NewCache(cmp.Or(max(o.CacheBytes, 0), DefaultCacheBytes) + MemTableBytes)
+}
+
 // PebbleOptions returns the settings of the state machine's database. The caller
 // must Unref the cache once the database is open.
 func PebbleOptions(o Options) *pebble.Options {
-	cacheBytes := o.CacheBytes
-	if cacheBytes <= 0 {
-		cacheBytes = DefaultCacheBytes
-	}
 	p := &pebble.Options{
 		FS:                          o.FS,
-		Cache:                       pebble.NewCache(cacheBytes),
+		Cache:                       o.cache(),
 		Comparer:                    keys.Comparer(),
 		FormatMajorVersion:          formatVersion,
 		DisableWAL:                  true,

@@ -18,8 +18,12 @@ import (
 type Options struct {
 	FS         vfs.FS
 	Dir        string
-	CacheBytes int64 // Block cache; 0: DefaultCacheBytes.
+	CacheBytes int64 // Block cache, without memtables; 0: DefaultCacheBytes.
 	Events     Events
+
+	// Cache is shared with other databases, and is to have room for MemTableBytes
+	// besides what it is to hold. Nil: one of CacheBytes.
+	Cache *pebble.Cache
 
 	limits *dropLimits // For tests.
 }

@@ -60,9 +60,8 @@ var undrawn = map[string][]string{
 		"cairn_volume_switches_total",
 	},
 	"for whoever looks into a slow database or Raft": {
-		"cairn_database_cache_bytes",
-		"cairn_database_cache_hits_total",
-		"cairn_database_cache_misses_total",
+		"cairn_block_cache_bytes",
+		"cairn_block_cache_limit_bytes",
 		"cairn_database_compactions_total",
 		"cairn_database_flushes_total",
 		"cairn_database_l0_sublevels",

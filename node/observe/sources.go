@@ -24,6 +24,7 @@ type Sources struct {
 	Raft        func() group.Stats
 	LastContact func() (time.Duration, bool)
 	Databases   func() map[string]*pebble.Metrics
+	BlockCache  int64 // How many bytes of blocks they may keep in memory together.
 
 	// Cluster is asked on the node that leads the metadata, so that one answers for
 	// all and none makes a request.
@@ -103,9 +104,11 @@ var (
 	dbMemtable    = desc("cairn_database_memtable_bytes", "Memory of memtables.", "database")
 	dbReadAmp     = desc("cairn_database_read_amplification", "Tables that a read may have to look at.", "database")
 	dbSublevels   = desc("cairn_database_l0_sublevels", "Sublevels of level 0; writes wait at 24.", "database")
-	dbCacheBytes  = desc("cairn_database_cache_bytes", "Block cache in use.", "database")
-	dbCacheHits   = desc("cairn_database_cache_hits_total", "Blocks found in the cache.", "database")
-	dbCacheMisses = desc("cairn_database_cache_misses_total", "Blocks read because the cache did not have them.", "database")
+
+	cacheBytes  = desc("cairn_block_cache_bytes", "Blocks of this node's databases that are kept in memory.")
+	cacheLimit  = desc("cairn_block_cache_limit_bytes", "How many bytes of blocks may be (--metadata-cache).")
+	cacheHits   = desc("cairn_block_cache_hits_total", "Blocks found in the cache.")
+	cacheMisses = desc("cairn_block_cache_misses_total", "Blocks read because the cache did not have them.")
 
 	clusterMissing         = desc("cairn_cluster_extents_missing_shards", "Extents that lack a shard and are to be repaired. Only on the leader.")
 	clusterUnreadable      = desc("cairn_cluster_extents_unreadable", "Extents that have fewer shards than they need where they can be reached. Only on the leader.")
@@ -134,7 +137,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{buildInfo, nodeReady,
 		driveUsed, driveFree, driveCapacity, driveReserve, driveShards, driveFailed,
 		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftBytes, raftContact,
-		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, dbCacheBytes, dbCacheHits, dbCacheMisses,
+		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, cacheBytes, cacheLimit, cacheHits, cacheMisses,
 		clusterMissing, clusterUnreadable, clusterUnreadableBytes, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
 		gossipMembers, directoryAge, connsOpen, budgetBytes, budgetFree, buffersLive, buffersIdle} {
 		to <- d
@@ -172,8 +175,13 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	c.raft(out)
 	c.cluster(out)
 	if c.s.Databases != nil {
+		var any *pebble.Metrics
 		for name, m := range c.s.Databases() {
 			database(out, name, m)
+			any = m
+		}
+		if any != nil {
+			c.blockCache(out, any)
 		}
 	}
 	c.node(out)
@@ -243,9 +251,14 @@ func database(out sink, name string, m *pebble.Metrics) {
 	out.gauge(dbMemtable, float64(m.MemTable.Size), name)
 	out.gauge(dbReadAmp, float64(m.ReadAmp()), name)
 	out.gauge(dbSublevels, float64(m.Levels[0].Sublevels), name)
-	out.gauge(dbCacheBytes, float64(m.BlockCache.Size), name)
-	out.counter(dbCacheHits, float64(m.BlockCache.Hits), name)
-	out.counter(dbCacheMisses, float64(m.BlockCache.Misses), name)
+}
+
+// blockCache tells of the cache that all databases share: each has the same to say of it.
+func (c *collector) blockCache(out sink, m *pebble.Metrics) {
+	out.gauge(cacheBytes, float64(m.BlockCache.Size))
+	out.gauge(cacheLimit, float64(c.s.BlockCache))
+	out.counter(cacheHits, float64(m.BlockCache.Hits))
+	out.counter(cacheMisses, float64(m.BlockCache.Misses))
 }
 
 func (c *collector) node(out sink) {

@@ -123,6 +123,7 @@ func (c *Cluster) Start(ctx context.Context, m *Machine) error {
 	cfg.LogLevel = "debug"
 	cfg.SegmentSize = segmentBytes
 	cfg.DriveReserve = 0
+	cfg.MetadataCache = 4 << 20
 	cfg.InlineMax = 1 << 10
 	cfg.Knobs = map[string]string{"min-part": "1"}
 	cfg.GCGrace = 30 * time.Second

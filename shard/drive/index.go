@@ -12,6 +12,10 @@ import (
 )
 
 const (
+	// IndexMemTableBytes is what the index takes of its cache for memtables: one that is
+	// written to, and one that is flushed or kept to be written to next.
+	IndexMemTableBytes = 2 * indexMemTableBytes
+
 	indexMemTableBytes = 4 << 20
 	indexOpenFiles     = 128
 
@@ -32,7 +36,7 @@ type index struct {
 
 // openIndex opens the index; any error means that it must be made anew. failed
 // is called, from any goroutine, when the index fails later.
-func openIndex(fs vfs.FS, dir string, cacheBytes int64, failed func(error)) (x *index, err error) {
+func openIndex(fs vfs.FS, dir string, cache *pebble.Cache, cacheBytes int64, failed func(error)) (x *index, err error) {
 	x = &index{trouble: make(chan struct{}, 1), closing: make(chan struct{}),
 		compact: newCompactions()}
 	self := x // x is nil once opening has failed.
@@ -45,7 +49,11 @@ func openIndex(fs vfs.FS, dir string, cacheBytes int64, failed func(error)) (x *
 			x, err = nil, faulty(fmt.Errorf("opening it: %v", r))
 		}
 	}()
-	cache := pebble.NewCache(cacheBytes)
+	if cache != nil {
+		cache.Ref()
+	} else {
+		cache = pebble.NewCache(cacheBytes + IndexMemTableBytes) // Pebble takes memtables out of it.
+	}
 	defer cache.Unref()
 	x.db, err = pebble.Open(dir, x.options(indexFS{fs, &x.broken}, cache, fail))
 	if err != nil {

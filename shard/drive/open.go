@@ -195,7 +195,7 @@ func (d *Drive) openIndex() (rebuilt bool, err error) {
 }
 
 func (d *Drive) tryIndex() (fresh bool, err error) {
-	d.index, err = openIndex(d.fs, d.path(indexDirName), d.o.CacheBytes, d.indexBroken)
+	d.index, err = openIndex(d.fs, d.path(indexDirName), d.o.Cache, d.o.CacheBytes, d.indexBroken)
 	if err != nil {
 		return false, err
 	}

@@ -3,6 +3,7 @@ package drive
 import (
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/cluster"
@@ -36,7 +37,8 @@ type Options struct {
 	ID           cluster.DriveID // 0: the one in drive.id, or a new one. Another than in drive.id is Invalid.
 	SegmentBytes int64           // Where a segment ends; DefaultSegmentBytes.
 	ReserveBytes int64           // Free space never used for shards; DefaultReserveBytes, none if negative.
-	CacheBytes   int64           // The index's block cache; DefaultCacheBytes.
+	CacheBytes   int64           // The index's block cache, without memtables; DefaultCacheBytes.
+	Cache        *pebble.Cache   // Shared with other databases, with room for IndexMemTableBytes besides what it is to hold. Nil: one of CacheBytes.
 	IdleFiles    int             // Files of segments kept open that nobody uses; DefaultIdleFiles.
 	HangTimeout  time.Duration   // How long a write or sync may take before the drive is fenced; DefaultHangTimeout.
 	Unreadable   int             // Places that may be unreadable before the drive is fenced; DefaultUnreadable.

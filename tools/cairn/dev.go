@@ -200,7 +200,7 @@ func (c *devCluster) nodeConfig(i, port int, keyFile, certFile, certKey string) 
 	cfg.FastDetection = true
 	cfg.LifecycleDay, cfg.EventTargets = c.lifecycleDay, c.eventTargets
 	cfg.DriveReserve, cfg.MetadataReserve = devReserve, devMetadataReserve
-	cfg.SegmentSize = devSegment
+	cfg.SegmentSize, cfg.MetadataCache = devSegment, devCache
 	cfg.GCGrace = devGrace
 	cfg.UpkeepEvery = devUpkeep
 	cfg.RestoreExpedited, cfg.RestoreStandard, cfg.RestoreBulk = devExpedited, devStandard, devBulk
@@ -212,6 +212,7 @@ const (
 	devReserve         = 256 << 20
 	devMetadataReserve = 16 << 20
 	devSegment         = 128 << 20
+	devCache           = 64 << 20 // Several nodes share the machine.
 	devGrace           = time.Minute
 	devUpkeep          = 2 * time.Second
 
