@@ -36,9 +36,10 @@ type Client interface {
 type Topology struct {
 	ClusterID string
 
-	FeatureLevel uint32 // What all nodes understand.
-	Era          uint64 // How often the metadata were restored or recovered.
-	OrphansHeld  bool   // Shards that nothing knows are kept until they are released.
+	FeatureLevel uint32                      // What all nodes understand.
+	Era          uint64                      // How often the metadata were restored or recovered.
+	OrphansHeld  bool                        // Shards that nothing knows are kept until they are released.
+	Removed      map[cluster.NodeID]struct{} // Nodes that were removed for good.
 
 	View    *cluster.View
 	Volumes map[shard.VolumeID]*shard.Volume
@@ -60,7 +61,11 @@ func NewTopology(a *metapb.ViewAnswer) *Topology {
 	}
 	t := &Topology{ClusterID: a.ClusterId, FeatureLevel: a.FeatureLevel, Era: a.Era, OrphansHeld: a.OrphansHeld,
 		View:    cluster.NewView(a.Epoch, nodes),
+		Removed: make(map[cluster.NodeID]struct{}, len(a.Removed)),
 		Volumes: make(map[shard.VolumeID]*shard.Volume, len(a.Volumes))}
+	for _, id := range a.Removed {
+		t.Removed[cluster.NodeID(id)] = struct{}{}
+	}
 	for _, v := range a.Volumes {
 		slots := make([]cluster.DriveID, len(v.Slots))
 		for i, s := range v.Slots {

@@ -23,7 +23,7 @@ func (n *Node) loadIdentity() (err error) {
 		n.identity, err = identity.NewRotating(keys, n.home.id(), c.NodeCertLife)
 	} else {
 		n.identity, err = identity.Load(c.InternodeCert, c.InternodeKey, c.InternodeCA, n.home.id(), keys,
-			identity.OnReload(n.obs.CertificatesReloaded), identity.Names(c.InternodeNames))
+			identity.OnReload(n.obs.CertificatesReloaded), identity.Names(c.InternodeNames), identity.Members(n.checkPeer))
 		if err != nil {
 			err = fmt.Errorf("setting --internode-cert: %w", err)
 		}

@@ -128,7 +128,8 @@ func (n *Node) checkTrust(ctx context.Context) error {
 		kind = errs.Denied
 	}
 	return errs.Newf("node.join", kind, "no node of the cluster takes a connection with this node's certificate, or this node does not believe theirs (%d asked): "+
-		"give all nodes --internode-cert, --internode-key and --internode-ca of the same authorities, or none of them (%w)", asked, last)
+		"give all nodes --internode-cert, --internode-key and --internode-ca of the same authorities, or none of them; "+
+		"where this node was removed from the cluster, empty its data directories to let it join as a new one (%w)", asked, last)
 }
 
 // checkClock refuses a clock that differs much from those of most others.

@@ -54,7 +54,8 @@ type Node struct {
 	eventTargets *notify.Registry
 	drives       []*drive.Drive
 	health       *driveHealth
-	identity     *identity.Identity       // Nil: simulated.
+	identity     *identity.Identity // Nil: simulated.
+	peers        peers
 	run          uint64                   // Of this process: no other has the same.
 	agreed       map[string]string        // Digests of the settings that must be equal on every node.
 	skewed       atomic.Pointer[[]string] // Sentences about clocks that differ.
@@ -327,6 +328,7 @@ func (n *Node) openTransport(ctx context.Context) error {
 		return fmt.Errorf("gossip on %s: %w", n.cfg.Gossip, err)
 	}
 	n.gossip = g
+	n.peers.gossip.Store(&n.gossip)
 	n.later(func(context.Context) error {
 		if err := g.Leave(leaveTimeout); err != nil { // The others find out by themselves.
 			n.log.Debug("nobody heard that this node leaves", "cause", err)
@@ -367,10 +369,16 @@ func (n *Node) openMetadata(ctx context.Context) error {
 		return err
 	}
 	n.later(n.group.Shutdown)
+	own, err := n.group.OwnTopology()
+	if err != nil {
+		return err
+	}
+	n.peers.own.Store(own)
 	n.wg.Go(func() { n.watchRoom(ctx) })
 	n.client = group.NewClient(group.ClientConfig{Node: n.home.id(), Group: n.group, HTTP: n.http,
 		RPCAddrs: n.rpcAddr, Candidates: n.candidates, Events: events, Clock: n.time,
 		Trace: group.Trace{Of: n.obs.TraceParent, Into: n.obs.WithTraceParent}})
+	n.peers.client.Store(n.client)
 	n.later(func(context.Context) error { n.client.Close(); return nil })
 
 	n.rpcServer.Handle(n.traced(n.group.Handler()))

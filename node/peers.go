@@ -55,6 +55,7 @@ func (n *Node) reportSelf() {
 	n.obs.LastContacts(n.group.LastContacts())
 	if topo := n.client.LastTopology(); topo != nil {
 		n.obs.FeatureLevel(topo.FeatureLevel)
+		n.peers.note(topo)
 	}
 	if n.identity == nil {
 		return

@@ -102,6 +102,7 @@ func LoadServerCert(certFile, keyFile string, opts ...ReloadOption) (*tls.Config
 type pemFiles struct {
 	cert, key, ca string // ca may be empty.
 	names         []string
+	member        func(cluster.NodeID) error // Nil: any node is.
 	onReload      func(error)
 
 	mu      sync.Mutex
@@ -127,7 +128,7 @@ func openFiles(cert, key, ca string, opts []ReloadOption) (*pemFiles, error) {
 	return p, nil
 }
 
-func (p *pemFiles) peerNames() []string { return p.names }
+func (p *pemFiles) checkPeer(cert *x509.Certificate) error { return checkPeer(cert, p.names, p.member) }
 
 func (p *pemFiles) certificate() (*tls.Certificate, error) {
 	p.mu.Lock()

@@ -5,9 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,6 +150,40 @@ func serial(t *testing.T, file string) string {
 
 // A certificate of the same authorities that says nothing of a node is refused on either
 // side: a laptop's is not a node's. With names, those that bear one are nodes too.
+// TestNodesAreAskedFor: where members are asked for, a certificate with the URI of a node
+// that is none is refused by both sides, unless it has a name; what is asked follows changes
+// from one handshake to the next, resumed ones too.
+func TestNodesAreAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	cert, keyFile, ca := operatorFiles(t, dir, otherText, 5)
+	var refused atomic.Pointer[cluster.NodeID]
+	member := Members(func(id cluster.NodeID) error {
+		if r := refused.Load(); r != nil && *r == id {
+			return fmt.Errorf("node %s is unknown", id)
+		}
+		return nil
+	})
+	id, err := Load(cert, keyFile, ca, 5, OneKey(testKey(t, keyText)), member)
+	require.NoError(t, err)
+	peer := testIdentity(t, otherText, 6)
+	six, seven := cluster.NodeID(6), cluster.NodeID(7)
+	for _, none := range []*cluster.NodeID{nil, &seven, &six, nil} {
+		refused.Store(none)
+		_, _, serverErr, _ := shake(id.ServerTLS(), peer.ClientTLS())
+		_, _, _, clientErr := shake(peer.ServerTLS(), id.ClientTLS())
+		if none != &six {
+			require.NoError(t, serverErr)
+			require.NoError(t, clientErr)
+			continue
+		}
+		require.ErrorContains(t, serverErr, "node 0000000000000006 is unknown")
+		require.ErrorContains(t, clientErr, "node 0000000000000006 is unknown")
+		require.True(t, Distrusted(serverErr))
+	}
+	require.NoError(t, checkPeer(&x509.Certificate{DNSNames: []string{"n.cairn.example"}, URIs: []*url.URL{{Scheme: "cairn", Host: "node", Path: "/0000000000000007"}}},
+		[]string{"*.cairn.example"}, func(cluster.NodeID) error { return errors.New("unknown") }), "the name makes it one")
+}
+
 func TestOthersOfTheSameAuthorityAreRefused(t *testing.T) {
 	key := testKey(t, keyText)
 	authority, err := newAuthority(testKey(t, otherText))

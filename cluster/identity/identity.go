@@ -28,9 +28,9 @@ type credentials interface {
 	certificate() (*tls.Certificate, error)
 	// roots returns the authorities to believe now.
 	roots() *x509.CertPool
-	// peerNames returns what names besides the URI of a node make a certificate of
-	// these authorities one of a node.
-	peerNames() []string
+	// checkPeer returns why a certificate of these authorities is none of a node of this
+	// cluster.
+	checkPeer(*x509.Certificate) error
 }
 
 // Identity is who a node is to its peers.
@@ -169,7 +169,7 @@ func verifyPeer(c credentials, usage x509.ExtKeyUsage) func(tls.ConnectionState)
 		var unknown x509.UnknownAuthorityError
 		switch {
 		case err == nil:
-			if err = checkNode(cs.PeerCertificates[0], c.peerNames()); err == nil {
+			if err = c.checkPeer(cs.PeerCertificates[0]); err == nil {
 				return nil
 			}
 		case errors.As(err, &unknown):
@@ -237,7 +237,8 @@ type selfIssued struct {
 
 func (s *selfIssued) roots() *x509.CertPool { return s.pool }
 
-func (s *selfIssued) peerNames() []string { return nil }
+// checkPeer implements credentials. Who has the cluster key may call itself any node.
+func (s *selfIssued) checkPeer(cert *x509.Certificate) error { return checkNode(cert, nil) }
 
 // certificate returns the current certificate, renewed when 2/3 of its life is over.
 func (s *selfIssued) certificate() (*tls.Certificate, error) {

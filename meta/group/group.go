@@ -13,6 +13,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/raftlog"
 	"github.com/cairnstore/cairn/meta/state"
@@ -216,6 +217,16 @@ func (g *Group) HasState() bool { return len(g.servers()) > 0 }
 func (g *Group) Era() (uint64, error) {
 	a, err := g.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
 	return a.GetView().GetEra(), err
+}
+
+// OwnTopology returns the topology as this node has it on its disk, which may be an old
+// one; nil where it has none.
+func (g *Group) OwnTopology() (*meta.Topology, error) {
+	a, err := g.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
+	if err != nil || a.GetView().GetClusterId() == "" {
+		return nil, err
+	}
+	return meta.NewTopology(a.View), nil
 }
 
 // IsLeader reports whether this node leads and is ready to serve reads. It may have

@@ -820,6 +820,7 @@ type ViewAnswer struct {
 	FeatureLevel  uint32                 `protobuf:"varint,110,opt,name=feature_level,json=featureLevel,proto3" json:"feature_level,omitempty"`
 	Era           uint64                 `protobuf:"varint,111,opt,name=era,proto3" json:"era,omitempty"`
 	OrphansHeld   bool                   `protobuf:"varint,112,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`
+	Removed       []uint64               `protobuf:"fixed64,440,rep,packed,name=removed,proto3" json:"removed,omitempty"` // Nodes that were removed for good.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,6 +902,13 @@ func (x *ViewAnswer) GetOrphansHeld() bool {
 		return x.OrphansHeld
 	}
 	return false
+}
+
+func (x *ViewAnswer) GetRemoved() []uint64 {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
 }
 
 type GetBucket struct {
@@ -3790,7 +3798,7 @@ const file_queries_proto_rawDesc = "" +
 	"\rbucket_usages\x18\xa0\x01 \x03(\v2\x1a.cairn.meta.v1.BucketUsageR\fbucketUsages\"(\n" +
 	"\aGetView\x12\x1d\n" +
 	"\n" +
-	"have_epoch\x18\x01 \x01(\x04R\thaveEpoch\"\xf7\x01\n" +
+	"have_epoch\x18\x01 \x01(\x04R\thaveEpoch\"\x92\x02\n" +
 	"\n" +
 	"ViewAnswer\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -3800,7 +3808,8 @@ const file_queries_proto_rawDesc = "" +
 	"\avolumes\x18\x04 \x03(\v2\x15.cairn.meta.v1.VolumeR\avolumes\x12#\n" +
 	"\rfeature_level\x18n \x01(\rR\ffeatureLevel\x12\x10\n" +
 	"\x03era\x18o \x01(\x04R\x03era\x12!\n" +
-	"\forphans_held\x18p \x01(\bR\vorphansHeld\"_\n" +
+	"\forphans_held\x18p \x01(\bR\vorphansHeld\x12\x19\n" +
+	"\aremoved\x18\xb8\x03 \x03(\x06R\aremoved\"_\n" +
 	"\tGetBucket\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
 	"\vwith_config\x18\x02 \x01(\bR\n" +

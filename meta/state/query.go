@@ -132,7 +132,7 @@ func (v *view) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
 	})
 }
 
-// topology answers nodes and volumes; nothing at all if the asker has them.
+// topology answers nodes, those that were, and volumes; nothing at all if the asker has them.
 func (v *view) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 	a := &metapb.ViewAnswer{}
 	if q.HaveEpoch != 0 && q.HaveEpoch == v.cluster.ViewEpoch {
@@ -144,6 +144,19 @@ func (v *view) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 		n := new(metapb.Node)
 		a.Nodes = append(a.Nodes, n)
 		return unmarshal(value, n)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = scanKind(v.snap, keys.KindRemoved, func(k keys.Key, value []byte) error {
+		r := new(metapb.Removed)
+		if err := unmarshal(value, r); err != nil {
+			return err
+		}
+		if !r.Drive {
+			a.Removed = append(a.Removed, k.Node)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

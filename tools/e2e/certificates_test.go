@@ -9,12 +9,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +86,8 @@ func TestOwnCertificates(t *testing.T) {
 	}
 	c.t = t
 	t.Run("a laptop's is no node's", func(t *testing.T) { laptopIsRefused(t, c, ours) })
+	t.Run("a node's that is none of the cluster's", func(t *testing.T) { strangeNodeIsRefused(t, c, ours, guest) })
+	c.t = t
 	guest.Flags = ours.issue(t, guest.String(), nodeCert)
 	c.start(guest)
 	c.waitReady(guest)
@@ -94,26 +99,70 @@ func TestOwnCertificates(t *testing.T) {
 func laptopIsRefused(t *testing.T, c *cluster, ours *authority) {
 	flags := ours.issue(t, "laptop", &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage, NotAfter: nodeCert.NotAfter, DNSNames: []string{"laptop.example"}})
 	node := ours.issue(t, "probe", nodeCert)
-	shake := func(addr string, flags []string) error {
-		pair, err := tls.LoadX509KeyPair(flags[1], flags[3])
-		require.NoError(t, err)
-		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13})
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		require.NoError(t, conn.SetDeadline(time.Now().Add(stepTimeout)))
-		// The server has judged the certificate when it says something: over HTTP an
-		// answer, else that it read nonsense and closes.
-		_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
-		_, err = io.ReadAll(conn)
-		return err
-	}
 	for _, p := range c.nodes {
 		for what, addr := range map[string]string{"rpc": p.RPCHost(), "raft": p.RaftHost()} {
-			require.ErrorContains(t, shake(addr, flags), "bad certificate", what)
-			require.NoError(t, shake(addr, node), what)
+			require.ErrorContains(t, shake(t, addr, flags), "bad certificate", what)
+			require.NoError(t, shake(t, addr, node), what)
 		}
+	}
+}
+
+// shake shows a certificate to a listener, and returns why it was not taken.
+func shake(t *testing.T, addr string, flags []string) error {
+	pair, err := tls.LoadX509KeyPair(flags[1], flags[3])
+	require.NoError(t, err)
+	conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(stepTimeout)))
+	// The server has judged the certificate when it says something: over HTTP an
+	// answer, else that it read nonsense and closes.
+	_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
+	_, err = io.ReadAll(conn)
+	return err
+}
+
+// strangeNodeIsRefused shows every internode service certificates of the nodes' authority
+// with the URIs of nodes: of one that was never there, of one that joins, and of that
+// again once it is removed.
+func strangeNodeIsRefused(t *testing.T, c *cluster, ours *authority, guest *process) {
+	c.t = t
+	issue := func(id string) []string {
+		return ours.issue(t, "node-"+id, &x509.Certificate{ExtKeyUsage: nodeCert.ExtKeyUsage, NotAfter: nodeCert.NotAfter,
+			URIs: []*url.URL{{Scheme: "cairn", Host: "node", Path: "/" + id}}})
+	}
+	refusedBy := func(flags []string) error {
+		for _, p := range c.nodes {
+			for what, addr := range map[string]string{"rpc": p.RPCHost(), "raft": p.RaftHost()} {
+				if err := shake(t, addr, flags); err == nil || !strings.Contains(err.Error(), "bad certificate") {
+					return fmt.Errorf("%s of %s: %v", what, p, err)
+				}
+			}
+		}
+		return nil
+	}
+	require.NoError(t, refusedBy(issue("00000000000000ab")), "a node that was never there")
+	text, err := os.ReadFile(filepath.Join(guest.Drives[0], "node.json"))
+	require.NoError(t, err)
+	var home struct{ Node string }
+	require.NoError(t, json.Unmarshal(text, &home))
+	flags := issue(home.Node)
+	c.eventually("a node that is gone before it was registered is forgotten", time.Minute, func() bool { return refusedBy(flags) == nil })
+
+	guest.Flags = flags
+	c.start(guest)
+	c.waitReady(guest)
+	require.Error(t, refusedBy(flags), "a member")
+	c.kill(guest)
+	require.Error(t, refusedBy(flags), "a member that is down")
+	out, err := c.cairn("node", "remove", home.Node, "--force", "--yes")
+	require.NoError(t, err, "%s", out)
+	c.eventually("a removed node is refused", 2*time.Minute, func() bool { return refusedBy(flags) == nil })
+	c.refused(guest, "removed from the cluster")
+	for _, d := range guest.Drives {
+		require.NoError(t, os.RemoveAll(d))
 	}
 }
 
