@@ -16,7 +16,9 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite golden files")
+// rewriting reports whether golden files are to be written anew: -rewrite, a flag that
+// package datadriven defines.
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
 
 const tib = 1 << 40
 
@@ -353,7 +355,7 @@ func TestPlanGolden(t *testing.T) {
 		}
 	}
 	const file = "testdata/plan.golden"
-	if *rewrite {
+	if rewriting() {
 		require.NoError(t, os.WriteFile(file, out.Bytes(), 0o644))
 	}
 	want, err := os.ReadFile(file)

@@ -22,7 +22,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+// rewriting reports whether golden files are to be written anew: -rewrite, a flag that
+// package datadriven defines.
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
 
 func TestUnknownCommandStopsTheState(t *testing.T) {
 	for name, command := range map[string][]byte{"no operation": {}, "not a command": {0xff}} {
@@ -277,7 +279,7 @@ func TestGolden(t *testing.T) {
 		return err
 	}))
 	const file = "testdata/records.golden"
-	if *rewrite {
+	if rewriting() {
 		require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o644))
 	}
 	want, err := os.ReadFile(file)
