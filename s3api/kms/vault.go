@@ -131,10 +131,11 @@ func (v *Vault) newClient(t http.RoundTripper) (*api.Client, error) {
 		Address: v.cfg.Address,
 		HttpClient: &http.Client{
 			Transport:     boundedTransport{t},
-			CheckRedirect: rpc.NoRedirect, // Package api follows one, to the active server.
+			CheckRedirect: rpc.NoRedirect,
 		},
-		Timeout:    v.cfg.Timeout,
-		MaxRetries: 0, // Vault.do has them.
+		Timeout:          v.cfg.Timeout,
+		MaxRetries:       0,    // Vault.do has them.
+		DisableRedirects: true, // Package api would follow one, token and all.
 	})
 	if err != nil {
 		return nil, err
@@ -331,8 +332,11 @@ func (v *Vault) exchange(ctx context.Context, token string, r *request) (*api.Se
 	if err != nil {
 		return nil, answerError(resp, err)
 	}
-	if resp.StatusCode == http.StatusNoContent {
+	switch {
+	case resp.StatusCode == http.StatusNoContent:
 		return nil, nil
+	case resp.StatusCode >= http.StatusMultipleChoices: // No error, to package api.
+		return nil, &vaultError{status: resp.StatusCode, messages: []string{messageRedirect}}
 	}
 	secret := new(api.Secret)
 	dec := json.NewDecoder(resp.Body)

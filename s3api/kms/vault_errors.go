@@ -28,6 +28,10 @@ type vaultError struct {
 	cause      error
 }
 
+// messageRedirect stands for a redirect, whose target is nobody that was named to show
+// the token to. Standbys forward requests by themselves unless they are told not to.
+const messageRedirect = "it redirects elsewhere, which is not followed: name the active server, or let its standbys forward requests"
+
 var errGarbage = errors.New("the answer is not one of Vault")
 
 // Error implements error. It has Vault's own messages, which name no keys.

@@ -218,8 +218,9 @@ func TestVaultRotatesOnce(t *testing.T) {
 	})
 }
 
-// TestVaultOverTLS: the real transport, with a CA of its own, a namespace, a
-// redirect to the active server, and an environment that must not matter.
+// TestVaultOverTLS: the real transport, with a CA of its own, a namespace, and an
+// environment that must not matter. No redirect is followed: nothing is shown to whoever
+// the answer names.
 func TestVaultOverTLS(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "s.environment")
 	t.Setenv("VAULT_NAMESPACE", "environment")
@@ -231,8 +232,6 @@ func TestVaultOverTLS(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // The handshakes that must fail.
 	server.StartTLS()
 	defer server.Close()
-	standby := httptest.NewTLSServer(http.RedirectHandler(server.URL+"/v1/auth/token/lookup-self", http.StatusTemporaryRedirect))
-	defer standby.Close()
 	ca := filepath.Join(t.TempDir(), "ca.crt")
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 	good := VaultConfig{Address: server.URL, Namespace: "team/a", CAFile: ca, TokenFile: secretFile(t, "s.root"), Tries: 1}
@@ -246,7 +245,17 @@ func TestVaultOverTLS(t *testing.T) {
 	}
 	require.NoError(t, check(func(*VaultConfig) {}))
 	require.NoError(t, check(func(c *VaultConfig) { c.ServerName = "example.com" }))
-	require.NoError(t, check(func(c *VaultConfig) { c.Address = standby.URL }))
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		shown := 0
+		elsewhere := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { shown++ }))
+		standby := httptest.NewTLSServer(http.RedirectHandler(elsewhere.URL+"/v1/auth/token/lookup-self", status))
+		err := check(func(c *VaultConfig) { c.Address = standby.URL })
+		require.Equal(t, errs.Unavailable, errs.KindOf(err), "%v", err)
+		require.ErrorContains(t, err, "not followed")
+		require.Zero(t, shown)
+		standby.Close()
+		elsewhere.Close()
+	}
 	for want, change := range map[string]func(*VaultConfig){
 		"certificate":        func(c *VaultConfig) { c.CAFile = "" },
 		"not other.test":     func(c *VaultConfig) { c.ServerName = "other.test" },
