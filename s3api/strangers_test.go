@@ -128,6 +128,7 @@ func strangersWorld(t *testing.T, limits Limits) (*world, *countingBudget) {
 	}
 	w.ok(w.root, "PUT", "/opened?policy", statements(`{"Effect":"Allow","Principal":"*","NotAction":["s3:DeleteBucket*","s3:DeleteObject*"],"Resource":["arn:aws:s3:::opened","arn:aws:s3:::opened/*"]}`,
 		`{"Effect":"Allow","Principal":"*","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::opened/other*"}`))
+	w.powerless = w.user(w.account("strange"), "powerless")
 	return w, budget
 }
 
@@ -174,13 +175,26 @@ func (w *world) raw(t *testing.T, r strangersRequest, headers []string, whole bo
 	return resp.StatusCode
 }
 
-// strangersHeaders are those of somebody without a signature, and of one whose signature
-// is wrong.
-func (w *world) strangersHeaders(r strangersRequest, signed bool) (headers []string) {
-	if !signed {
+// Who asks for what he has no right to.
+const (
+	asksUnsigned      = "unsigned"
+	asksWrongly       = "with a wrong signature"
+	asksWithoutRights = "with a good signature, without rights" // Of a user whom no policy allows anything.
+)
+
+var strangersAskers = []string{asksUnsigned, asksWrongly, asksWithoutRights}
+
+// strangersHeaders are those that say who asks.
+func (w *world) strangersHeaders(r strangersRequest, who string) (headers []string) {
+	p := &person{accessKey: "root", secret: "not the password"}
+	switch who {
+	case asksUnsigned:
 		return nil
+	case asksWithoutRights:
+		p = w.powerless
 	}
-	req := w.signed(&person{accessKey: "root", secret: "not the password"}, r.method, r.path, "", append(r.headers, "Host: h")...)
+	req := w.request(r.method, r.path, "", append(r.headers, "Host: h", "X-Amz-Content-Sha256: "+unsignedPayload)...)
+	w.sign(p, req, unsignedPayload)
 	for name, values := range req.Header {
 		if !strings.Contains(strings.Join(r.headers, "\n"), name+": ") {
 			headers = append(headers, name+": "+values[0])
@@ -218,20 +232,22 @@ func TestStrangersCost(t *testing.T) {
 		}
 		for _, bucket := range []string{"private", "opened"} {
 			for _, r := range strangersRequests(bucket) {
-				for _, signed := range []bool{false, true} {
-					if streams[r.name] && bucket == "opened" && !signed {
-						continue // May be stored.
+				for _, who := range strangersAskers {
+					if bucket == "opened" && (streams[r.name] && who == asksUnsigned || who == asksWithoutRights) {
+						continue // May be stored; and somebody known may do there what strangers may.
 					}
 					for length, how := range map[string]func(io.Writer) error{"announced": send, "chunked": sendChunks} {
-						headers := append(w.strangersHeaders(r, signed), announced...)
+						headers := append(w.strangersHeaders(r, who), announced...)
 						if length == "chunked" {
-							headers = append(w.strangersHeaders(r, signed), chunked...)
+							headers = append(w.strangersHeaders(r, who), chunked...)
 						}
 						budget.reset()
-						name := fmt.Sprintf("%s of %s, signed %v, %s %s", r.name, bucket, signed, length, body)
+						name := fmt.Sprintf("%s of %s, %s, %s %s", r.name, bucket, who, length, body)
 						got := int64(cost.Count(func() { w.raw(t, r, headers, true, how) }))
 						require.LessOrEqual(t, got, strangerBytes+countedFactor*budget.reset(), "bytes allocated beyond what is counted: %s", name)
-						if bucket == "private" || signed {
+						switch {
+						case who == asksWithoutRights && r.name == "DeleteObjects": // Rights are those to each key that the document names.
+						case bucket == "private" || who != asksUnsigned:
 							require.LessOrEqual(t, got, int64(strangerBytes), "bytes allocated for somebody without rights: %s", name)
 						}
 					}
@@ -250,9 +266,9 @@ func TestStrangersEnd(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, bucket := range []string{"private", "opened"} {
 		for _, r := range strangersRequests(bucket) {
-			for _, signed := range []bool{false, true} {
+			for _, who := range strangersAskers {
 				for _, length := range []string{"Content-Length: 50000", "Content-Length: 5000000", "Transfer-Encoding: chunked"} {
-					headers := append(w.strangersHeaders(r, signed), length, "Content-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==")
+					headers := append(w.strangersHeaders(r, who), length, "Content-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==")
 					wg.Go(func() {
 						w.raw(t, r, headers, false, func(c io.Writer) error { _, err := io.WriteString(c, "1\r\n<"); return err })
 					})

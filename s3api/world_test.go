@@ -51,7 +51,8 @@ type world struct {
 	server   *httptest.Server
 	client   *http.Client
 
-	root *person // Of the cluster.
+	root      *person // Of the cluster.
+	powerless *person // Of strangersWorld.
 }
 
 // person is who signs requests. Nil is anonymous.
@@ -258,10 +259,19 @@ func (w *world) signed(p *person, method, path, body string, headers ...string) 
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])
 	r.Header.Set("X-Amz-Content-Sha256", hash)
+	w.sign(p, r, hash)
+	return r
+}
+
+// unsignedPayload says that the body is not signed.
+const unsignedPayload = "UNSIGNED-PAYLOAD"
+
+// sign signs a request with V4.
+func (w *world) sign(p *person, r *http.Request, hash string) {
+	w.t.Helper()
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	credentials := aws.Credentials{AccessKeyID: p.accessKey, SecretAccessKey: p.secret, SessionToken: p.token}
 	require.NoError(w.t, signer.SignHTTP(w.t.Context(), credentials, r, hash, "s3", "us-east-1", time.Now()))
-	return r
 }
 
 // as sends a signed request.

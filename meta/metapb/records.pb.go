@@ -297,6 +297,7 @@ const (
 	EntryKind_ENTRY_MASTER_KEY   EntryKind = 8   // Key id. Value: MasterKey.
 	EntryKind_ENTRY_KEY_ALIAS    EntryKind = 9   // Account id "/" alias. Value: KeyAlias.
 	EntryKind_ENTRY_PAUSED_JOB   EntryKind = 10  // Name of a job of upkeep. Value: PausedJob.
+	EntryKind_ENTRY_ACCOUNT_NAME EntryKind = 142 // Name, or id, of an account made since there is this kind. Value: Setting, the account's id.
 	EntryKind_ENTRY_EVENT_TARGET EntryKind = 150 // Id of a target of events. Value: EventTarget.
 )
 
@@ -314,6 +315,7 @@ var (
 		8:   "ENTRY_MASTER_KEY",
 		9:   "ENTRY_KEY_ALIAS",
 		10:  "ENTRY_PAUSED_JOB",
+		142: "ENTRY_ACCOUNT_NAME",
 		150: "ENTRY_EVENT_TARGET",
 	}
 	EntryKind_value = map[string]int32{
@@ -328,6 +330,7 @@ var (
 		"ENTRY_MASTER_KEY":   8,
 		"ENTRY_KEY_ALIAS":    9,
 		"ENTRY_PAUSED_JOB":   10,
+		"ENTRY_ACCOUNT_NAME": 142,
 		"ENTRY_EVENT_TARGET": 150,
 	}
 )
@@ -4066,7 +4069,7 @@ const file_records_proto_rawDesc = "" +
 	"\x17PERMISSION_FULL_CONTROL\x10\x05*-\n" +
 	"\tOwnerKind\x12\x11\n" +
 	"\rOWNER_CONTENT\x10\x00\x12\r\n" +
-	"\tOWNER_PIN\x10\x01*\xf4\x01\n" +
+	"\tOWNER_PIN\x10\x01*\x8d\x02\n" +
 	"\tEntryKind\x12\x0e\n" +
 	"\n" +
 	"ENTRY_NONE\x10\x00\x12\x11\n" +
@@ -4083,6 +4086,7 @@ const file_records_proto_rawDesc = "" +
 	"\x0fENTRY_KEY_ALIAS\x10\t\x12\x14\n" +
 	"\x10ENTRY_PAUSED_JOB\x10\n" +
 	"\x12\x17\n" +
+	"\x12ENTRY_ACCOUNT_NAME\x10\x8e\x01\x12\x17\n" +
 	"\x12ENTRY_EVENT_TARGET\x10\x96\x01*b\n" +
 	"\x0eMasterKeyState\x12\x16\n" +
 	"\x12MASTER_KEY_ENABLED\x10\x00\x12\x17\n" +

@@ -66,9 +66,11 @@ func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Accou
 			return err
 		}
 		c.set(metapb.EntryKind_ENTRY_ACCOUNT, id, added)
-		// Written with each account that is added, so that of two of the same name that
-		// are added at the same time one looks again.
-		c.set(metapb.EntryKind_ENTRY_ACCOUNT, RootAccount, c.account(RootAccount))
+		// Of two accounts of the same name that are added at the same time one looks again.
+		// An id is as good as a name, so it is taken too.
+		for _, name := range []string{spec.Name, id} {
+			c.set(metapb.EntryKind_ENTRY_ACCOUNT_NAME, name, &metapb.Setting{Value: id})
+		}
 		key.Account, key.Created = id, c.now
 		return a.setKey(c, key)
 	})
@@ -198,6 +200,10 @@ func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) e
 			}
 			if !more {
 				c.delete(metapb.EntryKind_ENTRY_ACCOUNT, found.Id)
+				c.delete(metapb.EntryKind_ENTRY_ACCOUNT_NAME, found.Id)
+				if found.Name != found.Id {
+					c.delete(metapb.EntryKind_ENTRY_ACCOUNT_NAME, found.Name)
+				}
 			}
 			return nil
 		})

@@ -20,8 +20,13 @@ const maxTries = 20
 // state machine's limit.
 const maxChange = 4096
 
-// retryPause is the mean pause before a change is tried again.
-const retryPause = 5 * time.Millisecond
+// retryPause is the mean pause before a change is tried again; it doubles with each try,
+// up to retryPauseMax, so that nobody is crowded out by those who change the same things
+// faster: all who add accounts do.
+const (
+	retryPause    = 5 * time.Millisecond
+	retryPauseMax = 320 * time.Millisecond
+)
 
 // AdminConfig sets up an Admin.
 type AdminConfig struct {
@@ -122,6 +127,7 @@ func (a *Admin) update(ctx context.Context, f func(c *change) error) error {
 	if err != nil {
 		return err
 	}
+	pause := retryPause
 	for try := 1; ; try++ {
 		c := newChange(s)
 		if err := f(c); err != nil {
@@ -140,8 +146,9 @@ func (a *Admin) update(ctx context.Context, f func(c *change) error) error {
 		select {
 		case <-ctx.Done():
 			return errs.Wrap("iam.update", ctx.Err())
-		case <-time.After(rand.N(2 * retryPause)):
+		case <-time.After(rand.N(2 * pause)):
 		}
+		pause = min(2*pause, retryPauseMax)
 		s = a.c.Directory.current.Load() // Write has loaded it.
 	}
 }

@@ -291,3 +291,46 @@ func TestSettings(t *testing.T) {
 	requireKind(t, errs.NotFound, w.admin.ResetSetting(ctx, "compat"))
 	require.Empty(t, w.dir.Settings())
 }
+
+// TestAccountsAreAddedBesideOthers: who adds an account is not crowded out by those who add
+// others, faster than it; but of two of one name, or of one's name and the other's id, there
+// is one.
+func TestAccountsAreAddedBesideOthers(t *testing.T) {
+	w := newWorld(t)
+	peer := w.peer()
+	others := 0
+	var crowd func()
+	crowd = func() { // Comes before every proposal but its own.
+		others++
+		_, _, err := peer.admin.AddAccount(t.Context(), AccountSpec{Name: fmt.Sprint("other-", others)})
+		require.NoError(t, err)
+		w.meta.mu.Lock()
+		w.meta.before = crowd
+		w.meta.mu.Unlock()
+	}
+	w.meta.mu.Lock()
+	w.meta.before = crowd
+	w.meta.mu.Unlock()
+	_, _, err := w.admin.AddAccount(t.Context(), AccountSpec{Name: "slow"})
+	require.NoError(t, err)
+	require.Equal(t, 1, others, "nobody had to look again")
+
+	for _, first := range []AccountSpec{{Name: "one"}, {Name: "two", ID: "three"}, {Name: "four"}} {
+		for _, second := range []AccountSpec{{Name: first.Name}, {Name: "five", ID: first.Name}} {
+			w.meta.mu.Lock()
+			w.meta.before = func() {
+				_, _, err := peer.admin.AddAccount(t.Context(), first)
+				require.NoError(t, err)
+			}
+			w.meta.mu.Unlock()
+			_, _, err = w.admin.AddAccount(t.Context(), second)
+			requireKind(t, errs.Exists, err)
+			require.NoError(t, w.admin.RemoveAccount(t.Context(), first.Name, true))
+			w.meta.mu.Lock()
+			w.meta.before = nil
+			w.meta.mu.Unlock()
+		}
+	}
+	require.Nil(t, w.dir.Get(metapb.EntryKind_ENTRY_ACCOUNT_NAME, "one"), "a name is free again")
+	require.Nil(t, w.dir.Get(metapb.EntryKind_ENTRY_ACCOUNT_NAME, "three"))
+}

@@ -224,8 +224,13 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 		case metapb.EntryKind_ENTRY_SETTING, metapb.EntryKind_ENTRY_EVENT_TARGET:
 			continue // Of the cluster: who may, the admin API decides.
 		case metapb.EntryKind_ENTRY_ACCOUNT:
-			if at.name != c.whole && at.name != RootAccount {
+			if at.name != c.whole {
 				return nil, denied("only who administers the cluster changes accounts")
+			}
+			continue
+		case metapb.EntryKind_ENTRY_ACCOUNT_NAME:
+			if c.whole == "" {
+				return nil, denied("only who administers the cluster names accounts")
 			}
 			continue
 		case metapb.EntryKind_ENTRY_ACCESS_KEY:
