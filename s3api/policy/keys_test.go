@@ -10,7 +10,8 @@ import (
 )
 
 // awsKeys are the condition keys that AWS documents for S3 in its service authorization
-// reference, and the global ones of requests to S3; true: Cairn knows them.
+// reference (as of October 2026; keys are the same in any case), and the global ones of
+// requests to S3; true: Cairn knows them.
 var awsKeys = map[string]bool{
 	"s3:authType": true, "s3:delimiter": true, "s3:ExistingObjectTag/<key>": true, "s3:LocationConstraint": true, "s3:max-keys": true,
 	"s3:object-lock-legal-hold": true, "s3:object-lock-mode": true, "s3:object-lock-remaining-retention-days": true,
@@ -25,8 +26,12 @@ var awsKeys = map[string]bool{
 	"aws:PrincipalType": true, "aws:Referer": true, "aws:SecureTransport": true, "aws:SourceAccount": true, "aws:SourceArn": true,
 	"aws:SourceIp": true, "aws:TokenIssueTime": true, "aws:UserAgent": true, "aws:userid": true, "aws:username": true,
 
-	// Of features that are not there. A policy that names one is refused: it would say
-	// something that nobody checks.
+	// Of features that are not there, or of what nobody checks. A policy that names one is
+	// refused: it would say something that does not hold.
+	"s3:AccessPointTag/<key>": false, "s3:annotation-prefix": false, "s3:deliverySourceArn": false, "s3:destinationRegion": false,
+	"s3:logType": false, "s3:max-annotation-results": false, "s3:object-lock-event-hold": false,
+	"s3:object-lock-event-hold-duration-days": false, "s3:resourceArnBeingAuthorized": false, "s3:x-amz-bucket-namespace": false,
+	"s3:x-amz-object-annotation-directive": false, "s3:x-amz-object-if-match": false,
 	"s3:AccessGrantsInstanceArn": false, "s3:AccessPointNetworkOrigin": false, "s3:BucketTag/<key>": false,
 	"s3:DataAccessPointAccount": false, "s3:DataAccessPointArn": false, "s3:ExistingJobOperation": false, "s3:ExistingJobPriority": false,
 	"s3:if-match": false, "s3:if-none-match": false, "s3:InventoryAccessibleOptionalFields": false, "s3:isReplicationPauseRequest": false,

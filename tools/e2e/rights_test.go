@@ -31,7 +31,8 @@ import (
 )
 
 const (
-	crowdAccounts = 1000
+	crowdAccounts = 1400 // And timedAccounts before and after, one after the other.
+	timedAccounts = 100
 	crowdClients  = 6
 	disableRounds = 5
 
@@ -132,6 +133,7 @@ func (r *rights) disabled(t *testing.T) {
 			}
 		})
 	}
+	first := r.timed(t, "first")
 	began := time.Now()
 	var crowd errgroup.Group
 	for i, p := range r.nodes {
@@ -147,6 +149,7 @@ func (r *rights) disabled(t *testing.T) {
 	}
 	require.NoError(t, crowd.Wait())
 	t.Logf("%d accounts beside %d clients, who made %d buckets, took %s", crowdAccounts, crowdClients, buckets.Load(), time.Since(began))
+	t.Logf("an account, one after the other: %s at first, %s with %d there", first, r.timed(t, "last"), timedAccounts+crowdAccounts)
 
 	for range disableRounds {
 		r.everywhere(t, access, secret, func(err error) bool { return err == nil })
@@ -183,6 +186,16 @@ func (r *rights) disabled(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.ErrorContains(t, err, "TooManyBuckets")
+}
+
+// timed makes accounts one after the other, and returns what one takes.
+func (r *rights) timed(t *testing.T, name string) time.Duration {
+	api, began := r.admin(r.nodes[0]), time.Now()
+	for i := range timedAccounts {
+		_, err := api.AddAccount(t.Context(), &adminpb.AddAccountRequest{Name: fmt.Sprintf("%s-%d", name, i)})
+		require.NoError(t, err)
+	}
+	return (time.Since(began) / timedAccounts).Round(100 * time.Microsecond)
 }
 
 // everywhere waits until every node answers an account as is wanted.
