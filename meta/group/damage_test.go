@@ -130,6 +130,9 @@ func eachDamage(t *testing.T, mem *vfs.MemFS, dir string, f func(t *testing.T, f
 		if !long() && (strings.HasPrefix(name, "OPTIONS") || name == snapshotMetaName) {
 			stride = 61
 		}
+		if raced && !long() {
+			stride *= 11
+		}
 		t.Run(path, func(t *testing.T) {
 			b, err := readFile(mem, path)
 			require.NoError(t, err)

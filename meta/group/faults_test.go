@@ -37,8 +37,11 @@ func (c *testCluster) isolate(n *testNode, cut bool) {
 // off while both sides write, and comes back; the state machines must stay equal.
 func TestPartitionedLeader(t *testing.T) {
 	heals := 8
-	if long() {
+	switch {
+	case long():
 		heals = 1000
+	case raced:
+		heals = 2
 	}
 	for _, voters := range []int{3, 5} {
 		t.Run(fmt.Sprint(voters), func(t *testing.T) {

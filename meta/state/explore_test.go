@@ -640,6 +640,9 @@ func bit(x shard.ExtentID, slot int, drive uint64) disks {
 // many situations there may be of each set of actors.
 func TestExplore(t *testing.T) {
 	most := 20_000
+	if raced {
+		most = 2_000
+	}
 	sets := [][]string{
 		{"writer 1", "writer 2", "reader", "trimmer", "gc", "deleter of shards"},
 		{"writer 1", "writer 2", "mover", "session end", "sweeper of 100", "sweeper of 103"},

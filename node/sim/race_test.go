@@ -4,4 +4,4 @@ package sim
 
 // slowdown divides the number of seeds: under the race detector each takes that
 // much longer.
-const slowdown = 3
+const slowdown = 10

@@ -127,7 +127,7 @@ func TestEveryLossUpToM(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(s.K)))
 			all := sizes(s, xorOverhead)
 			for i, n := range all {
-				if testing.Short() && i%5 != 0 {
+				if (testing.Short() || raced) && i%5 != 0 {
 					continue
 				}
 				r := newRig(t, s, nil)
