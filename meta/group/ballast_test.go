@@ -2,6 +2,7 @@ package group
 
 import (
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -41,13 +42,13 @@ func TestOnlyLogsTakeThePieceForStarts(t *testing.T) {
 	mem := vfs.NewMem()
 	require.NoError(t, mem.MkdirAll("home/db", 0o700))
 	var r *room.Room
-	tables, logs := false, false
+	var tables, logs atomic.Bool // Are refused; flushes ask in goroutines of their own.
 	fs := fullFS{mem, func(name string) bool {
 		switch {
 		case strings.HasSuffix(name, ".sst"):
-			return tables
+			return tables.Load()
 		case strings.HasSuffix(name, ".log"):
-			return logs && r.Status().Ballast > 0 // What the last piece leaves is enough.
+			return logs.Load() && r.Status().Ballast > 0 // What the last piece leaves is enough.
 		}
 		return false
 	}}
@@ -69,7 +70,7 @@ func TestOnlyLogsTakeThePieceForStarts(t *testing.T) {
 		}}})
 	require.NoError(t, err)
 	require.NoError(t, db.Set([]byte("k"), []byte("v"), pebble.Sync))
-	tables = true
+	tables.Store(true)
 	flushed, err := db.AsyncFlush()
 	require.NoError(t, err)
 	for range 8 {
@@ -77,13 +78,14 @@ func TestOnlyLogsTakeThePieceForStarts(t *testing.T) {
 	}
 	require.EqualValues(t, piece, r.Status().Ballast, "flushes took all but the piece for starts, and wait")
 
-	logs = true
+	logs.Store(true)
 	w, err := newBallastFS(fs, r).Create("home/db/000999.log", "test")
 	require.NoError(t, err, "the log gets the last piece")
 	require.NoError(t, w.Close())
 	require.Zero(t, r.Status().Ballast)
 
-	tables, logs = false, false
+	tables.Store(false)
+	logs.Store(false)
 	<-flushed
 	require.NoError(t, mem.Remove("home/db/000999.log"))
 	require.NoError(t, db.Close())
