@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/rpc"
+	"github.com/cairnstore/cairn/meta/group"
 )
 
 // aboutPath is where a node says who it is and what time it has.
@@ -19,7 +20,7 @@ const aboutPath = "/node/v1/about"
 
 const (
 	aboutTimeout  = 2 * time.Second
-	aboutMaxBytes = 4 << 10
+	aboutMaxBytes = 16 << 10
 )
 
 // about is what a node says of itself to another.
@@ -37,10 +38,17 @@ type about struct {
 	Server       string `json:"server,omitempty"`
 	Applied      uint64 `json:"applied,omitempty"`
 	AskerApplied uint64 `json:"asker_applied,omitempty"`
+
+	// What its state has refused; told to who asks for it, since earlier releases read less.
+	Refusals *group.Refusals `json:"refusals,omitempty"`
 }
 
-// askerKey names the server of who asks, in the request.
-const askerKey = "server"
+// askerKey names the server of who asks, in the request; refusalsKey asks for what the
+// state has refused.
+const (
+	askerKey    = "server"
+	refusalsKey = "refusals"
+)
 
 func newRun() uint64 {
 	var b [8]byte
@@ -62,6 +70,10 @@ func (n *Node) serveAbout(w http.ResponseWriter, r *http.Request) {
 	if asker := r.URL.Query().Get(askerKey); asker != "" {
 		a.AskerApplied = n.group.KnownOf(asker)
 	}
+	if r.URL.Query().Has(refusalsKey) {
+		refusals := n.group.Refusals()
+		a.Refusals = &refusals
+	}
 	text, err := json.Marshal(a)
 	if err != nil {
 		rpc.WriteError(w, err)
@@ -75,7 +87,7 @@ func (n *Node) serveAbout(w http.ResponseWriter, r *http.Request) {
 func (n *Node) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, aboutTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath+"?"+url.Values{askerKey: {n.group.Server()}}.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath+"?"+url.Values{askerKey: {n.group.Server()}, refusalsKey: {""}}.Encode(), nil)
 	if err != nil {
 		return a, 0, err
 	}

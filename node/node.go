@@ -58,6 +58,7 @@ type Node struct {
 	peers        peers
 	run          uint64                   // Of this process: no other has the same.
 	agreed       map[string]string        // Digests of the settings that must be equal on every node.
+	anew         chan struct{}            // Has one element after the state refused a command; see watchRefusals.
 	skewed       atomic.Pointer[[]string] // Sentences about clocks that differ.
 	time         *group.Clock
 	refused      atomic.Pointer[error] // Why no other node lets this one join; nil: none has said so.
@@ -109,7 +110,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, env: env, log: logs.Logger, logs: logs, obs: observe.New(logs.Logger), health: newDriveHealth(int64(cfg.DriveReserve)),
-		failed: make(chan struct{}), formed: make(chan struct{}), started: time.Now(), run: newRun()}
+		anew: make(chan struct{}, 1), failed: make(chan struct{}), formed: make(chan struct{}), started: time.Now(), run: newRun()}
 	n.time = group.NewClock(n.clock, cfg.MaxClockSkew)
 	n.later(func(context.Context) error { logs.Close(); return nil })
 	n.setProfile(nil)
@@ -147,6 +148,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		}
 	}
 	n.wg.Go(func() { n.watchClocks(run) })
+	n.wg.Go(func() { n.watchRefusals(run) })
 	n.wg.Go(func() { n.join(run) })
 	return n, nil
 }
@@ -353,6 +355,10 @@ func (n *Node) openMetadata(ctx context.Context) error {
 		timing = group.FastTiming()
 	}
 	events := n.obs.Group(n.fatal)
+	events.Contradiction = func(index uint64, record string, cause error) {
+		n.obs.Contradiction(index, record, cause)
+		n.contradicted()
+	}
 	said := events.SessionExpired
 	events.SessionExpired = func(id cluster.NodeID) {
 		said(id)

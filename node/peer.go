@@ -36,10 +36,15 @@ func (n *Node) peer(of *cluster.Node) admin.Peer {
 // Report implements PeerService.
 func (p peer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error) {
 	now, room := time.Now(), p.n.room
-	return &adminpb.NodeReport{Version: p.n.env.Version, UptimeSeconds: uint64(now.Sub(p.n.started).Seconds()), NowUs: uint64(p.n.clock().UnixMicro()),
+	r := &adminpb.NodeReport{Version: p.n.env.Version, UptimeSeconds: uint64(now.Sub(p.n.started).Seconds()), NowUs: uint64(p.n.clock().UnixMicro()),
 		Drives: p.n.driveStatus(), Log: p.logLevel(), DirectoryAgeSeconds: p.n.access.directory.Age().Seconds(),
 		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs(), Settings: p.n.agreed,
-		MetadataRoom: room.Level().String(), MetadataFreeBytes: uint64(room.Status().Free)}, nil
+		MetadataRoom: room.Level().String(), MetadataFreeBytes: uint64(room.Status().Free)}
+	r.Contradictions, r.ContradictingRecord = p.n.obs.Contradictions()
+	for _, id := range p.n.group.Judge().Differ {
+		r.DisagreesWith = append(r.DisagreesWith, uint64(id))
+	}
+	return r, nil
 }
 
 // jobs returns the background work of this node.

@@ -188,6 +188,7 @@ func (n *Node) comparePeers(ctx context.Context) {
 			continue
 		}
 		n.compareLogs(m.Node, a)
+		n.heardRefusals(a)
 		measured[m.Node] = ahead
 		for _, name := range n.differing(a.Settings) {
 			n.log.Warn("a setting that must be equal on every node differs", "setting", name, "node", m.Node.String())
@@ -201,6 +202,7 @@ func (n *Node) comparePeers(ctx context.Context) {
 			n.log.Warn("clocks differ", "node", m.Node.String(), "ahead", ahead, "allowed", n.cfg.MaxClockSkew)
 		}
 	}
+	n.judgeState()
 	n.skewed.Store(&far)
 	n.obs.SettingsDiffer(len(differ))
 }

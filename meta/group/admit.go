@@ -38,6 +38,7 @@ type desk struct {
 	votes  func() bool
 	last   func() uint64
 	peers  *peers
+	agrees func(raft.ServerID) error // Whether its state may be right beside this one's.
 	passed chan raft.RPC
 	ending chan struct{}
 	once   sync.Once
@@ -86,6 +87,9 @@ func (d *desk) admit(rpc *raft.RPC) error {
 		if err := d.peers.check(raft.ServerID(r.ID), r.LastLogIndex); err != nil {
 			return err
 		}
+		if err := d.agrees(raft.ServerID(r.ID)); err != nil {
+			return err
+		}
 		d.tellStanding(rpc)
 	case *raft.TimeoutNowRequest:
 		return d.mayLead()
@@ -129,14 +133,19 @@ func (d *desk) tellStanding(rpc *raft.RPC) {
 	})
 }
 
-// checkVote takes a vote back that a server gave which has lost what it had.
+// checkVote takes a vote back that a server gave which has lost what it had, or whose state
+// is not this one's.
 func (t *transport) checkVote(id raft.ServerID, resp *raft.RequestVoteResponse) error {
 	last, told := standingOf(resp.Peers)
 	resp.Peers = nil
-	if !resp.Granted || !told || t.desk == nil {
+	if !resp.Granted || t.desk == nil {
 		return nil
 	}
-	if err := t.desk.peers.check(id, last); err != nil {
+	err := t.desk.agrees(id)
+	if err == nil && told {
+		err = t.desk.peers.check(id, last)
+	}
+	if err != nil {
 		resp.Granted = false
 		return fmt.Errorf("a vote does not count: %w", err)
 	}

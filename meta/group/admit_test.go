@@ -15,7 +15,7 @@ import (
 // vote to lead again.
 func TestAdmit(t *testing.T) {
 	const self, before = raft.ServerID("1.b"), raft.ServerID("1.a")
-	d := &desk{self: self, votes: func() bool { return false }, last: func() uint64 { return 0 }, peers: &peers{}, ending: make(chan struct{})}
+	d := &desk{self: self, votes: func() bool { return false }, last: func() uint64 { return 0 }, peers: &peers{}, agrees: func(raft.ServerID) error { return nil }, ending: make(chan struct{})}
 	vote := func(to raft.ServerID) any {
 		r := &raft.RequestVoteRequest{RPCHeader: raft.RPCHeader{ID: []byte("2")}}
 		*voteTo(r) = addressee(to)

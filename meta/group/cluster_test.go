@@ -240,7 +240,14 @@ func (c *testCluster) get(n *testNode, name string) string {
 func (n *testNode) data() fakeData {
 	n.group.fsm.state.mu.RLock()
 	defer n.group.fsm.state.mu.RUnlock()
-	return n.group.fsm.state.current.(*fakeState).snapshot()
+	return fakeOf(n.group.fsm.state.current).snapshot()
+}
+
+func fakeOf(s stateMachine) *fakeState {
+	if r, ok := s.(registered); ok {
+		s = r.stateMachine
+	}
+	return s.(*fakeState)
 }
 
 // converge waits until all voters that are up have applied the same, entry by entry.

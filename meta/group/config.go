@@ -165,10 +165,11 @@ type Events struct {
 	Log func(level Level, message string)
 
 	Applied        func(entries int, took time.Duration)
-	WriteStall     func(stalled bool)          // Commits to the state wait for the disk (true), or no longer do.
-	LogSlow        func(took time.Duration)    // A write to the log was slow.
-	LeaderChanged  func(leader cluster.NodeID) // 0: none known.
-	Forgot         func(what string)           // At Open: what this node's metadata have lost of what it promised.
+	WriteStall     func(stalled bool)                             // Commits to the state wait for the disk (true), or no longer do.
+	LogSlow        func(took time.Duration)                       // A write to the log was slow.
+	LeaderChanged  func(leader cluster.NodeID)                    // 0: none known.
+	Contradiction  func(index uint64, record string, cause error) // The state refused an entry: see state.Events.
+	Forgot         func(what string)                              // At Open: what this node's metadata have lost of what it promised.
 	PeerForgot     func(server string, known, shown uint64)
 	LeadershipLeft func(err error)              // By a leader that stops; an error: the others have to elect one.
 	NoRoom         func(what string, err error) // Something was put off, since the file system is full.

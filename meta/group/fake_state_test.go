@@ -26,6 +26,8 @@ type fakeState struct {
 
 	delay atomic.Int64 // Of each Apply.
 
+	refused atomic.Pointer[metapb.Contradictions]
+
 	mu sync.Mutex
 	d  fakeData
 }
@@ -122,6 +124,11 @@ func (s *fakeState) apply(e state.Entry) (*metapb.Result, error) {
 		return &metapb.Result{Index: e.Index}, nil
 	}
 	return nil, fmt.Errorf("command %T is not known", cmd.Op)
+}
+
+func (s *fakeState) Contradictions() (uint64, *metapb.Contradictions) {
+	index, _ := s.Applied()
+	return index, s.refused.Load()
 }
 
 func (s *fakeState) Query(q *metapb.Query) (*metapb.Answer, error) {

@@ -35,6 +35,7 @@ type Group struct {
 	promiseMu sync.Mutex
 	promised  Promise // As it is on the disk; guarded by promiseMu.
 
+	disowned atomic.Bool   // Its state is wrong: it answers nothing from it, and ends.
 	ready    atomic.Uint64 // Term in which reads may be served; 0: none.
 	leaderCh chan bool
 	inflight *semaphore.Weighted
@@ -65,6 +66,9 @@ func Open(cfg Config) (*Group, error) {
 	}
 	g := &Group{cfg: cfg, leaderCh: make(chan bool, 1), closing: make(chan struct{}),
 		inflight: semaphore.NewWeighted(maxInflightCommands)}
+	if err := g.setAside(); err != nil {
+		return nil, errors.Join(errs.New(op, errs.Internal, err), cfg.Listener.Close())
+	}
 	if err := g.openDisk(); err != nil {
 		return nil, errors.Join(errs.Wrap(op, err), g.closeDisk(), cfg.Listener.Close())
 	}
@@ -73,7 +77,7 @@ func Open(cfg Config) (*Group, error) {
 	}
 	g.peers = openPeers(cfg.FS, cfg.Dir, g.peerForgot)
 	g.transport = newTransport(cfg)
-	g.transport.admitAs(&desk{self: g.id, first: incarnationOf(g.id) == "", votes: g.Votes, peers: g.peers,
+	g.transport.admitAs(&desk{self: g.id, first: incarnationOf(g.id) == "", votes: g.Votes, peers: g.peers, agrees: g.agreeWith,
 		last: func() uint64 { return g.raft.LastIndex() }})
 	g.raft, err = raft.NewRaft(g.raftConfig(), g.fsm, g.log, g.log, g.snaps, g.transport)
 	if err != nil {
@@ -131,7 +135,7 @@ func (g *Group) openDisk() error {
 		return err
 	}
 	var err error
-	g.log, err = raftlog.Open(raftlog.Options{FS: fs, Dir: fs.PathJoin(dir, "log"),
+	g.log, err = raftlog.Open(raftlog.Options{FS: fs, Dir: fs.PathJoin(dir, logDir),
 		Cache: g.cfg.Cache, WriteTimeout: g.cfg.Timing.LogWrite, Events: raftlog.Events{
 			Fatal: events.fatal,
 			Background: func(err error) {
@@ -146,10 +150,10 @@ func (g *Group) openDisk() error {
 	if err != nil {
 		return err
 	}
-	if g.snaps, err = openSnapshots(fs, fs.PathJoin(dir, "snapshots")); err != nil {
+	if g.snaps, err = openSnapshots(fs, fs.PathJoin(dir, snapshotsDir)); err != nil {
 		return err
 	}
-	sd, err := openStateDir(fs, fs.PathJoin(dir, "state"), g.cfg.openState)
+	sd, err := openStateDir(fs, fs.PathJoin(dir, stateDirName), g.cfg.openState)
 	if err != nil {
 		return err
 	}
@@ -184,9 +188,10 @@ func (g *Group) closeDisk() error {
 func openRealState(cfg Config) openStateFunc {
 	return func(fs vfs.FS, dir string) (stateMachine, error) {
 		return state.Open(state.Options{FS: fs, Dir: dir, CacheBytes: cfg.CacheBytes, Cache: cfg.Cache, Events: state.Events{
-			Fatal:      cfg.Events.fatal,
-			WriteStall: cfg.Events.WriteStall,
-			NoRoom:     func(err error) { cfg.Events.noRoom("writing the metadata's tables", err) },
+			Fatal:         cfg.Events.fatal,
+			Contradiction: cfg.Events.Contradiction,
+			WriteStall:    cfg.Events.WriteStall,
+			NoRoom:        func(err error) { cfg.Events.noRoom("writing the metadata's tables", err) },
 			BackgroundError: func(err error) {
 				cfg.Events.fatal(errs.Newf("group", errs.Internal, "the metadata cannot be written: %w", err))
 			},

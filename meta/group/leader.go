@@ -80,7 +80,7 @@ func (g *Group) read(ctx context.Context, q *metapb.Query) (*metapb.Answer, erro
 	}
 	defer g.leave()
 	term := g.ready.Load()
-	if term == 0 || g.raft.State() != raft.Leader {
+	if term == 0 || g.disowned.Load() || g.raft.State() != raft.Leader {
 		return nil, errNotLeader
 	}
 	a, err := g.fsm.state.query(q)

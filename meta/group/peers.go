@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,12 +28,14 @@ type peers struct {
 	stored bool                     // Known is on the disk.
 	short  map[raft.ServerID]uint64 // Who was last seen with less, and with how much.
 	event  func(id raft.ServerID, known, shown uint64)
+
+	refused map[raft.ServerID]Refusals // As heard since this start.
 }
 
 // openPeers reads what was stored. A damaged file is no reason not to start: it is told
 // again by the others.
 func openPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown uint64)) *peers {
-	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, stored: true, event: event}
+	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, refused: map[raft.ServerID]Refusals{}, stored: true, event: event}
 	b, err := readFile(fs, fs.PathJoin(dir, peersName))
 	if err != nil {
 		return p
@@ -76,21 +79,35 @@ func (p *peers) applied(id raft.ServerID, index uint64) {
 	}
 }
 
+// refuses notes what a server says that it has refused.
+func (p *peers) refuses(id raft.ServerID, r Refusals) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused[id] = r
+}
+
+func (p *peers) refusalsOf(id raft.ServerID) (r Refusals, heard bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, heard = p.refused[id]
+	return r, heard
+}
+
 // keepOnly forgets servers that are not in the group any more.
 func (p *peers) keepOnly(servers []raft.Server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	member := func(id raft.ServerID) bool {
+		return slices.ContainsFunc(servers, func(s raft.Server) bool { return s.ID == id })
+	}
 	for id := range p.known {
-		found := false
-		for _, s := range servers {
-			found = found || s.ID == id
-		}
-		if !found {
+		if !member(id) {
 			delete(p.known, id)
 			delete(p.short, id)
 			p.stored = false
 		}
 	}
+	maps.DeleteFunc(p.refused, func(id raft.ServerID, _ Refusals) bool { return !member(id) })
 }
 
 // check returns an error where a server's log ends before what it had applied.

@@ -41,6 +41,9 @@ type Promise struct {
 	Index  uint64 // Entries up to it are committed and were on this node's disk.
 	// Forgot says why there is another incarnation than before; it stays until this one votes.
 	Forgot string `json:",omitempty"`
+	// Disowned says why the metadata of this server are not to be used any more: they were
+	// found to differ from those of most voters. The next start makes another promise.
+	Disowned string `json:",omitempty"`
 }
 
 // newer reports whether p was made after q. A restored or recovered cluster begins anew.
@@ -52,8 +55,10 @@ func (p Promise) newer(q Promise) bool {
 		return p.Number > q.Number
 	case p.Term != q.Term:
 		return p.Term > q.Term
+	case p.Index != q.Index:
+		return p.Index > q.Index
 	}
-	return p.Index > q.Index
+	return p.Disowned != "" && q.Disowned == ""
 }
 
 // Promises keeps the promise outside the metadata's directory.
@@ -185,6 +190,8 @@ func (f *found) forgot() string {
 		p = f.own
 	}
 	switch {
+	case p.Disowned != "":
+		return p.Disowned
 	case !f.hasOwn && (f.hasSaid || f.joined && f.empty):
 		if f.empty {
 			return "are gone"

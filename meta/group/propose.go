@@ -57,7 +57,7 @@ func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, e
 	if err := g.inflight.Acquire(ctx, n); err != nil {
 		return nil, errs.New(op, errs.Unavailable, err)
 	}
-	if g.raft.State() != raft.Leader || !g.enter() {
+	if g.raft.State() != raft.Leader || g.disowned.Load() || !g.enter() {
 		g.inflight.Release(n)
 		return nil, errNotLeader
 	}

@@ -24,6 +24,7 @@ type stateMachine interface {
 	Applied() (index, term uint64)
 	Apply(entries []state.Entry) ([]*metapb.Result, error)
 	Query(q *metapb.Query) (*metapb.Answer, error)
+	Contradictions() (applied uint64, c *metapb.Contradictions)
 	Flush() error
 	Checkpoint(dir string) error
 	Close() error
@@ -46,7 +47,14 @@ type stateDir struct {
 	closed  bool
 }
 
-const currentName = "CURRENT"
+// What the directory of a group holds; see the package comment.
+const (
+	logDir       = "log"
+	stateDirName = "state"
+	snapshotsDir = "snapshots"
+
+	currentName = "CURRENT"
+)
 
 // openStateDir opens the current generation and removes what a crash left of others.
 func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) {
@@ -143,6 +151,12 @@ func (d *stateDir) applied() (index, term uint64) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.current.Applied()
+}
+
+func (d *stateDir) contradictions() (applied uint64, c *metapb.Contradictions) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.current.Contradictions()
 }
 
 // restore replaces the state by what fill puts into a new directory, which must be a

@@ -78,7 +78,7 @@ func (k Key) Append(dst []byte) []byte {
 		return AppendUnreferenced(dst, k.Index, k.Extent)
 	case KindResult:
 		return AppendResult(dst, k.ID, k.Seq)
-	default: // KindCluster, KindApplied.
+	default: // KindCluster, KindApplied, KindRefused.
 		return append(dst, byte(k.Kind))
 	}
 }
@@ -181,7 +181,7 @@ func (r *reader) owner() Owner {
 // fields reads the fields of k's kind; false where there is no such kind.
 func (r *reader) fields(k *Key) bool {
 	switch k.Kind {
-	case KindCluster, KindApplied:
+	case KindCluster, KindApplied, KindRefused:
 	case KindNode, KindRemoved:
 		k.Node = r.uint64()
 	case KindVolume, KindNextBlock, KindVolumeStats:

@@ -15,6 +15,7 @@ const (
 	KindBucket       Kind = 'b' // name: Bucket.
 	KindConfig       Kind = 'B' // bucket: BucketConfig.
 	KindCluster      Kind = 'c' // Cluster.
+	KindRefused      Kind = 'C' // Contradictions.
 	KindDropped      Kind = 'd' // content id: DroppedContent.
 	KindEntry        Kind = 'D' // entry kind, name: Entry.
 	KindExtent       Kind = 'e' // extent: Extent.
@@ -71,6 +72,9 @@ func AppendCluster(dst []byte) []byte { return append(dst, byte(KindCluster)) }
 
 // AppendApplied appends the key of the Applied record.
 func AppendApplied(dst []byte) []byte { return append(dst, byte(KindApplied)) }
+
+// AppendRefused appends the key of the Contradictions record.
+func AppendRefused(dst []byte) []byte { return append(dst, byte(KindRefused)) }
 
 // AppendNode appends the key of a node.
 func AppendNode(dst []byte, node uint64) []byte { return appendUint64(dst, KindNode, node) }

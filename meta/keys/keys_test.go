@@ -30,7 +30,8 @@ func allKinds() []Kind {
 	return []Kind{KindApplied, KindBucket, KindCluster, KindDropped, KindExtent, KindUnreferenced, KindCompleted,
 		KindLayout, KindLease, KindMissing, KindNode, KindObject, KindPart, KindPin, KindNextBlock, KindRef,
 		KindSession, KindResult, KindUpload, KindOpenUpload, KindVolume, KindUploadState, KindDoomed,
-		KindVersionID, KindRestore, KindEntry, KindConfig, KindRemoved, KindVolumeStats, KindUsage, KindEvent, KindEventQueue}
+		KindVersionID, KindRestore, KindEntry, KindConfig, KindRemoved, KindVolumeStats, KindUsage, KindEvent, KindEventQueue,
+		KindRefused}
 }
 
 // small draws numbers that often meet and often differ in a high byte.
@@ -244,7 +245,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 func goldenKeys() []Key {
 	id := ID{0xaa, 15: 0xbb}
 	e := shard.ExtentID{Volume: 3, Seq: 260}
-	return []Key{{Kind: KindApplied}, {Kind: KindBucket, Name: "photos"}, {Kind: KindCluster}, {Kind: KindDropped, ID: id},
+	return []Key{{Kind: KindApplied}, {Kind: KindBucket, Name: "photos"}, {Kind: KindCluster}, {Kind: KindRefused}, {Kind: KindDropped, ID: id},
 		{Kind: KindExtent, Extent: e}, {Kind: KindUnreferenced, Index: 9, Extent: e}, {Kind: KindCompleted, Index: 9, ID: id},
 		{Kind: KindLayout, ID: id}, {Kind: KindLease, Volume: 3, Block: 1}, {Kind: KindMissing, Extent: e},
 		{Kind: KindNode, Node: 5}, {Kind: KindObject, Bucket: 1, Name: "a\x00b"},

@@ -55,6 +55,7 @@ const (
 	Refusal_REFUSAL_MOVING              Refusal = 81  // Another move of the volume is in progress.
 	Refusal_REFUSAL_NO_MOVE             Refusal = 82  // That move is not in progress.
 	Refusal_REFUSAL_MOVE_BEHIND         Refusal = 83  // Extents were added: look at the volume again.
+	Refusal_REFUSAL_CONTRADICTION       Refusal = 400 // Records that the command needs contradict each other; see detail.
 	Refusal_REFUSAL_NO_SUCH_NODE        Refusal = 84  // Or drive.
 	Refusal_REFUSAL_REDUNDANCY          Refusal = 85  // Data would be less protected than its scheme says; see detail.
 	Refusal_REFUSAL_NOT_DRAINED         Refusal = 86  // Slots are there; see detail.
@@ -99,6 +100,7 @@ var (
 		81:  "REFUSAL_MOVING",
 		82:  "REFUSAL_NO_MOVE",
 		83:  "REFUSAL_MOVE_BEHIND",
+		400: "REFUSAL_CONTRADICTION",
 		84:  "REFUSAL_NO_SUCH_NODE",
 		85:  "REFUSAL_REDUNDANCY",
 		86:  "REFUSAL_NOT_DRAINED",
@@ -140,6 +142,7 @@ var (
 		"REFUSAL_MOVING":              81,
 		"REFUSAL_NO_MOVE":             82,
 		"REFUSAL_MOVE_BEHIND":         83,
+		"REFUSAL_CONTRADICTION":       400,
 		"REFUSAL_NO_SUCH_NODE":        84,
 		"REFUSAL_REDUNDANCY":          85,
 		"REFUSAL_NOT_DRAINED":         86,
@@ -3844,7 +3847,7 @@ const file_commands_proto_rawDesc = "" +
 	"\x06bucket\x18\t \x01(\v2\x15.cairn.meta.v1.BucketR\x06bucket\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12'\n" +
-	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\xeb\a\n" +
+	"\x0fconfig_revision\x18\v \x01(\x04R\x0econfigRevision*\x87\b\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_NO_SUCH_BUCKET\x10\x01\x12\x19\n" +
@@ -3874,7 +3877,8 @@ const file_commands_proto_rawDesc = "" +
 	"\x13REFUSAL_SLOTS_MOVED\x10P\x12\x12\n" +
 	"\x0eREFUSAL_MOVING\x10Q\x12\x13\n" +
 	"\x0fREFUSAL_NO_MOVE\x10R\x12\x17\n" +
-	"\x13REFUSAL_MOVE_BEHIND\x10S\x12\x18\n" +
+	"\x13REFUSAL_MOVE_BEHIND\x10S\x12\x1a\n" +
+	"\x15REFUSAL_CONTRADICTION\x10\x90\x03\x12\x18\n" +
 	"\x14REFUSAL_NO_SUCH_NODE\x10T\x12\x16\n" +
 	"\x12REFUSAL_REDUNDANCY\x10U\x12\x17\n" +
 	"\x13REFUSAL_NOT_DRAINED\x10V\x12\x13\n" +

@@ -281,6 +281,58 @@ func (OwnerKind) EnumDescriptor() ([]byte, []int) {
 	return file_records_proto_rawDescGZIP(), []int{4}
 }
 
+type ContradictionKind int32
+
+const (
+	ContradictionKind_CONTRADICTION_NONE        ContradictionKind = 0
+	ContradictionKind_CONTRADICTION_UNDECODABLE ContradictionKind = 1 // The record cannot be decoded.
+	ContradictionKind_CONTRADICTION_RECORDS     ContradictionKind = 2 // It contradicts another, or lacks one that it needs.
+	ContradictionKind_CONTRADICTION_COMMAND     ContradictionKind = 3 // No release can decode the command.
+)
+
+// Enum value maps for ContradictionKind.
+var (
+	ContradictionKind_name = map[int32]string{
+		0: "CONTRADICTION_NONE",
+		1: "CONTRADICTION_UNDECODABLE",
+		2: "CONTRADICTION_RECORDS",
+		3: "CONTRADICTION_COMMAND",
+	}
+	ContradictionKind_value = map[string]int32{
+		"CONTRADICTION_NONE":        0,
+		"CONTRADICTION_UNDECODABLE": 1,
+		"CONTRADICTION_RECORDS":     2,
+		"CONTRADICTION_COMMAND":     3,
+	}
+)
+
+func (x ContradictionKind) Enum() *ContradictionKind {
+	p := new(ContradictionKind)
+	*p = x
+	return p
+}
+
+func (x ContradictionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ContradictionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_records_proto_enumTypes[5].Descriptor()
+}
+
+func (ContradictionKind) Type() protoreflect.EnumType {
+	return &file_records_proto_enumTypes[5]
+}
+
+func (x ContradictionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ContradictionKind.Descriptor instead.
+func (ContradictionKind) EnumDescriptor() ([]byte, []int) {
+	return file_records_proto_rawDescGZIP(), []int{5}
+}
+
 // EntryKind is what an entry of the directory is. The directory is small, all of
 // it lies in every node's memory.
 type EntryKind int32
@@ -346,11 +398,11 @@ func (x EntryKind) String() string {
 }
 
 func (EntryKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_records_proto_enumTypes[5].Descriptor()
+	return file_records_proto_enumTypes[6].Descriptor()
 }
 
 func (EntryKind) Type() protoreflect.EnumType {
-	return &file_records_proto_enumTypes[5]
+	return &file_records_proto_enumTypes[6]
 }
 
 func (x EntryKind) Number() protoreflect.EnumNumber {
@@ -359,7 +411,7 @@ func (x EntryKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EntryKind.Descriptor instead.
 func (EntryKind) EnumDescriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{5}
+	return file_records_proto_rawDescGZIP(), []int{6}
 }
 
 type MasterKeyState int32
@@ -395,11 +447,11 @@ func (x MasterKeyState) String() string {
 }
 
 func (MasterKeyState) Descriptor() protoreflect.EnumDescriptor {
-	return file_records_proto_enumTypes[6].Descriptor()
+	return file_records_proto_enumTypes[7].Descriptor()
 }
 
 func (MasterKeyState) Type() protoreflect.EnumType {
-	return &file_records_proto_enumTypes[6]
+	return &file_records_proto_enumTypes[7]
 }
 
 func (x MasterKeyState) Number() protoreflect.EnumNumber {
@@ -408,7 +460,7 @@ func (x MasterKeyState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MasterKeyState.Descriptor instead.
 func (MasterKeyState) EnumDescriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{6}
+	return file_records_proto_rawDescGZIP(), []int{7}
 }
 
 type Drive struct {
@@ -2897,6 +2949,129 @@ func (x *Applied) GetClockMs() int64 {
 	return 0
 }
 
+// Contradictions is which commands were refused since records contradict each other or
+// cannot be decoded. All voters have refused the same: one that has not, or that has alone,
+// is damaged.
+type Contradictions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Latest        []*Contradiction       `protobuf:"bytes,2,rep,name=latest,proto3" json:"latest,omitempty"` // Ascending by index.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contradictions) Reset() {
+	*x = Contradictions{}
+	mi := &file_records_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contradictions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contradictions) ProtoMessage() {}
+
+func (x *Contradictions) ProtoReflect() protoreflect.Message {
+	mi := &file_records_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contradictions.ProtoReflect.Descriptor instead.
+func (*Contradictions) Descriptor() ([]byte, []int) {
+	return file_records_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Contradictions) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Contradictions) GetLatest() []*Contradiction {
+	if x != nil {
+		return x.Latest
+	}
+	return nil
+}
+
+type Contradiction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Of the log entry.
+	Kind          ContradictionKind      `protobuf:"varint,2,opt,name=kind,proto3,enum=cairn.meta.v1.ContradictionKind" json:"kind,omitempty"`
+	Record        []byte                 `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // Its key; empty for a command.
+	Digest        []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"` // Of this one and all before it.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contradiction) Reset() {
+	*x = Contradiction{}
+	mi := &file_records_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contradiction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contradiction) ProtoMessage() {}
+
+func (x *Contradiction) ProtoReflect() protoreflect.Message {
+	mi := &file_records_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contradiction.ProtoReflect.Descriptor instead.
+func (*Contradiction) Descriptor() ([]byte, []int) {
+	return file_records_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Contradiction) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Contradiction) GetKind() ContradictionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ContradictionKind_CONTRADICTION_NONE
+}
+
+func (x *Contradiction) GetRecord() []byte {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *Contradiction) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
 // Entry is one named record of the directory.
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2910,7 +3085,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_records_proto_msgTypes[29]
+	mi := &file_records_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2922,7 +3097,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[29]
+	mi := &file_records_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2935,7 +3110,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{29}
+	return file_records_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Entry) GetKind() EntryKind {
@@ -2975,7 +3150,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_records_proto_msgTypes[30]
+	mi := &file_records_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2987,7 +3162,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[30]
+	mi := &file_records_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3000,7 +3175,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{30}
+	return file_records_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Setting) GetValue() string {
@@ -3025,7 +3200,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_records_proto_msgTypes[31]
+	mi := &file_records_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3037,7 +3212,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[31]
+	mi := &file_records_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3050,7 +3225,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{31}
+	return file_records_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Account) GetId() string {
@@ -3110,7 +3285,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_records_proto_msgTypes[32]
+	mi := &file_records_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3122,7 +3297,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[32]
+	mi := &file_records_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3135,7 +3310,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{32}
+	return file_records_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *User) GetAccount() string {
@@ -3199,7 +3374,7 @@ type UserGroup struct {
 
 func (x *UserGroup) Reset() {
 	*x = UserGroup{}
-	mi := &file_records_proto_msgTypes[33]
+	mi := &file_records_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3386,7 @@ func (x *UserGroup) String() string {
 func (*UserGroup) ProtoMessage() {}
 
 func (x *UserGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[33]
+	mi := &file_records_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3399,7 @@ func (x *UserGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserGroup.ProtoReflect.Descriptor instead.
 func (*UserGroup) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{33}
+	return file_records_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *UserGroup) GetAccount() string {
@@ -3270,7 +3445,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_records_proto_msgTypes[34]
+	mi := &file_records_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3282,7 +3457,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[34]
+	mi := &file_records_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3295,7 +3470,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{34}
+	return file_records_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Role) GetAccount() string {
@@ -3353,7 +3528,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_records_proto_msgTypes[35]
+	mi := &file_records_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3365,7 +3540,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[35]
+	mi := &file_records_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3378,7 +3553,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{35}
+	return file_records_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Policy) GetAccount() string {
@@ -3433,7 +3608,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_records_proto_msgTypes[36]
+	mi := &file_records_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +3620,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[36]
+	mi := &file_records_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +3633,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{36}
+	return file_records_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3526,7 +3701,7 @@ type MasterKey struct {
 
 func (x *MasterKey) Reset() {
 	*x = MasterKey{}
-	mi := &file_records_proto_msgTypes[37]
+	mi := &file_records_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3538,7 +3713,7 @@ func (x *MasterKey) String() string {
 func (*MasterKey) ProtoMessage() {}
 
 func (x *MasterKey) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[37]
+	mi := &file_records_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3551,7 +3726,7 @@ func (x *MasterKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterKey.ProtoReflect.Descriptor instead.
 func (*MasterKey) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{37}
+	return file_records_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MasterKey) GetId() string {
@@ -3614,7 +3789,7 @@ type MasterKeyVersion struct {
 
 func (x *MasterKeyVersion) Reset() {
 	*x = MasterKeyVersion{}
-	mi := &file_records_proto_msgTypes[38]
+	mi := &file_records_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3626,7 +3801,7 @@ func (x *MasterKeyVersion) String() string {
 func (*MasterKeyVersion) ProtoMessage() {}
 
 func (x *MasterKeyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[38]
+	mi := &file_records_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3639,7 +3814,7 @@ func (x *MasterKeyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterKeyVersion.ProtoReflect.Descriptor instead.
 func (*MasterKeyVersion) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{38}
+	return file_records_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MasterKeyVersion) GetNumber() uint32 {
@@ -3672,7 +3847,7 @@ type KeyAlias struct {
 
 func (x *KeyAlias) Reset() {
 	*x = KeyAlias{}
-	mi := &file_records_proto_msgTypes[39]
+	mi := &file_records_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3684,7 +3859,7 @@ func (x *KeyAlias) String() string {
 func (*KeyAlias) ProtoMessage() {}
 
 func (x *KeyAlias) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[39]
+	mi := &file_records_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3697,7 +3872,7 @@ func (x *KeyAlias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyAlias.ProtoReflect.Descriptor instead.
 func (*KeyAlias) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{39}
+	return file_records_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *KeyAlias) GetKeyId() string {
@@ -3970,7 +4145,15 @@ const file_records_proto_rawDesc = "" +
 	"\aentries\x18\t \x01(\x04R\aentries\x12-\n" +
 	"\x12directory_revision\x18\n" +
 	" \x01(\x04R\x11directoryRevision\x12\x19\n" +
-	"\bclock_ms\x18\x14 \x01(\x03R\aclockMs\"{\n" +
+	"\bclock_ms\x18\x14 \x01(\x03R\aclockMs\"\\\n" +
+	"\x0eContradictions\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x124\n" +
+	"\x06latest\x18\x02 \x03(\v2\x1c.cairn.meta.v1.ContradictionR\x06latest\"\x8b\x01\n" +
+	"\rContradiction\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x124\n" +
+	"\x04kind\x18\x02 \x01(\x0e2 .cairn.meta.v1.ContradictionKindR\x04kind\x12\x16\n" +
+	"\x06record\x18\x03 \x01(\fR\x06record\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\fR\x06digest\"{\n" +
 	"\x05Entry\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.cairn.meta.v1.EntryKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -4069,7 +4252,12 @@ const file_records_proto_rawDesc = "" +
 	"\x17PERMISSION_FULL_CONTROL\x10\x05*-\n" +
 	"\tOwnerKind\x12\x11\n" +
 	"\rOWNER_CONTENT\x10\x00\x12\r\n" +
-	"\tOWNER_PIN\x10\x01*\x8d\x02\n" +
+	"\tOWNER_PIN\x10\x01*\x80\x01\n" +
+	"\x11ContradictionKind\x12\x16\n" +
+	"\x12CONTRADICTION_NONE\x10\x00\x12\x1d\n" +
+	"\x19CONTRADICTION_UNDECODABLE\x10\x01\x12\x19\n" +
+	"\x15CONTRADICTION_RECORDS\x10\x02\x12\x19\n" +
+	"\x15CONTRADICTION_COMMAND\x10\x03*\x8d\x02\n" +
 	"\tEntryKind\x12\x0e\n" +
 	"\n" +
 	"ENTRY_NONE\x10\x00\x12\x11\n" +
@@ -4105,107 +4293,112 @@ func file_records_proto_rawDescGZIP() []byte {
 	return file_records_proto_rawDescData
 }
 
-var file_records_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_records_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_records_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_records_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_records_proto_goTypes = []any{
 	(EncryptionKind)(0),      // 0: cairn.meta.v1.EncryptionKind
 	(Versioning)(0),          // 1: cairn.meta.v1.Versioning
 	(GranteeGroup)(0),        // 2: cairn.meta.v1.GranteeGroup
 	(Permission)(0),          // 3: cairn.meta.v1.Permission
 	(OwnerKind)(0),           // 4: cairn.meta.v1.OwnerKind
-	(EntryKind)(0),           // 5: cairn.meta.v1.EntryKind
-	(MasterKeyState)(0),      // 6: cairn.meta.v1.MasterKeyState
-	(*Drive)(nil),            // 7: cairn.meta.v1.Drive
-	(*Node)(nil),             // 8: cairn.meta.v1.Node
-	(*Volume)(nil),           // 9: cairn.meta.v1.Volume
-	(*Cluster)(nil),          // 10: cairn.meta.v1.Cluster
-	(*Pair)(nil),             // 11: cairn.meta.v1.Pair
-	(*Checksum)(nil),         // 12: cairn.meta.v1.Checksum
-	(*Encryption)(nil),       // 13: cairn.meta.v1.Encryption
-	(*Envelope)(nil),         // 14: cairn.meta.v1.Envelope
-	(*Bucket)(nil),           // 15: cairn.meta.v1.Bucket
-	(*BucketConfig)(nil),     // 16: cairn.meta.v1.BucketConfig
-	(*ConfigPart)(nil),       // 17: cairn.meta.v1.ConfigPart
-	(*Grant)(nil),            // 18: cairn.meta.v1.Grant
-	(*Acl)(nil),              // 19: cairn.meta.v1.Acl
-	(*Restore)(nil),          // 20: cairn.meta.v1.Restore
-	(*Attributes)(nil),       // 21: cairn.meta.v1.Attributes
-	(*Version)(nil),          // 22: cairn.meta.v1.Version
-	(*Layout)(nil),           // 23: cairn.meta.v1.Layout
-	(*ExtentRef)(nil),        // 24: cairn.meta.v1.ExtentRef
-	(*Part)(nil),             // 25: cairn.meta.v1.Part
-	(*Extent)(nil),           // 26: cairn.meta.v1.Extent
-	(*Upload)(nil),           // 27: cairn.meta.v1.Upload
-	(*UploadState)(nil),      // 28: cairn.meta.v1.UploadState
-	(*CompletedUpload)(nil),  // 29: cairn.meta.v1.CompletedUpload
-	(*Session)(nil),          // 30: cairn.meta.v1.Session
-	(*Lease)(nil),            // 31: cairn.meta.v1.Lease
-	(*Doomed)(nil),           // 32: cairn.meta.v1.Doomed
-	(*Pin)(nil),              // 33: cairn.meta.v1.Pin
-	(*DroppedContent)(nil),   // 34: cairn.meta.v1.DroppedContent
-	(*Applied)(nil),          // 35: cairn.meta.v1.Applied
-	(*Entry)(nil),            // 36: cairn.meta.v1.Entry
-	(*Setting)(nil),          // 37: cairn.meta.v1.Setting
-	(*Account)(nil),          // 38: cairn.meta.v1.Account
-	(*User)(nil),             // 39: cairn.meta.v1.User
-	(*UserGroup)(nil),        // 40: cairn.meta.v1.UserGroup
-	(*Role)(nil),             // 41: cairn.meta.v1.Role
-	(*Policy)(nil),           // 42: cairn.meta.v1.Policy
-	(*AccessKey)(nil),        // 43: cairn.meta.v1.AccessKey
-	(*MasterKey)(nil),        // 44: cairn.meta.v1.MasterKey
-	(*MasterKeyVersion)(nil), // 45: cairn.meta.v1.MasterKeyVersion
-	(*KeyAlias)(nil),         // 46: cairn.meta.v1.KeyAlias
-	(Life)(0),                // 47: cairn.meta.v1.Life
-	(*Move)(nil),             // 48: cairn.meta.v1.Move
-	(*Former)(nil),           // 49: cairn.meta.v1.Former
-	(*DefaultRetention)(nil), // 50: cairn.meta.v1.DefaultRetention
-	(*EventRule)(nil),        // 51: cairn.meta.v1.EventRule
-	(*Retention)(nil),        // 52: cairn.meta.v1.Retention
+	(ContradictionKind)(0),   // 5: cairn.meta.v1.ContradictionKind
+	(EntryKind)(0),           // 6: cairn.meta.v1.EntryKind
+	(MasterKeyState)(0),      // 7: cairn.meta.v1.MasterKeyState
+	(*Drive)(nil),            // 8: cairn.meta.v1.Drive
+	(*Node)(nil),             // 9: cairn.meta.v1.Node
+	(*Volume)(nil),           // 10: cairn.meta.v1.Volume
+	(*Cluster)(nil),          // 11: cairn.meta.v1.Cluster
+	(*Pair)(nil),             // 12: cairn.meta.v1.Pair
+	(*Checksum)(nil),         // 13: cairn.meta.v1.Checksum
+	(*Encryption)(nil),       // 14: cairn.meta.v1.Encryption
+	(*Envelope)(nil),         // 15: cairn.meta.v1.Envelope
+	(*Bucket)(nil),           // 16: cairn.meta.v1.Bucket
+	(*BucketConfig)(nil),     // 17: cairn.meta.v1.BucketConfig
+	(*ConfigPart)(nil),       // 18: cairn.meta.v1.ConfigPart
+	(*Grant)(nil),            // 19: cairn.meta.v1.Grant
+	(*Acl)(nil),              // 20: cairn.meta.v1.Acl
+	(*Restore)(nil),          // 21: cairn.meta.v1.Restore
+	(*Attributes)(nil),       // 22: cairn.meta.v1.Attributes
+	(*Version)(nil),          // 23: cairn.meta.v1.Version
+	(*Layout)(nil),           // 24: cairn.meta.v1.Layout
+	(*ExtentRef)(nil),        // 25: cairn.meta.v1.ExtentRef
+	(*Part)(nil),             // 26: cairn.meta.v1.Part
+	(*Extent)(nil),           // 27: cairn.meta.v1.Extent
+	(*Upload)(nil),           // 28: cairn.meta.v1.Upload
+	(*UploadState)(nil),      // 29: cairn.meta.v1.UploadState
+	(*CompletedUpload)(nil),  // 30: cairn.meta.v1.CompletedUpload
+	(*Session)(nil),          // 31: cairn.meta.v1.Session
+	(*Lease)(nil),            // 32: cairn.meta.v1.Lease
+	(*Doomed)(nil),           // 33: cairn.meta.v1.Doomed
+	(*Pin)(nil),              // 34: cairn.meta.v1.Pin
+	(*DroppedContent)(nil),   // 35: cairn.meta.v1.DroppedContent
+	(*Applied)(nil),          // 36: cairn.meta.v1.Applied
+	(*Contradictions)(nil),   // 37: cairn.meta.v1.Contradictions
+	(*Contradiction)(nil),    // 38: cairn.meta.v1.Contradiction
+	(*Entry)(nil),            // 39: cairn.meta.v1.Entry
+	(*Setting)(nil),          // 40: cairn.meta.v1.Setting
+	(*Account)(nil),          // 41: cairn.meta.v1.Account
+	(*User)(nil),             // 42: cairn.meta.v1.User
+	(*UserGroup)(nil),        // 43: cairn.meta.v1.UserGroup
+	(*Role)(nil),             // 44: cairn.meta.v1.Role
+	(*Policy)(nil),           // 45: cairn.meta.v1.Policy
+	(*AccessKey)(nil),        // 46: cairn.meta.v1.AccessKey
+	(*MasterKey)(nil),        // 47: cairn.meta.v1.MasterKey
+	(*MasterKeyVersion)(nil), // 48: cairn.meta.v1.MasterKeyVersion
+	(*KeyAlias)(nil),         // 49: cairn.meta.v1.KeyAlias
+	(Life)(0),                // 50: cairn.meta.v1.Life
+	(*Move)(nil),             // 51: cairn.meta.v1.Move
+	(*Former)(nil),           // 52: cairn.meta.v1.Former
+	(*DefaultRetention)(nil), // 53: cairn.meta.v1.DefaultRetention
+	(*EventRule)(nil),        // 54: cairn.meta.v1.EventRule
+	(*Retention)(nil),        // 55: cairn.meta.v1.Retention
 }
 var file_records_proto_depIdxs = []int32{
-	47, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
-	7,  // 1: cairn.meta.v1.Node.drives:type_name -> cairn.meta.v1.Drive
-	47, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
-	48, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
-	49, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
+	50, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
+	8,  // 1: cairn.meta.v1.Node.drives:type_name -> cairn.meta.v1.Drive
+	50, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
+	51, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
+	52, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
 	0,  // 5: cairn.meta.v1.Encryption.kind:type_name -> cairn.meta.v1.EncryptionKind
 	0,  // 6: cairn.meta.v1.Envelope.kind:type_name -> cairn.meta.v1.EncryptionKind
 	1,  // 7: cairn.meta.v1.Bucket.versioning:type_name -> cairn.meta.v1.Versioning
-	50, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
-	51, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
-	17, // 10: cairn.meta.v1.BucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
+	53, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
+	54, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
+	18, // 10: cairn.meta.v1.BucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
 	2,  // 11: cairn.meta.v1.Grant.group:type_name -> cairn.meta.v1.GranteeGroup
 	3,  // 12: cairn.meta.v1.Grant.permission:type_name -> cairn.meta.v1.Permission
-	18, // 13: cairn.meta.v1.Acl.grants:type_name -> cairn.meta.v1.Grant
-	11, // 14: cairn.meta.v1.Attributes.headers:type_name -> cairn.meta.v1.Pair
-	11, // 15: cairn.meta.v1.Attributes.metadata:type_name -> cairn.meta.v1.Pair
-	21, // 16: cairn.meta.v1.Version.attributes:type_name -> cairn.meta.v1.Attributes
-	13, // 17: cairn.meta.v1.Version.encryption:type_name -> cairn.meta.v1.Encryption
-	12, // 18: cairn.meta.v1.Version.checksums:type_name -> cairn.meta.v1.Checksum
-	19, // 19: cairn.meta.v1.Version.acl:type_name -> cairn.meta.v1.Acl
-	11, // 20: cairn.meta.v1.Version.tags:type_name -> cairn.meta.v1.Pair
-	20, // 21: cairn.meta.v1.Version.restore:type_name -> cairn.meta.v1.Restore
-	52, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
-	20, // 23: cairn.meta.v1.Version.transition:type_name -> cairn.meta.v1.Restore
-	24, // 24: cairn.meta.v1.Part.extents:type_name -> cairn.meta.v1.ExtentRef
-	14, // 25: cairn.meta.v1.Part.envelopes:type_name -> cairn.meta.v1.Envelope
-	12, // 26: cairn.meta.v1.Part.checksums:type_name -> cairn.meta.v1.Checksum
-	21, // 27: cairn.meta.v1.Upload.attributes:type_name -> cairn.meta.v1.Attributes
-	13, // 28: cairn.meta.v1.Upload.encryption:type_name -> cairn.meta.v1.Encryption
-	29, // 29: cairn.meta.v1.Upload.completed:type_name -> cairn.meta.v1.CompletedUpload
-	19, // 30: cairn.meta.v1.Upload.acl:type_name -> cairn.meta.v1.Acl
-	11, // 31: cairn.meta.v1.Upload.tags:type_name -> cairn.meta.v1.Pair
-	52, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
-	22, // 33: cairn.meta.v1.CompletedUpload.version:type_name -> cairn.meta.v1.Version
-	24, // 34: cairn.meta.v1.Pin.extents:type_name -> cairn.meta.v1.ExtentRef
-	5,  // 35: cairn.meta.v1.Entry.kind:type_name -> cairn.meta.v1.EntryKind
-	6,  // 36: cairn.meta.v1.MasterKey.state:type_name -> cairn.meta.v1.MasterKeyState
-	45, // 37: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	19, // 13: cairn.meta.v1.Acl.grants:type_name -> cairn.meta.v1.Grant
+	12, // 14: cairn.meta.v1.Attributes.headers:type_name -> cairn.meta.v1.Pair
+	12, // 15: cairn.meta.v1.Attributes.metadata:type_name -> cairn.meta.v1.Pair
+	22, // 16: cairn.meta.v1.Version.attributes:type_name -> cairn.meta.v1.Attributes
+	14, // 17: cairn.meta.v1.Version.encryption:type_name -> cairn.meta.v1.Encryption
+	13, // 18: cairn.meta.v1.Version.checksums:type_name -> cairn.meta.v1.Checksum
+	20, // 19: cairn.meta.v1.Version.acl:type_name -> cairn.meta.v1.Acl
+	12, // 20: cairn.meta.v1.Version.tags:type_name -> cairn.meta.v1.Pair
+	21, // 21: cairn.meta.v1.Version.restore:type_name -> cairn.meta.v1.Restore
+	55, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
+	21, // 23: cairn.meta.v1.Version.transition:type_name -> cairn.meta.v1.Restore
+	25, // 24: cairn.meta.v1.Part.extents:type_name -> cairn.meta.v1.ExtentRef
+	15, // 25: cairn.meta.v1.Part.envelopes:type_name -> cairn.meta.v1.Envelope
+	13, // 26: cairn.meta.v1.Part.checksums:type_name -> cairn.meta.v1.Checksum
+	22, // 27: cairn.meta.v1.Upload.attributes:type_name -> cairn.meta.v1.Attributes
+	14, // 28: cairn.meta.v1.Upload.encryption:type_name -> cairn.meta.v1.Encryption
+	30, // 29: cairn.meta.v1.Upload.completed:type_name -> cairn.meta.v1.CompletedUpload
+	20, // 30: cairn.meta.v1.Upload.acl:type_name -> cairn.meta.v1.Acl
+	12, // 31: cairn.meta.v1.Upload.tags:type_name -> cairn.meta.v1.Pair
+	55, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
+	23, // 33: cairn.meta.v1.CompletedUpload.version:type_name -> cairn.meta.v1.Version
+	25, // 34: cairn.meta.v1.Pin.extents:type_name -> cairn.meta.v1.ExtentRef
+	38, // 35: cairn.meta.v1.Contradictions.latest:type_name -> cairn.meta.v1.Contradiction
+	5,  // 36: cairn.meta.v1.Contradiction.kind:type_name -> cairn.meta.v1.ContradictionKind
+	6,  // 37: cairn.meta.v1.Entry.kind:type_name -> cairn.meta.v1.EntryKind
+	7,  // 38: cairn.meta.v1.MasterKey.state:type_name -> cairn.meta.v1.MasterKeyState
+	48, // 39: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_records_proto_init() }
@@ -4221,8 +4414,8 @@ func file_records_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_records_proto_rawDesc), len(file_records_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   40,
+			NumEnums:      8,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

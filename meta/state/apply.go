@@ -21,8 +21,9 @@ type Entry struct {
 
 // Apply applies entries in order, in one atomic unsynced batch, skipping those at
 // or below the applied index, and returns one result for each entry (nil for
-// those skipped and those without a command). After an error nothing of entries
-// is applied, and nothing ever will be: the caller stops the node.
+// those skipped and those without a command). A command that meets records that
+// contradict each other is refused. After an error nothing of entries that it names is
+// applied, and nothing ever will be: the caller stops the node.
 func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
 	s.applyMu.Lock()
 	defer s.applyMu.Unlock()
@@ -30,6 +31,9 @@ func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
 		return nil, s.broken
 	}
 	results, err := s.apply(entries)
+	if IsContradiction(err) {
+		results, err = s.applyEach(entries)
+	}
 	if err != nil {
 		s.broken = errs.Wrap("state.Apply", err)
 		return nil, s.broken
@@ -74,7 +78,7 @@ func (s *State) commit(t *tx) error {
 	if err := t.batch.Commit(pebble.NoSync); err != nil {
 		return dbError(err)
 	}
-	s.applied, s.cluster = t.applied, t.mem.cluster
+	s.applied, s.cluster, s.refused = t.applied, t.mem.cluster, t.mem.refused
 	s.directory, s.bucketsRevision = s.directory.with(t.directory), t.bucketsRevision
 	return nil
 }
@@ -83,7 +87,8 @@ func (s *State) commit(t *tx) error {
 func (t *tx) apply(e *Entry) (*metapb.Result, error) {
 	cmd := new(metapb.Command)
 	if err := proto.Unmarshal(e.Command, cmd); err != nil {
-		return nil, errs.New("state", errs.Corrupt, err)
+		// The log vouches for its bytes, so they are the same on all voters.
+		return nil, &contradiction{kind: metapb.ContradictionKind_CONTRADICTION_COMMAND, cause: errs.New("state", errs.Corrupt, err)}
 	}
 	if cmd.Op == nil {
 		return nil, errUnknown()

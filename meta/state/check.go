@@ -37,7 +37,8 @@ const findingsMax = 20
 //   - I11 a version is listed by the time of its restore, just if there is one, and
 //     the warm copy of one that is done is whole; one whose class is changing is not
 //     restored;
-//   - I12 a queue of events counts those that wait, and none is of the future.
+//   - I12 a queue of events counts those that wait, and none is of the future;
+//   - I13 refusals for contradictions are in order, the latest ones, none of the future.
 //
 // It holds what it reads in memory: for tests and small states.
 func (s *State) Check() error {
@@ -51,7 +52,7 @@ func (s *State) Check() error {
 		usages: make(map[uint64]*metapb.BucketUsage), counted: make(map[uint64]*metapb.BucketUsage),
 		parts: make(map[keys.ID][]*metapb.Part), pins: make(map[keys.ID]*metapb.Pin),
 		nextBlock: make(map[shard.VolumeID]uint64), leases: make(map[lease]keys.ID), stats: make(map[shard.VolumeID]*metapb.VolumeStats),
-		applied: new(metapb.Applied), cluster: new(metapb.Cluster),
+		applied: new(metapb.Applied), cluster: new(metapb.Cluster), refused: new(metapb.Contradictions),
 		events: make(map[string]uint64), queues: make(map[string]*metapb.EventQueue),
 	}
 	if err := s.records(c.read); err != nil {
@@ -112,6 +113,7 @@ type checker struct {
 	results     []keys.Key
 	applied     *metapb.Applied
 	cluster     *metapb.Cluster
+	refused     *metapb.Contradictions
 	events      map[string]uint64 // That wait, by target.
 	queues      map[string]*metapb.EventQueue
 	newestEvent uint64
@@ -126,7 +128,7 @@ func (c *checker) wrong(format string, args ...any) {
 
 // read takes in one record.
 func (c *checker) read(key, value []byte) error {
-	k, err := keys.Decode(key)
+	k, err := decodeKey(key)
 	if err != nil {
 		return err
 	}
@@ -156,6 +158,8 @@ func (c *checker) keep(k keys.Key, m any) {
 		c.applied = m
 	case *metapb.Cluster:
 		c.cluster = m
+	case *metapb.Contradictions:
+		c.refused = m
 	case *metapb.Bucket:
 		c.keepBucket(m)
 	case *metapb.Entry:
@@ -307,8 +311,23 @@ func (c *checker) checkSums() {
 	if got, want := a.String(), sums.String(); got != want {
 		c.wrong("sums are %s, a recount gives %s", got, want)
 	}
+	c.checkRefused()
 	if int(c.cluster.LastVolume) != len(c.volumes) {
 		c.wrong("%d volumes, the last being %d", len(c.volumes), c.cluster.LastVolume)
+	}
+}
+
+// checkRefused looks at the record of what was refused.
+func (c *checker) checkRefused() {
+	last := uint64(0)
+	for _, r := range c.refused.Latest {
+		if r.Index <= last || r.Index > c.applied.Index || len(r.Digest) != contradictionDigest {
+			c.wrong("a refusal for a contradiction at entry %d follows one at %d", r.Index, last)
+		}
+		last = r.Index
+	}
+	if n := len(c.refused.Latest); uint64(n) != min(c.refused.Count, contradictionsKept) {
+		c.wrong("%d refusals for contradictions are remembered of %d", n, c.refused.Count)
 	}
 }
 

@@ -21,7 +21,7 @@ func (t *tx) completeUpload(c *metapb.CompleteUpload) *metapb.Result {
 	}
 	state := new(metapb.UploadState)
 	if !t.get(keys.AppendUploadState(t.key(), id), state) {
-		t.fail(corrupt("an open upload has no state"))
+		t.fail(t.corrupt("an open upload has no state"))
 		return invalid("")
 	}
 	if state.Revision != c.Revision {

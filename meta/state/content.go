@@ -38,7 +38,7 @@ func (t *tx) dropSinglePart(id keys.ID) bool {
 		return unmarshalPartExtents(v, p)
 	})
 	if !found {
-		t.fail(corrupt("a version has no part"))
+		t.fail(t.corrupt("a version has no part"))
 		return true
 	}
 	cost := 1 + len(p.Extents)
@@ -86,7 +86,7 @@ func (t *tx) trim(id keys.ID, rec *metapb.DroppedContent) bool {
 	if rec.Unlisted {
 		l := new(metapb.Layout)
 		if !t.get(keys.AppendLayout(t.key(), id), l) {
-			t.fail(corrupt("a completed upload has no layout"))
+			t.fail(t.corrupt("a completed upload has no layout"))
 			return true
 		}
 		keep = l.Numbers
@@ -131,7 +131,7 @@ func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep
 	lower := keys.AppendPart(nil, id, next)
 	upper := keys.PrefixEnd(keys.AppendParts(nil, id))
 	t.fail(scan(t.batch, lower, upper, func(key, v []byte) error {
-		number, err := keys.PartNumber(key)
+		number, err := partNumber(key)
 		if err != nil {
 			return err
 		}

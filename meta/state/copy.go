@@ -85,7 +85,7 @@ func (t *tx) copyIsWhole(c *metapb.UpdateVersion, v *metapb.Version, id keys.ID)
 	if v.Parts > 0 {
 		content, _ := keys.ParseID(v.ContentId)
 		if !t.get(keys.AppendLayout(t.key(), content), want) {
-			t.fail(corrupt("a multipart version has no layout"))
+			t.fail(t.corrupt("a multipart version has no layout"))
 			return false
 		}
 		if !proto.Equal(want, c.Layout) {
@@ -95,7 +95,7 @@ func (t *tx) copyIsWhole(c *metapb.UpdateVersion, v *metapb.Version, id keys.ID)
 	sizes := make(map[uint32]uint64, len(want.Numbers))
 	prefix := keys.AppendParts(nil, id)
 	t.fail(scan(t.batch, prefix, keys.PrefixEnd(keys.AppendParts(nil, id)), func(key, value []byte) error {
-		number, err := keys.PartNumber(key)
+		number, err := partNumber(key)
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,8 @@ func newRecord(k keys.Kind) proto.Message {
 		return new(metapb.Bucket)
 	case keys.KindCluster:
 		return new(metapb.Cluster)
+	case keys.KindRefused:
+		return new(metapb.Contradictions)
 	case keys.KindConfig:
 		return new(metapb.BucketConfig)
 	case keys.KindEntry:
@@ -76,7 +78,7 @@ func newRecord(k keys.Kind) proto.Message {
 func (s *State) Dump(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	err := s.records(func(key, value []byte) error {
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}

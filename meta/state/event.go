@@ -141,7 +141,7 @@ func (t *tx) dropEvents(c *metapb.DropEvents) *metapb.Result {
 	}
 	q := new(metapb.EventQueue)
 	if !t.get(keys.AppendEventQueue(t.key(), c.Target), q) || q.Length < uint64(len(gone)) {
-		t.fail(corrupt("events wait in a queue that does not count them"))
+		t.fail(t.corrupt("events wait in a queue that does not count them"))
 		return r
 	}
 	q.Length -= uint64(len(gone))

@@ -72,7 +72,7 @@ func (t *tx) doomExtents(c *metapb.DoomExtents) *metapb.Result {
 			continue
 		}
 		if t.referenced(id) {
-			t.fail(corrupt("extent %s is in the gc queue and referenced", id))
+			t.fail(t.corrupt("extent %s is in the gc queue and referenced", id))
 			break
 		}
 		t.doom(id, rec)
@@ -85,7 +85,7 @@ func (t *tx) doomExtents(c *metapb.DoomExtents) *metapb.Result {
 func (t *tx) doom(id shard.ExtentID, rec *metapb.Extent) {
 	v := t.mem.volume(id.Volume)
 	if v == nil {
-		t.fail(corrupt("extent %s lies in no volume", id))
+		t.fail(t.corrupt("extent %s lies in no volume", id))
 		return
 	}
 	t.del(keys.AppendExtent(t.key(), id))
@@ -186,7 +186,7 @@ func (t *tx) ownersOf(id shard.ExtentID) (owners []keys.Owner, more bool) {
 			more = true
 			return errStop
 		}
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		owners = append(owners, k.Owner)
 		return err
 	}))
@@ -199,7 +199,7 @@ func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) int {
 	if o.Pin {
 		pin := new(metapb.Pin)
 		if !t.get(keys.AppendPin(t.key(), o.ID), pin) {
-			t.fail(corrupt("extent %s is referred to by a pin that does not exist", from))
+			t.fail(t.corrupt("extent %s is referred to by a pin that does not exist", from))
 			return 0
 		}
 		rewriteRefs(pin.Extents, from, to)
@@ -207,7 +207,7 @@ func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) int {
 	}
 	p := new(metapb.Part)
 	if !t.get(keys.AppendPart(t.key(), o.ID, o.Number), p) {
-		t.fail(corrupt("extent %s is referred to by a part that does not exist", from))
+		t.fail(t.corrupt("extent %s is referred to by a part that does not exist", from))
 		return 0
 	}
 	rewriteRefs(p.Extents, from, to)

@@ -24,6 +24,7 @@ const bucketsCached = 4096
 // the applier uses it. Messages in it are replaced, never changed.
 type memory struct {
 	cluster     *metapb.Cluster
+	refused     *metapb.Contradictions
 	nodes       []*metapb.Node   // Ascending by id.
 	volumes     []*metapb.Volume // Volume i+1.
 	nextFree    []uint64         // Next lease block of volume i+1.
@@ -51,9 +52,12 @@ func (m *memory) volume(id shard.VolumeID) *metapb.Volume {
 
 // loadMemory reads the database.
 func loadMemory(db *pebble.DB) (*memory, error) {
-	m := &memory{cluster: new(metapb.Cluster), sessions: make(map[keys.ID]*session),
+	m := &memory{cluster: new(metapb.Cluster), refused: new(metapb.Contradictions), sessions: make(map[keys.ID]*session),
 		leases: make(map[lease]*session), buckets: make(map[string]*metapb.Bucket), owned: make(map[string]uint32)}
 	if _, err := getProto(db, keys.AppendCluster(nil), m.cluster); err != nil {
+		return nil, err
+	}
+	if _, err := getProto(db, keys.AppendRefused(nil), m.refused); err != nil {
 		return nil, err
 	}
 	// Sessions come before what belongs to them.
@@ -172,7 +176,7 @@ func (m *memory) liveSession(id []byte) (*session, error) {
 func scanKind(r pebble.Reader, kind keys.Kind, f func(k keys.Key, v []byte) error) error {
 	prefix := keys.AppendKind(nil, kind)
 	return scan(r, prefix, keys.PrefixEnd(slices.Clone(prefix)), func(key, v []byte) error {
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}
@@ -197,14 +201,15 @@ func scan(r pebble.Reader, lower, upper []byte, f func(key, value []byte) error)
 	}()
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
-		if err == nil {
-			err = f(it.Key(), v)
+		if err != nil {
+			return dbError(err)
 		}
+		err = f(it.Key(), v)
 		if err == errStop { //nolint:errorlint // A private sentinel, never wrapped.
 			return nil
 		}
 		if err != nil {
-			return err
+			return of(it.Key(), err)
 		}
 	}
 	if err := it.Error(); err != nil {
@@ -223,7 +228,7 @@ func get(r pebble.Reader, key []byte, f func(value []byte) error) (bool, error) 
 	if err != nil {
 		return false, dbError(err)
 	}
-	err = f(v)
+	err = of(key, f(v))
 	if cerr := closer.Close(); err == nil && cerr != nil {
 		err = dbError(cerr)
 	}
@@ -239,7 +244,7 @@ func getProto(r pebble.Reader, key []byte, m proto.Message) (bool, error) {
 	if err != nil {
 		return false, dbError(err)
 	}
-	err = unmarshal(v, m)
+	err = of(key, unmarshal(v, m))
 	if cerr := closer.Close(); err == nil && cerr != nil {
 		err = dbError(cerr)
 	}
@@ -248,14 +253,9 @@ func getProto(r pebble.Reader, key []byte, m proto.Message) (bool, error) {
 
 func unmarshal(v []byte, m proto.Message) error {
 	if err := proto.Unmarshal(v, m); err != nil {
-		return errs.New("state", errs.Corrupt, err)
+		return undecodable(err)
 	}
 	return nil
-}
-
-// corrupt is a record that contradicts another, or itself.
-func corrupt(format string, args ...any) error {
-	return errs.Newf("state", errs.Corrupt, "damaged metadata: "+format, args...)
 }
 
 func dbError(err error) error {

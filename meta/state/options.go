@@ -47,6 +47,10 @@ type Events struct {
 	BackgroundError func(error)
 	// Fatal: the database cannot go on. A panic follows the call.
 	Fatal func(error)
+	// Contradiction: the entry was refused, since it met records that contradict each
+	// other or cannot be decoded; record names the one that was looked at. Unless all voters
+	// tell the same, this one is damaged.
+	Contradiction func(index uint64, record string, cause error)
 	// Info is what the database tells of its work, for debugging.
 	Info func(string)
 	// WriteStall: commits wait for flushes (true), or no longer do.

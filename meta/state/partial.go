@@ -5,7 +5,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
@@ -21,7 +20,7 @@ func fields(msg []byte, f func(num protowire.Number, v uint64, b []byte) error) 
 	for len(msg) > 0 {
 		num, typ, n := protowire.ConsumeTag(msg)
 		if n < 0 {
-			return errs.New("state", errs.Corrupt, protowire.ParseError(n))
+			return undecodable(protowire.ParseError(n))
 		}
 		msg = msg[n:]
 		var v uint64
@@ -35,7 +34,7 @@ func fields(msg []byte, f func(num protowire.Number, v uint64, b []byte) error) 
 			n = protowire.ConsumeFieldValue(num, typ, msg)
 		}
 		if n < 0 {
-			return errs.New("state", errs.Corrupt, protowire.ParseError(n))
+			return undecodable(protowire.ParseError(n))
 		}
 		msg = msg[n:]
 		if err := f(num, v, b); err != nil {

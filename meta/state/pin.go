@@ -52,7 +52,7 @@ func (t *tx) dropPin(id []byte) {
 func (t *tx) removePin(pin keys.ID) {
 	rec := new(metapb.Pin)
 	if !t.get(keys.AppendPin(t.key(), pin), rec) {
-		t.fail(corrupt("a session's pin does not exist"))
+		t.fail(t.corrupt("a session's pin does not exist"))
 		return
 	}
 	t.del(keys.AppendPin(t.key(), pin))

@@ -46,7 +46,7 @@ func (v *view) events(q *metapb.ListEvents) (*metapb.EventsAnswer, error) {
 			a.Truncated = true
 			return errStop
 		}
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (v *view) owners(info *metapb.ExtentInfo, id shard.ExtentID, limit int) err
 			info.MoreOwners = true
 			return errStop
 		}
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}

@@ -152,7 +152,7 @@ func (h *healthCounter) beyond(v *metapb.Volume, absent shard.SlotSet) (extents,
 		if h.looked++; h.looked > unreadableLooked {
 			return errStop
 		}
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}

@@ -159,7 +159,7 @@ func (v *view) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.Upl
 			r.Entries = append(r.Entries, &metapb.UploadEntry{Prefix: string(name)})
 			return nil
 		}
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func (v *view) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 // restoreItem describes a version whose restore is listed. Its index is the time,
 // in ms, and its id what else names its place in the list.
 func (v *view) restoreItem(key, bucket []byte) (*metapb.WorkItem, error) {
-	k, err := keys.Decode(key)
+	k, err := decodeKey(key)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (v *view) restoreItem(key, bucket []byte) (*metapb.WorkItem, error) {
 
 // uploadItem describes an open upload.
 func (v *view) uploadItem(key, _ []byte) (*metapb.WorkItem, error) {
-	k, err := keys.Decode(key)
+	k, err := decodeKey(key)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (v *view) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	}
 	a := &metapb.WorkAnswer{AppliedIndex: v.applied.Index}
 	err = scan(v.snap, lower, upper, func(key, value []byte) error {
-		k, err := keys.Decode(key)
+		k, err := decodeKey(key)
 		if err != nil {
 			return err
 		}

@@ -189,7 +189,7 @@ func (t *tx) release(ids []shard.ExtentID, owner keys.Owner) {
 		}
 		rec := new(metapb.Extent)
 		if !t.get(keys.AppendExtent(t.key(), id), rec) {
-			t.fail(corrupt("extent %s was referenced and does not exist", id))
+			t.fail(t.corrupt("extent %s was referenced and does not exist", id))
 			return
 		}
 		t.enqueue(id, rec)

@@ -47,6 +47,7 @@ type State struct {
 	viewMu  sync.RWMutex
 	applied *metapb.Applied // As committed. Never changed, only replaced.
 	cluster *metapb.Cluster // Likewise.
+	refused *metapb.Contradictions
 
 	directory       directoryLog
 	bucketsRevision uint64 // Of the last change of a bucket, or a later one.
@@ -119,18 +120,24 @@ func (s *State) checkOrder() error {
 	return nil
 }
 
-// load reads the records that are kept in memory.
+// load reads the records that are kept in memory, from what was committed.
 func (s *State) load() error {
-	s.applied = new(metapb.Applied)
-	if _, err := getProto(s.db, keys.AppendApplied(nil), s.applied); err != nil {
+	applied := new(metapb.Applied)
+	if _, err := getProto(s.db, keys.AppendApplied(nil), applied); err != nil {
 		return err
 	}
 	mem, err := loadMemory(s.db)
 	if err != nil {
 		return err
 	}
-	s.mem, s.cluster = mem, mem.cluster
-	s.directory.since, s.bucketsRevision = s.applied.DirectoryRevision, s.applied.ConfigRevision
+	s.mem = mem
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	first := s.applied == nil
+	s.applied, s.cluster, s.refused = applied, mem.cluster, mem.refused
+	if first {
+		s.directory.since, s.bucketsRevision = applied.DirectoryRevision, applied.ConfigRevision
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (t *tx) transitionVersion(c *metapb.TransitionVersion) *metapb.Result {
 	}
 	v := new(metapb.Version)
 	if !t.get(t.placeOf(b, c.Key, &h, latest), v) {
-		t.fail(corrupt("a version is gone while it is changed"))
+		t.fail(t.corrupt("a version is gone while it is changed"))
 		return invalid("")
 	}
 	if c.CheckTags && !sameTags(v.Tags, c.Tags) {

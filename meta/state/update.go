@@ -24,7 +24,7 @@ func (t *tx) updateVersion(c *metapb.UpdateVersion) *metapb.Result {
 	}
 	v := new(metapb.Version)
 	if !t.get(t.placeOf(b, c.Key, &h, latest), v) {
-		t.fail(corrupt("a version is gone while it is changed"))
+		t.fail(t.corrupt("a version is gone while it is changed"))
 		return invalid("")
 	}
 	if refusal := t.updateLock(b, c.Lock, v); refusal != nil {

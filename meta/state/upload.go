@@ -106,7 +106,7 @@ func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, claims []claim) {
 func (t *tx) bumpRevision(id keys.ID, u *metapb.Upload, size uint64, old *metapb.Part, replaces bool) {
 	state := new(metapb.UploadState)
 	if !t.get(keys.AppendUploadState(t.key(), id), state) {
-		t.fail(corrupt("an open upload has no state"))
+		t.fail(t.corrupt("an open upload has no state"))
 	}
 	state.Revision++
 	if !replaces {
@@ -129,7 +129,7 @@ func (t *tx) abortUpload(c *metapb.AbortUpload) *metapb.Result {
 	}
 	state := new(metapb.UploadState)
 	if !t.get(keys.AppendUploadState(t.key(), id), state) {
-		t.fail(corrupt("an open upload has no state"))
+		t.fail(t.corrupt("an open upload has no state"))
 	}
 	t.del(keys.AppendUpload(t.key(), id))
 	t.closeUpload(id, u, state)

@@ -67,7 +67,7 @@ func (t *tx) older(b *metapb.Bucket, key, id string) (h head, found bool) {
 		return nil
 	})
 	if found && !t.view(keys.AppendOlder(t.key(), b.Id, key, order), h.unmarshal) {
-		t.fail(corrupt("an older version is listed by its id and does not exist"))
+		t.fail(t.corrupt("an older version is listed by its id and does not exist"))
 	}
 	return h, found
 }

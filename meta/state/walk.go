@@ -115,10 +115,12 @@ func (w *walk) step(it *pebble.Iterator, visit visitor) (next []byte, err error)
 // decode reads name and place of the current record.
 func (w *walk) decode(key []byte) (err error) {
 	if w.kind == keys.KindObject {
-		w.name, w.latest, err = keys.ObjectName(w.name[:0], key)
-		return err
+		if w.name, w.latest, err = keys.ObjectName(w.name[:0], key); err != nil {
+			return of(key, undecodable(err))
+		}
+		return nil
 	}
-	k, err := keys.Decode(key)
+	k, err := decodeKey(key)
 	w.name, w.latest = append(w.name[:0], k.Name...), true
 	return err
 }

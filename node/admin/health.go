@@ -117,6 +117,7 @@ func (p *picture) checkMetadata() (out []finding) {
 				"wait: the leader replaces it within a minute; `cairn node unseat` does it at once"})
 		}
 	}
+	out = append(out, p.checkContradictions()...)
 	all, alive := p.voters()
 	switch {
 	case all == 1 && len(p.topo.View.Nodes) >= leastForVoters:

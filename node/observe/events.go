@@ -264,6 +264,7 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 			o.m.forgot.Inc()
 			o.Log.Error("this node's metadata are not what it had promised: it neither votes nor counts until it is given a vote again", "metadata", what)
 		},
+		Contradiction: o.Contradiction,
 		PeerForgot: func(server string, known, shown uint64) {
 			o.m.peersForgot.Inc()
 			o.Log.Error("a server of the metadata has lost entries that it had applied: its votes do not count; stop that node, move its metadata directory away and start it again",

@@ -46,6 +46,8 @@ type metrics struct {
 	leaderChanges prometheus.Counter
 	queryPanics   prometheus.Counter
 	forgot        prometheus.Counter
+	contradicted  prometheus.Counter
+	disagree      prometheus.Gauge
 	peersForgot   prometheus.Counter
 	snapshots     prometheus.Counter
 	restores      prometheus.Counter
@@ -184,6 +186,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 
 		queryPanics:   counter("cairn_metadata_query_panics_total", "Queries of the metadata that panicked on what they met, and failed."),
 		leaderChanges: counter("cairn_raft_leader_changes_total", "Changes of the metadata's leader, as this node saw them."),
+		contradicted:  counter("cairn_metadata_contradictions_total", "Commands that this node's metadata refused since records contradict each other or cannot be decoded."),
+		disagree:      gauge("cairn_metadata_disagreeing_voters", "Voters that have refused other commands for contradictions than this node: the metadata of one of them are damaged."),
 		forgot:        counter("cairn_raft_forgot_total", "Starts in which this node's metadata held less than it had promised: it has no vote until it is given one again."),
 		peersForgot:   counter("cairn_raft_peers_forgot_total", "Times that a server of the metadata showed a log that ends before what it had applied."),
 		snapshots:     counter("cairn_raft_snapshots_total", "Snapshots taken."),

@@ -28,12 +28,13 @@ import (
 type Observer struct {
 	Log *slog.Logger
 
-	registry     *prometheus.Registry
-	auditDropped atomic.Uint64
-	stopping     atomic.Bool
-	strangers    sampler // Of lines about requests of nobody that is known.
-	m            metrics
-	t            *tracer // Nil: no traces.
+	registry       *prometheus.Registry
+	auditDropped   atomic.Uint64
+	stopping       atomic.Bool
+	contradictions contradictions
+	strangers      sampler // Of lines about requests of nobody that is known.
+	m              metrics
+	t              *tracer // Nil: no traces.
 }
 
 // New returns an observer that logs to log.

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"sync"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
@@ -30,6 +31,40 @@ func (o *Observer) RoomChanged(s room.Status) {
 		o.Log.Error("the file system of the metadata is full: this node takes no changes of the metadata until there is room; reads go on", "room", s.String())
 	}
 }
+
+// Contradiction is told that the state of the metadata has refused a command.
+func (o *Observer) Contradiction(index uint64, record string, cause error) {
+	o.m.contradicted.Inc()
+	o.contradictions.note(record)
+	o.Log.Error("a command was refused: records of the metadata contradict each other. Where all voters say the same of this log entry, a fault has written it so: "+
+		"stop the voters, and look with `cairn meta check`; where this one alone does, it ends by itself", "entry", index, "record", record, "cause", cause)
+}
+
+// Contradictions returns how many commands were refused so since the start, and the name
+// of the last record, where there was one.
+func (o *Observer) Contradictions() (count uint64, record string) { return o.contradictions.get() }
+
+type contradictions struct {
+	mu    sync.Mutex
+	count uint64
+	last  string
+}
+
+func (c *contradictions) note(record string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	c.last = record
+}
+
+func (c *contradictions) get() (uint64, string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count, c.last
+}
+
+// Disagree is told with how many voters this node disagrees about what was refused.
+func (o *Observer) Disagree(voters int) { o.m.disagree.Set(float64(voters)) }
 
 // SettingsDiffer is told of how many settings that must be equal on every node another
 // one has another value.

@@ -154,8 +154,13 @@ type NodeReport struct {
 	Settings          map[string]string `protobuf:"bytes,240,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	MetadataRoom      string            `protobuf:"bytes,241,opt,name=metadata_room,json=metadataRoom,proto3" json:"metadata_room,omitempty"` // plenty, low or full; of the file system that holds the metadata.
 	MetadataFreeBytes uint64            `protobuf:"varint,242,opt,name=metadata_free_bytes,json=metadataFreeBytes,proto3" json:"metadata_free_bytes,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Of the refusals for contradictions: how many there were since the node was started, the
+	// last record (see `cairn meta check`), and the voters that have refused others.
+	Contradictions      uint64   `protobuf:"varint,400,opt,name=contradictions,proto3" json:"contradictions,omitempty"`
+	ContradictingRecord string   `protobuf:"bytes,401,opt,name=contradicting_record,json=contradictingRecord,proto3" json:"contradicting_record,omitempty"`
+	DisagreesWith       []uint64 `protobuf:"fixed64,402,rep,packed,name=disagrees_with,json=disagreesWith,proto3" json:"disagrees_with,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *NodeReport) Reset() {
@@ -265,6 +270,27 @@ func (x *NodeReport) GetMetadataFreeBytes() uint64 {
 	return 0
 }
 
+func (x *NodeReport) GetContradictions() uint64 {
+	if x != nil {
+		return x.Contradictions
+	}
+	return 0
+}
+
+func (x *NodeReport) GetContradictingRecord() string {
+	if x != nil {
+		return x.ContradictingRecord
+	}
+	return ""
+}
+
+func (x *NodeReport) GetDisagreesWith() []uint64 {
+	if x != nil {
+		return x.DisagreesWith
+	}
+	return nil
+}
+
 var File_peer_proto protoreflect.FileDescriptor
 
 const file_peer_proto_rawDesc = "" +
@@ -275,7 +301,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rReportRequest\"#\n" +
 	"\rUnseatRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
-	"\x0eUnseatResponse\"\xa2\x04\n" +
+	"\x0eUnseatResponse\"\xa7\x05\n" +
 	"\n" +
 	"NodeReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
@@ -288,7 +314,10 @@ const file_peer_proto_rawDesc = "" +
 	"\raudit_dropped\x18\b \x01(\x04R\fauditDropped\x12E\n" +
 	"\bsettings\x18\xf0\x01 \x03(\v2(.cairn.admin.v1.NodeReport.SettingsEntryR\bsettings\x12$\n" +
 	"\rmetadata_room\x18\xf1\x01 \x01(\tR\fmetadataRoom\x12/\n" +
-	"\x13metadata_free_bytes\x18\xf2\x01 \x01(\x04R\x11metadataFreeBytes\x1a;\n" +
+	"\x13metadata_free_bytes\x18\xf2\x01 \x01(\x04R\x11metadataFreeBytes\x12'\n" +
+	"\x0econtradictions\x18\x90\x03 \x01(\x04R\x0econtradictions\x122\n" +
+	"\x14contradicting_record\x18\x91\x03 \x01(\tR\x13contradictingRecord\x12&\n" +
+	"\x0edisagrees_with\x18\x92\x03 \x03(\x06R\rdisagreesWith\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xf6\x03\n" +

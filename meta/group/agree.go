@@ -1,0 +1,237 @@
+package group
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+)
+
+// Refusals is which commands a server has refused since records of its state contradict
+// each other or cannot be decoded, as of the last entry that it has applied. Apply is
+// deterministic, so two servers that have applied the same entry have refused the same up
+// to there, or the state of one of them is damaged.
+type Refusals struct {
+	Applied uint64         `json:"applied"`
+	Count   uint64         `json:"count"`
+	Latest  []RefusedEntry `json:"latest,omitempty"` // Ascending; the last ones of Count.
+}
+
+// RefusedEntry is one of them. Digest is of it and all before.
+type RefusedEntry struct {
+	Index  uint64 `json:"index"`
+	Digest string `json:"digest"`
+}
+
+// asOf returns the digest of what was refused up to an entry; false where that is longer
+// ago than is remembered.
+func (r Refusals) asOf(index uint64) (digest string, known bool) {
+	for _, e := range slices.Backward(r.Latest) {
+		if e.Index <= index {
+			return e.Digest, true
+		}
+	}
+	return "", r.Count == uint64(len(r.Latest))
+}
+
+// differs reports whether two servers cannot both be right, and since which entry, as far
+// as that is remembered.
+func (r Refusals) differs(o Refusals) (since uint64, yes bool) {
+	at := min(r.Applied, o.Applied)
+	same := func(index uint64) bool {
+		a, known := r.asOf(index)
+		b, also := o.asOf(index)
+		return a == b || !known || !also
+	}
+	if same(at) {
+		return 0, false
+	}
+	since = at
+	for _, e := range slices.Concat(r.Latest, o.Latest) {
+		if e.Index < since && !same(e.Index) {
+			since = e.Index
+		}
+	}
+	return since, true
+}
+
+// Refusals returns what this node's state has refused.
+func (g *Group) Refusals() Refusals {
+	applied, c := g.fsm.state.contradictions()
+	r := Refusals{Applied: applied, Count: c.GetCount()}
+	for _, e := range c.GetLatest() {
+		r.Latest = append(r.Latest, RefusedEntry{e.Index, hex.EncodeToString(e.Digest)})
+	}
+	return r
+}
+
+// HeardRefusals notes what another server says that it has refused.
+func (g *Group) HeardRefusals(server string, r Refusals) { g.peers.refuses(raft.ServerID(server), r) }
+
+// Judgement is what follows from comparing what the servers of the group have refused.
+type Judgement struct {
+	// Wrong says about what most voters agree with each other, and not with this node;
+	// empty: they do not. Its metadata are to be made anew from theirs (Disown).
+	Wrong string
+	// Differ are voters that this node disagrees with, where no majority says who is right
+	// or it is not this node that is wrong.
+	Differ []cluster.NodeID
+	// Open says that not yet most voters have told what they made of the last entry that
+	// this node has refused.
+	Open bool
+}
+
+// Judge compares what this node has refused with what was heard of the voters.
+func (g *Group) Judge() Judgement {
+	own := g.Refusals()
+	last := uint64(0)
+	if n := len(own.Latest); n > 0 {
+		last = own.Latest[n-1].Index
+	}
+	var j Judgement
+	var against []Refusals
+	voters, told, since := 0, 0, uint64(0)
+	for _, s := range g.servers() {
+		if s.Suffrage != raft.Voter {
+			continue
+		}
+		voters++
+		if s.ID == g.id {
+			told++
+			continue
+		}
+		r, heard := g.peers.refusalsOf(s.ID)
+		if !heard {
+			continue
+		}
+		if r.Applied >= last {
+			told++
+		}
+		if at, differs := own.differs(r); differs {
+			against = append(against, r)
+			j.Differ = append(j.Differ, parseServerID(s.ID))
+			since = at
+		}
+	}
+	majority := voters/2 + 1
+	j.Open = last > 0 && told < majority
+	if len(against) >= majority && agree(against) {
+		j.Wrong = fmt.Sprintf("disagreed with those of %d of %d voters about log entry %d of the metadata: they had refused %d commands for contradictions, the others %d",
+			len(against), voters, since, own.Count, against[0].Count)
+	}
+	return j
+}
+
+// agree reports whether no two of some disagree.
+func agree(all []Refusals) bool {
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if _, differs := a.differs(b); differs {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// agreeWith returns an error where this node and another server have refused different
+// commands: neither gives the other a vote, since one of them would lead with a state that
+// is damaged. With three voters the one that is wrong finds nobody, and the other two elect
+// one of them; where nobody else is left to say who is right, nobody is elected.
+func (g *Group) agreeWith(id raft.ServerID) error {
+	if g.disowned.Load() {
+		return errs.Newf("group.Vote", errs.Denied, "the metadata of server %s are damaged", g.id)
+	}
+	r, heard := g.peers.refusalsOf(id)
+	if !heard {
+		return nil
+	}
+	if since, differs := g.Refusals().differs(r); differs {
+		return errs.Newf("group.Vote", errs.Denied, "servers %s and %s disagree about log entry %d: the metadata of one of them are damaged", g.id, id, since)
+	}
+	return nil
+}
+
+// Disown notes that this node's state is wrong, as Judgement.Wrong says: when it starts
+// next, what it has is set aside, and it is another server without a vote. The caller ends
+// the process.
+func (g *Group) Disown(why string) error {
+	g.promiseMu.Lock()
+	p := g.promised
+	g.promiseMu.Unlock()
+	g.disowned.Store(true)
+	p.Disowned = why
+	return g.keepPromise(p)
+}
+
+// disownedName is the directory in which the metadata of a node that was found wrong are
+// kept, by the server's id, until somebody has looked at them or the next ones come.
+const disownedName = "disowned"
+
+// setAside moves log, state and snapshots away where this node has disowned them. It may
+// be cut off anywhere: the promise says so until there is another.
+func (g *Group) setAside() error {
+	fs, dir := g.cfg.FS, g.cfg.Dir
+	p, err := g.newestPromise()
+	if err != nil || p.Disowned == "" {
+		return err
+	}
+	kept := fs.PathJoin(dir, disownedName)
+	names, err := fs.List(kept)
+	if err != nil && !isNotExist(err) {
+		return err
+	}
+	for _, name := range names {
+		if name != p.Server {
+			if err := fs.RemoveAll(fs.PathJoin(kept, name)); err != nil {
+				return err
+			}
+		}
+	}
+	to := fs.PathJoin(kept, p.Server)
+	for _, d := range []string{dir, kept, to} {
+		if err := mkdirSynced(fs, d); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{logDir, stateDirName, snapshotsDir} {
+		from, to := fs.PathJoin(dir, name), fs.PathJoin(to, name)
+		if _, err := fs.Stat(from); isNotExist(err) {
+			continue
+		}
+		_, err := fs.Stat(to)
+		switch {
+		case isNotExist(err):
+			err = fs.Rename(from, to)
+		case err == nil: // Moved before; what is there was made since, and promised nothing.
+			err = fs.RemoveAll(from)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := syncDir(fs, to); err != nil {
+		return err
+	}
+	return syncDir(fs, dir)
+}
+
+// newestPromise returns what this node has promised last, wherever that is noted.
+func (g *Group) newestPromise() (Promise, error) {
+	own, hasOwn, err := readPromise(g.cfg.FS, g.cfg.Dir)
+	if err != nil && !errs.Is(err, errs.Corrupt) {
+		return own, err
+	}
+	if g.cfg.Promises == nil {
+		return own, nil
+	}
+	said, hasSaid, err := g.cfg.Promises.Load()
+	if err != nil || !hasSaid || hasOwn && own.newer(said) {
+		return own, err
+	}
+	return said, nil
+}
