@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/state"
 )
 
 // Offline is the metadata of a node that does not run.
@@ -81,3 +82,27 @@ func (o *Offline) Restore(backup io.Reader, keys identity.Keys, head group.Backu
 	}
 	return r, o.home.begin(r.Era)
 }
+
+// Faults looks for what is wrong with the records of the metadata.
+func (o *Offline) Faults() (faults []state.Fault, err error) {
+	err = group.LookAt(o.cfg, func(r *state.Records) (err error) {
+		faults, err = r.Faults()
+		return err
+	})
+	return faults, err
+}
+
+// Record finds a record by what logs call it, or by its key in hex. A nil value: there is
+// none.
+func (o *Offline) Record(name string) (key, value []byte, err error) {
+	err = group.LookAt(o.cfg, func(r *state.Records) (err error) {
+		if key, err = r.Find(name); err == nil {
+			value, _, err = r.Get(key)
+		}
+		return err
+	})
+	return key, value, err
+}
+
+// Mend replaces a record of the metadata, or removes it (nil).
+func (o *Offline) Mend(key, value []byte) error { return group.Mend(o.cfg, key, value) }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/state"
 )
 
 // Names by which Raft keeps its variables in the stable store.
@@ -50,6 +51,9 @@ func restoreLatest(snaps *snapshots, f *fsm, snap *snapshotMeta) error {
 	}
 	defer source.Close()
 	err = f.Restore(source)
+	if state.IsContradiction(err) {
+		return errs.Newf("group.Open", errs.Corrupt, "the snapshot %s has a bad record: %w; %s", snap.Raft.ID, err, mendIt)
+	}
 	if errs.Is(err, errs.Corrupt) {
 		return inconsistent("the snapshot %s is damaged: %w", snap.Raft.ID, err)
 	}

@@ -32,6 +32,11 @@ type stateMachine interface {
 
 type openStateFunc func(fs vfs.FS, dir string) (stateMachine, error)
 
+// mendIt says what to do about a record that stops Apply.
+const mendIt = "where other voters run, stop this node, move its metadata directory away and start it again: it is made anew from theirs; " +
+	"where all have stopped so, `cairn meta check --data DIR` names what is wrong and `cairn meta mend` mends or removes it " +
+	"(docs/operations.md, \"A record is bad\")"
+
 // stateDir is the directory of the state machine's generations. A generation is a
 // directory with a number for a name; the file CURRENT names the one in force.
 type stateDir struct {
@@ -80,7 +85,10 @@ func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) 
 		return nil, err
 	}
 	d.current, err = open(fs, d.path(n))
-	if errs.Is(err, errs.Corrupt) {
+	switch {
+	case state.IsContradiction(err):
+		err = errs.Newf("group.Open", errs.Corrupt, "a record without which nothing can be applied is bad: %w; %s", err, mendIt)
+	case errs.Is(err, errs.Corrupt):
 		err = errs.Newf("group.Open", errs.Corrupt, "the state is damaged: %w; stop this node and move %s away: "+
 			"the state is made anew from the snapshot and the Raft log", err, d.path(n))
 	}
@@ -280,6 +288,9 @@ func (f *fsm) apply(entries []state.Entry) ([]*metapb.Result, error) {
 	}
 	if err != nil {
 		f.broken = errs.Wrap("group.Apply", err)
+		if state.IsContradiction(err) {
+			f.broken = errs.Newf("group.Apply", errs.Corrupt, "a record without which nothing can be applied is bad: %w; %s", err, mendIt)
+		}
 		f.events.fatal(f.broken)
 		return nil, f.broken
 	}

@@ -20,14 +20,14 @@ import (
 func newMeta() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "meta",
-		Short: "Back the metadata up, restore and recover them",
-		Long: `Back the metadata up, restore and recover them.
+		Short: "Back the metadata up, restore, recover and mend them",
+		Long: `Back the metadata up, restore, recover and mend them.
 
 The metadata say which objects there are and where they lie. They live on the
 voters, so a backup is for the loss of most voters, or of what was deleted by
 mistake. docs/operations.md tells each procedure step by step.`,
 	}
-	cmd.AddCommand(newMetaBackup(), newMetaVerify(), newMetaRestore(), newMetaRecover(), newMetaRelease(), newMetaClock())
+	cmd.AddCommand(newMetaBackup(), newMetaVerify(), newMetaRestore(), newMetaRecover(), newMetaRelease(), newMetaClock(), newMetaCheck(), newMetaMend())
 	return cmd
 }
 
