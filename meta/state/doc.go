@@ -48,9 +48,9 @@
 //	the record of a session that answers a
 //	repeat, and what the database says of that  stop    the refusal itself would have to write there
 //	a record that is kept in memory (cluster,
-//	nodes, volumes and their sums, buckets, sessions and
-//	results, leases, pins), at Open or when the
-//	memory is made anew                         stop    every command needs these
+//	nodes, volumes and their sums, buckets,
+//	sessions and results, leases, pins), at Open
+//	or when the memory is made anew             stop    every command needs these
 //	a record that cannot be encoded             stop    a fault of this release
 //	a panic                                     stop    likewise
 //

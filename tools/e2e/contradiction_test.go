@@ -35,8 +35,8 @@ func spoil(t *testing.T, p *process, key []byte) (was []byte) {
 	return was
 }
 
-// TestDamagedVoter: the record of a bucket is spoilt on one of three voters, in a way that
-// its database does not notice. Beside one other voter nobody can say who is right, and
+// TestDamagedVoter: the record of what a bucket holds is spoilt on one of three voters, in a
+// way that its database does not notice. Beside one other voter nobody can say who is right, and
 // health says that. Once there are three, the damaged one ends by itself with a sentence;
 // started again it takes part as another server, has its metadata made anew, votes, and
 // nothing is lost.
@@ -56,8 +56,10 @@ func TestDamagedVoter(t *testing.T) {
 			away = p
 		}
 	}
+	c.evenlyApplied()
 	c.stop(damaged)
-	spoil(t, damaged, keys.AppendBucket(nil, bucket))
+	usage := c.usageOf(damaged, bucket)
+	spoil(t, damaged, usage)
 	c.kill(away)
 	c.start(damaged)
 	c.waitReady(damaged)
@@ -80,7 +82,7 @@ func TestDamagedVoter(t *testing.T) {
 	log, err := damaged.Log()
 	require.NoError(t, err)
 	require.Contains(t, log, "disagreed with those of 2 of 3 voters")
-	require.Contains(t, log, state.RecordName(keys.AppendBucket(nil, bucket)), "it names the record")
+	require.Contains(t, log, state.RecordName(usage), "it names the record")
 	c.kill(damaged)
 	c.waitReady(leader, away)
 	for _, o := range objects {
@@ -107,6 +109,26 @@ func TestDamagedVoter(t *testing.T) {
 	c.waitReady(away)
 	c.until("health after all", healthy)
 	c.allThere(append(objects, more))
+}
+
+// shown returns the value of a record as `cairn meta mend` shows it.
+func (c *cluster) shown(p *process, kind string, key []byte) string {
+	c.t.Helper()
+	out, err := c.offline("meta", "mend", "--data", home(p), "--record", state.RecordName(key))
+	require.NoError(c.t, err)
+	_, value, found := strings.Cut(string(out), "value   "+kind+" ")
+	require.True(c.t, found, "%s", out)
+	return value
+}
+
+// usageOf returns the key of what a bucket holds, as a node has it that does not run.
+func (c *cluster) usageOf(p *process, bucket string) []byte {
+	c.t.Helper()
+	var record struct {
+		ID uint64 `json:"id,string"`
+	}
+	require.NoError(c.t, json.Unmarshal([]byte(c.shown(p, "Bucket", keys.AppendBucket(nil, bucket))), &record))
+	return keys.AppendUsage(nil, record.ID)
 }
 
 // evenlyApplied waits until all nodes have applied the same: what a follower has not when
@@ -157,19 +179,8 @@ func TestBadRecord(t *testing.T) {
 	// Refused on all alike.
 	c.evenlyApplied()
 	each(c.stop)
-	show := func(kind string, key []byte) string {
-		shown, err := mend(c.nodes[0], "--record", state.RecordName(key))
-		require.NoError(t, err)
-		_, value, found := strings.Cut(shown, "value   "+kind+" ")
-		require.True(t, found, shown)
-		return value
-	}
-	var record struct {
-		ID uint64 `json:"id,string"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(show("Bucket", keys.AppendBucket(nil, "bad"))), &record))
-	key := keys.AppendUsage(nil, record.ID) // What the bucket holds.
-	name, value := state.RecordName(key), show("BucketUsage", key)
+	key := c.usageOf(c.nodes[0], "bad")
+	name, value := state.RecordName(key), c.shown(c.nodes[0], "BucketUsage", key)
 	file := filepath.Join(t.TempDir(), "usage.json")
 	require.NoError(t, os.WriteFile(file, []byte(value), 0o600))
 	each(func(p *process) { spoil(t, p, key) })
