@@ -66,6 +66,7 @@ func (c *cluster) withClocks(ahead time.Duration, nodes ...*process) {
 // back. A node whose clock alone is two years ahead changes nothing, ends no lock, whoever
 // is asked, and is named by status, health and a metric.
 func TestClocks(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
 	ctx := t.Context()
 	c.until("three voters", votersAlive(3))

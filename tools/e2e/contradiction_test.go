@@ -41,6 +41,7 @@ func spoil(t *testing.T, p *process, key []byte) (was []byte) {
 // started again it takes part as another server, has its metadata made anew, votes, and
 // nothing is lost.
 func TestDamagedVoter(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
 	ctx := t.Context()
 	c.until("three voters", votersAlive(3))
@@ -159,6 +160,7 @@ func (c *cluster) allThereAt(objects []*object, nodes ...*process) {
 // keeps all from starting, with the sentence that names the command. Both are seen, mended
 // and removed by it, and everything is served.
 func TestBadRecord(t *testing.T) {
+	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
 	ctx := t.Context()
 	c.until("three voters", votersAlive(3))

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -21,6 +22,7 @@ type sickDisk struct {
 	dir        string // Where it is mounted.
 	unreadable atomic.Bool
 	slowness   atomic.Int64 // Nanoseconds that reads and syncs take longer.
+	failSyncs  atomic.Int64 // So many of the next syncs of segments fail.
 }
 
 // newSickDisk mounts one for as long as the test lasts; nil where that is not allowed.
@@ -68,24 +70,25 @@ func (n *sickNode) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEm
 
 func (n *sickNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	f, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
-	return n.wrap(f, errno), fuseFlags | fuse.FOPEN_DIRECT_IO, errno
+	return n.wrap(f, n.Path(nil), errno), fuseFlags | fuse.FOPEN_DIRECT_IO, errno
 }
 
 func (n *sickNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	child, f, fuseFlags, errno := n.LoopbackNode.Create(ctx, name, flags, mode, out)
-	return child, n.wrap(f, errno), fuseFlags | fuse.FOPEN_DIRECT_IO, errno
+	return child, n.wrap(f, name, errno), fuseFlags | fuse.FOPEN_DIRECT_IO, errno
 }
 
-func (n *sickNode) wrap(f fs.FileHandle, errno syscall.Errno) fs.FileHandle {
+func (n *sickNode) wrap(f fs.FileHandle, name string, errno syscall.Errno) fs.FileHandle {
 	if errno != fs.OK {
 		return nil
 	}
-	return &sickFile{f.(*fs.LoopbackFile), n.disk}
+	return &sickFile{f.(*fs.LoopbackFile), n.disk, strings.HasSuffix(name, ".seg")}
 }
 
 type sickFile struct {
 	*fs.LoopbackFile
-	disk *sickDisk
+	disk    *sickDisk
+	segment bool
 }
 
 func (f *sickFile) PassthroughFd() (int, bool) { return 0, false }
@@ -100,6 +103,9 @@ func (f *sickFile) Read(ctx context.Context, b []byte, off int64) (fuse.ReadResu
 func (f *sickFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	if errno := f.disk.suffer(ctx, false); errno != fs.OK {
 		return errno
+	}
+	if f.segment && f.disk.failSyncs.Add(-1) >= 0 {
+		return syscall.EIO
 	}
 	return f.LoopbackFile.Fsync(ctx, flags)
 }
@@ -120,6 +126,13 @@ func TestSickDisk(t *testing.T) {
 	_, err = os.ReadFile(name)
 	require.ErrorIs(t, err, syscall.EIO)
 	d.unreadable.Store(false)
+	f, err := os.Create(d.dir + "/1.seg")
+	require.NoError(t, err)
+	require.NoError(t, f.Sync())
+	d.failSyncs.Store(1)
+	require.ErrorIs(t, syscall.Fdatasync(int(f.Fd())), syscall.EIO)
+	require.NoError(t, syscall.Fdatasync(int(f.Fd())), "the one and no other")
+	require.NoError(t, f.Close())
 	d.slowness.Store(int64(300 * time.Millisecond))
 	began := time.Now()
 	_, err = os.ReadFile(name)

@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/tools/testbed"
+)
+
+// TestFailedSyncs: of two nodes with two drives each, 1+1, one drive of each has a single
+// fdatasync fail and is taken out of use: two drives more than may be lost. What lies on
+// both of them cannot be read, and status and health say so and what to do. It is done,
+// both nodes are started again, and every object is read.
+func TestFailedSyncs(t *testing.T) {
+	t.Parallel()
+	sick := []*sickDisk{newSickDisk(t), newSickDisk(t)}
+	if sick[0] == nil || sick[1] == nil {
+		t.Skip("mounting a file system is not allowed here")
+	}
+	c := startClusterWith(t, 2, options{drives: 2, flags: []string{"--upkeep-interval", "300ms", "--lost-after", "5s"},
+		prepare: func(p *process) { p.Drives[1] = filepath.Join(sick[p.Index].dir, "drive") }})
+	objects := c.manyObjects(40)
+	c.until("health", healthy)
+
+	for _, d := range sick {
+		d.failSyncs.Store(1)
+	}
+	failed := func(s *testbed.Status) (n int) {
+		for _, node := range s.Nodes {
+			for _, d := range node.Drives {
+				if d.State == "failed" {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	n := 0
+	c.eventually("both drives are out of use", stepTimeout, func() bool {
+		o := &object{key: fmt.Sprint("meanwhile-", n), data: randomBytes(100_000)}
+		n++
+		ctx, cancel := context.WithTimeout(t.Context(), adminTimeout)
+		defer cancel()
+		if put(ctx, client(c.nodes[n%2]), bucket, o) == nil {
+			objects = append(objects, o)
+		}
+		s, err := c.status()
+		return err == nil && failed(s) == 2
+	})
+	time.Sleep(sweepPause) // What is moved by then, and what is deleted, is what this is about.
+	s, err := c.status()
+	require.NoError(t, err)
+	require.Equal(t, "critical", s.Health)
+	require.NotZero(t, s.Unreadable, "some volumes lie on both drives")
+	lost := 0
+	for _, o := range objects {
+		if o.get(t.Context(), client(c.nodes[0]), bucket) != nil {
+			lost++
+		}
+	}
+	require.NotZero(t, lost)
+	t.Logf("%d of %d objects cannot be read: %s", lost, len(objects), s.HealthReason)
+	require.Contains(t, strings.Join(s.Warnings, "\n"), "whose drive failed", "it says which nodes to restart")
+
+	for _, p := range c.nodes {
+		c.stop(p)
+		c.start(p)
+		c.waitReady(p)
+	}
+	c.until("health after the restart", healthy)
+	c.allThere(objects)
+	time.Sleep(sweepPause)
+	c.until("health after all", healthy)
+	c.allThere(objects)
+	more := &object{key: "more", data: randomBytes(300_000)}
+	c.retry(t.Context(), func(cl *s3.Client) error { return put(t.Context(), cl, bucket, more) })
+	c.allThere([]*object{more})
+}
