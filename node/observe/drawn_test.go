@@ -68,7 +68,6 @@ var undrawn = map[string][]string{
 		"cairn_raft_leader_known",
 		"cairn_raft_log_bytes",
 		"cairn_raft_log_entries",
-		"cairn_raft_log_bytes",
 		"cairn_raft_peer_last_contact_seconds",
 		"cairn_raft_snapshot_index",
 		"cairn_raft_snapshots_total",
