@@ -101,7 +101,8 @@ proto: ## Renew the generated protobuf code.
 
 generated: proto docs ## Prove that what is generated is current, and each go.mod tidy.
 	@for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
-	git diff --exit-code --stat -- '*.pb.go' '*.connect.go' docs
+	go run ./tools/lint -shrink
+	git diff --exit-code --stat -- '*.pb.go' '*.connect.go' docs tools/lint/longlines.txt
 
 docs: ## Renew the documents made from code.
 	go test ./s3api/s3err -run TestErrorTable -update
