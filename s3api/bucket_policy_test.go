@@ -65,3 +65,27 @@ func TestPolicyAllowsNobodyExcept(t *testing.T) {
 	w.refused("MalformedPolicy", owner, "PUT", "/bkt?policy", strings.Replace(doc, "EFFECT", "Allow", 1))
 	w.ok(owner, "PUT", "/bkt?policy", strings.Replace(doc, "EFFECT", "Deny", 1))
 }
+
+// TestPolicyDemandsConditionalWrites: the policy that AWS documents for a bucket in which
+// nothing may be overwritten. Whoever makes an object must say that there is none; an
+// upload says so when it is completed, not in its parts.
+func TestPolicyDemandsConditionalWrites(t *testing.T) {
+	w := newWorld(t)
+	owner := w.account("owner")
+	w.ok(owner, "PUT", "/bkt", "")
+	w.ok(owner, "PUT", "/bkt?policy", statements(
+		`{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::bkt/*",`+
+			`"Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}}`))
+	w.refused("AccessDenied", owner, "PUT", "/bkt/k", "x")
+	w.ok(owner, "PUT", "/bkt/k", "x", "If-None-Match: *")
+	w.refused("PreconditionFailed", owner, "PUT", "/bkt/k", "y", "If-None-Match: *")
+
+	upload := "uploadId=" + element(w.ok(owner, "POST", "/bkt/large?uploads", "").body, "UploadId")
+	part := w.ok(owner, "PUT", "/bkt/large?partNumber=1&"+upload, "one")
+	w.ok(owner, "PUT", "/bkt/large?partNumber=2&"+upload, "", "X-Amz-Copy-Source: bkt/k")
+	list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("ETag") +
+		"</ETag></Part></CompleteMultipartUpload>"
+	w.refused("AccessDenied", owner, "POST", "/bkt/large?"+upload, list)
+	w.ok(owner, "POST", "/bkt/large?"+upload, list, "If-None-Match: *")
+	require.Equal(t, "one", w.ok(owner, "GET", "/bkt/large", "").body)
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
@@ -30,6 +31,9 @@ func (rq *request) facts(versionID string) func(key string) ([]string, bool) {
 			value, ok := rq.query.lookup(name)
 			return []string{value}, ok
 		}
+		if values, ok := rq.changeFacts(key); ok {
+			return values, true
+		}
 		if values, ok := rq.tagFacts(key); ok {
 			return values, true
 		}
@@ -38,6 +42,30 @@ func (rq *request) facts(versionID string) func(key string) ([]string, bool) {
 		}
 		return rq.ownFacts(key)
 	}
+}
+
+// changeFacts are what a request that changes objects says of the change: on what
+// condition, and whether it makes an object. Conditions of reads are none of them.
+func (rq *request) changeFacts(key string) ([]string, bool) {
+	if rq.op == nil {
+		return nil, false
+	}
+	makes, puts := makers[rq.op.name]
+	switch {
+	case key == policy.KeyCreates && puts:
+		return fact(strconv.FormatBool(makes))
+	case key == policy.KeyIfMatch && (puts || rq.op.name == "DeleteObject"):
+		return fact(rq.r.Header.Get("If-Match"))
+	case key == policy.KeyIfNoneMatch && puts:
+		return fact(rq.r.Header.Get("If-None-Match"))
+	}
+	return nil, false
+}
+
+// makers are the operations that take s3:PutObject, and whether each makes an object.
+var makers = map[string]bool{
+	"PutObject": true, "PostObject": true, "CopyObject": true, "CompleteMultipartUpload": true,
+	"CreateMultipartUpload": false, "UploadPart": false, "UploadPartCopy": false,
 }
 
 // ownFacts are the facts of the request itself.
@@ -144,6 +172,7 @@ var factHeaders = map[string]string{
 	policy.KeySSECustomer:       targetKeyHeaders.algorithm,
 	policy.KeyStorageClass:      headerStorageClass,
 	policy.KeyContentSHA256:     "X-Amz-Content-Sha256",
+	policy.KeyRedirect:          object.RedirectHeader,
 }
 
 // factParameters are the condition keys that are parameters.

@@ -60,6 +60,22 @@ func TestFacts(t *testing.T) {
 		"master key":             {header("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "k"), policy.KeySSEKMSKeyID, "k"},
 		"customer key":           {header("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256"), policy.KeySSECustomer, "AES256"},
 		"class":                  {header("X-Amz-Storage-Class", "GLACIER"), policy.KeyStorageClass, "GLACIER"},
+		"redirect":               {header("X-Amz-Website-Redirect-Location", "/x"), policy.KeyRedirect, "/x"},
+		"makes an object":        {func(rq *request) { rq.op = operation("CopyObject") }, policy.KeyCreates, "true"},
+		"makes a part":           {func(rq *request) { rq.op = operation("UploadPartCopy") }, policy.KeyCreates, "false"},
+		"makes nothing":          {func(rq *request) { rq.op = operation("GetObject") }, policy.KeyCreates, ""},
+		"only where there is none": {func(rq *request) {
+			rq.op = operation("PutObject")
+			rq.r.Header.Set("If-None-Match", "*")
+		}, policy.KeyIfNoneMatch, "*"},
+		"only this": {func(rq *request) {
+			rq.op = operation("DeleteObject")
+			rq.r.Header.Set("If-Match", `"e"`)
+		}, policy.KeyIfMatch, `"e"`},
+		"a condition of a read": {func(rq *request) {
+			rq.op = operation("GetObject")
+			rq.r.Header.Set("If-None-Match", "*")
+		}, policy.KeyIfNoneMatch, ""},
 		"directive":              {header("X-Amz-Metadata-Directive", "REPLACE"), policy.KeyMetadataDirective, "REPLACE"},
 		"agent":                  {header("User-Agent", "curl"), policy.KeyUserAgent, "curl"},
 		"referer":                {header("Referer", "http://a/"), policy.KeyReferer, "http://a/"},

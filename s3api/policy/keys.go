@@ -39,6 +39,11 @@ const (
 	KeySSECustomer       = "s3:x-amz-server-side-encryption-customer-algorithm"
 	KeyStorageClass      = "s3:x-amz-storage-class"
 	KeyContentSHA256     = "s3:x-amz-content-sha256"
+	KeyRedirect          = "s3:x-amz-website-redirect-location"
+
+	KeyIfMatch     = "s3:if-match" // This and the next: conditions on what is there, of a request that changes it.
+	KeyIfNoneMatch = "s3:if-none-match"
+	KeyCreates     = "s3:ObjectCreationOperation" // Whether what takes s3:PutObject makes an object; parts do not.
 
 	KeySignatureVersion = "s3:signatureversion" // "AWS" (V2) or "AWS4-HMAC-SHA256".
 	KeyAuthType         = "s3:authType"         // "REST-HEADER", "REST-QUERY-STRING" or "POST".
@@ -65,7 +70,8 @@ var conditionKeys = [...]string{
 	KeyPrefix, KeyDelimiter, KeyMaxKeys,
 	KeyACL, KeyGrantRead, KeyGrantWrite, KeyGrantReadACP, KeyGrantWriteACP, KeyGrantFullControl,
 	KeyCopySource, KeyMetadataDirective, KeyVersionID,
-	KeySSE, KeySSEKMSKeyID, KeySSECustomer, KeyStorageClass, KeyContentSHA256,
+	KeySSE, KeySSEKMSKeyID, KeySSECustomer, KeyStorageClass, KeyContentSHA256, KeyRedirect,
+	KeyIfMatch, KeyIfNoneMatch, KeyCreates,
 	KeySignatureVersion, KeyAuthType, KeySignatureAge, KeyTLSVersion,
 	KeyRequestTagKeys, KeyLockMode, KeyLockUntil, KeyLockDays, KeyLockLegalHold,
 	KeyLocation, KeyResourceAccount,
