@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -18,7 +19,7 @@ func disks(t *testing.T, dirs ...string) (vfs.FS, []string) {
 	var own []ownDrive
 	var ids []string
 	for _, dir := range dirs {
-		d, err := drive.Open(drive.Options{FS: fs, Dir: dir})
+		d, err := drive.Open(context.Background(), drive.Options{FS: fs, Dir: dir})
 		require.NoError(t, err)
 		require.NoError(t, d.SetCluster("c1"))
 		own, ids = append(own, ownDrive{d.ID().String(), dir}), append(ids, d.ID().String())
@@ -56,7 +57,7 @@ func TestDirectoriesThatDoNotFit(t *testing.T) {
 	_, err = findHome(fs, []string{"other", "a"})
 	require.ErrorContains(t, err, "directories of two nodes")
 
-	foreign, err := drive.Open(drive.Options{FS: fs, Dir: "foreign"})
+	foreign, err := drive.Open(context.Background(), drive.Options{FS: fs, Dir: "foreign"})
 	require.NoError(t, err)
 	require.NoError(t, foreign.SetCluster("c1"))
 	require.NoError(t, foreign.Close())

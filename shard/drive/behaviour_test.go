@@ -27,7 +27,7 @@ func memFile(data []byte, pad int) *file {
 func TestIdent(t *testing.T) {
 	mem := vfs.NewMem()
 	o := testOptions(mem, "a/b/drive")
-	d, err := Open(o)
+	d, err := Open(context.Background(), o)
 	require.NoError(t, err)
 	id := d.ID()
 	require.NotZero(t, id)
@@ -35,7 +35,7 @@ func TestIdent(t *testing.T) {
 	require.NoError(t, d.SetCluster("c1"))
 	require.NoError(t, d.SetCluster("c1"))
 	require.True(t, errs.Is(d.SetCluster("c2"), errs.Exists))
-	_, err = Open(o)
+	_, err = Open(context.Background(), o)
 	require.True(t, errs.Is(err, errs.Unavailable), "in use: %v", err)
 	h := shardtest.Header(1, 1, 0, 1, 0, 0)
 	require.NoError(t, shardtest.Put(t.Context(), d, h, shardtest.Frames(h, 1)))
@@ -45,21 +45,21 @@ func TestIdent(t *testing.T) {
 	require.True(t, errs.Is(err, errs.Unavailable), "closed: %v", err)
 
 	o.ID = id + 1
-	_, err = Open(o)
+	_, err = Open(context.Background(), o)
 	require.True(t, errs.Is(err, errs.Invalid), "%v", err)
 	o.ID = id
-	d, err = Open(o)
+	d, err = Open(context.Background(), o)
 	require.NoError(t, err)
 	require.Equal(t, "c1", d.Cluster())
 	require.NoError(t, d.Close())
 
 	require.NoError(t, mem.Remove("a/b/drive/"+identName))
-	_, err = Open(o)
+	_, err = Open(context.Background(), o)
 	require.True(t, errs.Is(err, errs.Corrupt), "%v", err)
 	f, err := mem.Create("a/b/drive/"+identName, vfs.WriteCategoryUnspecified)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	_, err = Open(o)
+	_, err = Open(context.Background(), o)
 	require.True(t, errs.Is(err, errs.Corrupt), "%v", err)
 }
 
@@ -153,7 +153,7 @@ func punches(t *testing.T, dir string) bool {
 func TestRebuiltEvent(t *testing.T) {
 	mem := vfs.NewMem()
 	o := testOptions(mem, "d")
-	d, err := Open(o)
+	d, err := Open(context.Background(), o)
 	require.NoError(t, err)
 	for i := range 10 {
 		h := shardtest.Header(1, uint64(i+1), 0, 2, 1, 100)
@@ -213,7 +213,7 @@ func TestCommitOutlivesItsContext(t *testing.T) {
 
 func benchDrive(b *testing.B, o Options) *Drive {
 	o.FS, o.Dir = vfs.Default, b.TempDir()
-	d, err := Open(o)
+	d, err := Open(context.Background(), o)
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, d.Close()) })
 	return d

@@ -76,7 +76,7 @@ func (p *promises) copyLocked() *promises {
 // on, and closes it.
 func (p *promises) check(t *testing.T, fs vfs.FS, what string) {
 	t.Helper()
-	d, err := Open(crashOptions(fs))
+	d, err := Open(context.Background(), crashOptions(fs))
 	require.NoError(t, err, what)
 	defer func() { require.NoError(t, d.Close(), what) }()
 	for id := range p.may {
@@ -260,7 +260,7 @@ func runWithCrashes(t *testing.T, seed uint64, steps, every int) []crashPoint {
 	fs := errorfs.Wrap(mem, hook)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for range 2 { // The second life starts with what the first left.
-		d, err := Open(crashOptions(fs))
+		d, err := Open(context.Background(), crashOptions(fs))
 		require.NoError(t, err)
 		runScript(t.Context(), d, p, rng, steps)
 		require.NoError(t, d.Close())

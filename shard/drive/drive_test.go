@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,7 +21,7 @@ func testOptions(fs vfs.FS, dir string) Options {
 
 func mustOpen(t *testing.T, o Options) *Drive {
 	t.Helper()
-	d, err := Open(o)
+	d, err := Open(context.Background(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })
 	return d

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -88,7 +89,7 @@ func failIO(t *testing.T, steps int, at int64, also func(n, at int64) bool) bool
 	}))
 	p := newPromises()
 	what := fmt.Sprintf("I/O %d", at)
-	d, err := Open(crashOptions(fs))
+	d, err := Open(context.Background(), crashOptions(fs))
 	if err == nil {
 		runScript(t.Context(), d, p, rand.New(rand.NewPCG(1, 1)), steps)
 		if op := hit.Load(); op != nil {
@@ -256,7 +257,7 @@ func TestTornTail(t *testing.T) {
 		mem := vfs.NewMem()
 		o := crashOptions(mem)
 		o.SegmentBytes = 1 << 20
-		d, err := Open(o)
+		d, err := Open(context.Background(), o)
 		require.NoError(t, err)
 		var hs []shard.Header
 		for i := range 3 {
@@ -304,7 +305,7 @@ func damageFile(t *testing.T, fs vfs.FS, name string, off int64, cut bool) {
 // checkDamaged requires that each shard is whole, absent, or found to be bad.
 func checkDamaged(t *testing.T, fs vfs.FS, hs []shard.Header, what string) {
 	t.Helper()
-	d, err := Open(crashOptions(fs))
+	d, err := Open(context.Background(), crashOptions(fs))
 	require.NoError(t, err, what)
 	defer func() { require.NoError(t, d.Close(), what) }()
 	for _, h := range hs {

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,7 +74,7 @@ func TestOpenFilesAreBounded(t *testing.T) {
 	fs := &countingFS{FS: vfs.NewMem()}
 	o := crashOptions(fs)
 	o.IdleFiles = idle
-	d, err := Open(o)
+	d, err := Open(context.Background(), o)
 	require.NoError(t, err)
 	hs := fill(t, d, segments)
 	require.EqualValues(t, segments, d.nextSeg-1, "each shard fills a segment")
@@ -81,7 +82,7 @@ func TestOpenFilesAreBounded(t *testing.T) {
 	require.Zero(t, fs.open.Load())
 
 	require.NoError(t, fs.RemoveAll("top/drive/index"), "so that Open reads all segments")
-	d, err = Open(o)
+	d, err = Open(context.Background(), o)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for r := range readers {

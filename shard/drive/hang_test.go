@@ -60,7 +60,7 @@ func testHang(t *testing.T, kind errorfs.OpKind) {
 	o := crashOptions(errorfs.Wrap(vfs.NewMem(), hang))
 	var fenced atomic.Int64
 	o.Events.Fenced = func(error) { fenced.Add(1) }
-	d, err := Open(o)
+	d, err := Open(context.Background(), o)
 	require.NoError(t, err)
 	hang.on.Store(true)
 	put := func(ctx context.Context, seq uint64) <-chan error {
@@ -98,7 +98,7 @@ func testHang(t *testing.T, kind errorfs.OpKind) {
 func TestSlowIsNotHung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := &hangs{kind: errorfs.OpFileSyncData, resume: make(chan struct{})}
-		d, err := Open(crashOptions(errorfs.Wrap(vfs.NewMem(), hang)))
+		d, err := Open(context.Background(), crashOptions(errorfs.Wrap(vfs.NewMem(), hang)))
 		require.NoError(t, err)
 		hang.on.Store(true)
 		time.AfterFunc(DefaultHangTimeout-time.Second, func() { close(hang.resume) })

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
@@ -17,7 +18,7 @@ func twoLives(t *testing.T) (*vfs.MemFS, *promises) {
 	t.Helper()
 	mem, p := vfs.NewCrashableMem(), newPromises()
 	for life := range 2 {
-		d, err := Open(crashOptions(mem))
+		d, err := Open(context.Background(), crashOptions(mem))
 		require.NoError(t, err)
 		for i := range 6 {
 			v := version{shardtest.Header(1, uint64(3*life+i+1), 0, 0, 1, 64), uint64(life)}

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,11 @@ import (
 // kinds of its errors: Invalid for options or a directory that cannot be this
 // drive, Corrupt for a damaged drive.id, Unavailable for everything else, such
 // as a directory that is in use. A damaged index is no error.
-func Open(o Options) (*Drive, error) {
+//
+// When ctx ends, Open returns (Canceled) whatever the file system hangs in: what is under
+// way goes on by itself until the file system lets it, then closes everything. Until it
+// has, the directory stays in use. ctx matters for Open alone.
+func Open(ctx context.Context, o Options) (*Drive, error) {
 	const op = "drive.Open"
 	if o.FS == nil || o.Dir == "" {
 		return nil, errs.Newf(op, errs.Invalid, "a drive needs a file system and a directory")
@@ -34,8 +39,7 @@ func Open(o Options) (*Drive, error) {
 	}
 	d.files = files{fs: d.fs, limit: o.IdleFiles, watch: d.watch, bad: d.unreadableAt}
 	d.opening.Store(true)
-	if err := d.open(); err != nil {
-		d.discard()
+	if err := d.openOrAbandon(ctx); err != nil {
 		var e *errs.Error
 		if errors.As(err, &e) {
 			return nil, err
@@ -46,7 +50,40 @@ func Open(o Options) (*Drive, error) {
 	return d, nil
 }
 
-func (d *Drive) open() (err error) {
+// openOrAbandon opens the drive. Where it fails, everything is closed or will be.
+func (d *Drive) openOrAbandon(ctx context.Context) error {
+	result, abandoned := make(chan error), make(chan struct{})
+	go func() { // Ends with the system call that it is in, if it is abandoned.
+		err := d.open(ctx)
+		if err != nil {
+			d.discard()
+		}
+		select {
+		case result <- err:
+		case <-abandoned:
+			if err == nil {
+				d.discard()
+			}
+		}
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		close(abandoned)
+		return interrupted(ctx)
+	}
+}
+
+// interrupted returns why opening goes no further, nil where it does.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return errs.New("drive.Open", errs.Canceled, context.Cause(ctx))
+}
+
+func (d *Drive) open(ctx context.Context) (err error) {
 	if err := mkdirDurable(d.fs, d.o.Dir); err != nil {
 		return err
 	}
@@ -63,10 +100,10 @@ func (d *Drive) open() (err error) {
 	if err := syncDir(d.fs, d.o.Dir); err != nil {
 		return err
 	}
-	if err := d.openSegments(); err != nil {
+	if err := d.openSegments(ctx); err != nil {
 		return err
 	}
-	rebuilt, err := d.openIndex()
+	rebuilt, err := d.openIndex(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +129,7 @@ func (d *Drive) discard() {
 }
 
 // openSegments opens every segment file that is one.
-func (d *Drive) openSegments() error {
+func (d *Drive) openSegments(ctx context.Context) error {
 	names, err := d.fs.List(d.segDir())
 	if err != nil {
 		return err
@@ -102,6 +139,9 @@ func (d *Drive) openSegments() error {
 		number, ok := parseSegmentName(name)
 		if !ok {
 			continue
+		}
+		if err := interrupted(ctx); err != nil {
+			return err
 		}
 		d.nextSeg = max(d.nextSeg, number+1)
 		if err := d.openSegment(number); err != nil {
@@ -178,8 +218,8 @@ func readWhole(f io.ReaderAt, b []byte, off int64) error {
 
 // openIndex opens the index and brings it up to the segments; where it fails, it
 // makes a new one from all that they hold.
-func (d *Drive) openIndex() (rebuilt bool, err error) {
-	fresh, err := d.tryIndex()
+func (d *Drive) openIndex(ctx context.Context) (rebuilt bool, err error) {
+	fresh, err := d.tryIndex(ctx)
 	if fault := (*indexFault)(nil); errors.As(err, &fault) {
 		if d.index != nil {
 			_ = d.index.close(false)
@@ -189,12 +229,12 @@ func (d *Drive) openIndex() (rebuilt bool, err error) {
 		if err := d.fs.RemoveAll(d.path(indexDirName)); err != nil {
 			return false, fmt.Errorf("removing a damaged index: %w", err)
 		}
-		fresh, err = d.tryIndex()
+		fresh, err = d.tryIndex(ctx)
 	}
 	return fresh && len(d.segments) > 0, err
 }
 
-func (d *Drive) tryIndex() (fresh bool, err error) {
+func (d *Drive) tryIndex(ctx context.Context) (fresh bool, err error) {
 	d.index, err = openIndex(d.fs, d.path(indexDirName), d.o.Cache, d.o.CacheBytes, d.indexBroken)
 	if err != nil {
 		return false, err
@@ -205,10 +245,10 @@ func (d *Drive) tryIndex() (fresh bool, err error) {
 	if fresh, err = d.index.checkFormat(); err != nil {
 		return false, err
 	}
-	if err := d.load(); err != nil {
+	if err := d.load(ctx); err != nil {
 		return false, err
 	}
-	if err := d.replay(); err != nil {
+	if err := d.replay(ctx); err != nil {
 		return false, err
 	}
 	return fresh, d.indexError()
@@ -232,7 +272,7 @@ func (d *Drive) indexError() error {
 
 // load reads the whole index: which segments hold what, and how far each is
 // settled. Entries of segments that are gone are dropped.
-func (d *Drive) load() error {
+func (d *Drive) load(ctx context.Context) error {
 	marks, err := d.index.marks()
 	if err != nil {
 		return err
@@ -255,6 +295,9 @@ func (d *Drive) load() error {
 	}
 	var bad error
 	err = d.index.entries(shard.ID{}, func(l location) bool {
+		if bad = interrupted(ctx); bad != nil {
+			return false
+		}
 		d.nextSeg = max(d.nextSeg, l.seg+1)
 		s := d.segments[l.seg]
 		if s == nil || s.settled == 0 || l.off >= s.end {

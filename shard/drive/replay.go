@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,11 @@ const (
 )
 
 // replay brings the index up to what the segments hold, oldest first.
-func (d *Drive) replay() error {
+func (d *Drive) replay(ctx context.Context) error {
 	for _, number := range slices.Sorted(maps.Keys(d.segments)) {
+		if err := interrupted(ctx); err != nil {
+			return err
+		}
 		s := d.segments[number]
 		f, err := s.file.use()
 		if err == nil {

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 
@@ -14,7 +15,7 @@ import (
 // only if the drive leaves nothing running.
 func TestInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, err := Open(testOptions(vfs.NewMem(), "d"))
+		d, err := Open(context.Background(), testOptions(vfs.NewMem(), "d"))
 		require.NoError(t, err)
 		for i := range 20 {
 			h := shardtest.Header(1, uint64(i+1), 0, 2, 0, 0)

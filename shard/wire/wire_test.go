@@ -59,7 +59,7 @@ func TestStoreOfMemory(t *testing.T) {
 
 func TestStoreOfDrive(t *testing.T) {
 	shardtest.Run(t, func(t *testing.T) shard.Store {
-		d, err := drive.Open(drive.Options{FS: vfs.NewMem(), Dir: "d", SegmentBytes: 4 << 20})
+		d, err := drive.Open(context.Background(), drive.Options{FS: vfs.NewMem(), Dir: "d", SegmentBytes: 4 << 20})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, d.Close()) })
 		return dial(t, serve(t, d, HandlerConfig{StallTimeout: time.Minute}), ClientConfig{}).Store(testDrive)
