@@ -286,7 +286,8 @@ func (n *Node) openData(ctx context.Context) (err error) {
 			return context.Cause(ctx)
 		}
 		pace := &syncPace{}
-		d, err := drive.Open(ctx, drive.Options{FS: n.env.FS, Dir: dir, SegmentBytes: int64(n.cfg.SegmentSize), Cache: n.cache,
+		d, err := drive.Open(ctx, drive.Options{FS: n.env.FS, Dir: dir, Cache: n.cache,
+			SegmentBytes: int64(n.cfg.SegmentSize),
 			ReserveBytes: n.reserveOf(dir), Events: pace.events(n.obs.Drive(dir, func(error) {}))})
 		if err != nil {
 			return fmt.Errorf("drive %s: %w", dir, err)

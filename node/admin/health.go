@@ -159,7 +159,7 @@ func (p *picture) checkVolumes() (out []finding) {
 		count[v.Health]++
 	}
 	for _, c := range []struct{ health, state, means string }{
-		{volumeUnreadable, critical, "more slots do not answer than they may lose; what is there cannot be read"},
+		{volumeUnreadable, critical, "more slots do not answer than they may lose"},
 		{volumeEndangered, critical, "they may not lose another slot"},
 		{volumeDegraded, warning, "slots of them do not answer"},
 	} {
@@ -174,7 +174,7 @@ func (p *picture) checkVolumes() (out []finding) {
 // checkRebuilds counts from the metadata what is not where it belongs.
 func (p *picture) checkRebuilds() (out []finding) {
 	c := p.counts
-	if c.VolumesLost > 0 {
+	if c.VolumesLost > 0 && c.ExtentsUnreadable == 0 {
 		out = append(out, finding{critical, fmt.Sprintf("%s extents with fewer shards than they need", plural(int(c.VolumesLost), "volume has", "volumes have")),
 			"bring back the nodes and drives that had them"})
 	}

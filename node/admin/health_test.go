@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -96,11 +97,20 @@ func TestHealth(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, h.State, s.Health)
 			require.Equal(t, h.State == healthy, len(s.Warnings) == 0)
+			require.LessOrEqual(t, saidUnreadable(h), 1, "%v", h.Checks)
 			v, err := w.as(root).ShowVolume(t.Context(), &adminpb.VolumeRef{Id: 1})
 			require.NoError(t, err)
 			require.Equal(t, c.volumes, v.Health)
 		})
 	}
+}
+
+// saidUnreadable counts how often it is said that something cannot be read.
+func saidUnreadable(h *adminpb.Health) (n int) {
+	for _, ch := range h.Checks {
+		n += strings.Count(ch.Found, "cannot be read")
+	}
+	return n
 }
 
 // free leaves every drive so many of its 1000 bytes.

@@ -138,8 +138,9 @@ func orList(list []string, last string) string {
 // checkTolerance compares what may be lost with what the schemes promise.
 func (p *picture) checkTolerance() (out []finding) {
 	t := p.tolerance
-	if t.Unreadable > 0 {
-		out = append(out, finding{critical, plural(t.Unreadable, "volume holds", "volumes hold") + " what cannot be read now",
+	if t.Unreadable > 0 { // Of what cannot be read checkUnreadable tells.
+		out = append(out, finding{critical,
+			plural(t.Unreadable, "volume has", "volumes have") + " lost more than may be lost",
 			"bring back the nodes and drives that do not answer"})
 	}
 	if t.Short > 0 {

@@ -142,6 +142,9 @@ func TestDrainThatLowersTolerance(t *testing.T) {
 	require.NoError(t, err)
 	require.NotZero(t, s.Tolerance.Unreadable)
 	require.Contains(t, s.Tolerance.Text, "cannot be read now")
+	h, err = api.ShowHealth(ctx, &adminpb.ShowHealthRequest{})
+	require.NoError(t, err)
+	require.Equal(t, 1, saidUnreadable(h), "%v", h.Checks)
 }
 
 // Two drains that are safe one by one: the second is refused though nothing has moved yet.

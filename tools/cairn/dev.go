@@ -264,7 +264,8 @@ func (c *devCluster) waitReady(ctx context.Context, running *devRunning) error {
 
 func (c *devCluster) banner(out io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nCairn is running: %d nodes, %d drive(s) each.\n\n", c.nodes, c.drives)
+	fmt.Fprintf(&b, "\nCairn is running: %s, %s each.\n\n",
+		counted(c.nodes, "node", "nodes"), counted(c.drives, "drive", "drives"))
 	for i := range c.configs {
 		label := "S3 endpoints"
 		if i > 0 {

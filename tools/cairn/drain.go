@@ -170,7 +170,8 @@ func planText(noun string, p *adminpb.Plan) string {
 	if p.Drive != "" {
 		id = p.Drive
 	}
-	fmt.Fprintf(&b, "%s %s is %s. %d slots lie there, with about %s.", strings.ToUpper(noun[:1])+noun[1:], id, p.Life, p.Slots, humanize.IBytes(p.Bytes))
+	fmt.Fprintf(&b, "%s %s is %s. %s there, with about %s.", strings.ToUpper(noun[:1])+noun[1:], id, p.Life,
+		counted(p.Slots, "slot lies", "slots lie"), humanize.IBytes(p.Bytes))
 	switch {
 	case p.Remove:
 		fmt.Fprintf(&b, "\nIt will be forgotten for good, and cannot come back with what it has.")

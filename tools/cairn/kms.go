@@ -89,7 +89,7 @@ lost for good.`,
 			cmd.Flags().Uint32Var(&days, "days", 30, "days until it is deleted, 7 to 30")
 		},
 		destroys: func(args []string) string {
-			return fmt.Sprintf("KMS key %s will be deleted in %d days. From now on what is encrypted under it cannot be read; once the key is deleted, never again.", args[0], days)
+			return fmt.Sprintf("KMS key %s will be deleted in %s. From now on what is encrypted under it cannot be read; once the key is deleted, never again.", args[0], counted(days, "day", "days"))
 		},
 		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
 			return showMasterKey(c.ChangeMasterKey(ctx, &adminpb.ChangeMasterKeyRequest{Id: args[0],

@@ -98,7 +98,8 @@ func printStatus(w io.Writer, s *adminpb.StatusResponse) {
 	if s.Tolerance != nil {
 		row(w, "tolerance", s.Tolerance.Text)
 	}
-	row(w, "data", fmt.Sprintf("%d buckets; %s; %d extents kept for readers, %d being deleted", s.Buckets, repairLine(s), s.ExtentsGc, s.ExtentsDoomed))
+	row(w, "data", fmt.Sprintf("%s; %s; %s kept for readers, %d being deleted", counted(s.Buckets, "bucket", "buckets"), repairLine(s),
+		counted(s.ExtentsGc, "extent", "extents"), s.ExtentsDoomed))
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "\n! %s", warning)
 	}
@@ -227,6 +228,14 @@ func repairLine(s *adminpb.StatusResponse) string {
 		line += fmt.Sprintf("; %d CANNOT BE READ (%s)", s.ExtentsUnreadable, humanize.IBytes(s.BytesUnreadable))
 	}
 	return line
+}
+
+// counted is a count and the word for one or for many.
+func counted[T ~int | ~int32 | ~int64 | ~uint32 | ~uint64](n T, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func orDash(s string) string {

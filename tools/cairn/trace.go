@@ -114,7 +114,8 @@ func (o *traceOptions) print(out io.Writer, e *adminpb.TraceEvent) error {
 		_, err := fmt.Fprintf(os.Stderr, "cairn: node %s is not watched any more: %s\n", e.LostNode, e.Cause)
 		return err
 	case e.Dropped > 0:
-		_, err := fmt.Fprintf(os.Stderr, "cairn: %d requests of node %s are not shown: too many at once\n", e.Dropped, e.Node)
+		_, err := fmt.Fprintf(os.Stderr, "cairn: %s of node %s not shown: too many at once\n",
+			counted(e.Dropped, "request", "requests"), e.Node)
 		return err
 	}
 	return printEvent(out, eventColumns(e))
