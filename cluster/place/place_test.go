@@ -253,6 +253,28 @@ func TestPlanMakesUpForLoad(t *testing.T) {
 }
 
 // The drives that rebuild a lost one are those that share a list with it: nearly all.
+// What is added to a drive counts like what it had.
+func TestPlanMakesUpForWhatIsAdded(t *testing.T) {
+	v := uniform(6, 6, 1)
+	load := func(id cluster.DriveID) int {
+		if id == 300 {
+			return 50
+		}
+		return 0
+	}
+	want, err := plan(v, all, load, 3, 40, 7)
+	require.NoError(t, err)
+	d := NewDrives(v, all, none)
+	d.Add(300, 30)
+	d.Add(300, 25)
+	d.Add(300, -5)
+	d.Add(999, 1) // Nobody's.
+	got, err := Plan(d, Width{Slots: 3}, 40, 7)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Less(t, tally(got)[300], 20, "of 120 slots")
+}
+
 func TestPlanMixesSets(t *testing.T) {
 	lists, err := plan(uniform(24, 1, 1), all, none, 6, 200, 5)
 	require.NoError(t, err)

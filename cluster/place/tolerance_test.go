@@ -150,6 +150,31 @@ func TestToleranceAgainstEveryLossProperty(t *testing.T) {
 	})
 }
 
+// What can just be read bears nothing, and is not called unreadable.
+func TestToleranceAtTheBorder(t *testing.T) {
+	v := view([]string{"a", "b", "c", "d", "e", "f"}, []int{1, 1, 1, 1, 1, 1})
+	slots := []cluster.DriveID{100, 200, 300, 400, 500, 600}
+	all := NewUnits(v, func(cluster.DriveID) bool { return false })
+	without := NewUnits(v, func(d cluster.DriveID) bool { return d == 100 })
+	for _, c := range []struct {
+		what     string
+		u        *Units
+		h        Holding
+		readable bool
+		want     Tolerance
+	}{
+		{"two of any three slots are missing", all, Holding{Slots: slots, Spare: 2, Missing: 0b111, Most: 2}, true, Tolerance{}},
+		{"a third is", all, Holding{Slots: slots, Spare: 2, Missing: 0b111, Most: 3}, false, Tolerance{}},
+		{"what is missing was on the drive that is gone", without, Holding{Slots: slots, Spare: 1, Missing: 0b1, Most: 1}, true, Tolerance{}},
+		{"and a spare is left", without, Holding{Slots: slots, Spare: 2, Missing: 0b1, Most: 1}, true, Tolerance{1, 1, 1}},
+		{"another was", without, Holding{Slots: slots, Spare: 1, Missing: 0b10, Most: 1}, false, Tolerance{}},
+	} {
+		got, readable := c.u.Tolerance(c.h)
+		require.Equal(t, c.readable, readable, c.what)
+		require.Equal(t, c.want, got, c.what)
+	}
+}
+
 // The cluster that was called healthy while two dead nodes made volumes unreadable.
 func TestToleranceOfASmallZone(t *testing.T) {
 	v := view([]string{"a", "b", "b", "b", "c", "c", "c"}, []int{2, 1, 1, 1, 1, 1, 1})
