@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -223,8 +224,16 @@ func (f *finder) literal(lit *ast.BasicLit) {
 		return
 	}
 	if n, err := strconv.ParseInt(lit.Value, 0, 64); err == nil {
-		f.replace(lit, strconv.FormatInt(n+1, 10), "number is one more")
+		f.replace(lit, strconv.FormatInt(n+1, 10), "number is one more in "+f.lineOf(lit.Pos()))
 	}
+}
+
+// lineOf returns the line of the source that a place is on.
+func (f *finder) lineOf(pos token.Pos) string {
+	at := f.offset(pos)
+	from := bytes.LastIndexByte(f.source[:at], '\n') + 1
+	line, _, _ := bytes.Cut(f.source[from:], []byte{'\n'})
+	return oneLine(string(line))
 }
 
 func (f *finder) replace(n ast.Node, text, why string) {
