@@ -21,6 +21,7 @@ const (
 // what they hold, and for longer than it takes to give them up: when they are back,
 // every acknowledged byte is.
 func TestBeyond(t *testing.T) {
+	mustReach(t)
 	first, count := seeds(t, 1, 200)
 	for _, kind := range []struct {
 		name string
@@ -35,7 +36,7 @@ func TestBeyond(t *testing.T) {
 			seed := first + uint64(i)
 			t.Run(fmt.Sprintf("%s/seed=%d", kind.name, seed), func(t *testing.T) {
 				t.Parallel()
-				log := &Log{}
+				log := watched(t)
 				synctest.Test(t, func(t *testing.T) {
 					if err := beyond(t.Context(), seed, log, kind.harm); err != nil {
 						fail(t, seed, log, err)
@@ -124,6 +125,7 @@ func beyond(ctx context.Context, seed uint64, log *Log, harm func(*nemesis, cont
 	if err := n.healed(ctx); err != nil {
 		return fmt.Errorf("all are back: %w", err)
 	}
+	n.trace("all are back")
 	time.Sleep(time.Minute) // The sweeps have had their turn.
 	if err := n.healed(ctx); err != nil {
 		return fmt.Errorf("a minute after all were back: %w", err)

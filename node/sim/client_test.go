@@ -264,7 +264,11 @@ func (cl *client) part(ctx context.Context, key, id string, number int, st *keyS
 				return err
 			}
 			defer job.Close()
+			term := cl.c.term()
 			done, err := job.Run(ctx)
+			if cl.c.term() != term {
+				_, _ = fmt.Fprintln(cl.c.log, leaderLeftACopy)
+			}
 			if err == nil {
 				etag = done.ETag
 			}

@@ -34,8 +34,9 @@ func deleteLocked(id string) *metapb.Command {
 // be kept for a month is kept, what is written is kept for as long as the bucket says,
 // and another node leads.
 func TestClockJump(t *testing.T) {
+	mustReach(t)
+	log := watched(t)
 	synctest.Test(t, func(t *testing.T) {
-		log := &Log{}
 		c := NewCluster(rand.New(rand.NewPCG(5, 5)), 3, log)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -209,6 +210,16 @@ func (c *Cluster) Up() (up []*Machine) {
 	return up
 }
 
+// term returns the greatest term of the metadata that a node which runs knows of.
+func (c *Cluster) term() (term uint64) {
+	for _, m := range c.Up() {
+		if n := m.Node(); n != nil {
+			term = max(term, n.Group().Stats().Term)
+		}
+	}
+	return term
+}
+
 // AwaitReady waits until all nodes that run are ready.
 func (c *Cluster) AwaitReady(limit time.Duration) error {
 	for deadline := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
@@ -355,6 +366,8 @@ func (p *prefixed) Write(b []byte) (int, error) {
 // Log is a bounded log of a run: the newest lines are kept. Safe for concurrent
 // use.
 type Log struct {
+	most  int               // Lines, at most; 0: logLines.
+	seen  func(line []byte) // If set, told of each line.
 	mu    sync.Mutex
 	lines [][]byte
 }
@@ -365,8 +378,11 @@ const logLines = 20000
 func (l *Log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.lines) >= logLines {
-		l.lines = l.lines[logLines/4:]
+	if l.seen != nil {
+		l.seen(b)
+	}
+	if len(l.lines) >= cmp.Or(l.most, logLines) {
+		l.lines = l.lines[len(l.lines)/4:]
 	}
 	l.lines = append(l.lines, bytes.Clone(b))
 	return len(b), nil

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -224,6 +225,38 @@ func (d *disk) corrupt(rng *rand.Rand, places int) (hit int) {
 		_ = f.Close()
 	}
 	return hit
+}
+
+// rotLogEnd overwrites the last bytes of the metadata's log, within one block of it:
+// what is before them tells damage from a torn end.
+func (d *disk) rotLogEnd(rng *rand.Rand) error {
+	const block, most = 32 << 10, 8 << 10
+	names, err := d.List(metaDir + "/log")
+	if err != nil {
+		return err
+	}
+	slices.Sort(names) // The newest is the last.
+	for _, name := range slices.Backward(names) {
+		path := d.PathJoin(metaDir+"/log", name)
+		info, err := d.MemFS.Stat(path)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(name, ".log") || info.Size() == 0 {
+			continue
+		}
+		f, err := d.MemFS.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			return err
+		}
+		noise := make([]byte, min(info.Size()-(info.Size()-1)/block*block, 1+rng.Int64N(most)))
+		for i := range noise {
+			noise[i] = byte(rng.Uint32())
+		}
+		_, err = f.WriteAt(noise, info.Size()-int64(len(noise)))
+		return errors.Join(err, f.Sync(), f.Close())
+	}
+	return nil
 }
 
 // Where a node of a simulation keeps things.

@@ -66,10 +66,9 @@ func (f *fullStory) eventually(what string, holds func() error) {
 	require.NoError(f.t, f.c.eventually(fullTimeout, holds), what)
 }
 
-// noRoom reports whether an error is the refusal for want of room.
+// noRoom reports whether an error is the refusal for want of room, as S3 would tell it.
 func noRoom(err error) error {
-	var e *s3err.Error
-	if errors.As(err, &e) && e.Code == s3err.InsufficientStorage {
+	if err != nil && s3err.FromError(err).Code == s3err.InsufficientStorage {
 		return nil
 	}
 	return fmt.Errorf("not refused for want of room: %w", errors.Join(err, errors.New("nothing")))
@@ -80,8 +79,9 @@ func noRoom(err error) error {
 // always; a machine that is started in the middle of it comes up; and with room everything
 // goes on, on nodes that have run all the time.
 func TestFullDisks(t *testing.T) {
+	mustReach(t)
+	log := watched(t)
 	synctest.Test(t, func(t *testing.T) {
-		log := &Log{}
 		defer func() {
 			if t.Failed() {
 				t.Log(log)

@@ -22,12 +22,13 @@ import (
 // data is as redundant as before; in the end the same is checked as in
 // TestSimulation.
 func TestLife(t *testing.T) {
+	mustReach(t)
 	first, count := seeds(t, 3, 500)
 	for i := range count {
 		seed := first + uint64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			log := &Log{}
+			log := watched(t)
 			synctest.Test(t, func(t *testing.T) {
 				if err := live(t.Context(), seed, log); err != nil {
 					fail(t, seed, log, err)

@@ -206,13 +206,14 @@ func (u *registerUser) assemble(ctx context.Context, o *object.Service, key stri
 
 // eachSeed runs a simulation for some seeds, each in a bubble of its own.
 func eachSeed(t *testing.T, few, many int, run func(ctx context.Context, seed uint64, nodes int, log *Log) error) {
+	mustReach(t)
 	first, count := seeds(t, few, many)
 	for i := range count {
 		seed := first + uint64(i)
 		nodes := []int{3, 6}[seed%2]
 		t.Run(fmt.Sprintf("seed=%d/nodes=%d", seed, nodes), func(t *testing.T) {
 			t.Parallel()
-			log := &Log{}
+			log := watched(t)
 			synctest.Test(t, func(t *testing.T) {
 				if err := run(t.Context(), seed, nodes, log); err != nil {
 					fail(t, seed, log, err)

@@ -33,6 +33,7 @@ func blows() []blow {
 		{"lost index", (*nemesis).lostIndex},
 		{"lost metadata", (*nemesis).lostMetadata},
 		{"metadata put back", (*nemesis).oldMetadata},
+		{"rotten end of the log", (*nemesis).rottenLog},
 		{"partition", (*nemesis).partition},
 		{"partition of the leader", (*nemesis).partitionOfLeader},
 		{"flapping links", (*nemesis).flappingLinks},
@@ -258,10 +259,7 @@ func (n *nemesis) oldMetadata(ctx context.Context) error {
 }
 
 func (n *nemesis) loseMetadata(ctx context.Context, put func(*Machine) error) error {
-	m := n.victims(1)[0]
-	for !m.Node().Group().Votes() { // Of six machines one has nothing to forget.
-		m = n.victims(1)[0]
-	}
+	m := n.voter()
 	was := m.Node().Group().Server()
 	if err := put(m); err != nil {
 		return err
@@ -280,6 +278,36 @@ func (n *nemesis) loseMetadata(ctx context.Context, put func(*Machine) error) er
 	}
 	if now := m.Node().Group().Server(); now == was {
 		return fmt.Errorf("%s takes part as %s, as if it had forgotten nothing", m.Name, now)
+	}
+	return n.seated(m)
+}
+
+// voter returns a machine that votes: of six one has nothing to forget.
+func (n *nemesis) voter() *Machine {
+	for {
+		if m := n.victims(1)[0]; m.Node().Group().Votes() {
+			return m
+		}
+	}
+}
+
+// rottenLog is a voter whose log's last bytes rot while it is down: to whoever reads
+// it, it ends before what was promised.
+func (n *nemesis) rottenLog(ctx context.Context) error {
+	m := n.voter()
+	was := m.Node().Group().Server()
+	n.Crash(m)
+	if err := m.disk.rotLogEnd(n.rng); err != nil {
+		return err
+	}
+	if err := n.served(ctx, []*Machine{m}); err != nil {
+		return err
+	}
+	if err := n.restart(ctx, []*Machine{m}); err != nil {
+		return err
+	}
+	if m.Node().Group().Server() == was {
+		return nil // What the log has lost was not yet told to be durable: of the last moment.
 	}
 	return n.seated(m)
 }

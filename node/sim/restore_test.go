@@ -20,6 +20,7 @@ import (
 // since: whatever was moved, all that the backup has can be read, is as redundant as
 // before, and what it does not know goes only when nothing of it can be needed.
 func TestRestore(t *testing.T) {
+	mustReach(t)
 	first, count := seeds(t, 1, 100)
 	for _, between := range []struct {
 		name     string
@@ -36,7 +37,7 @@ func TestRestore(t *testing.T) {
 			seed := first + uint64(i)
 			t.Run(fmt.Sprintf("%s/seed=%d", between.name, seed), func(t *testing.T) {
 				t.Parallel()
-				log := &Log{}
+				log := watched(t)
 				synctest.Test(t, func(t *testing.T) {
 					if err := restored(t.Context(), seed, between.machines, log, between.change); err != nil {
 						fail(t, seed, log, err)
