@@ -9,7 +9,7 @@ DEVTOOL := go tool -modfile=tools/dev/go.mod
 PKGS    := ./node/... ./meta/... ./s3api/... ./shard/... ./cluster/... ./tools/...
 DATA    ?= data/dev
 
-.PHONY: all build run image up down compose-test test test-deploy test-long test-unraced race fuzz mutate generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
+.PHONY: all build run image up down compose-test test test-deploy test-long test-unraced race fuzz mutate replay generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
 
 all: build
 
@@ -62,6 +62,10 @@ test-long: fuzz ## Long fuzzing, thousands of seeds, every crash point, under th
 MUTANTS ?= 20
 mutate: ## Break MUTANTS (20) places of each package that holds data, one at a time: do tests notice? Goes on where it stopped.
 	go run ./tools/mutate -n $(MUTANTS)
+
+SEEDS ?= 50
+replay: ## Run SEEDS (50) seeds of the simulation twice each: how many are the same to the last line of the log?
+	go run ./tools/replay -seeds $(SEEDS)
 
 e2e: build ## Six real processes, real clients, kill -9.
 	go test -count=1 -timeout 45m -tags e2e -v ./tools/e2e

@@ -163,9 +163,11 @@ func TestToleranceAtTheBorder(t *testing.T) {
 		readable bool
 		want     Tolerance
 	}{
-		{"two of any three slots are missing", all, Holding{Slots: slots, Spare: 2, Missing: 0b111, Most: 2}, true, Tolerance{}},
+		{"two of any three slots are missing", all,
+			Holding{Slots: slots, Spare: 2, Missing: 0b111, Most: 2}, true, Tolerance{}},
 		{"a third is", all, Holding{Slots: slots, Spare: 2, Missing: 0b111, Most: 3}, false, Tolerance{}},
-		{"what is missing was on the drive that is gone", without, Holding{Slots: slots, Spare: 1, Missing: 0b1, Most: 1}, true, Tolerance{}},
+		{"what is missing was on the drive that is gone", without,
+			Holding{Slots: slots, Spare: 1, Missing: 0b1, Most: 1}, true, Tolerance{}},
 		{"and a spare is left", without, Holding{Slots: slots, Spare: 2, Missing: 0b1, Most: 1}, true, Tolerance{1, 1, 1}},
 		{"another was", without, Holding{Slots: slots, Spare: 1, Missing: 0b10, Most: 1}, false, Tolerance{}},
 	} {

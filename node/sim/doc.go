@@ -7,5 +7,6 @@
 // hosts that vanish), drives (a power cut keeps what was synced, and a random
 // share of the rest), who is thought alive. What is real: everything else,
 // Raft and Pebble included. What is not deterministic: the order of goroutines;
-// so a failing seed is run again some times.
+// so a failing seed is run again some times, or with tools/replay, which takes what is
+// left of chance and of real time out of the runtime.
 package sim

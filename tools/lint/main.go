@@ -86,6 +86,7 @@ var rooms = []string{
 	"tools/accept",
 	"tools/lint",
 	"tools/mutate",
+	"tools/replay",
 	"tools/e2e",
 	"tools/compose",
 	"tools/cairn",
