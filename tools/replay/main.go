@@ -40,7 +40,7 @@ func main() {
 	var o options
 	flag.Uint64Var(&o.first, "first", 1, "the first seed")
 	flag.Uint64Var(&o.seeds, "seeds", 50, "how many seeds")
-	flag.IntVar(&o.want, "want", 90, "percent of the seeds that must replay")
+	flag.IntVar(&o.want, "want", 60, "percent of the seeds that must replay")
 	flag.StringVar(&o.keep, "keep", "", "folder to keep the logs of seeds that do not replay in")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
