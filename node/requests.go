@@ -11,6 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
 // requestDone tells the audit log, and those who watch, of a request to S3.
@@ -59,6 +60,9 @@ func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 	if n.audit != nil {
 		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindSTS, RequestID: d.RequestID, Who: whoOf(d.Identity),
 			Remote: remote, Operation: d.Action, Status: d.Status, DurationMS: millis(d.Duration)}
+		if d.Identity == nil && d.Request != nil {
+			r.Who.AccessKey = sigauth.Claimed(d.Request)
+		}
 		if d.Role != "" {
 			r.Subject = map[string]string{"role": d.Role}
 		}
@@ -78,8 +82,12 @@ func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 // were refused.
 func (n *Node) adminDone(c *admin.Call) {
 	if n.audit != nil && (c.Changes || c.Status == http.StatusForbidden) {
-		n.audit.Write(&audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindAdmin, RequestID: c.ID, Who: whoOf(c.Who),
-			Remote: c.Remote, Operation: c.Method, Subject: c.Subject, Status: c.Status, Code: c.Code, DurationMS: millis(c.Duration)})
+		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindAdmin, RequestID: c.ID, Who: whoOf(c.Who),
+			Remote: c.Remote, Operation: c.Method, Subject: c.Subject, Status: c.Status, Code: c.Code, DurationMS: millis(c.Duration)}
+		if c.Who == nil {
+			r.Who.AccessKey = c.Claimed
+		}
+		n.audit.Write(r)
 	}
 	if n.trace.Wants(false) {
 		e := n.event(trace.KindAdmin, c.Who, c.Method, c.Duration)

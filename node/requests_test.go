@@ -43,6 +43,11 @@ func TestRequestsAreToldOf(t *testing.T) {
 	n.adminDone(&admin.Call{ID: "r4", Method: "SetLogLevel", Changes: true, Who: alice, Subject: map[string]string{"level": "debug"}, Status: 200})
 	n.adminDone(&admin.Call{ID: "r5", Method: "Status", Who: alice, Status: 200})
 	n.adminDone(&admin.Call{ID: "r6", Method: "Status", Who: alice, Status: 403, Code: "denied"})
+	n.adminDone(&admin.Call{ID: "r7", Method: "AddUser", Claimed: "ak-admin", Status: 403, Code: "denied"})
+	forged := httptest.NewRequest(http.MethodPost, "/", nil)
+	forged.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=ak-sts/20260101/us-east-1/sts/aws4_request, "+
+		"Signature=00")
+	n.stsDone(&iam.STSDone{RequestID: "r8", Request: forged, Status: 403, Err: errors.New("no")}, facts)
 	_, h := n.traced("/x", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "four", http.StatusTeapot) }))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/x/y", strings.NewReader("abc")))
 	require.NoError(t, log.Close(t.Context()))
@@ -50,7 +55,7 @@ func TestRequestsAreToldOf(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	require.Len(t, lines, 5)
+	require.Len(t, lines, 7)
 	for i, want := range []string{
 		`"node":"n1","kind":"s3","request_id":"r1","who":{"account":"acme","account_name":"Acme","user":"alice","access_key":"ak"},"remote":"192.0.2.1",` +
 			`"operation":"DeleteObjects","bucket":"b","objects":[{"key":"k1"},{"key":"k2","version_id":"v","code":"AccessDenied"}],"status":200,"bytes_in":0,"bytes_out":0,"duration_ms":1.5}`,
@@ -58,12 +63,14 @@ func TestRequestsAreToldOf(t *testing.T) {
 		`"kind":"sts","request_id":"r3"`,
 		`"kind":"admin","request_id":"r4"`,
 		`"kind":"admin","request_id":"r6"`,
+		`"kind":"admin","request_id":"r7","who":{"access_key":"ak-admin"}`,
+		`"kind":"sts","request_id":"r8","who":{"access_key":"ak-sts"}`,
 	} {
 		require.Contains(t, lines[i], want)
 	}
 	require.Contains(t, lines[2], `"subject":{"role":"arn:role"},"status":403`)
 	require.Contains(t, lines[3], `"operation":"SetLogLevel","subject":{"level":"debug"},"status":200`)
-	for _, want := range []string{"DeleteObjects", "GET", "AssumeRole", "SetLogLevel", "Status", "Status", "PUT /x/y"} {
+	for _, want := range []string{"DeleteObjects", "GET", "AssumeRole", "SetLogLevel", "Status", "Status", "AddUser", "", "PUT /x/y"} {
 		e := <-w.Events()
 		require.Equal(t, want, e.Operation)
 		if e.Kind == trace.KindInternal {

@@ -53,8 +53,10 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 // authenticateForm finds out who posts a form and holds its policy against it. It
 // returns the PutObject that the form stands for.
 func (s *server) authenticateForm(ctx context.Context, rq *request, f *form.Form) (*request, error) {
-	auth, err := s.cfg.Verifier.VerifyForm(ctx, formClaim(f))
+	claim := formClaim(f)
+	auth, err := s.cfg.Verifier.VerifyForm(ctx, claim)
 	if err != nil {
+		rq.done.Claimed = claim.Claimed()
 		return nil, err
 	}
 	posted := *rq

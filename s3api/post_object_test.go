@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -216,6 +217,26 @@ func TestPostRefused(t *testing.T) {
 	require.Equal(t, "MalformedPOSTRequest", w.send(w.request("POST", "/bkt", "--b\r\nxx", "Content-Type: multipart/form-data; boundary=b")).code())
 	require.Equal(t, 204, w.post("/bkt", good).StatusCode, "the good one is")
 	require.Equal(t, 204, w.post("/bkt", posting{fields: good.fields, fileName: "f", after: []string{"submit=go"}}).StatusCode)
+}
+
+// A form whose signature does not hold is told of under the access key that it names.
+func TestForgedFormsNameTheirKey(t *testing.T) {
+	var done []RequestDone
+	w := newWorld(t, func(c *Config) {
+		c.Events.RequestDone = func(_ context.Context, d RequestDone) { done = append(done, d) }
+	})
+	forger := &person{accessKey: "AKIAFORGED", secret: "x"}
+	w.ok(w.account("owner"), "PUT", "/bkt", "")
+	for _, fields := range [][]string{
+		forger.signV4(`["starts-with","$key",""]`),
+		{"AWSAccessKeyId=" + forger.accessKey, "policy=e30", "signature=x"},
+	} {
+		r := w.post("/bkt", posting{fields: append([]string{"key=k"}, fields...), fileName: "f", file: "body"})
+		require.Equal(t, 403, r.StatusCode, r.body)
+		last := done[len(done)-1]
+		require.Equal(t, forger.accessKey, last.Claimed)
+		require.Nil(t, last.Who)
+	}
 }
 
 func macOf(p *person, text string) string {

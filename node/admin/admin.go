@@ -139,7 +139,8 @@ func (a *authenticated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = s3err.AccessDenied.Say("admin requests must be signed with AWS4-HMAC-SHA256, in headers and with the hash of their body")
 	}
 	if err != nil {
-		a.c.done(asked, &Call{Method: knownMethod(r.URL.Path)}, errs.New("admin", errs.Denied, err))
+		call := &Call{Method: knownMethod(r.URL.Path), Claimed: sigauth.Claimed(r)}
+		a.c.done(asked, call, errs.New("admin", errs.Denied, err))
 		_ = errorWriter().Write(w, r, connect.NewError(connect.CodePermissionDenied, fmt.Errorf("%w", err)))
 		return
 	}

@@ -19,6 +19,7 @@ import (
 type Call struct {
 	ID       string        // Which the answer tells as x-amz-request-id.
 	Who      *iam.Identity // Nil: not known.
+	Claimed  string        // Access key that a call names whose signature does not hold.
 	Remote   string        // IP address of the client; empty if not known.
 	Method   string
 	Changes  bool              // Something, or lets somebody watch.

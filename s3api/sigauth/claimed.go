@@ -1,6 +1,7 @@
 package sigauth
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -22,6 +23,18 @@ func Claimed(r *http.Request) string {
 			}
 		}
 	}
+	return tellable(key)
+}
+
+// Claimed is that of a form.
+func (f *Form) Claimed() string {
+	key, _, _ := strings.Cut(f.Credential, "/")
+	return tellable(cmp.Or(key, f.AccessKeyV2, f.AccessKeyOBS))
+}
+
+// tellable returns a key as it may be written down: not a long one, nor one that no
+// access key looks like.
+func tellable(key string) string {
 	if len(key) > maxClaimed || strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return ""
 	}

@@ -28,6 +28,18 @@ func TestClaimed(t *testing.T) {
 		r.Header["Authorization"] = []string{c.auth}
 		require.Equal(t, c.want, Claimed(r), c.auth+c.query)
 	}
+	for _, c := range []struct {
+		form Form
+		want string
+	}{
+		{Form{Credential: "AKID/20260101/us-east-1/s3/aws4_request"}, "AKID"},
+		{Form{AccessKeyV2: "AKID"}, "AKID"},
+		{Form{AccessKeyOBS: "AKID"}, "AKID"},
+		{Form{AccessKeyV2: "A\nB"}, ""},
+		{Form{}, ""},
+	} {
+		require.Equal(t, c.want, c.form.Claimed(), "%+v", c.form)
+	}
 }
 
 // Keys are forgotten, and cleared, when their time has come; none lies beside its secret.
