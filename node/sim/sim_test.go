@@ -47,6 +47,10 @@ func seeds(t *testing.T, few, many int) (first uint64, count int) {
 	return 1, max(1, few/slowdown)
 }
 
+// firstKindOnly reports whether tests of several kinds of harm do the first alone: under
+// the race detector each takes minutes, and has no other goroutines than the first.
+func firstKindOnly() bool { return slowdown > 1 && os.Getenv("CAIRN_TEST_LONG") == "" }
+
 // fail says how to run a failed seed again.
 func fail(t *testing.T, seed uint64, log *Log, err error) {
 	if path := os.Getenv("CAIRN_SIM_LOG"); path != "" {
