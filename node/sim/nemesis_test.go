@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/upkeep"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -303,7 +304,16 @@ func (n *nemesis) rottenLog(ctx context.Context) error {
 	if err := n.served(ctx, []*Machine{m}); err != nil {
 		return err
 	}
-	if err := n.restart(ctx, []*Machine{m}); err != nil {
+	err := n.restart(ctx, []*Machine{m})
+	if errs.Is(err, errs.Corrupt) {
+		// The log ends before the newest snapshot: the node starts no more with it. The
+		// operator does what its error says.
+		if err := m.disk.RemoveAll(metaDir); err != nil {
+			return err
+		}
+		err = n.restart(ctx, []*Machine{m})
+	}
+	if err != nil {
 		return err
 	}
 	if m.Node().Group().Server() == was {
