@@ -175,13 +175,13 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	c.raft(out)
 	c.cluster(out)
 	if c.s.Databases != nil {
-		var any *pebble.Metrics
+		var one *pebble.Metrics
 		for name, m := range c.s.Databases() {
 			database(out, name, m)
-			any = m
+			one = m
 		}
-		if any != nil {
-			c.blockCache(out, any)
+		if one != nil {
+			c.blockCache(out, one)
 		}
 	}
 	c.node(out)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
@@ -71,31 +72,34 @@ func openWhileStuck(t *testing.T, mem *vfs.MemFS, at int64) bool {
 		err error
 	}
 	result := make(chan opened, 1)
+	o := crashOptions(errorfs.Wrap(mem, s))
+	o.Cache = pebble.NewCache(1<<20 + IndexMemTableBytes)
 	go func() { // Ends with the open.
-		d, err := Open(ctx, crashOptions(errorfs.Wrap(mem, s)))
+		d, err := Open(ctx, o)
+		o.Cache.Unref() // As a node does that gives up, whatever still hangs.
 		result <- opened{d, err}
 	}()
 	var op errorfs.Op
 	select {
 	case op = <-s.hung:
-	case o := <-result:
-		require.NoError(t, o.err)
+	case got := <-result:
+		require.NoError(t, got.err)
 		s.over.Store(true)
 		close(s.resume) // What hangs, if something does, does so in the background.
-		require.NoError(t, o.d.Close())
+		require.NoError(t, got.d.Close())
 		return len(s.hung) > 0
 	}
 	cancel()
 	what := fmt.Sprintf("operation %d (%v of %s)", at, op.Kind, op.Path)
-	o := <-result // It hangs here if Open does.
-	if o.err == nil {
+	got := <-result // It hangs here if Open does.
+	if got.err == nil {
 		s.over.Store(true)
 		close(s.resume) // What hangs is none of what Open waits for.
-		require.NoError(t, o.d.Close())
+		require.NoError(t, got.d.Close())
 		return true
 	}
-	require.True(t, errs.Is(o.err, errs.Canceled), "%s: %v", what, o.err)
-	require.ErrorIs(t, o.err, context.Canceled)
+	require.True(t, errs.Is(got.err, errs.Canceled), "%s: %v", what, got.err)
+	require.ErrorIs(t, got.err, context.Canceled)
 	close(s.resume)
 	require.Eventually(t, func() bool {
 		d, err := Open(t.Context(), crashOptions(mem))

@@ -53,7 +53,13 @@ func Open(ctx context.Context, o Options) (*Drive, error) {
 // openOrAbandon opens the drive. Where it fails, everything is closed or will be.
 func (d *Drive) openOrAbandon(ctx context.Context) error {
 	result, abandoned := make(chan error), make(chan struct{})
+	if d.o.Cache != nil {
+		d.o.Cache.Ref() // For the goroutine, which may outlive the caller's own.
+	}
 	go func() { // Ends with the system call that it is in, if it is abandoned.
+		if d.o.Cache != nil {
+			defer d.o.Cache.Unref()
+		}
 		err := d.open(ctx)
 		if err != nil {
 			d.discard()
