@@ -46,5 +46,5 @@ func TestEraNoted(t *testing.T) {
 		_ = n.Stop(ctx)
 	})
 	require.EqualValues(t, 1, home().Era)
-	require.Eventually(t, func() bool { return n.Ready() == nil }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return n.Ready() == nil }, 5*time.Minute, 20*time.Millisecond)
 }

@@ -61,7 +61,7 @@ func hook(t *testing.T) (url string, got chan string) {
 // another at once, and whichever node leads delivers to where it stands now.
 func TestEventTargetsOfTheCluster(t *testing.T) {
 	_, endpoints := realCluster(t, 3, func(*node.Config) {})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	admin := adminpbconnect.NewAdminServiceClient(&http.Client{Transport: rootSigner{}}, "http://"+endpoints[0]+strings.TrimSuffix(s3api.AdminPrefix, "/"))
 	await := func(got chan string, parts ...string) {
@@ -116,9 +116,9 @@ func TestEventTargetsOfTheCluster(t *testing.T) {
 		case <-time.After(time.Second):
 			return false
 		}
-	}, time.Minute, time.Millisecond)
+	}, 5*time.Minute, time.Millisecond)
 
 	_, err = admin.RemoveEventTarget(ctx, &adminpb.EventTargetRef{Id: "hook"})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s3.SetBucketNotification(ctx, "bkt", rules) != nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s3.SetBucketNotification(ctx, "bkt", rules) != nil }, 5*time.Minute, 10*time.Millisecond)
 }

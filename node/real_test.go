@@ -49,20 +49,20 @@ func realCluster(t *testing.T, n int, change func(*node.Config)) (nodes []*node.
 		nd, err := node.Start(t.Context(), cfg, node.OS("test"))
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			_ = nd.Stop(ctx)
 		})
 		nodes, endpoints = append(nodes, nd), append(endpoints, cfg.S3)
 	}
 	for _, nd := range nodes {
-		require.Eventually(t, func() bool { return nd.Ready() == nil }, time.Minute, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return nd.Ready() == nil }, 5*time.Minute, 20*time.Millisecond)
 	}
 	return nodes, endpoints
 }
 
 func stopAll(t *testing.T, nodes []*node.Node) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, n := range nodes {

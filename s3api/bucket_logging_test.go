@@ -55,7 +55,7 @@ func (l *logged) take(n int) map[string][]string {
 	for range n {
 		select {
 		case <-l.added:
-		case <-time.After(time.Minute):
+		case <-time.After(5 * time.Minute):
 			require.Fail(l.t, "a request was not logged")
 		}
 	}

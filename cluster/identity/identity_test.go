@@ -37,7 +37,7 @@ const alertWait = 5 * time.Second
 // in TLS 1.3 a client learns of a refusal when it reads.
 func shake(server, client *tls.Config) (serverState, clientState tls.ConnectionState, serverErr, clientErr error) {
 	a, b := pipe()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	s, c := tls.Server(a, server), tls.Client(b, client)

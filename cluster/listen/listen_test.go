@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = time.Minute // No deadline of the product.
+const patience = 5 * time.Minute // No deadline of the product.
 
 // served is a listener whose connections are kept.
 type served struct {

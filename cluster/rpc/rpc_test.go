@@ -45,7 +45,7 @@ func serve(t testing.TB, over Transport, cfg Config, handlers map[string]http.Ha
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		require.NoError(t, s.Shutdown(ctx))
 		require.NoError(t, <-done)
@@ -111,7 +111,7 @@ func TestMutualTLS(t *testing.T) {
 	}
 	_, err = get(t.Context(), client(t, TCP(), ClientConfig{}), url+"/who") // Not even TLS.
 	require.Error(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(refused.all(), "another cluster key") }, time.Minute, time.Millisecond,
+	require.Eventually(t, func() bool { return strings.Contains(refused.all(), "another cluster key") }, 5*time.Minute, time.Millisecond,
 		"the server tells why it refused a peer, maybe after the peer has seen it")
 }
 

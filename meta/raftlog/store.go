@@ -1,6 +1,7 @@
 package raftlog
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,6 +58,10 @@ type Options struct {
 	// still keeps Pebble from compacting. Tests of damage, and those in which Fatal
 	// returns, need it: under -tags invariants a compaction of what they leave panics.
 	still bool
+
+	// memTable replaces memTableBytes where it is not 0: a test of what compactions do to
+	// the log's files needs few bytes then.
+	memTable uint64
 }
 
 // Events are what a Store reports. Fatal must not return in production; the default
@@ -161,7 +166,7 @@ func openPebble(opts Options, g *gate, lock *pebble.Lock, closing <-chan struct{
 		Lock:                        lock,
 		Cache:                       cache,
 		FormatMajorVersion:          pebble.FormatWALSyncChunks, // Tells a torn tail from corruption.
-		MemTableSize:                memTableBytes,
+		MemTableSize:                cmp.Or(opts.memTable, memTableBytes),
 		MemTableStopWritesThreshold: 4,
 		MaxOpenFiles:                64,
 		Logger:                      g,

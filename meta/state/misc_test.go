@@ -371,7 +371,7 @@ func TestFullDisk(t *testing.T) {
 	_, err = s.Apply([]Entry{{Index: 2, Term: 1}})
 	require.NoError(t, err)
 	full.Store(false)
-	require.Eventually(t, func() bool { return s.Flush() == nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Flush() == nil }, 5*time.Minute, 10*time.Millisecond)
 	require.NoError(t, s.Close())
 	s, err = Open(Options{FS: mem, Dir: "d"})
 	require.NoError(t, err)

@@ -44,7 +44,7 @@ func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.next.RoundTrip(r)
 }
 
-const testWait = 20 * time.Second
+const testWait = 5 * time.Minute
 
 // A stream goes through the signatures, brings what all nodes do, and ends
 // everywhere when the client goes.

@@ -55,7 +55,7 @@ func readKafka(t *testing.T, c *kfake.Cluster, n int, opts ...kgo.Opt) map[strin
 	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	require.NoError(t, err)
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	got := map[string][]string{}
 	for seen := 0; seen < n; {

@@ -206,7 +206,7 @@ func startNATS(t *testing.T, binary, port string) (address string, stop func()) 
 		}
 		text, err := os.ReadFile(files[0])
 		return err == nil && json.Unmarshal(text, &ports) == nil && len(ports.Nats) > 0
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 5*time.Minute, 20*time.Millisecond)
 	address = ports.Nats[0][len("nats://"):]
 	require.Eventually(t, func() bool {
 		conn, err := nats.Connect("nats://"+address, nats.Token("secret"))
@@ -214,7 +214,7 @@ func startNATS(t *testing.T, binary, port string) (address string, stop func()) 
 			conn.Close()
 		}
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 5*time.Minute, 20*time.Millisecond)
 	return address, stop
 }
 

@@ -104,7 +104,7 @@ func openWhileStuck(t *testing.T, mem *vfs.MemFS, at int64) bool {
 	require.Eventually(t, func() bool {
 		d, err := Open(t.Context(), crashOptions(mem))
 		return err == nil && d.Close() == nil
-	}, time.Minute, time.Millisecond, "%s: the directory is free once the file system goes on", what)
+	}, 5*time.Minute, time.Millisecond, "%s: the directory is free once the file system goes on", what)
 	return true
 }
 
@@ -118,5 +118,5 @@ func TestOpenAfterTheEnd(t *testing.T) {
 	require.Eventually(t, func() bool {
 		d, err := Open(t.Context(), crashOptions(mem))
 		return err == nil && d.Close() == nil
-	}, time.Minute, time.Millisecond)
+	}, 5*time.Minute, time.Millisecond)
 }

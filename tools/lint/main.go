@@ -1,7 +1,8 @@
 // Command lint proves the rules that no general tool knows: the order of rooms
 // (a room imports only those named before it), which packages may use what, that no two
 // .proto files have one name, that links between documents lead somewhere and the tests
-// that they name are there, and that no line of Go is too long.
+// that they name are there, that no test gives up while a busy machine is still at work,
+// and that no line of Go is too long.
 //
 //	go run ./tools/lint [-shrink]
 //
@@ -125,7 +126,7 @@ func main() {
 		os.Exit(2)
 	}
 	var breaches []string
-	for _, look := range []func(root string) ([]string, error){protoNames, docLinks, namedTests, changelog, long} {
+	for _, look := range []func(root string) ([]string, error){protoNames, docLinks, namedTests, changelog, hasty, long} {
 		found, err := look(".")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "lint:", err)
