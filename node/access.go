@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -29,7 +30,7 @@ const (
 // them.
 type access struct {
 	directory *iam.Directory
-	buckets   *iam.Buckets
+	buckets   *bucket.Cache
 	keys      *iam.Keys
 	admin     *iam.Admin
 	kms       *kms.Service
@@ -43,7 +44,7 @@ func (n *Node) openAccess(ctx context.Context) error {
 	a.directory = iam.NewDirectory(n.client)
 	a.directory.OnChange(func() { n.setProfile(a.directory.Settings()) })
 	a.directory.OnChange(n.setEventTargets)
-	a.buckets = iam.NewBuckets(n.client, a.directory)
+	a.buckets = a.directory.Buckets(n.client)
 	a.keys = iam.NewKeys(iam.KeysConfig{Directory: a.directory, SecretKey: n.secret(labelSecrets),
 		RootUser: n.cfg.RootUser, RootPassword: n.cfg.RootPassword})
 	a.admin = iam.NewAdmin(iam.AdminConfig{Directory: a.directory, Keys: a.keys,

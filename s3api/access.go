@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
@@ -13,7 +14,7 @@ import (
 
 // Access is how the handler decides who may do what.
 type Access struct {
-	Buckets    *iam.Buckets
+	Buckets    *bucket.Cache
 	Authorizer *iam.Authorizer
 }
 
@@ -76,9 +77,9 @@ func (s *server) callerOf(ctx context.Context, rq *request) (object.Caller, erro
 }
 
 // bucket returns a bucket with its configuration.
-func (s *server) bucket(ctx context.Context, name string) (*iam.Bucket, error) {
+func (s *server) bucket(ctx context.Context, name string) (*bucket.Bucket, error) {
 	if s.cfg.Access == nil {
-		return &iam.Bucket{}, nil
+		return &bucket.Bucket{}, nil
 	}
 	b, err := s.cfg.Access.Buckets.Get(ctx, name)
 	switch {
@@ -128,7 +129,7 @@ func (s *server) decide(a *iam.Access) error {
 
 // pays returns the error of a caller who does not say that it pays, where
 // requesters do.
-func (rq *request) pays(b *iam.Bucket) error {
+func (rq *request) pays(b *bucket.Bucket) error {
 	if !b.RequesterPays() || rq.identity != nil && rq.identity.Account == b.Owner {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/accesslog"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
@@ -110,7 +110,7 @@ func (ex *exchange) logSource(ctx context.Context, start time.Time) {
 
 // loggedBucket returns a bucket whose logging is on; nil for others. What the request
 // itself has asked of it is enough.
-func (ex *exchange) loggedBucket(ctx context.Context, name string) *iam.Bucket {
+func (ex *exchange) loggedBucket(ctx context.Context, name string) *bucket.Bucket {
 	buckets := ex.s.cfg.Access.Buckets
 	b, gone := buckets.Known(name), ex.done.Code == s3err.NoSuchBucket
 	switch {
@@ -127,9 +127,9 @@ func (ex *exchange) loggedBucket(ctx context.Context, name string) *iam.Bucket {
 	return b
 }
 
-func (ex *exchange) log(b *iam.Bucket, r *accesslog.Record) {
+func (ex *exchange) log(b *bucket.Bucket, r *accesslog.Record) {
 	r.Owner, r.Bucket = b.Owner, b.Name
-	s := accesslog.NewStream(b.Name, b.Owner, b.Logging, b.Config[iam.PartLogging], r.Time)
+	s := accesslog.NewStream(b.Name, b.Owner, b.Logging, b.Config[bucket.PartLogging], r.Time)
 	ex.s.cfg.AccessLog(s, r.Append(nil))
 }
 

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -15,7 +15,7 @@ import (
 // grantees returns who can be granted something, and by which names.
 func (s *server) grantees() wirexml.Grantees {
 	if s.cfg.Access == nil {
-		return iam.AnyGrantees{}
+		return bucket.AnyGrantees{}
 	}
 	return s.cfg.Access.Authorizer.Grantees()
 }

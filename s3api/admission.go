@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -159,7 +159,7 @@ func namesACL(rq *request) bool {
 	if rq.r.Header.Get("X-Amz-Acl") != "" {
 		return true
 	}
-	for _, h := range iam.GrantHeaders {
+	for _, h := range bucket.GrantHeaders {
 		if rq.r.Header.Get(h.Name) != "" {
 			return true
 		}
@@ -172,12 +172,12 @@ func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl
 	h := rq.r.Header
 	canned := h.Get("X-Amz-Acl")
 	var grants []*metapb.Grant
-	for _, g := range iam.GrantHeaders {
+	for _, g := range bucket.GrantHeaders {
 		value := h.Get(g.Name)
 		if value == "" {
 			continue
 		}
-		more, err := iam.ParseGrantees(value, g.Permission)
+		more, err := bucket.ParseGrantees(value, g.Permission)
 		if err != nil {
 			return nil, s3err.BadArgument(g.Name, printable(value),
 				"A grant must list id=\"ACCOUNT\" or uri=\"GROUP\", separated by commas.")
@@ -195,12 +195,12 @@ func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl
 	switch {
 	case len(grants) > 0 && canned != "":
 		return nil, s3err.InvalidRequest.Say("Specifying both Canned ACLs and Header Grants is not allowed")
-	case len(grants) > iam.MaxGrants:
+	case len(grants) > bucket.MaxGrants:
 		return nil, s3err.InvalidArgument.Say("An ACL has at most 100 grants.")
 	case len(grants) > 0:
 		return &metapb.Acl{Grants: grants, Listed: true}, nil
 	}
-	acl, err := iam.CannedACL(canned, owner, bucketOwner)
+	acl, err := bucket.CannedACL(canned, owner, bucketOwner)
 	if err != nil {
 		return nil, s3err.BadArgument("x-amz-acl", printable(canned), "There is no canned ACL of this name.")
 	}
@@ -213,7 +213,7 @@ func aclPart(acl *metapb.Acl) (*metapb.ConfigPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &metapb.ConfigPart{Name: iam.PartACL, Value: raw}, nil
+	return &metapb.ConfigPart{Name: bucket.PartACL, Value: raw}, nil
 }
 
 // tellCharged tells a caller that it pays.

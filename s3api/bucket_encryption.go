@@ -4,14 +4,10 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
-
-// partEncryption is the part of a bucket's configuration that says how objects are
-// encrypted of which nothing else is said: "AES256", or "aws:kms" and, after a
-// blank, the key id if one is named.
-const partEncryption = "encryption"
 
 func (s *server) putBucketEncryption(ctx context.Context, rq *request) (*response, error) {
 	who, err := s.admit(ctx, rq, "s3:PutEncryptionConfiguration")
@@ -40,7 +36,7 @@ func (s *server) putBucketEncryption(ctx context.Context, rq *request) (*respons
 		}
 		value += " " + id
 	}
-	return s.configure(ctx, rq, &metapb.ConfigPart{Name: partEncryption, Value: []byte(value)})
+	return s.configure(ctx, rq, &metapb.ConfigPart{Name: bucket.PartEncryption, Value: []byte(value)})
 }
 
 func (s *server) getBucketEncryption(ctx context.Context, rq *request) (*response, error) {
@@ -48,7 +44,7 @@ func (s *server) getBucketEncryption(ctx context.Context, rq *request) (*respons
 	if err != nil {
 		return nil, err
 	}
-	mode, keyID := defaultEncryption(b, rq.profile)
+	mode, keyID := b.DefaultEncryption(rq.profile)
 	if mode == "" {
 		return nil, s3err.EncryptionConfigurationNotFound.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
@@ -62,5 +58,5 @@ func (s *server) deleteBucketEncryption(ctx context.Context, rq *request) (*resp
 	if _, err := s.admit(ctx, rq, "s3:PutEncryptionConfiguration"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, partEncryption)
+	return s.unconfigure(ctx, rq, bucket.PartEncryption)
 }

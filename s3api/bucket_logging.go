@@ -7,6 +7,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/accesslog"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
@@ -27,7 +28,7 @@ func (s *server) putBucketLogging(ctx context.Context, rq *request) (*response, 
 	if err != nil {
 		return nil, err
 	}
-	part := &metapb.ConfigPart{Name: iam.PartLogging}
+	part := &metapb.ConfigPart{Name: bucket.PartLogging}
 	if doc.TargetBucket != "" {
 		if err := s.checkLogging(ctx, rq, b, doc); err != nil {
 			return nil, err
@@ -51,7 +52,7 @@ func (s *server) getBucketLogging(ctx context.Context, rq *request) (*response, 
 }
 
 // checkLogging returns the error of a target that the logs of a bucket cannot go to.
-func (s *server) checkLogging(ctx context.Context, rq *request, source *iam.Bucket, doc *wirexml.Logging) error {
+func (s *server) checkLogging(ctx context.Context, rq *request, source *bucket.Bucket, doc *wirexml.Logging) error {
 	if s.cfg.Access == nil {
 		return nil
 	}
@@ -79,7 +80,7 @@ func (c *Config) checkDelivery(l *iam.Logs, doc *wirexml.Logging) error {
 		return badLogTarget(doc, "Requesters must not pay for the target bucket for logging.")
 	case l.Target.Enforced() && len(doc.Grants) > 0:
 		return s3err.AccessControlListNotSupported.Say("The owner of the target bucket is enforced: leave TargetGrants out, and let its policy grant instead.")
-	case l.Target.Block.BlockPublicACLs && iam.PublicACL(&metapb.Acl{Grants: doc.Grants}):
+	case l.Target.Block.BlockPublicACLs && bucket.PublicACL(&metapb.Acl{Grants: doc.Grants}):
 		return s3err.AccessDenied.Say("The target bucket blocks public ACLs: its public access block has BlockPublicAcls.")
 	case !c.Access.Authorizer.DeliversLogs(l):
 		return badLogTarget(doc, "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket, or let its policy allow s3:PutObject to the service "+iam.LogDelivery+".")

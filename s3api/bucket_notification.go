@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/notify"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -31,7 +32,7 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	part := &metapb.ConfigPart{Name: notify.Part}
+	part := &metapb.ConfigPart{Name: bucket.PartNotification}
 	if len(doc.Rules) > 0 {
 		part.Value = wirexml.Marshal(doc, "")
 	}
@@ -44,7 +45,7 @@ func (s *server) getBucketNotification(ctx context.Context, rq *request) (*respo
 		return nil, err
 	}
 	doc := &wirexml.Notification{}
-	if value := b.Config[notify.Part]; len(value) > 0 {
+	if value := b.Config[bucket.PartNotification]; len(value) > 0 {
 		if doc, err = wirexml.ParseNotification(value); err != nil {
 			return nil, s3err.InternalError.Because(err)
 		}

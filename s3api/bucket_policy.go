@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
@@ -37,7 +37,7 @@ func (s *server) putBucketPolicy(ctx context.Context, rq *request) (*response, e
 	if b.Block.BlockPublicPolicy && policy.IsPublic(doc) {
 		return nil, s3err.AccessDenied.Say("The bucket blocks public policies: its public access block has BlockPublicPolicy.")
 	}
-	resp, err := s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartPolicy, Value: body})
+	resp, err := s.configure(ctx, rq, &metapb.ConfigPart{Name: bucket.PartPolicy, Value: body})
 	if rq.profile.AnswerProfile == profile.AWS {
 		resp.status = http.StatusNoContent
 	}
@@ -49,7 +49,7 @@ func (s *server) getBucketPolicy(ctx context.Context, rq *request) (*response, e
 	if err != nil {
 		return nil, err
 	}
-	doc := b.Config[iam.PartPolicy]
+	doc := b.Config[bucket.PartPolicy]
 	if len(doc) == 0 {
 		return nil, s3err.NoSuchBucketPolicy.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
@@ -60,11 +60,11 @@ func (s *server) deleteBucketPolicy(ctx context.Context, rq *request) (*response
 	if _, err := s.admit(ctx, rq, "s3:DeleteBucketPolicy"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, iam.PartPolicy)
+	return s.unconfigure(ctx, rq, bucket.PartPolicy)
 }
 
 // admitBucket is admit for actions that look at a bucket's configuration.
-func (s *server) admitBucket(ctx context.Context, rq *request, action string) (*iam.Bucket, error) {
+func (s *server) admitBucket(ctx context.Context, rq *request, action string) (*bucket.Bucket, error) {
 	if _, err := s.admit(ctx, rq, action); err != nil {
 		return nil, err
 	}

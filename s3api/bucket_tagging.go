@@ -7,13 +7,10 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
-
-// partTagging is the part of a bucket's configuration that holds its tags, as their
-// document.
-const partTagging = "tagging"
 
 // tagQuery writes tags as the x-amz-tagging header has them.
 func tagQuery(tags []*metapb.Pair) string {
@@ -36,7 +33,7 @@ func (s *server) putBucketTagging(ctx context.Context, rq *request) (*response, 
 	if err != nil {
 		return nil, err
 	}
-	part := &metapb.ConfigPart{Name: partTagging}
+	part := &metapb.ConfigPart{Name: bucket.PartTagging}
 	if len(tags) > 0 {
 		part.Value = wirexml.Marshal(&wirexml.Tagging{Tags: tags}, "")
 	}
@@ -50,7 +47,7 @@ func (s *server) getBucketTagging(ctx context.Context, rq *request) (*response, 
 	if err != nil {
 		return nil, err
 	}
-	doc := b.Config[partTagging]
+	doc := b.Config[bucket.PartTagging]
 	if len(doc) == 0 {
 		return nil, s3err.NoSuchTagSet.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
@@ -65,5 +62,5 @@ func (s *server) deleteBucketTagging(ctx context.Context, rq *request) (*respons
 	if _, err := s.admit(ctx, rq, "s3:PutBucketTagging"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, partTagging)
+	return s.unconfigure(ctx, rq, bucket.PartTagging)
 }

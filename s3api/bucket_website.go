@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -23,7 +23,7 @@ func (s *server) putBucketWebsite(ctx context.Context, rq *request) (*response, 
 	if err != nil {
 		return nil, err
 	}
-	return s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartWebsite, Value: wirexml.Marshal(doc, "")})
+	return s.configure(ctx, rq, &metapb.ConfigPart{Name: bucket.PartWebsite, Value: wirexml.Marshal(doc, "")})
 }
 
 func (s *server) getBucketWebsite(ctx context.Context, rq *request) (*response, error) {
@@ -41,7 +41,7 @@ func (s *server) deleteBucketWebsite(ctx context.Context, rq *request) (*respons
 	if _, err := s.admit(ctx, rq, "s3:DeleteBucketWebsite"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, iam.PartWebsite)
+	return s.unconfigure(ctx, rq, bucket.PartWebsite)
 }
 
 // headerRedirect is the header of an object that sends a website's visitors elsewhere.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -121,7 +121,7 @@ func TestClassOf(t *testing.T) {
 	for _, tc := range []struct{ header, bucket, want string }{
 		{"", "", ""}, {"", "GLACIER", "GLACIER"}, {"STANDARD", "GLACIER", ""}, {"WARM", "GLACIER", "STANDARD_IA"},
 	} {
-		b := &iam.Bucket{Config: map[string][]byte{partStorageClass: []byte(tc.bucket)}}
+		b := &bucket.Bucket{Config: map[string][]byte{bucket.PartStorageClass: []byte(tc.bucket)}}
 		var a metapb.Attributes
 		require.NoError(t, setClass(&a, classNamed(http.Header{headerStorageClass: {tc.header}}, b)))
 		require.Equal(t, tc.want, a.StorageClass)

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -46,7 +46,7 @@ func (s *server) putBucketCORS(ctx context.Context, rq *request) (*response, err
 	if err != nil {
 		return nil, err
 	}
-	return s.configure(ctx, rq, &metapb.ConfigPart{Name: iam.PartCORS, Value: wirexml.Marshal(doc, "")})
+	return s.configure(ctx, rq, &metapb.ConfigPart{Name: bucket.PartCORS, Value: wirexml.Marshal(doc, "")})
 }
 
 func (s *server) getBucketCORS(ctx context.Context, rq *request) (*response, error) {
@@ -64,7 +64,7 @@ func (s *server) deleteBucketCORS(ctx context.Context, rq *request) (*response, 
 	if _, err := s.admit(ctx, rq, "s3:PutBucketCORS"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, iam.PartCORS)
+	return s.unconfigure(ctx, rq, bucket.PartCORS)
 }
 
 // target returns what a request names, on a website too.
@@ -103,7 +103,7 @@ func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 	if len(wanted) > maxPreflightHeaders {
 		return nil, forbiddenOrigin("CORSResponse: Access-Control-Request-Headers may name at most "+itoa(maxPreflightHeaders)+" headers.", method, t)
 	}
-	rule := corsRule(b, origin, method, wanted)
+	rule := b.CORSRule(origin, method, wanted)
 	if rule == nil {
 		return nil, forbiddenOrigin(msgPreflight, method, t)
 	}
@@ -128,16 +128,6 @@ func headerList(values []string) (names []string) {
 		}
 	}
 	return names
-}
-
-// corsRule returns the first rule of a bucket that allows a request; nil: none does.
-func corsRule(b *iam.Bucket, origin, method string, headers []string) *wirexml.CORSRule {
-	for i := range b.CORS {
-		if r := &b.CORS[i]; r.Allows(origin, method, headers) {
-			return r
-		}
-	}
-	return nil
 }
 
 // tellOrigin tells a browser what a rule allows it.
@@ -179,7 +169,7 @@ func (ex *exchange) tellCORS(resp *response) {
 	}
 	// S3 believes a request that says what it asks for, as a preflight one does.
 	method := cmp.Or(ex.r.Header.Get(headerRequestMethod), ex.r.Method)
-	if rule := corsRule(b, origin, method, headerList(ex.r.Header.Values(headerRequestHeaders))); rule != nil {
+	if rule := b.CORSRule(origin, method, headerList(ex.r.Header.Values(headerRequestHeaders))); rule != nil {
 		resp.tellOrigin(rule, origin)
 	}
 }

@@ -129,7 +129,7 @@ func TestCORSAsksNothing(t *testing.T) {
 	w.ok(owner, "PUT", "/bkt", "")
 	c := &counted{Client: w.meta}
 	h := New(Config{Unguarded: false, Objects: w.objects, Caller: worldCaller, Verifier: w.verifier,
-		Access: &Access{Buckets: iam.NewBuckets(c, w.dir), Authorizer: iam.NewAuthorizer(w.dir)}}).(*server)
+		Access: &Access{Buckets: w.dir.Buckets(c), Authorizer: iam.NewAuthorizer(w.dir)}}).(*server)
 	asked := func(headers ...string) int64 {
 		before := c.reads.Load()
 		for _, path := range []string{"/bkt/none", "/missing/none"} {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/cairnstore/cairn/cluster/cost"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
 // parsedPerByte is what a query or a header may allocate for each of its bytes.
@@ -44,7 +44,7 @@ func FuzzCost(f *testing.F) {
 				h := http.Header{"If-Match": {text}, "If-None-Match": {text}, "X-Amz-Meta-A": {text}}
 				_, _ = writeConditions(h)
 				_, _ = parseAttributes(h)
-				_, _ = iam.ParseGrantees(text, iam.GrantHeaders[0].Permission)
+				_, _ = bucket.ParseGrantees(text, bucket.GrantHeaders[0].Permission)
 				_ = checkText(h)
 			},
 		} {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -39,7 +40,7 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 		if err := s.allowNew(rq, "s3:PutBucketTagging", rq.bucket); err != nil {
 			return nil, err
 		}
-		config = append(config, &metapb.ConfigPart{Name: partTagging, Value: wirexml.Marshal(&wirexml.Tagging{Tags: asked.Tags}, "")})
+		config = append(config, &metapb.ConfigPart{Name: bucket.PartTagging, Value: wirexml.Marshal(&wirexml.Tagging{Tags: asked.Tags}, "")})
 	}
 	create := s.cfg.Objects.CreateBucket
 	if strings.EqualFold(rq.r.Header.Get(headerBucketLock), "true") {

@@ -2,14 +2,12 @@ package s3api
 
 import (
 	"context"
-	"strings"
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
 )
@@ -17,7 +15,7 @@ import (
 const (
 	headerContext = "X-Amz-Server-Side-Encryption-Context"
 
-	encryptionS3 = "AES256"
+	encryptionS3 = bucket.EncryptionS3
 
 	msgTwoEncryptions = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified"
 	msgKeyIDAlone     = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
@@ -45,7 +43,7 @@ func (s *server) encrypt(ctx context.Context, rq *request, in *object.Descriptio
 		if err != nil {
 			return err
 		}
-		mode, keyID = defaultEncryption(b, rq.profile)
+		mode, keyID = b.DefaultEncryption(rq.profile)
 	}
 	in.ServiceKey, err = s.serviceKey(ctx, rq, mode, keyID, kmsContext)
 	return err
@@ -72,19 +70,6 @@ func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err er
 			"The encryption context is not base64 of a JSON object of strings, or is too large.")
 	}
 	return mode, keyID, kmsContext, nil
-}
-
-// defaultEncryption returns how a bucket, or else the cluster, encrypts what
-// nothing is said of.
-func defaultEncryption(b *iam.Bucket, p *profile.Profile) (mode, keyID string) {
-	if text, ok := b.Config[partEncryption]; ok {
-		mode, keyID, _ = strings.Cut(string(text), " ")
-		return mode, keyID
-	}
-	if p.DefaultSSE == profile.EncryptSSES3 {
-		return encryptionS3, ""
-	}
-	return "", ""
 }
 
 // serviceKey returns the key of a mode; nil for none.

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/cairnstore/cairn/s3api/profile"
@@ -23,7 +24,7 @@ func (s *server) headBucket(ctx context.Context, rq *request) (*response, error)
 		return nil, err
 	}
 	resp := &response{}
-	region, class := s.region(b), classOfBucket(configured)
+	region, class := s.region(b), cmp.Or(configured.StorageClass(), profile.ClassStandard)
 	resp.set("x-amz-bucket-region", region)
 	resp.set("x-amz-access-point-alias", "false")
 	if dialectOf(rq.r) == profile.DialectOBS {

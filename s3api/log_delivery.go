@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/accesslog"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -26,7 +27,7 @@ func LogWriter(c Config) accesslog.Write {
 // writeLog implements accesslog.Write. Whether the lines may go there is decided anew:
 // the target may be another bucket by now.
 func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte) error {
-	doc, err := wirexml.ParseLogging([]byte(s.Document), iam.AnyGrantees{})
+	doc, err := wirexml.ParseLogging([]byte(s.Document), bucket.AnyGrantees{})
 	if err != nil {
 		return err
 	}
@@ -42,13 +43,13 @@ func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte)
 	in := &object.PutInput{Caller: object.Caller{Account: s.Owner, User: s.Owner}, Bucket: target.Name, Key: key,
 		Body: object.Body{Reader: bytes.NewReader(lines), Size: int64(len(lines))}}
 	in.Attributes = &metapb.Attributes{ContentType: "text/plain"}
-	if err := setClass(in.Attributes, string(target.Config[partStorageClass])); err != nil {
+	if err := setClass(in.Attributes, target.StorageClass()); err != nil {
 		return err
 	}
 	if len(doc.Grants) > 0 {
 		in.ACL = &metapb.Acl{Grants: doc.Grants}
 	}
-	mode, keyID := defaultEncryption(target, c.Profile())
+	mode, keyID := target.DefaultEncryption(c.Profile())
 	if in.ServiceKey, err = c.keyOf(ctx, s.Owner, mode, keyID, nil); err != nil {
 		return err
 	}

@@ -3,10 +3,8 @@ package s3api
 import (
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -24,14 +22,14 @@ func (s *server) putBucketOwnershipControls(ctx context.Context, rq *request) (*
 	if err != nil {
 		return nil, err
 	}
-	if doc.Ownership == wirexml.OwnershipEnforced && givesOthers(b.ACL, b.GetOwner()) {
+	if doc.Ownership == wirexml.OwnershipEnforced && bucket.GivesOthers(b.ACL, b.GetOwner()) {
 		return nil, s3err.InvalidBucketACLWithObjectOwnership.Err()
 	}
 	return s.configure(ctx, rq, ownershipPart(doc.Ownership))
 }
 
 func ownershipPart(ownership string) *metapb.ConfigPart {
-	return &metapb.ConfigPart{Name: iam.PartOwnership, Value: []byte(ownership)}
+	return &metapb.ConfigPart{Name: bucket.PartOwnership, Value: []byte(ownership)}
 }
 
 func (s *server) getBucketOwnershipControls(ctx context.Context, rq *request) (*response, error) {
@@ -49,7 +47,7 @@ func (s *server) deleteBucketOwnershipControls(ctx context.Context, rq *request)
 	if _, err := s.admit(ctx, rq, "s3:PutBucketOwnershipControls"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, iam.PartOwnership)
+	return s.unconfigure(ctx, rq, bucket.PartOwnership)
 }
 
 // headerOwnership says, when a bucket is made, who owns what others write to it.
@@ -73,14 +71,14 @@ func newBucketRules(rq *request, acl *metapb.Acl) ([]*metapb.ConfigPart, error) 
 	if ownership == "" {
 		ownership = rq.profile.NewBucketOwnership
 	}
-	if ownership == wirexml.OwnershipEnforced && givesOthers(acl, rq.caller.Account) {
+	if ownership == wirexml.OwnershipEnforced && bucket.GivesOthers(acl, rq.caller.Account) {
 		return nil, s3err.InvalidBucketACLWithObjectOwnership.Err()
 	}
 	if ownership != wirexml.OwnershipWriter || rq.r.Header.Get(headerOwnership) != "" {
 		parts = append(parts, ownershipPart(ownership))
 	}
 	if rq.profile.NewBucketBlockPublic {
-		if iam.PublicACL(acl) {
+		if bucket.PublicACL(acl) {
 			return nil, s3err.AccessDenied.Say("New buckets block public ACLs: make the bucket first, then change its public access block.")
 		}
 		parts = append(parts, publicAccessPart(&wirexml.PublicAccessBlock{
@@ -89,22 +87,11 @@ func newBucketRules(rq *request, acl *metapb.Acl) ([]*metapb.ConfigPart, error) 
 	return parts, nil
 }
 
-// givesOthers reports whether an ACL gives anything to anybody but the owner.
-func givesOthers(acl *metapb.Acl, owner string) bool {
-	full := &metapb.Grant{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}
-	for _, g := range acl.GetGrants() {
-		if !proto.Equal(g, full) {
-			return true
-		}
-	}
-	return false
-}
-
 // cannedFullControl names the canned ACL that gives the bucket's owner all rights.
 const cannedFullControl = "bucket-owner-full-control"
 
 // ownerOf returns who will own what the account writer writes with a request.
-func ownerOf(rq *request, b *iam.Bucket, writer string) string {
+func ownerOf(rq *request, b *bucket.Bucket, writer string) string {
 	preferred := b.Ownership == wirexml.OwnershipPreferred && rq.r.Header.Get("X-Amz-Acl") == cannedFullControl
 	if b.Enforced() || preferred {
 		return b.GetOwner()
@@ -115,12 +102,12 @@ func ownerOf(rq *request, b *iam.Bucket, writer string) string {
 // checkACL returns the error of an ACL that a bucket does not take: any where its owner
 // is enforced, but one that says so; a public one where those are blocked. An acl of nil
 // is private, which says so too where the bucket's own account sends it.
-func checkACL(rq *request, b *iam.Bucket, acl *metapb.Acl) error {
+func checkACL(rq *request, b *bucket.Bucket, acl *metapb.Acl) error {
 	says := rq.r.Header.Get("X-Amz-Acl") == cannedFullControl || rq.caller.Account == b.GetOwner() || !namesACL(rq)
 	switch {
-	case b.Enforced() && (!says || givesOthers(acl, b.GetOwner())):
+	case b.Enforced() && (!says || bucket.GivesOthers(acl, b.GetOwner())):
 		return s3err.AccessControlListNotSupported.Err()
-	case b.Block.BlockPublicACLs && iam.PublicACL(acl):
+	case b.Block.BlockPublicACLs && bucket.PublicACL(acl):
 		return s3err.AccessDenied.Say("The bucket blocks public ACLs: its public access block has BlockPublicAcls.")
 	}
 	return nil

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
@@ -25,7 +25,7 @@ func (s *server) putPublicAccessBlock(ctx context.Context, rq *request) (*respon
 }
 
 func publicAccessPart(doc *wirexml.PublicAccessBlock) *metapb.ConfigPart {
-	return &metapb.ConfigPart{Name: iam.PartPublicAccessBlock, Value: wirexml.Marshal(doc, "")}
+	return &metapb.ConfigPart{Name: bucket.PartPublicAccessBlock, Value: wirexml.Marshal(doc, "")}
 }
 
 func (s *server) getPublicAccessBlock(ctx context.Context, rq *request) (*response, error) {
@@ -33,7 +33,7 @@ func (s *server) getPublicAccessBlock(ctx context.Context, rq *request) (*respon
 	if err != nil {
 		return nil, err
 	}
-	if len(b.Config[iam.PartPublicAccessBlock]) == 0 {
+	if len(b.Config[bucket.PartPublicAccessBlock]) == 0 {
 		return nil, s3err.NoSuchPublicAccessBlockConfiguration.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
 	return &response{document: &b.Block}, nil
@@ -43,7 +43,7 @@ func (s *server) deletePublicAccessBlock(ctx context.Context, rq *request) (*res
 	if _, err := s.admit(ctx, rq, "s3:PutBucketPublicAccessBlock"); err != nil {
 		return nil, err
 	}
-	return s.unconfigure(ctx, rq, iam.PartPublicAccessBlock)
+	return s.unconfigure(ctx, rq, bucket.PartPublicAccessBlock)
 }
 
 // getBucketPolicyStatus tells whether the bucket's policy lets in everybody.

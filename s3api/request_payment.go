@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -28,9 +28,9 @@ func (s *server) putBucketRequestPayment(ctx context.Context, rq *request) (*res
 	if err != nil {
 		return nil, err
 	}
-	part := &metapb.ConfigPart{Name: iam.PartRequestPayment}
+	part := &metapb.ConfigPart{Name: bucket.PartRequestPayment}
 	if doc.Requester {
-		part.Value = []byte(iam.PayerRequester)
+		part.Value = []byte(bucket.PayerRequester)
 	}
 	return s.configure(ctx, rq, part)
 }

@@ -1,21 +1,18 @@
 package s3api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
-
-// partStorageClass is the part of a bucket's configuration that names the class of
-// objects of which nothing else is said, in the words of the S3 API.
-const partStorageClass = "storageClass"
 
 // classify fills in the storage class of something new: the one that the request
 // names, else the bucket's.
@@ -32,11 +29,11 @@ func (s *server) classify(ctx context.Context, rq *request, in *object.Descripti
 
 // classNamed returns the name of the class of something new: the one that the request
 // gives, else the bucket's; empty for none.
-func classNamed(h http.Header, b *iam.Bucket) string {
+func classNamed(h http.Header, b *bucket.Bucket) string {
 	if name := h.Get(headerStorageClass); name != "" {
 		return name
 	}
-	return string(b.Config[partStorageClass])
+	return b.StorageClass()
 }
 
 // setClass records a class by its name, empty for STANDARD: the class, and the name
@@ -80,7 +77,7 @@ func newBucketClass(h http.Header) (*metapb.ConfigPart, error) {
 }
 
 func classPart(name string) *metapb.ConfigPart {
-	return &metapb.ConfigPart{Name: partStorageClass, Value: []byte(name)}
+	return &metapb.ConfigPart{Name: bucket.PartStorageClass, Value: []byte(name)}
 }
 
 // checkClass is the rule of the x-amz-storage-class header.
@@ -122,7 +119,7 @@ func (s *server) putBucketStorageClass(ctx context.Context, rq *request) (*respo
 		return nil, s3err.InvalidDefaultStorageClass.Say("", s3err.Field{Name: "StorageClassRequested", Value: printable(name)})
 	}
 	if name == profile.ClassStandard {
-		return s.unconfigure(ctx, rq, partStorageClass)
+		return s.unconfigure(ctx, rq, bucket.PartStorageClass)
 	}
 	return s.configure(ctx, rq, classPart(name))
 }
@@ -133,13 +130,5 @@ func (s *server) getBucketStorageClass(ctx context.Context, rq *request) (*respo
 		return nil, err
 	}
 	d := dialectOf(rq.r)
-	return &response{document: &wirexml.StorageClass{Class: d.ClassName(classOfBucket(b)), Native: d == profile.DialectOBS}}, nil
-}
-
-// classOfBucket is the class of what names none.
-func classOfBucket(b *iam.Bucket) string {
-	if class := string(b.Config[partStorageClass]); class != "" {
-		return class
-	}
-	return profile.ClassStandard
+	return &response{document: &wirexml.StorageClass{Class: d.ClassName(cmp.Or(b.StorageClass(), profile.ClassStandard)), Native: d == profile.DialectOBS}}, nil
 }

@@ -82,7 +82,7 @@ func newWorld(t testing.TB, options ...func(*Config)) *world {
 	t.Cleanup(w.kms.Close)
 
 	cfg := Config{
-		Caller: worldCaller, Access: &Access{Buckets: iam.NewBuckets(w.meta, w.dir), Authorizer: iam.NewAuthorizer(w.dir)},
+		Caller: worldCaller, Access: &Access{Buckets: w.dir.Buckets(w.meta), Authorizer: iam.NewAuthorizer(w.dir)},
 		Keys: KeyErrors(w.kms), KeyName: func(id string) string { return "name-of-" + id },
 		Domains: []string{worldDomain}, HostID: "node-1", SSECAllowed: func(*http.Request) bool { return true },
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
 // TestACLs: each permission of each grantee, on a bucket and on an object of it,
@@ -100,7 +100,7 @@ func TestACLNeverUndoesDeny(t *testing.T) {
 	s.addUser("else/blind no-reading")
 	public := &metapb.Version{Owner: s.acme, Acl: &metapb.Acl{Grants: []*metapb.Grant{
 		{Group: metapb.GranteeGroup_GRANTEE_ALL_USERS, Permission: metapb.Permission_PERMISSION_READ}}}}
-	may := func(b *Bucket) func(*Identity) bool {
+	may := func(b *bucket.Bucket) func(*Identity) bool {
 		return func(id *Identity) bool {
 			return s.z.AllowsObject(&Access{Identity: id, Action: "s3:GetObject", Bucket: b, Key: "k"}, public)
 		}
@@ -108,75 +108,4 @@ func TestACLNeverUndoesDeny(t *testing.T) {
 	s.requireOnly(t, ownReaders+"else else/reader else/writer third anonymous", may(s.bucket("", nil)))
 	s.requireOnly(t, ownReaders+"else else/reader else/writer third", may(s.bucket(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",
 		"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{"StringEquals":{"aws:PrincipalType":"Anonymous"}}}]}`, nil)))
-}
-
-// TestCannedACLs: what each name gives to whom. The owner is never among them, who
-// needs no grant.
-func TestCannedACLs(t *testing.T) {
-	for _, c := range []struct {
-		name, owner string
-		want        []string // Permission and grantee.
-	}{
-		{"", "a", nil},
-		{"private", "a", nil},
-		{"public-read", "a", []string{"READ " + uriAllUsers}},
-		{"public-read-write", "a", []string{"READ " + uriAllUsers, "WRITE " + uriAllUsers}},
-		{"authenticated-read", "a", []string{"READ " + uriAuthenticated}},
-		{"log-delivery-write", "a", []string{"WRITE " + uriLogDelivery, "READ_ACP " + uriLogDelivery}},
-		{"bucket-owner-read", "a", []string{"READ bucket-owner"}},
-		{"bucket-owner-full-control", "a", []string{"FULL_CONTROL bucket-owner"}},
-		{"bucket-owner-full-control", "bucket-owner", nil},
-	} {
-		acl, err := CannedACL(c.name, c.owner, "bucket-owner")
-		require.NoError(t, err, c.name)
-		require.Equal(t, c.want, describeACL(acl), c.name)
-	}
-	_, err := CannedACL("Public-Read", "a", "b")
-	requireKind(t, errs.Invalid, err)
-}
-
-// describeACL lists the grants of an ACL in words.
-func describeACL(acl *metapb.Acl) []string {
-	var out []string
-	for _, g := range acl.GetGrants() {
-		out = append(out, strings.TrimPrefix(g.Permission.String(), "PERMISSION_")+" "+g.Account+GroupURI(g.Group))
-	}
-	return out
-}
-
-func TestParseGrantees(t *testing.T) {
-	for value, want := range map[string][]string{
-		`id="a"`:                             {"READ a"},
-		`id=a, ID = "b"`:                     {"READ a", "READ b"},
-		`uri="` + uriAllUsers + `"`:          {"READ " + uriAllUsers},
-		`uri=Everyone,id="c"`:                {"READ " + uriAllUsers, "READ c"},
-		`uri=LogDelivery`:                    {"READ " + uriLogDelivery},
-		`uri=` + uriAuthenticated:            {"READ " + uriAuthenticated},
-		``:                                   nil,
-		`id=`:                                nil,
-		`id=""`:                              nil,
-		`a`:                                  nil,
-		`id="a",`:                            nil,
-		`uri="http://example.com/everybody"`: nil,
-		`emailAddress="a@example.com"`:       nil,
-	} {
-		grants, err := ParseGrantees(value, metapb.Permission_PERMISSION_READ)
-		if want == nil {
-			requireKind(t, errs.Invalid, err)
-			require.Nil(t, grants, value)
-			continue
-		}
-		require.NoError(t, err, value)
-		require.Equal(t, want, describeACL(&metapb.Acl{Grants: grants}), value)
-	}
-}
-
-// TestGroupURIs: every group that has a URI is found by it.
-func TestGroupURIs(t *testing.T) {
-	for g := range metapb.GranteeGroup_name {
-		group := metapb.GranteeGroup(g)
-		found, ok := GroupByURI(GroupURI(group))
-		require.Equal(t, group != metapb.GranteeGroup_GRANTEE_CANONICAL, ok, "%v", group)
-		require.Equal(t, group, found)
-	}
 }

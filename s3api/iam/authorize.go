@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
@@ -16,11 +17,11 @@ func NewAuthorizer(d *Directory) *Authorizer { return &Authorizer{d} }
 
 // Access is one use of one action.
 type Access struct {
-	Identity *Identity // Nil: anonymous.
-	Action   string    // "s3:GetObject".
-	Bucket   *Bucket   // Nil for actions on no bucket or on one that is not there.
-	Name     string    // Of the bucket where Bucket is nil; empty: on no bucket.
-	Key      string    // Empty: on the bucket.
+	Identity *Identity      // Nil: anonymous.
+	Action   string         // "s3:GetObject".
+	Bucket   *bucket.Bucket // Nil for actions on no bucket or on one that is not there.
+	Name     string         // Of the bucket where Bucket is nil; empty: on no bucket.
+	Key      string         // Empty: on the bucket.
 	// Conditions returns the facts of the request, as policy.Request has them, but
 	// for tags of the object and the bucket's owner. Nil: none.
 	Conditions func(key string) ([]string, bool)
@@ -61,7 +62,7 @@ func (z *Authorizer) Allows(a *Access) bool {
 		// What is not there belongs to whoever asks for it.
 		return a.Identity != nil && e.allow(a.Identity, a.Identity.Account, false)
 	}
-	return a.allowed(&e, a.Bucket.Owner, grants(a.Bucket.effectiveACL(a.Bucket.ACL), a.Identity, bucketPermissions[a.Action]))
+	return a.allowed(&e, a.Bucket.Owner, grants(a.Bucket.EffectiveACL(a.Bucket.ACL), a.Identity, bucketPermissions[a.Action]))
 }
 
 // AllowsObject decides about an action on an existing version. The policy of a
@@ -79,7 +80,7 @@ func (z *Authorizer) AllowsObject(a *Access, v *metapb.Version) bool {
 	if owner != a.Bucket.Owner && e.resource != policy.Deny {
 		e.resource = policy.None
 	}
-	return a.allowed(&e, owner, grants(a.Bucket.effectiveACL(v.GetAcl()), a.Identity, objectPermissions[a.Action]))
+	return a.allowed(&e, owner, grants(a.Bucket.EffectiveACL(v.GetAcl()), a.Identity, objectPermissions[a.Action]))
 }
 
 // allowed is effects.allow, and notes what an ACL alone allows.
@@ -128,14 +129,14 @@ func (z *Authorizer) effects(a *Access, v *metapb.Version) (e effects) {
 	}
 	ownRoot := a.Identity != nil && a.Identity.Root && a.Identity.Account == b.Owner
 	switch {
-	case b.broken && !ownRoot:
+	case b.Broken() && !ownRoot:
 		e.resource = policy.Deny
 	case b.Policy != nil:
 		e.resource = policy.Evaluate(b.Policy, r)
 	}
 	// A public policy of a restricted bucket opens it to nobody of other accounts.
 	own := a.Identity != nil && a.Identity.Account == b.Owner
-	if b.public && b.Block.RestrictPublicBuckets && !own && e.resource != policy.Deny {
+	if b.PolicyIsPublic() && b.Block.RestrictPublicBuckets && !own && e.resource != policy.Deny {
 		e.resource = policy.None
 	}
 	// An account that locked itself out of its own bucket can mend it.

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
@@ -166,13 +167,13 @@ func TestDecisionsOfRandomWorlds(t *testing.T) {
 		config := new(metapb.BucketConfig)
 		if rapid.IntRange(0, 4).Draw(t, "has a policy") > 0 {
 			o.policy = drawRules(t, true, "bucket policy")
-			config.Parts = append(config.Parts, &metapb.ConfigPart{Name: PartPolicy, Value: []byte(documentOf(o.policy))})
+			config.Parts = append(config.Parts, &metapb.ConfigPart{Name: bucket.PartPolicy, Value: []byte(documentOf(o.policy))})
 		}
 		raw, err := proto.Marshal(acl(o.bucket.Grants))
 		require.NoError(t, err)
-		config.Parts = append(config.Parts, &metapb.ConfigPart{Name: PartACL, Value: raw})
-		b := newBucket(&metapb.Bucket{Name: "b", Owner: o.bucket.Owner}, config)
-		require.False(t, b.broken)
+		config.Parts = append(config.Parts, &metapb.ConfigPart{Name: bucket.PartACL, Value: raw})
+		b := bucket.New(&metapb.Bucket{Name: "b", Owner: o.bucket.Owner}, config)
+		require.False(t, b.Broken())
 
 		version := drawThing(t, "version")
 		record := &metapb.Version{Owner: version.Owner, Acl: acl(version.Grants)}

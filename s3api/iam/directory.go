@@ -9,6 +9,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
 const (
@@ -112,6 +113,12 @@ func (d *Directory) NoteDirectory(revision uint64) {
 	case d.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Buckets returns a cache of the buckets that c knows: what the directory is told of them
+// ends what the cache remembers.
+func (d *Directory) Buckets(c meta.Client) *bucket.Cache {
+	return bucket.NewCache(d.Watch(c), d.buckets.Load)
 }
 
 // NoteBuckets tells of a revision of the buckets that an answer of the metadata carried.

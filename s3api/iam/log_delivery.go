@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
@@ -15,9 +16,9 @@ const logSession = "log-delivery"
 
 // Logs is a delivery of access logs: one object of them, of one bucket, into another.
 type Logs struct {
-	Source string  // The bucket whose requests are logged.
-	Owner  string  // Its account, which is the target's too.
-	Target *Bucket // Where the logs go.
+	Source string         // The bucket whose requests are logged.
+	Owner  string         // Its account, which is the target's too.
+	Target *bucket.Bucket // Where the logs go.
 	Key    string
 	Agency string // A role of the account that delivers; empty: none does.
 	// ReadACP says that WRITE in the target's ACL counts only beside READ_ACP, as at OBS.
@@ -33,7 +34,7 @@ func (z *Authorizer) DeliversLogs(l *Logs) bool {
 		Principal: policy.Principal{Service: LogDelivery}, Conditions: l.facts}
 	effect := policy.None
 	switch {
-	case l.Target.broken:
+	case l.Target.Broken():
 		return false
 	case l.Target.Policy != nil:
 		effect = policy.Evaluate(l.Target.Policy, r)
@@ -49,7 +50,7 @@ func (z *Authorizer) DeliversLogs(l *Logs) bool {
 
 // granted reports whether the target's ACL lets the group of log delivery write.
 func (l *Logs) granted() bool {
-	acl := l.Target.effectiveACL(l.Target.ACL)
+	acl := l.Target.EffectiveACL(l.Target.ACL)
 	return groupHas(acl, metapb.Permission_PERMISSION_WRITE) && (!l.ReadACP || groupHas(acl, metapb.Permission_PERMISSION_READ_ACP))
 }
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
 // scene is two accounts with identities of every kind, by name: an account's root by
@@ -73,12 +74,12 @@ func (s *scene) session(role, scope string) *Identity {
 
 // bucket is acme's, with a policy and an ACL. In the policy ACME and ELSE are the
 // accounts' ids.
-func (s *scene) bucket(document string, acl *metapb.Acl) *Bucket {
+func (s *scene) bucket(document string, acl *metapb.Acl) *bucket.Bucket {
 	raw, err := proto.Marshal(acl)
 	require.NoError(s.t, err)
 	document = strings.NewReplacer("ACME", s.acme, "ELSE", s.els).Replace(document)
-	return newBucket(&metapb.Bucket{Name: "b", Owner: s.acme},
-		&metapb.BucketConfig{Parts: []*metapb.ConfigPart{{Name: PartPolicy, Value: []byte(document)}, {Name: PartACL, Value: raw}}})
+	return bucket.New(&metapb.Bucket{Name: "b", Owner: s.acme},
+		&metapb.BucketConfig{Parts: []*metapb.ConfigPart{{Name: bucket.PartPolicy, Value: []byte(document)}, {Name: bucket.PartACL, Value: raw}}})
 }
 
 // allowed returns the names of all who may, in order.

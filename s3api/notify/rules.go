@@ -9,9 +9,6 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Part is the part of a bucket's configuration that holds its rules, as a document.
-const Part = "notification"
-
 // Rules returns the rules of a document as the state machine has them, and gives
 // each an ID that has none. known reports whether there is a target of an ARN.
 func Rules(doc *wirexml.Notification, known func(arn string) bool) (*metapb.EventRules, error) {

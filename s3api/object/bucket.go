@@ -3,19 +3,12 @@ package object
 import (
 	"cmp"
 	"context"
-	"net/netip"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/s3err"
-)
-
-// Lengths of a bucket's name.
-const (
-	minBucketName = 3
-	maxBucketName = 63
 )
 
 // CreateBucket makes a bucket.
@@ -41,7 +34,7 @@ func (s *Service) LockBucket(ctx context.Context, bucket string, d *metapb.Defau
 }
 
 func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
-	if !validBucketName(b.Name) {
+	if !bucket.ValidName(b.Name) {
 		return nil, s3err.InvalidBucketName.Say("", s3err.Field{Name: "BucketName", Value: b.Name})
 	}
 	b.CreatedMs, b.Owner = nowMS(), who.Account
@@ -54,27 +47,6 @@ func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket
 		return nil, err
 	}
 	return r.Bucket, nil
-}
-
-// validBucketName reports whether a name follows S3's rules: 3 to 63 lower-case
-// letters, digits, dots and hyphens, in labels that neither begin nor end with a
-// hyphen, and not an IP address.
-func validBucketName(name string) bool {
-	if len(name) < minBucketName || len(name) > maxBucketName {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(label) {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-				return false
-			}
-		}
-	}
-	_, err := netip.ParseAddr(name)
-	return err != nil
 }
 
 // HeadBucket returns a bucket.

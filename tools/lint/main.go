@@ -59,6 +59,7 @@ var rooms = []string{
 	"s3api/policy",
 	"s3api/profile",
 	"s3api/lifecycle",
+	"s3api/bucket",
 	"s3api/sigauth",
 	"s3api/form",
 	"s3api/sse",

@@ -1,8 +1,9 @@
-package iam
+package bucket
 
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
@@ -16,11 +17,14 @@ const (
 	maxConfigsBytes = 64 << 20
 )
 
-// Buckets remembers buckets for as long as no bucket was configured since they were
+// readTimeout bounds how long a bucket is asked for.
+const readTimeout = 10 * time.Second
+
+// Cache remembers buckets for as long as no bucket was configured since they were
 // read.
-type Buckets struct {
-	meta      meta.Client
-	directory *Directory
+type Cache struct {
+	meta meta.Client
+	told func() uint64
 
 	mu    sync.Mutex
 	known map[string]knownBucket
@@ -34,18 +38,19 @@ type knownBucket struct {
 	revision uint64
 }
 
-// NewBuckets returns an empty memory of buckets.
-func NewBuckets(c meta.Client, d *Directory) *Buckets {
-	return &Buckets{meta: d.Watch(c), directory: d, known: map[string]knownBucket{}}
+// NewCache returns an empty cache. told returns the greatest revision of the buckets that
+// this node was told of, by answers to c among others.
+func NewCache(c meta.Client, told func() uint64) *Cache {
+	return &Cache{meta: c, told: told, known: map[string]knownBucket{}}
 }
 
 // Get returns a bucket as it is after every change that this node was told of before
 // the call. Errors: NotFound, Unavailable.
-func (b *Buckets) Get(ctx context.Context, name string) (*Bucket, error) {
+func (b *Cache) Get(ctx context.Context, name string) (*Bucket, error) {
 	b.mu.Lock()
 	k, ok := b.known[name]
 	b.mu.Unlock()
-	if ok && k.revision >= b.directory.buckets.Load() {
+	if ok && k.revision >= b.told() {
 		return k.bucket, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -53,30 +58,30 @@ func (b *Buckets) Get(ctx context.Context, name string) (*Bucket, error) {
 	a, err := b.meta.Read(ctx, &metapb.Query{Op: &metapb.Query_Bucket{
 		Bucket: &metapb.GetBucket{Name: name, WithConfig: true}}})
 	if err != nil {
-		return nil, errs.Wrap("iam.Bucket", err)
+		return nil, errs.Wrap("bucket.Get", err)
 	}
 	switch a.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:
 	case metapb.Refusal_REFUSAL_NO_SUCH_BUCKET:
-		return nil, errs.Newf("iam.Bucket", errs.NotFound, "there is no bucket %s", name)
+		return nil, errs.Newf("bucket.Get", errs.NotFound, "there is no bucket %s", name)
 	default:
-		return nil, errs.Newf("iam.Bucket", errs.Internal, "bucket %s: %v", name, a.Refusal)
+		return nil, errs.Newf("bucket.Get", errs.Internal, "bucket %s: %v", name, a.Refusal)
 	}
-	k = knownBucket{newBucket(a.Bucket, a.BucketConfig), a.ConfigRevision}
+	k = knownBucket{New(a.Bucket, a.BucketConfig), a.ConfigRevision}
 	b.remember(name, k)
 	return k.bucket, nil
 }
 
 // Known returns a bucket as it was last read, without asking anybody; nil if it is
 // not remembered. It may be older than what Get returns: nothing may be allowed by it.
-func (b *Buckets) Known(name string) *Bucket {
+func (b *Cache) Known(name string) *Bucket {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.known[name].bucket
 }
 
 // remember keeps a bucket, unless a later answer has come before this one.
-func (b *Buckets) remember(name string, k knownBucket) {
+func (b *Cache) remember(name string, k knownBucket) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old, ok := b.known[name]

@@ -1,7 +1,9 @@
-package iam
+package bucket
 
 import (
 	"strings"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -56,21 +58,6 @@ func (AnyGrantees) Group(uri string) (metapb.GranteeGroup, bool) { return GroupB
 // Account implements wirexml.Grantees.
 func (AnyGrantees) Account(string) (string, bool) { return "", true }
 
-// Grantees is wirexml.Grantees of the accounts of a directory.
-type Grantees struct {
-	AnyGrantees
-	directory *Directory
-}
-
-// Grantees returns the grantees that the authorizer's directory knows now.
-func (a *Authorizer) Grantees() Grantees { return Grantees{directory: a.directory} }
-
-// Account implements wirexml.Grantees.
-func (g Grantees) Account(id string) (string, bool) {
-	account := g.directory.current.Load().account(id)
-	return account.GetName(), account != nil
-}
-
 // CannedACL returns the grants that a name stands for, besides the owner's, who
 // has full control in any case. owner owns what the ACL is of, bucketOwner the
 // bucket that holds it. Nil is private. Errors: Invalid.
@@ -94,17 +81,19 @@ func CannedACL(name, owner, bucketOwner string) (*metapb.Acl, error) {
 	case "public-read":
 		return group(metapb.GranteeGroup_GRANTEE_ALL_USERS, metapb.Permission_PERMISSION_READ), nil
 	case "public-read-write":
-		return group(metapb.GranteeGroup_GRANTEE_ALL_USERS, metapb.Permission_PERMISSION_READ, metapb.Permission_PERMISSION_WRITE), nil
+		return group(metapb.GranteeGroup_GRANTEE_ALL_USERS, metapb.Permission_PERMISSION_READ,
+			metapb.Permission_PERMISSION_WRITE), nil
 	case "authenticated-read":
 		return group(metapb.GranteeGroup_GRANTEE_AUTHENTICATED, metapb.Permission_PERMISSION_READ), nil
 	case "log-delivery-write":
-		return group(metapb.GranteeGroup_GRANTEE_LOG_DELIVERY, metapb.Permission_PERMISSION_WRITE, metapb.Permission_PERMISSION_READ_ACP), nil
+		return group(metapb.GranteeGroup_GRANTEE_LOG_DELIVERY, metapb.Permission_PERMISSION_WRITE,
+			metapb.Permission_PERMISSION_READ_ACP), nil
 	case "bucket-owner-read":
 		return toBucketOwner(metapb.Permission_PERMISSION_READ), nil
 	case "bucket-owner-full-control":
 		return toBucketOwner(metapb.Permission_PERMISSION_FULL_CONTROL), nil
 	}
-	return nil, errs.Newf("iam.CannedACL", errs.Invalid, "there is no canned ACL %q", name)
+	return nil, errs.Newf("bucket.CannedACL", errs.Invalid, "there is no canned ACL %q", name)
 }
 
 // GrantHeaders are the headers x-amz-grant-* and the permissions they give.
@@ -122,7 +111,7 @@ var GrantHeaders = []struct {
 // ParseGrantees reads the value of such a header: id="…", uri="…", separated by
 // commas. Errors: Invalid, also for e-mail addresses, which name nobody here.
 func ParseGrantees(value string, p metapb.Permission) ([]*metapb.Grant, error) {
-	const op = "iam.ParseGrantees"
+	const op = "bucket.ParseGrantees"
 	var out []*metapb.Grant
 	for item := range strings.SplitSeq(value, ",") {
 		kind, name, ok := strings.Cut(strings.TrimSpace(item), "=")
@@ -146,28 +135,26 @@ func ParseGrantees(value string, p metapb.Permission) ([]*metapb.Grant, error) {
 	return out, nil
 }
 
-// grants reports whether an ACL gives an identity (nil: anonymous) a permission.
-// PERMISSION_NONE, that of an action which no ACL allows, is given to nobody, full
-// control or not.
-func grants(acl *metapb.Acl, id *Identity, want metapb.Permission) bool {
-	if want == metapb.Permission_PERMISSION_NONE {
-		return false
-	}
+// PublicACL reports whether an ACL gives anything to everybody.
+func PublicACL(acl *metapb.Acl) bool {
 	for _, g := range acl.GetGrants() {
-		if g.Permission != want && g.Permission != metapb.Permission_PERMISSION_FULL_CONTROL {
-			continue
-		}
-		switch g.Group {
-		case metapb.GranteeGroup_GRANTEE_ALL_USERS:
+		if publicGroup(g.Group) {
 			return true
-		case metapb.GranteeGroup_GRANTEE_AUTHENTICATED:
-			if id != nil {
-				return true
-			}
-		case metapb.GranteeGroup_GRANTEE_CANONICAL:
-			if id != nil && g.Account == id.Account {
-				return true
-			}
+		}
+	}
+	return false
+}
+
+func publicGroup(g metapb.GranteeGroup) bool {
+	return g == metapb.GranteeGroup_GRANTEE_ALL_USERS || g == metapb.GranteeGroup_GRANTEE_AUTHENTICATED
+}
+
+// GivesOthers reports whether an ACL gives anything to anybody but the owner.
+func GivesOthers(acl *metapb.Acl, owner string) bool {
+	full := &metapb.Grant{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}
+	for _, g := range acl.GetGrants() {
+		if !proto.Equal(g, full) {
+			return true
 		}
 	}
 	return false

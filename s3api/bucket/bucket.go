@@ -1,14 +1,18 @@
-package iam
+package bucket
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/policy"
+	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Names of the parts of a bucket's configuration that this package reads.
+// Names of the parts of a bucket's configuration. That of its lifecycle is
+// lifecycle.Part.
 const (
 	PartPolicy            = "policy"            // JSON.
 	PartACL               = "acl"               // A metapb.Acl.
@@ -18,6 +22,10 @@ const (
 	PartCORS              = "cors"              // The document.
 	PartWebsite           = "website"           // The document.
 	PartLogging           = "logging"           // The document.
+	PartNotification      = "notification"      // The document; the record has what it says.
+	PartTagging           = "tagging"           // The document.
+	PartEncryption        = "encryption"        // "AES256" or "aws:kms"; after a blank, the key id if one is named.
+	PartStorageClass      = "storageClass"      // Of objects that name none, in the words of the S3 API.
 )
 
 // PayerRequester says that requesters pay.
@@ -35,9 +43,7 @@ type Bucket struct {
 	Website   *wirexml.Website // Nil: it is not served as one.
 	Logging   *wirexml.Logging // Nil: requests are not logged.
 
-	// broken says that the policy cannot be read, or what would limit it: nobody but
-	// the owner's root may do anything.
-	broken bool
+	broken bool // See Broken.
 	public bool // The policy lets in everybody.
 }
 
@@ -49,13 +55,17 @@ func (b *Bucket) RequesterPays() bool { return string(b.Config[PartRequestPaymen
 // counts.
 func (b *Bucket) Enforced() bool { return b.Ownership == wirexml.OwnershipEnforced }
 
+// Broken reports whether the bucket's policy cannot be read, or what would limit it:
+// nobody but the owner's root may do anything then.
+func (b *Bucket) Broken() bool { return b.broken }
+
 // PolicyIsPublic reports whether the bucket's policy lets in callers that it does not
 // name.
 func (b *Bucket) PolicyIsPublic() bool { return b.public }
 
 // IsPublic reports whether a policy or an ACL that counts lets everybody at the bucket.
 func (b *Bucket) IsPublic() bool {
-	return b.public && !b.Block.RestrictPublicBuckets || PublicACL(b.effectiveACL(b.ACL))
+	return b.public && !b.Block.RestrictPublicBuckets || PublicACL(b.EffectiveACL(b.ACL))
 }
 
 // MayAdmitStrangers reports whether somebody whom nobody knows might be allowed
@@ -65,11 +75,11 @@ func (b *Bucket) MayAdmitStrangers() bool {
 	if b.Policy != nil && !b.broken && policy.MayAllow(b.Policy, policy.Principal{Anonymous: true}) {
 		return true
 	}
-	return PublicACL(b.effectiveACL(b.ACL))
+	return PublicACL(b.EffectiveACL(b.ACL))
 }
 
-// effectiveACL returns what counts of an ACL in this bucket.
-func (b *Bucket) effectiveACL(acl *metapb.Acl) *metapb.Acl {
+// EffectiveACL returns what counts of an ACL in this bucket.
+func (b *Bucket) EffectiveACL(acl *metapb.Acl) *metapb.Acl {
 	switch {
 	case b.Enforced():
 		return nil
@@ -85,18 +95,33 @@ func (b *Bucket) effectiveACL(acl *metapb.Acl) *metapb.Acl {
 	return kept
 }
 
-// PublicACL reports whether an ACL gives anything to everybody.
-func PublicACL(acl *metapb.Acl) bool {
-	for _, g := range acl.GetGrants() {
-		if publicGroup(g.Group) {
-			return true
-		}
+// StorageClass returns the name of the class of objects that name none; empty: STANDARD.
+func (b *Bucket) StorageClass() string { return string(b.Config[PartStorageClass]) }
+
+// EncryptionS3 is the mode of encryption under keys of the cluster.
+const EncryptionS3 = "AES256"
+
+// DefaultEncryption returns how the bucket, or else the cluster, encrypts what nothing is
+// said of: the mode, and the key if one is named. An empty mode is not at all.
+func (b *Bucket) DefaultEncryption(p *profile.Profile) (mode, keyID string) {
+	if text, ok := b.Config[PartEncryption]; ok {
+		mode, keyID, _ = strings.Cut(string(text), " ")
+		return mode, keyID
 	}
-	return false
+	if p.DefaultSSE == profile.EncryptSSES3 {
+		return EncryptionS3, ""
+	}
+	return "", ""
 }
 
-func publicGroup(g metapb.GranteeGroup) bool {
-	return g == metapb.GranteeGroup_GRANTEE_ALL_USERS || g == metapb.GranteeGroup_GRANTEE_AUTHENTICATED
+// CORSRule returns the first rule of the bucket that allows a request; nil: none does.
+func (b *Bucket) CORSRule(origin, method string, headers []string) *wirexml.CORSRule {
+	for i := range b.CORS {
+		if r := &b.CORS[i]; r.Allows(origin, method, headers) {
+			return r
+		}
+	}
+	return nil
 }
 
 func (b *Bucket) configBytes() (n int) {
@@ -106,7 +131,8 @@ func (b *Bucket) configBytes() (n int) {
 	return n
 }
 
-func newBucket(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
+// New returns a bucket of the metadata's records.
+func New(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
 	out := &Bucket{Bucket: b, Config: make(map[string][]byte, len(c.GetParts()))}
 	for _, p := range c.GetParts() {
 		out.Config[p.Name] = p.Value
