@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 // Refusals is which commands a server has refused since records of its state contradict
@@ -182,7 +183,7 @@ func (g *Group) setAside() error {
 	}
 	kept := fs.PathJoin(dir, disownedName)
 	names, err := fs.List(kept)
-	if err != nil && !isNotExist(err) {
+	if err != nil && !files.IsNotExist(err) {
 		return err
 	}
 	for _, name := range names {
@@ -194,18 +195,18 @@ func (g *Group) setAside() error {
 	}
 	to := fs.PathJoin(kept, p.Server)
 	for _, d := range []string{dir, kept, to} {
-		if err := mkdirSynced(fs, d); err != nil {
+		if err := files.MkdirSynced(fs, d); err != nil {
 			return err
 		}
 	}
 	for _, name := range []string{logDir, stateDirName, snapshotsDir} {
 		from, to := fs.PathJoin(dir, name), fs.PathJoin(to, name)
-		if _, err := fs.Stat(from); isNotExist(err) {
+		if _, err := fs.Stat(from); files.IsNotExist(err) {
 			continue
 		}
 		_, err := fs.Stat(to)
 		switch {
-		case isNotExist(err):
+		case files.IsNotExist(err):
 			err = fs.Rename(from, to)
 		case err == nil: // Moved before; what is there was made since, and promised nothing.
 			err = fs.RemoveAll(from)
@@ -214,10 +215,10 @@ func (g *Group) setAside() error {
 			return err
 		}
 	}
-	if err := syncDir(fs, to); err != nil {
+	if err := files.SyncDir(fs, to); err != nil {
 		return err
 	}
-	return syncDir(fs, dir)
+	return files.SyncDir(fs, dir)
 }
 
 // newestPromise returns what this node has promised last, wherever that is noted.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
 )
@@ -134,7 +135,7 @@ func eachDamage(t *testing.T, mem *vfs.MemFS, dir string, f func(t *testing.T, f
 			stride *= 11
 		}
 		t.Run(path, func(t *testing.T) {
-			b, err := readFile(mem, path)
+			b, err := files.Read(mem, path)
 			require.NoError(t, err)
 			refused, right := 0, 0
 			for at := int64(0); at < int64(len(b)); at += stride {
@@ -142,7 +143,7 @@ func eachDamage(t *testing.T, mem *vfs.MemFS, dir string, f func(t *testing.T, f
 				flipped[at] ^= 0x40
 				for _, bad := range [][]byte{flipped, b[:at]} {
 					fs := mem.CrashClone(vfs.CrashCloneCfg{})
-					require.NoError(t, writeFileAtomic(fs, fs.PathDir(path), fs.PathBase(path), bad))
+					require.NoError(t, files.Replace(fs, fs.PathDir(path), fs.PathBase(path), bad))
 					err := f(t, fs)
 					if err == nil {
 						right++
@@ -176,7 +177,7 @@ func TestDamagedDisk(t *testing.T) {
 func TestDamagedSnapshot(t *testing.T) {
 	mem := damagedDisk(t)
 	require.NoError(t, mem.RemoveAll("meta/state")) // What is left needs the snapshot.
-	require.NoError(t, syncDir(mem, "meta"))
+	require.NoError(t, files.SyncDir(mem, "meta"))
 	want, err := goOn(mem.CrashClone(vfs.CrashCloneCfg{}))
 	require.NoError(t, err)
 	snaps, err := openSnapshots(mem, "meta/snapshots")

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
 )
@@ -51,8 +52,8 @@ func openFakeState(applies *atomic.Int64) openStateFunc {
 		if err := fs.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
-		b, err := readFile(fs, fs.PathJoin(dir, fakeFile))
-		if isNotExist(err) {
+		b, err := files.Read(fs, fs.PathJoin(dir, fakeFile))
+		if files.IsNotExist(err) {
 			return s, nil
 		}
 		if err != nil {
@@ -151,13 +152,13 @@ func (s *fakeState) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeFileAtomic(s.fs, dir, fakeFile, b)
+	return files.Replace(s.fs, dir, fakeFile, b)
 }
 
 func (s *fakeState) Flush() error { return s.write(s.dir) }
 
 func (s *fakeState) Checkpoint(dir string) error {
-	if err := mkdirSynced(s.fs, dir); err != nil {
+	if err := files.MkdirSynced(s.fs, dir); err != nil {
 		return err
 	}
 	if err := s.Flush(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/raftlog"
 	"github.com/cairnstore/cairn/meta/state"
@@ -131,7 +132,7 @@ func (g *Group) openDisk() error {
 		// promises, are written anew every few seconds and would use it up.
 		fs = newBallastFS(fs, g.cfg.Room)
 	}
-	if err := mkdirSynced(fs, dir); err != nil {
+	if err := files.MkdirSynced(fs, dir); err != nil {
 		return err
 	}
 	var err error

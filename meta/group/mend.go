@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -93,7 +94,7 @@ const lockName = "LOCK"
 
 func (s *snapshots) mendInto(n uint64, m *snapshotMeta, key, was, value []byte) (changed bool, err error) {
 	dir := s.statePath(n)
-	if err := mkdirSynced(s.fs, dir); err != nil {
+	if err := files.MkdirSynced(s.fs, dir); err != nil {
 		return false, err
 	}
 	if err := s.linkInto(dir, m); err != nil {
@@ -110,7 +111,7 @@ func (s *snapshots) mendInto(n uint64, m *snapshotMeta, key, was, value []byte) 
 	if err = errors.Join(err, r.Close()); err != nil {
 		return false, err
 	}
-	if err := s.fs.Remove(s.fs.PathJoin(dir, lockName)); err != nil && !isNotExist(err) {
+	if err := s.fs.Remove(s.fs.PathJoin(dir, lockName)); err != nil && !files.IsNotExist(err) {
 		return false, err
 	}
 	return changed, nil

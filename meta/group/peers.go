@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 	"sync"
@@ -14,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 const peersName = "peers.json"
@@ -36,12 +35,11 @@ type peers struct {
 // again by the others.
 func openPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown uint64)) *peers {
 	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, refused: map[raft.ServerID]Refusals{}, stored: true, event: event}
-	b, err := readFile(fs, fs.PathJoin(dir, peersName))
+	b, err := files.Read(fs, fs.PathJoin(dir, peersName))
 	if err != nil {
 		return p
 	}
-	sum, body, _ := bytes.Cut(b, []byte{'\n'})
-	if string(sum) == fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
+	if body, ok := files.CutSum(b); ok {
 		if err := json.Unmarshal(body, &p.known); err != nil {
 			p.known = map[raft.ServerID]uint64{}
 		}
@@ -61,7 +59,7 @@ func (p *peers) store(fs vfs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
-	err = writeFileAtomic(fs, dir, peersName, append(fmt.Appendf(nil, "%08x\n", crc32.Checksum(body, castagnoli)), body...))
+	err = files.Replace(fs, dir, peersName, files.WithSum(body))
 	if err != nil {
 		p.mu.Lock()
 		p.stored = false

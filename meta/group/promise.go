@@ -1,13 +1,11 @@
 package group
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"strings"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 const (
@@ -115,15 +114,15 @@ func (d PromiseDirs) Store(p Promise) error {
 
 // readPromise reads a file that has the CRC-32C of the rest in its first line.
 func readPromise(fs vfs.FS, dir string) (p Promise, ok bool, err error) {
-	b, err := readFile(fs, fs.PathJoin(dir, promiseName))
-	if isNotExist(err) {
+	b, err := files.Read(fs, fs.PathJoin(dir, promiseName))
+	if files.IsNotExist(err) {
 		return p, false, nil
 	}
 	if err != nil {
 		return p, false, err
 	}
-	sum, body, _ := bytes.Cut(b, []byte{'\n'})
-	if string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
+	body, intact := files.CutSum(b)
+	if !intact {
 		return p, false, errs.Newf("group.Open", errs.Corrupt, "the file %s is damaged", fs.PathJoin(dir, promiseName))
 	}
 	err = json.Unmarshal(body, &p)
@@ -135,7 +134,7 @@ func writePromise(fs vfs.FS, dir string, p Promise) error {
 	if err != nil {
 		return err
 	}
-	return writeFileAtomic(fs, dir, promiseName, append(fmt.Appendf(nil, "%08x\n", crc32.Checksum(body, castagnoli)), body...))
+	return files.Replace(fs, dir, promiseName, files.WithSum(body))
 }
 
 // serverID returns the id of a node's server in the group. The first incarnation goes by

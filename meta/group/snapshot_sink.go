@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 // snapshotSink makes one snapshot, either from a checkpoint or from a stream that is
@@ -32,7 +33,7 @@ func (k *snapshotSink) Write(p []byte) (int, error) {
 		}
 		k.meta.Number, k.meta.Received = n, true
 		dir := k.snaps.statePath(n)
-		if err := mkdirSynced(k.snaps.fs, dir); err != nil {
+		if err := files.MkdirSynced(k.snaps.fs, dir); err != nil {
 			return 0, err
 		}
 		k.unpack = newUnpacker(k.snaps.fs, dir)
@@ -72,10 +73,10 @@ func (k *snapshotSink) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := syncDir(s.fs, s.statePath(k.meta.Number)); err != nil {
+	if err := files.SyncDir(s.fs, s.statePath(k.meta.Number)); err != nil {
 		return err
 	}
-	if err := writeFileAtomic(s.fs, s.path(k.meta.Number), snapshotMetaName, b); err != nil {
+	if err := files.Replace(s.fs, s.path(k.meta.Number), snapshotMetaName, b); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -106,7 +107,7 @@ func (k *snapshotSink) measure() error {
 		}
 		f := snapshotFile{Name: name, Size: info.Size()}
 		if !isTable(name) {
-			sum, err := fileSum(s.fs, s.fs.PathJoin(dir, name))
+			sum, err := files.Sum(s.fs, s.fs.PathJoin(dir, name))
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/raftlog"
 )
 
@@ -361,10 +362,10 @@ func TestReconcile(t *testing.T) {
 		"damaged meta file": {refused: true, change: func(t *testing.T, fs vfs.FS, d *disk) {
 			path := fs.PathJoin(d.snaps.path(d.snaps.latest().Number), snapshotMetaName)
 			closing(t, d)
-			b, err := readFile(fs, path)
+			b, err := files.Read(fs, path)
 			require.NoError(t, err)
 			b[20] ^= 1
-			require.NoError(t, writeFileAtomic(fs, fs.PathDir(path), snapshotMetaName, b))
+			require.NoError(t, files.Replace(fs, fs.PathDir(path), snapshotMetaName, b))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

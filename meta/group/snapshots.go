@@ -1,10 +1,7 @@
 package group
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"hash/crc32"
 	"io"
 	"path"
 	"slices"
@@ -15,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 const (
@@ -70,7 +68,7 @@ var _ raft.SnapshotStore = (*snapshots)(nil)
 // openSnapshots reads all meta files and removes directories without one.
 func openSnapshots(fs vfs.FS, dir string) (*snapshots, error) {
 	s := &snapshots{fs: fs, dir: dir, reads: make(map[uint64]int)}
-	if err := mkdirSynced(fs, dir); err != nil {
+	if err := files.MkdirSynced(fs, dir); err != nil {
 		return nil, err
 	}
 	names, err := fs.List(dir)
@@ -92,8 +90,8 @@ func openSnapshots(fs vfs.FS, dir string) (*snapshots, error) {
 }
 
 func (s *snapshots) load(n uint64) error {
-	b, err := readFile(s.fs, s.fs.PathJoin(s.path(n), snapshotMetaName))
-	if isNotExist(err) {
+	b, err := files.Read(s.fs, s.fs.PathJoin(s.path(n), snapshotMetaName))
+	if files.IsNotExist(err) {
 		return s.fs.RemoveAll(s.path(n)) // A crash came before it was whole.
 	}
 	if err != nil {
@@ -113,12 +111,12 @@ func encodeSnapshotMeta(m *snapshotMeta) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(fmt.Appendf(nil, "%08x\n", crc32.Checksum(b, castagnoli)), b...), nil
+	return files.WithSum(b), nil
 }
 
 func decodeSnapshotMeta(b []byte) (*snapshotMeta, error) {
-	sum, body, ok := bytes.Cut(b, []byte{'\n'})
-	if !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
+	body, ok := files.CutSum(b)
+	if !ok {
 		return nil, errBadChecksum
 	}
 	m := new(snapshotMeta)
@@ -139,7 +137,7 @@ func (s *snapshots) newDir() (uint64, error) {
 	s.last++
 	n := s.last
 	s.mu.Unlock()
-	return n, mkdirSynced(s.fs, s.path(n))
+	return n, files.MkdirSynced(s.fs, s.path(n))
 }
 
 // latest returns the newest snapshot; nil where there is none.
@@ -223,11 +221,11 @@ func (s *snapshots) reapLocked() {
 // not leave half of one.
 func (s *snapshots) remove(n uint64) error {
 	err := s.fs.Remove(s.fs.PathJoin(s.path(n), snapshotMetaName))
-	if err != nil && !isNotExist(err) {
+	if err != nil && !files.IsNotExist(err) {
 		return err
 	}
 	if err == nil {
-		if err := syncDir(s.fs, s.path(n)); err != nil {
+		if err := files.SyncDir(s.fs, s.path(n)); err != nil {
 			return err
 		}
 	}
@@ -278,7 +276,7 @@ func (s *snapshots) linkInto(dir string, m *snapshotMeta) error {
 		if err := vfs.Copy(s.fs, from, to); err != nil { // Synced.
 			return err
 		}
-		sum, err := fileSum(s.fs, to)
+		sum, err := files.Sum(s.fs, to)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
 )
@@ -64,7 +65,7 @@ const (
 // openStateDir opens the current generation and removes what a crash left of others.
 func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) {
 	d := &stateDir{fs: fs, dir: dir, open: open}
-	if err := mkdirSynced(fs, dir); err != nil {
+	if err := files.MkdirSynced(fs, dir); err != nil {
 		return nil, err
 	}
 	n, err := d.readCurrent()
@@ -81,7 +82,7 @@ func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) 
 	if err := d.removeOthers(); err != nil {
 		return nil, err
 	}
-	if err := mkdirSynced(fs, d.path(n)); err != nil {
+	if err := files.MkdirSynced(fs, d.path(n)); err != nil {
 		return nil, err
 	}
 	d.current, err = open(fs, d.path(n))
@@ -100,8 +101,8 @@ func (d *stateDir) path(n uint64) string {
 }
 
 func (d *stateDir) readCurrent() (uint64, error) {
-	b, err := readFile(d.fs, d.fs.PathJoin(d.dir, currentName))
-	if isNotExist(err) {
+	b, err := files.Read(d.fs, d.fs.PathJoin(d.dir, currentName))
+	if files.IsNotExist(err) {
 		return 0, nil
 	}
 	if err != nil {
@@ -116,7 +117,7 @@ func (d *stateDir) readCurrent() (uint64, error) {
 }
 
 func (d *stateDir) writeCurrent(n uint64) error {
-	return writeFileAtomic(d.fs, d.dir, currentName, []byte(strconv.FormatUint(n, 10)+"\n"))
+	return files.Replace(d.fs, d.dir, currentName, []byte(strconv.FormatUint(n, 10)+"\n"))
 }
 
 func (d *stateDir) removeOthers() error {
@@ -173,7 +174,7 @@ func (d *stateDir) contradictions() (applied uint64, c *metapb.Contradictions) {
 func (d *stateDir) restore(fill func(dir string) (index, term uint64, err error)) error {
 	n := d.number + 1
 	dir := d.path(n)
-	if err := d.fs.RemoveAll(dir); err != nil && !isNotExist(err) {
+	if err := d.fs.RemoveAll(dir); err != nil && !files.IsNotExist(err) {
 		return err
 	}
 	next, err := d.build(dir, fill) // Proves that it is whole before the old one goes.
@@ -196,14 +197,14 @@ func (d *stateDir) restore(fill func(dir string) (index, term uint64, err error)
 }
 
 func (d *stateDir) build(dir string, fill func(dir string) (index, term uint64, err error)) (stateMachine, error) {
-	if err := mkdirSynced(d.fs, dir); err != nil {
+	if err := files.MkdirSynced(d.fs, dir); err != nil {
 		return nil, err
 	}
 	index, term, err := fill(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := syncDir(d.fs, dir); err != nil {
+	if err := files.SyncDir(d.fs, dir); err != nil {
 		return nil, err
 	}
 	next, err := d.open(d.fs, dir)

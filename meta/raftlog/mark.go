@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 // Pebble cannot tell a write-ahead log that a crash cut short from one whose last block
@@ -71,7 +72,7 @@ func openMark(fs vfs.FS, dir string, failed func(error)) (*mark, error) {
 		err = m.extend()
 	}
 	if err == nil && made {
-		err = syncDir(fs, dir)
+		err = files.SyncDir(fs, dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -13,6 +13,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
+
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 // Pebble takes a damaged record of its MANIFEST for the place where a crash cut it
@@ -106,7 +108,7 @@ func (m *manifestFile) Sync() error {
 	if err := m.witness.Sync(); err != nil || !fresh {
 		return err
 	}
-	return syncDir(m.fs, m.fs.PathDir(m.name)) // Before the marker moves here.
+	return files.SyncDir(m.fs, m.fs.PathDir(m.name)) // Before the marker moves here.
 }
 
 // Close implements vfs.File.
@@ -116,14 +118,6 @@ func (m *manifestFile) Close() error {
 		err = errors.Join(err, m.witness.Close())
 	}
 	return err
-}
-
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // checkManifest compares the MANIFEST in force with its witness, and removes the
@@ -140,7 +134,7 @@ func checkManifest(fs vfs.FS, dir string) error {
 	if name == "" {
 		return checkEmpty(names)
 	}
-	b, err := readFile(fs, fs.PathJoin(dir, name+witnessSuffix))
+	b, err := files.Read(fs, fs.PathJoin(dir, name+witnessSuffix))
 	if err != nil {
 		return err
 	}
@@ -191,15 +185,6 @@ func checkPrefix(fs vfs.FS, path string, length int64, sum uint32) error {
 		return fmt.Errorf("the first %d bytes of the file %s are not those that were made durable", length, path)
 	}
 	return nil
-}
-
-func readFile(fs vfs.FS, path string) ([]byte, error) {
-	f, err := fs.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	return b, errors.Join(err, f.Close())
 }
 
 // isDamage tells damage from a failure of the file system. Pebble marks only some of

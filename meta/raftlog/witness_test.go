@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/files"
 )
 
 const (
@@ -102,7 +103,7 @@ var damages = map[string]func(t *testing.T, fs vfs.FS, name string, at int64){
 }
 
 func truncate(t *testing.T, fs vfs.FS, name string, length int64) {
-	b, err := readFile(fs, name)
+	b, err := files.Read(fs, name)
 	require.NoError(t, err)
 	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
 	require.NoError(t, err)
@@ -215,7 +216,7 @@ func TestTornManifest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			mem := threeLives(t)["closed"]
 			file := manifestInForce(t, mem)
-			b, err := readFile(mem, file)
+			b, err := files.Read(mem, file)
 			require.NoError(t, err)
 			f, err := mem.Create(file, vfs.WriteCategoryUnspecified)
 			require.NoError(t, err)

@@ -48,6 +48,7 @@ var rooms = []string{
 	"meta/metapb/metapbconnect",
 	"meta",
 	"meta/keys",
+	"meta/files",
 	"meta/room",
 	"meta/alloc",
 	"meta/state",
