@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/rpc"
-	"github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
 // backupPath is where the node that leads the metadata streams a backup of them.
@@ -55,7 +55,7 @@ func (n *Node) makeBackup(ctx context.Context, w io.Writer) error {
 	}
 	begin := time.Now()
 	mac := n.secret(LabelBackup)
-	head := group.BackupHead{ClusterID: topo.ClusterID, Era: topo.Era, Node: n.home.Node, Version: n.env.Version, MadeAt: n.clock().UTC().Format(time.RFC3339)}
+	head := snapshot.BackupHead{ClusterID: topo.ClusterID, Era: topo.Era, Node: n.home.Node, Version: n.env.Version, MadeAt: n.clock().UTC().Format(time.RFC3339)}
 	if n.identity != nil {
 		head.KeyDigest = n.identity.SealDigest()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -68,7 +69,7 @@ func (o *Offline) Recover() (group.Recovered, error) {
 }
 
 // Restore makes the metadata of a new single voter from a backup.
-func (o *Offline) Restore(backup io.Reader, keys identity.Keys, head group.BackupHead) (group.Recovered, error) {
+func (o *Offline) Restore(backup io.Reader, keys identity.Keys, head snapshot.BackupHead) (group.Recovered, error) {
 	if c := o.home.cluster(); c != "" && c != head.ClusterID {
 		return group.Recovered{}, fmt.Errorf("the backup is of cluster %s, but %s belongs to cluster %s", head.ClusterID, o.home.dir, c)
 	}

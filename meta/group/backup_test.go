@@ -16,6 +16,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
 var backupKey = bytes.Repeat([]byte{7}, 32) // Never changed.
@@ -65,7 +66,7 @@ func known(c *testCluster, n *testNode, seq uint64) bool {
 
 func takeBackup(c *testCluster) []byte {
 	var file bytes.Buffer
-	head, err := c.leader().group.Backup(c.ctx(time.Minute), &file, BackupHead{ClusterID: "the-cluster", Era: 0}, backupKey)
+	head, err := c.leader().group.Backup(c.ctx(time.Minute), &file, snapshot.BackupHead{ClusterID: "the-cluster", Era: 0}, backupKey)
 	require.NoError(c.t, err)
 	require.NotZero(c.t, head.Index)
 	return file.Bytes()
@@ -123,13 +124,13 @@ func TestBackupRestore(t *testing.T) {
 		c.do(c.nodes[1], putInline("bucket", "lost", 2, []byte("y")))
 		for _, n := range c.nodes {
 			if n != c.leader() {
-				_, err := n.group.Backup(c.ctx(time.Second), &bytes.Buffer{}, BackupHead{}, backupKey)
+				_, err := n.group.Backup(c.ctx(time.Second), &bytes.Buffer{}, snapshot.BackupHead{}, backupKey)
 				require.True(t, errs.Is(err, errs.Unavailable), "a follower may be behind: %v", err)
 			}
 		}
 		c.close()
 
-		head, err := VerifyBackup(bytes.NewReader(file), backupKey)
+		head, err := snapshot.VerifyBackup(bytes.NewReader(file), backupKey)
 		require.NoError(t, err)
 		require.Equal(t, "the-cluster", head.ClusterID)
 		fs := vfs.NewCrashableMem()
@@ -156,9 +157,9 @@ func TestDamagedBackup(t *testing.T) {
 		populate(c)
 		file := takeBackup(c)
 		c.close()
-		_, err := VerifyBackup(bytes.NewReader(file), nil)
+		_, err := snapshot.VerifyBackup(bytes.NewReader(file), nil)
 		require.NoError(t, err, "without the key only damage shows")
-		_, err = VerifyBackup(bytes.NewReader(file), bytes.Repeat([]byte{8}, 32))
+		_, err = snapshot.VerifyBackup(bytes.NewReader(file), bytes.Repeat([]byte{8}, 32))
 		require.ErrorContains(t, err, "another cluster key")
 		rng := testRNG(1)
 		for range 200 {
@@ -170,10 +171,10 @@ func TestDamagedBackup(t *testing.T) {
 			} else {
 				bad[at] ^= 1 << rng.IntN(8)
 			}
-			_, err := VerifyBackup(bytes.NewReader(bad), backupKey)
+			_, err := snapshot.VerifyBackup(bytes.NewReader(bad), backupKey)
 			require.Error(t, err, what)
 		}
-		_, err = VerifyBackup(bytes.NewReader(append(file, 0)), backupKey)
+		_, err = snapshot.VerifyBackup(bytes.NewReader(append(file, 0)), backupKey)
 		require.ErrorContains(t, err, "after its end")
 
 		fs := vfs.NewMem()

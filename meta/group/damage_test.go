@@ -16,6 +16,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -96,7 +97,7 @@ func goOn(fs vfs.FS) (hash [32]byte, err error) {
 		return hash, fmt.Errorf("the log ends at entry %d", last)
 	}
 	var logs []*raft.Log
-	for i := d.snaps.latest().Raft.Index + 1; i <= last; i++ {
+	for i := d.snaps.Latest().Raft.Index + 1; i <= last; i++ {
 		l := new(raft.Log)
 		if err := d.log.GetLog(i, l); err != nil {
 			return hash, err
@@ -124,11 +125,11 @@ func eachDamage(t *testing.T, mem *vfs.MemFS, dir string, f func(t *testing.T, f
 			eachDamage(t, mem, path, f)
 			continue
 		}
-		if isTable(name) || strings.HasSuffix(name, ".log") || name == "LOCK" {
+		if strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob") || strings.HasSuffix(name, ".log") || name == "LOCK" {
 			continue
 		}
 		stride := int64(1)
-		if !long() && (strings.HasPrefix(name, "OPTIONS") || name == snapshotMetaName) {
+		if !long() && (strings.HasPrefix(name, "OPTIONS") || name == "meta") {
 			stride = 61
 		}
 		if raced && !long() {
@@ -180,9 +181,9 @@ func TestDamagedSnapshot(t *testing.T) {
 	require.NoError(t, files.SyncDir(mem, "meta"))
 	want, err := goOn(mem.CrashClone(vfs.CrashCloneCfg{}))
 	require.NoError(t, err)
-	snaps, err := openSnapshots(mem, "meta/snapshots")
+	snaps, err := snapshot.Open(mem, "meta/snapshots")
 	require.NoError(t, err)
-	newest := snaps.statePath(snaps.latest().Number)
+	newest := fmt.Sprintf("meta/snapshots/%d/state", snaps.Latest().Number)
 	t.Run("restored", func(t *testing.T) {
 		eachDamage(t, mem, newest, func(t *testing.T, fs *vfs.MemFS) error {
 			got, err := goOn(fs)
@@ -194,9 +195,9 @@ func TestDamagedSnapshot(t *testing.T) {
 	})
 	t.Run("sent", func(t *testing.T) {
 		eachDamage(t, mem, newest, func(t *testing.T, fs *vfs.MemFS) error {
-			s, err := openSnapshots(fs, "meta/snapshots")
+			s, err := snapshot.Open(fs, "meta/snapshots")
 			require.NoError(t, err)
-			_, source, err := s.Open(s.latest().Raft.ID)
+			_, source, err := s.Open(s.Latest().Raft.ID)
 			require.NoError(t, err)
 			_, err = io.Copy(io.Discard, source)
 			require.Error(t, err, "it was sent")
@@ -209,17 +210,21 @@ func TestDamagedSnapshot(t *testing.T) {
 	})
 }
 
-// TestRestoreOfAnotherState: a stream whose state is not of the entry it names leaves the
+// TestRestoreOfAnotherState: a snapshot whose state is not of the entry it names leaves the
 // old state in force.
 func TestRestoreOfAnotherState(t *testing.T) {
-	stream := streamOf(t, 30)
-	head := stream[:streamHeadBytes-sumBytes]
-	head[len(streamMagic)+1]++ // The state's index.
-	copy(stream, appendSum(bytes.Clone(head)))
 	d, err := openTestDisk(vfs.NewMem())
 	require.NoError(t, err)
 	require.NoError(t, d.write(1, 10))
-	err = d.fsm.Restore(io.NopCloser(bytes.NewReader(stream)))
+	wrong, err := d.snaps.Checkpoint(11, 1, d.fsm.state.current.Checkpoint)
+	require.NoError(t, err)
+	sink, err := d.snaps.Create(1, 11, 1, raft.Configuration{}, 1, nil)
+	require.NoError(t, err)
+	require.NoError(t, wrong.Persist(sink))
+	_, source, err := d.snaps.Open(sink.ID())
+	require.NoError(t, err)
+	defer source.Close()
+	err = d.fsm.Restore(source)
 	require.Equal(t, errs.Corrupt, errs.KindOf(err), "%v", err)
 	applied, _ := d.fsm.state.applied()
 	require.Equal(t, uint64(10), applied)

@@ -17,6 +17,7 @@ import (
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -25,7 +26,7 @@ type Group struct {
 	cfg       Config
 	id        raft.ServerID
 	log       *raftlog.Store
-	snaps     *snapshots
+	snaps     *snapshot.Store
 	fsm       *fsm
 	transport *transport
 	raft      *raft.Raft
@@ -151,7 +152,7 @@ func (g *Group) openDisk() error {
 	if err != nil {
 		return err
 	}
-	if g.snaps, err = openSnapshots(fs, fs.PathJoin(dir, snapshotsDir)); err != nil {
+	if g.snaps, err = snapshot.Open(fs, fs.PathJoin(dir, snapshotsDir)); err != nil {
 		return err
 	}
 	sd, err := openStateDir(fs, fs.PathJoin(dir, stateDirName), g.cfg.openState)
@@ -271,7 +272,7 @@ func (g *Group) Stats() Stats {
 	s.StateIndex, _ = g.fsm.state.applied()
 	s.FirstLogIndex, _ = g.log.FirstIndex()
 	s.LogBytes = g.log.Bytes()
-	if m := g.snaps.latest(); m != nil {
+	if m := g.snaps.Latest(); m != nil {
 		s.SnapshotIndex = m.Raft.Index
 	}
 	for _, m := range g.servers() {

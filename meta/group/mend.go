@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/files"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -45,62 +48,25 @@ func Mend(cfg Config, key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	snaps, err := openSnapshots(cfg.FS, cfg.FS.PathJoin(cfg.Dir, snapshotsDir))
+	snaps, err := snapshot.Open(cfg.FS, cfg.FS.PathJoin(cfg.Dir, snapshotsDir))
 	if err != nil {
 		return err
 	}
 	// First the snapshot: what it had is known by what the state has.
-	if err := snaps.mend(key, was, value); err != nil {
+	err = snaps.Rework(func(dir string) (changed bool, err error) { return mendRecord(cfg.FS, dir, key, was, value) })
+	if err != nil {
 		return fmt.Errorf("mend the snapshot: %w", err)
 	}
 	return LookAt(cfg, func(r *state.Records) error { return r.Set(key, value) })
 }
 
-// mend makes a snapshot of the newest one, in which a record is another, if it is what it
-// was in the state.
-func (s *snapshots) mend(key, was, value []byte) error {
-	m := s.latest()
-	if m == nil {
-		return nil
-	}
-	n, err := s.newDir()
-	if err != nil {
-		return err
-	}
-	changed, err := s.mendInto(n, m, key, was, value)
-	if err != nil || !changed {
-		return errors.Join(err, s.fs.RemoveAll(s.path(n)))
-	}
-	k := &snapshotSink{snaps: s, meta: snapshotMeta{Number: n, Raft: m.Raft, StateIndex: m.StateIndex, StateTerm: m.StateTerm, Received: m.Received}}
-	if err := k.Close(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keep := s.metas[:0]
-	for _, o := range s.metas {
-		if o.Number == n {
-			keep = append(keep, o)
-		} else {
-			err = errors.Join(err, s.remove(o.Number))
-		}
-	}
-	s.metas = keep
-	return err
-}
-
 // lockName is the file by which Pebble locks its directory; a checkpoint has none.
 const lockName = "LOCK"
 
-func (s *snapshots) mendInto(n uint64, m *snapshotMeta, key, was, value []byte) (changed bool, err error) {
-	dir := s.statePath(n)
-	if err := files.MkdirSynced(s.fs, dir); err != nil {
-		return false, err
-	}
-	if err := s.linkInto(dir, m); err != nil {
-		return false, err
-	}
-	r, err := state.OpenRecords(s.fs, dir)
+// mendRecord changes a record of the state in dir, if it is what it was in the state in
+// force.
+func mendRecord(fs vfs.FS, dir string, key, was, value []byte) (changed bool, err error) {
+	r, err := state.OpenRecords(fs, dir)
 	if err != nil {
 		return false, err
 	}
@@ -111,7 +77,7 @@ func (s *snapshots) mendInto(n uint64, m *snapshotMeta, key, was, value []byte) 
 	if err = errors.Join(err, r.Close()); err != nil {
 		return false, err
 	}
-	if err := s.fs.Remove(s.fs.PathJoin(dir, lockName)); err != nil && !files.IsNotExist(err) {
+	if err := fs.Remove(fs.PathJoin(dir, lockName)); err != nil && !files.IsNotExist(err) {
 		return false, err
 	}
 	return changed, nil

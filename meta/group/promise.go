@@ -248,7 +248,7 @@ func (g *Group) identify() error {
 	if f.last, err = g.log.LastIndex(); err != nil {
 		return err
 	}
-	if m := g.snaps.latest(); m != nil {
+	if m := g.snaps.Latest(); m != nil {
 		f.last = max(f.last, m.Raft.Index)
 	}
 	f.empty = f.last == 0

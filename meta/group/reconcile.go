@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -27,8 +28,8 @@ func inconsistent(format string, args ...any) error {
 // thrown away): a state behind the snapshot is replaced by it, a log that a received
 // snapshot has overtaken is dropped, and everything else that does not fit is
 // refused.
-func reconcile(log *raftlog.Store, snaps *snapshots, f *fsm) error {
-	snap := snaps.latest()
+func reconcile(log *raftlog.Store, snaps *snapshot.Store, f *fsm) error {
+	snap := snaps.Latest()
 	if snap != nil {
 		if applied, _ := f.state.current.Applied(); applied < snap.StateIndex {
 			if err := restoreLatest(snaps, f, snap); err != nil {
@@ -44,7 +45,7 @@ func reconcile(log *raftlog.Store, snaps *snapshots, f *fsm) error {
 
 // restoreLatest brings a state up to the newest snapshot. A crash while a snapshot
 // was installed, or the loss of the state's directory, leaves it behind.
-func restoreLatest(snaps *snapshots, f *fsm, snap *snapshotMeta) error {
+func restoreLatest(snaps *snapshot.Store, f *fsm, snap *snapshot.Meta) error {
 	_, source, err := snaps.Open(snap.Raft.ID)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func restoreLatest(snaps *snapshots, f *fsm, snap *snapshotMeta) error {
 // dropOvertakenLog finishes what Raft does when it has installed a snapshot from a
 // leader: entries before it that are not known to be committed must go. (Were they
 // kept beside later ones, this node could one day send them to others.)
-func dropOvertakenLog(log *raftlog.Store, snap *snapshotMeta) error {
+func dropOvertakenLog(log *raftlog.Store, snap *snapshot.Meta) error {
 	first, _ := log.FirstIndex()
 	last, _ := log.LastIndex()
 	if first == 0 || first > snap.Raft.Index || !snap.Received {
@@ -83,7 +84,7 @@ func dropOvertakenLog(log *raftlog.Store, snap *snapshotMeta) error {
 
 // checkFit refuses a log that lacks entries between the snapshot and what the state
 // has applied.
-func checkFit(log *raftlog.Store, snap *snapshotMeta, f *fsm) error {
+func checkFit(log *raftlog.Store, snap *snapshot.Meta, f *fsm) error {
 	applied, term := f.state.current.Applied()
 	first, _ := log.FirstIndex()
 	last, _ := log.LastIndex()
@@ -115,10 +116,10 @@ func checkFit(log *raftlog.Store, snap *snapshotMeta, f *fsm) error {
 // forgetHalfBootstrap undoes a bootstrap that a crash cut short: the term was
 // written, the first entry was not, and Raft would refuse to bootstrap again. A node
 // without entries that has never voted has promised nothing in that term.
-func forgetHalfBootstrap(log *raftlog.Store, snaps *snapshots) error {
+func forgetHalfBootstrap(log *raftlog.Store, snaps *snapshot.Store) error {
 	last, _ := log.LastIndex()
 	term, err := log.GetUint64([]byte(stableTerm))
-	if err != nil || term != 1 || last != 0 || snaps.latest() != nil {
+	if err != nil || term != 1 || last != 0 || snaps.Latest() != nil {
 		return nil // Also where the term was never written.
 	}
 	if _, err := log.GetUint64([]byte(stableVoteTerm)); err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
 // eraSkipBlocks is how many lease blocks of every volume a new era passes over: more
@@ -106,7 +107,7 @@ func (o *offline) close() error { return o.closeDisk() }
 
 // last returns index and term of the last entry, of the log or of the snapshot.
 func (o *offline) last() (index, term uint64, err error) {
-	if m := o.snaps.latest(); m != nil {
+	if m := o.snaps.Latest(); m != nil {
 		index, term = m.Raft.Index, m.Raft.Term
 	}
 	last, err := o.log.LastIndex()
@@ -139,7 +140,7 @@ func (o *offline) standing() (s Standing, err error) {
 
 // configuration returns the newest one, committed or not.
 func (o *offline) configuration() (servers []raft.Server, err error) {
-	if m := o.snaps.latest(); m != nil {
+	if m := o.snaps.Latest(); m != nil {
 		servers = m.Raft.Configuration.Servers
 	}
 	first, err := o.log.FirstIndex()
@@ -252,7 +253,7 @@ func (o *offline) snapshot(index, term uint64) error {
 	if at != index {
 		return errs.Newf("group.Recover", errs.Internal, "the state is as of entry %d, not %d", at, index)
 	}
-	c, err := o.snaps.checkpoint(at, atTerm, o.fsm.state.current.Checkpoint)
+	c, err := o.snaps.Checkpoint(at, atTerm, o.fsm.state.current.Checkpoint)
 	if err != nil {
 		return err
 	}
@@ -262,10 +263,10 @@ func (o *offline) snapshot(index, term uint64) error {
 	if err != nil {
 		return err
 	}
-	k, ok := sink.(*snapshotSink)
+	k, ok := sink.(*snapshot.Sink)
 	if !ok {
 		return errs.Newf("group.Recover", errs.Internal, "a sink of type %T", sink)
 	}
-	k.meta.Received = true // The log need not reach it.
+	k.MarkReceived()
 	return c.Persist(k)
 }

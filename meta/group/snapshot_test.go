@@ -17,12 +17,13 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
 // disk is what openDisk opens, without Raft.
 type disk struct {
 	log   *raftlog.Store
-	snaps *snapshots
+	snaps *snapshot.Store
 	fsm   *fsm
 }
 
@@ -167,7 +168,9 @@ func TestSnapshotPowerCut(t *testing.T) {
 			require.NoError(t, d.write(101, 102))
 			acked.Store(102)
 			require.NoError(t, d.snapshot(102))
-			require.Len(t, d.snaps.metas, snapshotsKept)
+			list, err := d.snaps.List()
+			require.NoError(t, err)
+			require.Len(t, list, 2, "older snapshots are kept")
 			on.Store(false)
 			require.NoError(t, d.close())
 			check()
@@ -187,7 +190,7 @@ func checkAfterPowerCut(fs vfs.FS, acked uint64) error {
 	applied, _ := d.fsm.state.applied()
 	last, _ := d.log.LastIndex()
 	var index uint64
-	if m := d.snaps.latest(); m != nil {
+	if m := d.snaps.Latest(); m != nil {
 		index = m.Raft.Index
 	}
 	if max(last, index) < acked || applied < index {
@@ -253,69 +256,6 @@ func TestSnapshotIsNotChangedByApply(t *testing.T) {
 	require.NoError(t, d.close())
 }
 
-// TestSnapshotReadWhileReaped: a snapshot that is being sent is not removed.
-func TestSnapshotReadWhileReaped(t *testing.T) {
-	d, err := openTestDisk(vfs.NewMem())
-	require.NoError(t, err)
-	require.NoError(t, d.write(1, 1))
-	require.NoError(t, d.snapshot(1))
-	_, source, err := d.snaps.Open(d.snaps.latest().Raft.ID)
-	require.NoError(t, err)
-	for i := uint64(2); i <= 4; i++ {
-		require.NoError(t, d.write(i, i))
-		require.NoError(t, d.snapshot(i))
-	}
-	require.Len(t, d.snaps.metas, snapshotsKept+1)
-	_, err = io.Copy(io.Discard, source)
-	require.NoError(t, err)
-	require.NoError(t, source.Close())
-	require.Len(t, d.snaps.metas, snapshotsKept)
-	require.NoError(t, d.close())
-}
-
-// TestStreamDamage flips each byte of a stream and cuts it at each: it is refused.
-func TestStreamDamage(t *testing.T) {
-	stream := streamOf(t, 3)
-	unpack := func(b []byte, piece int) error {
-		fs := vfs.NewMem()
-		require.NoError(t, fs.MkdirAll("d", 0o755))
-		u := newUnpacker(fs, "d")
-		for len(b) > 0 {
-			n := min(piece, len(b))
-			if _, err := u.Write(bytes.Clone(b[:n])); err != nil {
-				u.abort()
-				return err
-			}
-			b = b[n:]
-		}
-		return u.finish()
-	}
-	for _, piece := range []int{1, 7, len(stream)} {
-		require.NoError(t, unpack(stream, piece))
-	}
-	for i := range stream {
-		bad := bytes.Clone(stream)
-		bad[i] ^= 0x10
-		require.Error(t, unpack(bad, len(bad)), "byte %d", i)
-		require.Error(t, unpack(stream[:i], len(bad)), "cut at %d", i)
-	}
-	require.Error(t, unpack(append(bytes.Clone(stream), 0), len(stream)+1))
-}
-
-func FuzzUnpack(f *testing.F) {
-	f.Add([]byte(streamMagic))
-	f.Add(appendSum(append([]byte(streamMagic), make([]byte, 21)...)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		fs := vfs.NewMem()
-		require.NoError(t, fs.MkdirAll("d", 0o755))
-		u := newUnpacker(fs, "d")
-		if _, err := u.Write(b); err == nil {
-			_ = u.finish()
-		}
-		u.abort()
-	})
-}
-
 // TestReconcile: what does not fit together is refused, or put right.
 func TestReconcile(t *testing.T) {
 	type change func(t *testing.T, fs vfs.FS, d *disk)
@@ -360,12 +300,12 @@ func TestReconcile(t *testing.T) {
 			closing(t, d)
 		}},
 		"damaged meta file": {refused: true, change: func(t *testing.T, fs vfs.FS, d *disk) {
-			path := fs.PathJoin(d.snaps.path(d.snaps.latest().Number), snapshotMetaName)
+			path := fmt.Sprintf("meta/snapshots/%d/meta", d.snaps.Latest().Number)
 			closing(t, d)
 			b, err := files.Read(fs, path)
 			require.NoError(t, err)
 			b[20] ^= 1
-			require.NoError(t, files.Replace(fs, fs.PathDir(path), snapshotMetaName, b))
+			require.NoError(t, files.Replace(fs, fs.PathDir(path), "meta", b))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -228,7 +229,7 @@ func (d *stateDir) close() error {
 // fsm is the state machine as Raft sees it. Raft calls it from one goroutine.
 type fsm struct {
 	state  *stateDir
-	snaps  *snapshots
+	snaps  *snapshot.Store
 	events Events
 	admit  func(int64) error // Nil: there is always room.
 
@@ -312,7 +313,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	}
 	start := time.Now()
 	index, term := f.state.current.Applied()
-	if m := f.snaps.latest(); m != nil && m.Received && m.StateIndex == index {
+	if m := f.snaps.Latest(); m != nil && m.Received && m.StateIndex == index {
 		return nil, raft.ErrNothingNewToSnapshot
 	}
 	if f.admit != nil {
@@ -322,7 +323,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 			return nil, err
 		}
 	}
-	c, err := f.snaps.checkpoint(index, term, f.state.current.Checkpoint)
+	c, err := f.snaps.Checkpoint(index, term, f.state.current.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -336,7 +337,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 func (f *fsm) Restore(source io.ReadCloser) error {
 	start := time.Now()
 	err := f.state.restore(func(dir string) (index, term uint64, err error) {
-		return f.snaps.unpackInto(dir, source)
+		return f.snaps.UnpackInto(dir, source)
 	})
 	if err != nil {
 		return errs.Wrap("group.Restore", fmt.Errorf("restore a snapshot: %w", err))

@@ -11,8 +11,8 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/identity"
-	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/node"
 )
 
@@ -104,9 +104,9 @@ func restored(ctx context.Context, seed uint64, machines int, log *Log, change f
 }
 
 // backUp makes a backup at the leader.
-func (n *nemesis) backUp(ctx context.Context) ([]byte, group.BackupHead, error) {
+func (n *nemesis) backUp(ctx context.Context) ([]byte, snapshot.BackupHead, error) {
 	var file bytes.Buffer
-	var head group.BackupHead
+	var head snapshot.BackupHead
 	err := n.eventually(serveTimeout, func() error {
 		m := n.leader()
 		topo, err := m.Node().Metadata().Topology(ctx)
@@ -115,7 +115,7 @@ func (n *nemesis) backUp(ctx context.Context) ([]byte, group.BackupHead, error) 
 		}
 		file.Reset()
 		mac := simKeys().Secret(node.LabelBackup)
-		head, err = m.Node().Group().Backup(ctx, &file, group.BackupHead{ClusterID: topo.ClusterID, Era: topo.Era}, mac[:])
+		head, err = m.Node().Group().Backup(ctx, &file, snapshot.BackupHead{ClusterID: topo.ClusterID, Era: topo.Era}, mac[:])
 		return err
 	})
 	return file.Bytes(), head, err
@@ -123,7 +123,7 @@ func (n *nemesis) backUp(ctx context.Context) ([]byte, group.BackupHead, error) 
 
 // restoreFrom does what the books tell operators: all nodes are stopped, their metadata
 // moved away, one gets those of the backup, and all are started.
-func (n *nemesis) restoreFrom(ctx context.Context, file []byte, head group.BackupHead) error {
+func (n *nemesis) restoreFrom(ctx context.Context, file []byte, head snapshot.BackupHead) error {
 	n.trace("restore the backup of log entry %d", head.Index)
 	n.Stop()
 	for i, m := range n.Machines {

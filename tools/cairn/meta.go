@@ -13,6 +13,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/identity"
 	metagroup "github.com/cairnstore/cairn/meta/group"
+	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/node"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
@@ -88,7 +89,7 @@ func backupMeta(ctx context.Context, t *target, file string, said io.Writer) err
 }
 
 // fetchBackup receives a backup into f and reads it again to check it.
-func fetchBackup(ctx context.Context, t *target, f *os.File) (head metagroup.BackupHead, size int64, err error) {
+func fetchBackup(ctx context.Context, t *target, f *os.File) (head snapshot.BackupHead, size int64, err error) {
 	c, err := t.streams()
 	if err != nil {
 		return head, 0, err
@@ -112,7 +113,7 @@ func fetchBackup(ctx context.Context, t *target, f *os.File) (head metagroup.Bac
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return head, 0, err
 	}
-	head, err = metagroup.VerifyBackup(f, nil)
+	head, err = snapshot.VerifyBackup(f, nil)
 	return head, size, err
 }
 
@@ -141,7 +142,7 @@ Exit status: 0 whole, 1 damaged or not of that key, 2 wrong usage.`,
 				return &statusError{exitUsage, err}
 			}
 			defer f.Close()
-			head, err := metagroup.VerifyBackup(f, mac)
+			head, err := snapshot.VerifyBackup(f, mac)
 			if err != nil {
 				return err
 			}
@@ -152,7 +153,7 @@ Exit status: 0 whole, 1 damaged or not of that key, 2 wrong usage.`,
 	return cmd
 }
 
-func printHead(out io.Writer, h metagroup.BackupHead) error {
+func printHead(out io.Writer, h snapshot.BackupHead) error {
 	_, err := fmt.Fprintf(out, "cluster   %s\nmade      %s by node %s (%s)\nlog entry %d (term %d)\nera       %d\n",
 		h.ClusterID, h.MadeAt, h.Node, h.Version, h.Index, h.Term, h.Era)
 	return err
@@ -198,7 +199,7 @@ func restoreMeta(cmd *cobra.Command, file, dir string, keys identity.Keys, yes b
 	}
 	defer f.Close()
 	mac := keys.Secret(node.LabelBackup)
-	head, err := metagroup.VerifyBackup(f, mac[:])
+	head, err := snapshot.VerifyBackup(f, mac[:])
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ import (
 // what they cost.
 var suites = []suite{
 	{"meta/state", nil, []string{"meta/state", "s3api/object", "node/upkeep", "node/sim"}},
+	{"meta/snapshot", nil, []string{"meta/snapshot", "meta/group", "node/sim"}},
 	{"meta/group", nil, []string{"meta/group", "node/sim"}},
 	{"shard/drive", nil, []string{"shard/drive", "node/sim"}},
 	{"shard/stripe", nil, []string{"shard/stripe", "s3api/object", "node/sim"}},

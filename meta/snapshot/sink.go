@@ -1,4 +1,4 @@
-package group
+package snapshot
 
 import (
 	"strconv"
@@ -7,25 +7,29 @@ import (
 	"github.com/cairnstore/cairn/meta/files"
 )
 
-// snapshotSink makes one snapshot, either from a checkpoint or from a stream that is
+// Sink makes one snapshot, either from a checkpoint or from a stream that is
 // written to it. It becomes a snapshot at Close.
-type snapshotSink struct {
-	snaps  *snapshots
-	meta   snapshotMeta
+type Sink struct {
+	snaps  *Store
+	meta   Meta
 	unpack *unpacker // Of a stream.
 	closed bool
 }
 
 // ID implements raft.SnapshotSink. It is known once there is a directory.
-func (k *snapshotSink) ID() string { return strconv.FormatUint(k.meta.Number, 10) }
+func (k *Sink) ID() string { return strconv.FormatUint(k.meta.Number, 10) }
 
-func (k *snapshotSink) adopt(c *checkpoint) {
+// MarkReceived says that the log need not reach the snapshot, as that of one which a
+// leader sent need not.
+func (k *Sink) MarkReceived() { k.meta.Received = true }
+
+func (k *Sink) adopt(c *Checkpoint) {
 	c.adopted = true
 	k.meta.Number, k.meta.StateIndex, k.meta.StateTerm = c.number, c.index, c.term
 }
 
 // Write takes a piece of a stream.
-func (k *snapshotSink) Write(p []byte) (int, error) {
+func (k *Sink) Write(p []byte) (int, error) {
 	if k.unpack == nil {
 		n, err := k.snaps.newDir()
 		if err != nil {
@@ -42,7 +46,7 @@ func (k *snapshotSink) Write(p []byte) (int, error) {
 }
 
 // Close makes the snapshot durable. A stream must be whole.
-func (k *snapshotSink) Close() error {
+func (k *Sink) Close() error {
 	if k.closed {
 		return nil
 	}
@@ -54,10 +58,10 @@ func (k *snapshotSink) Close() error {
 	return nil
 }
 
-func (k *snapshotSink) finish() error {
+func (k *Sink) finish() error {
 	s := k.snaps
 	if k.meta.Number == 0 {
-		return errs.Newf("group.CloseSnapshot", errs.Corrupt, "an empty snapshot")
+		return errs.Newf("snapshot.Close", errs.Corrupt, "an empty snapshot")
 	}
 	if k.unpack != nil {
 		if err := k.unpack.finish(); err != nil {
@@ -69,14 +73,14 @@ func (k *snapshotSink) finish() error {
 		return err
 	}
 	k.meta.Raft.ID = k.ID()
-	b, err := encodeSnapshotMeta(&k.meta)
+	b, err := encodeMeta(&k.meta)
 	if err != nil {
 		return err
 	}
 	if err := files.SyncDir(s.fs, s.statePath(k.meta.Number)); err != nil {
 		return err
 	}
-	if err := files.Replace(s.fs, s.path(k.meta.Number), snapshotMetaName, b); err != nil {
+	if err := files.Replace(s.fs, s.path(k.meta.Number), metaName, b); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -89,7 +93,7 @@ func (k *snapshotSink) finish() error {
 }
 
 // measure lists the files and works out how long the stream is.
-func (k *snapshotSink) measure() error {
+func (k *Sink) measure() error {
 	s := k.snaps
 	dir := s.statePath(k.meta.Number)
 	names, err := s.fs.List(dir)
@@ -103,9 +107,9 @@ func (k *snapshotSink) measure() error {
 			return err
 		}
 		if info.IsDir() || !validFileName(name) {
-			return errs.Newf("group.CloseSnapshot", errs.Internal, "a checkpoint holds %q", name)
+			return errs.Newf("snapshot.Close", errs.Internal, "a checkpoint holds %q", name)
 		}
-		f := snapshotFile{Name: name, Size: info.Size()}
+		f := File{Name: name, Size: info.Size()}
 		if !isTable(name) {
 			sum, err := files.Sum(s.fs, s.fs.PathJoin(dir, name))
 			if err != nil {
@@ -120,7 +124,7 @@ func (k *snapshotSink) measure() error {
 }
 
 // Cancel drops the snapshot.
-func (k *snapshotSink) Cancel() error {
+func (k *Sink) Cancel() error {
 	if k.closed {
 		return nil
 	}
@@ -128,7 +132,7 @@ func (k *snapshotSink) Cancel() error {
 	return k.discard()
 }
 
-func (k *snapshotSink) discard() error {
+func (k *Sink) discard() error {
 	if k.unpack != nil {
 		k.unpack.abort()
 	}

@@ -1,4 +1,4 @@
-package group
+package snapshot
 
 import (
 	"encoding/binary"
@@ -12,12 +12,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// A snapshot as a stream (integers little endian):
-//
-//	head    "CAIRNSNP" version=1 (1) state index (8) state term (8) files (4) crc32c (4)
-//	file    name length (2) size (8) name crc32c (4), bytes, crc32c of the bytes (4)
-//	…
-//	end     crc32c of the files' checksums, one after the other (4)
+// The stream's format is in doc.go.
 const (
 	streamMagic     = "CAIRNSNP"
 	streamVersion   = 1
@@ -32,7 +27,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 var errBadChecksum = errors.New("the checksum does not match")
 
 // streamBytes returns the length of the stream of files.
-func streamBytes(files []snapshotFile) int64 {
+func streamBytes(files []File) int64 {
 	n := int64(streamHeadBytes + sumBytes)
 	for _, f := range files {
 		n += int64(fileHeadBytes+len(f.Name)) + sumBytes + f.Size + sumBytes
@@ -62,8 +57,8 @@ func appendSum(b []byte) []byte {
 
 // packer streams a snapshot. Files are opened as the stream gets to them.
 type packer struct {
-	snaps   *snapshots
-	meta    *snapshotMeta
+	snaps   *Store
+	meta    *Meta
 	pending []byte // Heads and checksums still to be read.
 	next    int    // Index of the next file.
 	file    vfs.File
@@ -74,7 +69,7 @@ type packer struct {
 	closed  bool
 }
 
-func newPacker(s *snapshots, m *snapshotMeta) *packer {
+func newPacker(s *Store, m *Meta) *packer {
 	b := append([]byte(streamMagic), streamVersion)
 	b = binary.LittleEndian.AppendUint64(b, m.StateIndex)
 	b = binary.LittleEndian.AppendUint64(b, m.StateTerm)
@@ -190,7 +185,7 @@ func (u *unpacker) Write(p []byte) (int, error) {
 	for done < len(p) {
 		n, err := u.take(p[done:])
 		if err != nil {
-			return done, errs.Newf("group.unpack", errs.Corrupt, "a snapshot's stream: %w", err)
+			return done, errs.Newf("snapshot.Unpack", errs.Corrupt, "a snapshot's stream: %w", err)
 		}
 		done += n
 	}
@@ -330,7 +325,7 @@ func (u *unpacker) streamEnd(b []byte) error {
 func (u *unpacker) finish() error {
 	if !u.ended {
 		u.abort()
-		return errs.New("group.unpack", errs.Corrupt, errors.New("a snapshot's stream ends early"))
+		return errs.New("snapshot.Unpack", errs.Corrupt, errors.New("a snapshot's stream ends early"))
 	}
 	return nil
 }

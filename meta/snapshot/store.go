@@ -1,4 +1,4 @@
-package group
+package snapshot
 
 import (
 	"encoding/json"
@@ -16,34 +16,34 @@ import (
 )
 
 const (
-	snapshotsKept    = 2
-	snapshotMetaName = "meta"
-	snapshotStateDir = "state"
+	kept     = 2
+	metaName = "meta"
+	stateDir = "state"
 )
 
-// snapshots is Raft's snapshot store. A snapshot is a directory with a number for a
+// Store is Raft's snapshot store. A snapshot is a directory with a number for a
 // name, which holds a checkpoint of the state and, written last, a meta file.
-type snapshots struct {
+type Store struct {
 	fs  vfs.FS
 	dir string
 
 	mu    sync.Mutex
 	last  uint64 // The greatest number given out.
-	metas []*snapshotMeta
+	metas []*Meta
 	reads map[uint64]int // Readers of a snapshot, which keep it from being removed.
 }
 
-// snapshotMeta is what the meta file holds, as JSON after a line with its CRC-32C.
-type snapshotMeta struct {
+// Meta is what the meta file holds, as JSON after a line with its CRC-32C.
+type Meta struct {
 	Number     uint64
 	Raft       raft.SnapshotMeta
 	StateIndex uint64 // Applied index of the state; Raft.Index may lie past it by entries that are no commands.
 	StateTerm  uint64
 	Received   bool // From a leader: the log need not reach it.
-	Files      []snapshotFile
+	Files      []File
 }
 
-type snapshotFile struct {
+type File struct {
 	Name string
 	Size int64
 	Sum  *uint32 `json:",omitempty"` // CRC-32C. nil: a table, whose blocks have checksums.
@@ -51,9 +51,9 @@ type snapshotFile struct {
 
 // intact says whether sum is that of the file's bytes. Without it damage of the
 // MANIFEST would make an older state of a snapshot.
-func (f snapshotFile) intact(sum uint32) error {
+func (f File) intact(sum uint32) error {
 	if f.Sum != nil && *f.Sum != sum {
-		return errs.Newf("group.ReadSnapshot", errs.Corrupt, "the file %s of a snapshot is damaged: %w", f.Name, errBadChecksum)
+		return errs.Newf("snapshot.Read", errs.Corrupt, "the file %s of a snapshot is damaged: %w", f.Name, errBadChecksum)
 	}
 	return nil
 }
@@ -63,11 +63,11 @@ func isTable(name string) bool {
 	return ext == ".sst" || ext == ".blob"
 }
 
-var _ raft.SnapshotStore = (*snapshots)(nil)
+var _ raft.SnapshotStore = (*Store)(nil)
 
-// openSnapshots reads all meta files and removes directories without one.
-func openSnapshots(fs vfs.FS, dir string) (*snapshots, error) {
-	s := &snapshots{fs: fs, dir: dir, reads: make(map[uint64]int)}
+// Open reads all meta files and removes directories without one.
+func Open(fs vfs.FS, dir string) (*Store, error) {
+	s := &Store{fs: fs, dir: dir, reads: make(map[uint64]int)}
 	if err := files.MkdirSynced(fs, dir); err != nil {
 		return nil, err
 	}
@@ -89,24 +89,24 @@ func openSnapshots(fs vfs.FS, dir string) (*snapshots, error) {
 	return s, nil
 }
 
-func (s *snapshots) load(n uint64) error {
-	b, err := files.Read(s.fs, s.fs.PathJoin(s.path(n), snapshotMetaName))
+func (s *Store) load(n uint64) error {
+	b, err := files.Read(s.fs, s.fs.PathJoin(s.path(n), metaName))
 	if files.IsNotExist(err) {
 		return s.fs.RemoveAll(s.path(n)) // A crash came before it was whole.
 	}
 	if err != nil {
 		return err
 	}
-	m, err := decodeSnapshotMeta(b)
+	m, err := decodeMeta(b)
 	if err != nil || m.Number != n {
-		return errs.Newf("group.Open", errs.Corrupt, "the snapshot in %s is damaged (%v); stop this node, "+
+		return errs.Newf("snapshot.Open", errs.Corrupt, "the snapshot in %s is damaged (%v); stop this node, "+
 			"move its metadata directory away and start it again: it does not vote until the others have let it join again", s.path(n), err)
 	}
 	s.metas = append(s.metas, m)
 	return nil
 }
 
-func encodeSnapshotMeta(m *snapshotMeta) ([]byte, error) {
+func encodeMeta(m *Meta) ([]byte, error) {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
@@ -114,25 +114,25 @@ func encodeSnapshotMeta(m *snapshotMeta) ([]byte, error) {
 	return files.WithSum(b), nil
 }
 
-func decodeSnapshotMeta(b []byte) (*snapshotMeta, error) {
+func decodeMeta(b []byte) (*Meta, error) {
 	body, ok := files.CutSum(b)
 	if !ok {
 		return nil, errBadChecksum
 	}
-	m := new(snapshotMeta)
+	m := new(Meta)
 	return m, json.Unmarshal(body, m)
 }
 
-func (s *snapshots) path(n uint64) string {
+func (s *Store) path(n uint64) string {
 	return s.fs.PathJoin(s.dir, strconv.FormatUint(n, 10))
 }
 
-func (s *snapshots) statePath(n uint64) string {
-	return s.fs.PathJoin(s.path(n), snapshotStateDir)
+func (s *Store) statePath(n uint64) string {
+	return s.fs.PathJoin(s.path(n), stateDir)
 }
 
 // newDir makes a directory for a snapshot.
-func (s *snapshots) newDir() (uint64, error) {
+func (s *Store) newDir() (uint64, error) {
 	s.mu.Lock()
 	s.last++
 	n := s.last
@@ -140,8 +140,8 @@ func (s *snapshots) newDir() (uint64, error) {
 	return n, files.MkdirSynced(s.fs, s.path(n))
 }
 
-// latest returns the newest snapshot; nil where there is none.
-func (s *snapshots) latest() *snapshotMeta {
+// Latest returns the newest snapshot; nil where there is none.
+func (s *Store) Latest() *Meta {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.metas) == 0 {
@@ -151,8 +151,8 @@ func (s *snapshots) latest() *snapshotMeta {
 }
 
 // sortLocked puts the newest first.
-func (s *snapshots) sortLocked() {
-	slices.SortFunc(s.metas, func(a, b *snapshotMeta) int {
+func (s *Store) sortLocked() {
+	slices.SortFunc(s.metas, func(a, b *Meta) int {
 		if a.Raft.Index != b.Raft.Index {
 			return int(int64(b.Raft.Index - a.Raft.Index))
 		}
@@ -161,7 +161,7 @@ func (s *snapshots) sortLocked() {
 }
 
 // List implements raft.SnapshotStore.
-func (s *snapshots) List() ([]*raft.SnapshotMeta, error) {
+func (s *Store) List() ([]*raft.SnapshotMeta, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]*raft.SnapshotMeta, len(s.metas))
@@ -173,14 +173,14 @@ func (s *snapshots) List() ([]*raft.SnapshotMeta, error) {
 }
 
 // Create implements raft.SnapshotStore.
-func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
+func (s *Store) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
 	configurationIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
-	return &snapshotSink{snaps: s, meta: snapshotMeta{Raft: raft.SnapshotMeta{Version: version, Index: index,
+	return &Sink{snaps: s, meta: Meta{Raft: raft.SnapshotMeta{Version: version, Index: index,
 		Term: term, Configuration: configuration, ConfigurationIndex: configurationIndex}}}, nil
 }
 
 // Open implements raft.SnapshotStore: the snapshot as a stream.
-func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.metas {
@@ -190,10 +190,10 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 			return &r, newPacker(s, m), nil
 		}
 	}
-	return nil, nil, errs.Newf("group.OpenSnapshot", errs.NotFound, "no snapshot %s", id)
+	return nil, nil, errs.Newf("snapshot.OpenStream", errs.NotFound, "no snapshot %s", id)
 }
 
-func (s *snapshots) doneReading(n uint64) {
+func (s *Store) doneReading(n uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reads[n]--; s.reads[n] == 0 {
@@ -204,12 +204,12 @@ func (s *snapshots) doneReading(n uint64) {
 
 // reapLocked removes all but the newest snapshots, except those being read. What
 // cannot be removed is found again at the next start.
-func (s *snapshots) reapLocked() {
-	if len(s.metas) <= snapshotsKept {
+func (s *Store) reapLocked() {
+	if len(s.metas) <= kept {
 		return
 	}
-	keep := s.metas[:snapshotsKept:snapshotsKept]
-	for _, m := range s.metas[snapshotsKept:] {
+	keep := s.metas[:kept:kept]
+	for _, m := range s.metas[kept:] {
 		if s.reads[m.Number] > 0 || s.remove(m.Number) != nil {
 			keep = append(keep, m)
 		}
@@ -219,8 +219,8 @@ func (s *snapshots) reapLocked() {
 
 // remove removes a snapshot, its meta file first, so that a crash in between does
 // not leave half of one.
-func (s *snapshots) remove(n uint64) error {
-	err := s.fs.Remove(s.fs.PathJoin(s.path(n), snapshotMetaName))
+func (s *Store) remove(n uint64) error {
+	err := s.fs.Remove(s.fs.PathJoin(s.path(n), metaName))
 	if err != nil && !files.IsNotExist(err) {
 		return err
 	}
@@ -232,13 +232,13 @@ func (s *snapshots) remove(n uint64) error {
 	return s.fs.RemoveAll(s.path(n))
 }
 
-// checkpoint takes a checkpoint of the state into a new snapshot directory.
-func (s *snapshots) checkpoint(index, term uint64, take func(dir string) error) (*checkpoint, error) {
+// Checkpoint takes a checkpoint of the state into a new snapshot directory.
+func (s *Store) Checkpoint(index, term uint64, take func(dir string) error) (*Checkpoint, error) {
 	n, err := s.newDir()
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{snaps: s, number: n, index: index, term: term}
+	c := &Checkpoint{snaps: s, number: n, index: index, term: term}
 	if err := take(s.statePath(n)); err != nil {
 		c.Release()
 		return nil, err
@@ -246,10 +246,10 @@ func (s *snapshots) checkpoint(index, term uint64, take func(dir string) error) 
 	return c, nil
 }
 
-// unpackInto fills dir with the state that source streams, and returns as of which
+// UnpackInto fills dir with the state that source streams, and returns as of which
 // entry it is. A snapshot of this very store is linked instead of copied: its files do
 // not change any more.
-func (s *snapshots) unpackInto(dir string, source io.ReadCloser) (index, term uint64, err error) {
+func (s *Store) UnpackInto(dir string, source io.ReadCloser) (index, term uint64, err error) {
 	if w, ok := source.(raft.ReadCloserWrapper); ok {
 		source = w.WrappedReadCloser()
 	}
@@ -264,7 +264,7 @@ func (s *snapshots) unpackInto(dir string, source io.ReadCloser) (index, term ui
 	return u.index, u.term, u.finish()
 }
 
-func (s *snapshots) linkInto(dir string, m *snapshotMeta) error {
+func (s *Store) linkInto(dir string, m *Meta) error {
 	for _, f := range m.Files {
 		from, to := s.fs.PathJoin(s.statePath(m.Number), f.Name), s.fs.PathJoin(dir, f.Name)
 		if isTable(f.Name) {
@@ -287,9 +287,9 @@ func (s *snapshots) linkInto(dir string, m *snapshotMeta) error {
 	return nil
 }
 
-// checkpoint is a state on its way to being a snapshot.
-type checkpoint struct {
-	snaps       *snapshots
+// Checkpoint is a state on its way to being a snapshot.
+type Checkpoint struct {
+	snaps       *Store
 	number      uint64
 	index, term uint64
 	adopted     bool
@@ -297,17 +297,17 @@ type checkpoint struct {
 
 // Persist implements raft.FSMSnapshot: nothing is copied, the sink takes over the
 // directory.
-func (c *checkpoint) Persist(sink raft.SnapshotSink) error {
-	s, ok := sink.(*snapshotSink)
+func (c *Checkpoint) Persist(sink raft.SnapshotSink) error {
+	s, ok := sink.(*Sink)
 	if !ok {
-		return errs.Newf("group.Persist", errs.Internal, "a sink of type %T", sink)
+		return errs.Newf("snapshot.Persist", errs.Internal, "a sink of type %T", sink)
 	}
 	s.adopt(c)
 	return s.Close()
 }
 
 // Release implements raft.FSMSnapshot.
-func (c *checkpoint) Release() {
+func (c *Checkpoint) Release() {
 	if !c.adopted {
 		_ = c.snaps.fs.RemoveAll(c.snaps.path(c.number)) // Else at the next start.
 	}
