@@ -3,7 +3,9 @@ package group
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/raft"
 
@@ -70,8 +72,42 @@ func (g *Group) Refusals() Refusals {
 	return r
 }
 
+// heard is what other servers say that they have refused, since this start. Safe for
+// concurrent use.
+type heard struct {
+	mu      sync.Mutex
+	refused map[raft.ServerID]Refusals
+}
+
+// note notes what a server says that it has refused.
+func (h *heard) note(id raft.ServerID, r Refusals) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refused == nil {
+		h.refused = map[raft.ServerID]Refusals{}
+	}
+	h.refused[id] = r
+}
+
+// of returns what a server has said; false where it has said nothing yet.
+func (h *heard) of(id raft.ServerID) (r Refusals, known bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r, known = h.refused[id]
+	return r, known
+}
+
+// keepOnly forgets servers that are not in the group any more.
+func (h *heard) keepOnly(servers []raft.Server) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.DeleteFunc(h.refused, func(id raft.ServerID, _ Refusals) bool {
+		return !slices.ContainsFunc(servers, func(s raft.Server) bool { return s.ID == id })
+	})
+}
+
 // HeardRefusals notes what another server says that it has refused.
-func (g *Group) HeardRefusals(server string, r Refusals) { g.peers.refuses(raft.ServerID(server), r) }
+func (g *Group) HeardRefusals(server string, r Refusals) { g.heard.note(raft.ServerID(server), r) }
 
 // Judgement is what follows from comparing what the servers of the group have refused.
 type Judgement struct {
@@ -105,7 +141,7 @@ func (g *Group) Judge() Judgement {
 			told++
 			continue
 		}
-		r, heard := g.peers.refusalsOf(s.ID)
+		r, heard := g.heard.of(s.ID)
 		if !heard {
 			continue
 		}
@@ -147,7 +183,7 @@ func (g *Group) agreeWith(id raft.ServerID) error {
 	if g.disowned.Load() {
 		return errs.Newf("group.Vote", errs.Denied, "the metadata of server %s are damaged", g.id)
 	}
-	r, heard := g.peers.refusalsOf(id)
+	r, heard := g.heard.of(id)
 	if !heard {
 		return nil
 	}

@@ -33,6 +33,7 @@ type Group struct {
 	observer  *raft.Observer
 
 	peers     *peers
+	heard     heard
 	forgot    string // What the metadata lost before this start, or an earlier one; empty: nothing.
 	promiseMu sync.Mutex
 	promised  Promise // As it is on the disk; guarded by promiseMu.

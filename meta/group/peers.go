@@ -27,14 +27,12 @@ type peers struct {
 	stored bool                     // Known is on the disk.
 	short  map[raft.ServerID]uint64 // Who was last seen with less, and with how much.
 	event  func(id raft.ServerID, known, shown uint64)
-
-	refused map[raft.ServerID]Refusals // As heard since this start.
 }
 
 // openPeers reads what was stored. A damaged file is no reason not to start: it is told
 // again by the others.
 func openPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown uint64)) *peers {
-	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, refused: map[raft.ServerID]Refusals{}, stored: true, event: event}
+	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, stored: true, event: event}
 	b, err := files.Read(fs, fs.PathJoin(dir, peersName))
 	if err != nil {
 		return p
@@ -77,20 +75,6 @@ func (p *peers) applied(id raft.ServerID, index uint64) {
 	}
 }
 
-// refuses notes what a server says that it has refused.
-func (p *peers) refuses(id raft.ServerID, r Refusals) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refused[id] = r
-}
-
-func (p *peers) refusalsOf(id raft.ServerID) (r Refusals, heard bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r, heard = p.refused[id]
-	return r, heard
-}
-
 // keepOnly forgets servers that are not in the group any more.
 func (p *peers) keepOnly(servers []raft.Server) {
 	p.mu.Lock()
@@ -105,7 +89,6 @@ func (p *peers) keepOnly(servers []raft.Server) {
 			p.stored = false
 		}
 	}
-	maps.DeleteFunc(p.refused, func(id raft.ServerID, _ Refusals) bool { return !member(id) })
 }
 
 // check returns an error where a server's log ends before what it had applied.
@@ -138,6 +121,7 @@ func (g *Group) Heard(server string, applied uint64) {
 	g.peers.applied(raft.ServerID(server), applied)
 	if servers := g.servers(); len(servers) > 0 {
 		g.peers.keepOnly(servers)
+		g.heard.keepOnly(servers)
 	}
 }
 
