@@ -6,8 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -172,31 +170,4 @@ func TestDisagreement(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestVoteOfAnother: who disagrees gets no vote, and gives none that counts.
-func TestVoteOfAnother(t *testing.T) {
-	const self, other = raft.ServerID("1"), raft.ServerID("2")
-	disagree := func(id raft.ServerID) error {
-		if id == other {
-			return errs.Newf("group.Vote", errs.Denied, "they disagree")
-		}
-		return nil
-	}
-	d := &desk{self: self, first: true, votes: func() bool { return true }, last: func() uint64 { return 0 },
-		peers: openPeers(vfs.NewMem(), "", nil), agrees: disagree, ending: make(chan struct{})}
-	ask := func(from raft.ServerID) error {
-		r := &raft.RequestVoteRequest{RPCHeader: raft.RPCHeader{ID: []byte(from)}}
-		*voteTo(r) = addressee(self)
-		return d.admit(&raft.RPC{Command: r, RespChan: make(chan raft.RPCResponse, 1)})
-	}
-	require.True(t, errs.Is(ask(other), errs.Denied))
-	require.NoError(t, ask("3"))
-	tr := &transport{desk: d}
-	for id, counts := range map[raft.ServerID]bool{other: false, "3": true} {
-		resp := &raft.RequestVoteResponse{Granted: true, Peers: appendStanding(0)}
-		require.Equal(t, !counts, tr.checkVote(id, resp) != nil)
-		require.Equal(t, counts, resp.Granted)
-	}
-	d.close()
 }

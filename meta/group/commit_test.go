@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/cairnstore/cairn/meta/rafttransport"
 )
 
 // A leader that was cut off holds entries that nobody else has. The new leader's first
@@ -29,8 +31,8 @@ func requestCommitsOnlyItsEntries(t *testing.T, pipelined bool) {
 	c.nodes = []*testNode{n}
 	c.start(n)
 	defer c.close()
-	leader := newTransport(Config{RaftAddr: "leader:1", Listener: c.net.listen(1, "leader:1"), Timing: FastTiming(),
-		Dial: testTransport{c.net, 1}.Dial})
+	leader := rafttransport.New(rafttransport.Options{Addr: "leader:1", Listener: c.net.listen(1, "leader:1"),
+		Dial: testTransport{c.net, 1}.Dial, Timeout: FastTiming().RPC, Logger: &logger{}})
 	defer leader.Close()
 
 	// send sends a request as the leader of a term and wants it to succeed.

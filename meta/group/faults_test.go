@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
@@ -463,20 +462,3 @@ func TestLateAnswersDoNotConfirm(t *testing.T) {
 		c.close()
 	})
 }
-
-func TestOldAnswersDoNotConfirm(t *testing.T) {
-	a := newAcks()
-	sent := a.now() // A heartbeat leaves,
-	since := a.tick()
-	a.add("b", 3, sent) // and its answer arrives after the read.
-	done := make(chan struct{})
-	close(done)
-	require.False(t, a.wait(done, peersOf("b"), 1, 3, since))
-	a.add("b", 2, a.now()) // An answer of an older term counts for nothing.
-	require.False(t, a.wait(done, peersOf("b"), 1, 3, since))
-	a.add("b", 3, a.now())
-	require.True(t, a.wait(done, peersOf("b"), 1, 3, since))
-	require.False(t, a.wait(done, peersOf("b", "c"), 2, 3, since))
-}
-
-func peersOf(ids ...raft.ServerID) []raft.ServerID { return ids }

@@ -17,6 +17,7 @@ import (
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/rafttransport"
 	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
@@ -28,11 +29,11 @@ type Group struct {
 	log       *raftlog.Store
 	snaps     *snapshot.Store
 	fsm       *fsm
-	transport *transport
+	transport *rafttransport.Transport
 	raft      *raft.Raft
 	observer  *raft.Observer
 
-	peers     *peers
+	peers     *rafttransport.Peers
 	heard     heard
 	forgot    string // What the metadata lost before this start, or an earlier one; empty: nothing.
 	promiseMu sync.Mutex
@@ -78,17 +79,18 @@ func Open(cfg Config) (*Group, error) {
 	if err := g.identify(); err != nil {
 		return nil, errors.Join(errs.Wrap(op, err), g.closeDisk(), cfg.Listener.Close())
 	}
-	g.peers = openPeers(cfg.FS, cfg.Dir, g.peerForgot)
-	g.transport = newTransport(cfg)
-	g.transport.admitAs(&desk{self: g.id, first: incarnationOf(g.id) == "", votes: g.Votes, peers: g.peers, agrees: g.agreeWith,
-		last: func() uint64 { return g.raft.LastIndex() }})
+	g.peers = rafttransport.OpenPeers(cfg.FS, cfg.Dir, g.peerForgot)
+	g.transport = rafttransport.New(rafttransport.Options{Listener: cfg.Listener, Addr: cfg.RaftAddr, Dial: cfg.Dial,
+		Timeout: cfg.Timing.RPC, Logger: &logger{events: cfg.Events}})
+	g.transport.Admit(rafttransport.Rules{Self: g.id, First: incarnationOf(g.id) == "", Votes: g.Votes, Peers: g.peers,
+		Agrees: g.agreeWith, Last: func() uint64 { return g.raft.LastIndex() }})
 	g.raft, err = raft.NewRaft(g.raftConfig(), g.fsm, g.log, g.log, g.snaps, g.transport)
 	if err != nil {
 		_ = g.transport.Close()
-		g.transport.stream.wg.Wait()
+		g.transport.Wait()
 		return nil, errors.Join(errs.New(op, errs.Internal, err), g.closeDisk())
 	}
-	g.transport.serve()
+	g.transport.Serve()
 	observations := make(chan raft.Observation, 16)
 	g.observer = raft.NewObserver(observations, false, func(o *raft.Observation) bool {
 		_, ok := o.Data.(raft.LeaderObservation)
@@ -322,7 +324,7 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	stopped := g.raft.Shutdown()
 	_ = g.transport.Close() // Ends requests that Raft would wait for.
 	err := stopped.Error()
-	g.transport.stream.wg.Wait()
+	g.transport.Wait()
 	return errors.Join(err, g.closeDisk())
 }
 

@@ -149,7 +149,7 @@ func (g *Group) confirmOnce() (uint64, error) {
 	if term == 0 {
 		return 0, errNotLeader
 	}
-	since := g.transport.acks.tick()
+	since := g.transport.Tick()
 	if err := g.raft.VerifyLeader().Error(); err != nil {
 		return 0, errNotLeader
 	}
@@ -157,7 +157,7 @@ func (g *Group) confirmOnce() (uint64, error) {
 	if need > 0 {
 		done := make(chan struct{})
 		timer := time.AfterFunc(g.cfg.Timing.RPC, func() { close(done) })
-		ok := g.transport.acks.wait(done, peers, need, term, since)
+		ok := g.transport.Answered(done, peers, need, term, since)
 		timer.Stop()
 		if !ok {
 			return 0, errNotLeader

@@ -63,6 +63,19 @@ func (g *Group) Members() (members []Member, leader cluster.NodeID) {
 	return members, g.Leader()
 }
 
+// Heard notes what another node says of its server: its id, and how far it has applied.
+func (g *Group) Heard(server string, applied uint64) {
+	g.peers.Applied(raft.ServerID(server), applied)
+	if servers := g.servers(); len(servers) > 0 {
+		g.peers.KeepOnly(servers)
+		g.heard.keepOnly(servers)
+	}
+}
+
+// KnownOf returns how far this node knows another one's server to have applied; 0:
+// nothing is known.
+func (g *Group) KnownOf(server string) uint64 { return g.peers.Known(raft.ServerID(server)) }
+
 // LastContacts returns since when the leader has heard nothing of each other member;
 // nil where this node does not lead.
 func (g *Group) LastContacts() map[cluster.NodeID]time.Duration {
@@ -71,7 +84,7 @@ func (g *Group) LastContacts() map[cluster.NodeID]time.Duration {
 	}
 	out := map[cluster.NodeID]time.Duration{}
 	for _, s := range g.servers() {
-		if at := g.transport.acks.lastAt(s.ID); s.ID != g.id && !at.IsZero() {
+		if at := g.transport.LastAnswer(s.ID); s.ID != g.id && !at.IsZero() {
 			out[parseServerID(s.ID)] = time.Since(at)
 		}
 	}

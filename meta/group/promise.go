@@ -326,7 +326,7 @@ func (g *Group) renewPromise() error {
 	if err := g.keepPromise(p); err != nil {
 		return err
 	}
-	return g.peers.store(g.cfg.FS, g.cfg.Dir)
+	return g.peers.Store(g.cfg.FS, g.cfg.Dir)
 }
 
 // Votes reports whether this node's present server has a vote, as it knows itself.

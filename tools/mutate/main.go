@@ -44,6 +44,7 @@ import (
 var suites = []suite{
 	{"meta/state", nil, []string{"meta/state", "s3api/object", "node/upkeep", "node/sim"}},
 	{"meta/snapshot", nil, []string{"meta/snapshot", "meta/group", "node/sim"}},
+	{"meta/rafttransport", nil, []string{"meta/rafttransport", "meta/group", "node/sim"}},
 	{"meta/group", nil, []string{"meta/group", "node/sim"}},
 	{"shard/drive", nil, []string{"shard/drive", "node/sim"}},
 	{"shard/stripe", nil, []string{"shard/stripe", "s3api/object", "node/sim"}},

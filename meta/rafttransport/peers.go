@@ -1,4 +1,4 @@
-package group
+package rafttransport
 
 import (
 	"bytes"
@@ -17,11 +17,11 @@ import (
 
 const peersName = "peers.json"
 
-// peers is what this node knows of how far other servers of the group were: entries that
+// Peers is what this node knows of how far other servers of the group were: entries that
 // they have applied, which are committed and can never be missing from their logs again.
 // A machine whose disks were put back to an earlier day does not know it itself. Safe for
 // concurrent use.
-type peers struct {
+type Peers struct {
 	mu     sync.Mutex
 	known  map[raft.ServerID]uint64
 	stored bool                     // Known is on the disk.
@@ -29,10 +29,10 @@ type peers struct {
 	event  func(id raft.ServerID, known, shown uint64)
 }
 
-// openPeers reads what was stored. A damaged file is no reason not to start: it is told
+// OpenPeers reads what was stored. A damaged file is no reason not to start: it is told
 // again by the others.
-func openPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown uint64)) *peers {
-	p := &peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, stored: true, event: event}
+func OpenPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown uint64)) *Peers {
+	p := &Peers{known: map[raft.ServerID]uint64{}, short: map[raft.ServerID]uint64{}, stored: true, event: event}
 	b, err := files.Read(fs, fs.PathJoin(dir, peersName))
 	if err != nil {
 		return p
@@ -45,7 +45,9 @@ func openPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown 
 	return p
 }
 
-func (p *peers) store(fs vfs.FS, dir string) error {
+// Store makes durable what has been noted since the last call; where nothing was, it does
+// nothing.
+func (p *Peers) Store(fs vfs.FS, dir string) error {
 	p.mu.Lock()
 	known, stored := maps.Clone(p.known), p.stored
 	p.stored = true
@@ -66,8 +68,8 @@ func (p *peers) store(fs vfs.FS, dir string) error {
 	return err
 }
 
-// applied notes that a server says to have applied the entries up to index.
-func (p *peers) applied(id raft.ServerID, index uint64) {
+// Applied notes that a server says to have applied the entries up to index.
+func (p *Peers) Applied(id raft.ServerID, index uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if index > p.known[id] {
@@ -75,8 +77,8 @@ func (p *peers) applied(id raft.ServerID, index uint64) {
 	}
 }
 
-// keepOnly forgets servers that are not in the group any more.
-func (p *peers) keepOnly(servers []raft.Server) {
+// KeepOnly forgets servers that are not in the group any more.
+func (p *Peers) KeepOnly(servers []raft.Server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	member := func(id raft.ServerID) bool {
@@ -92,7 +94,7 @@ func (p *peers) keepOnly(servers []raft.Server) {
 }
 
 // check returns an error where a server's log ends before what it had applied.
-func (p *peers) check(id raft.ServerID, last uint64) error {
+func (p *Peers) check(id raft.ServerID, last uint64) error {
 	p.mu.Lock()
 	known := p.known[id]
 	before, was := p.short[id]
@@ -106,28 +108,15 @@ func (p *peers) check(id raft.ServerID, last uint64) error {
 	if p.event != nil && (!was || before != last) {
 		p.event(id, known, last)
 	}
-	return errs.Newf("group.Vote", errs.Denied, "the log of server %s ends at entry %d, but it had applied entry %d: its disk holds an older copy", id, last, known)
+	return errs.Newf("rafttransport.Vote", errs.Denied, "the log of server %s ends at entry %d, but it had applied entry %d: its disk holds an older copy", id, last, known)
 }
 
-// ofServer returns how far a server was known to be.
-func (p *peers) ofServer(id raft.ServerID) uint64 {
+// Known returns how far a server was known to be.
+func (p *Peers) Known(id raft.ServerID) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.known[id]
 }
-
-// Heard notes what another node says of its server: its id, and how far it has applied.
-func (g *Group) Heard(server string, applied uint64) {
-	g.peers.applied(raft.ServerID(server), applied)
-	if servers := g.servers(); len(servers) > 0 {
-		g.peers.keepOnly(servers)
-		g.heard.keepOnly(servers)
-	}
-}
-
-// KnownOf returns how far this node knows another one's server to have applied; 0:
-// nothing is known.
-func (g *Group) KnownOf(server string) uint64 { return g.peers.ofServer(raft.ServerID(server)) }
 
 // appendStanding and standingOf are the last entry of a voter's log, in the field of an
 // answer to a vote that Raft does not use any more.

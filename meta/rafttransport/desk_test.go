@@ -1,8 +1,9 @@
-package group
+package rafttransport
 
 import (
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +16,8 @@ import (
 // vote to lead again.
 func TestAdmit(t *testing.T) {
 	const self, before = raft.ServerID("1.b"), raft.ServerID("1.a")
-	d := &desk{self: self, votes: func() bool { return false }, last: func() uint64 { return 0 }, peers: &peers{}, agrees: func(raft.ServerID) error { return nil }, ending: make(chan struct{})}
+	d := &desk{Rules: Rules{Self: self, Votes: func() bool { return false }, Last: func() uint64 { return 0 },
+		Peers: OpenPeers(vfs.NewMem(), "", nil), Agrees: func(raft.ServerID) error { return nil }}, ending: make(chan struct{})}
 	vote := func(to raft.ServerID) any {
 		r := &raft.RequestVoteRequest{RPCHeader: raft.RPCHeader{ID: []byte("2")}}
 		*voteTo(r) = addressee(to)
@@ -44,6 +46,33 @@ func TestAdmit(t *testing.T) {
 			err := d.admit(&raft.RPC{Command: test.command, RespChan: make(chan raft.RPCResponse, 1)})
 			require.Equal(t, test.refused, errs.Is(err, errs.Denied), "%v", err)
 		})
+	}
+	d.close()
+}
+
+// TestVoteOfAnother: who disagrees gets no vote, and gives none that counts.
+func TestVoteOfAnother(t *testing.T) {
+	const self, other = raft.ServerID("1"), raft.ServerID("2")
+	disagree := func(id raft.ServerID) error {
+		if id == other {
+			return errs.Newf("test", errs.Denied, "they disagree")
+		}
+		return nil
+	}
+	d := &desk{Rules: Rules{Self: self, First: true, Votes: func() bool { return true }, Last: func() uint64 { return 0 },
+		Peers: OpenPeers(vfs.NewMem(), "", nil), Agrees: disagree}, ending: make(chan struct{})}
+	ask := func(from raft.ServerID) error {
+		r := &raft.RequestVoteRequest{RPCHeader: raft.RPCHeader{ID: []byte(from)}}
+		*voteTo(r) = addressee(self)
+		return d.admit(&raft.RPC{Command: r, RespChan: make(chan raft.RPCResponse, 1)})
+	}
+	require.True(t, errs.Is(ask(other), errs.Denied))
+	require.NoError(t, ask("3"))
+	tr := &Transport{desk: d}
+	for id, counts := range map[raft.ServerID]bool{other: false, "3": true} {
+		resp := &raft.RequestVoteResponse{Granted: true, Peers: appendStanding(0)}
+		require.Equal(t, !counts, tr.checkVote(id, resp) != nil)
+		require.Equal(t, counts, resp.Granted)
 	}
 	d.close()
 }

@@ -1,4 +1,4 @@
-package group
+package rafttransport
 
 import (
 	"bytes"
@@ -31,14 +31,20 @@ func voteTo(r *raft.RequestVoteRequest) *[]byte {
 	return &r.Candidate
 }
 
+// Rules says who a transport answers for, and whom it answers. Its functions may be called
+// at any time from when Serve was called, by many goroutines.
+type Rules struct {
+	Self   raft.ServerID
+	First  bool // Self is the node's first incarnation, as which releases without addressees know it.
+	Votes  func() bool
+	Last   func() uint64
+	Peers  *Peers
+	Agrees func(raft.ServerID) error // Whether its state may be right beside this one's.
+}
+
 // desk looks at what comes in before Raft does.
 type desk struct {
-	self   raft.ServerID
-	first  bool // Self is the node's first incarnation, as which releases without addressees know it.
-	votes  func() bool
-	last   func() uint64
-	peers  *peers
-	agrees func(raft.ServerID) error // Whether its state may be right beside this one's.
+	Rules
 	passed chan raft.RPC
 	ending chan struct{}
 	once   sync.Once
@@ -84,10 +90,10 @@ func (d *desk) admit(rpc *raft.RPC) error {
 		}
 		// Whoever asks this very server has it among its voters, which this server may not
 		// know yet: the entry that made it one may reach it only with the next leader.
-		if err := d.peers.check(raft.ServerID(r.ID), r.LastLogIndex); err != nil {
+		if err := d.Peers.check(raft.ServerID(r.ID), r.LastLogIndex); err != nil {
 			return err
 		}
-		if err := d.agrees(raft.ServerID(r.ID)); err != nil {
+		if err := d.Agrees(raft.ServerID(r.ID)); err != nil {
 			return err
 		}
 		d.tellStanding(rpc)
@@ -101,26 +107,26 @@ func (d *desk) admit(rpc *raft.RPC) error {
 
 func (d *desk) forUs(to []byte) error {
 	id, tagged := bytes.CutPrefix(to, []byte(addresseeTag))
-	if tagged && string(id) == string(d.self) || !tagged && d.first {
+	if tagged && string(id) == string(d.Self) || !tagged && d.First {
 		return nil
 	}
-	return errs.Newf("group.Serve", errs.Denied, "this is server %s, not %s: the node has lost what it was", d.self, id)
+	return errs.Newf("rafttransport.Serve", errs.Denied, "this is server %s, not %s: the node has lost what it was", d.Self, id)
 }
 
 // mayLead refuses to be made the leader without a vote. (A first incarnation may be told
 // to by voters that know more of the group than it does.)
 func (d *desk) mayLead() error {
-	if d.first || d.votes() {
+	if d.First || d.Votes() {
 		return nil
 	}
-	return errs.Newf("group.HandOver", errs.Denied, "server %s has no vote: the node has lost what it was, and was not given a vote again", d.self)
+	return errs.Newf("rafttransport.HandOver", errs.Denied, "server %s has no vote: the node has lost what it was, and was not given a vote again", d.Self)
 }
 
 // tellStanding has the answer to a vote say where this server's log ends.
 func (d *desk) tellStanding(rpc *raft.RPC) {
 	answers, whole := rpc.RespChan, make(chan raft.RPCResponse, 1)
 	rpc.RespChan = whole
-	last := d.last()
+	last := d.Last()
 	d.wg.Go(func() {
 		select {
 		case a := <-whole:
@@ -135,15 +141,15 @@ func (d *desk) tellStanding(rpc *raft.RPC) {
 
 // checkVote takes a vote back that a server gave which has lost what it had, or whose state
 // is not this one's.
-func (t *transport) checkVote(id raft.ServerID, resp *raft.RequestVoteResponse) error {
+func (t *Transport) checkVote(id raft.ServerID, resp *raft.RequestVoteResponse) error {
 	last, told := standingOf(resp.Peers)
 	resp.Peers = nil
 	if !resp.Granted || t.desk == nil {
 		return nil
 	}
-	err := t.desk.agrees(id)
+	err := t.desk.Agrees(id)
 	if err == nil && told {
-		err = t.desk.peers.check(id, last)
+		err = t.desk.Peers.check(id, last)
 	}
 	if err != nil {
 		resp.Granted = false
