@@ -16,7 +16,7 @@ import (
 // findingsMax is how many disagreements Check names.
 const findingsMax = 20
 
-// Check reads all records and recounts what they say of each other:
+// checkRecords reads all records and recounts what they say of each other:
 //
 //   - I1 the reference keys are the references of all parts and pins;
 //   - I2 an extent is in the gc queue, under the index in its record, just if it
@@ -41,7 +41,7 @@ const findingsMax = 20
 //   - I13 refusals for contradictions are in order, the latest ones, none of the future.
 //
 // It holds what it reads in memory: for tests and small states.
-func (s *State) Check() error {
+func checkRecords(each eachRecord) error {
 	c := &checker{
 		refs: make(map[ref]bool), extents: make(map[shard.ExtentID]*metapb.Extent),
 		listed: make(map[string]string), copies: make(map[keys.ID]*metapb.Version),
@@ -55,7 +55,7 @@ func (s *State) Check() error {
 		applied: new(metapb.Applied), cluster: new(metapb.Cluster), refused: new(metapb.Contradictions),
 		events: make(map[string]uint64), queues: make(map[string]*metapb.EventQueue),
 	}
-	if err := s.records(c.read); err != nil {
+	if err := each(c.read); err != nil {
 		return err
 	}
 	c.checkListed()

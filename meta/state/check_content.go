@@ -91,7 +91,7 @@ func (c *checker) checkParts(id keys.ID, size uint64, count uint32) {
 		}
 		found++
 		total += p.Size
-		if p.Size != sizes[i] || checkPart(p) != nil {
+		if p.Size != sizes[i] || partFault(p) != "" {
 			c.wrong("part %d of content %x is not of its size", p.Number, id)
 		}
 	}

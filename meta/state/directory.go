@@ -9,10 +9,14 @@ import (
 
 // Limits of the directory. All of it lies in every node's memory.
 const (
-	EntriesMax         = 200_000  // Entries in all.
+	EntriesMax      = 200_000 // Entries in all.
+	WriteEntriesMax = 4096    // Checks, entries and names in one WriteEntries.
+)
+
+// Limits of an entry.
+const (
 	EntryNameMaxBytes  = 1024     // Of an entry's name.
 	EntryValueMaxBytes = 64 << 10 // Of an entry's value.
-	WriteEntriesMax    = 4096     // Checks, entries and names in one WriteEntries.
 )
 
 // entryKindMax is the greatest kind that a key can hold. What kinds there are is

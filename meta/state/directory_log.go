@@ -26,6 +26,10 @@ type entryChange struct {
 	revision uint64
 }
 
+// newDirectoryLog returns the log of a directory of a revision, of whose changes nothing
+// is remembered.
+func newDirectoryLog(revision uint64) directoryLog { return directoryLog{since: revision} }
+
 // with returns the log after further changes. Only the newest log may be given some.
 func (l directoryLog) with(changes []entryChange) directoryLog {
 	l.changes = append(l.changes, changes...)

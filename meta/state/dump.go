@@ -73,11 +73,14 @@ func newRecord(k keys.Kind) proto.Message {
 	return nil
 }
 
-// Dump writes all records in order of their keys, one a line, for tests and
+// eachRecord calls f for every record, as of one moment, until f fails.
+type eachRecord func(f func(key, value []byte) error) error
+
+// dumpRecords writes all records in order of their keys, one a line, for tests and
 // debugging. It shows names and inline bytes: never put it in a log.
-func (s *State) Dump(w io.Writer) error {
+func dumpRecords(each eachRecord, w io.Writer) error {
 	out := bufio.NewWriter(w)
-	err := s.records(func(key, value []byte) error {
+	err := each(func(key, value []byte) error {
 		k, err := decodeKey(key)
 		if err != nil {
 			return err
@@ -143,22 +146,12 @@ func formatValue(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// records calls f for every record, as of one moment.
-func (s *State) records(f func(key, value []byte) error) error {
-	snap := s.db.NewSnapshot()
-	err := scan(snap, nil, nil, f)
-	if cerr := snap.Close(); err == nil && cerr != nil {
-		err = dbError(cerr)
-	}
-	return err
-}
-
-// Hash returns SHA-256 over all keys and values: equal on replicas that are at
+// hashRecords returns SHA-256 over all keys and values: equal on replicas that are at
 // the same index.
-func (s *State) Hash() (sum [sha256.Size]byte, err error) {
+func hashRecords(each eachRecord) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
 	var n [8]byte
-	err = s.records(func(key, value []byte) error {
+	err = each(func(key, value []byte) error {
 		binary.BigEndian.PutUint32(n[:4], uint32(len(key)))
 		binary.BigEndian.PutUint32(n[4:], uint32(len(value)))
 		h.Write(n[:])

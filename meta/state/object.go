@@ -177,23 +177,31 @@ func etagListed(list, etag string) bool {
 	return false
 }
 
-// checkPart says whether a part's bytes add up.
+// checkPart refuses a part whose bytes do not add up.
 func checkPart(p *metapb.Part) *metapb.Result {
+	if why := partFault(p); why != "" {
+		return invalid(why)
+	}
+	return nil
+}
+
+// partFault returns what is wrong with a part's bytes; empty if they add up.
+func partFault(p *metapb.Part) string {
 	if len(p.Extents) == 0 {
 		if len(p.Envelopes) == 0 && uint64(len(p.Inline)) != p.Size {
-			return invalid("a part's inline bytes are not of its size")
+			return "a part's inline bytes are not of its size"
 		}
-		return nil
+		return ""
 	}
 	var sum uint64
 	for _, r := range p.Extents {
 		sum += r.Length
 		if r.Length > p.Size || int(r.Envelope) > len(p.Envelopes) {
-			return invalid("a part's reference is longer than the part, or names no envelope")
+			return "a part's reference is longer than the part, or names no envelope"
 		}
 	}
 	if sum != p.Size || len(p.Inline) != 0 {
-		return invalid("a part's references are not of its size")
+		return "a part's references are not of its size"
 	}
-	return nil
+	return ""
 }

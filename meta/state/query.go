@@ -18,31 +18,24 @@ const listSteps = 50_000
 
 // view is the state as one query sees it.
 type view struct {
-	snap      *pebble.Snapshot
-	applied   *metapb.Applied
-	cluster   *metapb.Cluster
-	directory directoryLog
-	decided   []*metapb.Decided
-	listSteps int      // Records that one page of a list of objects looks at.
-	keyBuf    [96]byte // Room for most keys.
+	snap            pebble.Reader
+	applied         *metapb.Applied
+	cluster         *metapb.Cluster
+	directory       directoryLog
+	bucketsRevision uint64
+	listSteps       int // Records that one page of a list of objects looks at.
+
+	decided []*metapb.Decided
+	keyBuf  [96]byte // Room for most keys.
 }
 
-// Query answers q from the current state. Safe concurrently with Apply. A
-// refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
-func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
-	s.viewMu.RLock()
-	v := view{snap: s.db.NewSnapshot(), applied: s.applied, cluster: s.cluster, directory: s.directory, decided: q.Decided, listSteps: s.limits.listSteps}
-	bucketsRevision := s.bucketsRevision
-	s.viewMu.RUnlock()
-	defer func() { // After a panic too, which the caller may recover from.
-		if cerr := v.snap.Close(); err == nil && cerr != nil {
-			err = errs.Wrap("state.Query", dbError(cerr))
-		}
-	}()
+// ask answers a query. A refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
+func (v *view) ask(q *metapb.Query) (*metapb.Answer, error) {
+	v.decided = q.Decided
 	a := &metapb.Answer{ViewEpoch: v.cluster.ViewEpoch, ConfigRevision: v.applied.ConfigRevision,
-		DirectoryRevision: max(v.applied.DirectoryRevision, 1), BucketsRevision: max(bucketsRevision, 1)}
+		DirectoryRevision: max(v.applied.DirectoryRevision, 1), BucketsRevision: max(v.bucketsRevision, 1)}
 	if err := v.answer(q, a); err != nil {
-		return nil, errs.Wrap("state.Query", err)
+		return nil, err
 	}
 	return a, nil
 }

@@ -92,11 +92,11 @@ func (v *view) versionMarker(b *metapb.Bucket, q *metapb.ListVersions) ([]byte, 
 		return keys.AppendName(nil, keys.KindObject, b.Id, q.KeyMarker), nil
 	}
 	latest := keys.AppendObject(nil, b.Id, q.KeyMarker)
-	var head head
-	if _, err := get(v.snap, latest, head.unmarshal); err != nil {
+	head := new(metapb.Version)
+	if _, err := v.get(latest, head); err != nil {
 		return nil, err
 	}
-	if head.order == ver.Order {
+	if head.Order == ver.Order {
 		return append(latest, 0), nil
 	}
 	return append(keys.AppendOlder(nil, b.Id, q.KeyMarker, ver.Order), 0), nil

@@ -1,9 +1,11 @@
 package state
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -116,6 +118,25 @@ func (r *Records) Faults() (out []Fault, err error) {
 	}
 	return nil, err
 }
+
+// records calls f for every record, as of one moment.
+func (s *State) records(f func(key, value []byte) error) error {
+	snap := s.db.NewSnapshot()
+	err := scan(snap, nil, nil, f)
+	if cerr := snap.Close(); err == nil && cerr != nil {
+		err = dbError(cerr)
+	}
+	return err
+}
+
+// Check proves that the records agree with each other: see checkRecords.
+func (s *State) Check() error { return checkRecords(s.records) }
+
+// Dump writes all records in order of their keys: see dumpRecords.
+func (s *State) Dump(w io.Writer) error { return dumpRecords(s.records, w) }
+
+// Hash returns a digest of all records: see hashRecords.
+func (s *State) Hash() (sum [sha256.Size]byte, err error) { return hashRecords(s.records) }
 
 // decodes returns why a record cannot be decoded.
 func decodes(key, value []byte) error {

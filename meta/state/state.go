@@ -136,7 +136,7 @@ func (s *State) load() error {
 	first := s.applied == nil
 	s.applied, s.cluster, s.refused = applied, mem.cluster, mem.refused
 	if first {
-		s.directory.since, s.bucketsRevision = applied.DirectoryRevision, applied.ConfigRevision
+		s.directory, s.bucketsRevision = newDirectoryLog(applied.DirectoryRevision), applied.ConfigRevision
 	}
 	return nil
 }
@@ -146,6 +146,26 @@ func (s *State) Applied() (index, term uint64) {
 	s.viewMu.RLock()
 	defer s.viewMu.RUnlock()
 	return s.applied.Index, s.applied.Term
+}
+
+// Query answers q from the current state. Safe concurrently with Apply. A
+// refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
+func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
+	s.viewMu.RLock()
+	snap := s.db.NewSnapshot()
+	v := view{snap: snap, applied: s.applied, cluster: s.cluster, directory: s.directory,
+		bucketsRevision: s.bucketsRevision, listSteps: s.limits.listSteps}
+	s.viewMu.RUnlock()
+	defer func() { // After a panic too, which the caller may recover from.
+		if cerr := snap.Close(); err == nil && cerr != nil {
+			err = errs.Wrap("state.Query", dbError(cerr))
+		}
+	}()
+	a, err := v.ask(q)
+	if err != nil {
+		return nil, errs.Wrap("state.Query", err)
+	}
+	return a, nil
 }
 
 // Flush returns when everything applied before the call survives a crash. It
