@@ -106,7 +106,7 @@ type checker struct {
 	entries   uint64
 	youngest  uint64 // Revision of an entry.
 	last      struct {
-		name  objectName
+		name  object
 		order uint64
 	} // Version read.
 	versionKeys []versionKey

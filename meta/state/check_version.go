@@ -7,7 +7,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-type objectName struct {
+type object struct {
 	bucket uint64
 	key    string
 }
@@ -15,7 +15,7 @@ type objectName struct {
 // keepVersion files a version. The latest of a key comes first, then the others,
 // newest first.
 func (c *checker) keepVersion(k keys.Key, v *metapb.Version) {
-	name := objectName{k.Bucket, k.Name}
+	name := object{k.Bucket, k.Name}
 	switch {
 	case c.buckets[k.Bucket] == "":
 		c.wrong("a version lies in bucket %d, which does not exist", k.Bucket)

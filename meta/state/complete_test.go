@@ -41,13 +41,13 @@ func TestEveryRecordIsTakenCareOf(t *testing.T) {
 	checks := sourceOf(t, "check*.go")
 	for kind := range kindsIn(t, "../keys/testdata/keys.golden", -1) {
 		assert.True(t, golden[kind], "%q: testdata/records.golden has none (TestGolden, -rewrite)", kind)
-		record := newRecord(kind)
-		assert.Equal(t, valueless[kind], record == nil, "%q: name its message in newRecord (dump.go), or it in valueless", kind)
-		if record == nil {
+		message := newRecord(kind)
+		assert.Equal(t, valueless[kind], message == nil, "%q: name its message in newRecord (dump.go), or it in valueless", kind)
+		if message == nil {
 			continue
 		}
 		_, exempt := unread[kind]
-		read := strings.Contains(checks, fmt.Sprintf("case *metapb.%s:", record.ProtoReflect().Descriptor().Name()))
+		read := strings.Contains(checks, fmt.Sprintf("case *metapb.%s:", message.ProtoReflect().Descriptor().Name()))
 		assert.Equal(t, exempt, !read, "%q: Check keeps it (checker.keep), or unread says why not", kind)
 	}
 }

@@ -43,7 +43,7 @@ type explorer struct {
 
 	writes  int               // Records written since the database was made.
 	numbers map[string]uint32 // Of records, by what they are.
-	records []record
+	records []bareRecord
 	worlds  []world
 	same    map[[16]byte]uint32 // The first of the worlds that differ in indexes alone.
 	at      uint32              // The world that the database holds,
@@ -81,7 +81,7 @@ type memo struct {
 }
 
 // record is a key and its value, and both without log indexes, which follow apart.
-type record struct {
+type bareRecord struct {
 	key, value string
 	bare       []byte
 	indexes    []uint64
@@ -470,8 +470,8 @@ var indexFields = map[protoreflect.Name]bool{"index": true, "gc_index": true, "o
 	"started": true, "last_new": true, "config_revision": true, "directory_revision": true}
 
 // bare takes the log indexes out of a record.
-func bare(t *testing.T, key, value []byte) record {
-	r := record{key: string(key), value: string(value)}
+func bare(t *testing.T, key, value []byte) bareRecord {
+	r := bareRecord{key: string(key), value: string(value)}
 	k, err := keys.Decode(key)
 	require.NoError(t, err)
 	if k.Kind == keys.KindResult {

@@ -51,6 +51,11 @@ type model struct {
 	budget int
 }
 
+type objectName struct {
+	bucket uint64
+	key    string
+}
+
 type partName struct {
 	content keys.ID
 	number  uint32

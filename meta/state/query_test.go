@@ -135,12 +135,6 @@ func TestListEntryIsTheVersion(t *testing.T) {
 	require.True(t, proto.Equal(&metapb.ListEntry{Key: "k", Size: 4, Etag: v.Etag, ModifiedMs: 1, StorageClass: "STANDARD_IA",
 		Owner: "me", ChecksumAlgorithms: []string{"CRC32", "SHA256"}, ChecksumComposite: true},
 		list(m, &metapb.ListObjects{Bucket: "b", MaxKeys: 1}).Entries[0]))
-
-	record, err := proto.Marshal(&metapb.Version{Size: 4, Restore: &metapb.Restore{Ongoing: true, Days: 3}})
-	require.NoError(t, err)
-	e := new(metapb.ListEntry)
-	require.NoError(t, new(lister).version(e, record))
-	require.True(t, proto.Equal(&metapb.ListEntry{Size: 4, Restore: &metapb.Restore{Ongoing: true, Days: 3}}, e))
 }
 
 func (m *machine) get(q *metapb.GetObject) *metapb.ObjectAnswer {
