@@ -12,6 +12,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/meta/state"
 )
 
@@ -54,7 +55,7 @@ func TestMend(t *testing.T) {
 				cfg.Listener = c.net.listen(n.number, n.raftAddr())
 				_, err := Open(cfg)
 				require.ErrorContains(t, err, "cairn meta mend")
-				require.ErrorContains(t, err, state.RecordName(bad.key))
+				require.ErrorContains(t, err, record.Name(bad.key))
 				var faults []state.Fault
 				require.NoError(t, LookAt(cfg, func(r *state.Records) (err error) {
 					faults, err = r.Faults()

@@ -5,8 +5,8 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/raftlog"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/meta/snapshot"
-	"github.com/cairnstore/cairn/meta/state"
 )
 
 // Names by which Raft keeps its variables in the stable store.
@@ -52,7 +52,7 @@ func restoreLatest(snaps *snapshot.Store, f *fsm, snap *snapshot.Meta) error {
 	}
 	defer source.Close()
 	err = f.Restore(source)
-	if state.IsContradiction(err) {
+	if record.IsContradiction(err) {
 		return errs.Newf("group.Open", errs.Corrupt, "the snapshot %s has a bad record: %w; %s", snap.Raft.ID, err, mendIt)
 	}
 	if errs.Is(err, errs.Corrupt) {

@@ -16,6 +16,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
 )
@@ -88,7 +89,7 @@ func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) 
 	}
 	d.current, err = open(fs, d.path(n))
 	switch {
-	case state.IsContradiction(err):
+	case record.IsContradiction(err):
 		err = errs.Newf("group.Open", errs.Corrupt, "a record without which nothing can be applied is bad: %w; %s", err, mendIt)
 	case errs.Is(err, errs.Corrupt):
 		err = errs.Newf("group.Open", errs.Corrupt, "the state is damaged: %w; stop this node and move %s away: "+
@@ -290,7 +291,7 @@ func (f *fsm) apply(entries []state.Entry) ([]*metapb.Result, error) {
 	}
 	if err != nil {
 		f.broken = errs.Wrap("group.Apply", err)
-		if state.IsContradiction(err) {
+		if record.IsContradiction(err) {
 			f.broken = errs.Newf("group.Apply", errs.Corrupt, "a record without which nothing can be applied is bad: %w; %s", err, mendIt)
 		}
 		f.events.fatal(f.broken)

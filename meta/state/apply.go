@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // Entry is one log entry. A nil Command (Raft's own entries) only moves the
@@ -31,7 +32,7 @@ func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
 		return nil, s.broken
 	}
 	results, err := s.apply(entries)
-	if IsContradiction(err) {
+	if record.IsContradiction(err) {
 		results, err = s.applyEach(entries)
 	}
 	if err != nil {
@@ -76,10 +77,10 @@ func (s *State) commit(t *tx) error {
 	s.viewMu.Lock()
 	defer s.viewMu.Unlock()
 	if err := t.batch.Commit(pebble.NoSync); err != nil {
-		return dbError(err)
+		return record.DBError(err)
 	}
 	s.applied, s.cluster, s.refused = t.applied, t.mem.cluster, t.mem.refused
-	s.directory, s.bucketsRevision = s.directory.with(t.directory), t.bucketsRevision
+	s.directory, s.bucketsRevision = s.directory.With(t.directory), t.bucketsRevision
 	return nil
 }
 
@@ -88,7 +89,7 @@ func (t *tx) apply(e *Entry) (*metapb.Result, error) {
 	cmd := new(metapb.Command)
 	if err := proto.Unmarshal(e.Command, cmd); err != nil {
 		// The log vouches for its bytes, so they are the same on all voters.
-		return nil, &contradiction{kind: metapb.ContradictionKind_CONTRADICTION_COMMAND, cause: errs.New("state", errs.Corrupt, err)}
+		return nil, &record.Contradiction{Kind: metapb.ContradictionKind_CONTRADICTION_COMMAND, Cause: errs.New("state", errs.Corrupt, err)}
 	}
 	if cmd.Op == nil {
 		return nil, errUnknown()

@@ -9,13 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
-)
-
-// Limits of a bucket's configuration.
-const (
-	ConfigPartsMax         = 64       // Parts of one bucket.
-	ConfigPartNameMaxBytes = 64       // Of a part's name.
-	ConfigPartMaxBytes     = 64 << 10 // Of a part's value.
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // createBucket makes a bucket and its first configuration.
@@ -142,11 +136,11 @@ func changedBucket(b *metapb.Bucket, c *metapb.SetBucketConfig) (*metapb.Bucket,
 func mergeConfig(config *metapb.BucketConfig, parts []*metapb.ConfigPart) *metapb.Result {
 	for _, p := range parts {
 		switch {
-		case p.Name == "" || len(p.Name) > ConfigPartNameMaxBytes:
-			return invalid(fmt.Sprintf("the name of a part of a configuration has 1 to %d bytes", ConfigPartNameMaxBytes))
-		case len(p.Value) > ConfigPartMaxBytes:
+		case p.Name == "" || len(p.Name) > record.ConfigPartNameMaxBytes:
+			return invalid(fmt.Sprintf("the name of a part of a configuration has 1 to %d bytes", record.ConfigPartNameMaxBytes))
+		case len(p.Value) > record.ConfigPartMaxBytes:
 			return invalid(fmt.Sprintf("part %q of a configuration has %d bytes; at most %d are allowed",
-				p.Name, len(p.Value), ConfigPartMaxBytes))
+				p.Name, len(p.Value), record.ConfigPartMaxBytes))
 		}
 		i, found := slices.BinarySearchFunc(config.Parts, p.Name, func(p *metapb.ConfigPart, name string) int {
 			return strings.Compare(p.Name, name)
@@ -161,9 +155,9 @@ func mergeConfig(config *metapb.BucketConfig, parts []*metapb.ConfigPart) *metap
 			config.Parts = slices.Insert(config.Parts, i, p)
 		}
 	}
-	if len(config.Parts) > ConfigPartsMax {
+	if len(config.Parts) > record.ConfigPartsMax {
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_TOO_MANY,
-			Detail: fmt.Sprintf("a bucket's configuration has at most %d parts", ConfigPartsMax)}
+			Detail: fmt.Sprintf("a bucket's configuration has at most %d parts", record.ConfigPartsMax)}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -124,10 +125,10 @@ func (t *tx) createVolumes(c *metapb.CreateVolumes) *metapb.Result {
 
 // checkVolume returns what is wrong with a volume; empty if nothing is.
 func (m *memory) checkVolume(v *metapb.Volume) string {
-	if v.K > shard.MaxDataShards || v.M > shard.MaxShards || !schemeOf(v).Valid() {
+	if v.K > shard.MaxDataShards || v.M > shard.MaxShards || !record.SchemeOf(v).Valid() {
 		return "a volume has a scheme that cannot be used"
 	}
-	if len(v.Slots) != schemeOf(v).N() {
+	if len(v.Slots) != record.SchemeOf(v).N() {
 		return "a volume needs one drive a slot"
 	}
 	for i, d := range v.Slots {
@@ -139,13 +140,4 @@ func (m *memory) checkVolume(v *metapb.Volume) string {
 		}
 	}
 	return ""
-}
-
-func schemeOf(v *metapb.Volume) shard.Scheme {
-	return shard.Scheme{K: uint8(v.K), M: uint8(v.M)}
-}
-
-// slotMask returns the set of all slots of a volume.
-func slotMask(v *metapb.Volume) uint32 {
-	return uint32(uint64(1)<<schemeOf(v).N() - 1)
 }

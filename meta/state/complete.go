@@ -3,6 +3,7 @@ package state
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // completeUpload turns an upload into a version. The parts stay where they are:
@@ -87,7 +88,7 @@ func checkLayout(c *metapb.CompleteUpload, state *metapb.UploadState) string {
 	var last uint32
 	var sum uint64
 	for i, n := range l.Numbers {
-		if n <= last || n > partNumberMax {
+		if n <= last || n > record.PartNumberMax {
 			return "the numbers of a layout do not ascend"
 		}
 		last = n

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // These tests prove that a new command or record was taken everywhere where its
@@ -38,11 +39,11 @@ var valueless = map[keys.Kind]bool{
 // records has one, that Dump knows its message, and that Check reads it.
 func TestEveryRecordIsTakenCareOf(t *testing.T) {
 	golden := kindsIn(t, "testdata/records.golden", 0)
-	checks := sourceOf(t, "check*.go")
+	checks := sourceOf(t, "../check/*.go")
 	for kind := range kindsIn(t, "../keys/testdata/keys.golden", -1) {
 		assert.True(t, golden[kind], "%q: testdata/records.golden has none (TestGolden, -rewrite)", kind)
-		message := newRecord(kind)
-		assert.Equal(t, valueless[kind], message == nil, "%q: name its message in newRecord (dump.go), or it in valueless", kind)
+		message := record.New(kind)
+		assert.Equal(t, valueless[kind], message == nil, "%q: name its message in record.New, or it in valueless", kind)
 		if message == nil {
 			continue
 		}
@@ -90,7 +91,7 @@ func TestEveryCommandIsTakenCareOf(t *testing.T) {
 	}
 }
 
-// sourceOf returns the text of the files of this package that match a pattern.
+// sourceOf returns the text of the files that match a pattern.
 func sourceOf(t *testing.T, pattern string) string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 func writeEntries(w *metapb.WriteEntries) *metapb.Command {
@@ -30,7 +32,7 @@ func TestWriteEntries(t *testing.T) {
 	require.Equal(t, first.Index, first.ConfigRevision)
 	const kind = metapb.EntryKind_ENTRY_ACCOUNT
 	a, old := &metapb.EntryName{Kind: kind, Name: "a"}, first.Index
-	longName, longValue := make([]byte, EntryNameMaxBytes+1), make([]byte, EntryValueMaxBytes+1)
+	longName, longValue := make([]byte, record.EntryNameMaxBytes+1), make([]byte, record.EntryValueMaxBytes+1)
 	for i := range longName {
 		longName[i] = 'n'
 	}
@@ -105,7 +107,7 @@ func TestListEntriesPages(t *testing.T) {
 	var want []string
 	for kind := range metapb.EntryKind(3) {
 		for i := range 5 {
-			e := &metapb.Entry{Kind: kind + 1, Name: fmt.Sprint("n", i), Value: make([]byte, EntryValueMaxBytes)}
+			e := &metapb.Entry{Kind: kind + 1, Name: fmt.Sprint("n", i), Value: make([]byte, record.EntryValueMaxBytes)}
 			c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{e}}))
 			want = append(want, fmt.Sprint(e.Kind, e.Name))
 		}
@@ -128,8 +130,8 @@ func TestListEntriesPages(t *testing.T) {
 		require.Equal(t, want[5:10], pages(&metapb.ListEntries{Kind: 2, Max: limit}))
 	}
 	require.Empty(t, pages(&metapb.ListEntries{Kind: 9}))
-	for i := range entriesPageBytes/EntryValueMaxBytes + 10 {
-		c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{{Kind: 9, Name: fmt.Sprintf("%04d", i), Value: make([]byte, EntryValueMaxBytes)}}}))
+	for i := range query.EntriesPageBytes/record.EntryValueMaxBytes + 10 {
+		c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{{Kind: 9, Name: fmt.Sprintf("%04d", i), Value: make([]byte, record.EntryValueMaxBytes)}}}))
 	}
 	require.True(t, m.entries(&metapb.ListEntries{Kind: 9}).Directory.Truncated, "a page is bounded in bytes, too")
 }
@@ -199,9 +201,9 @@ func TestBucketConfig(t *testing.T) {
 
 	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, set(9).Refusal)
 	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, set(off, part("", "x")).Refusal)
-	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, set(off, part("acl", string(make([]byte, ConfigPartMaxBytes+1)))).Refusal)
+	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, set(off, part("acl", string(make([]byte, record.ConfigPartMaxBytes+1)))).Refusal)
 	var many []*metapb.ConfigPart
-	for i := range ConfigPartsMax {
+	for i := range record.ConfigPartsMax {
 		many = append(many, part(fmt.Sprint("x", i), "x"))
 	}
 	require.Equal(t, metapb.Refusal_REFUSAL_TOO_MANY, set(off, many...).Refusal)

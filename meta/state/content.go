@@ -3,6 +3,7 @@ package state
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // How many references and parts a command that drops contents removes itself.
@@ -52,7 +53,7 @@ func (t *tx) dropSinglePart(id keys.ID) bool {
 
 func (t *tx) removePart(id keys.ID, p *metapb.Part, number uint32) {
 	t.del(keys.AppendPart(t.key(), id, number))
-	t.release(extentsOf(p.Extents), keys.Owner{ID: id, Number: number})
+	t.release(record.ExtentsOf(p.Extents), keys.Owner{ID: id, Number: number})
 }
 
 // dropUnlisted removes the parts that a completed upload's layout does not name.
@@ -130,8 +131,8 @@ func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep
 	done = true
 	lower := keys.AppendPart(nil, id, next)
 	upper := keys.PrefixEnd(keys.AppendParts(nil, id))
-	t.fail(scan(t.batch, lower, upper, func(key, v []byte) error {
-		number, err := partNumber(key)
+	t.fail(record.Scan(t.batch, lower, upper, func(key, v []byte) error {
+		number, err := record.PartNumber(key)
 		if err != nil {
 			return err
 		}
@@ -148,7 +149,7 @@ func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep
 		steps = append(steps, s)
 		if left -= s.cost(); left < 0 {
 			done = false
-			return errStop
+			return record.ErrStop
 		}
 		return nil
 	}))
@@ -164,7 +165,7 @@ func (t *tx) shortenPart(id keys.ID, s trimStep) {
 		return
 	}
 	p := s.part
-	gone, rest := extentsOf(p.Extents[:n]), p.Extents[n:]
+	gone, rest := record.ExtentsOf(p.Extents[:n]), p.Extents[n:]
 	t.set(keys.AppendPart(t.key(), id, s.number), &metapb.Part{Number: s.number, Size: p.Size, Extents: rest})
-	t.release(without(gone, extentsOf(rest)), keys.Owner{ID: id, Number: s.number})
+	t.release(without(gone, record.ExtentsOf(rest)), keys.Owner{ID: id, Number: s.number})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // TestContradiction: a command that meets a record that contradicts another, or cannot be
@@ -61,7 +62,7 @@ func TestContradiction(t *testing.T) {
 				r, err := m.s.Apply([]Entry{again})
 				require.NoError(t, err)
 				require.Equal(t, metapb.Refusal_REFUSAL_CONTRADICTION, r[0].Refusal)
-				require.Contains(t, r[0].Detail, RecordName(keys.AppendUploadState(nil, parsed)), "it names the record")
+				require.Contains(t, r[0].Detail, record.Name(keys.AppendUploadState(nil, parsed)), "it names the record")
 				applied, refused := m.s.Contradictions()
 				require.Equal(t, at+10, applied)
 				require.Equal(t, uint64(2), refused.Count)
@@ -112,7 +113,7 @@ func TestUndecodableCommand(t *testing.T) {
 func TestContradictionsAreBounded(t *testing.T) {
 	m := newMachine(t, nil)
 	at, term := m.s.Applied()
-	const n = contradictionsKept + 10
+	const n = record.ContradictionsKept + 10
 	for i := range uint64(n) {
 		_, err := m.s.Apply([]Entry{{Index: at + 1 + i, Term: term, Command: []byte{0xff}}})
 		require.NoError(t, err)
@@ -123,8 +124,8 @@ func TestContradictionsAreBounded(t *testing.T) {
 	}
 	_, refused := m.s.Contradictions()
 	require.Equal(t, uint64(n), refused.Count)
-	require.Len(t, refused.Latest, contradictionsKept)
-	require.Equal(t, at+n, refused.Latest[contradictionsKept-1].Index)
+	require.Len(t, refused.Latest, record.ContradictionsKept)
+	require.Equal(t, at+n, refused.Latest[record.ContradictionsKept-1].Index)
 	require.NoError(t, m.s.Check())
 
 	// One refusal fewer at the beginning, and all digests differ.
@@ -138,7 +139,7 @@ func TestContradictionsAreBounded(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, fewer := other.s.Contradictions()
-	for i := range contradictionsKept {
+	for i := range record.ContradictionsKept {
 		require.Equal(t, refused.Latest[i].Index, fewer.Latest[i].Index)
 		require.NotEqual(t, refused.Latest[i].Digest, fewer.Latest[i].Digest)
 	}
@@ -160,8 +161,8 @@ func TestWhatStopsApply(t *testing.T) {
 	// Memory is made anew by the first refusal, and meets it.
 	at, term := m.s.Applied()
 	_, err = m.s.Apply([]Entry{{Index: at + 1, Term: term, Command: []byte{0xff}}})
-	require.True(t, IsContradiction(err), "%v", err)
-	require.ErrorContains(t, err, RecordName(key))
+	require.True(t, record.IsContradiction(err), "%v", err)
+	require.ErrorContains(t, err, record.Name(key))
 	_, again := m.s.Apply([]Entry{{Index: at + 1, Term: term}})
 	require.Equal(t, err, again, "nothing is applied any more")
 	index, _ := m.s.Applied()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -58,7 +59,7 @@ func (t *tx) checkCopy(c *metapb.UpdateVersion, id keys.ID, known bool) *metapb.
 			return invalid("the content id is in use")
 		}
 	}
-	most := uint32(partNumberMax)
+	most := uint32(record.PartNumberMax)
 	if c.Restore.Parts == 0 {
 		most = 1
 	}
@@ -94,8 +95,8 @@ func (t *tx) copyIsWhole(c *metapb.UpdateVersion, v *metapb.Version, id keys.ID)
 	}
 	sizes := make(map[uint32]uint64, len(want.Numbers))
 	prefix := keys.AppendParts(nil, id)
-	t.fail(scan(t.batch, prefix, keys.PrefixEnd(keys.AppendParts(nil, id)), func(key, value []byte) error {
-		number, err := partNumber(key)
+	t.fail(record.Scan(t.batch, prefix, keys.PrefixEnd(keys.AppendParts(nil, id)), func(key, value []byte) error {
+		number, err := record.PartNumber(key)
 		if err != nil {
 			return err
 		}
@@ -115,7 +116,7 @@ func (t *tx) copyIsWhole(c *metapb.UpdateVersion, v *metapb.Version, id keys.ID)
 
 // partSize reads the size of a part.
 func partSize(part []byte) (size uint64, err error) {
-	err = fields(part, func(num protowire.Number, v uint64, _ []byte) error {
+	err = record.Fields(part, func(num protowire.Number, v uint64, _ []byte) error {
 		if num == 2 {
 			size = v
 		}
@@ -132,7 +133,7 @@ func (t *tx) writeCopy(c *metapb.UpdateVersion, id keys.ID, claims []claim) {
 	}
 	for _, p := range c.Parts {
 		var own []claim
-		for _, e := range extentsOf(p.Extents) {
+		for _, e := range record.ExtentsOf(p.Extents) {
 			own = append(own, *byID[e])
 			byID[e].fresh = false // Made known by this part.
 		}

@@ -3,8 +3,9 @@ package state
 import (
 	"fmt"
 
-	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // Limits of the directory. All of it lies in every node's memory.
@@ -13,53 +14,28 @@ const (
 	WriteEntriesMax = 4096    // Checks, entries and names in one WriteEntries.
 )
 
-// Limits of an entry.
-const (
-	EntryNameMaxBytes  = 1024     // Of an entry's name.
-	EntryValueMaxBytes = 64 << 10 // Of an entry's value.
-)
-
-// entryKindMax is the greatest kind that a key can hold. What kinds there are is
-// not for the state machine to know: a newer node may write one.
-const entryKindMax = 255
-
-// entryName names an entry of the directory.
-type entryName struct {
-	kind metapb.EntryKind
-	name string
-}
-
-// valid reports whether an entry can have the name.
-func (n entryName) valid() bool {
-	return n.kind > 0 && n.kind <= entryKindMax && n.name != "" && len(n.name) <= EntryNameMaxBytes
-}
-
-func (n entryName) key(dst []byte) []byte { return keys.AppendEntry(dst, uint8(n.kind), n.name) }
-
-func (n entryName) String() string { return fmt.Sprintf("%v %q", n.kind, n.name) }
-
 // writeEntries changes the directory, all or nothing.
 func (t *tx) writeEntries(c *metapb.WriteEntries) *metapb.Result {
 	if why := checkEntries(c); why != "" {
 		return invalid(why)
 	}
 	for _, check := range c.Checks {
-		n := entryName{check.Kind, check.Name}
+		n := record.EntryName{Kind: check.Kind, Name: check.Name}
 		old := new(metapb.Entry)
-		t.get(n.key(t.key()), old)
+		t.get(n.Key(t.key()), old)
 		if old.Revision != check.Revision {
 			return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_ENTRY_CHANGED, Detail: n.String()}
 		}
 	}
 	total := t.applied.Entries
 	for _, e := range c.Put {
-		if !t.has(entryName{e.Kind, e.Name}.key(t.key())) {
+		if !t.has(record.EntryName{Kind: e.Kind, Name: e.Name}.Key(t.key())) {
 			total++
 		}
 	}
-	var gone []entryName
+	var gone []record.EntryName
 	for _, d := range c.Delete {
-		if n := (entryName{d.Kind, d.Name}); t.has(n.key(t.key())) {
+		if n := (record.EntryName{Kind: d.Kind, Name: d.Name}); t.has(n.Key(t.key())) {
 			gone = append(gone, n)
 			total--
 		}
@@ -73,14 +49,14 @@ func (t *tx) writeEntries(c *metapb.WriteEntries) *metapb.Result {
 		return r
 	}
 	for _, e := range c.Put {
-		n := entryName{e.Kind, e.Name}
+		n := record.EntryName{Kind: e.Kind, Name: e.Name}
 		e.Revision = t.index
-		t.set(n.key(t.key()), e)
-		t.directory = append(t.directory, entryChange{n, t.index})
+		t.set(n.Key(t.key()), e)
+		t.directory = append(t.directory, query.EntryChange{EntryName: n, Revision: t.index})
 	}
 	for _, n := range gone {
-		t.del(n.key(t.key()))
-		t.directory = append(t.directory, entryChange{n, t.index})
+		t.del(n.Key(t.key()))
+		t.directory = append(t.directory, query.EntryChange{EntryName: n, Revision: t.index})
 	}
 	t.applied.Entries, t.applied.DirectoryRevision = total, t.index
 	return t.changesConfig(r)
@@ -93,26 +69,26 @@ func checkEntries(c *metapb.WriteEntries) string {
 		return fmt.Sprintf("more than %d entries in one command", WriteEntriesMax)
 	}
 	for _, check := range c.Checks {
-		if n := (entryName{check.Kind, check.Name}); !n.valid() {
+		if n := (record.EntryName{Kind: check.Kind, Name: check.Name}); !n.Valid() {
 			return "an entry cannot have the name " + n.String()
 		}
 	}
-	changed := make(map[entryName]struct{}, len(c.Put)+len(c.Delete))
+	changed := make(map[record.EntryName]struct{}, len(c.Put)+len(c.Delete))
 	for _, e := range c.Put {
-		if len(e.Value) > EntryValueMaxBytes {
+		if len(e.Value) > record.EntryValueMaxBytes {
 			return fmt.Sprintf("the value of %v has %d bytes; at most %d are allowed",
-				entryName{e.Kind, e.Name}, len(e.Value), EntryValueMaxBytes)
+				record.EntryName{Kind: e.Kind, Name: e.Name}, len(e.Value), record.EntryValueMaxBytes)
 		}
-		changed[entryName{e.Kind, e.Name}] = struct{}{}
+		changed[record.EntryName{Kind: e.Kind, Name: e.Name}] = struct{}{}
 	}
 	for _, d := range c.Delete {
-		changed[entryName{d.Kind, d.Name}] = struct{}{}
+		changed[record.EntryName{Kind: d.Kind, Name: d.Name}] = struct{}{}
 	}
 	if len(changed) != len(c.Put)+len(c.Delete) {
 		return "an entry is named twice"
 	}
 	for _, e := range c.Put {
-		if n := (entryName{e.Kind, e.Name}); !n.valid() {
+		if n := (record.EntryName{Kind: e.Kind, Name: e.Name}); !n.Valid() {
 			return "an entry cannot have the name " + n.String()
 		}
 	}

@@ -9,17 +9,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // asOf is the directory as it was at a config revision: revisions of entries by name.
 type asOf struct {
 	revision uint64
-	entries  map[entryName]uint64
+	entries  map[record.EntryName]uint64
 }
 
 // whole reads all of the directory, in one state.
 func (m *machine) whole() asOf {
-	got := asOf{entries: map[entryName]uint64{}}
+	got := asOf{entries: map[record.EntryName]uint64{}}
 	q := &metapb.ListEntries{Max: 2}
 	for {
 		a := m.entries(q)
@@ -27,9 +29,9 @@ func (m *machine) whole() asOf {
 		require.Empty(m.t, a.Directory.Removed)
 		got.revision = a.ConfigRevision
 		for _, e := range a.Directory.Entries {
-			n := entryName{e.Kind, e.Name}
+			n := record.EntryName{Kind: e.Kind, Name: e.Name}
 			got.entries[n] = e.Revision
-			q.AfterKind, q.AfterName = n.kind, n.name
+			q.AfterKind, q.AfterName = n.Kind, n.Name
 		}
 		if !a.Directory.Truncated {
 			return got
@@ -53,21 +55,21 @@ func (m *machine) since(old asOf, limit uint32) (asOf, bool) {
 			return asOf{}, false
 		}
 		require.LessOrEqual(m.t, len(a.Directory.Entries)+len(a.Directory.Removed), int(limit))
-		last := entryName{q.AfterKind, q.AfterName}
+		last := record.EntryName{Kind: q.AfterKind, Name: q.AfterName}
 		for _, e := range a.Directory.Entries {
-			n := entryName{e.Kind, e.Name}
-			require.Positive(m.t, n.compare(entryName{q.AfterKind, q.AfterName}), "pages are in order")
+			n := record.EntryName{Kind: e.Kind, Name: e.Name}
+			require.Positive(m.t, n.Compare(record.EntryName{Kind: q.AfterKind, Name: q.AfterName}), "pages are in order")
 			require.Greater(m.t, e.Revision, old.revision, "only what has changed")
 			got.entries[n] = e.Revision
-			if last.compare(n) < 0 {
+			if last.Compare(n) < 0 {
 				last = n
 			}
 		}
 		for _, e := range a.Directory.Removed {
-			n := entryName{e.Kind, e.Name}
-			require.Positive(m.t, n.compare(entryName{q.AfterKind, q.AfterName}), "pages are in order")
+			n := record.EntryName{Kind: e.Kind, Name: e.Name}
+			require.Positive(m.t, n.Compare(record.EntryName{Kind: q.AfterKind, Name: q.AfterName}), "pages are in order")
 			delete(got.entries, n)
-			if last.compare(n) < 0 {
+			if last.Compare(n) < 0 {
 				last = n
 			}
 		}
@@ -75,7 +77,7 @@ func (m *machine) since(old asOf, limit uint32) (asOf, bool) {
 		if !a.Directory.Truncated {
 			return got, true
 		}
-		q.AfterKind, q.AfterName = last.kind, last.name
+		q.AfterKind, q.AfterName = last.Kind, last.Name
 	}
 }
 
@@ -132,7 +134,7 @@ func TestOldDirectoryIsAnsweredWhole(t *testing.T) {
 	c := newClient(t, m, 0, 1, 0)
 	c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{account("first")}}))
 	first := m.whole()
-	for i := range 2 * directoryLogMax / 4000 {
+	for i := range 2 * query.DirectoryLogMax / 4000 {
 		w := &metapb.WriteEntries{}
 		for j := range 4000 {
 			w.Put = append(w.Put, &metapb.Entry{Kind: 9, Name: fmt.Sprint(i, "/", j)})

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -14,11 +15,11 @@ import (
 // when the same backup is restored once more.
 func TestNumbersOfAnEra(t *testing.T) {
 	const skip = 1000
-	given := map[lease]uint64{} // In which era.
+	given := map[record.LeaseName]uint64{} // In which era.
 	for era := range uint64(4) {
 		m := newMachine(t, nil)
 		c := newClient(t, m, 1, 2, 1) // What the backup holds, with one block given out.
-		given[lease{1, 0}] = 0
+		given[record.LeaseName{Volume: 1, Block: 0}] = 0
 		if era > 0 {
 			c.ok(t, &metapb.Command{Op: &metapb.Command_BeginEra{BeginEra: &metapb.BeginEra{Era: era, SkipBlocks: skip}}})
 			c.session = id(100)
@@ -31,7 +32,7 @@ func TestNumbersOfAnEra(t *testing.T) {
 		for range 3 {
 			r := c.ok(t, &metapb.Command{Op: &metapb.Command_LeaseExtents{LeaseExtents: &metapb.LeaseExtents{Volumes: []uint32{1, 2}}}})
 			for _, b := range r.Leases {
-				l := lease{shard.VolumeID(b.Volume), b.Block}
+				l := record.LeaseName{Volume: shard.VolumeID(b.Volume), Block: b.Block}
 				before, twice := given[l]
 				require.False(t, twice, "volume %d, block %d: in era %d and in era %d", b.Volume, b.Block, before, era)
 				given[l] = era

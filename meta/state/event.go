@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // Events are queued by the command that makes the change, so there is one just if
@@ -57,7 +58,7 @@ func (t *tx) queueEvent(target string, e *metapb.Event) {
 // tellDeleted tells of a deletion, if it did anything: of a version that is gone, or
 // of a marker that was made because none was named.
 func (t *tx) tellDeleted(b *metapb.Bucket, o *metapb.ObjectName, r *metapb.DeleteResult, gone, hidden metapb.EventKind) {
-	v := &metapb.Version{VersionId: storedVersionID(r.VersionId)}
+	v := &metapb.Version{VersionId: record.StoredVersionID(r.VersionId)}
 	switch {
 	case r.Refusal != metapb.Refusal_REFUSAL_NONE:
 	case o.VersionId == "" && r.DeleteMarker:
@@ -125,10 +126,10 @@ func (t *tx) dropEvents(c *metapb.DropEvents) *metapb.Result {
 	var gone [][]byte
 	lower := keys.AppendEvents(nil, c.Target)
 	upper := append(keys.AppendEvent(nil, c.Target, c.Index, c.Number), 0)
-	t.fail(scan(t.batch, lower, upper, func(key, _ []byte) error {
+	t.fail(record.Scan(t.batch, lower, upper, func(key, _ []byte) error {
 		if len(gone) == EventsDropMax {
 			r.More = true
-			return errStop
+			return record.ErrStop
 		}
 		gone = append(gone, bytes.Clone(key))
 		return nil

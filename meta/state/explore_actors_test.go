@@ -11,6 +11,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -170,7 +171,7 @@ func stepReader(w *scene) bool {
 	got := page.Pieces[0].Ref
 	want := exploredExtents[truth[w.memo.phase]]
 	w.say("page %d is extent %d/%d", w.memo.phase, got.Volume, got.Seq)
-	if extentID(got.Volume, got.Seq) != want || got.Offset != 0 || got.Length != extentBytes {
+	if record.ExtentID(got.Volume, got.Seq) != want || got.Offset != 0 || got.Length != extentBytes {
 		w.wrong = fmt.Sprintf("page %d of content %x does not continue it: it is of extent %d/%d, not of %s", w.memo.phase, w.memo.saw,
 			got.Volume, got.Seq, want)
 	}
@@ -267,7 +268,7 @@ func stepMover(w *scene) bool {
 	case 1:
 		a := w.ask(&metapb.Query{Op: &metapb.Query_ListWork{ListWork: &metapb.ListWork{Kind: metapb.WorkKind_WORK_VOLUME, Volume: 1}}}).Work
 		for _, it := range a.GetItems() {
-			x := extentID(it.Volume, it.Seq)
+			x := record.ExtentID(it.Volume, it.Seq)
 			if !shard.SlotSet(it.Extent.Missing).Has(slot) && w.has(x, slot, v.Slots[slot]) {
 				w.write(x, slot, to)
 			}
@@ -327,7 +328,7 @@ func stepDoomed(w *scene) bool {
 		it := a.Items[0]
 		for slot, drive := range w.volume(it.Volume).Slots {
 			if shard.SlotSet(it.Doomed.Slots).Has(slot) {
-				w.remove(extentID(it.Volume, it.Seq), slot, drive)
+				w.remove(record.ExtentID(it.Volume, it.Seq), slot, drive)
 			}
 		}
 		w.memo = memo{phase: 1, saw: fmt.Sprintf("%d/%d/%d", it.Volume, it.Seq, it.Doomed.Slots)}
@@ -400,7 +401,7 @@ func sweeperOf(drive uint64) func(*scene) bool {
 			var s metapb.ExtentSlots
 			_, _ = fmt.Sscanf(x, "%d/%d/%d", &s.Volume, &s.Seq, &s.Slots)
 			slot := slices.Index([]uint32{1, 2, 4}, s.Slots)
-			w.remove(extentID(s.Volume, s.Seq), slot, drive)
+			w.remove(record.ExtentID(s.Volume, s.Seq), slot, drive)
 		}
 		w.say("deletes them")
 		w.memo = memo{}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -484,7 +485,7 @@ func bare(t *testing.T, key, value []byte) bareRecord {
 		}
 	}
 	r.bare = k.Append(nil)
-	m := newRecord(k.Kind)
+	m := record.New(k.Kind)
 	if m == nil {
 		r.bare = append(r.bare, value...)
 		return r
@@ -578,9 +579,9 @@ func (e *explorer) needs(from uint32) (needs []need) {
 			}
 		}
 	}
-	err := scanKind(e.s.db, keys.KindExtent, func(k keys.Key, value []byte) error {
+	err := record.ScanKind(e.s.db, keys.KindExtent, func(k keys.Key, value []byte) error {
 		x := new(metapb.Extent)
-		if err := unmarshal(value, x); err != nil {
+		if err := record.Unmarshal(value, x); err != nil {
 			return err
 		}
 		v := e.s.mem.volume(k.Extent.Volume)

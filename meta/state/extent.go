@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -14,10 +15,6 @@ const (
 	replaceMax   = 4096    // Owners.
 	replaceBytes = 4 << 20 // Bytes of their records.
 )
-
-func extentID(volume uint32, seq uint64) shard.ExtentID {
-	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}
-}
 
 // setMissing records shards found missing and shards repaired. Extents that do
 // not exist any more are passed over.
@@ -33,13 +30,13 @@ func (t *tx) setMissing(c *metapb.SetMissing) *metapb.Result {
 
 // changeMissing adds or removes slots, but for those that moved since e's epoch.
 func (t *tx) changeMissing(e *metapb.ExtentSlots, add, remove uint32) {
-	id := extentID(e.Volume, e.Seq)
+	id := record.ExtentID(e.Volume, e.Seq)
 	rec := new(metapb.Extent)
 	v := t.mem.volume(id.Volume)
 	if v == nil || !t.get(keys.AppendExtent(t.key(), id), rec) {
 		return
 	}
-	meant := slotMask(v) &^ movedSince(v, e.Epoch)
+	meant := record.SlotMask(v) &^ movedSince(v, e.Epoch)
 	was := rec.Missing
 	rec.Missing = was | add&meant
 	rec.Missing &^= remove & meant
@@ -66,7 +63,7 @@ func (t *tx) forgetMissing(id shard.ExtentID) {
 // doomExtents turns extents that are still unreferenced into doomed ones.
 func (t *tx) doomExtents(c *metapb.DoomExtents) *metapb.Result {
 	for _, e := range c.Extents {
-		id := extentID(e.Volume, e.Seq)
+		id := record.ExtentID(e.Volume, e.Seq)
 		rec := new(metapb.Extent)
 		if !t.get(keys.AppendExtent(t.key(), id), rec) || rec.GcIndex == 0 || rec.GcIndex >= c.BeforeIndex {
 			continue
@@ -96,13 +93,13 @@ func (t *tx) doom(id shard.ExtentID, rec *metapb.Extent) {
 		t.forgetMissing(id)
 	}
 	t.applied.ExtentsDoomed++
-	t.set(keys.AppendDoomed(t.key(), id), &metapb.Doomed{Slots: slotMask(v), Epoch: v.Epoch})
+	t.set(keys.AppendDoomed(t.key(), id), &metapb.Doomed{Slots: record.SlotMask(v), Epoch: v.Epoch})
 }
 
 // forgetExtents records which shards of doomed extents are deleted.
 func (t *tx) forgetExtents(c *metapb.ForgetExtents) *metapb.Result {
 	for _, e := range c.Extents {
-		id := extentID(e.Volume, e.Seq)
+		id := record.ExtentID(e.Volume, e.Seq)
 		rec := new(metapb.Doomed)
 		if !t.get(keys.AppendDoomed(t.key(), id), rec) {
 			continue
@@ -124,7 +121,7 @@ func (t *tx) replaceExtent(c *metapb.ReplaceExtent) *metapb.Result {
 	if c.Extent == nil {
 		return invalid("a replacement needs an extent")
 	}
-	oldID, newID := extentID(c.OldVolume, c.OldSeq), extentID(c.Extent.Volume, c.Extent.Seq)
+	oldID, newID := record.ExtentID(c.OldVolume, c.OldSeq), record.ExtentID(c.Extent.Volume, c.Extent.Seq)
 	old := new(metapb.Extent)
 	if !t.get(keys.AppendExtent(t.key(), oldID), old) || old.GcIndex != 0 {
 		return refuse(metapb.Refusal_REFUSAL_EXTENT_GONE)
@@ -181,12 +178,12 @@ func samePackages(a, b *metapb.Extent) bool {
 // more.
 func (t *tx) ownersOf(id shard.ExtentID) (owners []keys.Owner, more bool) {
 	prefix := keys.AppendRefs(nil, id)
-	t.fail(scan(t.batch, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {
+	t.fail(record.Scan(t.batch, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {
 		if len(owners) == replaceMax {
 			more = true
-			return errStop
+			return record.ErrStop
 		}
-		k, err := decodeKey(key)
+		k, err := record.DecodeKey(key)
 		owners = append(owners, k.Owner)
 		return err
 	}))
@@ -216,7 +213,7 @@ func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) int {
 
 func rewriteRefs(refs []*metapb.ExtentRef, from, to shard.ExtentID) {
 	for _, r := range refs {
-		if extentID(r.Volume, r.Seq) == from {
+		if record.ExtentID(r.Volume, r.Seq) == from {
 			r.Volume, r.Seq = uint32(to.Volume), to.Seq
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -56,7 +57,7 @@ func TestLawOfMoves(t *testing.T) {
 		for i := range missing {
 			missing[i] = set("missing", 1)
 			s.Extents++
-			countMissing(s, missing[i], 1)
+			record.CountMissing(s, missing[i], 1)
 		}
 		slot := rapid.IntRange(0, scheme.N()-1).Draw(t, "slot")
 		worst := 0

@@ -4,16 +4,11 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
-
-// leaseOf returns the block of numbers in which an extent lies.
-func leaseOf(e shard.ExtentID) lease {
-	return lease{e.Volume, (e.Seq - 1) / meta.LeaseBlockExtents}
-}
 
 // leaseExtents gives the session the next block of each volume named.
 func (t *tx) leaseExtents(c *metapb.LeaseExtents) *metapb.Result {
@@ -25,13 +20,13 @@ func (t *tx) leaseExtents(c *metapb.LeaseExtents) *metapb.Result {
 	r := &metapb.Result{}
 	rec := &metapb.Lease{Session: t.session.id[:]}
 	for _, v := range c.Volumes {
-		l := lease{shard.VolumeID(v), t.mem.nextFree[v-1]}
+		l := record.LeaseName{Volume: shard.VolumeID(v), Block: t.mem.nextFree[v-1]}
 		t.mem.nextFree[v-1]++
 		t.mem.leases[l] = t.session
 		t.session.leases = append(t.session.leases, l)
-		t.setBytes(keys.AppendNextBlock(t.key(), l.volume), binary.BigEndian.AppendUint64(nil, l.block+1))
-		t.set(keys.AppendLease(t.key(), l.volume, l.block), rec)
-		r.Leases = append(r.Leases, &metapb.LeaseBlock{Volume: v, Block: l.block})
+		t.setBytes(keys.AppendNextBlock(t.key(), l.Volume), binary.BigEndian.AppendUint64(nil, l.Block+1))
+		t.set(keys.AppendLease(t.key(), l.Volume, l.Block), rec)
+		r.Leases = append(r.Leases, &metapb.LeaseBlock{Volume: v, Block: l.Block})
 	}
 	return r
 }
@@ -40,14 +35,14 @@ func (t *tx) leaseExtents(c *metapb.LeaseExtents) *metapb.Result {
 // passed over.
 func (t *tx) releaseLeases(c *metapb.ReleaseLeases) *metapb.Result {
 	for _, b := range c.Blocks {
-		l := lease{shard.VolumeID(b.Volume), b.Block}
+		l := record.LeaseName{Volume: shard.VolumeID(b.Volume), Block: b.Block}
 		if t.mem.leases[l] != t.session {
 			continue
 		}
 		delete(t.mem.leases, l)
 		i := slices.Index(t.session.leases, l)
 		t.session.leases = slices.Delete(t.session.leases, i, i+1)
-		t.del(keys.AppendLease(t.key(), l.volume, l.block))
+		t.del(keys.AppendLease(t.key(), l.Volume, l.Block))
 	}
 	return &metapb.Result{}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -102,9 +103,9 @@ func (t *tx) orphansNeeded() string {
 			lacking = append(lacking, fmt.Sprintf("all of volume %d", v.Id))
 		}
 	}
-	t.fail(scanKind(t.batch, keys.KindMissing, func(k keys.Key, _ []byte) error {
+	t.fail(record.ScanKind(t.batch, keys.KindMissing, func(k keys.Key, _ []byte) error {
 		if len(lacking) >= namedMax {
-			return errStop
+			return record.ErrStop
 		}
 		lacking = append(lacking, k.Extent.String())
 		return nil

@@ -8,12 +8,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
-
-// isGone reports whether what lies on a node or drive of that state is given up.
-func isGone(l metapb.Life) bool {
-	return l == metapb.Life_LIFE_LOST || l == metapb.Life_LIFE_FAILED
-}
 
 // drive returns a drive and its node; nil where there is none.
 func (m *memory) drive(id uint64) (*metapb.Node, *metapb.Drive) {
@@ -33,18 +29,7 @@ func (m *memory) lifeOf(drive uint64) metapb.Life {
 	if d == nil {
 		return metapb.Life_LIFE_LOST
 	}
-	return lifeOf(n, d)
-}
-
-// lifeOf returns the state of a drive of a node, the node's included.
-func lifeOf(n *metapb.Node, d *metapb.Drive) metapb.Life {
-	switch {
-	case isGone(n.State):
-		return n.State
-	case d.State != metapb.Life_LIFE_ACTIVE:
-		return d.State
-	}
-	return n.State
+	return record.LifeOf(n, d)
 }
 
 // holds reports whether a slot lies on a drive, or is on its way there.
@@ -97,7 +82,7 @@ func (t *tx) registered(n, had *metapb.Node) *metapb.Node {
 
 // alive returns the state of what was of a state and is back.
 func alive(l metapb.Life) metapb.Life {
-	if isGone(l) {
+	if record.IsGone(l) {
 		return metapb.Life_LIFE_ACTIVE
 	}
 	return l
@@ -194,7 +179,7 @@ func (t *tx) checkRedundancy(changed *metapb.Node) *metapb.Result {
 		places, what = drives, "drives"
 	}
 	for _, v := range t.mem.volumes {
-		n := schemeOf(v).N()
+		n := record.SchemeOf(v).N()
 		if places >= n || t.mem.stats(v.Id).Extents == 0 || !t.touches(v, changed) {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // Object lock. Time is that of proposers; the latest one by which a lock was judged
@@ -38,7 +39,7 @@ type lock struct {
 
 // unmarshalRetention reads the retention of a version.
 func (l *lock) unmarshalRetention(b []byte) error {
-	return fields(b, func(num protowire.Number, v uint64, _ []byte) error {
+	return record.Fields(b, func(num protowire.Number, v uint64, _ []byte) error {
 		switch num {
 		case 1:
 			l.mode = metapb.RetentionMode(v)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // The directory and the configurations of buckets, in the model.
@@ -78,28 +79,28 @@ func (m *model) setBucketConfig(c *metapb.Command, op *metapb.SetBucketConfig) *
 }
 
 func (m *model) writeEntries(op *metapb.WriteEntries) *metapb.Result {
-	named := map[entryName]bool{}
+	named := map[record.EntryName]bool{}
 	for _, e := range op.Put {
-		named[entryName{e.Kind, e.Name}] = true
+		named[record.EntryName{Kind: e.Kind, Name: e.Name}] = true
 	}
 	for _, d := range op.Delete {
-		named[entryName{d.Kind, d.Name}] = true
+		named[record.EntryName{Kind: d.Kind, Name: d.Name}] = true
 	}
 	if len(named) < len(op.Put)+len(op.Delete) {
 		return no(metapb.Refusal_REFUSAL_INVALID)
 	}
 	for _, check := range op.Checks {
-		if m.entries[entryName{check.Kind, check.Name}].GetRevision() != check.Revision {
+		if m.entries[record.EntryName{Kind: check.Kind, Name: check.Name}].GetRevision() != check.Revision {
 			return no(metapb.Refusal_REFUSAL_ENTRY_CHANGED)
 		}
 	}
 	before := maps.Clone(m.entries)
 	for _, e := range op.Put {
 		e.Revision = m.index
-		m.entries[entryName{e.Kind, e.Name}] = e
+		m.entries[record.EntryName{Kind: e.Kind, Name: e.Name}] = e
 	}
 	for _, d := range op.Delete {
-		delete(m.entries, entryName{d.Kind, d.Name})
+		delete(m.entries, record.EntryName{Kind: d.Kind, Name: d.Name})
 	}
 	if maps.Equal(before, m.entries) {
 		return &metapb.Result{}
@@ -111,7 +112,7 @@ func (m *model) writeEntries(op *metapb.WriteEntries) *metapb.Result {
 // dumpConfig adds the records of the directory and of configurations.
 func (m *model) dumpConfig(add func(keys.Key, proto.Message)) {
 	for n, e := range m.entries {
-		add(keys.Key{Kind: keys.KindEntry, Entry: uint8(n.kind), Name: n.name}, e)
+		add(keys.Key{Kind: keys.KindEntry, Entry: uint8(n.Kind), Name: n.Name}, e)
 	}
 	for bucket, parts := range m.configs {
 		if len(parts) == 0 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // incompatible says whether a node cannot work at the cluster's feature level.
@@ -38,7 +39,7 @@ func (m *model) beginEra(c *metapb.BeginEra) *metapb.Result {
 			s.results = nil
 		}
 	}
-	maps.DeleteFunc(m.leases, func(lease, keys.ID) bool { return true })
+	maps.DeleteFunc(m.leases, func(record.LeaseName, keys.ID) bool { return true })
 	maps.DeleteFunc(m.pins, func(keys.ID, *metapb.Pin) bool { return true })
 	for i := range m.next {
 		m.next[i] = max(m.next[i]+c.SkipBlocks, c.Era*c.SkipBlocks)

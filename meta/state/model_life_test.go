@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -300,12 +301,12 @@ func (m *model) stayed(volume, epoch uint32) uint32 {
 
 func (m *model) setMissing(op *metapb.SetMissing) *metapb.Result {
 	for _, e := range op.Add {
-		if rec := m.extents[extentID(e.Volume, e.Seq)]; rec != nil {
+		if rec := m.extents[record.ExtentID(e.Volume, e.Seq)]; rec != nil {
 			rec.Missing |= e.Slots & m.stayed(e.Volume, e.Epoch)
 		}
 	}
 	for _, e := range op.Remove {
-		if rec := m.extents[extentID(e.Volume, e.Seq)]; rec != nil {
+		if rec := m.extents[record.ExtentID(e.Volume, e.Seq)]; rec != nil {
 			was := rec.Missing
 			rec.Missing &^= e.Slots & m.stayed(e.Volume, e.Epoch)
 			m.arrived(e.Volume, was&^rec.Missing)

@@ -11,8 +11,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/meta/check"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -35,9 +37,9 @@ type model struct {
 	extents  map[shard.ExtentID]*metapb.Extent
 	doomed   map[shard.ExtentID]*metapb.Doomed
 	pins     map[keys.ID]*metapb.Pin
-	leases   map[lease]keys.ID
+	leases   map[record.LeaseName]keys.ID
 	sessions map[keys.ID]*modelSession
-	entries  map[entryName]*metapb.Entry
+	entries  map[record.EntryName]*metapb.Entry
 	configs  map[uint64]map[string][]byte // By bucket id and name of the part.
 	removed  map[uint64]*metapb.Removed   // Nodes and drives.
 
@@ -72,8 +74,8 @@ func newModel(limits dropLimits) *model {
 		layouts: map[keys.ID]*metapb.Layout{}, uploads: map[keys.ID]*metapb.Upload{},
 		states: map[keys.ID]*metapb.UploadState{}, dropped: map[keys.ID]*metapb.DroppedContent{},
 		extents: map[shard.ExtentID]*metapb.Extent{}, doomed: map[shard.ExtentID]*metapb.Doomed{},
-		pins: map[keys.ID]*metapb.Pin{}, leases: map[lease]keys.ID{}, sessions: map[keys.ID]*modelSession{},
-		entries: map[entryName]*metapb.Entry{}, configs: map[uint64]map[string][]byte{}, removed: map[uint64]*metapb.Removed{}, queues: map[string]*modelQueue{}, limits: limits}
+		pins: map[keys.ID]*metapb.Pin{}, leases: map[record.LeaseName]keys.ID{}, sessions: map[keys.ID]*modelSession{},
+		entries: map[record.EntryName]*metapb.Entry{}, configs: map[uint64]map[string][]byte{}, removed: map[uint64]*metapb.Removed{}, queues: map[string]*modelQueue{}, limits: limits}
 }
 
 // apply applies a command. got is what the State answered: the model takes over
@@ -139,12 +141,12 @@ func (m *model) settle() {
 	used := map[shard.ExtentID]bool{}
 	for _, p := range m.parts {
 		for _, r := range p.Extents {
-			used[extentID(r.Volume, r.Seq)] = true
+			used[record.ExtentID(r.Volume, r.Seq)] = true
 		}
 	}
 	for _, p := range m.pins {
 		for _, r := range p.Extents {
-			used[extentID(r.Volume, r.Seq)] = true
+			used[record.ExtentID(r.Volume, r.Seq)] = true
 		}
 	}
 	for id, e := range m.extents {
@@ -189,7 +191,7 @@ func (m *model) do(c *metapb.Command) *metapb.Result {
 		return m.lease(c, op.LeaseExtents)
 	case *metapb.Command_ReleaseLeases:
 		for _, b := range op.ReleaseLeases.Blocks {
-			l := lease{shard.VolumeID(b.Volume), b.Block}
+			l := record.LeaseName{Volume: shard.VolumeID(b.Volume), Block: b.Block}
 			if m.leases[l] == keys.ID(c.Session) {
 				delete(m.leases, l)
 			}
@@ -258,7 +260,7 @@ func (m *model) do(c *metapb.Command) *metapb.Result {
 		return m.setMissing(op.SetMissing)
 	case *metapb.Command_DoomExtents:
 		for _, e := range op.DoomExtents.Extents {
-			id := extentID(e.Volume, e.Seq)
+			id := record.ExtentID(e.Volume, e.Seq)
 			if rec := m.extents[id]; rec != nil && rec.GcIndex != 0 && rec.GcIndex < op.DoomExtents.BeforeIndex {
 				delete(m.extents, id)
 				m.doomed[id] = &metapb.Doomed{Slots: 7, Epoch: m.volumes[id.Volume-1].Epoch}
@@ -267,7 +269,7 @@ func (m *model) do(c *metapb.Command) *metapb.Result {
 		return &metapb.Result{}
 	case *metapb.Command_ForgetExtents:
 		for _, e := range op.ForgetExtents.Extents {
-			id := extentID(e.Volume, e.Seq)
+			id := record.ExtentID(e.Volume, e.Seq)
 			if d := m.doomed[id]; d != nil {
 				if d.Slots &^= e.Slots; d.Slots == 0 {
 					delete(m.doomed, id)
@@ -324,7 +326,7 @@ func (m *model) endSessions(node uint64) {
 		}
 		s.rec.Ended = m.index
 		s.results = nil
-		maps.DeleteFunc(m.leases, func(_ lease, s keys.ID) bool { return s == old })
+		maps.DeleteFunc(m.leases, func(_ record.LeaseName, s keys.ID) bool { return s == old })
 		maps.DeleteFunc(m.pins, func(_ keys.ID, p *metapb.Pin) bool { return keys.ID(p.Session) == old })
 	}
 }
@@ -374,7 +376,7 @@ func (m *model) lease(c *metapb.Command, op *metapb.LeaseExtents) *metapb.Result
 	r := &metapb.Result{}
 	for _, v := range op.Volumes {
 		r.Leases = append(r.Leases, &metapb.LeaseBlock{Volume: v, Block: m.next[v-1]})
-		m.leases[lease{shard.VolumeID(v), m.next[v-1]}] = keys.ID(c.Session)
+		m.leases[record.LeaseName{Volume: shard.VolumeID(v), Block: m.next[v-1]}] = keys.ID(c.Session)
 		m.next[v-1]++
 	}
 	return r
@@ -404,17 +406,17 @@ func (m *model) deleteBucket(name string) *metapb.Result {
 func (m *model) check(c *metapb.Command, refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) *metapb.Result {
 	isFresh := map[shard.ExtentID]*metapb.NewExtent{}
 	for _, n := range fresh {
-		isFresh[extentID(n.Volume, n.Seq)] = n
+		isFresh[record.ExtentID(n.Volume, n.Seq)] = n
 	}
 	for _, r := range refs {
-		id := extentID(r.Volume, r.Seq)
+		id := record.ExtentID(r.Volume, r.Seq)
 		n := isFresh[id]
 		switch {
 		case n == nil && m.extents[id] == nil:
 			return no(metapb.Refusal_REFUSAL_EXTENT_GONE)
 		case n == nil:
 			continue
-		case m.leases[lease{id.Volume, (id.Seq - 1) / 256}] != keys.ID(c.Session):
+		case m.leases[record.LeaseName{Volume: id.Volume, Block: (id.Seq - 1) / 256}] != keys.ID(c.Session):
 			return no(metapb.Refusal_REFUSAL_LEASE_GONE)
 		case m.extents[id] != nil || m.doomed[id] != nil:
 			return no(metapb.Refusal_REFUSAL_INVALID)
@@ -633,7 +635,7 @@ func (m *model) numbersOf(id keys.ID) map[uint32]bool {
 }
 
 func (m *model) replace(c *metapb.Command, op *metapb.ReplaceExtent) *metapb.Result {
-	oldID, newID := extentID(op.OldVolume, op.OldSeq), extentID(op.Extent.Volume, op.Extent.Seq)
+	oldID, newID := record.ExtentID(op.OldVolume, op.OldSeq), record.ExtentID(op.Extent.Volume, op.Extent.Seq)
 	old := m.extents[oldID]
 	if old == nil || old.GcIndex != 0 {
 		return no(metapb.Refusal_REFUSAL_EXTENT_GONE)
@@ -662,7 +664,7 @@ func (m *model) dump() string {
 	add := func(k keys.Key, rec proto.Message) {
 		line := k.String() + ":"
 		if rec != nil {
-			line += formatMessage(rec.ProtoReflect())
+			line += check.Format(rec.ProtoReflect())
 		}
 		lines[string(k.Append(nil))] = line
 	}
@@ -689,7 +691,7 @@ func (m *model) dump() string {
 		}
 	}
 	for l, s := range m.leases {
-		add(keys.Key{Kind: keys.KindLease, Volume: l.volume, Block: l.block}, &metapb.Lease{Session: s[:]})
+		add(keys.Key{Kind: keys.KindLease, Volume: l.Volume, Block: l.Block}, &metapb.Lease{Session: s[:]})
 	}
 	for name, b := range m.buckets {
 		add(keys.Key{Kind: keys.KindBucket, Name: name}, b)
@@ -697,14 +699,15 @@ func (m *model) dump() string {
 	for n, p := range m.parts {
 		add(keys.Key{Kind: keys.KindPart, ID: n.content, Part: n.number}, p)
 		for _, r := range p.Extents {
-			add(keys.Key{Kind: keys.KindRef, Extent: extentID(r.Volume, r.Seq),
+			add(keys.Key{Kind: keys.KindRef, Extent: record.ExtentID(r.Volume, r.Seq),
 				Owner: keys.Owner{ID: n.content, Number: n.number}}, nil)
 		}
 	}
 	for id, p := range m.pins {
 		add(keys.Key{Kind: keys.KindPin, ID: id}, p)
 		for _, r := range p.Extents {
-			add(keys.Key{Kind: keys.KindRef, Extent: extentID(r.Volume, r.Seq), Owner: keys.Owner{Pin: true, ID: id}}, nil)
+			add(keys.Key{Kind: keys.KindRef, Extent: record.ExtentID(r.Volume, r.Seq),
+				Owner: keys.Owner{Pin: true, ID: id}}, nil)
 		}
 	}
 	for id, l := range m.layouts {

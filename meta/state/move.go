@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -100,7 +101,7 @@ func place(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
 	if moved == 0 {
 		return nil
 	}
-	s := schemeOf(v)
+	s := record.SchemeOf(v)
 	missing := n.Extent.Missing | moved
 	if s.N()-bits.OnesCount32(missing) < s.Quorum() {
 		return refuse(metapb.Refusal_REFUSAL_SLOTS_MOVED)
@@ -139,7 +140,7 @@ func (m *memory) mayBeTaken(v *metapb.Volume, slot int) bool {
 	if _, d := m.drive(v.Slots[slot]); d == nil {
 		return true
 	}
-	return meta.MayBeTaken(schemeOf(v), m.goneSlots(v), slot, &m.stats(v.Id).VolumeStats)
+	return meta.MayBeTaken(record.SchemeOf(v), m.goneSlots(v), slot, &m.stats(v.Id).VolumeStats)
 }
 
 func (m *memory) notRebuildable(v *metapb.Volume, slot int) *metapb.Result {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // putObject makes a version of one part.
@@ -100,7 +101,7 @@ func (t *tx) deleteObject(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *met
 		t.removeLatest(b, o.Key, &h)
 	case found:
 		t.removeOlder(b, o.Key, &h)
-	case o.VersionId != "" && o.VersionId != nullVersion:
+	case o.VersionId != "" && o.VersionId != record.NullVersion:
 		r.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_VERSION
 	}
 	return r
@@ -115,7 +116,7 @@ func (t *tx) hide(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *metapb.Dele
 	}
 	old, exists := t.head(b, key)
 	if exists && old.deleteMarker && old.order == t.index {
-		return &metapb.DeleteResult{DeleteMarker: true, VersionId: shownVersionID(old.versionID)}
+		return &metapb.DeleteResult{DeleteMarker: true, VersionId: record.ShownVersionID(old.versionID)}
 	}
 	if !mayDelete(c.Objects[i], &old, exists) {
 		return &metapb.DeleteResult{Refusal: metapb.Refusal_REFUSAL_PRECONDITION_FAILED}
@@ -129,7 +130,7 @@ func (t *tx) hide(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *metapb.Dele
 	}
 	t.setHead(b, key, v, &old, exists)
 	return &metapb.DeleteResult{Existed: exists && !old.deleteMarker, DeleteMarker: true,
-		VersionId: shownVersionID(v.VersionId)}
+		VersionId: record.ShownVersionID(v.VersionId)}
 }
 
 // checkConditions weighs the conditions of a write against the latest version. One on
@@ -179,29 +180,8 @@ func etagListed(list, etag string) bool {
 
 // checkPart refuses a part whose bytes do not add up.
 func checkPart(p *metapb.Part) *metapb.Result {
-	if why := partFault(p); why != "" {
+	if why := record.PartFault(p); why != "" {
 		return invalid(why)
 	}
 	return nil
-}
-
-// partFault returns what is wrong with a part's bytes; empty if they add up.
-func partFault(p *metapb.Part) string {
-	if len(p.Extents) == 0 {
-		if len(p.Envelopes) == 0 && uint64(len(p.Inline)) != p.Size {
-			return "a part's inline bytes are not of its size"
-		}
-		return ""
-	}
-	var sum uint64
-	for _, r := range p.Extents {
-		sum += r.Length
-		if r.Length > p.Size || int(r.Envelope) > len(p.Envelopes) {
-			return "a part's reference is longer than the part, or names no envelope"
-		}
-	}
-	if sum != p.Size || len(p.Inline) != 0 {
-		return "a part's references are not of its size"
-	}
-	return ""
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // addPin holds extents until the pin is dropped or its session ends.
@@ -56,5 +57,5 @@ func (t *tx) removePin(pin keys.ID) {
 		return
 	}
 	t.del(keys.AppendPin(t.key(), pin))
-	t.release(extentsOf(rec.Extents), keys.Owner{Pin: true, ID: pin})
+	t.release(record.ExtentsOf(rec.Extents), keys.Owner{Pin: true, ID: pin})
 }

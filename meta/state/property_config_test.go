@@ -2,6 +2,7 @@ package state
 
 import (
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 func (g *generator) configParts() (parts []*metapb.ConfigPart) {
@@ -29,7 +30,7 @@ func (g *generator) configOp() *metapb.Command {
 	w := &metapb.WriteEntries{}
 	for range g.int("checks", 3) {
 		kind, name := g.entryName()
-		revision := g.m.entries[entryName{kind, name}].GetRevision()
+		revision := g.m.entries[record.EntryName{Kind: kind, Name: name}].GetRevision()
 		if g.chance("stale", 6) {
 			revision++
 		}

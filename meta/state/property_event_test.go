@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // eventRules draws rules, or none at all.
@@ -44,7 +45,7 @@ func (g *generator) expireOp() *metapb.Command {
 			continue
 		}
 		v := pick(g, "version", list)
-		it.VersionId, it.Order = shownVersionID(v.VersionId), v.Order
+		it.VersionId, it.Order = record.ShownVersionID(v.VersionId), v.Order
 		it.CheckTags = g.chance("check tags", 3)
 		if it.Tags = v.Tags; g.chance("other tags", 6) {
 			it.Tags = []*metapb.Pair{{Name: "other"}}
@@ -61,7 +62,7 @@ func (g *generator) transitionOp() *metapb.Command {
 		op.VersionId, op.ContentId = g.versionOf(op.Bucket, op.Key), g.newID()
 		return &metapb.Command{Op: &metapb.Command_TransitionVersion{TransitionVersion: op}}
 	}
-	op.VersionId, op.ContentId, op.Tags = shownVersionID(v.VersionId), v.ContentId, v.Tags
+	op.VersionId, op.ContentId, op.Tags = record.ShownVersionID(v.VersionId), v.ContentId, v.Tags
 	if g.chance("stays", 3) {
 		return &metapb.Command{Op: &metapb.Command_TransitionVersion{TransitionVersion: op}}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // compareQueries compares what queries answer of versions with the model.
@@ -54,7 +55,7 @@ func listAllVersions(machine *machine, bucket string, limit uint32) (all []strin
 		a := machine.query(&metapb.Query{Op: &metapb.Query_ListVersions{ListVersions: q}}).Versions
 		for _, e := range a.Entries {
 			all = append(all, showVersion(e.Key, e.Version, e.Latest))
-			q.KeyMarker, q.VersionMarker = e.Key, shownVersionID(e.Version.VersionId)
+			q.KeyMarker, q.VersionMarker = e.Key, record.ShownVersionID(e.Version.VersionId)
 		}
 		if !a.Truncated {
 			return all
@@ -66,7 +67,7 @@ func compareVersion(t require.TestingT, machine *machine, bucket, key string, v 
 	copied := v.Restore != nil && !v.Restore.Ongoing && len(v.Restore.ContentId) > 0
 	for _, restored := range []bool{false, true} {
 		a := machine.query(&metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{Bucket: bucket, Key: key,
-			VersionId: shownVersionID(v.VersionId), Restored: restored}}})
+			VersionId: record.ShownVersionID(v.VersionId), Restored: restored}}})
 		require.Equal(t, metapb.Refusal_REFUSAL_NONE, a.Refusal)
 		require.Equal(t, v.Order, a.Object.Version.Order)
 		if v.DeleteMarker {
@@ -90,7 +91,7 @@ func compareRestores(t require.TestingT, machine *machine, m *model) {
 		want := map[uint64]bool{} // Orders are of one version each, but for markers.
 		for _, list := range m.versions {
 			for _, v := range list {
-				if at, due := restoreTime(v.Restore); due && (before == 0 || at < before) {
+				if at, due := record.RestoreTime(v.Restore); due && (before == 0 || at < before) {
 					want[v.Order] = true
 				}
 			}

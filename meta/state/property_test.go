@@ -14,6 +14,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -65,15 +66,15 @@ func (g *generator) freshID() (shard.ExtentID, bool) {
 	if len(leases) == 0 {
 		return shard.ExtentID{}, false
 	}
-	slices.SortFunc(leases, func(a, b lease) int {
-		return slices.Compare([]uint64{uint64(a.volume), a.block}, []uint64{uint64(b.volume), b.block})
+	slices.SortFunc(leases, func(a, b record.LeaseName) int {
+		return slices.Compare([]uint64{uint64(a.Volume), a.Block}, []uint64{uint64(b.Volume), b.Block})
 	})
 	l := pick(g, "lease", leases)
-	id := shard.ExtentID{Volume: l.volume, Seq: l.block*256 + 1}
+	id := shard.ExtentID{Volume: l.Volume, Seq: l.Block*256 + 1}
 	for g.m.extents[id] != nil || g.m.doomed[id] != nil {
 		id.Seq++
 	}
-	if g.chance("used number", 20) && id.Seq > l.block*256+1 {
+	if g.chance("used number", 20) && id.Seq > l.Block*256+1 {
 		id.Seq--
 	}
 	return id, true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // newVersionID draws none, a new one, or one that may be in use.
@@ -80,7 +81,7 @@ func (g *generator) updateOp() *metapb.Command {
 	if op.Bucket, op.Key, v = g.restorable(); v == nil || g.chance("any", 12) {
 		op.VersionId = g.versionOf(op.Bucket, op.Key)
 	} else {
-		op.VersionId, op.ContentId = shownVersionID(v.VersionId), v.ContentId
+		op.VersionId, op.ContentId = record.ShownVersionID(v.VersionId), v.ContentId
 		if g.chance("other content", 12) {
 			op.ContentId = g.newID()
 		}

@@ -3,6 +3,7 @@ package state
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -16,44 +17,6 @@ type claim struct {
 	id    shard.ExtentID
 	rec   *metapb.Extent
 	fresh bool // Made known by this command.
-}
-
-// extentsOf returns the extents of refs, each once, in the order in which they
-// first occur.
-func extentsOf(refs []*metapb.ExtentRef) []shard.ExtentID {
-	ids := make([]shard.ExtentID, 0, len(refs))
-	var seen map[shard.ExtentID]struct{} // Only where a search of ids would be slow.
-	for _, r := range refs {
-		id := shard.ExtentID{Volume: shard.VolumeID(r.Volume), Seq: r.Seq}
-		if seen == nil && len(ids) >= 32 {
-			seen = make(map[shard.ExtentID]struct{}, len(refs))
-			for _, id := range ids {
-				seen[id] = struct{}{}
-			}
-		}
-		if contains(ids, seen, id) {
-			continue
-		}
-		if seen != nil {
-			seen[id] = struct{}{}
-		}
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// contains reports whether id is in ids; seen, unless nil, is the set of them.
-func contains(ids []shard.ExtentID, seen map[shard.ExtentID]struct{}, id shard.ExtentID) bool {
-	if seen != nil {
-		_, found := seen[id]
-		return found
-	}
-	for _, other := range ids {
-		if other == id {
-			return true
-		}
-	}
-	return false
 }
 
 // without returns the ids that are not in others.
@@ -80,7 +43,7 @@ func (t *tx) claim(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]claim
 	if len(refs) > refsMax || len(fresh) > freshMax {
 		return nil, invalid("too many extents in one command")
 	}
-	ids := extentsOf(refs)
+	ids := record.ExtentsOf(refs)
 	claims := make([]claim, len(ids))
 	used := 0
 	for i, id := range ids {
@@ -122,13 +85,13 @@ func (t *tx) checkFresh(id shard.ExtentID, n *metapb.NewExtent) *metapb.Result {
 		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_VOLUME)
 	case id.Seq == 0 || n.Extent == nil:
 		return invalid("a new extent needs a number and a description")
-	case t.mem.leases[leaseOf(id)] != t.session:
+	case t.mem.leases[record.LeaseOf(id)] != t.session:
 		return refuse(metapb.Refusal_REFUSAL_LEASE_GONE)
 	case t.has(keys.AppendExtent(t.key(), id)) || t.has(keys.AppendDoomed(t.key(), id)):
 		return invalid("a new extent has the number of one that exists")
 	}
 	n.Extent.GcIndex = 0
-	n.Extent.Missing &= slotMask(v)
+	n.Extent.Missing &= record.SlotMask(v)
 	return place(v, n)
 }
 

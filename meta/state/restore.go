@@ -3,31 +3,20 @@ package state
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
-
-// restoreTime returns when, in ms, something is to be done about a restore: the copy
-// is to be made, or has expired. False where nothing ever is.
-func restoreTime(r *metapb.Restore) (ms uint64, due bool) {
-	switch {
-	case r.GetOngoing():
-		return uint64(max(r.DueMs, 0)), true
-	case r.GetExpiresMs() != 0:
-		return uint64(max(r.ExpiresMs, 0)), true
-	}
-	return 0, false
-}
 
 // listRestore lists a version by the time of its restore. Bucket, key and order
 // name the version wherever it lies, so it stays listed when it becomes older or
 // the latest again.
 func (t *tx) listRestore(b *metapb.Bucket, key string, order uint64, r *metapb.Restore) {
-	if at, due := restoreTime(r); due {
+	if at, due := record.RestoreTime(r); due {
 		t.setBytes(keys.AppendRestore(t.key(), at, b.Id, key, order), []byte(b.Name))
 	}
 }
 
 func (t *tx) unlistRestore(b *metapb.Bucket, key string, order uint64, r *metapb.Restore) {
-	if at, due := restoreTime(r); due {
+	if at, due := record.RestoreTime(r); due {
 		t.del(keys.AppendRestore(t.key(), at, b.Id, key, order))
 	}
 }

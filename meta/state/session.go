@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 const (
@@ -25,7 +26,7 @@ type session struct {
 	id      keys.ID
 	rec     metapb.Session
 	results []result // At or above the floor, ascending by seq.
-	leases  []lease
+	leases  []record.LeaseName
 	pins    []keys.ID
 
 	touched bool     // rec differs from what is stored.
@@ -75,7 +76,7 @@ func (t *tx) enter() *metapb.Result {
 	t.raiseFloor(s, floor)
 	if i, found := s.find(seq); found {
 		r := new(metapb.Result)
-		t.fail(unmarshal(s.results[i].data, r))
+		t.fail(record.Unmarshal(s.results[i].data, r))
 		return r
 	}
 	if seq-s.rec.Floor >= SessionWindow {
@@ -182,7 +183,7 @@ func (t *tx) endSession(s *session) {
 	s.results, s.fresh = nil, nil
 	for _, l := range s.leases {
 		delete(t.mem.leases, l)
-		t.del(keys.AppendLease(t.key(), l.volume, l.block))
+		t.del(keys.AppendLease(t.key(), l.Volume, l.Block))
 	}
 	for _, pin := range s.pins {
 		t.removePin(pin)

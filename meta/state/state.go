@@ -3,7 +3,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -12,6 +11,8 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // Options of a State.
@@ -49,13 +50,13 @@ type State struct {
 	cluster *metapb.Cluster // Likewise.
 	refused *metapb.Contradictions
 
-	directory       directoryLog
+	directory       query.DirectoryLog
 	bucketsRevision uint64 // Of the last change of a bucket, or a later one.
 }
 
 // Open opens the database in o.Dir, or makes an empty one.
 func Open(o Options) (*State, error) {
-	s := &State{events: o.Events, limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject, listSteps: listSteps, eventsMax: EventQueueMax}}
+	s := &State{events: o.Events, limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject, listSteps: query.ListSteps, eventsMax: EventQueueMax}}
 	if o.limits != nil {
 		s.limits = *o.limits
 	}
@@ -68,7 +69,7 @@ func Open(o Options) (*State, error) {
 	defer opts.Cache.Unref()
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
-		return nil, errs.New("state.Open", openKind(err), fmt.Errorf("metadata in %s: %w", o.Dir, err))
+		return nil, errs.New("state.Open", record.OpenKind(err), fmt.Errorf("metadata in %s: %w", o.Dir, err))
 	}
 	s.db = db
 	err = s.checkOrder()
@@ -79,16 +80,6 @@ func Open(o Options) (*State, error) {
 		return nil, errors.Join(errs.Wrap("state.Open", err), db.Close())
 	}
 	return s, nil
-}
-
-// openKind tells damage from a failure of the file system. Pebble marks only some of
-// the errors that damage leads to; a table that is missing is damage too.
-func openKind(err error) errs.Kind {
-	var failed *fs.PathError
-	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failed) {
-		return errs.Corrupt
-	}
-	return errs.Internal
 }
 
 // checkOrder refuses a database whose tables hold sequence numbers that are still to
@@ -103,11 +94,11 @@ func (s *State) checkOrder() error {
 	err := errors.Join(b.LogData(nil, nil), b.Commit(pebble.NoSync))
 	next := b.SeqNum()
 	if err = errors.Join(err, b.Close()); err != nil {
-		return dbError(err)
+		return record.DBError(err)
 	}
 	levels, err := s.db.SSTables()
 	if err != nil {
-		return dbError(err)
+		return record.DBError(err)
 	}
 	for _, tables := range levels {
 		for _, t := range tables {
@@ -123,7 +114,7 @@ func (s *State) checkOrder() error {
 // load reads the records that are kept in memory, from what was committed.
 func (s *State) load() error {
 	applied := new(metapb.Applied)
-	if _, err := getProto(s.db, keys.AppendApplied(nil), applied); err != nil {
+	if _, err := record.Get(s.db, keys.AppendApplied(nil), applied); err != nil {
 		return err
 	}
 	mem, err := loadMemory(s.db)
@@ -136,7 +127,7 @@ func (s *State) load() error {
 	first := s.applied == nil
 	s.applied, s.cluster, s.refused = applied, mem.cluster, mem.refused
 	if first {
-		s.directory, s.bucketsRevision = newDirectoryLog(applied.DirectoryRevision), applied.ConfigRevision
+		s.directory, s.bucketsRevision = query.NewDirectoryLog(applied.DirectoryRevision), applied.ConfigRevision
 	}
 	return nil
 }
@@ -153,15 +144,15 @@ func (s *State) Applied() (index, term uint64) {
 func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
 	s.viewMu.RLock()
 	snap := s.db.NewSnapshot()
-	v := view{snap: snap, applied: s.applied, cluster: s.cluster, directory: s.directory,
-		bucketsRevision: s.bucketsRevision, listSteps: s.limits.listSteps}
+	v := query.View{Records: snap, Applied: s.applied, Cluster: s.cluster, Directory: s.directory,
+		BucketsRevision: s.bucketsRevision, ListSteps: s.limits.listSteps}
 	s.viewMu.RUnlock()
 	defer func() { // After a panic too, which the caller may recover from.
 		if cerr := snap.Close(); err == nil && cerr != nil {
-			err = errs.Wrap("state.Query", dbError(cerr))
+			err = errs.Wrap("state.Query", record.DBError(cerr))
 		}
 	}()
-	a, err := v.ask(q)
+	a, err := v.Answer(q)
 	if err != nil {
 		return nil, errs.Wrap("state.Query", err)
 	}

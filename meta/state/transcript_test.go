@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/prototext"
 
+	"github.com/cairnstore/cairn/meta/check"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
@@ -50,7 +51,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		if err := prototext.Unmarshal([]byte(d.Input), &q); err != nil {
 			d.Fatalf(t, "%v", err)
 		}
-		return strings.TrimSpace(formatMessage(s.m.query(&q).ProtoReflect())) + "\n"
+		return strings.TrimSpace(check.Format(s.m.query(&q).ProtoReflect())) + "\n"
 	case "restart":
 		if d.HasArg("crash") {
 			s.m.crash(1, 0)
@@ -95,7 +96,7 @@ func (s *script) apply(d *datadriven.TestData) string {
 	}
 	r := s.m.apply(cmd)
 	r.Index, r.ConfigRevision = 0, 0
-	answer := strings.TrimSpace(formatMessage(r.ProtoReflect()))
+	answer := strings.TrimSpace(check.Format(r.ProtoReflect()))
 	if answer == "" {
 		answer = "ok"
 	}

@@ -1,13 +1,13 @@
 package state
 
 import (
-	"slices"
-
 	"github.com/cockroachdb/pebble/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -29,7 +29,7 @@ type tx struct {
 	usages     map[uint64]*bucketUsage // By bucket, to find them; written in usageOrder.
 	usageOrder []*bucketUsage
 
-	directory       []entryChange // Of this batch.
+	directory       []query.EntryChange // Of this batch.
 	bucketsRevision uint64
 
 	dropLimits
@@ -66,7 +66,7 @@ func (t *tx) close() error {
 func (t *tx) closeRefs() {
 	if t.refs != nil {
 		if err := t.refs.Close(); err != nil {
-			t.fail(dbError(err))
+			t.fail(record.DBError(err))
 		}
 		t.refs = nil
 	}
@@ -105,7 +105,7 @@ func (t *tx) del(key []byte) {
 // get reads the record under key into m and reports whether there is one.
 func (t *tx) get(key []byte, m proto.Message) bool {
 	t.keyBuf = key
-	ok, err := getProto(t.batch, key, m)
+	ok, err := record.Get(t.batch, key, m)
 	t.fail(err)
 	return ok
 }
@@ -113,7 +113,7 @@ func (t *tx) get(key []byte, m proto.Message) bool {
 // view calls f with the value under key and reports whether there is one.
 func (t *tx) view(key []byte, f func(v []byte) error) bool {
 	t.keyBuf = key
-	ok, err := get(t.batch, key, f)
+	ok, err := record.View(t.batch, key, f)
 	t.fail(err)
 	return ok
 }
@@ -126,9 +126,9 @@ func (t *tx) has(key []byte) bool {
 func (t *tx) hasAny(prefix []byte) bool {
 	found := false
 	end := keys.PrefixEnd(append([]byte(nil), prefix...))
-	t.fail(scan(t.batch, prefix, end, func(_, _ []byte) error {
+	t.fail(record.Scan(t.batch, prefix, end, func(_, _ []byte) error {
 		found = true
-		return errStop
+		return record.ErrStop
 	}))
 	return found
 }
@@ -142,7 +142,7 @@ func (t *tx) referenced(e shard.ExtentID) bool {
 	if t.refs == nil {
 		it, err := t.batch.NewIter(&o)
 		if err != nil {
-			t.fail(dbError(err))
+			t.fail(record.DBError(err))
 			return true
 		}
 		t.refs = it
@@ -151,7 +151,7 @@ func (t *tx) referenced(e shard.ExtentID) bool {
 	}
 	found := t.refs.SeekPrefixGE(prefix)
 	if err := t.refs.Error(); err != nil {
-		t.fail(dbError(err))
+		t.fail(record.DBError(err))
 	}
 	return found
 }
@@ -159,16 +159,10 @@ func (t *tx) referenced(e shard.ExtentID) bool {
 // bucket returns a bucket by name; nil where there is none that the command was
 // decided on.
 func (t *tx) bucket(name string) *metapb.Bucket {
-	if b := t.anyBucket(name); b != nil && isDecidedOn(t.cmd.GetDecided(), b) {
+	if b := t.anyBucket(name); b != nil && record.IsDecidedOn(t.cmd.GetDecided(), b) {
 		return b
 	}
 	return nil
-}
-
-// isDecidedOn reports whether a bucket may be the one that a request was decided
-// on: it is not if its name was another account's then.
-func isDecidedOn(decided []*metapb.Decided, b *metapb.Bucket) bool {
-	return !slices.ContainsFunc(decided, func(d *metapb.Decided) bool { return d.Bucket == b.Name && d.Owner != b.Owner })
 }
 
 // anyBucket returns a bucket by name, whoever asks.

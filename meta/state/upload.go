@@ -5,10 +5,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
-
-// partNumberMax is the greatest part number.
-const partNumberMax = 10000
 
 // createUpload makes an upload known.
 func (t *tx) createUpload(c *metapb.CreateUpload) *metapb.Result {
@@ -60,7 +58,7 @@ func (t *tx) putPart(c *metapb.PutPart) *metapb.Result {
 		return refuse(metapb.Refusal_REFUSAL_NO_SUCH_UPLOAD)
 	case c.Initiator != "" && c.Initiator != u.Initiator:
 		return refuse(metapb.Refusal_REFUSAL_NOT_INITIATOR)
-	case p.GetNumber() < 1 || p.Number > partNumberMax:
+	case p.GetNumber() < 1 || p.Number > record.PartNumberMax:
 		return invalid("a part needs a number from 1 to 10000")
 	}
 	if refusal := checkPart(c.Part); refusal != nil {
@@ -97,7 +95,7 @@ func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, claims []claim) {
 	t.hold(claims, owner)
 	t.set(keys.AppendPart(t.key(), id, p.Number), p)
 	if len(old.Extents) > 0 {
-		t.release(without(extentsOf(old.Extents), extentsOf(p.Extents)), owner)
+		t.release(without(record.ExtentsOf(old.Extents), record.ExtentsOf(p.Extents)), owner)
 	}
 }
 

@@ -101,10 +101,3 @@ func (t *tx) setBucketQuota(c *metapb.SetBucketQuota) *metapb.Result {
 	t.rememberBucket(b)
 	return t.changesBuckets(&metapb.Result{Bucket: b})
 }
-
-// usage answers what a bucket holds.
-func (v *view) usage(bucket uint64) (*metapb.BucketUsage, error) {
-	u := new(metapb.BucketUsage)
-	_, err := v.get(keys.AppendUsage(v.key(), bucket), u)
-	return u, err
-}

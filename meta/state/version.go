@@ -7,29 +7,11 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // VersionIDMaxBytes is the longest version id.
 const VersionIDMaxBytes = 128
-
-// nullVersion is how clients name the null version, whose id is empty here.
-const nullVersion = "null"
-
-// storedVersionID returns a version id, as clients name it, as records have it.
-func storedVersionID(named string) string {
-	if named == nullVersion {
-		return ""
-	}
-	return named
-}
-
-// shownVersionID is the reverse of storedVersionID.
-func shownVersionID(stored string) string {
-	if stored == "" {
-		return nullVersion
-	}
-	return stored
-}
 
 // head returns what commands need of the latest version of a key.
 func (t *tx) head(b *metapb.Bucket, key string) (h head, exists bool) {
@@ -45,7 +27,7 @@ func (t *tx) find(b *metapb.Bucket, key, named string) (h head, latest, found bo
 	if h, found = t.head(b, key); !found {
 		return head{}, false, false
 	}
-	id := storedVersionID(named)
+	id := record.StoredVersionID(named)
 	if named == "" || h.versionID == id {
 		return h, true, true
 	}
@@ -61,7 +43,7 @@ func (t *tx) older(b *metapb.Bucket, key, id string) (h head, found bool) {
 	var order uint64
 	found = t.view(keys.AppendVersionID(t.key(), b.Id, key, id), func(v []byte) error {
 		if len(v) != 8 {
-			return corrupt("a version id has no order")
+			return record.Corrupt("a version id has no order")
 		}
 		order = binary.BigEndian.Uint64(v)
 		return nil
@@ -82,8 +64,8 @@ func (t *tx) nameVersion(b *metapb.Bucket, key string, v *metapb.Version, salt u
 	if v.VersionId == "" {
 		v.VersionId = fmt.Sprintf("%016x%016x", t.index, salt)
 	}
-	if v.VersionId == nullVersion || len(v.VersionId) > VersionIDMaxBytes {
-		return invalid(fmt.Sprintf("a version id has at most %d bytes and is not %q", VersionIDMaxBytes, nullVersion))
+	if v.VersionId == record.NullVersion || len(v.VersionId) > VersionIDMaxBytes {
+		return invalid(fmt.Sprintf("a version id has at most %d bytes and is not %q", VersionIDMaxBytes, record.NullVersion))
 	}
 	if exists && (old.versionID == v.VersionId || t.has(keys.AppendVersionID(t.key(), b.Id, key, v.VersionId))) {
 		return invalid("the version id is in use")
@@ -147,12 +129,12 @@ func (t *tx) promote(b *metapb.Bucket, key string) bool {
 	next.keepRaw = true
 	var at []byte
 	prefix := keys.AppendOlderVersions(nil, b.Id, key)
-	t.fail(scan(t.batch, prefix, keys.PrefixEnd(slices.Clone(prefix)), func(k, v []byte) error {
+	t.fail(record.Scan(t.batch, prefix, keys.PrefixEnd(slices.Clone(prefix)), func(k, v []byte) error {
 		at = slices.Clone(k)
 		if err := next.unmarshal(v); err != nil {
 			return err
 		}
-		return errStop
+		return record.ErrStop
 	}))
 	if at == nil || t.err != nil {
 		return false

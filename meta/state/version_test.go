@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 const (
@@ -61,7 +62,7 @@ func (c *client) show(q *metapb.ListVersions) string {
 			if e.Version.DeleteMarker {
 				mark += "!"
 			}
-			words = append(words, e.Key+"="+shownVersionID(e.Version.VersionId)+mark)
+			words = append(words, e.Key+"="+record.ShownVersionID(e.Version.VersionId)+mark)
 		}
 	}
 	if a.Truncated {
@@ -190,7 +191,7 @@ func TestVersionIDs(t *testing.T) {
 	made := c.ok(t, putVersion("k", "", 1)).Version
 	require.Len(t, made.VersionId, 32)
 	require.NotEqual(t, made.VersionId, c.ok(t, putVersion("k", "", 2)).Version.VersionId)
-	for _, id := range []string{made.VersionId, nullVersion, strings.Repeat("i", VersionIDMaxBytes+1)} {
+	for _, id := range []string{made.VersionId, record.NullVersion, strings.Repeat("i", VersionIDMaxBytes+1)} {
 		require.Equal(t, metapb.Refusal_REFUSAL_INVALID, c.do(putVersion("k", id, 3)).Refusal, id)
 	}
 	c.ok(t, putVersion("k", "given", 4))

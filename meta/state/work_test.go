@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
 )
 
 func TestOwnersOfExtentsAreBounded(t *testing.T) {
@@ -30,7 +31,7 @@ func TestOwnersOfExtentsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, metapb.OwnerKind_OWNER_PIN, owners(6).Owners[5].Kind)
 	require.Equal(t, id(90), owners(6).Owners[5].Id)
-	many := &metapb.GetExtents{Extents: make([]*metapb.ExtentRef, pageMax+1)}
+	many := &metapb.GetExtents{Extents: make([]*metapb.ExtentRef, query.PageMax+1)}
 	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, c.m.query(&metapb.Query{Op: &metapb.Query_Extents{Extents: many}}).Refusal)
 }
 

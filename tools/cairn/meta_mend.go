@@ -8,7 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 
-	"github.com/cairnstore/cairn/meta/state"
+	"github.com/cairnstore/cairn/meta/check"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/node"
 )
 
@@ -65,7 +66,7 @@ func checkRecords(cmd *cobra.Command, o *node.Offline) error {
 			fmt.Fprintln(out, f.What)
 			continue
 		}
-		fmt.Fprintf(out, "%s: %s\n", state.RecordName(f.Key), f.What)
+		fmt.Fprintf(out, "%s: %s\n", record.Name(f.Key), f.What)
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("the metadata of node %s contradict themselves", o.Node())
@@ -120,7 +121,7 @@ func (m *mending) run(cmd *cobra.Command, o *node.Offline) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprint(out, state.Show(key, was))
+	fmt.Fprint(out, check.Show(key, was))
 	if m.from == "" && !m.remove {
 		return nil
 	}
@@ -130,10 +131,10 @@ func (m *mending) run(cmd *cobra.Command, o *node.Offline) error {
 		if err != nil {
 			return &statusError{exitUsage, err}
 		}
-		if value, err = state.EncodeRecord(key, text); err != nil {
+		if value, err = check.Encode(key, text); err != nil {
 			return err
 		}
-		fmt.Fprint(out, "\nIt becomes:\n", state.Show(key, value))
+		fmt.Fprint(out, "\nIt becomes:\n", check.Show(key, value))
 	} else {
 		fmt.Fprintln(out, "\nIt is removed.")
 	}

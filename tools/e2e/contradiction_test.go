@@ -17,6 +17,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/meta/state"
 	"github.com/cairnstore/cairn/tools/testbed"
 )
@@ -83,7 +84,7 @@ func TestDamagedVoter(t *testing.T) {
 	log, err := damaged.Log()
 	require.NoError(t, err)
 	require.Contains(t, log, "disagreed with those of 2 of 3 voters")
-	require.Contains(t, log, state.RecordName(usage), "it names the record")
+	require.Contains(t, log, record.Name(usage), "it names the record")
 	c.kill(damaged)
 	c.waitReady(leader, away)
 	for _, o := range objects {
@@ -115,7 +116,7 @@ func TestDamagedVoter(t *testing.T) {
 // shown returns the value of a record as `cairn meta mend` shows it.
 func (c *cluster) shown(p *process, kind string, key []byte) string {
 	c.t.Helper()
-	out, err := c.offline("meta", "mend", "--data", home(p), "--record", state.RecordName(key))
+	out, err := c.offline("meta", "mend", "--data", home(p), "--record", record.Name(key))
 	require.NoError(c.t, err)
 	_, value, found := strings.Cut(string(out), "value   "+kind+" ")
 	require.True(c.t, found, "%s", out)
@@ -182,7 +183,7 @@ func TestBadRecord(t *testing.T) {
 	c.evenlyApplied()
 	each(c.stop)
 	key := c.usageOf(c.nodes[0], "bad")
-	name, value := state.RecordName(key), c.shown(c.nodes[0], "BucketUsage", key)
+	name, value := record.Name(key), c.shown(c.nodes[0], "BucketUsage", key)
 	file := filepath.Join(t.TempDir(), "usage.json")
 	require.NoError(t, os.WriteFile(file, []byte(value), 0o600))
 	each(func(p *process) { spoil(t, p, key) })

@@ -64,6 +64,6 @@ func TestChosen(t *testing.T) {
 	require.Equal(t, []suite{
 		{"meta/state/move.go", nil, suites[0].tests},
 		{"cluster/rpc", nil, []string{"cluster/rpc"}},
-		suites[6],
+		suites[9],
 	}, got)
 }

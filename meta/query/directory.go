@@ -1,49 +1,50 @@
-package state
+package query
 
 import (
 	"slices"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
-// entriesPageBytes bounds the values of one page of the directory; a page has at
+// EntriesPageBytes bounds the values of one page of the directory; a page has at
 // least one entry.
-const entriesPageBytes = 4 << 20
+const EntriesPageBytes = 4 << 20
 
 // listEntries answers a page of the directory, or of what has changed in it. Pages
 // belong together if a later query with the first one's config revision as have_revision
 // is answered `unchanged`; with the differences since then they do in any case.
-func (v *view) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error) {
+func (v *View) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error) {
 	a := &metapb.EntriesAnswer{}
-	if q.HaveRevision != 0 && q.HaveRevision >= v.applied.DirectoryRevision {
+	if q.HaveRevision != 0 && q.HaveRevision >= v.Applied.DirectoryRevision {
 		a.Unchanged = true
 		return a, nil
 	}
 	if q.HaveRevision != 0 && q.Differences {
-		if names, ok := v.directory.after(q.HaveRevision); ok {
+		if names, ok := v.Directory.after(q.HaveRevision); ok {
 			return a, v.changedEntries(q, names, a)
 		}
 	}
 	prefix := keys.AppendKind(nil, keys.KindEntry)
-	if q.Kind > 0 && q.Kind <= entryKindMax {
+	if q.Kind > 0 && q.Kind <= record.EntryKindMax {
 		prefix = keys.AppendEntries(nil, uint8(q.Kind))
 	}
 	lower := prefix
-	if q.AfterKind > 0 && q.AfterKind <= entryKindMax {
+	if q.AfterKind > 0 && q.AfterKind <= record.EntryKindMax {
 		lower = append(keys.AppendEntry(nil, uint8(q.AfterKind), q.AfterName), 0)
 	}
 	upper := keys.PrefixEnd(append([]byte(nil), prefix...))
 	limit, size := entriesLimit(q), 0
-	err := scan(v.snap, lower, upper, func(_, value []byte) error {
-		if len(a.Entries) == limit || size > entriesPageBytes {
+	err := record.Scan(v.Records, lower, upper, func(_, value []byte) error {
+		if len(a.Entries) == limit || size > EntriesPageBytes {
 			a.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
 		size += len(value)
 		e := new(metapb.Entry)
 		a.Entries = append(a.Entries, e)
-		return unmarshal(value, e)
+		return record.Unmarshal(value, e)
 	})
 	return a, err
 }
@@ -51,47 +52,47 @@ func (v *view) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error)
 // entriesLimit is how many entries a page has.
 func entriesLimit(q *metapb.ListEntries) int {
 	if q.Max == 0 {
-		return pageMax
+		return PageMax
 	}
-	return int(min(q.Max, pageMax))
+	return int(min(q.Max, PageMax))
 }
 
 // changedEntries answers a page of entries that have changed, as they are now.
-func (v *view) changedEntries(q *metapb.ListEntries, names []entryName, a *metapb.EntriesAnswer) error {
+func (v *View) changedEntries(q *metapb.ListEntries, names []record.EntryName, a *metapb.EntriesAnswer) error {
 	a.Differences = true
 	first := 0
 	if q.AfterKind != 0 {
-		last := entryName{q.AfterKind, q.AfterName}
-		at, found := slices.BinarySearchFunc(names, last, entryName.compare)
+		last := record.EntryName{Kind: q.AfterKind, Name: q.AfterName}
+		at, found := slices.BinarySearchFunc(names, last, record.EntryName.Compare)
 		if first = at; found {
 			first++
 		}
 	}
 	limit, size := entriesLimit(q), 0
 	for _, n := range names[first:] {
-		if q.Kind > 0 && q.Kind <= entryKindMax && n.kind != q.Kind {
+		if q.Kind > 0 && q.Kind <= record.EntryKindMax && n.Kind != q.Kind {
 			continue
 		}
-		if len(a.Entries)+len(a.Removed) == limit || size > entriesPageBytes {
+		if len(a.Entries)+len(a.Removed) == limit || size > EntriesPageBytes {
 			a.Truncated = true
 			return nil
 		}
 		e := new(metapb.Entry)
-		switch there, err := v.get(n.key(v.key()), e); {
+		switch there, err := v.get(n.Key(v.key()), e); {
 		case err != nil:
 			return err
 		case there:
 			a.Entries = append(a.Entries, e)
 			size += len(e.Value)
 		default:
-			a.Removed = append(a.Removed, &metapb.EntryName{Kind: n.kind, Name: n.name})
+			a.Removed = append(a.Removed, &metapb.EntryName{Kind: n.Kind, Name: n.Name})
 		}
 	}
 	return nil
 }
 
 // bucketAnswer answers a bucket and, if asked for, its configuration and what it holds.
-func (v *view) bucketAnswer(q *metapb.GetBucket, a *metapb.Answer) (err error) {
+func (v *View) bucketAnswer(q *metapb.GetBucket, a *metapb.Answer) (err error) {
 	a.Bucket, err = v.bucket(q.Name, a)
 	if a.Bucket == nil || err != nil {
 		return err

@@ -1,4 +1,4 @@
-package state
+package query
 
 import (
 	"math/bits"
@@ -6,10 +6,11 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // object answers a version and the content of a range of it.
-func (v *view) object(q *metapb.GetObject, a *metapb.Answer) (*metapb.ObjectAnswer, error) {
+func (v *View) object(q *metapb.GetObject, a *metapb.Answer) (*metapb.ObjectAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func (v *view) object(q *metapb.GetObject, a *metapb.Answer) (*metapb.ObjectAnsw
 
 // findVersion sets the version asked for, if it exists. A delete marker counts as
 // absent to the alternate key, but is answered where that leads no further.
-func (v *view) findVersion(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
+func (v *View) findVersion(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	for _, name := range [...]string{q.Key, q.AlternateKey} {
 		if name == "" {
 			continue
@@ -54,16 +55,16 @@ func (v *view) findVersion(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 }
 
 // fillRange resolves the range asked for and adds its content.
-func (v *view) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
+func (v *View) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	id, ok := keys.ParseID(o.Version.ContentId)
 	if !ok {
-		return corrupt("a version has no content id")
+		return record.Corrupt("a version has no content id")
 	}
 	c := content{id: id, size: o.Version.Size}
 	if r := o.Version.Restore; q.Restored && !r.GetOngoing() && len(r.GetContentId()) > 0 {
 		o.Restored = true
 		if c.id, ok = keys.ParseID(r.ContentId); !ok {
-			return corrupt("a warm copy has no content id")
+			return record.Corrupt("a warm copy has no content id")
 		}
 	}
 	if q.Range == metapb.RangeKind_RANGE_NONE {
@@ -73,7 +74,7 @@ func (v *view) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	if o.Version.Parts > 0 {
 		found, err := v.loadLayout(&c)
 		if err == nil && (!found || c.size != o.Version.Size) {
-			err = corrupt("a multipart version has no layout of its size")
+			err = record.Corrupt("a multipart version has no layout of its size")
 		}
 		if err != nil {
 			return err
@@ -123,19 +124,20 @@ func (c *content) partAt(i int) (number uint32, size uint64) {
 
 // loadLayout reads the layout of a content of several parts, and its size. False where
 // there is none.
-func (v *view) loadLayout(c *content) (bool, error) {
+func (v *View) loadLayout(c *content) (bool, error) {
 	l := new(metapb.Layout)
 	if ok, err := v.get(keys.AppendLayout(v.key(), c.id), l); !ok || err != nil {
 		return false, err
 	}
 	if len(l.Numbers) != len(l.Sizes) {
-		return false, corrupt("the layout of content %x has %d numbers and %d sizes", c.id, len(l.Numbers), len(l.Sizes))
+		return false, record.Corrupt("the layout of content %x has %d numbers and %d sizes",
+			c.id, len(l.Numbers), len(l.Sizes))
 	}
 	c.layout, c.size = l, 0
 	for _, size := range l.Sizes {
 		sum, over := bits.Add64(c.size, size, 0)
 		if over != 0 {
-			return false, corrupt("the layout of content %x is of more bytes than can be", c.id)
+			return false, record.Corrupt("the layout of content %x is of more bytes than can be", c.id)
 		}
 		c.size = sum
 	}
@@ -185,7 +187,7 @@ func (c *content) part(number uint32) (first, length uint64, ok bool) {
 }
 
 // contentPage goes on where an object answer's content ended.
-func (v *view) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.ContentAnswer, error) {
+func (v *View) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.ContentAnswer, error) {
 	c, err := v.contentByID(q.ContentId, q.Multipart)
 	switch {
 	case err != nil:
@@ -207,7 +209,7 @@ func (v *view) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.Cont
 // contentByID finds a content that a reader knows by its id alone; nil where it is
 // gone. It is from the command on that drops it: what then is left of it goes away
 // piece by piece, and a reader that found a part of it would take it for the whole.
-func (v *view) contentByID(name []byte, multipart bool) (*content, error) {
+func (v *View) contentByID(name []byte, multipart bool) (*content, error) {
 	id, ok := keys.ParseID(name)
 	if !ok {
 		return nil, nil
@@ -232,7 +234,7 @@ func (v *view) contentByID(name []byte, multipart bool) (*content, error) {
 
 // isDropped reports whether a content was dropped, and not only parts of it that no
 // layout names.
-func (v *view) isDropped(id keys.ID) (bool, error) {
+func (v *View) isDropped(id keys.ID) (bool, error) {
 	rec := new(metapb.DroppedContent)
 	ok, err := v.get(keys.AppendDropped(v.key(), id), rec)
 	return ok && !rec.Unlisted, err

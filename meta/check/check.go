@@ -1,4 +1,4 @@
-package state
+package check
 
 import (
 	"encoding/binary"
@@ -10,13 +10,14 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
-// findingsMax is how many disagreements Check names.
-const findingsMax = 20
+// FindingsMax is how many disagreements Check names.
+const FindingsMax = 20
 
-// checkRecords reads all records and recounts what they say of each other:
+// Records reads all records and recounts what they say of each other:
 //
 //   - I1 the reference keys are the references of all parts and pins;
 //   - I2 an extent is in the gc queue, under the index in its record, just if it
@@ -41,17 +42,19 @@ const findingsMax = 20
 //   - I13 refusals for contradictions are in order, the latest ones, none of the future.
 //
 // It holds what it reads in memory: for tests and small states.
-func checkRecords(each eachRecord) error {
+func Records(each Each) error {
 	c := &checker{
 		refs: make(map[ref]bool), extents: make(map[shard.ExtentID]*metapb.Extent),
 		listed: make(map[string]string), copies: make(map[keys.ID]*metapb.Version),
 		versions: make(map[keys.ID]*metapb.Version), layouts: make(map[keys.ID]*metapb.Layout),
 		uploads: make(map[keys.ID]*metapb.Upload), states: make(map[keys.ID]*metapb.UploadState),
 		dropped: make(map[keys.ID]*metapb.DroppedContent), doomed: make(map[shard.ExtentID]bool),
-		sessions: make(map[keys.ID]*metapb.Session), buckets: make(map[uint64]string), locked: make(map[uint64]bool), configs: make(map[uint64]*metapb.BucketConfig),
+		sessions: make(map[keys.ID]*metapb.Session), buckets: make(map[uint64]string),
+		locked: make(map[uint64]bool), configs: make(map[uint64]*metapb.BucketConfig),
 		usages: make(map[uint64]*metapb.BucketUsage), counted: make(map[uint64]*metapb.BucketUsage),
 		parts: make(map[keys.ID][]*metapb.Part), pins: make(map[keys.ID]*metapb.Pin),
-		nextBlock: make(map[shard.VolumeID]uint64), leases: make(map[lease]keys.ID), stats: make(map[shard.VolumeID]*metapb.VolumeStats),
+		nextBlock: make(map[shard.VolumeID]uint64), leases: make(map[record.LeaseName]keys.ID),
+		stats:   make(map[shard.VolumeID]*metapb.VolumeStats),
 		applied: new(metapb.Applied), cluster: new(metapb.Cluster), refused: new(metapb.Contradictions),
 		events: make(map[string]uint64), queues: make(map[string]*metapb.EventQueue),
 	}
@@ -96,7 +99,7 @@ type checker struct {
 	dropped   map[keys.ID]*metapb.DroppedContent
 	sessions  map[keys.ID]*metapb.Session
 	pins      map[keys.ID]*metapb.Pin
-	leases    map[lease]keys.ID
+	leases    map[record.LeaseName]keys.ID
 	nextBlock map[shard.VolumeID]uint64
 	configs   map[uint64]*metapb.BucketConfig
 	usages    map[uint64]*metapb.BucketUsage
@@ -121,18 +124,18 @@ type checker struct {
 }
 
 func (c *checker) wrong(format string, args ...any) {
-	if len(c.findings) < findingsMax {
+	if len(c.findings) < FindingsMax {
 		c.findings = append(c.findings, fmt.Errorf(format, args...))
 	}
 }
 
 // read takes in one record.
 func (c *checker) read(key, value []byte) error {
-	k, err := decodeKey(key)
+	k, err := record.DecodeKey(key)
 	if err != nil {
 		return err
 	}
-	m := newRecord(k.Kind)
+	m := record.New(k.Kind)
 	if m == nil {
 		switch k.Kind {
 		case keys.KindRef:
@@ -144,7 +147,7 @@ func (c *checker) read(key, value []byte) error {
 		}
 		return nil
 	}
-	if err := unmarshal(value, m); err != nil {
+	if err := record.Unmarshal(value, m); err != nil {
 		return err
 	}
 	c.keep(k, m)
@@ -203,7 +206,7 @@ func (c *checker) keep(k keys.Key, m any) {
 		c.pins[k.ID] = m
 	case *metapb.Lease:
 		id, _ := keys.ParseID(m.Session)
-		c.leases[lease{k.Volume, k.Block}] = id
+		c.leases[record.LeaseName{Volume: k.Volume, Block: k.Block}] = id
 	}
 }
 
@@ -246,7 +249,7 @@ func (c *checker) checkExtents() {
 		}
 		if id.Volume == 0 || int(id.Volume) > len(c.volumes) {
 			c.wrong("extent %s lies in no volume", id)
-		} else if e.Missing&^slotMask(c.volumes[id.Volume-1]) != 0 {
+		} else if e.Missing&^record.SlotMask(c.volumes[id.Volume-1]) != 0 {
 			c.wrong("extent %s misses slots that its volume has not", id)
 		}
 	}
@@ -254,7 +257,7 @@ func (c *checker) checkExtents() {
 
 // takeRefs ticks off the reference keys of one owner.
 func (c *checker) takeRefs(refs []*metapb.ExtentRef, o keys.Owner, count map[shard.ExtentID]int) {
-	for _, id := range extentsOf(refs) {
+	for _, id := range record.ExtentsOf(refs) {
 		if c.extents[id] == nil {
 			c.wrong("%x %d refers to extent %s, which does not exist", o.ID, o.Number, id)
 		}
@@ -275,8 +278,8 @@ func (c *checker) checkSessions() {
 		}
 	}
 	for l, s := range c.leases {
-		if !live(s) || l.block >= c.nextBlock[l.volume] {
-			c.wrong("the lease of block %d of volume %d belongs to no live session or was not given", l.block, l.volume)
+		if !live(s) || l.Block >= c.nextBlock[l.Volume] {
+			c.wrong("the lease of block %d of volume %d belongs to no live session or was not given", l.Block, l.Volume)
 		}
 	}
 	for _, k := range c.results {
@@ -321,12 +324,12 @@ func (c *checker) checkSums() {
 func (c *checker) checkRefused() {
 	last := uint64(0)
 	for _, r := range c.refused.Latest {
-		if r.Index <= last || r.Index > c.applied.Index || len(r.Digest) != contradictionDigest {
+		if r.Index <= last || r.Index > c.applied.Index || len(r.Digest) != record.ContradictionDigestBytes {
 			c.wrong("a refusal for a contradiction at entry %d follows one at %d", r.Index, last)
 		}
 		last = r.Index
 	}
-	if n := len(c.refused.Latest); uint64(n) != min(c.refused.Count, contradictionsKept) {
+	if n := len(c.refused.Latest); uint64(n) != min(c.refused.Count, record.ContradictionsKept) {
 		c.wrong("%d refusals for contradictions are remembered of %d", n, c.refused.Count)
 	}
 }
@@ -367,7 +370,7 @@ func (c *checker) checkStats() {
 		}
 		s.Extents++
 		s.PlainBytes += e.PlainBytes
-		countMissing(s, e.Missing, 1)
+		record.CountMissing(s, e.Missing, 1)
 	}
 	for i, v := range c.volumes {
 		id := shard.VolumeID(i + 1)

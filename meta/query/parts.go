@@ -1,15 +1,16 @@
-package state
+package query
 
 import (
 	"slices"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // objectParts answers a page of the parts of a multipart version. They are those of
 // its layout: others of its content are on their way out.
-func (v *view) objectParts(q *metapb.ObjectParts, a *metapb.Answer) (*metapb.ObjectPartsAnswer, error) {
+func (v *View) objectParts(q *metapb.ObjectParts, a *metapb.Answer) (*metapb.ObjectPartsAnswer, error) {
 	c, err := v.contentByID(q.ContentId, true)
 	if err != nil {
 		return nil, err
@@ -24,12 +25,14 @@ func (v *view) objectParts(q *metapb.ObjectParts, a *metapb.Answer) (*metapb.Obj
 	}
 	r := &metapb.ObjectPartsAnswer{}
 	for _, n := range c.layout.Numbers[from:] {
-		if len(r.Parts) == int(min(q.Max, pageMax)) {
+		if len(r.Parts) == int(min(q.Max, PageMax)) {
 			r.Truncated = true
 			break
 		}
 		p := new(metapb.Part)
-		ok, err := get(v.snap, keys.AppendPart(v.key(), c.id, n), func(value []byte) error { return unmarshalPartListing(value, p) })
+		ok, err := record.View(v.Records, keys.AppendPart(v.key(), c.id, n), func(value []byte) error {
+			return unmarshalPartListing(value, p)
+		})
 		if !ok || err != nil {
 			return nil, orCorrupt(err, "a part of a version does not exist")
 		}

@@ -1,4 +1,4 @@
-package state
+package query
 
 import (
 	"slices"
@@ -6,12 +6,13 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
 // listWork answers a page of what upkeep has to do. Pages go on after the last
 // item of the one before: its index, volume, seq and id, as the kind has them.
-func (v *view) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
+func (v *View) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	if q.Kind == metapb.WorkKind_WORK_RESTORES || q.Kind == metapb.WorkKind_WORK_UPLOADS {
 		return v.listNamedWork(q)
 	}
@@ -28,23 +29,23 @@ func (v *view) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	case q.Kind == metapb.WorkKind_WORK_VOLUME:
 		upper = keys.PrefixEnd(keys.AppendVolumeExtents(nil, shard.VolumeID(q.Volume)))
 	}
-	limit := int(min(q.Max, pageMax))
+	limit := int(min(q.Max, PageMax))
 	if limit == 0 {
-		limit = pageMax
+		limit = PageMax
 	}
-	a := &metapb.WorkAnswer{AppliedIndex: v.applied.Index}
-	err = scan(v.snap, lower, upper, func(key, value []byte) error {
-		k, err := decodeKey(key)
+	a := &metapb.WorkAnswer{AppliedIndex: v.Applied.Index}
+	err = record.Scan(v.Records, lower, upper, func(key, value []byte) error {
+		k, err := record.DecodeKey(key)
 		if err != nil {
 			return err
 		}
 		if q.BeforeIndex != 0 && k.Index >= q.BeforeIndex &&
 			(kind == keys.KindUnreferenced || kind == keys.KindCompleted) {
-			return errStop
+			return record.ErrStop
 		}
 		if len(a.Items) == limit {
 			a.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
 		item, err := v.workItem(k, value)
 		a.Items = append(a.Items, item)
@@ -55,7 +56,7 @@ func (v *view) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 
 // workStart returns the least key of a page of work and the kind of its keys.
 func workStart(q *metapb.ListWork) ([]byte, keys.Kind, error) {
-	after := extentID(q.AfterVolume, q.AfterSeq)
+	after := record.ExtentID(q.AfterVolume, q.AfterSeq)
 	var id keys.ID
 	copy(id[:], q.AfterId)
 	fresh := q.AfterVolume == 0 && q.AfterSeq == 0 && q.AfterIndex == 0 && len(q.AfterId) == 0
@@ -85,28 +86,28 @@ func workStart(q *metapb.ListWork) ([]byte, keys.Kind, error) {
 }
 
 // workItem describes the work under a key.
-func (v *view) workItem(k keys.Key, value []byte) (*metapb.WorkItem, error) {
+func (v *View) workItem(k keys.Key, value []byte) (*metapb.WorkItem, error) {
 	item := &metapb.WorkItem{Volume: uint32(k.Extent.Volume), Seq: k.Extent.Seq, Index: k.Index}
 	switch k.Kind {
 	case keys.KindDoomed:
 		item.Doomed = new(metapb.Doomed)
-		return item, unmarshal(value, item.Doomed)
+		return item, record.Unmarshal(value, item.Doomed)
 	case keys.KindExtent:
 		item.Extent = new(metapb.Extent)
-		return item, unmarshal(value, item.Extent)
+		return item, record.Unmarshal(value, item.Extent)
 	case keys.KindCompleted:
 		item.Id = slices.Clone(k.ID[:])
 		return item, nil
 	case keys.KindDropped:
 		rec := new(metapb.DroppedContent)
-		err := unmarshal(value, rec)
+		err := record.Unmarshal(value, rec)
 		item.Id, item.Index = slices.Clone(k.ID[:]), rec.Index
 		return item, err
 	}
 	item.Extent = new(metapb.Extent)
 	ok, err := v.get(keys.AppendExtent(v.key(), k.Extent), item.Extent)
 	if err == nil && !ok {
-		err = corrupt("extent %s is listed for upkeep and does not exist", k.Extent)
+		err = record.Corrupt("extent %s is listed for upkeep and does not exist", k.Extent)
 	}
 	return item, err
 }

@@ -1,18 +1,20 @@
-package state
+package query
 
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // eventQueues answers the queues of all targets, and how old what waits in each is.
-func (v *view) eventQueues() (*metapb.EventQueuesAnswer, error) {
+func (v *View) eventQueues() (*metapb.EventQueuesAnswer, error) {
 	a := &metapb.EventQueuesAnswer{}
 	lower := keys.AppendKind(nil, keys.KindEventQueue)
-	err := scan(v.snap, lower, keys.PrefixEnd(keys.AppendKind(nil, keys.KindEventQueue)), func(_, value []byte) error {
+	upper := keys.PrefixEnd(keys.AppendKind(nil, keys.KindEventQueue))
+	err := record.Scan(v.Records, lower, upper, func(_, value []byte) error {
 		q := new(metapb.EventQueue)
 		a.Queues = append(a.Queues, q)
-		return unmarshal(value, q)
+		return record.Unmarshal(value, q)
 	})
 	if err != nil {
 		return nil, err
@@ -30,28 +32,28 @@ func (v *view) eventQueues() (*metapb.EventQueuesAnswer, error) {
 }
 
 // events answers a page of the events that wait for a target.
-func (v *view) events(q *metapb.ListEvents) (*metapb.EventsAnswer, error) {
+func (v *View) events(q *metapb.ListEvents) (*metapb.EventsAnswer, error) {
 	a := &metapb.EventsAnswer{}
-	limit := int(min(q.Max, pageMax))
+	limit := int(min(q.Max, PageMax))
 	if limit == 0 {
-		limit = pageMax
+		limit = PageMax
 	}
 	lower := keys.AppendEvents(nil, q.Target)
 	upper := keys.PrefixEnd(keys.AppendEvents(nil, q.Target))
 	if q.AfterIndex != 0 {
 		lower = append(keys.AppendEvent(nil, q.Target, q.AfterIndex, q.AfterNumber), 0)
 	}
-	err := scan(v.snap, lower, upper, func(key, value []byte) error {
+	err := record.Scan(v.Records, lower, upper, func(key, value []byte) error {
 		if len(a.Events) == limit {
 			a.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
-		k, err := decodeKey(key)
+		k, err := record.DecodeKey(key)
 		if err != nil {
 			return err
 		}
 		e := new(metapb.Event)
-		if err := unmarshal(value, e); err != nil {
+		if err := record.Unmarshal(value, e); err != nil {
 			return err
 		}
 		e.Index, e.Number = k.Index, k.Part

@@ -1,4 +1,4 @@
-package state
+package query
 
 import (
 	"github.com/cockroachdb/pebble/v2"
@@ -7,40 +7,41 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
-// pageMax bounds the entries of one answer, whatever a query asks for.
-const pageMax = 1000
+// PageMax bounds the entries of one answer, whatever a query asks for.
+const PageMax = 1000
 
-// listSteps bounds the records that one page of a list of objects looks at: a
+// ListSteps bounds the records that one page of a list of objects looks at: a
 // fraction of a second, however many keys delete markers hide.
-const listSteps = 50_000
+const ListSteps = 50_000
 
-// view is the state as one query sees it.
-type view struct {
-	snap            pebble.Reader
-	applied         *metapb.Applied
-	cluster         *metapb.Cluster
-	directory       directoryLog
-	bucketsRevision uint64
-	listSteps       int // Records that one page of a list of objects looks at.
+// View is the state as one query sees it.
+type View struct {
+	Records         pebble.Reader
+	Applied         *metapb.Applied
+	Cluster         *metapb.Cluster
+	Directory       DirectoryLog
+	BucketsRevision uint64
+	ListSteps       int // Records that one page of a list of objects looks at.
 
 	decided []*metapb.Decided
 	keyBuf  [96]byte // Room for most keys.
 }
 
-// ask answers a query. A refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
-func (v *view) ask(q *metapb.Query) (*metapb.Answer, error) {
+// Answer answers a query. A refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
+func (v *View) Answer(q *metapb.Query) (*metapb.Answer, error) {
 	v.decided = q.Decided
-	a := &metapb.Answer{ViewEpoch: v.cluster.ViewEpoch, ConfigRevision: v.applied.ConfigRevision,
-		DirectoryRevision: max(v.applied.DirectoryRevision, 1), BucketsRevision: max(v.bucketsRevision, 1)}
+	a := &metapb.Answer{ViewEpoch: v.Cluster.ViewEpoch, ConfigRevision: v.Applied.ConfigRevision,
+		DirectoryRevision: max(v.Applied.DirectoryRevision, 1), BucketsRevision: max(v.BucketsRevision, 1)}
 	if err := v.answer(q, a); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-func (v *view) answer(q *metapb.Query, a *metapb.Answer) (err error) {
+func (v *View) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 	switch op := q.Op.(type) {
 	case *metapb.Query_View:
 		a.View, err = v.topology(op.View)
@@ -86,19 +87,19 @@ func (v *view) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 	return err
 }
 
-func (v *view) key() []byte { return v.keyBuf[:0] }
+func (v *View) key() []byte { return v.keyBuf[:0] }
 
-func (v *view) get(key []byte, m proto.Message) (bool, error) { return getProto(v.snap, key, m) }
+func (v *View) get(key []byte, m proto.Message) (bool, error) { return record.Get(v.Records, key, m) }
 
-func (v *view) has(key []byte) (bool, error) {
-	return get(v.snap, key, func([]byte) error { return nil })
+func (v *View) has(key []byte) (bool, error) {
+	return record.View(v.Records, key, func([]byte) error { return nil })
 }
 
 // bucket returns a bucket, or refuses.
-func (v *view) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
+func (v *View) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
 	b := new(metapb.Bucket)
 	ok, err := v.get(keys.AppendBucket(v.key(), name), b)
-	if err != nil || ok && isDecidedOn(v.decided, b) {
+	if err != nil || ok && record.IsDecidedOn(v.decided, b) {
 		return b, err
 	}
 	a.Refusal = metapb.Refusal_REFUSAL_NO_SUCH_BUCKET
@@ -106,10 +107,10 @@ func (v *view) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
 }
 
 // listBuckets answers the buckets of an owner, or all, and what they hold if asked for.
-func (v *view) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
-	return scanKind(v.snap, keys.KindBucket, func(_ keys.Key, value []byte) error {
+func (v *View) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
+	return record.ScanKind(v.Records, keys.KindBucket, func(_ keys.Key, value []byte) error {
 		b := new(metapb.Bucket)
-		if err := unmarshal(value, b); err != nil {
+		if err := record.Unmarshal(value, b); err != nil {
 			return err
 		}
 		if q.Owner != "" && b.Owner != q.Owner {
@@ -126,24 +127,24 @@ func (v *view) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
 }
 
 // topology answers nodes, those that were, and volumes; nothing at all if the asker has them.
-func (v *view) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
+func (v *View) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 	a := &metapb.ViewAnswer{}
-	if q.HaveEpoch != 0 && q.HaveEpoch == v.cluster.ViewEpoch {
+	if q.HaveEpoch != 0 && q.HaveEpoch == v.Cluster.ViewEpoch {
 		return a, nil
 	}
-	a.Epoch, a.ClusterId = v.cluster.ViewEpoch, v.cluster.Id
-	a.FeatureLevel, a.Era, a.OrphansHeld = v.cluster.FeatureLevel, v.cluster.Era, v.cluster.OrphansHeld
-	err := scanKind(v.snap, keys.KindNode, func(_ keys.Key, value []byte) error {
+	a.Epoch, a.ClusterId = v.Cluster.ViewEpoch, v.Cluster.Id
+	a.FeatureLevel, a.Era, a.OrphansHeld = v.Cluster.FeatureLevel, v.Cluster.Era, v.Cluster.OrphansHeld
+	err := record.ScanKind(v.Records, keys.KindNode, func(_ keys.Key, value []byte) error {
 		n := new(metapb.Node)
 		a.Nodes = append(a.Nodes, n)
-		return unmarshal(value, n)
+		return record.Unmarshal(value, n)
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = scanKind(v.snap, keys.KindRemoved, func(k keys.Key, value []byte) error {
+	err = record.ScanKind(v.Records, keys.KindRemoved, func(k keys.Key, value []byte) error {
 		r := new(metapb.Removed)
-		if err := unmarshal(value, r); err != nil {
+		if err := record.Unmarshal(value, r); err != nil {
 			return err
 		}
 		if !r.Drive {
@@ -154,10 +155,17 @@ func (v *view) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = scanKind(v.snap, keys.KindVolume, func(_ keys.Key, value []byte) error {
+	err = record.ScanKind(v.Records, keys.KindVolume, func(_ keys.Key, value []byte) error {
 		vol := new(metapb.Volume)
 		a.Volumes = append(a.Volumes, vol)
-		return unmarshal(value, vol)
+		return record.Unmarshal(value, vol)
 	})
 	return a, err
+}
+
+// usage answers what a bucket holds.
+func (v *View) usage(bucket uint64) (*metapb.BucketUsage, error) {
+	u := new(metapb.BucketUsage)
+	_, err := v.get(keys.AppendUsage(v.key(), bucket), u)
+	return u, err
 }

@@ -1,8 +1,9 @@
-package state
+package query
 
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -10,8 +11,8 @@ import (
 const ownersPageMax = 10000
 
 // extents answers extents and who refers to them.
-func (v *view) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsAnswer, error) {
-	if len(q.Extents) > pageMax {
+func (v *View) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsAnswer, error) {
+	if len(q.Extents) > PageMax {
 		a.Refusal = metapb.Refusal_REFUSAL_INVALID
 		return nil, nil
 	}
@@ -20,7 +21,7 @@ func (v *view) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsA
 	for _, ref := range q.Extents {
 		info := &metapb.ExtentInfo{Volume: ref.Volume, Seq: ref.Seq}
 		r.Extents = append(r.Extents, info)
-		id := extentID(ref.Volume, ref.Seq)
+		id := record.ExtentID(ref.Volume, ref.Seq)
 		rec := new(metapb.Extent)
 		ok, err := v.get(keys.AppendExtent(v.key(), id), rec)
 		if err != nil {
@@ -30,7 +31,7 @@ func (v *view) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsA
 			continue
 		}
 		info.Extent = rec
-		if err := v.owners(info, id, min(left, int(min(q.MaxOwners, pageMax)))); err != nil {
+		if err := v.owners(info, id, min(left, int(min(q.MaxOwners, PageMax)))); err != nil {
 			return nil, err
 		}
 		left -= len(info.Owners)
@@ -39,14 +40,14 @@ func (v *view) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsA
 }
 
 // owners adds the owners of an extent, at most limit of them.
-func (v *view) owners(info *metapb.ExtentInfo, id shard.ExtentID, limit int) error {
+func (v *View) owners(info *metapb.ExtentInfo, id shard.ExtentID, limit int) error {
 	prefix := keys.AppendRefs(nil, id)
-	return scan(v.snap, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {
+	return record.Scan(v.Records, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {
 		if len(info.Owners) == limit {
 			info.MoreOwners = true
-			return errStop
+			return record.ErrStop
 		}
-		k, err := decodeKey(key)
+		k, err := record.DecodeKey(key)
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,10 @@
-package state
+package check
 
 import (
 	"slices"
 
 	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 func (c *checker) checkUploads() {
@@ -91,7 +92,7 @@ func (c *checker) checkParts(id keys.ID, size uint64, count uint32) {
 		}
 		found++
 		total += p.Size
-		if p.Size != sizes[i] || partFault(p) != "" {
+		if p.Size != sizes[i] || record.PartFault(p) != "" {
 			c.wrong("part %d of content %x is not of its size", p.Number, id)
 		}
 	}

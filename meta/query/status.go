@@ -1,4 +1,4 @@
-package state
+package query
 
 import (
 	"math/bits"
@@ -7,16 +7,18 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
 // status answers sums over the state.
-func (v *view) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
+func (v *View) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 	a := &metapb.StatusAnswer{
-		ClusterId: v.cluster.Id, AppliedIndex: v.applied.Index, Buckets: v.applied.Buckets,
-		ExtentsMissing: v.applied.ExtentsMissing, ExtentsGc: v.applied.ExtentsGc,
-		ExtentsDoomed: v.applied.ExtentsDoomed, ContentsDropped: v.applied.ContentsDropped,
-		Volumes: v.cluster.LastVolume, Entries: v.applied.Entries, OrphansHeld: v.cluster.OrphansHeld, ClockMs: v.applied.ClockMs,
+		ClusterId: v.Cluster.Id, AppliedIndex: v.Applied.Index, Buckets: v.Applied.Buckets,
+		ExtentsMissing: v.Applied.ExtentsMissing, ExtentsGc: v.Applied.ExtentsGc,
+		ExtentsDoomed: v.Applied.ExtentsDoomed, ContentsDropped: v.Applied.ContentsDropped,
+		Volumes: v.Cluster.LastVolume, Entries: v.Applied.Entries,
+		OrphansHeld: v.Cluster.OrphansHeld, ClockMs: v.Applied.ClockMs,
 	}
 	topology, err := v.topology(&metapb.GetView{})
 	if err != nil {
@@ -29,8 +31,8 @@ func (v *view) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 	h := &healthCounter{v: v, a: a, drives: map[uint64]driveAt{}}
 	for _, n := range topology.Nodes {
 		for _, d := range n.Drives {
-			h.drives[d.Id] = driveAt{node: n.Id, life: lifeOf(n, d), down: slices.Contains(q.Down, n.Id)}
-			if v.cluster.OrphansHeld && d.ReconciledEra < v.cluster.Era {
+			h.drives[d.Id] = driveAt{node: n.Id, life: record.LifeOf(n, d), down: slices.Contains(q.Down, n.Id)}
+			if v.Cluster.OrphansHeld && d.ReconciledEra < v.Cluster.Era {
 				a.DrivesUnreconciled++
 			}
 		}
@@ -59,7 +61,7 @@ type driveAt struct {
 
 // healthCounter adds volumes to the sums of a status.
 type healthCounter struct {
-	v      *view
+	v      *View
 	a      *metapb.StatusAnswer
 	drives map[uint64]driveAt
 	looked int // Extents looked at one by one.
@@ -75,10 +77,10 @@ const (
 func (h *healthCounter) gone(v *metapb.Volume) (gone, absent shard.SlotSet) {
 	for i, id := range v.Slots {
 		d, known := h.drives[id]
-		if !known || isGone(d.life) {
+		if !known || record.IsGone(d.life) {
 			gone = gone.With(i)
 		}
-		if !known || isGone(d.life) || d.down {
+		if !known || record.IsGone(d.life) || d.down {
 			absent = absent.With(i)
 		}
 	}
@@ -148,11 +150,11 @@ func (h *healthCounter) unreadable(v *metapb.Volume, s *metapb.VolumeStats, abse
 func (h *healthCounter) beyond(v *metapb.Volume, absent shard.SlotSet) (extents, bytes uint64, err error) {
 	lower := keys.AppendMissing(nil, shard.ExtentID{Volume: shard.VolumeID(v.Id)})
 	upper := keys.AppendMissing(nil, shard.ExtentID{Volume: shard.VolumeID(v.Id) + 1})
-	err = scan(h.v.snap, lower, upper, func(key, _ []byte) error {
+	err = record.Scan(h.v.Records, lower, upper, func(key, _ []byte) error {
 		if h.looked++; h.looked > unreadableLooked {
-			return errStop
+			return record.ErrStop
 		}
-		k, err := decodeKey(key)
+		k, err := record.DecodeKey(key)
 		if err != nil {
 			return err
 		}
@@ -169,10 +171,13 @@ func (h *healthCounter) beyond(v *metapb.Volume, absent shard.SlotSet) (extents,
 }
 
 // lacking names the slots whose shards are not there, and the drives that may have them.
-func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent shard.SlotSet) (out []*metapb.LackingSlot) {
+func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent shard.SlotSet) (
+	out []*metapb.LackingSlot,
+) {
 	add := func(slot int, drive uint64, missing uint64) {
 		d := h.drives[drive]
-		out = append(out, &metapb.LackingSlot{Slot: uint32(slot), Drive: drive, Node: d.node, Life: d.life, Down: d.down, Missing: missing})
+		out = append(out, &metapb.LackingSlot{Slot: uint32(slot), Drive: drive, Node: d.node, Life: d.life,
+			Down: d.down, Missing: missing})
 	}
 	for slot, drive := range v.Slots {
 		var missing uint64
@@ -192,4 +197,15 @@ func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent 
 		}
 	}
 	return out
+}
+
+// listStats answers what every volume holds.
+func (v *View) listStats() (*metapb.VolumeStatsAnswer, error) {
+	a := &metapb.VolumeStatsAnswer{AppliedIndex: v.Applied.Index}
+	err := record.ScanKind(v.Records, keys.KindVolumeStats, func(k keys.Key, value []byte) error {
+		s := &metapb.VolumeStat{Volume: uint32(k.Volume), Stats: new(metapb.VolumeStats)}
+		a.Volumes = append(a.Volumes, s)
+		return record.Unmarshal(value, s.Stats)
+	})
+	return a, err
 }

@@ -1,26 +1,27 @@
-package state
+package query
 
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // listObjects answers a page of the objects of a bucket.
-func (v *view) listObjects(q *metapb.ListObjects, a *metapb.Answer) (*metapb.ListAnswer, error) {
+func (v *View) listObjects(q *metapb.ListObjects, a *metapb.Answer) (*metapb.ListAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
 		return nil, err
 	}
 	l := &metapb.ListAnswer{Bucket: b}
-	limit := int(min(q.MaxKeys, pageMax))
+	limit := int(min(q.MaxKeys, PageMax))
 	if limit == 0 {
 		return l, nil
 	}
 	w := walk{kind: keys.KindObject, bucket: b.Id, prefix: q.Prefix, delimiter: q.Delimiter,
-		after: q.After, inclusive: q.Inclusive, exact: q.Exact, steps: v.listSteps,
+		after: q.After, inclusive: q.Inclusive, exact: q.Exact, steps: v.ListSteps,
 		markers: b.Versioning != metapb.Versioning_VERSIONING_OFF}
 	var ls lister
-	err = w.run(v.snap, func(name, value, key []byte) error {
+	err = w.run(v.Records, func(name, value, key []byte) error {
 		e := ls.entry()
 		if key == nil {
 			e.Prefix = true
@@ -29,7 +30,7 @@ func (v *view) listObjects(q *metapb.ListObjects, a *metapb.Answer) (*metapb.Lis
 		}
 		if len(l.Entries) == limit {
 			l.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
 		e.Key = string(name)
 		l.Entries, l.Next = append(l.Entries, e), e.Key
@@ -48,7 +49,7 @@ func (v *view) listObjects(q *metapb.ListObjects, a *metapb.Answer) (*metapb.Lis
 }
 
 // upload answers an upload and, if asked for, its parts.
-func (v *view) upload(q *metapb.GetUpload, a *metapb.Answer) (*metapb.UploadAnswer, error) {
+func (v *View) upload(q *metapb.GetUpload, a *metapb.Answer) (*metapb.UploadAnswer, error) {
 	b, id, u, err := v.findUpload(q.Bucket, q.Key, q.UploadId, a)
 	if u == nil || err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func (v *view) upload(q *metapb.GetUpload, a *metapb.Answer) (*metapb.UploadAnsw
 		return nil, orCorrupt(err, "an open upload has no state")
 	}
 	if q.WithParts {
-		r.Parts, _, err = v.parts(id, 0, partNumberMax)
+		r.Parts, _, err = v.parts(id, 0, record.PartNumberMax)
 	}
 	return r, err
 }
@@ -71,11 +72,13 @@ func orCorrupt(err error, what string) error {
 	if err != nil {
 		return err
 	}
-	return corrupt("%s", what)
+	return record.Corrupt("%s", what)
 }
 
 // findUpload returns an upload of a bucket and key, or refuses.
-func (v *view) findUpload(bucket, key string, uploadID []byte, a *metapb.Answer) (*metapb.Bucket, keys.ID, *metapb.Upload, error) {
+func (v *View) findUpload(bucket, key string, uploadID []byte, a *metapb.Answer) (
+	*metapb.Bucket, keys.ID, *metapb.Upload, error,
+) {
 	b, err := v.bucket(bucket, a)
 	if b == nil || err != nil {
 		return nil, keys.ID{}, nil, err
@@ -96,17 +99,17 @@ func (v *view) findUpload(bucket, key string, uploadID []byte, a *metapb.Answer)
 
 // parts returns parts of a content above a number, without what says where their
 // bytes are, and whether there are more.
-func (v *view) parts(id keys.ID, after uint32, limit int) (parts []*metapb.Part, more bool, err error) {
-	if after >= partNumberMax || limit == 0 {
+func (v *View) parts(id keys.ID, after uint32, limit int) (parts []*metapb.Part, more bool, err error) {
+	if after >= record.PartNumberMax || limit == 0 {
 		return nil, false, nil
 	}
 	lower := keys.AppendPart(nil, id, after+1)
 	upper := keys.PrefixEnd(keys.AppendParts(nil, id))
 	var run []metapb.Part
-	err = scan(v.snap, lower, upper, func(_, value []byte) error {
+	err = record.Scan(v.Records, lower, upper, func(_, value []byte) error {
 		if len(parts) == limit {
 			more = true
-			return errStop
+			return record.ErrStop
 		}
 		if len(run) == 0 {
 			run = make([]metapb.Part, listerRun)
@@ -120,7 +123,7 @@ func (v *view) parts(id keys.ID, after uint32, limit int) (parts []*metapb.Part,
 }
 
 // listParts answers a page of the parts of an open upload.
-func (v *view) listParts(q *metapb.ListParts, a *metapb.Answer) (*metapb.PartsAnswer, error) {
+func (v *View) listParts(q *metapb.ListParts, a *metapb.Answer) (*metapb.PartsAnswer, error) {
 	b, id, u, err := v.findUpload(q.Bucket, q.Key, q.UploadId, a)
 	if u == nil || err != nil {
 		return nil, err
@@ -130,19 +133,19 @@ func (v *view) listParts(q *metapb.ListParts, a *metapb.Answer) (*metapb.PartsAn
 		return nil, nil
 	}
 	r := &metapb.PartsAnswer{Bucket: b, Upload: u}
-	r.Parts, r.Truncated, err = v.parts(id, q.After, int(min(q.MaxParts, pageMax)))
+	r.Parts, r.Truncated, err = v.parts(id, q.After, int(min(q.MaxParts, PageMax)))
 	return r, err
 }
 
 // listUploads answers a page of the open uploads of a bucket, by key and then by
 // the order in which they were begun.
-func (v *view) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.UploadsAnswer, error) {
+func (v *View) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.UploadsAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
 		return nil, err
 	}
 	r := &metapb.UploadsAnswer{Bucket: b}
-	limit := int(min(q.MaxUploads, pageMax))
+	limit := int(min(q.MaxUploads, PageMax))
 	if limit == 0 {
 		return r, nil
 	}
@@ -150,16 +153,16 @@ func (v *view) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.Upl
 	if w.from, err = v.uploadMarker(b.Id, q); err != nil {
 		return nil, err
 	}
-	err = w.run(v.snap, func(name, _, key []byte) error {
+	err = w.run(v.Records, func(name, _, key []byte) error {
 		if len(r.Entries) == limit {
 			r.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
 		if key == nil {
 			r.Entries = append(r.Entries, &metapb.UploadEntry{Prefix: string(name)})
 			return nil
 		}
-		k, err := decodeKey(key)
+		k, err := record.DecodeKey(key)
 		if err != nil {
 			return err
 		}
@@ -176,7 +179,7 @@ func (v *view) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.Upl
 // uploadMarker returns the least key after the upload that the markers name. If
 // that upload is gone, so is its place among those of its key: these are listed
 // again rather than left out.
-func (v *view) uploadMarker(bucket uint64, q *metapb.ListUploads) ([]byte, error) {
+func (v *View) uploadMarker(bucket uint64, q *metapb.ListUploads) ([]byte, error) {
 	id, ok := keys.ParseID(q.UploadIdMarker)
 	if !ok || q.KeyMarker == "" {
 		return nil, nil

@@ -1,10 +1,11 @@
-package state
+package check
 
 import (
 	"encoding/binary"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 type object struct {
@@ -76,7 +77,7 @@ func (c *checker) checkListed() {
 				c.wrong("the older version of bucket %d, order %d is not found by its id", k.Bucket, rec.Order)
 			}
 		}
-		if at, due := restoreTime(rec.Restore); due {
+		if at, due := record.RestoreTime(rec.Restore); due {
 			key := keys.AppendRestore(nil, at, k.Bucket, k.Name, rec.Order)
 			if !c.takeValue(key, c.buckets[k.Bucket]) {
 				c.wrong("the restore of bucket %d, order %d is not listed under %d", k.Bucket, rec.Order, at)

@@ -1,26 +1,28 @@
-package state
+package query
 
 import (
 	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // TestDirectoryLogIsBounded: what is remembered of changes is bounded, and older logs stay
 // as they were.
 func TestDirectoryLogIsBounded(t *testing.T) {
-	var l directoryLog
+	var l DirectoryLog
 	revision := uint64(0)
-	for range 4 * directoryLogMax / 4 {
+	for range 4 * DirectoryLogMax / 4 {
 		revision++
-		var changes []entryChange
+		var changes []EntryChange
 		for i := range 4 {
-			changes = append(changes, entryChange{entryName{1, fmt.Sprint(revision, i)}, revision})
+			changes = append(changes, EntryChange{record.EntryName{Kind: 1, Name: fmt.Sprint(revision, i)}, revision})
 		}
 		older := l
-		l = l.with(changes)
-		require.LessOrEqual(t, len(l.changes), 2*directoryLogMax)
+		l = l.With(changes)
+		require.LessOrEqual(t, len(l.changes), 2*DirectoryLogMax)
 		if older.since < revision-1 {
 			names, ok := older.after(revision - 2)
 			require.True(t, ok)
@@ -30,7 +32,7 @@ func TestDirectoryLogIsBounded(t *testing.T) {
 		require.True(t, ok)
 		require.Len(t, names, 4)
 	}
-	require.GreaterOrEqual(t, len(l.changes), directoryLogMax)
+	require.GreaterOrEqual(t, len(l.changes), DirectoryLogMax)
 	_, ok := l.after(l.since - 1)
 	require.False(t, ok)
 	names, ok := l.after(l.since)

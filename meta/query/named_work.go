@@ -1,4 +1,4 @@
-package state
+package query
 
 import (
 	"bytes"
@@ -6,11 +6,12 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // listNamedWork answers a page of the work that has a bucket and a key. Pages go on
 // after the last item of the one before: its index and id.
-func (v *view) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
+func (v *View) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	kind, item := keys.KindUploadState, v.uploadItem // Only an open upload has a state.
 	lower := keys.AppendKind(nil, kind)
 	if q.Kind == metapb.WorkKind_WORK_RESTORES {
@@ -28,18 +29,18 @@ func (v *view) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	if kind == keys.KindRestore && q.BeforeIndex != 0 {
 		upper = keys.AppendRestoreFrom(nil, q.BeforeIndex, nil)
 	}
-	limit := int(min(q.Max, pageMax))
+	limit := int(min(q.Max, PageMax))
 	if limit == 0 {
-		limit = pageMax
+		limit = PageMax
 	}
-	a := &metapb.WorkAnswer{AppliedIndex: v.applied.Index}
+	a := &metapb.WorkAnswer{AppliedIndex: v.Applied.Index}
 	if bytes.Compare(lower, upper) >= 0 {
 		return a, nil
 	}
-	err := scan(v.snap, lower, upper, func(key, value []byte) error {
+	err := record.Scan(v.Records, lower, upper, func(key, value []byte) error {
 		if len(a.Items) == limit {
 			a.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
 		i, err := item(key, value)
 		a.Items = append(a.Items, i)
@@ -50,8 +51,8 @@ func (v *view) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 
 // restoreItem describes a version whose restore is listed. Its index is the time,
 // in ms, and its id what else names its place in the list.
-func (v *view) restoreItem(key, bucket []byte) (*metapb.WorkItem, error) {
-	k, err := decodeKey(key)
+func (v *View) restoreItem(key, bucket []byte) (*metapb.WorkItem, error) {
+	k, err := record.DecodeKey(key)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +73,8 @@ func (v *view) restoreItem(key, bucket []byte) (*metapb.WorkItem, error) {
 }
 
 // uploadItem describes an open upload.
-func (v *view) uploadItem(key, _ []byte) (*metapb.WorkItem, error) {
-	k, err := decodeKey(key)
+func (v *View) uploadItem(key, _ []byte) (*metapb.WorkItem, error) {
+	k, err := record.DecodeKey(key)
 	if err != nil {
 		return nil, err
 	}

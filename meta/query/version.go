@@ -1,21 +1,22 @@
-package state
+package query
 
 import (
 	"encoding/binary"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // version returns the version of a key that a client names (empty: the latest);
 // nil where there is none.
-func (v *view) version(b *metapb.Bucket, key, named string) (*metapb.Version, error) {
+func (v *View) version(b *metapb.Bucket, key, named string) (*metapb.Version, error) {
 	ver := new(metapb.Version)
 	ok, err := v.get(keys.AppendObject(v.key(), b.Id, key), ver)
 	if !ok || err != nil {
 		return nil, err
 	}
-	id := storedVersionID(named)
+	id := record.StoredVersionID(named)
 	if named == "" || ver.VersionId == id {
 		return ver, nil
 	}
@@ -34,10 +35,10 @@ func (v *view) version(b *metapb.Bucket, key, named string) (*metapb.Version, er
 }
 
 // olderOrder returns the order of an older version.
-func (v *view) olderOrder(bucket uint64, key, id string) (order uint64, ok bool, err error) {
-	ok, err = get(v.snap, keys.AppendVersionID(v.key(), bucket, key, id), func(value []byte) error {
+func (v *View) olderOrder(bucket uint64, key, id string) (order uint64, ok bool, err error) {
+	ok, err = record.View(v.Records, keys.AppendVersionID(v.key(), bucket, key, id), func(value []byte) error {
 		if len(value) != 8 {
-			return corrupt("a version id has no order")
+			return record.Corrupt("a version id has no order")
 		}
 		order = binary.BigEndian.Uint64(value)
 		return nil
@@ -46,13 +47,13 @@ func (v *view) olderOrder(bucket uint64, key, id string) (order uint64, ok bool,
 }
 
 // listVersions answers a page of the versions and delete markers of a bucket.
-func (v *view) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.VersionsAnswer, error) {
+func (v *View) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.VersionsAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
 		return nil, err
 	}
 	l := &metapb.VersionsAnswer{Bucket: b}
-	limit := int(min(q.MaxKeys, pageMax))
+	limit := int(min(q.MaxKeys, PageMax))
 	if limit == 0 {
 		return l, nil
 	}
@@ -61,10 +62,10 @@ func (v *view) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.V
 	if w.from, err = v.versionMarker(b, q); err != nil {
 		return nil, err
 	}
-	err = w.run(v.snap, func(name, value, key []byte) error {
+	err = w.run(v.Records, func(name, value, key []byte) error {
 		if len(l.Entries) == limit {
 			l.Truncated = true
-			return errStop
+			return record.ErrStop
 		}
 		e := &metapb.VersionEntry{Key: string(name), Prefix: key == nil, Latest: w.latest && key != nil}
 		l.Entries = append(l.Entries, e)
@@ -80,7 +81,7 @@ func (v *view) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.V
 // versionMarker returns the least key after the version that the markers name. If
 // that version is gone, so is its place among those of its key: these are listed
 // again rather than left out.
-func (v *view) versionMarker(b *metapb.Bucket, q *metapb.ListVersions) ([]byte, error) {
+func (v *View) versionMarker(b *metapb.Bucket, q *metapb.ListVersions) ([]byte, error) {
 	if q.KeyMarker == "" || q.VersionMarker == "" {
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package state
+package query
 
 import (
 	"bytes"
@@ -9,6 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/cairnstore/cairn/meta/keys"
+	"github.com/cairnstore/cairn/meta/record"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // walk goes over the names of a bucket as S3 lists them: in order, those with a
@@ -50,10 +53,10 @@ func (w *walk) run(r pebble.Reader, visit visitor) (err error) {
 	}
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return dbError(err)
+		return record.DBError(err)
 	}
-	defer func() { err = errors.Join(err, it.Close()) }() // After a panic of visit too.
-	if err = w.iterate(it, visit); err == errStop {       //nolint:errorlint // A private sentinel, never wrapped.
+	defer func() { err = errors.Join(err, it.Close()) }()  // After a panic of visit too.
+	if err = w.iterate(it, visit); err == record.ErrStop { //nolint:errorlint // A private sentinel, never wrapped.
 		err = nil
 	}
 	return err
@@ -77,7 +80,7 @@ func (w *walk) iterate(it *pebble.Iterator, visit visitor) error {
 		}
 	}
 	if err := it.Error(); err != nil {
-		return dbError(err)
+		return record.DBError(err)
 	}
 	return nil
 }
@@ -97,7 +100,7 @@ func (w *walk) step(it *pebble.Iterator, visit visitor) (next []byte, err error)
 	n := w.commonPrefix(string(w.name))
 	if n == 0 || w.markers {
 		if value, err = it.ValueAndErr(); err != nil {
-			return nil, dbError(err)
+			return nil, record.DBError(err)
 		}
 	}
 	if w.markers {
@@ -116,11 +119,11 @@ func (w *walk) step(it *pebble.Iterator, visit visitor) (next []byte, err error)
 func (w *walk) decode(key []byte) (err error) {
 	if w.kind == keys.KindObject {
 		if w.name, w.latest, err = keys.ObjectName(w.name[:0], key); err != nil {
-			return of(key, undecodable(err))
+			return record.Of(key, record.Undecodable(err))
 		}
 		return nil
 	}
-	k, err := decodeKey(key)
+	k, err := record.DecodeKey(key)
 	w.name, w.latest = append(w.name[:0], k.Name...), true
 	return err
 }
@@ -159,4 +162,15 @@ func (w *walk) start() []byte {
 		return name
 	}
 	return keys.PrefixEnd(name)
+}
+
+// isDeleteMarker reads just that of a version.
+func isDeleteMarker(version []byte) (is bool, err error) {
+	err = record.Fields(version, func(num protowire.Number, v uint64, _ []byte) error {
+		if num == 4 {
+			is = v != 0
+		}
+		return nil
+	})
+	return is, err
 }

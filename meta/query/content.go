@@ -1,8 +1,9 @@
-package state
+package query
 
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -21,11 +22,11 @@ func (p *page) full() bool { return len(p.answer.Pieces) >= p.max }
 
 // pieces returns the pieces of length bytes from offset, which lie inside the content,
 // at most maxRefs of them.
-func (v *view) pieces(c *content, offset, length uint64, maxRefs uint32) (*page, error) {
+func (v *View) pieces(c *content, offset, length uint64, maxRefs uint32) (*page, error) {
 	p := &page{answer: &metapb.ContentAnswer{ContentId: c.id[:], Offset: offset, ContentSize: c.size},
-		max: int(min(maxRefs, pageMax))}
+		max: int(min(maxRefs, PageMax))}
 	if p.max == 0 {
-		p.max = pageMax
+		p.max = PageMax
 	}
 	end := offset + length
 	var start uint64
@@ -52,13 +53,13 @@ func (v *view) pieces(c *content, offset, length uint64, maxRefs uint32) (*page,
 // partPieces adds the pieces of length bytes from offset of a part, which the content
 // says to be of a size. One that does not have all its bytes has none that can be
 // found: where a reference lies follows from those before it.
-func (v *view) partPieces(p *page, c *content, number uint32, size, offset, length uint64) error {
+func (v *View) partPieces(p *page, c *content, number uint32, size, offset, length uint64) error {
 	part, err := v.contentPart(c, number)
 	if err != nil {
 		return err
 	}
 	if part.Size != size || !isWhole(part) {
-		return corrupt("part %d of content %x does not have the %d bytes that are recorded of it", number, c.id, size)
+		return record.Corrupt("part %d of content %x does not have the %d bytes that are recorded of it", number, c.id, size)
 	}
 	if offset == 0 && length == size {
 		p.whole = part
@@ -74,7 +75,7 @@ func (v *view) partPieces(p *page, c *content, number uint32, size, offset, leng
 }
 
 // contentPart returns a part of a content.
-func (v *view) contentPart(c *content, number uint32) (*metapb.Part, error) {
+func (v *View) contentPart(c *content, number uint32) (*metapb.Part, error) {
 	if c.only != nil {
 		return c.only, nil
 	}
@@ -114,7 +115,7 @@ func (p *page) addInline(part *metapb.Part, offset, length uint64) {
 
 // extentPieces adds the references of a part that lie in length bytes from
 // offset, narrowed to them.
-func (v *view) extentPieces(p *page, part *metapb.Part, offset, length uint64) error {
+func (v *View) extentPieces(p *page, part *metapb.Part, offset, length uint64) error {
 	envelopes := make([]uint32, len(part.Envelopes)) // Index + 1 in the page.
 	end := offset + length
 	var at uint64
@@ -130,7 +131,7 @@ func (v *view) extentPieces(p *page, part *metapb.Part, offset, length uint64) e
 				}
 				ref.Envelope = envelopes[i-1]
 			}
-			rec, err := v.extent(p, extentID(r.Volume, r.Seq))
+			rec, err := v.extent(p, record.ExtentID(r.Volume, r.Seq))
 			if err != nil {
 				return err
 			}
@@ -142,7 +143,7 @@ func (v *view) extentPieces(p *page, part *metapb.Part, offset, length uint64) e
 	return nil
 }
 
-func (v *view) extent(p *page, id shard.ExtentID) (*metapb.Extent, error) {
+func (v *View) extent(p *page, id shard.ExtentID) (*metapb.Extent, error) {
 	if id == p.lastID && p.lastRec != nil {
 		return p.lastRec, nil
 	}

@@ -1,4 +1,4 @@
-package state
+package check
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // keepBucket files a bucket.
@@ -18,8 +19,8 @@ func (c *checker) keepBucket(b *metapb.Bucket) {
 
 func (c *checker) keepEntry(k keys.Key, e *metapb.Entry) {
 	c.entries++
-	n := entryName{e.Kind, e.Name}
-	if !n.valid() || uint8(e.Kind) != k.Entry || e.Name != k.Name {
+	n := record.EntryName{Kind: e.Kind, Name: e.Name}
+	if !n.Valid() || uint8(e.Kind) != k.Entry || e.Name != k.Name {
 		c.wrong("an entry of kind %d says that it is of kind %d, or has another name", k.Entry, e.Kind)
 	}
 	c.youngest = max(c.youngest, e.Revision)
@@ -33,8 +34,10 @@ func (c *checker) checkConfigs() {
 		if c.buckets[bucket] == "" {
 			c.wrong("there is a configuration of bucket %d, which does not exist", bucket)
 		}
-		sorted := slices.IsSortedFunc(config.Parts, func(a, b *metapb.ConfigPart) int { return strings.Compare(a.Name, b.Name) })
-		if n := len(config.Parts); !sorted || n == 0 || n > ConfigPartsMax {
+		sorted := slices.IsSortedFunc(config.Parts, func(a, b *metapb.ConfigPart) int {
+			return strings.Compare(a.Name, b.Name)
+		})
+		if n := len(config.Parts); !sorted || n == 0 || n > record.ConfigPartsMax {
 			c.wrong("the configuration of bucket %d has %d parts, or they are not sorted", bucket, n)
 		}
 	}

@@ -1,10 +1,11 @@
-package state
+package query
 
 import (
 	"math/bits"
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
@@ -13,23 +14,23 @@ import (
 // that exists goes only where its slot lies on another drive and the extent is whole
 // without it. While orphans are held all stay: they may be of writes that came after
 // the backup that the metadata were restored from.
-func (v *view) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
+func (v *View) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
 	a := &metapb.KnownAnswer{Known: make([]bool, len(q.Extents)), Wanted: make([]bool, len(q.Extents)),
-		AppliedIndex: v.applied.Index}
+		AppliedIndex: v.Applied.Index}
 	k := knower{v: v, drive: q.Drive, volumes: map[uint32]*places{}}
 	for i, e := range q.Extents {
 		var err error
 		if a.Known[i], a.Wanted[i], err = k.look(e); err != nil {
 			return nil, err
 		}
-		a.Known[i] = a.Known[i] || v.cluster.OrphansHeld
+		a.Known[i] = a.Known[i] || v.Cluster.OrphansHeld
 	}
 	return a, nil
 }
 
 // knower answers one drive's question.
 type knower struct {
-	v       *view
+	v       *View
 	drive   uint64 // 0: none is told; all slots lie there.
 	lives   map[uint64]metapb.Life
 	volumes map[uint32]*places // As far as they were asked for.
@@ -43,7 +44,7 @@ type places struct {
 
 // look says of one shard whether it must stay, and whether another drive wants it.
 func (k *knower) look(e *metapb.ExtentSlots) (known, wanted bool, err error) {
-	id := extentID(e.Volume, e.Seq)
+	id := record.ExtentID(e.Volume, e.Seq)
 	if id.Volume == 0 || id.Seq == 0 {
 		return false, false, nil
 	}
@@ -63,9 +64,9 @@ func (k *knower) look(e *metapb.ExtentSlots) (known, wanted bool, err error) {
 		lacks := rec.Missing | p.gone
 		return lacks != 0, e.Slots&lacks != 0 && bits.OnesCount32(e.Slots) == 1, nil
 	}
-	l := leaseOf(id)
+	l := record.LeaseOf(id)
 	// A leased one may be committed yet, whatever has moved since its shards were written.
-	if leased, err := k.v.has(keys.AppendLease(k.v.key(), l.volume, l.block)); leased || err != nil {
+	if leased, err := k.v.has(keys.AppendLease(k.v.key(), l.Volume, l.Block)); leased || err != nil {
 		return leased, false, err
 	}
 	if !here {
@@ -94,7 +95,7 @@ func (k *knower) places(volume uint32) (*places, error) {
 		if d == k.drive || rec.Move.GetTo() == k.drive && int(rec.Move.GetSlot()) == i {
 			p.here |= 1 << i
 		}
-		if life, belongs := k.lives[d]; !belongs || isGone(life) {
+		if life, belongs := k.lives[d]; !belongs || record.IsGone(life) {
 			p.gone |= 1 << i
 		}
 	}
@@ -103,15 +104,15 @@ func (k *knower) places(volume uint32) (*places, error) {
 }
 
 // lives returns the state of every drive, its node's included.
-func (v *view) lives() (map[uint64]metapb.Life, error) {
+func (v *View) lives() (map[uint64]metapb.Life, error) {
 	lives := map[uint64]metapb.Life{}
-	err := scanKind(v.snap, keys.KindNode, func(_ keys.Key, value []byte) error {
+	err := record.ScanKind(v.Records, keys.KindNode, func(_ keys.Key, value []byte) error {
 		n := new(metapb.Node)
-		if err := unmarshal(value, n); err != nil {
+		if err := record.Unmarshal(value, n); err != nil {
 			return err
 		}
 		for _, d := range n.Drives {
-			lives[d.Id] = lifeOf(n, d)
+			lives[d.Id] = record.LifeOf(n, d)
 		}
 		return nil
 	})

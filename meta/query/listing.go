@@ -1,0 +1,133 @@
+package query
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
+)
+
+// unmarshalPartListing reads a part without what says where its bytes are.
+func unmarshalPartListing(part []byte, p *metapb.Part) error {
+	return record.Fields(part, func(num protowire.Number, v uint64, b []byte) error {
+		switch num {
+		case 1:
+			p.Number = uint32(v)
+		case 2:
+			p.Size = v
+		case 3:
+			p.Etag = string(b)
+		case 4:
+			p.ModifiedMs = int64(v)
+		case 9:
+			c := new(metapb.Checksum)
+			p.Checksums = append(p.Checksums, c)
+			return record.Unmarshal(b, c)
+		}
+		return nil
+	})
+}
+
+// lister makes list entries of versions. It allocates entries in runs and keeps
+// strings that repeat.
+type lister struct {
+	run                            []metapb.ListEntry
+	owner, storageClass, className string
+	algorithms                     []string // Of the last entry that has one.
+}
+
+const listerRun = 64
+
+// entry returns a new entry.
+func (l *lister) entry() *metapb.ListEntry {
+	if len(l.run) == 0 {
+		l.run = make([]metapb.ListEntry, listerRun)
+	}
+	e := &l.run[0]
+	l.run = l.run[1:]
+	return e
+}
+
+// version fills e from a version.
+func (l *lister) version(e *metapb.ListEntry, version []byte) error {
+	return record.Fields(version, func(num protowire.Number, v uint64, b []byte) error {
+		switch num {
+		case 5:
+			e.Size = v
+		case 6:
+			e.Etag = string(b)
+		case 7:
+			e.ModifiedMs = int64(v)
+		case 8:
+			return l.attributes(e, b)
+		case 11:
+			return l.checksum(e, b)
+		case 12:
+			e.Owner = same(&l.owner, b)
+		case 15:
+			e.Restore = new(metapb.Restore)
+			return record.Unmarshal(b, e.Restore)
+		}
+		return nil
+	})
+}
+
+// Fields of Attributes.
+const (
+	fieldStorageClass = 4
+	fieldClassName    = 280
+)
+
+func (l *lister) attributes(e *metapb.ListEntry, b []byte) error {
+	return record.Fields(b, func(num protowire.Number, _ uint64, b []byte) error {
+		switch num {
+		case fieldStorageClass:
+			e.StorageClass = same(&l.storageClass, b)
+		case fieldClassName:
+			e.ClassName = same(&l.className, b)
+		}
+		return nil
+	})
+}
+
+func (l *lister) checksum(e *metapb.ListEntry, b []byte) error {
+	return record.Fields(b, func(num protowire.Number, v uint64, b []byte) error {
+		switch num {
+		case 1:
+			if len(e.ChecksumAlgorithms) == 0 && len(l.algorithms) == 1 && l.algorithms[0] == string(b) {
+				e.ChecksumAlgorithms = l.algorithms
+				return nil
+			}
+			e.ChecksumAlgorithms = append(slices.Clip(e.ChecksumAlgorithms), string(b))
+			l.algorithms = e.ChecksumAlgorithms
+		case 3:
+			e.ChecksumComposite = v != 0
+		}
+		return nil
+	})
+}
+
+// same returns b as a string: *last, if that is equal.
+func same(last *string, b []byte) string {
+	if *last != string(b) {
+		*last = string(b)
+	}
+	return *last
+}
+
+// unmarshalVersionListing reads what lists of versions show.
+func unmarshalVersionListing(version []byte, ver *metapb.Version) error {
+	if err := record.Unmarshal(version, ver); err != nil {
+		return err
+	}
+	if a := ver.Attributes; a != nil {
+		ver.Attributes = &metapb.Attributes{StorageClass: a.StorageClass, ClassName: a.ClassName}
+	}
+	for _, c := range ver.Checksums {
+		c.Value = nil
+	}
+	ver.Encryption, ver.Acl = nil, nil
+	return nil
+}

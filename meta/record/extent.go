@@ -1,0 +1,61 @@
+package record
+
+import (
+	"github.com/cairnstore/cairn/meta"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
+)
+
+// ExtentID returns the id of an extent from its numbers as messages have them.
+func ExtentID(volume uint32, seq uint64) shard.ExtentID {
+	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}
+}
+
+// LeaseOf returns the block of numbers in which an extent lies.
+func LeaseOf(e shard.ExtentID) LeaseName {
+	return LeaseName{e.Volume, (e.Seq - 1) / meta.LeaseBlockExtents}
+}
+
+// LeaseName names a block of extent numbers of a volume.
+type LeaseName struct {
+	Volume shard.VolumeID
+	Block  uint64
+}
+
+// ExtentsOf returns the extents of refs, each once, in the order in which they
+// first occur.
+func ExtentsOf(refs []*metapb.ExtentRef) []shard.ExtentID {
+	ids := make([]shard.ExtentID, 0, len(refs))
+	var seen map[shard.ExtentID]struct{} // Only where a search of ids would be slow.
+	for _, r := range refs {
+		id := shard.ExtentID{Volume: shard.VolumeID(r.Volume), Seq: r.Seq}
+		if seen == nil && len(ids) >= 32 {
+			seen = make(map[shard.ExtentID]struct{}, len(refs))
+			for _, id := range ids {
+				seen[id] = struct{}{}
+			}
+		}
+		if contains(ids, seen, id) {
+			continue
+		}
+		if seen != nil {
+			seen[id] = struct{}{}
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// contains reports whether id is in ids; seen, unless nil, is the set of them.
+func contains(ids []shard.ExtentID, seen map[shard.ExtentID]struct{}, id shard.ExtentID) bool {
+	if seen != nil {
+		_, found := seen[id]
+		return found
+	}
+	for _, other := range ids {
+		if other == id {
+			return true
+		}
+	}
+	return false
+}
