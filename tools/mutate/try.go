@@ -141,7 +141,7 @@ func (j *jury) profile(ctx context.Context, s suite, tests string) (p *profile, 
 // short reports whether only the short form of a package's tests is asked: those of the
 // packages that rest on the broken one are dear, and what their short form notices the
 // long one does too.
-func short(s suite, tests string) bool { return tests != s.dir() }
+func short(s suite, tests string) bool { return tests != s.tests[0] }
 
 func (j *jury) remember(r result) error {
 	j.known[r.ID] = r
