@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/klauspost/reedsolomon"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/errs"
@@ -320,6 +321,85 @@ func TestHedge(t *testing.T) {
 		}
 	}
 }
+
+// A slot that is slow, catches up and is slow again is told once a read; one that nobody
+// can stand in for is not told.
+func TestHedgeIsToldOnce(t *testing.T) {
+	for _, c := range []struct {
+		scheme shard.Scheme
+		told   int
+	}{{shard.Scheme{K: 2, M: 1}, 1}, {shard.Scheme{K: 2}, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, c.scheme, nil)
+			data := randomBytes(1, 20*2*shard.UnitBytes)
+			w := r.write(t, data, nil)
+			slow := 0
+			r.store(r.vol, 0).setFault(func(step string, n int) error {
+				if step == "read" && n%8 == 7 {
+					slow++
+					time.Sleep(3 * DefaultHedgeDelay)
+				}
+				return nil
+			})
+			rd := r.e.NewReader(context.Background(), r.request(w.Geometry, nil))
+			for stripe := range 20 {
+				_, err := io.ReadFull(rd, make([]byte, 2*shard.UnitBytes))
+				require.NoError(t, err)
+				if stripe%8 == 3 {
+					time.Sleep(10 * DefaultHedgeDelay) // The slow slot catches up.
+				}
+			}
+			require.NoError(t, rd.Close())
+			require.Greater(t, slow, 1)
+			require.Equal(t, c.told, r.count("hedge 0"))
+		})
+	}
+}
+
+// A read that fails before its first byte writes nothing: an empty write would begin the
+// answer of a server that can still tell of the failure.
+func TestReadThatFailsWritesNothing(t *testing.T) {
+	r := newRig(t, shard.Scheme{K: 2, M: 1}, nil)
+	w := r.write(t, randomBytes(1, 1000), nil)
+	for _, st := range r.stores {
+		st.setFault(at("open", 0, errBroken))
+	}
+	var out countingWriter
+	_, err := r.e.WriteTo(context.Background(), &out, r.request(w.Geometry, nil))
+	require.Equal(t, errs.Unavailable, errs.KindOf(err), "%v", err)
+	require.Zero(t, out.calls)
+}
+
+// countingWriter counts calls, empty ones too.
+type countingWriter struct{ calls int }
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.calls++
+	return len(p), nil
+}
+
+// A write whose parity cannot be computed fails: nothing of it is acknowledged.
+func TestCoderFails(t *testing.T) {
+	for _, n := range []int{1000, 9 << 20} {
+		r := newRig(t, shard.Scheme{K: 4, M: 2}, nil)
+		broken := errors.New("no parity today")
+		r.e.coders[r.vol.Scheme] = brokenCoder{err: broken}
+		_, err := r.e.Write(context.Background(), WriteRequest{
+			Extent: extent1, Volume: r.vol, PlainBytes: int64(n), Source: bytes.NewReader(randomBytes(1, n))})
+		require.ErrorIs(t, err, broken)
+		r.e.Close()
+		for _, st := range r.stores {
+			require.Empty(t, st.shards)
+		}
+	}
+}
+
+type brokenCoder struct {
+	reedsolomon.Encoder
+	err error
+}
+
+func (c brokenCoder) Encode([][]byte) error { return c.err }
 
 // Where too many hang, the read gives up instead of hanging too; without parity
 // there is nobody to hedge with.

@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/klauspost/reedsolomon"
@@ -47,7 +48,7 @@ type slotView struct {
 	failed   bool  // Missing or unreadable: not asked again.
 	away     error // Failed because it could not be reached: why.
 	slow     bool  // It keeps the reader waiting; others stand in.
-	hedged   bool  // Told as an event.
+	hedged   bool  // Told as an event, once a read.
 	reported bool  // Told as an event.
 
 	// In the stripe at hand.
@@ -206,14 +207,7 @@ func (r *gatherer) pending(slot, row int) bool {
 
 // collect takes what has arrived, without waiting.
 func (r *gatherer) collect() {
-	keep := r.streams[:0]
-	for _, st := range r.streams {
-		if r.receive(st) {
-			keep = append(keep, st)
-		}
-	}
-	clear(r.streams[len(keep):])
-	r.streams = keep
+	r.streams = slices.DeleteFunc(r.streams, func(st *stream) bool { return !r.receive(st) })
 }
 
 // receive takes what a stream has for the stripe at hand, and throws away what it
