@@ -22,6 +22,7 @@ type mutant struct {
 	column   int
 	loose    bool   // It stands between blocks of statements: in the values of a case.
 	function string // The function it lies in, "Type.name" for a method.
+	around   [2]int // The first and the last line of that function.
 	from, to int
 	old, new string
 	why      string // In words: "condition is never true".
@@ -94,6 +95,7 @@ func mutantsOf(file string, source []byte) ([]mutant, error) {
 	for _, d := range tree.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 			f.function = functionName(fn)
+			f.around = [2]int{set.Position(fn.Pos()).Line, set.Position(fn.End()).Line}
 			ast.Inspect(fn.Body, f.visit)
 		}
 	}
@@ -125,6 +127,7 @@ type finder struct {
 	sum      string
 	loose    bool
 	function string
+	around   [2]int
 	found    []mutant
 }
 
@@ -243,7 +246,7 @@ func (f *finder) replace(n ast.Node, text, why string) {
 func (f *finder) add(pos token.Pos, from, to int, text, why string) {
 	at := f.set.Position(pos)
 	f.found = append(f.found, mutant{
-		file: f.file, source: f.sum, line: at.Line, column: at.Column, loose: f.loose, function: f.function,
+		file: f.file, source: f.sum, line: at.Line, column: at.Column, loose: f.loose, function: f.function, around: f.around,
 		from: from, to: to, old: string(f.source[from:to]), new: text, why: why,
 	})
 }

@@ -58,6 +58,43 @@ func TestMutantsOf(t *testing.T) {
 	}, got)
 }
 
+// The values of a case are looked at by tests that end in another one, too.
+func TestReaching(t *testing.T) {
+	const source = `package p
+
+func f(n int) int {
+	switch {
+	case n < 0:
+		return 1
+	case n > 9:
+		return 2
+	}
+	return 3
+}
+`
+	found, err := mutantsOf("p.go", []byte(source))
+	require.NoError(t, err)
+	p := profile{
+		Blocks: []string{"p.go:3.19,4.9", "p.go:5.13,6.11", "p.go:7.13,8.11", "p.go:10.2,10.10", "p.go:13.1,13.9"},
+		Tests: []testProfile{
+			{Name: "Less", Reaches: []int{0, 1}}, {Name: "More", Reaches: []int{0, 2}},
+			{Name: "None", Reaches: []int{0, 3}}, {Name: "Other", Reaches: []int{4}},
+		},
+	}
+	reaching := func(why string) (names []string) {
+		for _, m := range found {
+			if strings.HasPrefix(m.why, why) {
+				for _, t := range p.reaching(m) {
+					names = append(names, t.Name)
+				}
+			}
+		}
+		return names
+	}
+	require.Equal(t, []string{"Less", "More", "None"}, reaching("< becomes <="))
+	require.Equal(t, []string{"More"}, reaching("number is one more in return 2"))
+}
+
 func TestChosen(t *testing.T) {
 	require.Equal(t, suites, chosen(""))
 	got := chosen("meta/state/move.go,cluster/rpc/,node/upkeep")

@@ -154,8 +154,8 @@ func (p *profile) reaching(m mutant) []testProfile {
 
 // blockHolds reports whether a block, "file:line.column,line.column", holds the mutant.
 // A block ends where the braces after it begin, so that a condition belongs to what
-// comes before it. What stands between blocks (the values of a case) belongs to the one
-// that follows on the same line or the next.
+// comes before it. What stands between blocks (the values of a case) may be looked at
+// whichever way its function is gone through: it belongs to all blocks of it.
 func blockHolds(block string, m mutant) bool {
 	file, span, ok := strings.Cut(block, ":")
 	if !ok || file != m.file {
@@ -165,7 +165,7 @@ func blockHolds(block string, m mutant) bool {
 	at := [2]int{m.line, m.column}
 	first, last := position(from), position(to)
 	if m.loose {
-		return first[0] == m.line || first[0] == m.line+1
+		return m.around[0] <= first[0] && last[0] <= m.around[1]
 	}
 	return slices.Compare(first[:], at[:]) <= 0 && slices.Compare(at[:], last[:]) <= 0
 }
