@@ -152,6 +152,27 @@ func TestWriteFailsBelowK(t *testing.T) {
 	}
 }
 
+// A write that fails while its shards become durable leaves nothing running, also where it
+// is not discarded: slots that hang are let go, and the engine can close.
+func TestFailedWriteLetsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, shard.Scheme{K: 4, M: 2}, nil)
+		for slot := range r.vol.Slots {
+			fault := errBroken
+			if slot >= 3 {
+				fault = errHang
+			}
+			r.store(r.vol, slot).setFault(at("commit", 0, fault))
+		}
+		p, err := r.e.Write(context.Background(), WriteRequest{
+			Extent: extent1, Volume: r.vol, PlainBytes: 1000, Source: bytes.NewReader(make([]byte, 1000))})
+		require.NoError(t, err)
+		_, err = p.Wait()
+		require.Equal(t, errs.Unavailable, errs.KindOf(err), "%v", err)
+		r.e.Close() // It hangs here if a slot does.
+	})
+}
+
 // Stragglers at commit get StragglerWait and what the quorum took, not more.
 func TestStraggler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

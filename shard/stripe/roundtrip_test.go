@@ -250,11 +250,15 @@ func TestReaderPulls(t *testing.T) {
 	_, err = rd.Read(head)
 	require.Error(t, err)
 
-	// One that is closed half way leaves nothing behind (the rig checks).
+	// One that is closed half way leaves nothing behind (the rig checks), and gives nothing
+	// more: what it had of its block is in a buffer that others may have by now.
 	rd = r.e.NewReader(context.Background(), q)
 	_, err = io.ReadFull(rd, head)
 	require.NoError(t, err)
 	require.NoError(t, rd.Close())
+	n, err := rd.Read(head)
+	require.Zero(t, n)
+	require.Equal(t, errs.Invalid, errs.KindOf(err), "%v", err)
 }
 
 func TestTooManyLosses(t *testing.T) {
@@ -270,6 +274,31 @@ func TestTooManyLosses(t *testing.T) {
 	require.Equal(t, errs.Unavailable, errs.KindOf(err), "%v", err)
 	undo()
 	r.expect(t, q, data)
+}
+
+func TestBadWriteRequests(t *testing.T) {
+	r := newRig(t, shard.Scheme{K: 2, M: 1}, nil)
+	for name, change := range map[string]func(*WriteRequest){
+		"no volume": func(q *WriteRequest) { q.Extent.Volume = 0 },
+		"no number": func(q *WriteRequest) { q.Extent.Seq = 0 },
+		"neither":   func(q *WriteRequest) { q.Extent = shard.ExtentID{} },
+		"nothing":   func(q *WriteRequest) { q.PlainBytes = 0 },
+		"negative":  func(q *WriteRequest) { q.PlainBytes = -1 },
+		"too much":  func(q *WriteRequest) { q.PlainBytes = MaxPlainBytes(r.vol.Scheme, 0) + 1 },
+		"no slots":  func(q *WriteRequest) { q.Volume = &shard.Volume{} },
+		"too few slots": func(q *WriteRequest) {
+			q.Volume = &shard.Volume{ID: 1, Scheme: r.vol.Scheme, Slots: r.vol.Slots[:2]}
+		},
+		"volume unknown": func(q *WriteRequest) { q.Volume = nil },
+	} {
+		src := bytes.NewReader(make([]byte, 1000))
+		q := WriteRequest{Extent: extent1, Volume: r.vol, PlainBytes: 1000, Source: src}
+		change(&q)
+		p, err := r.e.Write(context.Background(), q)
+		require.Equal(t, errs.Invalid, errs.KindOf(err), "%s: %v", name, err)
+		require.Zero(t, p.Consumed(), name)
+		require.Equal(t, 1000, src.Len(), name)
+	}
 }
 
 func TestBadReadRequests(t *testing.T) {
