@@ -55,9 +55,12 @@ func openIndex(fs vfs.FS, dir string, cache *pebble.Cache, cacheBytes int64, fai
 		cache = pebble.NewCache(cacheBytes + IndexMemTableBytes) // Pebble takes memtables out of it.
 	}
 	defer cache.Unref()
-	x.db, err = pebble.Open(dir, x.options(indexFS{fs, &x.broken}, cache, fail))
+	x.db, err = pebble.Open(dir, x.options(indexFS{fs, &x.broken, fail}, cache, fail))
 	if err != nil {
 		return nil, faulty(err)
+	}
+	if x.broken.Load() {
+		return nil, faulty(errIndexBroken, x.close(false))
 	}
 	return x, nil
 }
@@ -150,6 +153,8 @@ func (indexLogger) Errorf(string, ...any) {}
 func (l indexLogger) Fatalf(format string, args ...any) {
 	l.fail(faulty(fmt.Errorf(format, args...)))
 }
+
+var errIndexBroken = errors.New("a file of it could not be written")
 
 // indexFault is an error of the index: it can be made anew, unlike a segment.
 type indexFault struct{ cause error }

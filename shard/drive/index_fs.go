@@ -1,80 +1,92 @@
 package drive
 
 import (
-	"errors"
+	"strings"
 	"sync/atomic"
 
+	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// indexFS is the index's file system. Once the index has failed nothing is
-// written any more: Pebble expects its process to end when the MANIFEST cannot
-// be written, and going on would list one flush twice.
+// indexFS is the index's file system. A change that fails breaks the index, but Pebble is
+// not told: it would end the process where a directory cannot be synced, list a flush
+// twice where the MANIFEST cannot be written, and try a flush again for as long as it
+// fails, which its Open waits for. From then on nothing is written any more: changes go
+// nowhere and succeed, and the index is thrown away.
+//
+// A table that finds no room is not written again at once, and breaks nothing.
 type indexFS struct {
 	vfs.FS
 	broken *atomic.Bool
+	fail   func(error)
 }
 
-var errIndexBroken = errors.New("the index has failed before")
-
-func (fs indexFS) check() error {
+// change makes a change of the file called name, unless the index is broken.
+func (fs indexFS) change(name string, do func() error) error {
 	if fs.broken.Load() {
-		return errIndexBroken
+		return nil
 	}
+	err := do()
+	switch {
+	case err == nil, oserror.IsNotExist(err), oserror.IsExist(err):
+		return err
+	case vfs.IsNoSpaceError(err) && strings.HasSuffix(name, ".sst"):
+		return err
+	}
+	fs.fail(faulty(err))
 	return nil
 }
 
-func (fs indexFS) wrap(f vfs.File, err error) (vfs.File, error) {
+// file opens a file to write to. One in memory stands for one that is nowhere.
+func (fs indexFS) file(name string, open func() (vfs.File, error)) (f vfs.File, err error) {
+	err = fs.change(name, func() (err error) { f, err = open(); return err })
 	if err != nil {
 		return nil, err
 	}
-	return indexFile{f, fs}, nil
+	if f == nil {
+		f = vfs.NewMemFile(nil)
+	}
+	return indexFile{f, fs, name}, nil
 }
 
 // Create implements vfs.FS.
 func (fs indexFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := fs.check(); err != nil {
-		return nil, err
-	}
-	return fs.wrap(fs.FS.Create(name, c))
+	return fs.file(name, func() (vfs.File, error) { return fs.FS.Create(name, c) })
 }
 
 // OpenReadWrite implements vfs.FS.
 func (fs indexFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	if err := fs.check(); err != nil {
-		return nil, err
-	}
-	return fs.wrap(fs.FS.OpenReadWrite(name, c, o...))
+	return fs.file(name, func() (vfs.File, error) { return fs.FS.OpenReadWrite(name, c, o...) })
 }
 
 // ReuseForWrite implements vfs.FS.
 func (fs indexFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := fs.check(); err != nil {
+	return fs.file(to, func() (vfs.File, error) { return fs.FS.ReuseForWrite(from, to, c) })
+}
+
+// OpenDir implements vfs.FS: a directory is opened to be synced.
+func (fs indexFS) OpenDir(name string) (vfs.File, error) {
+	f, err := fs.FS.OpenDir(name)
+	if err != nil {
 		return nil, err
 	}
-	return fs.wrap(fs.FS.ReuseForWrite(from, to, c))
+	return indexFile{f, fs, name}, nil
 }
 
 // Rename implements vfs.FS.
 func (fs indexFS) Rename(from, to string) error {
-	if err := fs.check(); err != nil {
-		return err
-	}
-	return fs.FS.Rename(from, to)
+	return fs.change(to, func() error { return fs.FS.Rename(from, to) })
 }
 
 // Link implements vfs.FS.
 func (fs indexFS) Link(from, to string) error {
-	if err := fs.check(); err != nil {
-		return err
-	}
-	return fs.FS.Link(from, to)
+	return fs.change(to, func() error { return fs.FS.Link(from, to) })
 }
 
-// Remove implements vfs.FS.
+// Remove implements vfs.FS. What stays is removed when the index is opened again.
 func (fs indexFS) Remove(name string) error {
-	if err := fs.check(); err != nil {
-		return err
+	if fs.broken.Load() {
+		return nil
 	}
 	return fs.FS.Remove(name)
 }
@@ -84,21 +96,40 @@ func (fs indexFS) Unwrap() vfs.FS { return fs.FS }
 
 type indexFile struct {
 	vfs.File
-	fs indexFS
+	fs   indexFS
+	name string
 }
 
 // Write implements vfs.File.
 func (f indexFile) Write(p []byte) (int, error) {
-	if err := f.fs.check(); err != nil {
-		return 0, err
-	}
-	return f.File.Write(p)
+	n := len(p)
+	err := f.fs.change(f.name, func() (err error) { n, err = f.File.Write(p); return err })
+	return written(n, p, err)
 }
 
 // WriteAt implements vfs.File.
 func (f indexFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.fs.check(); err != nil {
-		return 0, err
+	n := len(p)
+	err := f.fs.change(f.name, func() (err error) { n, err = f.File.WriteAt(p, off); return err })
+	return written(n, p, err)
+}
+
+// written is what a write tells: all was, where no error may be told.
+func written(n int, p []byte, err error) (int, error) {
+	if err == nil {
+		n = len(p)
 	}
-	return f.File.WriteAt(p, off)
+	return n, err
+}
+
+// Sync implements vfs.File.
+func (f indexFile) Sync() error { return f.fs.change(f.name, f.File.Sync) }
+
+// SyncData implements vfs.File.
+func (f indexFile) SyncData() error { return f.fs.change(f.name, f.File.SyncData) }
+
+// SyncTo implements vfs.File.
+func (f indexFile) SyncTo(n int64) (full bool, err error) {
+	err = f.fs.change(f.name, func() (err error) { full, err = f.File.SyncTo(n); return err })
+	return full, err
 }
