@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/tools/testbed"
@@ -46,7 +47,8 @@ const (
 // fullDisks is a cluster whose nodes have a small file system each.
 type fullDisks struct {
 	*cluster
-	kept []*object
+	compat string // The profile that is set.
+	kept   []*object
 }
 
 func newFullDisks(t *testing.T) *fullDisks {
@@ -63,7 +65,7 @@ func newFullDisks(t *testing.T) *fullDisks {
 	if !mounted {
 		t.Skip("file systems of their own are needed to be filled, and mounting is not allowed here")
 	}
-	f := &fullDisks{cluster: c}
+	f := &fullDisks{cluster: c, compat: "obs"}
 	_, err := client(f.nodes[0]).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: ptr(bucket)})
 	require.NoError(t, err)
 	for i := range 12 {
@@ -119,13 +121,30 @@ func (f *fullDisks) readAll(ctx context.Context, from ...*process) {
 	}
 }
 
-// refusedForRoom reports whether an error is the refusal for want of room.
-func refusedForRoom(err error) error {
+// roomRefusals are how each profile refuses for want of room: OBS documents 403, S3 has no
+// code of its own and HTTP has 507.
+var roomRefusals = map[string]struct {
+	status int
+	code   string
+}{"obs": {403, "InsufficientStorageSpace"}, "aws": {507, "InsufficientStorage"}}
+
+// refusedForRoom reports whether an error is the profile's refusal for want of room.
+func (f *fullDisks) refusedForRoom(err error) error {
 	var e smithy.APIError
-	if errors.As(err, &e) && e.ErrorCode() == "InsufficientStorageSpace" {
+	var r *smithyhttp.ResponseError
+	if want := roomRefusals[f.compat]; errors.As(err, &e) && errors.As(err, &r) &&
+		e.ErrorCode() == want.code && r.HTTPStatusCode() == want.status {
 		return nil
 	}
-	return fmt.Errorf("not refused for want of room: %w", errors.Join(err, errors.New("no error")))
+	return fmt.Errorf("not refused for want of room as %s does: %w", f.compat, errors.Join(err, errors.New("no error")))
+}
+
+// speak sets the profile, which disks without room do not hinder.
+func (f *fullDisks) speak(compat string) {
+	f.t.Helper()
+	out, err := f.cairn("config", "set", "compat", compat)
+	require.NoError(f.t, err, "%s", out)
+	f.compat = compat
 }
 
 // refusing waits until a put is refused at each node.
@@ -133,7 +152,7 @@ func (f *fullDisks) refusing(ctx context.Context) {
 	f.t.Helper()
 	for _, p := range f.up() {
 		f.until("puts are refused", func(*testbed.Status) error {
-			return refusedForRoom(put(ctx, client(p), bucket, &object{key: "refused", data: []byte("a few bytes")}))
+			return f.refusedForRoom(put(ctx, client(p), bucket, &object{key: "refused", data: []byte("a few bytes")}))
 		})
 	}
 }
@@ -157,6 +176,8 @@ func (f *fullDisks) one(t *testing.T) {
 func (f *fullDisks) all(t *testing.T) {
 	ctx := t.Context()
 	f.fill(1, f.nodes...)
+	f.refusing(ctx)
+	f.speak("aws")
 	f.refusing(ctx)
 	f.readAll(ctx, f.nodes...)
 	for i, p := range f.nodes {
