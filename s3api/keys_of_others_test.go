@@ -17,7 +17,8 @@ var perRequest = regexp.MustCompile(`<(RequestId|HostId|EncodedHostId)>[^<]*</`)
 func toldBy(r reply, names ...string) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, r.Status)
-	for _, name := range []string{"Content-Type", "Connection", "ETag", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"} {
+	for _, name := range []string{"Content-Type", "Connection", "ETag", modeHeader, keyHeader} {
+		name = strings.TrimSuffix(name, ": ")
 		fmt.Fprintln(&b, name, r.Header.Values(name))
 	}
 	b.WriteString(perRequest.ReplaceAllString(r.body, "<$1></"))
@@ -46,18 +47,15 @@ func TestKeysOfOthersAreSilent(t *testing.T) {
 
 	w.ok(other, "PUT", "/bkt", "")
 	w.ok(other, "PUT", "/bkt/source", "source")
+	const source = "X-Amz-Copy-Source: bkt/source"
 	u := "uploadId=" + element(w.ok(other, "POST", "/bkt/up?uploads", "").body, "UploadId")
-	arn := func(account, resource string) string { return "arn:aws:kms:us-east-1:" + account + ":" + resource }
-	forms := map[string]struct {
-		theirs  func(state string) string
-		nobodys string
-	}{
-		"id":                {func(s string) string { return ids[s] }, nobodys},
-		"ARN":               {func(s string) string { return arn(owner.account, "key/"+ids[s]) }, arn(owner.account, "key/"+nobodys)},
-		"ARN of one's own":  {func(s string) string { return arn(other.account, "key/"+ids[s]) }, arn(other.account, "key/"+nobodys)},
-		"ARN of no account": {func(s string) string { return arn("none", "key/"+ids[s]) }, arn("none", "key/"+nobodys)},
-		"alias":             {func(s string) string { return "alias/alias-of-" + s }, "alias/nobodys"},
-		"alias's ARN":       {func(s string) string { return arn(owner.account, "alias/alias-of-"+s) }, arn(owner.account, "alias/nobodys")},
+	form := func(prefix string) func(string) string { return func(name string) string { return prefix + name } }
+	arn := func(account string) func(string) string { return form("arn:aws:kms:us-east-1:" + account + ":") }
+	forms := map[string]func(name string) string{
+		"resource":          form(""),
+		"ARN":               arn(owner.account),
+		"ARN of one's own":  arn(other.account),
+		"ARN of no account": arn("none"),
 	}
 	requests := map[string]func(name string) reply{
 		"put": func(name string) reply {
@@ -70,29 +68,38 @@ func TestKeysOfOthersAreSilent(t *testing.T) {
 			return w.as(other, "PUT", "/bkt/up?partNumber=1&"+u, "x", modeHeader+"aws:kms", keyHeader+name)
 		},
 		"part copy": func(name string) reply {
-			return w.as(other, "PUT", "/bkt/up?partNumber=1&"+u, "", "X-Amz-Copy-Source: bkt/source", modeHeader+"aws:kms", keyHeader+name)
+			return w.as(other, "PUT", "/bkt/up?partNumber=1&"+u, "", source, modeHeader+"aws:kms", keyHeader+name)
 		},
 		"copy": func(name string) reply {
-			return w.as(other, "PUT", "/bkt/k", "", "X-Amz-Copy-Source: bkt/source", modeHeader+"aws:kms", keyHeader+name)
+			return w.as(other, "PUT", "/bkt/k", "", source, modeHeader+"aws:kms", keyHeader+name)
 		},
 		"default of a bucket": func(name string) reply {
-			return w.as(other, "PUT", "/bkt?encryption", `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>`+
-				`<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>`+name+`</KMSMasterKeyID>`+
-				`</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`)
+			return w.as(other, "PUT", "/bkt?encryption", "<ServerSideEncryptionConfiguration><Rule>"+
+				"<ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>"+name+
+				"</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>")
 		},
 		"form": func(name string) reply {
-			return w.post("/bkt", posting{fields: append([]string{"key=k", "x-amz-server-side-encryption=aws:kms", "x-amz-server-side-encryption-aws-kms-key-id=" + name},
-				other.signV4(anyKey, inBucket, `["starts-with","$x-amz-server-side-encryption",""]`, `["starts-with","$x-amz-server-side-encryption-aws-kms-key-id",""]`)...),
-				fileName: "f", file: "x"})
+			signed := other.signV4(anyKey, inBucket, `["starts-with","$x-amz-server-side-encryption",""]`,
+				`["starts-with","$x-amz-server-side-encryption-aws-kms-key-id",""]`)
+			return w.post("/bkt", posting{fileName: "f", file: "x", fields: append([]string{"key=k",
+				"x-amz-server-side-encryption=aws:kms", "x-amz-server-side-encryption-aws-kms-key-id=" + name}, signed...)})
 		},
 	}
 	for what, send := range requests {
-		for form, f := range forms {
-			for state := range ids {
-				got, want := send(f.theirs(state)), send(f.nobodys)
-				require.GreaterOrEqual(t, want.StatusCode, 400, "%s by %s of a key that nobody has", what, form)
-				require.Equal(t, toldBy(want, f.nobodys), toldBy(got, f.theirs(state)), "%s by %s of one that is %s", what, form, state)
+		silent := func(name, nobodys, how string) {
+			t.Helper()
+			want := send(nobodys)
+			require.GreaterOrEqual(t, want.StatusCode, 400, "%s %s of a key that nobody has", what, how)
+			require.Equal(t, toldBy(want, nobodys), toldBy(send(name), name), "%s %s", what, how)
+		}
+		for by, form := range forms {
+			for state, id := range ids {
+				silent(form("key/"+id), form("key/"+nobodys), "by "+by+" of one that is "+state)
+				silent(form("alias/alias-of-"+state), form("alias/nobodys"), "by alias, "+by+", of one that is "+state)
 			}
+		}
+		for state, id := range ids {
+			silent(id, nobodys, "by id alone of one that is "+state)
 		}
 	}
 
@@ -117,7 +124,7 @@ func TestKeysOfOthersAreSilent(t *testing.T) {
 		want := read("plain")
 		require.Equal(t, 403, want.StatusCode, name)
 		for _, key := range []string{"sealed", "absent"} {
-			require.Equal(t, toldBy(want, "plain"), toldBy(read(key), key), "%s of what is %s, by somebody without rights", name, key)
+			require.Equal(t, toldBy(want, "plain"), toldBy(read(key), key), "%s of what is %s", name, key)
 		}
 	}
 }
