@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// sentenceMax is how many words a sentence of a document may have. A sentence is read
+// once; one that is longer holds two thoughts.
+const sentenceMax = 30
+
+// longSentences finds the sentences above sentenceMax of each document that is written by
+// hand: in paragraphs and items of lists. Code, tables and headings have none.
+func longSentences(root string) (map[string][]place, error) {
+	found := map[string][]place{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (name == "bin" || name == "data" || name[0] == '.'):
+			return filepath.SkipDir
+		case filepath.Ext(name) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || generatedText.Match(text) {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		for _, s := range sentences(string(text)) {
+			if n := words(s.what); n > sentenceMax {
+				start := string([]rune(s.what)[:min(60, len([]rune(s.what)))])
+				found[filepath.ToSlash(name)] = append(found[filepath.ToSlash(name)],
+					place{s.line, fmt.Sprintf(": %d words: %s…", n, start)})
+			}
+		}
+		return err
+	})
+	return found, err
+}
+
+var (
+	generatedText = regexp.MustCompile(`Generated from .*; do not edit\.`)
+	item          = regexp.MustCompile(`^\s*(?:[-*+]|\d+\.)\s+`)
+	codeSpan      = regexp.MustCompile("``[^`].*?``|`[^`]+`")
+	linkTarget    = regexp.MustCompile(`\]\([^)\s]*\)`)
+	// sentenceEnd is a full stop with what closes behind it, and a space.
+	sentenceEnd = regexp.MustCompile(`[.!?]["'”’)\]*_]*\s+`)
+)
+
+// sentences returns the sentences of a Markdown text, each with its first line. A span of
+// code is one word in them, a link the words that it shows. What follows a full stop in
+// lower case goes on with the sentence.
+func sentences(text string) (out []place) {
+	var block string
+	var first int
+	end := func() {
+		plain := linkTarget.ReplaceAllString(codeSpan.ReplaceAllString(block, "Code"), "]")
+		at := first
+		for from := 0; from < len(plain); {
+			to := len(plain)
+			for _, m := range sentenceEnd.FindAllStringIndex(plain[from:], -1) {
+				next := strings.TrimLeft(plain[from+m[1]:], "\"'“‘([*_")
+				if next != "" && !unicode.IsLower([]rune(next)[0]) {
+					to = from + m[1]
+					break
+				}
+			}
+			sentence := plain[from:to]
+			out = append(out, place{at, strings.Join(strings.Fields(sentence), " ")})
+			at += strings.Count(sentence, "\n")
+			from = to
+		}
+		block = ""
+	}
+	for i, line := range lines(text) {
+		trimmed := strings.TrimSpace(line)
+		mark := item.FindString(line)
+		if trimmed == "" || mark != "" || trimmed[0] == '|' || trimmed[0] == '#' {
+			end()
+		}
+		if trimmed == "" || trimmed[0] == '|' || trimmed[0] == '#' {
+			continue
+		}
+		if block == "" {
+			first = i + 1
+		}
+		block += line[len(mark):] + "\n"
+	}
+	end()
+	return out
+}
+
+// words counts the words of a sentence. What has neither letter nor digit, such as a
+// dash, is none.
+func words(sentence string) (n int) {
+	for _, w := range strings.Fields(sentence) {
+		if strings.ContainsFunc(w, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			n++
+		}
+	}
+	return n
+}
