@@ -93,7 +93,7 @@ func TestChunkedBodies(t *testing.T) {
 		if path != "/bkt/c" {
 			return element(h.do("GET", "/bkt/u?uploadId="+id, "").body, "Part")
 		}
-		if !h.objects.has("bkt", "c") {
+		if !h.has("bkt", "c") {
 			return ""
 		}
 		return h.do("GET", path, "").body

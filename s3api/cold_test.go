@@ -1,17 +1,16 @@
 package s3api
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -21,7 +20,12 @@ func TestStorageClassOfWhatIsWritten(t *testing.T) {
 		"GLACIER": "GLACIER", "COLD": "GLACIER"} {
 		h.put("k", "x", "X-Amz-Storage-Class: "+name)
 		require.Equal(t, class, h.do("HEAD", "/bkt/k", "").Header.Get("X-Amz-Storage-Class"), name)
-		require.Equal(t, class, h.do("GET", "/bkt/k", "").Header.Get("X-Amz-Storage-Class"), name)
+		r := h.do("GET", "/bkt/k", "")
+		if class == "GLACIER" {
+			require.Equal(t, "InvalidObjectState", r.code(), name)
+			continue
+		}
+		require.Equal(t, class, r.Header.Get("X-Amz-Storage-Class"), name)
 	}
 	h.put("source", "x")
 	for _, name := range []string{"FOO", "glacier", "OUTPOSTS", "STANDARDX"} {
@@ -57,25 +61,15 @@ func TestClassOfANewBucket(t *testing.T) {
 
 func TestRestoreObject(t *testing.T) {
 	h := newHarness(t)
-	var got *object.RestoreInput
-	extended, failure := false, error(nil)
-	h.objects.hook(hooks{onRestore: func(in *object.RestoreInput) (bool, error) {
-		got = in
-		return extended, failure
-	}})
+	restore := func(versionID string) *metapb.Restore {
+		got, err := h.objects.Get(t.Context(), &object.GetInput{Bucket: "bkt", Key: "k", VersionID: versionID, Head: true})
+		require.NoError(t, err)
+		return got.Version.Restore
+	}
 	body := func(days, rest string) string {
 		return "<RestoreRequest><Days>" + days + "</Days>" + rest + "</RestoreRequest>"
 	}
-	r := h.do("POST", "/bkt/k?restore", body("7", "<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>"))
-	require.Equal(t, 202, r.StatusCode)
-	require.Empty(t, r.body)
-	require.Equal(t, &object.RestoreInput{Caller: testOwner, Bucket: "bkt", Key: "k", Days: 7, Tier: wirexml.TierBulk}, got)
-	extended = true
-	require.Equal(t, 200, h.do("POST", "/bkt/k?restore&versionId=v1", body("1", "")).StatusCode)
-	require.Equal(t, "v1", got.VersionID)
-	require.Equal(t, wirexml.TierStandard, got.Tier)
-
-	got = nil
+	h.put("k", "x", "X-Amz-Storage-Class: GLACIER")
 	for _, tc := range []struct{ body, code, message string }{
 		{body("0", ""), "InvalidArgument", "restoration days should be at least 1 and at most 30"},
 		{body("31", ""), "InvalidArgument", "restoration days should be at least 1 and at most 30"},
@@ -88,11 +82,37 @@ func TestRestoreObject(t *testing.T) {
 		require.Equal(t, tc.code, r.code(), tc.body)
 		require.Contains(t, r.body, tc.message)
 	}
-	require.Nil(t, got)
-	failure = s3err.RestoreAlreadyInProgress.Err()
+	require.Nil(t, restore(""))
+
+	r := h.do("POST", "/bkt/k?restore", body("7", "<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>"))
+	require.Equal(t, 202, r.StatusCode)
+	require.Empty(t, r.body)
+	require.True(t, restore("").Ongoing)
+	require.EqualValues(t, 7, restore("").Days)
+	require.Equal(t, wirexml.TierBulk, restore("").Tier)
 	r = h.do("POST", "/bkt/k?restore", body("1", ""))
 	require.Equal(t, 409, r.StatusCode)
 	require.Contains(t, r.body, "Object restore is already in progress")
+
+	// A version that is named, which is not the latest; then for longer.
+	enabled := "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+	require.Equal(t, 200, h.do("PUT", "/bkt?versioning", enabled).StatusCode)
+	old := h.put("k", "x", "X-Amz-Storage-Class: GLACIER").Header.Get("X-Amz-Version-Id")
+	h.put("k", "y", "X-Amz-Storage-Class: GLACIER")
+	require.Equal(t, 202, h.do("POST", "/bkt/k?restore&versionId="+old, body("1", "")).StatusCode)
+	require.Equal(t, wirexml.TierStandard, restore(old).Tier)
+	require.Nil(t, restore(""))
+	done := proto.CloneOf(restore(old))
+	done.Ongoing, done.ExpiresMs = false, time.Now().Add(time.Hour).UnixMilli()
+	h.setRestore(old, done)
+	require.Equal(t, 200, h.do("POST", "/bkt/k?restore&versionId="+old, body("2", "")).StatusCode)
+	require.Greater(t, restore(old).ExpiresMs, done.ExpiresMs)
+}
+
+// setRestore makes a version of k's restore what upkeep would make it.
+func (h *harness) setRestore(versionID string, r *metapb.Restore) {
+	h.meta.must(&metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: &metapb.UpdateVersion{
+		Bucket: "bkt", Key: "k", VersionId: versionID, Restore: r, ClearRestore: r == nil}}})
 }
 
 // What readers are told of a restore, in HEAD and GET.
@@ -109,10 +129,14 @@ func TestRestoreHeader(t *testing.T) {
 		{&metapb.Restore{ExpiresMs: future.UnixMilli()}, `ongoing-request="false", expiry-date="` + future.UTC().Format(http.TimeFormat) + `"`},
 		{&metapb.Restore{ExpiresMs: 1}, ""},
 	} {
-		h.objects.hook(hooks{onGot: func(got *object.Got) { got.Version.Restore = tc.restore }})
-		for _, method := range []string{"HEAD", "GET"} {
-			require.Equal(t, tc.want, h.do(method, "/bkt/k", "").Header.Get("X-Amz-Restore"), fmt.Sprint(method, i))
+		h.setRestore("", tc.restore)
+		require.Equal(t, tc.want, h.do("HEAD", "/bkt/k", "").Header.Get("X-Amz-Restore"), "HEAD %d", i)
+		r := h.do("GET", "/bkt/k", "")
+		if tc.restore.GetExpiresMs() != future.UnixMilli() {
+			require.Equal(t, "InvalidObjectState", r.code(), "GET %d", i)
+			continue
 		}
+		require.Equal(t, tc.want, r.Header.Get("X-Amz-Restore"), "GET %d", i)
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 // Config is what the S3 handler needs. A zero field means its default, if one is
 // named.
 type Config struct {
-	Objects  object.API
+	Objects  *object.Service
 	Verifier *sigauth.Verifier
 	// Caller says who a credential stands for; the identity is what Access decides
 	// about.

@@ -3,7 +3,6 @@ package s3api
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -17,8 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
 func TestHeaderLimit(t *testing.T) {
@@ -115,7 +115,6 @@ func TestCopyNeverWaitsForBody(t *testing.T) {
 // TestUnreadBody: a client that sends all before it reads sees why it was refused.
 func TestUnreadBody(t *testing.T) {
 	h := newHarness(t)
-	h.objects.hook(hooks{onPut: func(context.Context, *object.PutInput) error { return s3err.NoSuchBucket.Err() }})
 	for _, size := range []int{10 << 10, 900 << 10} {
 		body := strings.Repeat("x", size)
 		req := h.request("PUT", "/none/k", body, "Content-Length: "+itoa(size))
@@ -135,24 +134,26 @@ func TestStalledService(t *testing.T) {
 	const idle, stall = 500 * time.Millisecond, time.Second // A loaded machine may stop us for a while, too.
 	short := func(c *Config) { c.Limits.IdleReadTimeout, c.Limits.IdleWriteTimeout = idle, idle }
 	for name, h := range map[string]*harness{"http": newHarness(t, short), "http2": newTLSHarness(t, true, short)} {
-		body := strings.Repeat("x", 300<<10)
-		h.objects.hook(hooks{onPut: func(_ context.Context, in *object.PutInput) error {
-			first := make([]byte, 10)
-			_, err := io.ReadFull(in.Body.Reader, first)
-			<-time.After(stall)
-			in.Body.Reader = io.MultiReader(strings.NewReader(string(first)), in.Body.Reader)
-			return err
-		}})
+		body := strings.Repeat("x", 4*worldExtentBytes+2*http2BufferPerStream) // Not all of it fits into what the server holds.
+		stalled := make(chan struct{})
+		stallAt := func(call shardtest.Call, x shard.ExtentID) {
+			reached, release := h.hold(call, x)
+			go func() {
+				<-reached
+				<-time.After(stall)
+				release()
+				stalled <- struct{}{}
+			}()
+		}
+		stallAt(shardtest.CallCommit, shard.ExtentID{}) // Of the first extent: the second is read meanwhile, and no more.
 		h.put("k", body)
-		h.objects.hook(hooks{onWriteTo: func(_ context.Context, w io.Writer) (int64, error) {
-			n, err := io.WriteString(w, body[:10])
-			<-time.After(stall)
-			m, err2 := io.WriteString(w, body[10:])
-			return int64(n + m), errors.Join(err, err2)
-		}})
+		<-stalled
+		extents := h.extents("k")
+		stallAt(shardtest.CallOpen, extents[2])
 		r := h.do("GET", "/bkt/k", "")
+		<-stalled
 		require.NoError(t, r.err, name)
-		require.Len(t, r.body, len(body), name)
+		require.True(t, r.body == body, name)
 	}
 }
 
@@ -188,30 +189,29 @@ func TestSilentClient(t *testing.T) {
 	require.NoError(t, err)
 	body, _ := io.ReadAll(resp.Body)
 	require.Equal(t, "RequestTimeout", element(string(body), "Code"))
-	require.False(t, h.objects.has("bkt", "k"))
+	require.False(t, h.has("bkt", "k"))
 }
 
 // TestDeafClient: a client that does not read holds nothing for ever.
 func TestDeafClient(t *testing.T) {
 	h := newHarness(t, func(c *Config) { c.Limits.IdleWriteTimeout = 50 * time.Millisecond })
-	h.put("k", "x")
-	ended := make(chan error, 1)
-	const size = 1 << 30
-	h.objects.hook(hooks{onGot: func(got *object.Got) { got.Length = size }, onWriteTo: func(_ context.Context, w io.Writer) (int64, error) {
-		var n int64
-		block := make([]byte, 64<<10)
-		for n < size {
-			m, err := w.Write(block)
-			n += int64(m)
-			if err != nil {
-				ended <- err
-				return n, err
-			}
-		}
-		return n, nil
-	}})
+	// More than the sockets hold: many times the same extents.
+	const partBytes, parts = 2 << 20, 64
+	h.put("part", strings.Repeat("x", partBytes))
+	upload := "uploadId=" + element(h.do("POST", "/bkt/k?uploads", "").body, "UploadId")
+	var list strings.Builder
+	for n := 1; n <= parts; n++ {
+		r := h.do("PUT", "/bkt/k?partNumber="+itoa(n)+"&"+upload, "", "X-Amz-Copy-Source: bkt/part")
+		require.Equal(t, 200, r.StatusCode, r.body)
+		list.WriteString("<Part><PartNumber>" + itoa(n) + "</PartNumber><ETag>" + element(r.body, "ETag") + "</ETag></Part>")
+	}
+	r := h.do("POST", "/bkt/k?"+upload, "<CompleteMultipartUpload>"+list.String()+"</CompleteMultipartUpload>")
+	require.Equal(t, 200, r.StatusCode, r.body)
 	_, _ = h.dial(raw(t, h.request("GET", "/bkt/k", "")))
-	require.ErrorIs(t, <-ended, os.ErrDeadlineExceeded)
+	ended := h.ended("GetObject")
+	require.ErrorIs(t, ended.Cause, os.ErrDeadlineExceeded)
+	require.True(t, ended.Aborted)
+	require.Less(t, ended.BytesOut, int64(partBytes*parts))
 }
 
 // TestClientGoneMidPut: the service sees that a body is incomplete.
@@ -226,7 +226,7 @@ func TestClientGoneMidPut(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		require.Equal(t, string(s3err.IncompleteBody), element(string(body), "Code"))
 	}
-	require.False(t, h.objects.has("bkt", "k"))
+	require.False(t, h.has("bkt", "k"))
 }
 
 // TestHalfClosed: a client that has said all and closes its side of the connection gets
@@ -239,32 +239,24 @@ func TestHalfClosed(t *testing.T) {
 		return c, in, req
 	}
 	h := newHarness(t, func(c *Config) { c.Limits.HalfClosedTimeout = time.Hour })
-	h.put("k", "0123456789")
-	h.objects.hook(hooks{onWriteTo: func(ctx context.Context, w io.Writer) (int64, error) {
-		select { // By far long enough for the server to learn that the client sends no more.
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case <-time.After(time.Second):
-			n, err := io.WriteString(w, "0123456789")
-			return int64(n), err
-		}
-	}})
+	content := strings.Repeat("x", worldExtentBytes)
+	h.put("k", content)
+	reached, release := h.hold(shardtest.CallOpen, shard.ExtentID{})
 	_, in, req := ask(h)
+	<-reached
+	<-time.After(time.Second) // By far long enough for the server to learn that the client sends no more.
+	release()
 	resp, err := http.ReadResponse(in, req)
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	require.Equal(t, "0123456789", string(body))
+	require.True(t, string(body) == content)
 
 	h = newHarness(t, func(c *Config) { c.Limits.HalfClosedTimeout = time.Millisecond })
-	h.put("k", "0123456789")
-	ended := make(chan error, 1)
-	h.objects.hook(hooks{onWriteTo: func(ctx context.Context, _ io.Writer) (int64, error) {
-		<-ctx.Done()
-		ended <- context.Cause(ctx)
-		return 0, ctx.Err()
-	}})
+	h.put("k", content)
+	reached, _ = h.hold(shardtest.CallOpen, shard.ExtentID{})
 	c, _, _ := ask(h)
+	<-reached
 	require.NoError(t, c.Close())
-	require.ErrorIs(t, <-ended, context.Canceled)
+	require.ErrorIs(t, h.ended("GetObject").Cause, context.Canceled)
 }

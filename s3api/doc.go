@@ -1,5 +1,5 @@
 // Package s3api is HTTP in, XML out: it turns S3 requests into calls of
-// object.API and their answers into responses.
+// object.Service and their answers into responses.
 //
 // # Shape
 //
@@ -15,7 +15,7 @@
 //
 // It holds no state and decides nothing about objects: permissions, conditions
 // that must hold at a commit, checksums of bytes and encryption are
-// object.API's. It logs nothing: Events tells what happened.
+// object.Service's. It logs nothing: Events tells what happened.
 //
 // # Concurrency and memory
 //

@@ -2,16 +2,16 @@ package s3api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/shard"
 )
 
 func TestGetRanges(t *testing.T) {
@@ -125,7 +125,7 @@ func TestPartNumbers(t *testing.T) {
 	}
 	require.Equal(t, "InvalidArgument", h.do("PUT", "/bkt/new?partNumber=1", "").code())
 	require.Equal(t, "InvalidArgument", h.do("PUT", "/bkt/new?uploadId=u", "").code())
-	require.False(t, h.objects.has("bkt", "new"))
+	require.False(t, h.has("bkt", "new"))
 	require.Equal(t, "InvalidRequest", h.do("GET", "/bkt/k?partNumber=1", "", "Range: bytes=0-1").code())
 }
 
@@ -179,29 +179,39 @@ func TestListArguments(t *testing.T) {
 // middle never looks whole.
 func TestReadFailures(t *testing.T) {
 	h := newHarness(t)
-	h.put("k", strings.Repeat("x", 100))
-	boom := errs.New("test", errs.Unavailable, errors.New("too few shards"))
-	h.objects.hook(hooks{onWriteTo: func(context.Context, io.Writer) (int64, error) { return 0, boom }})
+	h.put("k", strings.Repeat("x", 2*worldExtentBytes))
+	h.lose(shard.ExtentID{})
 	r := h.do("GET", "/bkt/k", "")
 	require.Equal(t, 503, r.StatusCode)
 	require.Equal(t, "ServiceUnavailable", r.code())
 	require.Empty(t, r.Header.Get("ETag"))
 
-	for _, short := range []error{boom, nil} { // An error, or fewer bytes than promised.
-		h.objects.hook(hooks{onWriteTo: func(_ context.Context, w io.Writer) (int64, error) {
-			n, _ := w.Write([]byte("0123456789"))
-			return int64(n), short
-		}})
-		r := h.request("GET", "/bkt/k", "")
-		resp, err := h.client.Do(r)
-		if err == nil { // The headers may or may not have left before the cut.
-			_, err = io.ReadAll(resp.Body)
-			resp.Body.Close()
-		}
-		require.Error(t, err)
+	h.heal()
+	h.lose(h.extents("k")[1])
+	resp, err := h.client.Do(h.request("GET", "/bkt/k", ""))
+	if err == nil { // The headers may or may not have left before the cut.
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
 	}
+	require.Error(t, err)
 	events := h.events()
 	last := events[len(events)-1]
 	require.True(t, last.Aborted)
-	require.EqualValues(t, 10, last.BytesOut)
+	require.EqualValues(t, worldExtentBytes, last.BytesOut)
+}
+
+// TestShortContent: content that ends before its length, though nothing failed, never
+// looks whole either.
+func TestShortContent(t *testing.T) {
+	w := newWorld(t)
+	s := New(Config{Access: &Access{Buckets: w.dir.Buckets(w.meta)}}).(*server)
+	ex := s.newExchange(httptest.NewRecorder(), httptest.NewRequest("GET", "/bkt/k", nil))
+	short := func(_ context.Context, w io.Writer) (int64, error) {
+		n, err := io.WriteString(w, "012345678")
+		return int64(n), err
+	}
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		ex.answer(t.Context(), &response{content: &content{length: 10, writeTo: short}}, nil)
+	})
+	require.True(t, ex.done.Aborted)
 }

@@ -2,29 +2,25 @@ package s3api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/sigauth"
+	"github.com/cairnstore/cairn/s3api/s3err"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,48 +31,19 @@ const (
 	testAccount   = "account-1"
 )
 
-type testKeys struct{}
-
-func (testKeys) Lookup(_ context.Context, accessKey, token string) (sigauth.Credential, error) {
-	if token != "" {
-		return sigauth.Credential{}, errs.New("test", errs.Denied, nil)
-	}
-	switch accessKey {
-	case testAccessKey, "AKIAOTHER":
-		return sigauth.Credential{AccessKey: accessKey, Secret: testSecret, Subject: accessKey}, nil
-	}
-	return sigauth.Credential{}, errs.New("test", errs.NotFound, nil)
-}
-
-func testCaller(c sigauth.Credential) (object.Caller, *iam.Identity) {
-	if c.Subject == testAccessKey {
-		return object.Caller{Account: testAccount, DisplayName: "one", User: testAccount}, nil
-	}
-	return object.Caller{Account: "account-2", DisplayName: "two", User: "account-2"}, nil
-}
-
-// testOwner is who the test's access key stands for.
-var testOwner, _ = testCaller(sigauth.Credential{Subject: testAccessKey})
-
-// harness is a server of the handlers over fakeObjects.
+// harness is a world of one account, which makes all requests, and a bucket of it.
 type harness struct {
-	t       testing.TB
-	objects *fakeObjects
-	server  *httptest.Server
-	client  *http.Client
-	opened  atomic.Int32 // Connections.
+	*world
+	owner *person
 
 	mu   sync.Mutex
+	told *sync.Cond // A request was done.
 	done []RequestDone
 }
 
 // newTLSHarness is newHarness over TLS and, if http2 is set, HTTP/2.
 func newTLSHarness(t *testing.T, http2 bool, options ...func(*Config)) *harness {
-	return startHarness(t, func(s *httptest.Server) {
-		s.EnableHTTP2 = http2
-		s.Config.Protocols.SetHTTP2(http2)
-		s.StartTLS()
-	}, options...)
+	return startHarness(t, overTLS(http2), options...)
 }
 
 // newHarness starts a server; options change its configuration before.
@@ -84,36 +51,22 @@ func newHarness(t *testing.T, options ...func(*Config)) *harness {
 	return startHarness(t, (*httptest.Server).Start, options...)
 }
 
-func startHarness(t *testing.T, start func(*httptest.Server), options ...func(*Config)) *harness {
-	h := &harness{t: t, objects: newFakeObjects()}
-	cfg := Config{
-		Objects: h.objects, Verifier: sigauth.New(sigauth.Config{Keys: testKeys{}}), Caller: testCaller, Unguarded: true,
-		HostID: "node-1", SSECAllowed: func(*http.Request) bool { return true },
-		Events: Events{RequestDone: func(_ context.Context, d RequestDone) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.done = append(h.done, d)
-		}},
-	}
-	for _, option := range options {
-		option(&cfg)
-	}
-	h.server = httptest.NewUnstartedServer(nil)
-	h.server.Config = NewHTTPServer(New(cfg), nil, cfg.Limits, Events{ServerError: func(m string) { t.Log(m) }})
-	h.server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			h.opened.Add(1)
-		}
-	}
-	start(h.server)
-	h.client = h.server.Client()
-	h.client.Transport.(*http.Transport).DisableCompression = true
-	t.Cleanup(func() {
-		h.client.CloseIdleConnections()
-		h.server.Close()
-	})
-	_, _ = h.objects.CreateBucket(t.Context(), testOwner, "bkt", "us-east-1", nil)
+func startHarness(t testing.TB, start func(*httptest.Server), options ...func(*Config)) *harness {
+	h := &harness{owner: &person{accessKey: testAccessKey, secret: testSecret, account: testAccount}}
+	h.told = sync.NewCond(&h.mu)
+	h.world = startWorld(t, start, append([]func(*Config){func(c *Config) { c.Events.RequestDone = h.note }}, options...)...)
+	_, _, err := h.admin.AddAccount(t.Context(), iam.AccountSpec{Name: "one", ID: testAccount, AccessKey: testAccessKey, Secret: testSecret})
+	require.NoError(t, err)
+	_, err = h.objects.CreateBucket(t.Context(), object.Caller{Account: testAccount, DisplayName: "one"}, "bkt", "us-east-1", nil)
+	require.NoError(t, err)
 	return h
+}
+
+func (h *harness) note(_ context.Context, d RequestDone) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.done = append(h.done, d)
+	h.told.Broadcast()
 }
 
 // events returns what happened so far.
@@ -123,18 +76,95 @@ func (h *harness) events() []RequestDone {
 	return append([]RequestDone(nil), h.done...)
 }
 
+// ended waits until a request of an operation has ended, in whatever way, and returns
+// what is told of the first one.
+func (h *harness) ended(operation string) RequestDone {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for {
+		for _, d := range h.done {
+			if d.Operation == operation {
+				return d
+			}
+		}
+		h.told.Wait()
+	}
+}
+
+// forget drops what is told of requests so far.
+func (h *harness) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.done = nil
+}
+
+// has reports whether there is an object.
+func (h *harness) has(bucket, key string) bool {
+	_, err := h.objects.Get(h.t.Context(), &object.GetInput{Bucket: bucket, Key: key, Head: true})
+	if err != nil {
+		require.Equal(h.t, s3err.NoSuchKey, s3err.FromError(err).Code)
+	}
+	return err == nil
+}
+
+// extents returns the extents of an object.
+func (h *harness) extents(key string) (ids []shard.ExtentID) {
+	a, err := h.meta.Read(h.t.Context(), &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{Bucket: "bkt", Key: key, MaxRefs: 1000}}})
+	require.NoError(h.t, err)
+	for _, p := range a.Object.Content.Pieces {
+		ids = append(ids, shard.ExtentID{Volume: shard.VolumeID(p.Ref.Volume), Seq: p.Ref.Seq})
+	}
+	return ids
+}
+
+// hold makes the drives wait at a call for the shards of an extent, of any where x is
+// zero, until release is called or, where it has one, the call's context ends. reached
+// is closed at the first such call.
+func (h *harness) hold(call shardtest.Call, x shard.ExtentID) (reached <-chan struct{}, release func()) {
+	first, once := make(chan struct{}), sync.Once{}
+	for _, d := range h.drives {
+		d.Set(func(c shardtest.Call, _ int, id shard.ID) shardtest.Fault {
+			if c != call || x != (shard.ExtentID{}) && id.Extent != x {
+				return shardtest.Fault{}
+			}
+			once.Do(func() { close(first) })
+			return shardtest.Fault{Hang: true}
+		})
+	}
+	return first, h.heal
+}
+
+// lose makes the shards of an extent unreadable; of all where x is zero.
+func (h *harness) lose(x shard.ExtentID) {
+	for _, d := range h.drives {
+		d.Set(func(c shardtest.Call, _ int, id shard.ID) shardtest.Fault {
+			if c == shardtest.CallOpen && (x == (shard.ExtentID{}) || id.Extent == x) {
+				return shardtest.Fault{Err: errs.Newf("test", errs.Unavailable, "the drive is gone")}
+			}
+			return shardtest.Fault{}
+		})
+	}
+}
+
+// heal ends what hold and lose began.
+func (h *harness) heal() {
+	for _, d := range h.drives {
+		d.Heal()
+	}
+}
+
 // sdk returns a client of the AWS SDK.
 func (h *harness) sdk(options ...func(*s3.Options)) *s3.Client {
 	return s3.New(s3.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(h.server.URL), UsePathStyle: true, HTTPClient: h.client,
-		RetryMaxAttempts: 1, Credentials: testCredentials(testAccessKey),
+		RetryMaxAttempts: 1, Credentials: h.owner.credentials(),
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 	}, options...)
 }
 
-func testCredentials(accessKey string) aws.CredentialsProviderFunc {
+func (p *person) credentials() aws.CredentialsProviderFunc {
 	return func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: testSecret}, nil
+		return aws.Credentials{AccessKeyID: p.accessKey, SecretAccessKey: p.secret}, nil
 	}
 }
 
@@ -154,47 +184,10 @@ func element(doc, name string) string {
 	return text
 }
 
-// request makes a signed request; headers come as "Name: value".
+// request makes a request of the account; headers come as "Name: value".
 func (h *harness) request(method, path, body string, headers ...string) *http.Request {
-	r, err := http.NewRequestWithContext(h.t.Context(), method, h.server.URL, nil)
-	require.NoError(h.t, err)
-	p, query, _ := strings.Cut(path, "?")
-	r.URL.Opaque = "//" + r.URL.Host + p // An absolute URI, as it stands: not cleaned, not encoded again.
-	r.URL.RawQuery = query
-	if body != "" {
-		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-	}
-	for _, line := range headers {
-		name, value, _ := strings.Cut(line, ": ")
-		if name == "Host" {
-			r.Host, r.URL.Opaque = value, "//"+value+p
-			continue
-		}
-		r.Header.Add(name, value)
-	}
-	h.sign(r, []byte(body))
-	return r
-}
-
-func (h *harness) sign(r *http.Request, body []byte) {
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
-	if v := r.Header.Get("X-Amz-Content-Sha256"); v != "" {
-		hash = v
-	}
-	r.Header.Set("X-Amz-Content-Sha256", hash)
-	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	credentials := aws.Credentials{AccessKeyID: testAccessKey, SecretAccessKey: testSecret}
-	require.NoError(h.t, signer.SignHTTP(h.t.Context(), credentials, r, hash, "s3", "us-east-1", time.Now()))
-}
-
-// send sends a request and reads the answer.
-func (h *harness) send(r *http.Request) reply {
-	resp, err := h.client.Do(r)
-	require.NoError(h.t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return reply{resp, string(body), err}
+	h.t.Helper()
+	return h.signed(h.owner, method, path, body, headers...)
 }
 
 func (h *harness) do(method, path, body string, headers ...string) reply {

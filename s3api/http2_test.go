@@ -1,10 +1,8 @@
 package s3api
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,8 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cairnstore/cairn/s3api/object"
-	"github.com/cairnstore/cairn/s3api/s3err"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
 // TestProtocolIsChosen: HTTP/1.1 goes first unless HTTP/2 is preferred; a client that
@@ -90,19 +89,9 @@ func TestHTTP2Copy(t *testing.T) {
 	h := http2Harness(t, atOnce)
 	h.put("src", "0123456789")
 	id := element(h.do("POST", "/bkt/dst?uploads", "").body, "UploadId")
-	release, ended := make(chan error), make(chan error, 1)
-	h.objects.hook(hooks{onRun: func(ctx context.Context) error {
-		select {
-		case err := <-release:
-			return err
-		case <-ctx.Done():
-			ended <- ctx.Err()
-			return ctx.Err()
-		}
-	}})
-	begin := func() (*http.Response, context.CancelFunc) {
+	begin := func(from string) (*http.Response, context.CancelFunc) {
 		ctx, cancel := context.WithCancel(t.Context())
-		resp, err := h.client.Do(h.request("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "", "X-Amz-Copy-Source: bkt/src").WithContext(ctx))
+		resp, err := h.client.Do(h.request("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "", "X-Amz-Copy-Source: bkt/"+from).WithContext(ctx))
 		require.NoError(t, err)
 		require.Equal(t, 200, resp.StatusCode)
 		blanks := make([]byte, len(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`)+4)
@@ -110,17 +99,25 @@ func TestHTTP2Copy(t *testing.T) {
 		require.NoError(t, err)
 		return resp, cancel
 	}
-	for verdict, want := range map[error]string{nil: "CopyPartResult", errors.New("lost shards"): "<Code>InternalError</Code>"} {
-		resp, cancel := begin()
+	release := make(chan error)
+	beforeCommit(h, func() error { return <-release })
+	for verdict, want := range map[error]string{nil: "CopyPartResult", unavailable: "<Code>ServiceUnavailable</Code>"} {
+		resp, cancel := begin("src")
 		release <- verdict
 		rest, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
 		require.Contains(t, string(rest), want)
 		cancel()
 	}
-	resp, cancel := begin()
+	h.forget()
+	h.meta.interpose(nil)
+	h.put("sealed", strings.Repeat("x", worldExtentBytes), "X-Amz-Server-Side-Encryption: AES256") // So each byte has to be read.
+	reached, _ := h.hold(shardtest.CallOpen, shard.ExtentID{})
+	resp, cancel := begin("sealed")
+	<-reached
 	cancel()
-	require.ErrorIs(t, <-ended, context.Canceled)
+	ended := h.ended("UploadPartCopy")
+	require.Equal(t, errs.Canceled, errs.KindOf(ended.Cause), "%v", ended.Cause)
 	resp.Body.Close()
 }
 
@@ -128,15 +125,12 @@ func TestHTTP2Copy(t *testing.T) {
 // client takes the part for the whole; the connection stays.
 func TestHTTP2Aborts(t *testing.T) {
 	h := http2Harness(t)
-	h.put("k", strings.Repeat("x", 100<<10))
-	h.objects.hook(hooks{onWriteTo: func(_ context.Context, w io.Writer) (int64, error) {
-		n, err := w.Write(bytes.Repeat([]byte("x"), 70<<10))
-		return int64(n), errors.Join(err, errors.New("lost shards"))
-	}})
+	h.put("k", strings.Repeat("x", 2*worldExtentBytes))
+	h.lose(h.extents("k")[1])
 	r := h.do("GET", "/bkt/k", "")
 	require.Equal(t, 200, r.StatusCode)
 	require.Error(t, r.err)
-	h.objects.hook(hooks{})
+	h.heal()
 	require.NoError(t, h.do("GET", "/bkt/k", "").err)
 	require.EqualValues(t, 1, h.opened.Load())
 }
@@ -172,7 +166,6 @@ func TestHTTP2ExpectContinue(t *testing.T) {
 	r, body = put("/bkt/"+strings.Repeat("k", 1025), "Expect: 100-continue")
 	require.Equal(t, "KeyTooLong", r.code())
 	require.Zero(t, body.taken.Load())
-	h.objects.hook(hooks{onPut: func(context.Context, *object.PutInput) error { return s3err.NoSuchBucket.Err() }})
 	r, _ = put("/none/k")
 	require.Equal(t, "NoSuchBucket", r.code())
 	require.EqualValues(t, 1, h.opened.Load())
@@ -188,7 +181,7 @@ func TestHTTP2SilentClient(t *testing.T) {
 	go func() { _, _ = io.WriteString(out, "only this") }()
 	r := h.send(req)
 	require.Equal(t, "RequestTimeout", r.code())
-	require.False(t, h.objects.has("bkt", "k"))
+	require.False(t, h.has("bkt", "k"))
 	require.Equal(t, 200, h.do("GET", "/bkt/probe", "").StatusCode)
 	require.EqualValues(t, 1, h.opened.Load())
 }
@@ -197,22 +190,15 @@ func TestHTTP2SilentClient(t *testing.T) {
 // clients elsewhere.
 func TestHTTP2Shutdown(t *testing.T) {
 	h := http2Harness(t)
-	content := strings.Repeat("x", 300<<10)
+	content := strings.Repeat("x", 2*worldExtentBytes)
 	h.put("k", content)
-	begun, release := make(chan struct{}), make(chan struct{})
-	h.objects.hook(hooks{onWriteTo: func(_ context.Context, w io.Writer) (int64, error) {
-		n, err := io.WriteString(w, content[:100])
-		close(begun)
-		<-release
-		m, err2 := io.WriteString(w, content[100:])
-		return int64(n + m), errors.Join(err, err2)
-	}})
+	begun, release := h.hold(shardtest.CallOpen, h.extents("k")[1])
 	got := make(chan reply)
 	go func() { got <- h.do("GET", "/bkt/k", "") }()
 	<-begun
 	stopped := make(chan error)
 	go func() { stopped <- h.server.Config.Shutdown(t.Context()) }()
-	close(release)
+	release()
 	r := <-got
 	require.NoError(t, r.err)
 	require.True(t, r.body == content)

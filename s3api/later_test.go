@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/xml"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -15,8 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
+	"github.com/cairnstore/cairn/shard"
+	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
 // atOnce makes every copy an early 200.
@@ -26,13 +29,29 @@ func atOnce(c *Config) {
 	c.Profile = func() *profile.Profile { return &p }
 }
 
-// slowCopy starts a part copy that waits in Run, and returns its answer once the
-// early 200 is there.
-func slowCopy(t *testing.T, h *harness) (resp *http.Response, cancel context.CancelFunc) {
-	h.put("src", "0123456789")
-	id := element(h.do("POST", "/bkt/dst?uploads", "").body, "UploadId")
+// unavailable is the error of metadata that nobody leads.
+var unavailable = errs.Newf("test", errs.Unavailable, "no leader")
+
+// beforeCommit makes f run before what makes an object or a part is committed; an error
+// of it is the commit's.
+func beforeCommit(h *harness, f func() error) {
+	h.meta.interpose(func(cmd *metapb.Command) error {
+		switch cmd.Op.(type) {
+		case *metapb.Command_PutObject, *metapb.Command_PutPart, *metapb.Command_CompleteUpload:
+			return f()
+		}
+		return nil
+	})
+}
+
+// slowCopy starts a part copy that does not end soon, and returns its answer once the
+// early 200 is there. slow is called when all is there that it needs.
+func slowCopy(t *testing.T, h *harness, content string, slow func(), headers ...string) (resp *http.Response, cancel context.CancelFunc) {
+	h.put("src", content)
+	id := element(h.do("POST", "/bkt/dst?uploads", "", headers...).body, "UploadId")
+	slow()
 	ctx, cancel := context.WithCancel(t.Context())
-	req := h.request("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "", "X-Amz-Copy-Source: bkt/src")
+	req := h.request("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "", append(headers, "X-Amz-Copy-Source: bkt/src")...)
 	resp, err := h.client.Do(req.WithContext(ctx))
 	require.NoError(t, err)
 	require.Equal(t, 200, resp.StatusCode)
@@ -44,8 +63,9 @@ func slowCopy(t *testing.T, h *harness) (resp *http.Response, cancel context.Can
 func TestSlowCopyBeats(t *testing.T) {
 	h := newHarness(t, atOnce)
 	release := make(chan struct{})
-	h.objects.hook(hooks{onRun: func(context.Context) error { <-release; return nil }})
-	resp, cancel := slowCopy(t, h)
+	resp, cancel := slowCopy(t, h, "0123456789", func() {
+		beforeCommit(h, func() error { <-release; return nil })
+	})
 	defer cancel()
 	in := bufio.NewReader(resp.Body)
 	line, err := in.ReadString('\n')
@@ -72,24 +92,22 @@ func TestSlowCopyBeats(t *testing.T) {
 func TestVerdictInBody(t *testing.T) {
 	h := newHarness(t, atOnce)
 	early := make(chan struct{}, 1)
-	h.objects.hook(hooks{onRun: func(context.Context) error {
-		<-early
-		return errors.New("lost shards")
-	}})
-	resp, cancel := slowCopy(t, h)
+	resp, cancel := slowCopy(t, h, "0123456789", func() {
+		beforeCommit(h, func() error { <-early; return unavailable })
+	})
 	defer cancel()
 	early <- struct{}{}
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	resp.Body.Close()
-	require.Equal(t, "InternalError", element(string(body), "Code"))
+	require.Equal(t, "ServiceUnavailable", element(string(body), "Code"))
 	require.Equal(t, resp.Header.Get("X-Amz-Request-Id"), element(string(body), "RequestId"))
 	require.Equal(t, 1, strings.Count(string(body), "<?xml"))
 	h.client.Transport = headersSeen{h.client.Transport, early}
 	_, err = h.sdk().CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: aws.String("bkt"), Key: aws.String("x"), CopySource: aws.String("bkt/src")})
-	require.Equal(t, "InternalError", apiCode(err))
+	require.Equal(t, "ServiceUnavailable", apiCode(err))
 	events := h.events()
-	require.Equal(t, s3err.InternalError, events[len(events)-1].Code)
+	require.Equal(t, s3err.ServiceUnavailable, events[len(events)-1].Code)
 	require.Equal(t, 200, events[len(events)-1].Status)
 }
 
@@ -107,16 +125,17 @@ func (s headersSeen) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestClientGoneCancelsCopy: nobody copies for a client that left.
 func TestClientGoneCancelsCopy(t *testing.T) {
-	h := newHarness(t, atOnce)
-	ended := make(chan error, 1)
-	h.objects.hook(hooks{onRun: func(ctx context.Context) error {
-		<-ctx.Done()
-		ended <- ctx.Err()
-		return ctx.Err()
-	}})
-	resp, cancel := slowCopy(t, h)
+	h := newHarness(t, atOnce, func(c *Config) { c.Limits.HalfClosedTimeout = time.Hour })
+	var reached <-chan struct{}
+	// Under a key of the customer's each byte has to be read.
+	resp, cancel := slowCopy(t, h, strings.Repeat("x", worldExtentBytes), func() {
+		reached, _ = h.hold(shardtest.CallOpen, shard.ExtentID{})
+	}, keyTriple(targetKey, make([]byte, 32))...)
+	<-reached
 	cancel()
-	require.ErrorIs(t, <-ended, context.Canceled)
+	ended := h.ended("UploadPartCopy")
+	require.True(t, ended.Aborted)
+	require.ErrorIs(t, ended.Cause, errClientGone)
 	resp.Body.Close()
 }
 
@@ -125,14 +144,15 @@ func TestFastCopyHasStatus(t *testing.T) {
 	h := newHarness(t)
 	h.put("src", "0123456789")
 	id := element(h.do("POST", "/bkt/dst?uploads", "").body, "UploadId")
-	h.objects.hook(hooks{onRun: func(context.Context) error { return s3err.SlowDown.Err() }})
+	etag := h.do("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "0123456789").Header.Get("ETag")
+	beforeCommit(h, func() error { return unavailable })
 	for _, r := range []reply{
 		h.do("PUT", "/bkt/copy", "", "X-Amz-Copy-Source: bkt/src"),
 		h.do("PUT", "/bkt/dst?partNumber=1&uploadId="+id, "", "X-Amz-Copy-Source: bkt/src"),
-		h.do("POST", "/bkt/dst?uploadId="+id, "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>"),
+		h.do("POST", "/bkt/dst?uploadId="+id, "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"+etag+"</ETag></Part></CompleteMultipartUpload>"),
 	} {
 		require.Equal(t, 503, r.StatusCode)
-		require.Equal(t, "SlowDown", r.code())
+		require.Equal(t, "ServiceUnavailable", r.code())
 	}
 }
 
@@ -140,7 +160,7 @@ func TestFastCopyHasStatus(t *testing.T) {
 func TestHTTP10Waits(t *testing.T) {
 	h := newHarness(t, atOnce)
 	h.put("src", "0123456789")
-	h.objects.hook(hooks{onRun: func(context.Context) error { <-time.After(2 * time.Millisecond); return nil }}) // Past the early 200.
+	beforeCommit(h, func() error { <-time.After(2 * time.Millisecond); return nil }) // Past the early 200.
 	req := h.request("PUT", "/bkt/copy", "", "X-Amz-Copy-Source: bkt/src")
 	_, in := h.dial(strings.Replace(raw(t, req), "HTTP/1.1", "HTTP/1.0", 1))
 	resp, err := http.ReadResponse(in, req)
@@ -203,9 +223,9 @@ func TestCopyErrors(t *testing.T) {
 func TestPanicInLaterWork(t *testing.T) {
 	h := newHarness(t)
 	h.put("src", "0123456789")
-	h.objects.hook(hooks{onRun: func(context.Context) error { panic("a bug") }})
+	beforeCommit(h, func() error { panic("a bug") })
 	_, err := h.client.Do(h.request("PUT", "/bkt/copy", "", "X-Amz-Copy-Source: bkt/src"))
 	require.Error(t, err)
-	h.objects.hook(hooks{})
+	h.meta.interpose(nil)
 	require.Equal(t, 200, h.do("PUT", "/bkt/copy", "", "X-Amz-Copy-Source: bkt/src").StatusCode)
 }

@@ -55,7 +55,7 @@ func TestSDKBuckets(t *testing.T) {
 	require.Equal(t, "second", *page.Buckets[0].Name)
 	require.Nil(t, page.ContinuationToken)
 
-	other := h.sdk(func(o *s3.Options) { o.Credentials = testCredentials("AKIAOTHER") })
+	other := h.sdk(func(o *s3.Options) { o.Credentials = h.account("other").credentials() })
 	_, err = other.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: aws.String("second")})
 	require.Equal(t, "AccessDenied", apiCode(err))
 
@@ -210,7 +210,7 @@ func TestSDKMultipart(t *testing.T) {
 
 	_, err = c.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("bkt"), Key: aws.String("multi")})
 	require.Equal(t, "InvalidRequest", apiCode(err))
-	get, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("bkt"), Key: aws.String("multi"), PartNumber: aws.Int32(2),
+	get, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("bkt"), Key: aws.String("multi"), PartNumber: aws.Int32(3),
 		SSECustomerAlgorithm: alg, SSECustomerKey: key64, SSECustomerKeyMD5: sum64})
 	require.NoError(t, err)
 	body, _ := io.ReadAll(get.Body)

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/s3api/profile"
-	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
 // withProfile gives a server a profile.
@@ -30,10 +29,7 @@ func withProfile(t testing.TB, c profile.Compat, overrides map[string]string) fu
 
 // atDomain makes a server serve virtual hosts of a domain.
 func atDomain(domain string) func(*Config) {
-	return func(c *Config) {
-		c.Domains = []string{domain}
-		c.Verifier = sigauth.New(sigauth.Config{Keys: testKeys{}, HostBucket: HostBucket(c.Domains)})
-	}
+	return func(c *Config) { c.Domains = []string{domain} }
 }
 
 // signV2 makes a request of lines, as the books write them, and signs it with V2.

@@ -8,10 +8,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,10 +39,12 @@ import (
 )
 
 // world is a node as its clients see it: the handlers over the real object service,
-// directory, key service and state machine, without Raft and with drives in memory.
+// directory, key service and state machine, without Raft and with drives in memory,
+// which fail and hang on demand.
 type world struct {
 	t        testing.TB
 	meta     *metadata
+	drives   map[cluster.DriveID]*shardtest.Faulty
 	objects  *object.Service
 	dir      *iam.Directory
 	admin    *iam.Admin
@@ -50,6 +54,7 @@ type world struct {
 	verifier *sigauth.Verifier
 	server   *httptest.Server
 	client   *http.Client
+	opened   atomic.Int32 // Connections.
 
 	root      *person // Of the cluster.
 	powerless *person // Of strangersWorld.
@@ -64,10 +69,27 @@ type person struct {
 const (
 	worldDomain = "s3.test"
 	worldDrives = 6
+	// worldExtentBytes is small, so that an object of several extents, whose reading may
+	// fail or wait in the middle, is cheap.
+	worldExtentBytes = 128 << 10
 )
 
 // newWorld starts a node; options change its configuration before.
 func newWorld(t testing.TB, options ...func(*Config)) *world {
+	return startWorld(t, (*httptest.Server).Start, options...)
+}
+
+// overTLS starts a server over TLS and, if http2 is set, HTTP/2.
+func overTLS(http2 bool) func(*httptest.Server) {
+	return func(s *httptest.Server) {
+		s.EnableHTTP2 = http2
+		s.Config.Protocols.SetHTTP2(http2)
+		s.StartTLS()
+	}
+}
+
+// startWorld is newWorld with a server that start starts.
+func startWorld(t testing.TB, start func(*httptest.Server), options ...func(*Config)) *world {
 	st, err := state.Open(state.Options{FS: vfs.NewMem(), Dir: "meta", CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
@@ -86,18 +108,23 @@ func newWorld(t testing.TB, options ...func(*Config)) *world {
 		Keys: KeyErrors(w.kms), KeyName: func(id string) string { return "name-of-" + id },
 		Domains: []string{worldDomain}, HostID: "node-1", SSECAllowed: func(*http.Request) bool { return true },
 	}
-	cfg.Verifier = sigauth.New(sigauth.Config{Keys: w.keys, HostBucket: HostBucket(cfg.Domains)})
-	w.verifier = cfg.Verifier
-	cfg.STS = iam.NewSTSHandler(iam.STSConfig{STS: w.sts, Verifier: cfg.Verifier, Conditions: Facts(nil)})
 	for _, option := range options {
 		option(&cfg)
 	}
+	cfg.Verifier = sigauth.New(sigauth.Config{Keys: w.keys, HostBucket: HostBucket(cfg.Domains)})
+	w.verifier = cfg.Verifier
+	cfg.STS = iam.NewSTSHandler(iam.STSConfig{STS: w.sts, Verifier: cfg.Verifier, Conditions: Facts(nil)})
 	cfg = cfg.withDefaults()
 	w.objects = w.openObjects(cfg)
 	cfg.Objects = w.objects
 	w.server = httptest.NewUnstartedServer(nil)
 	w.server.Config = NewHTTPServer(New(cfg), nil, cfg.Limits, Events{ServerError: func(m string) { t.Log(m) }})
-	w.server.Start()
+	w.server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			w.opened.Add(1)
+		}
+	}
+	start(w.server)
 	w.client = w.server.Client()
 	w.client.Transport.(*http.Transport).DisableCompression = true
 	t.Cleanup(func() {
@@ -108,17 +135,17 @@ func newWorld(t testing.TB, options ...func(*Config)) *world {
 }
 
 func (w *world) openObjects(cfg Config) *object.Service {
-	drives := map[cluster.DriveID]shard.Store{}
+	w.drives = map[cluster.DriveID]*shardtest.Faulty{}
 	for i := range uint64(worldDrives) {
-		drives[cluster.DriveID(100+i)] = shardtest.NewMemory()
+		w.drives[cluster.DriveID(100+i)] = shardtest.NewFaulty(shardtest.NewMemory())
 		w.meta.must(&metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{
 			Node: &metapb.Node{Id: 1 + i, Drives: []*metapb.Drive{{Id: 100 + i, CapacityBytes: 1 << 40}}}}}})
 	}
 	engine := stripe.New(stripe.Config{Pool: buf.New(buf.Config{}),
-		Stores: func(id cluster.DriveID) (shard.Store, error) { return drives[id], nil }})
+		Stores: func(id cluster.DriveID) (shard.Store, error) { return w.drives[id], nil }})
 	w.t.Cleanup(engine.Close)
 	return object.New(object.Deps{Meta: w.dir.Watch(w.meta), Topology: w.meta, Engine: engine, Keys: cfg.Keys},
-		object.Config{BudgetBytes: 64 << 20, Knobs: func() object.Knobs {
+		object.Config{BudgetBytes: 64 << 20, ExtentMaxBytes: worldExtentBytes, Knobs: func() object.Knobs {
 			k := object.KnobsOf(cfg.Profile())
 			k.MinPartBytes = 1
 			return k
@@ -139,6 +166,7 @@ type metadata struct {
 	mu       sync.Mutex
 	index    uint64
 	topology *meta.Topology
+	before   func(*metapb.Command) error
 }
 
 var metadataSession = []byte("0123456789abcdef")
@@ -156,8 +184,24 @@ func (c *metadata) must(cmd *metapb.Command) {
 	require.Equal(c.t, metapb.Refusal_REFUSAL_NONE, r.Refusal, r.Detail)
 }
 
+// interpose makes f run before each command is applied: it may wait, and an error of it
+// is the command's, which is not applied then. Nil: nothing runs before.
+func (c *metadata) interpose(f func(*metapb.Command) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before = f
+}
+
 // Propose implements meta.Client.
 func (c *metadata) Propose(_ context.Context, cmd *metapb.Command) (*metapb.Result, error) {
+	c.mu.Lock()
+	before := c.before
+	c.mu.Unlock()
+	if before != nil {
+		if err := before(cmd); err != nil {
+			return nil, err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.index++
@@ -256,9 +300,12 @@ func (w *world) signed(p *person, method, path, body string, headers ...string) 
 	if p == nil {
 		return r
 	}
-	sum := sha256.Sum256([]byte(body))
-	hash := hex.EncodeToString(sum[:])
-	r.Header.Set("X-Amz-Content-Sha256", hash)
+	hash := r.Header.Get("X-Amz-Content-Sha256") // Of another form of body.
+	if hash == "" {
+		sum := sha256.Sum256([]byte(body))
+		hash = hex.EncodeToString(sum[:])
+		r.Header.Set("X-Amz-Content-Sha256", hash)
+	}
 	w.sign(p, r, hash)
 	return r
 }

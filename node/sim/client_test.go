@@ -220,7 +220,7 @@ func (cl *client) assemble(ctx context.Context, key string, st *keyState) error 
 	up := &object.UploadInput{Caller: caller, Bucket: bucket, Key: key,
 		Description: object.Description{Attributes: &metapb.Attributes{}, CustomerKey: cl.keyOf(st.sealed)}}
 	var id string
-	if !cl.retry(ctx, func(n objects) (err error) { id, err = n.CreateUpload(ctx, up); return err }) {
+	if !cl.retry(ctx, func(n *object.Service) (err error) { id, err = n.CreateUpload(ctx, up); return err }) {
 		return nil
 	}
 	var v []byte
@@ -234,7 +234,7 @@ func (cl *client) assemble(ctx context.Context, key string, st *keyState) error 
 		parts = append(parts, object.CompletePart{Number: number, ETag: etag})
 	}
 	tried := false
-	ok := cl.retry(ctx, func(n objects) error {
+	ok := cl.retry(ctx, func(n *object.Service) error {
 		tried = true
 		_, err := n.Complete(ctx, &object.CompleteInput{Caller: caller, Bucket: bucket, Key: key, UploadID: id, Parts: parts})
 		return err
@@ -256,7 +256,7 @@ func (cl *client) part(ctx context.Context, key, id string, number int, st *keyS
 		whole := from.may[0]
 		first := cl.rng.IntN(len(whole))
 		last := first + cl.rng.IntN(len(whole)-first)
-		ok = cl.retry(ctx, func(n objects) error {
+		ok = cl.retry(ctx, func(n *object.Service) error {
 			job, err := n.CopyPart(ctx, &object.CopyPartInput{Caller: caller, Bucket: bucket, Key: key, UploadID: id, PartNumber: number,
 				CustomerKey: cl.keyOf(st.sealed), Source: object.CopySource{Bucket: bucket, Key: src, CustomerKey: cl.keyOf(from.sealed),
 					Range: &object.Range{Kind: metapb.RangeKind_RANGE_FIRST_LAST, First: uint64(first), Last: uint64(last)}}})
@@ -277,7 +277,7 @@ func (cl *client) part(ctx context.Context, key, id string, number int, st *keyS
 		return whole[first : last+1], etag, ok
 	}
 	v = cl.value()
-	ok = cl.retry(ctx, func(n objects) error {
+	ok = cl.retry(ctx, func(n *object.Service) error {
 		p, err := n.PutPart(ctx, &object.PartInput{Caller: caller, Bucket: bucket, Key: key, UploadID: id, PartNumber: number,
 			CustomerKey: cl.keyOf(st.sealed), Body: object.Body{Reader: io.Reader(bytes.NewReader(v)), Size: int64(len(v))}})
 		if err == nil {
@@ -299,12 +299,8 @@ func (cl *client) certain() string {
 	return ""
 }
 
-type objects interface {
-	object.Uploads
-}
-
 // retry repeats a request at other nodes until one accepts it or time is up.
-func (cl *client) retry(ctx context.Context, do func(objects) error) bool {
+func (cl *client) retry(ctx context.Context, do func(*object.Service) error) bool {
 	for ctx.Err() == nil {
 		if m := cl.machine(); m != nil {
 			if n := m.Node(); n != nil && do(n.Objects()) == nil {

@@ -116,7 +116,7 @@ type Got struct {
 	First, Length uint64             // Of the object's plaintext.
 	PartChecksums []*metapb.Checksum // RANGE_PART.
 
-	content contentReader
+	content *content
 }
 
 // WriteTo sends First..First+Length to w, verified and decrypted. Bytes are sent
@@ -227,55 +227,4 @@ type CompleteInput struct {
 	// be of either type where ChecksumType, the x-amz-checksum-type, is empty.
 	Checksums    []*metapb.Checksum
 	ChecksumType string
-}
-
-// API is the object service as the S3 handlers use it; *Service implements it.
-type API interface {
-	Buckets
-	Locks
-	Objects
-	Uploads
-}
-
-// Buckets is the operations on buckets.
-type Buckets interface {
-	CreateBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error)
-	Configure(ctx context.Context, bucket string, parts []*metapb.ConfigPart, v metapb.Versioning) error
-	SetNotifications(ctx context.Context, bucket string, part *metapb.ConfigPart, rules *metapb.EventRules) error
-	HeadBucket(ctx context.Context, who Caller, name string) (*metapb.Bucket, error)
-	SetQuota(ctx context.Context, bucket string, bytes uint64) error
-	Usage(ctx context.Context, bucket string) (*metapb.BucketUsage, error)
-	DeleteBucket(ctx context.Context, who Caller, name string) error
-	ListBuckets(ctx context.Context, who Caller) ([]*metapb.Bucket, error)
-	ListObjects(ctx context.Context, who Caller, q *metapb.ListObjects) (*metapb.ListAnswer, error)
-	ListVersions(ctx context.Context, who Caller, q *metapb.ListVersions) (*metapb.VersionsAnswer, error)
-}
-
-// Locks is the operations on the object lock of buckets.
-type Locks interface {
-	// CreateLockedBucket is CreateBucket of a bucket with object lock, and so with versions.
-	CreateLockedBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error)
-	LockBucket(ctx context.Context, bucket string, d *metapb.DefaultRetention) error
-}
-
-// Objects is the operations on objects.
-type Objects interface {
-	Put(ctx context.Context, in *PutInput) (*metapb.Version, error)
-	Get(ctx context.Context, in *GetInput) (*Got, error)
-	Delete(ctx context.Context, who Caller, bucket string, names []*metapb.ObjectName) ([]*metapb.DeleteResult, error)
-	Copy(ctx context.Context, in *CopyInput) (Copy, error)
-	Restore(ctx context.Context, in *RestoreInput) (extended bool, err error)
-	Update(ctx context.Context, u *metapb.UpdateVersion) error
-	Parts(ctx context.Context, v *metapb.Version, after, most uint32) (*metapb.ObjectPartsAnswer, error)
-}
-
-// Uploads is the multipart operations. Upload ids are as clients see them.
-type Uploads interface {
-	CreateUpload(ctx context.Context, in *UploadInput) (uploadID string, err error)
-	PutPart(ctx context.Context, in *PartInput) (*metapb.Part, error)
-	CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error)
-	ListParts(ctx context.Context, who Caller, bucket, key, uploadID string, after, maxParts int) (*metapb.PartsAnswer, error)
-	ListUploads(ctx context.Context, who Caller, q *metapb.ListUploads) (*metapb.UploadsAnswer, error)
-	Complete(ctx context.Context, in *CompleteInput) (*metapb.Version, error)
-	Abort(ctx context.Context, who Caller, bucket, key, uploadID string) error
 }

@@ -19,20 +19,6 @@ import (
 // extents.
 const maxRefs = 1000
 
-// contentReader sends what a Got opened.
-type contentReader interface {
-	writeTo(ctx context.Context, w io.Writer) (int64, error)
-}
-
-// ContentFunc sends the content of a Got.
-type ContentFunc func(ctx context.Context, w io.Writer) (int64, error)
-
-func (f ContentFunc) writeTo(ctx context.Context, w io.Writer) (int64, error) { return f(ctx, w) }
-
-// SetContent sets what WriteTo sends, for implementations of Objects outside this
-// package.
-func (g *Got) SetContent(f ContentFunc) { g.content = f }
-
 // content is a run of a version's plaintext, as pieces that are fetched a page at
 // a time. One goroutine uses it.
 type content struct {

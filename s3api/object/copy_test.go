@@ -344,7 +344,7 @@ func TestCopyStopsWithItsReader(t *testing.T) {
 	w.put("src", contentOf(3*testExtent, 1), nil)
 	g, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "src"})
 	require.NoError(t, err)
-	r, stop := w.stream(t.Context(), g.content.(*content))
+	r, stop := w.stream(t.Context(), g.content)
 	_, err = io.ReadFull(r, make([]byte, 10))
 	require.NoError(t, err)
 	stop()

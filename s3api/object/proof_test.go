@@ -173,7 +173,7 @@ func TestPageOfAnother(t *testing.T) {
 	} {
 		g, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "k"})
 		require.NoError(t, err)
-		c := g.content.(*content)
+		c := g.content
 		change(c.page)
 		c.paged = c.page.Length
 		var out bytes.Buffer
@@ -192,7 +192,7 @@ func TestReadGoesOnWithItsProof(t *testing.T) {
 	for _, wrong := range []bool{false, true} {
 		g, err := w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "k"})
 		require.NoError(t, err)
-		c := g.content.(*content)
+		c := g.content
 		c.s = New(Deps{Meta: w.meta, Topology: w.meta, Engine: &halting{Engine: w.engine, wrong: wrong}, Budget: w.budget}, w.cfg, Events{})
 		var out bytes.Buffer
 		_, err = g.WriteTo(t.Context(), &out)

@@ -70,8 +70,6 @@ type Service struct {
 	events   Events
 }
 
-var _ API = (*Service)(nil)
-
 // New returns a service.
 func New(d Deps, c Config, e Events) *Service {
 	c = c.withDefaults()
