@@ -47,11 +47,6 @@ func (s *server) none(ctx context.Context, rq *request, action string, code s3er
 	if _, err := s.admit(ctx, rq, action); err != nil {
 		return nil, err
 	}
-	if s.cfg.Access == nil { // Else the bucket has been looked at.
-		if _, err := s.cfg.Objects.HeadBucket(ctx, rq.caller, rq.bucket); err != nil {
-			return nil, err
-		}
-	}
 	if code != "" {
 		return nil, code.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}

@@ -78,9 +78,6 @@ func (s *server) callerOf(ctx context.Context, rq *request) (object.Caller, erro
 
 // bucket returns a bucket with its configuration.
 func (s *server) bucket(ctx context.Context, name string) (*bucket.Bucket, error) {
-	if s.cfg.Access == nil {
-		return &bucket.Bucket{}, nil
-	}
 	b, err := s.cfg.Access.Buckets.Get(ctx, name)
 	switch {
 	case err == nil:
@@ -97,9 +94,6 @@ type subject struct{ bucket, key, versionID string }
 // allow returns the error of a caller who may not do an action on something in a
 // bucket that is there.
 func (s *server) allow(ctx context.Context, rq *request, action string, on subject) error {
-	if s.cfg.Access == nil {
-		return nil // prepare has refused strangers.
-	}
 	b, err := s.bucket(ctx, on.bucket)
 	if err != nil {
 		return err
@@ -114,9 +108,6 @@ func (s *server) allow(ctx context.Context, rq *request, action string, on subje
 // allowNew is allow for an action on a bucket that is to be made; an empty name is
 // the service.
 func (s *server) allowNew(rq *request, action, bucket string) error {
-	if s.cfg.Access == nil {
-		return nil
-	}
 	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Name: bucket, Conditions: rq.facts("")})
 }
 
@@ -151,9 +142,6 @@ type objectAccess struct {
 }
 
 func (s *server) objectAccess(ctx context.Context, rq *request, action, bucket, versionID string) (object.Access, error) {
-	if s.cfg.Access == nil {
-		return nil, nil
-	}
 	b, err := s.bucket(ctx, bucket)
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ const logLookup = time.Second
 // logAccess records the request in the access logs of the buckets that it concerned,
 // those that have one.
 func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
-	if ex.s.cfg.AccessLog == nil || ex.s.cfg.Access == nil {
+	if ex.s.cfg.AccessLog == nil {
 		return
 	}
 	t, err := ex.target()

@@ -6,7 +6,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
-	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -14,9 +13,6 @@ import (
 
 // grantees returns who can be granted something, and by which names.
 func (s *server) grantees() wirexml.Grantees {
-	if s.cfg.Access == nil {
-		return bucket.AnyGrantees{}
-	}
 	return s.cfg.Access.Authorizer.Grantees()
 }
 

@@ -54,9 +54,7 @@ func (s *server) admitNewBucket(rq *request) (object.Caller, []*metapb.ConfigPar
 	}
 	rules, err := newBucketRules(rq, acl)
 	who := rq.caller
-	if s.cfg.Access != nil {
-		who.BucketsMax = s.cfg.Access.Authorizer.BucketsMax(who.Account)
-	}
+	who.BucketsMax = s.cfg.Access.Authorizer.BucketsMax(who.Account)
 	return who, append(config, rules...), err
 }
 
@@ -118,7 +116,7 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 	if err != nil || acl == nil {
 		return nil, err
 	}
-	if s.cfg.Access == nil || rq.identity == nil || rq.identity.Account == b.GetOwner() {
+	if rq.identity == nil || rq.identity.Account == b.GetOwner() {
 		return acl, s.allow(ctx, rq, "s3:PutObjectAcl", subject{bucket: rq.bucket, key: rq.key})
 	}
 	// Of another account: the object will be its own.

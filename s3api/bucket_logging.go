@@ -53,9 +53,6 @@ func (s *server) getBucketLogging(ctx context.Context, rq *request) (*response, 
 
 // checkLogging returns the error of a target that the logs of a bucket cannot go to.
 func (s *server) checkLogging(ctx context.Context, rq *request, source *bucket.Bucket, doc *wirexml.Logging) error {
-	if s.cfg.Access == nil {
-		return nil
-	}
 	target, err := s.cfg.Access.Buckets.Get(ctx, doc.TargetBucket)
 	switch {
 	case errs.Is(err, errs.NotFound):

@@ -463,7 +463,7 @@ func TestLogsAreDelivered(t *testing.T) {
 // TestRecordOfTLS: a line tells how the connection was encrypted, and how long an answer
 // took from the end of the request's body.
 func TestRecordOfTLS(t *testing.T) {
-	s := New(Config{Unguarded: true}).(*server)
+	s := New(Config{Access: &Access{}}).(*server)
 	r := httptest.NewRequest("PUT", "https://s3.test/bkt/k", strings.NewReader("x"))
 	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256}
 	start := time.Now().Add(-time.Second)

@@ -56,7 +56,7 @@ func (s *server) getBucketNotification(ctx context.Context, rq *request) (*respo
 // withOrigin lets what a request changes tell whose it is, where the bucket has rules
 // of events.
 func (s *server) withOrigin(ctx context.Context, rq *request) context.Context {
-	if s.cfg.Access == nil || rq.bucket == "" {
+	if rq.bucket == "" {
 		return ctx
 	}
 	return object.WithOrigin(ctx, func(ctx context.Context) *metapb.Origin {

@@ -44,11 +44,9 @@ type Config struct {
 	// Caller says who a credential stands for; the identity is what Access decides
 	// about.
 	Caller func(sigauth.Credential) (object.Caller, *iam.Identity)
-	// Access decides who may do what, and knows how buckets are configured. Needed,
-	// unless Unguarded says that whoever is authenticated may do everything and
-	// nothing is configured: for tests of what has nothing to do with it.
-	Access    *Access
-	Unguarded bool
+	// Access decides who may do what, and knows how buckets are configured. Needed: a
+	// handler that has none does not start.
+	Access *Access
 	// Keys is the key service of SSE-KMS and SSE-S3, KeyName how clients are told a
 	// key id. Nil: there is none.
 	Keys    sse.KeyService

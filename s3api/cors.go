@@ -153,7 +153,7 @@ func (resp *response) tellOrigin(r *wirexml.CORSRule, origin string) {
 func (ex *exchange) tellCORS(resp *response) {
 	access := ex.s.cfg.Access
 	t, err := ex.target()
-	if access == nil || err != nil || t.bucket == "" || ex.done.Code == s3err.NoSuchBucket {
+	if err != nil || t.bucket == "" || ex.done.Code == s3err.NoSuchBucket {
 		return
 	}
 	b, origin := access.Buckets.Known(t.bucket), ex.r.Header.Get(headerOrigin)

@@ -128,7 +128,7 @@ func TestCORSAsksNothing(t *testing.T) {
 	owner := w.account("owner")
 	w.ok(owner, "PUT", "/bkt", "")
 	c := &counted{Client: w.meta}
-	h := New(Config{Unguarded: false, Objects: w.objects, Caller: worldCaller, Verifier: w.verifier,
+	h := New(Config{Objects: w.objects, Caller: worldCaller, Verifier: w.verifier,
 		Access: &Access{Buckets: w.dir.Buckets(c), Authorizer: iam.NewAuthorizer(w.dir)}}).(*server)
 	asked := func(headers ...string) int64 {
 		before := c.reads.Load()

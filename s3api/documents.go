@@ -111,7 +111,7 @@ func (rq *request) readMatching(limit int64, sum []byte, digest object.Digest) (
 // before any of it is read. An ACL of an object may be open in a bucket that is not, so
 // its document is read: it is small.
 func (s *server) admitDocument(ctx context.Context, rq *request) error {
-	if !rq.auth.Anonymous || s.cfg.Access == nil || rq.op.name == "PutObjectAcl" {
+	if !rq.auth.Anonymous || rq.op.name == "PutObjectAcl" {
 		return nil
 	}
 	if rq.bucket == "" || rq.op.name == "CreateBucket" {

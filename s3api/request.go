@@ -75,12 +75,9 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 		return nil, op, err
 	}
 	done.signature, done.presigned = rq.auth.Version, rq.auth.Presigned
-	switch {
-	case !rq.auth.Anonymous:
+	if !rq.auth.Anonymous {
 		rq.caller, rq.identity = s.cfg.Caller(rq.auth.Credential)
 		done.Account, done.Who = rq.caller.Account, rq.identity
-	case s.cfg.Access == nil:
-		return nil, op, s3err.AccessDenied.Err()
 	}
 	if err := checkHeaders(op, r.Header); err != nil {
 		return nil, op, err
@@ -115,21 +112,11 @@ func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header st
 	if want == "" {
 		return nil
 	}
-	var owner string
-	if s.cfg.Access != nil {
-		b, err := s.bucket(ctx, bucket)
-		if err != nil {
-			return err
-		}
-		owner = b.GetOwner()
-	} else {
-		b, err := s.cfg.Objects.HeadBucket(ctx, rq.caller, bucket)
-		if err != nil {
-			return err
-		}
-		owner = b.GetOwner()
+	b, err := s.bucket(ctx, bucket)
+	if err != nil {
+		return err
 	}
-	if owner != want {
+	if b.GetOwner() != want {
 		return s3err.AccessDenied.Err()
 	}
 	return nil

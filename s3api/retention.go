@@ -211,7 +211,7 @@ func (s *server) describeLocked(ctx context.Context, rq *request, action string)
 func (s *server) tellExtras(ctx context.Context, rq *request, resp *response, v *metapb.Version) {
 	may := func(action string) bool {
 		access, err := s.objectAccess(ctx, rq, action, rq.bucket, rq.query.get("versionId"))
-		return err == nil && (access == nil || access.Object(rq.key, v))
+		return err == nil && access.Object(rq.key, v)
 	}
 	if r := v.GetRetention(); r != nil && may("s3:GetObjectRetention") {
 		resp.set("x-amz-object-lock-mode", wirexml.RetentionModeName(r.GetMode()))

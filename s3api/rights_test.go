@@ -280,8 +280,7 @@ func TestMissingObject(t *testing.T) {
 	require.Equal(t, "InvalidArgument", w.as(lister, "GET", "/bkt/k?versionId=", "").code())
 }
 
-// TestUnguardedOnPurpose: a handler that forgot who may do what does not start.
-func TestUnguardedOnPurpose(t *testing.T) {
+// TestNeverUnguarded: a handler that forgot who may do what does not start.
+func TestNeverUnguarded(t *testing.T) {
 	require.Panics(t, func() { New(Config{}) })
-	require.Panics(t, func() { New(Config{Access: &Access{}, Unguarded: true}) })
 }

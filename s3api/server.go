@@ -22,8 +22,8 @@ type server struct {
 // New returns the handler of S3 requests. It also serves /livez, /readyz and the
 // admin API.
 func New(cfg Config) http.Handler {
-	if (cfg.Access == nil) != cfg.Unguarded {
-		panic("s3api: a handler needs Access, or to be Unguarded on purpose")
+	if cfg.Access == nil {
+		panic("s3api: a handler needs Access: nobody else decides who may do what")
 	}
 	return &server{cfg: cfg.withDefaults(), documents: newDocuments(cfg.Budget, cfg.BudgetWait)}
 }
