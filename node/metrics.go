@@ -19,7 +19,7 @@ func (n *Node) exportMetrics(budget *buf.Budget, pool *buf.Pool) {
 		Version: n.env.Version, Ready: n.ready.Load, Drives: drives,
 		Raft: n.group.Stats, LastContact: n.group.LastContact, Databases: n.group.Databases, BlockCache: n.cfg.cacheBytes(memory),
 		Cluster: n.clusterStatus, Members: n.gossip.Members, DirectoryAge: n.access.directory.Age,
-		Budget: budget, Buffers: pool, Connections: n.doors.connections,
+		BucketCache: n.access.buckets.Stats, Budget: budget, Buffers: pool, Connections: n.doors.connections,
 	})
 }
 

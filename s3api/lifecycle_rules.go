@@ -3,48 +3,18 @@ package s3api
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/lifecycle"
 )
 
-// maxParsedRules bounds the documents whose rules are remembered.
-const maxParsedRules = 256
-
-// parsedRules remembers what lifecycle documents say, for those are long and asked of
-// with each request. It is safe for concurrent use.
-type parsedRules struct {
-	mu    sync.Mutex
-	rules map[string]lifecycle.Rules // By document.
-}
-
-// lifecycleRules returns the rules of a bucket. Rules that cannot be read hold up no
-// request: upkeep, which would have to carry them out, tells of them.
+// lifecycleRules returns the rules of a bucket.
 func (s *server) lifecycleRules(ctx context.Context, bucket string) (lifecycle.Rules, error) {
 	b, err := s.bucket(ctx, bucket)
 	if err != nil {
 		return lifecycle.Rules{}, err
 	}
-	document := b.Config[lifecycle.Part]
-	if len(document) == 0 {
-		return lifecycle.Rules{}, nil
-	}
-	p := &s.parsed
-	p.mu.Lock()
-	rules, known := p.rules[string(document)]
-	p.mu.Unlock()
-	if known {
-		return rules, nil
-	}
-	rules, _ = lifecycle.Parse(document, s.cfg.LifecycleDay)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.rules == nil || len(p.rules) >= maxParsedRules {
-		p.rules = make(map[string]lifecycle.Rules)
-	}
-	p.rules[string(document)] = rules
-	return rules, nil
+	return b.LifecycleRules(s.cfg.LifecycleDay), nil
 }
 
 // tellAbort tells when an upload is aborted if nobody completes it.

@@ -15,7 +15,6 @@ import (
 
 type server struct {
 	cfg       Config
-	parsed    parsedRules
 	documents *documents
 }
 

@@ -48,7 +48,8 @@ func (t *tx) createBucket(c *metapb.CreateBucket) *metapb.Result {
 		t.set(keys.AppendConfig(t.key(), b.Id), config)
 	}
 	t.rememberBucket(b)
-	return t.changesBuckets(&metapb.Result{Bucket: b})
+	// Nobody remembers a bucket that was not there: what nodes know of others still holds.
+	return t.changesConfig(&metapb.Result{Bucket: b})
 }
 
 // deleteBucket removes a bucket without versions and open uploads.

@@ -95,7 +95,7 @@ func checkEntries(c *metapb.WriteEntries) string {
 	return ""
 }
 
-// changesBuckets notes that the command changes a bucket or its configuration.
+// changesBuckets notes that the command changes or deletes a bucket.
 func (t *tx) changesBuckets(r *metapb.Result) *metapb.Result {
 	t.bucketsRevision = t.index
 	return t.changesConfig(r)

@@ -163,6 +163,10 @@ func TestRevisionsOfTheirOwn(t *testing.T) {
 	c := newClient(t, m, 0, 1, 0)
 	entry := c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{account("a")}}))
 	c.bucket(t, "b")
+	a = m.entries(&metapb.ListEntries{})
+	require.EqualValues(t, 1, a.BucketsRevision, "one that is made is none that anybody knows")
+	c.ok(t, &metapb.Command{Op: &metapb.Command_SetBucketQuota{
+		SetBucketQuota: &metapb.SetBucketQuota{Bucket: "b", Bytes: 1}}})
 	bucket := m.entries(&metapb.ListEntries{})
 	require.Equal(t, []uint64{entry.Index, bucket.ConfigRevision}, []uint64{bucket.DirectoryRevision, bucket.BucketsRevision})
 	entry = c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{account("a")}}))

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
@@ -32,6 +33,7 @@ type Sources struct {
 
 	Members      func() []gossip.Member
 	DirectoryAge func() time.Duration
+	BucketCache  func() bucket.CacheStats
 	Budget       Budget
 	Buffers      Buffers
 
@@ -120,6 +122,9 @@ var (
 	clusterVolumes         = desc("cairn_cluster_volumes", "Volumes made so far. Only on the leader.")
 
 	gossipMembers = desc("cairn_gossip_members", "Nodes that this one has heard of, itself among them.", "state")
+	bucketHits    = desc("cairn_bucket_cache_hits_total", "Look-ups of a bucket that were answered from memory.")
+	bucketMisses  = desc("cairn_bucket_cache_misses_total", "Those for which the metadata was asked.")
+	bucketBytes   = desc("cairn_bucket_cache_bytes", "What the buckets take that are remembered.")
 	directoryAge  = desc("cairn_directory_age_seconds", "Since accounts, keys and settings were last known to be current.")
 	connsOpen     = desc("cairn_connections", "Connections that are open.", "listener")
 	budgetBytes   = desc("cairn_budget_bytes", "Memory that requests share (--memory-budget).")
@@ -139,6 +144,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 		raftTerm, raftCommit, raftApplied, raftEntries, raftSnapshot, raftLeader, raftKnown, raftVoters, raftBytes, raftContact,
 		dbDisk, dbCompactions, dbDebt, dbFlushes, dbMemtable, dbReadAmp, dbSublevels, cacheBytes, cacheLimit, cacheHits, cacheMisses,
 		clusterMissing, clusterUnreadable, clusterUnreadableBytes, clusterGC, clusterDoomed, clusterContents, clusterBuckets, clusterVolumes,
+		bucketHits, bucketMisses, bucketBytes,
 		gossipMembers, directoryAge, connsOpen, budgetBytes, budgetFree, buffersLive, buffersIdle} {
 		to <- d
 	}
@@ -273,6 +279,12 @@ func (c *collector) node(out sink) {
 	}
 	if c.s.DirectoryAge != nil {
 		out.gauge(directoryAge, c.s.DirectoryAge().Seconds())
+	}
+	if c.s.BucketCache != nil {
+		stats := c.s.BucketCache()
+		out.counter(bucketHits, float64(stats.Hits))
+		out.counter(bucketMisses, float64(stats.Misses))
+		out.gauge(bucketBytes, float64(stats.Bytes))
 	}
 	if c.s.Connections != nil {
 		for listener, open := range c.s.Connections() {

@@ -2,10 +2,13 @@ package bucket
 
 import (
 	"strings"
+	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/lifecycle"
 	"github.com/cairnstore/cairn/s3api/policy"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -44,7 +47,10 @@ type Bucket struct {
 	Logging   *wirexml.Logging // Nil: requests are not logged.
 
 	broken bool // See Broken.
-	public bool // The policy lets in everybody.
+
+	rulesRead sync.Once
+	rules     lifecycle.Rules // See LifecycleRules.
+	public    bool            // The policy lets in everybody.
 }
 
 // RequesterPays reports whether requesters of other accounts pay, and so must say
@@ -93,6 +99,19 @@ func (b *Bucket) EffectiveACL(acl *metapb.Acl) *metapb.Acl {
 		}
 	}
 	return kept
+}
+
+// LifecycleRules returns the rules of the bucket's lifecycle; day is how long one of their
+// days is, the same whenever they are asked for. They are read when they are first asked
+// for. Rules that cannot be read hold up no request: upkeep, which would have to carry
+// them out, tells of them.
+func (b *Bucket) LifecycleRules(day time.Duration) lifecycle.Rules {
+	b.rulesRead.Do(func() {
+		if document := b.Config[lifecycle.Part]; len(document) > 0 {
+			b.rules, _ = lifecycle.Parse(document, day)
+		}
+	})
+	return b.rules
 }
 
 // StorageClass returns the name of the class of objects that name none; empty: STANDARD.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -74,7 +75,7 @@ func (c *telling) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, er
 
 func (c *telling) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	r, err := c.Client.Propose(ctx, cmd)
-	if err == nil {
+	if err == nil && cmd.GetCreateBucket() == nil {
 		c.n.tell(r.ConfigRevision)
 	}
 	return r, err
@@ -150,6 +151,9 @@ func TestBucketsAreRemembered(t *testing.T) {
 	peer.create("other", "acme")
 	n.get("other")
 	n.meta.reads.Store(0)
+	require.Equal(t, "acme ", n.get("b"))
+	n.requireReads(0, "a bucket that is made is not this one")
+	n.tell(peer.set("other", "x").ConfigRevision)
 	require.Equal(t, "acme ", n.get("b"))
 	n.requireReads(1, "whatever is configured anywhere ends what is remembered")
 	n.tell(1)
@@ -257,22 +261,47 @@ func (m *many) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error) 
 		Bucket: &metapb.Bucket{Name: q.GetBucket().GetName()}}, nil
 }
 
+// TestBucketsAreBounded: however many buckets there are, and however much they say, no
+// more is remembered than a cache may hold; and what is in use stays.
 func TestBucketsAreBounded(t *testing.T) {
-	for _, c := range []struct{ buckets, bytes int }{
-		{maxBuckets + 500, 1}, {100, maxConfigsBytes / 10}, {2, maxConfigsBytes + 1},
+	const limit = 1 << 20
+	for name, c := range map[string]struct{ buckets, bytes int }{
+		"many": {2 * limit / entryBytes, 1}, "large": {100, limit / 10}, "larger than the whole": {2, limit},
 	} {
-		b := NewCache(&many{bytes: c.bytes}, func() uint64 { return 1 })
-		for i := range c.buckets {
-			name := fmt.Sprintf("bucket-%d", i)
-			for range 2 {
-				_, err := b.Get(t.Context(), name)
-				require.NoError(t, err)
+		t.Run(name, func(t *testing.T) {
+			b := NewCache(&many{bytes: c.bytes}, func() uint64 { return 1 })
+			b.limit = limit
+			for i := range c.buckets {
+				for _, name := range []string{fmt.Sprintf("bucket-%d", i), "in-use"} {
+					_, err := b.Get(t.Context(), name)
+					require.NoError(t, err)
+				}
+				stats, bytes := b.Stats(), 0
+				for _, a := range b.known.Values() {
+					bytes += a.bytes
+				}
+				require.LessOrEqual(t, stats.Bytes, limit)
+				require.Equal(t, bytes, stats.Bytes)
 			}
-			require.LessOrEqual(t, len(b.known), maxBuckets)
-			require.LessOrEqual(t, b.bytes, maxConfigsBytes)
-			require.Equal(t, len(b.known)*c.bytes, b.bytes)
+			if c.bytes < limit/10 {
+				require.Greater(t, b.Stats().Buckets, limit/(2*entryBytes))
+				require.EqualValues(t, c.buckets-1, b.Stats().Hits, "what is in use is not forgotten for others")
+			}
+		})
+	}
+}
+
+// TestManyBucketsInUse: 20,000 buckets that are used in turn are read once each.
+func TestManyBucketsInUse(t *testing.T) {
+	const buckets = 20_000
+	b := NewCache(&many{bytes: 10}, func() uint64 { return 1 })
+	for range 3 {
+		for i := range buckets {
+			_, err := b.Get(t.Context(), fmt.Sprintf("bucket-%d", i))
+			require.NoError(t, err)
 		}
 	}
+	require.Equal(t, CacheStats{Hits: 2 * buckets, Misses: buckets, Buckets: buckets, Bytes: b.bytes}, b.Stats())
 }
 
 // failing is metadata that does not answer.
@@ -291,9 +320,71 @@ func TestBucketsUnavailable(t *testing.T) {
 	require.Equal(t, "acme ", n.get("b"))
 	n.cache.meta = failing{}
 	require.Equal(t, "acme ", n.get("b"))
-	n.tell(n.newest.Load() + 1)
+	n.tell(w.index.Load() + 1)
 	_, err := n.cache.Get(t.Context(), "b")
 	require.Equal(t, errs.Unavailable, errs.KindOf(err))
+}
+
+// slow is metadata whose answers are held up until they are let through.
+type slow struct {
+	meta.Client
+	asked   chan struct{}
+	through chan struct{}
+}
+
+func (s *slow) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	a, err := s.Client.Read(ctx, q)
+	s.asked <- struct{}{}
+	select {
+	case <-s.through:
+		return a, err
+	case <-ctx.Done():
+		return nil, errs.New("test", errs.Unavailable, ctx.Err())
+	}
+}
+
+// TestQuestionsAreShared: those who ask for a bucket at once share a question, but who
+// was told of a change since it was asked does not: it asks for itself. Who leaves takes
+// nothing from the others.
+func TestQuestionsAreShared(t *testing.T) {
+	w := newMetadata(t)
+	n := newNode(t, w)
+	n.create("b", "acme")
+	n.tell(w.index.Load())
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{Client: n.cache.meta, asked: make(chan struct{}, 10), through: make(chan struct{})}
+		c := NewCache(s, n.newest.Load)
+		var asking sync.WaitGroup
+		leaver, leave := context.WithCancel(t.Context())
+		get := func(ctx context.Context, want string) {
+			asking.Go(func() {
+				b, err := c.Get(ctx, "b")
+				if want == "" {
+					require.Equal(t, errs.Unavailable, errs.KindOf(err))
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, want, "payer "+string(b.Config[PartRequestPayment]))
+			})
+			synctest.Wait()
+		}
+		get(leaver, "")
+		for range 5 {
+			get(t.Context(), "payer ")
+		}
+		n.set("b", PayerRequester)
+		get(t.Context(), "payer Requester")
+		leave()
+		synctest.Wait()
+		require.Len(t, s.asked, 2, "one question, and one of who was told of a change since")
+		s.through <- struct{}{}
+		s.through <- struct{}{}
+		asking.Wait()
+		require.Len(t, s.asked, 2)
+		require.Equal(t, CacheStats{Misses: 7, Buckets: 1, Bytes: c.bytes}, c.Stats())
+		get(t.Context(), "payer Requester")
+		require.EqualValues(t, 1, c.Stats().Hits)
+	})
 }
 
 // TestUnreadableACLIsPrivate and an unreadable policy closed.

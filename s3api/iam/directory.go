@@ -269,8 +269,10 @@ func (w *watched) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, er
 // Propose implements meta.Client.
 func (w *watched) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	r, err := w.Client.Propose(ctx, cmd)
-	if err == nil {
-		w.directory.NoteBuckets(r.ConfigRevision) // Write makes the changes of the directory.
+	// A bucket that is made is no change of any that a node may remember. Changes of the
+	// directory are made by Write.
+	if err == nil && cmd.GetCreateBucket() == nil {
+		w.directory.NoteBuckets(r.ConfigRevision)
 	}
 	return r, err
 }
