@@ -102,6 +102,7 @@ func (a *adopter) reconcile(ctx context.Context, topo *meta.Topology) error {
 
 // adoptVolume brings what a drive has of a volume and others lack.
 func (u *Upkeep) adoptVolume(ctx context.Context, d Drive, volume shard.VolumeID) error {
+	var failed []error
 	for after := (shard.ID{Extent: shard.ExtentID{Volume: volume}}); ; {
 		page, err := d.List(ctx, after, pageItems)
 		if err != nil {
@@ -114,7 +115,7 @@ func (u *Upkeep) adoptVolume(ctx context.Context, d Drive, volume shard.VolumeID
 			}
 		}
 		if len(page) == 0 {
-			return nil
+			return errors.Join(failed...)
 		}
 		after = page[len(page)-1].ID
 		qctx, cancel := context.WithTimeout(ctx, pageTimeout)
@@ -129,21 +130,24 @@ func (u *Upkeep) adoptVolume(ctx context.Context, d Drive, volume shard.VolumeID
 				wanted = append(wanted, page[i])
 			}
 		}
-		if err := u.adopt(ctx, d, wanted); err != nil {
+		bad, err := u.adopt(ctx, d, wanted)
+		if err != nil {
 			return err
 		}
+		failed = append(failed, bad...)
 	}
 }
 
 // adopt brings shards of a drive to where their slots are. One that cannot be brought
-// now does not hold up the others, and is tried again.
-func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) error {
+// now does not hold up the others, of later pages neither, and is tried again: bad says
+// why, err why none can be.
+func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) (bad []error, err error) {
 	if len(wanted) == 0 || u.track.of(jobAdopt).isPaused() {
-		return nil
+		return nil, nil
 	}
 	topo, err := u.c.Metadata.Topology(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	q := &metapb.GetExtents{}
 	for _, e := range wanted {
@@ -151,25 +155,24 @@ func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) error
 	}
 	a, err := u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Extents{Extents: q}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(a.GetExtents().GetExtents()) != len(wanted) {
-		return errs.Newf("upkeep.adopt", errs.Internal, "asked about %d extents, got %d answers", len(wanted), len(a.GetExtents().GetExtents()))
+		return nil, errs.Newf("upkeep.adopt", errs.Internal, "asked about %d extents, got %d answers", len(wanted), len(a.GetExtents().GetExtents()))
 	}
-	var failed []error
 	for i, e := range wanted {
 		v, rec := topo.Volumes[e.ID.Extent.Volume], a.Extents.Extents[i].Extent
 		if v == nil || rec == nil || !u.reachable(v, topo, shard.SlotSet(rec.Missing)).Has(int(e.ID.Slot)) {
 			continue // Gone, or its place is.
 		}
 		if err := u.adoptShard(ctx, d, e, v, rec); err != nil && !unavailable(err) {
-			failed = append(failed, fmt.Errorf("shard %s: %w", e.ID, err))
+			bad = append(bad, fmt.Errorf("shard %s: %w", e.ID, err))
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
-	return errors.Join(failed...)
+	return bad, nil
 }
 
 // jobAdopt is the job that brings shards to where they are missing.

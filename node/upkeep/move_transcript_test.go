@@ -108,14 +108,18 @@ func (p *planned) set(t *testing.T, d *datadriven.TestData, words []string) {
 func (p movePlan) text() string {
 	lines := p.said()
 	for _, c := range []struct {
-		n    int
-		what string
+		n     int
+		what  string
+		bytes uint64
 	}{
-		{p.lost, "slots on drives that are gone"}, {p.draining, "slots on draining drives"},
-		{p.noSpare, "slots that no drive can take"}, {p.beyond, "lost slots that nothing could make anew"},
-		{p.rebalancing, "slots that are levelled"},
+		{p.lost, "slots on drives that are gone", p.lostBytes}, {p.draining, "slots on draining drives", p.drainingBytes},
+		{p.noSpare, "slots that no drive can take", 0}, {p.beyond, "lost slots that nothing could make anew", 0},
+		{p.rebalancing, "slots that are levelled", p.rebalancingBytes},
 	} {
-		if c.n > 0 {
+		switch {
+		case c.bytes > 0:
+			lines = append(lines, fmt.Sprintf("(%d %s, %d bytes)", c.n, c.what, c.bytes))
+		case c.n > 0:
 			lines = append(lines, fmt.Sprintf("(%d %s)", c.n, c.what))
 		}
 	}

@@ -2,6 +2,8 @@ package upkeep
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/cairnstore/cairn/cluster"
@@ -15,34 +17,42 @@ import (
 // stay: of extents that neither exist nor are leased, which a writer left that died
 // before its commit, and what a move left behind, once the extent is whole without it.
 // What another drive should have and lacks is brought there. A round over many shards
-// has no limit, or it would never come to the last ones; its steps have.
+// has no limit, or it would never come to the last ones; its steps have. A drive that
+// cannot be swept holds up none of the others.
 func (u *Upkeep) sweepOrphans(ctx context.Context) error {
+	var failed []error
 	for _, d := range u.c.Drives {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := u.sweepDrive(ctx, d); err != nil {
-			return err
+			failed = append(failed, fmt.Errorf("drive %s: %w", d.ID(), err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // sweepDrive is sweepOrphans for one drive.
 func (u *Upkeep) sweepDrive(ctx context.Context, d Drive) error {
+	var failed []error
 	for after := (shard.ID{}); ; {
 		page, err := d.List(ctx, after, pageItems)
 		if err != nil {
 			return err
 		}
 		if len(page) == 0 {
-			return nil
+			return errors.Join(failed...)
 		}
 		after = page[len(page)-1].ID
 		wanted, err := u.sweepPage(ctx, d, page)
 		if err != nil {
 			return err
 		}
-		if err := u.adopt(ctx, d, wanted); err != nil {
+		bad, err := u.adopt(ctx, d, wanted)
+		if err != nil {
 			return err
 		}
+		failed = append(failed, bad...)
 	}
 }
 
