@@ -189,6 +189,8 @@ func TestPlanMovesRebalances(t *testing.T) {
 		require.Equal(t, cluster.DriveID(5), s.to)
 		require.Equal(t, jobRebalance, s.reason)
 	}
+	require.Equal(t, len(got.start), got.rebalancing)
+	require.EqualValues(t, 500*len(got.start), got.rebalancingBytes)
 	p.stats[1].Missing = []uint64{1}
 	require.Empty(t, p.plan().start)
 }
