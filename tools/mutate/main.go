@@ -88,12 +88,13 @@ func (s suite) mutants() ([]mutant, error) {
 }
 
 type options struct {
-	n    int
-	seed uint64
-	want int
-	list bool
-	own  bool
-	dir  string
+	n     int
+	seed  uint64
+	want  int
+	list  bool
+	own   bool
+	quick bool
+	dir   string
 }
 
 func main() {
@@ -104,6 +105,7 @@ func main() {
 	flag.IntVar(&o.want, "want", 90, "percent of the mutants that must be killed")
 	flag.BoolVar(&o.list, "list", false, "print the mutants, run nothing")
 	flag.BoolVar(&o.own, "own", false, "ask each package's own tests alone: a first look, for a fraction of the time")
+	flag.BoolVar(&o.quick, "quick", false, "ask the short form of each package's own tests: survivors are tried again without it")
 	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "cairn-mutate"), "where results are kept, and work is done")
 	flag.Parse()
 
@@ -145,7 +147,7 @@ func run(ctx context.Context, w io.Writer, suites []suite, o options) (int, erro
 	if err != nil {
 		return 2, err
 	}
-	j := &jury{w: w, dir: o.dir, profiles: make(map[string]*profile), explained: explained}
+	j := &jury{w: w, dir: o.dir, quick: o.quick, profiles: make(map[string]*profile), explained: explained}
 	if !o.list {
 		if err := j.open(); err != nil {
 			return 2, err

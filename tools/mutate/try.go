@@ -28,6 +28,7 @@ func (t *tally) add(o tally) {
 type jury struct {
 	w         io.Writer
 	dir       string
+	quick     bool                // Ask the short form of all tests.
 	profiles  map[string]*profile // By profileName.
 	explained map[string]bool
 	known     map[string]result
@@ -116,6 +117,9 @@ func (j *jury) try(ctx context.Context, s suite, mutants []mutant, n int) (tally
 // prints returns the fingerprints of a suite's tests.
 func (j *jury) prints(s suite) (string, error) {
 	var prints []string
+	if j.quick {
+		prints = append(prints, "short")
+	}
 	for _, tests := range s.tests {
 		print, err := fingerprint(tests, allBroken(s))
 		if err != nil {
@@ -129,9 +133,9 @@ func (j *jury) prints(s suite) (string, error) {
 // profile makes or reads the profile of a package's tests: only if they are asked, as it
 // takes each of them once.
 func (j *jury) profile(ctx context.Context, s suite, tests string) (p *profile, err error) {
-	name := profileName(tests, short(s, tests))
+	name := profileName(tests, j.short(s, tests))
 	if p = j.profiles[name]; p == nil {
-		if p, err = profileOf(ctx, j.w, j.dir, tests, short(s, tests), allBroken(s)); err == nil {
+		if p, err = profileOf(ctx, j.w, j.dir, tests, j.short(s, tests), allBroken(s)); err == nil {
 			j.profiles[name] = p
 		}
 	}
@@ -141,7 +145,7 @@ func (j *jury) profile(ctx context.Context, s suite, tests string) (p *profile, 
 // short reports whether only the short form of a package's tests is asked: those of the
 // packages that rest on the broken one are dear, and what their short form notices the
 // long one does too.
-func short(s suite, tests string) bool { return tests != s.tests[0] }
+func (j *jury) short(s suite, tests string) bool { return j.quick || tests != s.tests[0] }
 
 func (j *jury) remember(r result) error {
 	j.known[r.ID] = r
@@ -189,7 +193,7 @@ func (j *jury) judge(ctx context.Context, s suite, m mutant) (r result, err erro
 			return r, fmt.Errorf("go test -c %s with %s: %w\n%s", tests, m, err, out)
 		}
 		for _, some := range inTurns(reaching) {
-			by, err := runSome(ctx, binary, tests, short(s, tests), some)
+			by, err := runSome(ctx, binary, tests, j.short(s, tests), some)
 			if err != nil {
 				return r, err
 			}
