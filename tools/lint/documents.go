@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -70,4 +71,44 @@ func changelog(root string) (breaches []string, err error) {
 		}
 	}
 	return []string{"CHANGELOG.md: there are no sections"}, nil
+}
+
+// roomsOf are the rooms that a document has in the code block below its heading "Rooms".
+func roomsOf(document string) (out []string) {
+	_, rest, _ := strings.Cut(document, "\n## Rooms\n")
+	_, rest, _ = strings.Cut(rest, "\n```\n")
+	block, _, _ := strings.Cut(rest, "\n```\n")
+	for line := range strings.Lines(block) {
+		if fields := strings.Fields(line); len(fields) > 0 {
+			out = append(out, fields[0])
+		}
+	}
+	return out
+}
+
+// documentedRooms proves that docs/architecture.md lists the rooms in the order that this
+// command goes by. Generated clients go with their messages.
+func documentedRooms(root string) (breaches []string, err error) {
+	const path = "docs/architecture.md"
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		return nil, err
+	}
+	told := roomsOf(string(text))
+	want := slices.DeleteFunc(slices.Clone(rooms), func(r string) bool { return strings.HasSuffix(r, "connect") })
+	for i, room := range want {
+		switch {
+		case !slices.Contains(told, room):
+			breaches = append(breaches, fmt.Sprintf("%s: the list below \"Rooms\" lacks %s: say what it is, where tools/lint has it",
+				path, room))
+		case i > 0 && slices.Contains(told, want[i-1]) && slices.Index(told, room) < slices.Index(told, want[i-1]):
+			breaches = append(breaches, fmt.Sprintf("%s: %s stands before %s, in tools/lint behind it", path, room, want[i-1]))
+		}
+	}
+	for _, room := range told {
+		if !slices.Contains(want, room) {
+			breaches = append(breaches, fmt.Sprintf("%s: the list below \"Rooms\" has %s, which is no room", path, room))
+		}
+	}
+	return breaches, nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,5 +33,38 @@ func TestChangelog(t *testing.T) {
 		breaches, err := changelog(root)
 		require.NoError(t, err)
 		require.Len(t, breaches, want, text)
+	}
+}
+
+func TestDocumentedRooms(t *testing.T) {
+	document := func(rooms ...string) string {
+		return "# Architecture\n\n## Words\n\n```\nno/room\n```\n\n## Rooms\n\nIn order.\n\n```\n" +
+			strings.Join(rooms, "  what it is\n\n") + "\n```\n\n## After\n"
+	}
+	var whole []string
+	for _, r := range rooms {
+		if !strings.HasSuffix(r, "connect") {
+			whole = append(whole, r)
+		}
+	}
+	last := len(whole) - 1
+	swapped := slices.Clone(whole)
+	swapped[3], swapped[4] = swapped[4], swapped[3]
+	for name, c := range map[string]struct {
+		rooms []string
+		want  []string
+	}{
+		"whole":     {whole, nil},
+		"lacks one": {whole[:last], []string{`the list below "Rooms" lacks ` + whole[last] + ": say what it is, where tools/lint has it"}},
+		"swapped":   {swapped, []string{whole[4] + " stands before " + whole[3] + ", in tools/lint behind it"}},
+		"has a cellar": {append(slices.Clone(whole), "node/cellar"),
+			[]string{`the list below "Rooms" has node/cellar, which is no room`}},
+	} {
+		breaches, err := documentedRooms(tree(t, map[string]string{"docs/architecture.md": document(c.rooms...)}))
+		require.NoError(t, err)
+		require.Len(t, breaches, len(c.want), name)
+		for i := range c.want {
+			require.Equal(t, "docs/architecture.md: "+c.want[i], breaches[i], name)
+		}
 	}
 }
