@@ -8,6 +8,8 @@
 //   - No test gives up while a busy machine is still at work.
 //   - No line of Go and no sentence of a document is too long.
 //
+// Usage:
+//
 //	go run ./tools/lint [-shrink]
 //
 // It reads the package graph from `go list` and prints one line a breach. Exit
