@@ -21,16 +21,20 @@ var update = flag.Bool("update", false, "rewrite docs/compatibility.md")
 const docPath = "../../docs/compatibility.md"
 
 const docIntro = "# Compatibility\n\n" +
-	"Where OBS and AWS S3 differ, `compat` says whose rules hold: `obs` (the default) or `aws`. It sets the defaults of the settings below, each of " +
-	"which can be overridden: for one node by flag, environment variable or settings file, for the whole cluster while it runs by `cairn config set`. " +
-	"What is set for the cluster counts before what is set for a node.\n\n" +
+	"Where OBS and AWS S3 differ, `compat` says whose rules hold: `obs` (the default) or `aws`. " +
+	"It sets the defaults of the settings below, each of which can be overridden:\n\n" +
+	"- for one node, by flag, environment variable or settings file;\n" +
+	"- for the whole cluster while it runs, by `cairn config set`. That counts before what is set for a node.\n\n" +
 	"Generated from the tables in s3api/profile by `make docs`; do not edit.\n\n"
 
-const docNamespace = "\nWhy the namespace depends on the request: the answers that OBS's books show are to requests signed with V2, and clients that sign so, or with " +
-	"OBS's own signature, get the namespace of those books. boto3, the aws CLI, aws-sdk-go-v2 and minio-go read documents in either. Others look elements up by " +
-	"the full name in AWS's namespace and find nothing in another (Apache Libcloud, and programs with XPath, JAXB or encoding/xml names that hold it), so " +
-	"clients that sign with V4 get AWS's. Set `xml-namespace = obs` to give all of them OBS's, and `aws` for a client of that kind that still signs " +
-	"with V2. With the namespace goes the form of a bucket's location: OBS's S3 API has CreateBucketConfiguration around it, its native API Location.\n"
+const docNamespace = "\nWhy the namespace depends on the request: clients that sign with V2 or with OBS's own signature expect " +
+	"the namespace of OBS's books. The answers that those books show are to such requests. Among clients that sign with V4, " +
+	"the aws CLI, boto3, aws-sdk-go-v2 and minio-go read documents in either. Others look elements up by the full name in AWS's " +
+	"namespace and find nothing in another. Apache Libcloud does so, and programs with XPath, JAXB or encoding/xml names " +
+	"that hold it. So clients that sign with V4 get AWS's.\n\n" +
+	"Set `xml-namespace = obs` to give all of them OBS's, and `aws` for a client of that kind that still signs with V2. " +
+	"With the namespace goes the form of a bucket's location: OBS's S3 API has CreateBucketConfiguration around it, its " +
+	"native API Location.\n"
 
 const docErrors = "\n## Errors told differently\n\n" +
 	"All other errors are told as s3-errors.md has them. The message is that of the code on the left, so it names the cause whatever code is told. " +
@@ -70,7 +74,8 @@ const docSame = "\n## The same in both\n\n" +
 	"- Storage classes are understood in the words of the S3 API (STANDARD, STANDARD_IA, GLACIER) and of OBS's native one (STANDARD, WARM, COLD). AWS's others are taken " +
 	"for one of these three and told back as they were named: REDUCED_REDUNDANCY is STANDARD; ONEZONE_IA, INTELLIGENT_TIERING and GLACIER_IR are STANDARD_IA; DEEP_ARCHIVE is GLACIER. " +
 	"After a lifecycle rule has changed its class an object is told by one of the three.\n" +
-	"- A configuration that Cairn does not have is answered as one that is not there where it is read (replication, acceleration, analytics, inventory, metrics, intelligent tiering), and 501 where it is put.\n" +
+	"- Cairn does not have replication, acceleration, analytics, inventory, metrics and intelligent tiering. " +
+	"Where such a configuration is read it is answered as one that is not there. Where it is put the answer is 501.\n" +
 	"- An answer to a copy that has begun is 200; whether it succeeded is in the body: an ETag, or `<Error>`.\n"
 
 // TestCompatibilityDoc keeps docs/compatibility.md in step with the tables.

@@ -14,8 +14,8 @@ import (
 // once; one that is longer holds two thoughts.
 const sentenceMax = 30
 
-// longSentences finds the sentences above sentenceMax of each document that is written by
-// hand: in paragraphs and items of lists. Code, tables and headings have none.
+// longSentences finds the sentences above sentenceMax of each document, in paragraphs and items of
+// lists. Code, tables and headings have none.
 func longSentences(root string) (map[string][]place, error) {
 	found := map[string][]place{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -28,7 +28,7 @@ func longSentences(root string) (map[string][]place, error) {
 			return nil
 		}
 		text, err := os.ReadFile(path)
-		if err != nil || generatedText.Match(text) {
+		if err != nil {
 			return err
 		}
 		name, err := filepath.Rel(root, path)
@@ -45,10 +45,9 @@ func longSentences(root string) (map[string][]place, error) {
 }
 
 var (
-	generatedText = regexp.MustCompile(`Generated from .*; do not edit\.`)
-	item          = regexp.MustCompile(`^\s*(?:[-*+]|\d+\.)\s+`)
-	codeSpan      = regexp.MustCompile("``[^`].*?``|`[^`]+`")
-	linkTarget    = regexp.MustCompile(`\]\([^)\s]*\)`)
+	item       = regexp.MustCompile(`^\s*(?:[-*+]|\d+\.)\s+`)
+	codeSpan   = regexp.MustCompile("``[^`].*?``|`[^`]+`")
+	linkTarget = regexp.MustCompile(`\]\([^)\s]*\)`)
 	// sentenceEnd is a full stop with what closes behind it, and a space.
 	sentenceEnd = regexp.MustCompile(`[.!?]["'”’)\]*_]*\s+`)
 )

@@ -46,7 +46,6 @@ func TestLongSentences(t *testing.T) {
 	root := tree(t, map[string]string{
 		"a.md":      "Short.\n\n- " + strings.Repeat("word ", sentenceMax-1) + "`two words` — …\n",
 		"docs/b.md": "Short. " + long + "\n" + long + "\n\n| " + long + " |\n",
-		"c.md":      "Generated from code; do not edit.\n\n" + long + "\n",
 		"d.md":      long,
 		"e.go":      long,
 		l.list:      "1 d.md\n1 gone.md\n",
