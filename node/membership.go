@@ -27,7 +27,7 @@ type Membership struct {
 
 func (c *Config) membershipFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.VoterReplaceAfter, "voter-replace-after", 5*time.Minute, "how long a voter of the metadata must be down before another node votes in its place")
-	fs.DurationVar(&c.MaxClockSkew, "max-clock-skew", 5*time.Minute, "a node whose clock differs more from the others' is not let in, and shown when it happens later")
+	fs.DurationVar(&c.MaxClockSkew, "max-clock-skew", 5*time.Minute, "a node whose clock differs more from the others' is not let in, and changes nothing when it happens later")
 	fs.DurationVar(&c.ShutdownDelay, "shutdown-delay", 0, "how long a node that is told to stop goes on serving after /readyz has begun to say no, so that load balancers notice")
 	fs.StringSliceVar(&c.AcceptLostDrives, "accept-lost-drive", nil, "ids of drives of this node that are lost for good or replaced: it starts without them")
 	fs.DurationVar(&c.NodeCertLife, "node-cert-life", identity.CertLife, "how long the certificates that nodes make for themselves are valid; they are renewed after two thirds of that")

@@ -27,8 +27,8 @@ const docIntro = "# Compatibility\n\n" +
 	"- for the whole cluster while it runs, by `cairn config set`. That counts before what is set for a node.\n\n" +
 	"Generated from the tables in s3api/profile by `make docs`; do not edit.\n\n"
 
-const docNamespace = "\nWhy the namespace depends on the request: clients that sign with V2 or with OBS's own signature get " +
-	"the namespace of OBS's books, since the answers that those books show are to such requests. " +
+const docNamespace = "\nThe namespace depends on the request, since clients expect different ones. Those that sign with V2 or with OBS's own signature get " +
+	"the namespace of OBS's books: the answers that those books show are to such requests. " +
 	"Clients that sign with V4 get AWS's. Of these the aws CLI, boto3, aws-sdk-go-v2 and minio-go read documents in either. " +
 	"Others look elements up by the full name in AWS's namespace and find nothing in another. Apache Libcloud does so, " +
 	"and programs with XPath, JAXB or encoding/xml names that hold it.\n\n" +
