@@ -534,7 +534,8 @@ func TestSweep(t *testing.T) {
 func TestSweepGoesOnBesideAFailedDrive(t *testing.T) {
 	r := newReturned(t)
 	delete(r.extents, shard.ExtentID{Volume: 1, Seq: 1})
-	broken, err := drive.Open(t.Context(), drive.Options{FS: vfs.NewMem(), Dir: "d", ReserveBytes: -1, CacheBytes: 1 << 20})
+	broken, err := drive.Open(t.Context(),
+		drive.Options{FS: vfs.NewMem(), Dir: "d", ReserveBytes: -1, CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	require.NoError(t, broken.Close())
 	r.u.c.Drives = []Drive{broken, r.own}

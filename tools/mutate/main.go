@@ -105,7 +105,8 @@ func main() {
 	flag.IntVar(&o.want, "want", 90, "percent of the mutants that must be killed")
 	flag.BoolVar(&o.list, "list", false, "print the mutants, run nothing")
 	flag.BoolVar(&o.own, "own", false, "ask each package's own tests alone: a first look, for a fraction of the time")
-	flag.BoolVar(&o.quick, "quick", false, "ask the short form of each package's own tests: survivors are tried again without it")
+	flag.BoolVar(&o.quick, "quick", false,
+		"ask the short form of each package's own tests: survivors are tried again without it")
 	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "cairn-mutate"), "where results are kept, and work is done")
 	flag.Parse()
 
