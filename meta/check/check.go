@@ -14,34 +14,38 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// FindingsMax is how many disagreements Check names.
+// FindingsMax is how many disagreements Records names at most.
 const FindingsMax = 20
 
-// Records reads all records and recounts what they say of each other:
+// Records reads all records and returns an error that names where they disagree, up to
+// FindingsMax times; nil if they do not. What it proves:
 //
 //   - I1 the reference keys are the references of all parts and pins;
-//   - I2 an extent is in the gc queue, under the index in its record, just if it
+//   - I2 an extent is in the gc queue, under the index in its record, if and only if it
 //     has no reference, and every reference is to an extent that exists;
-//   - I3 an extent is listed as missing shards just if it misses some;
+//   - I3 an extent is listed as missing shards if and only if it misses some;
 //   - I4 an open upload has a state that counts its parts, and is listed under its
 //     bucket; a completed one is listed by its index; nothing else is listed;
 //   - I5 every part belongs to a version, an open upload or a dropped content, and
 //     a version's parts are those of its layout, in size and number;
-//   - I6 leases, pins and results belong to live sessions, and what the session
-//     may not do has not been done;
-//   - I7 the sums in the Applied record and those of buckets are right;
+//   - I6 leases, pins and results belong to live sessions; no result is below its
+//     session's floor, no leased block and no extent above what was given out;
+//   - I7 the sums in the Applied record, and those of volumes and buckets, are right;
 //   - I8 no extent is both known and doomed, and each lies in a volume;
 //   - I9 an entry is where its kind and name say, and no younger than the
 //     directory; a configuration belongs to a bucket and is sorted;
 //   - I10 the versions of a key are in order behind the latest, and each older one
 //     is found by its id;
-//   - I11 a version is listed by the time of its restore, just if there is one, and
-//     the warm copy of one that is done is whole; one whose class is changing is not
-//     restored;
-//   - I12 a queue of events counts those that wait, and none is of the future;
-//   - I13 refusals for contradictions are in order, the latest ones, none of the future.
+//   - I11 a version is listed by the time of its restore if and only if it has one, and
+//     the warm copy of a restore that is done is whole; a version whose class is
+//     changing has no restore;
+//   - I12 a queue counts the events that wait in it, and no event is of an entry that
+//     is not applied;
+//   - I13 the refusals for contradictions are the latest ones, in order, and none is of
+//     an entry that is not applied.
 //
-// It holds what it reads in memory: for tests and small states.
+// Errors: Corrupt, joined from one error for each disagreement; a Contradiction if a record
+// cannot be decoded; those of each. Records holds what it reads in memory.
 func Records(each Each) error {
 	c := &checker{
 		refs: make(map[ref]bool), extents: make(map[shard.ExtentID]*metapb.Extent),
@@ -77,21 +81,23 @@ func Records(each Each) error {
 	return errs.New("state.Check", errs.Corrupt, errors.Join(c.findings...))
 }
 
+// ref is a reference key: an owner refers to an extent.
 type ref struct {
 	extent shard.ExtentID
 	owner  keys.Owner
 }
 
-// checker holds the records that others refer to.
+// checker holds what was read of the records, by what others refer to it by. As records are
+// compared, keys are ticked off: what is left then is a key that no record accounts for.
 type checker struct {
 	refs      map[ref]bool
 	extents   map[shard.ExtentID]*metapb.Extent
 	doomed    map[shard.ExtentID]bool
-	listed    map[string]string           // Keys that list something; nearly all without a value.
-	buckets   map[uint64]string           // Names.
-	locked    map[uint64]bool             // Buckets with object lock.
+	listed    map[string]string           // Keys that list something, with their values, mostly empty.
+	buckets   map[uint64]string           // Names of buckets.
+	locked    map[uint64]bool             // Whether a bucket has object lock.
 	versions  map[keys.ID]*metapb.Version // By content.
-	copies    map[keys.ID]*metapb.Version // By the content of the warm copy.
+	copies    map[keys.ID]*metapb.Version // By the content of a warm copy, or of a transition under way.
 	layouts   map[keys.ID]*metapb.Layout
 	parts     map[keys.ID][]*metapb.Part
 	uploads   map[keys.ID]*metapb.Upload
@@ -103,26 +109,27 @@ type checker struct {
 	nextBlock map[shard.VolumeID]uint64
 	configs   map[uint64]*metapb.BucketConfig
 	usages    map[uint64]*metapb.BucketUsage
-	counted   map[uint64]*metapb.BucketUsage // From the versions and parts.
+	counted   map[uint64]*metapb.BucketUsage // The usages as counted from versions and parts.
 	volumes   []*metapb.Volume
 	stats     map[shard.VolumeID]*metapb.VolumeStats
 	entries   uint64
-	youngest  uint64 // Revision of an entry.
+	youngest  uint64 // The greatest revision of an entry.
 	last      struct {
 		name  object
 		order uint64
-	} // Version read.
+	} // The version that was read last.
 	versionKeys []versionKey
 	results     []keys.Key
 	applied     *metapb.Applied
 	cluster     *metapb.Cluster
 	refused     *metapb.Contradictions
-	events      map[string]uint64 // That wait, by target.
+	events      map[string]uint64 // How many wait, by target.
 	queues      map[string]*metapb.EventQueue
 	newestEvent uint64
 	findings    []error
 }
 
+// wrong records a disagreement.
 func (c *checker) wrong(format string, args ...any) {
 	if len(c.findings) < FindingsMax {
 		c.findings = append(c.findings, fmt.Errorf(format, args...))
@@ -154,7 +161,7 @@ func (c *checker) read(key, value []byte) error {
 	return nil
 }
 
-// keep files a record. m is of the type of k's kind.
+// keep files a record. m has the type that records of k's kind have.
 func (c *checker) keep(k keys.Key, m any) {
 	switch m := m.(type) {
 	case *metapb.Applied:
@@ -210,8 +217,7 @@ func (c *checker) keep(k keys.Key, m any) {
 	}
 }
 
-// take reports whether a key exists that lists something under it, without a value,
-// and ticks it off.
+// take reports whether a key without a value exists that lists something, and ticks it off.
 func (c *checker) take(key []byte) bool { return c.takeValue(key, "") }
 
 // takeValue is take for a key with a value.
@@ -221,6 +227,8 @@ func (c *checker) takeValue(key []byte, value string) bool {
 	return found && got == value
 }
 
+// checkExtents proves I1, I2, I3 and I8, and that no extent misses slots that its volume has
+// not.
 func (c *checker) checkExtents() {
 	count := make(map[shard.ExtentID]int)
 	for id, parts := range c.parts {
@@ -255,7 +263,8 @@ func (c *checker) checkExtents() {
 	}
 }
 
-// takeRefs ticks off the reference keys of one owner.
+// takeRefs ticks off the reference keys that an owner with these references has, and counts
+// them by extent.
 func (c *checker) takeRefs(refs []*metapb.ExtentRef, o keys.Owner, count map[shard.ExtentID]int) {
 	for _, id := range record.ExtentsOf(refs) {
 		if c.extents[id] == nil {
@@ -270,6 +279,7 @@ func (c *checker) takeRefs(refs []*metapb.ExtentRef, o keys.Owner, count map[sha
 	}
 }
 
+// checkSessions proves I6.
 func (c *checker) checkSessions() {
 	live := func(id keys.ID) bool { return c.sessions[id] != nil && c.sessions[id].Ended == 0 }
 	for id, p := range c.pins {
@@ -294,6 +304,7 @@ func (c *checker) checkSessions() {
 	}
 }
 
+// checkSums proves I7 for the Applied record, and I13.
 func (c *checker) checkSums() {
 	a := c.applied
 	sums := &metapb.Applied{Index: a.Index, Term: a.Term, Buckets: uint64(len(c.buckets)),
@@ -320,7 +331,7 @@ func (c *checker) checkSums() {
 	}
 }
 
-// checkRefused looks at the record of what was refused.
+// checkRefused proves I13.
 func (c *checker) checkRefused() {
 	last := uint64(0)
 	for _, r := range c.refused.Latest {
@@ -334,7 +345,7 @@ func (c *checker) checkRefused() {
 	}
 }
 
-// count returns what was counted of a bucket so far, to go on with.
+// count returns the counters of a bucket, for the caller to add to.
 func (c *checker) count(bucket uint64) *metapb.BucketUsage {
 	u := c.counted[bucket]
 	if u == nil {
@@ -344,8 +355,8 @@ func (c *checker) count(bucket uint64) *metapb.BucketUsage {
 	return u
 }
 
-// checkUsage compares what buckets say that they hold with a recount of their versions
-// and of the parts of their open uploads.
+// checkUsage proves I7 for buckets: it compares their usages with what was counted of their
+// versions and of the parts of their open uploads.
 func (c *checker) checkUsage() {
 	for bucket, got := range c.usages {
 		if want := c.counted[bucket]; want == nil || got.String() != want.String() {
@@ -359,7 +370,8 @@ func (c *checker) checkUsage() {
 	}
 }
 
-// checkStats counts what the volumes hold.
+// checkStats proves I7 for volumes, and looks at what each volume says of its slots, of its
+// move and of where slots were before.
 func (c *checker) checkStats() {
 	sums := make(map[shard.VolumeID]*metapb.VolumeStats)
 	for id, e := range c.extents {

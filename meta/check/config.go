@@ -9,7 +9,8 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// keepBucket files a bucket.
+// keepBucket files a bucket. A bucket with object lock has its versions kept, or a locked
+// version could be replaced.
 func (c *checker) keepBucket(b *metapb.Bucket) {
 	c.buckets[b.Id], c.locked[b.Id] = b.Name, b.ObjectLock
 	if b.ObjectLock && b.Versioning != metapb.Versioning_VERSIONING_ENABLED || !b.ObjectLock && b.DefaultRetention != nil {
@@ -17,6 +18,7 @@ func (c *checker) keepBucket(b *metapb.Bucket) {
 	}
 }
 
+// keepEntry proves the first half of I9 for an entry.
 func (c *checker) keepEntry(k keys.Key, e *metapb.Entry) {
 	c.entries++
 	n := record.EntryName{Kind: e.Kind, Name: e.Name}
@@ -29,6 +31,7 @@ func (c *checker) keepEntry(k keys.Key, e *metapb.Entry) {
 	}
 }
 
+// checkConfigs proves the rest of I9.
 func (c *checker) checkConfigs() {
 	for bucket, config := range c.configs {
 		if c.buckets[bucket] == "" {

@@ -7,6 +7,8 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
+// checkUploads proves I4, and counts the parts of open uploads for I7. It comes after
+// whatever else ticks off keys that list something.
 func (c *checker) checkUploads() {
 	for id, u := range c.uploads {
 		state := c.states[id]
@@ -39,6 +41,7 @@ func (c *checker) checkUploads() {
 	}
 }
 
+// checkContents proves I5, and that a warm copy whose restore is done is whole (I11).
 func (c *checker) checkContents() {
 	for id, v := range c.versions {
 		c.checkParts(id, v.Size, v.Parts)
@@ -66,8 +69,8 @@ func (c *checker) checkContents() {
 	}
 }
 
-// checkParts compares the size of a content and its count of parts (0: one, without
-// layout) with its layout and parts.
+// checkParts proves that a content has the parts that its layout lists, each of the listed
+// size, and size bytes in all. A content with a count of 0 is one part without a layout.
 func (c *checker) checkParts(id keys.ID, size uint64, count uint32) {
 	numbers, sizes := []uint32{1}, []uint64{size}
 	if count > 0 {

@@ -13,11 +13,13 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Each calls f for every record, as of one moment, until f fails.
+// Each calls f for every record, in order of their keys and as of one moment, until f fails,
+// and returns the error of f or its own.
 type Each func(f func(key, value []byte) error) error
 
-// Dump writes all records in order of their keys, one a line, for tests and
-// debugging. It shows names and inline bytes: never put it in a log.
+// Dump writes all records in order of their keys, one a line, for tests and debugging. A line
+// holds names and inline bytes, so no log may have it. Errors: a Contradiction if a record
+// cannot be decoded; those of each and of w.
 func Dump(each Each, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	err := each(func(key, value []byte) error {
@@ -86,8 +88,8 @@ func formatValue(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// Hash returns SHA-256 over all keys and values: equal on replicas that are at
-// the same index.
+// Hash returns SHA-256 over all keys and values. States that have applied the same log have
+// the same.
 func Hash(each Each) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
 	var n [8]byte

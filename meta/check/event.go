@@ -5,7 +5,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// keepEvent counts an event that waits.
+// keepEvent counts an event that waits for a target.
 func (c *checker) keepEvent(k keys.Key, e *metapb.Event) {
 	c.events[k.Name]++
 	c.newestEvent = max(c.newestEvent, k.Index)
@@ -14,7 +14,7 @@ func (c *checker) keepEvent(k keys.Key, e *metapb.Event) {
 	}
 }
 
-// checkEvents compares the queues with what waits in them.
+// checkEvents proves I12. A queue has a record as long as events wait in it or were lost.
 func (c *checker) checkEvents() {
 	for target, q := range c.queues {
 		if q.Target != target || q.Length != c.events[target] || q.Length == 0 && q.Dropped == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Decodes returns why a record cannot be decoded.
+// Decodes returns why a record cannot be decoded; nil if it can.
 func Decodes(key, value []byte) error {
 	k, err := keys.Decode(key)
 	if err != nil {
@@ -25,8 +25,9 @@ func Decodes(key, value []byte) error {
 	return nil
 }
 
-// Show tells a record in words: its key, its name, and its value as JSON. It shows names
-// and inline bytes.
+// Show returns a record as text of several lines: its name in logs, its key, and its value as
+// JSON, or in hex if it is no message. It shows names and inline bytes. A nil value means that
+// there is no such record.
 func Show(key, value []byte) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "record  %s\nkey     %x\n", record.Name(key), key)
@@ -54,8 +55,8 @@ func Show(key, value []byte) string {
 	return b.String()
 }
 
-// Encode makes the value of a record from JSON as Show tells it; in hex where the
-// Kind has no message. Errors: Invalid.
+// Encode makes the value of the record under key from JSON, as Show writes it, or from hex if
+// records of its kind are no messages. The value is never nil. Errors: Invalid.
 func Encode(key, text []byte) ([]byte, error) {
 	const op = "check.Encode"
 	k, err := keys.Decode(key)

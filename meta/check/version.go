@@ -8,13 +8,15 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
+// object names an object by its bucket and key.
 type object struct {
 	bucket uint64
 	key    string
 }
 
-// keepVersion files a version. The latest of a key comes first, then the others,
-// newest first.
+// keepVersion files a version, and proves that it follows the one before it as I10 says: keys
+// are in such an order that the latest version of an object is read first and then the older
+// ones, newest first.
 func (c *checker) keepVersion(k keys.Key, v *metapb.Version) {
 	name := object{k.Bucket, k.Name}
 	switch {
@@ -40,20 +42,20 @@ func (c *checker) keepVersion(k keys.Key, v *metapb.Version) {
 	counted := c.count(k.Bucket)
 	counted.Versions++
 	counted.Bytes += v.Size
-	c.claimContent(c.versions, v.ContentId, k, v)
+	c.keepContent(c.versions, v.ContentId, k, v)
 	if r := v.Restore; len(r.GetContentId()) != 0 {
-		c.claimContent(c.copies, r.ContentId, k, v)
+		c.keepContent(c.copies, r.ContentId, k, v)
 	}
 	if r := v.Transition; r != nil {
 		if !r.Ongoing || r.Parts != v.Parts || v.Restore != nil {
 			c.wrong("the transition of bucket %d, order %d is not one under way", k.Bucket, v.Order)
 		}
-		c.claimContent(c.copies, r.ContentId, k, v)
+		c.keepContent(c.copies, r.ContentId, k, v)
 	}
 }
 
-// claimContent files a version under a content, which must be its alone.
-func (c *checker) claimContent(in map[keys.ID]*metapb.Version, content []byte, k keys.Key, v *metapb.Version) {
+// keepContent files a version under a content, which no other version may have.
+func (c *checker) keepContent(in map[keys.ID]*metapb.Version, content []byte, k keys.Key, v *metapb.Version) {
 	id, ok := keys.ParseID(content)
 	if !ok || c.versions[id] != nil || c.copies[id] != nil {
 		c.wrong("the version of bucket %d, order %d has no content of its own", k.Bucket, v.Order)
@@ -61,13 +63,14 @@ func (c *checker) claimContent(in map[keys.ID]*metapb.Version, content []byte, k
 	in[id] = v
 }
 
-// versionKey is a version and where it lies.
+// versionKey is a version and the key that its record lies under.
 type versionKey struct {
 	key keys.Key
 	rec *metapb.Version
 }
 
-// checkListed ticks off the keys that list versions by their ids and restores.
+// checkListed proves the second halves of I10 and I11: it ticks off the keys that list
+// versions by their ids and by the times of their restores.
 func (c *checker) checkListed() {
 	for _, v := range c.versionKeys {
 		k, rec := v.key, v.rec

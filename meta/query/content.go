@@ -7,21 +7,21 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// page is one page of a content under construction.
+// page is a page of a content while it is made.
 type page struct {
 	answer *metapb.ContentAnswer
-	max    int
-	whole  *metapb.Part // The part that the range is, if it is exactly one.
+	max    int          // How many pieces it may have.
+	whole  *metapb.Part // If the range is exactly one part, that part.
 
-	lastID    shard.ExtentID // Neighbouring references often share an extent.
+	lastID    shard.ExtentID // The extent read last: neighbouring references often share one.
 	lastRec   *metapb.Extent
-	envelopes map[string]uint32 // Index + 1 by contents; made when there are several.
+	envelopes map[string]uint32 // Index + 1 of each envelope of the answer, by what it says.
 }
 
 func (p *page) full() bool { return len(p.answer.Pieces) >= p.max }
 
-// pieces returns the pieces of length bytes from offset, which lie inside the content,
-// at most maxRefs of them.
+// pieces returns a page of the pieces that hold length bytes of a content from offset on. All
+// of them must lie inside the content. The page has at most maxRefs pieces; 0 means PageMax.
 func (v *View) pieces(c *content, offset, length uint64, maxRefs uint32) (*page, error) {
 	p := &page{answer: &metapb.ContentAnswer{ContentId: c.id[:], Offset: offset, ContentSize: c.size},
 		max: int(min(maxRefs, PageMax))}
@@ -41,7 +41,7 @@ func (v *View) pieces(c *content, offset, length uint64, maxRefs uint32) (*page,
 				return nil, err
 			}
 			if start == offset && size == length {
-				break // The rest are empty parts; p.whole is set.
+				break // The range is this part, which may be empty. No later one belongs to it.
 			}
 			p.whole = nil
 		}
@@ -50,9 +50,10 @@ func (v *View) pieces(c *content, offset, length uint64, maxRefs uint32) (*page,
 	return p, nil
 }
 
-// partPieces adds the pieces of length bytes from offset of a part, which the content
-// says to be of a size. One that does not have all its bytes has none that can be
-// found: where a reference lies follows from those before it.
+// partPieces adds the pieces that hold length bytes of a part from offset on. size is what
+// the content says that the part has. If the part does not have just as many bytes, the
+// record is damaged and no piece of it can be trusted: where a reference lies in the part
+// follows from the lengths of those before it.
 func (v *View) partPieces(p *page, c *content, number uint32, size, offset, length uint64) error {
 	part, err := v.contentPart(c, number)
 	if err != nil {
@@ -74,7 +75,7 @@ func (v *View) partPieces(p *page, c *content, number uint32, size, offset, leng
 	return v.extentPieces(p, part, offset, length)
 }
 
-// contentPart returns a part of a content.
+// contentPart returns a part of a content, which must have it. Errors: Corrupt.
 func (v *View) contentPart(c *content, number uint32) (*metapb.Part, error) {
 	if c.only != nil {
 		return c.only, nil
@@ -86,8 +87,9 @@ func (v *View) contentPart(c *content, number uint32) (*metapb.Part, error) {
 	return part, nil
 }
 
-// isWhole reports whether a part has all bytes of its size, and all envelopes that its
-// references name.
+// isWhole reports whether the bytes of a part add up to its size and each of its references
+// names an envelope that it has. The length of sealed inline bytes is not compared, since
+// sealing adds to it.
 func isWhole(part *metapb.Part) bool {
 	if len(part.Extents) == 0 {
 		return len(part.Envelopes) > 0 || uint64(len(part.Inline)) == part.Size
@@ -102,7 +104,8 @@ func isWhole(part *metapb.Part) bool {
 	return left == 0
 }
 
-// addInline adds the inline bytes of a part.
+// addInline adds a piece with the inline bytes of a part, of which length bytes from offset on
+// are meant.
 func (p *page) addInline(part *metapb.Part, offset, length uint64) {
 	ref := &metapb.ExtentRef{Offset: offset, Length: length}
 	if len(part.Envelopes) > 0 {
@@ -113,10 +116,10 @@ func (p *page) addInline(part *metapb.Part, offset, length uint64) {
 	p.answer.Length += length
 }
 
-// extentPieces adds the references of a part that lie in length bytes from
-// offset, narrowed to them.
+// extentPieces adds the references of a part to those of its bytes that are meant, length
+// bytes from offset on. A reference that reaches beyond them is narrowed.
 func (v *View) extentPieces(p *page, part *metapb.Part, offset, length uint64) error {
-	envelopes := make([]uint32, len(part.Envelopes)) // Index + 1 in the page.
+	envelopes := make([]uint32, len(part.Envelopes)) // Index + 1 in the page of each; 0: not there.
 	end := offset + length
 	var at uint64
 	for _, r := range part.Extents {
@@ -143,6 +146,8 @@ func (v *View) extentPieces(p *page, part *metapb.Part, offset, length uint64) e
 	return nil
 }
 
+// extent returns the record of an extent that is referred to. Errors: Corrupt if there is
+// none.
 func (v *View) extent(p *page, id shard.ExtentID) (*metapb.Extent, error) {
 	if id == p.lastID && p.lastRec != nil {
 		return p.lastRec, nil
@@ -155,8 +160,8 @@ func (v *View) extent(p *page, id shard.ExtentID) (*metapb.Extent, error) {
 	return rec, nil
 }
 
-// envelope returns the index + 1 of an envelope in the page, adding it unless an
-// equal one is there.
+// envelope returns the index + 1 of an envelope in the page, and adds the envelope if no equal
+// one is there.
 func (p *page) envelope(e *metapb.Envelope) uint32 {
 	key := string(e.WrappedKey) + string(rune(e.Kind)) + e.KmsKeyId + "\x00" + string(e.Salt)
 	if i := p.envelopes[key]; i != 0 {

@@ -8,13 +8,17 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// EntriesPageBytes bounds the values of one page of the directory; a page has at
-// least one entry.
+// EntriesPageBytes bounds the values of a page of the directory: the page ends with the entry
+// that passes it. So each page has an entry.
 const EntriesPageBytes = 4 << 20
 
-// listEntries answers a page of the directory, or of what has changed in it. Pages
-// belong together if a later query with the first one's config revision as have_revision
-// is answered `unchanged`; with the differences since then they do in any case.
+// listEntries answers a page of the directory or, if the asker has one and its revision is
+// remembered, of what has changed in it since.
+//
+// Each page is of the state of its moment. So after the last of several pages the asker asks
+// once more, with the config revision of the first page as have_revision: if the answer is
+// `unchanged`, the pages are one directory; if it is differences, they are one together with
+// these.
 func (v *View) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error) {
 	a := &metapb.EntriesAnswer{}
 	if q.HaveRevision != 0 && q.HaveRevision >= v.Applied.DirectoryRevision {
@@ -49,7 +53,7 @@ func (v *View) listEntries(q *metapb.ListEntries) (*metapb.EntriesAnswer, error)
 	return a, err
 }
 
-// entriesLimit is how many entries a page has.
+// entriesLimit returns how many entries a page may have.
 func entriesLimit(q *metapb.ListEntries) int {
 	if q.Max == 0 {
 		return PageMax
@@ -57,7 +61,8 @@ func entriesLimit(q *metapb.ListEntries) int {
 	return int(min(q.Max, PageMax))
 }
 
-// changedEntries answers a page of entries that have changed, as they are now.
+// changedEntries answers a page of the entries with these names, which have changed: as they
+// are now, or that they were removed.
 func (v *View) changedEntries(q *metapb.ListEntries, names []record.EntryName, a *metapb.EntriesAnswer) error {
 	a.Differences = true
 	first := 0
@@ -91,7 +96,8 @@ func (v *View) changedEntries(q *metapb.ListEntries, names []record.EntryName, a
 	return nil
 }
 
-// bucketAnswer answers a bucket and, if asked for, its configuration and what it holds.
+// bucketAnswer answers a bucket, with its configuration and with what it holds if these are
+// asked for.
 func (v *View) bucketAnswer(q *metapb.GetBucket, a *metapb.Answer) (err error) {
 	a.Bucket, err = v.bucket(q.Name, a)
 	if a.Bucket == nil || err != nil {

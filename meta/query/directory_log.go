@@ -7,31 +7,36 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// DirectoryLogMax is how many of the latest changes of the directory are remembered at
-// least, where there were so many since the state was opened.
+// DirectoryLogMax is how many of the latest changes of the directory are remembered at least,
+// if there were so many since the state was opened.
 const DirectoryLogMax = 8192
 
-// DirectoryLog is the names of the entries that were changed last, so that whoever knows
-// an older directory need not be told of all of it. It lies in memory alone: a state that
-// was just opened remembers nothing, and answers the whole directory instead. Replicas
-// may remember differently far back; what they answer makes the same directory.
+// DirectoryLog remembers the names of the entries that were changed last. A node that knows an
+// older directory is told what has changed since, and need not read all of it.
 //
-// A copy stays as it is while others are made from it.
+// It lies in memory alone. A state that was just opened remembers nothing and answers the
+// whole directory. So replicas may remember differently far back, but whichever of them a
+// node asks, it ends up with the same directory.
+//
+// A DirectoryLog is a value: With makes a new one, and the old one stays as it is, for the
+// queries that have it.
 type DirectoryLog struct {
 	changes []EntryChange // Ascending by revision.
-	since   uint64        // Every change after this revision is there.
+	since   uint64        // All changes after this revision are in changes.
 }
 
+// EntryChange says which entry was changed, and by which log entry.
 type EntryChange struct {
 	record.EntryName
 	Revision uint64
 }
 
-// NewDirectoryLog returns the log of a directory of a revision, of whose changes nothing
-// is remembered.
+// NewDirectoryLog returns a log that remembers nothing of how the directory became what it is
+// at revision.
 func NewDirectoryLog(revision uint64) DirectoryLog { return DirectoryLog{since: revision} }
 
-// With returns the log after further changes. Only the newest log may be given some.
+// With returns the log after further changes, which ascend. It may be called only of the log
+// that the last call returned, since a log and the next one share memory.
 func (l DirectoryLog) With(changes []EntryChange) DirectoryLog {
 	l.changes = append(l.changes, changes...)
 	if forgotten := len(l.changes) - DirectoryLogMax; forgotten >= DirectoryLogMax {
@@ -41,8 +46,8 @@ func (l DirectoryLog) With(changes []EntryChange) DirectoryLog {
 	return l
 }
 
-// after returns the names of what has changed after a revision, in the order of the
-// directory, and whether the log goes back so far.
+// after returns the names of the entries that were changed after a revision, each once and in
+// the order of the directory, and whether the log goes back so far.
 func (l DirectoryLog) after(revision uint64) ([]record.EntryName, bool) {
 	if revision < l.since {
 		return nil, false

@@ -6,7 +6,7 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// eventQueues answers the queues of all targets, and how old what waits in each is.
+// eventQueues answers the queues of all targets, each with the time of its oldest event.
 func (v *View) eventQueues() (*metapb.EventQueuesAnswer, error) {
 	a := &metapb.EventQueuesAnswer{}
 	lower := keys.AppendKind(nil, keys.KindEventQueue)
@@ -31,7 +31,7 @@ func (v *View) eventQueues() (*metapb.EventQueuesAnswer, error) {
 	return a, nil
 }
 
-// events answers a page of the events that wait for a target.
+// events answers a page of the events that wait for a target, the oldest first.
 func (v *View) events(q *metapb.ListEvents) (*metapb.EventsAnswer, error) {
 	a := &metapb.EventsAnswer{}
 	limit := int(min(q.Max, PageMax))

@@ -7,10 +7,11 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// ownersPageMax bounds the owners in one answer, of all extents together.
+// ownersPageMax is how many owners an answer has at most, of all its extents together.
 const ownersPageMax = 10000
 
-// extents answers extents and who refers to them.
+// extents answers the records of extents and their owners: the parts and pins that refer to
+// them. An extent that is not there has no record in the answer.
 func (v *View) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsAnswer, error) {
 	if len(q.Extents) > PageMax {
 		a.Refusal = metapb.Refusal_REFUSAL_INVALID
@@ -39,7 +40,7 @@ func (v *View) extents(q *metapb.GetExtents, a *metapb.Answer) (*metapb.ExtentsA
 	return r, nil
 }
 
-// owners adds the owners of an extent, at most limit of them.
+// owners adds the owners of an extent, at most limit of them, and notes if there are more.
 func (v *View) owners(info *metapb.ExtentInfo, id shard.ExtentID, limit int) error {
 	prefix := keys.AppendRefs(nil, id)
 	return record.Scan(v.Records, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {

@@ -9,15 +9,18 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// known tells a drive which of its shards must stay, and which of them another drive
-// should have and lacks. This is where the law of deletion holds: a shard of an extent
-// that exists goes only where its slot lies on another drive and the extent is whole
-// without it. While orphans are held all stay: they may be of writes that came after
-// the backup that the metadata were restored from.
+// known tells a drive which of its shards must stay (Known), and which of them another drive
+// should have and lacks (Wanted).
+//
+// This is the one place that decides what may be deleted, so the law is kept here
+// (docs/architecture.md, "The law"): a shard of an extent that exists may go only if its slot
+// lies on another drive and the extent is whole without the shard. While orphans are held
+// every shard stays, known or not: it may be of a write that came after the backup from which
+// the metadata were restored.
 func (v *View) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
 	a := &metapb.KnownAnswer{Known: make([]bool, len(q.Extents)), Wanted: make([]bool, len(q.Extents)),
 		AppliedIndex: v.Applied.Index}
-	k := knower{v: v, drive: q.Drive, volumes: map[uint32]*places{}}
+	k := knower{v: v, drive: q.Drive, volumes: map[uint32]*slotsAt{}}
 	for i, e := range q.Extents {
 		var err error
 		if a.Known[i], a.Wanted[i], err = k.look(e); err != nil {
@@ -28,27 +31,28 @@ func (v *View) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
 	return a, nil
 }
 
-// knower answers one drive's question.
+// knower answers the question of one drive.
 type knower struct {
 	v       *View
-	drive   uint64 // 0: none is told; all slots lie there.
-	lives   map[uint64]metapb.Life
-	volumes map[uint32]*places // As far as they were asked for.
+	drive   uint64                 // 0: the asker names none. Every slot then counts as lying there.
+	lives   map[uint64]metapb.Life // The state of each drive; nil: not read yet.
+	volumes map[uint32]*slotsAt    // Of the volumes that were asked for.
 }
 
-// places is what matters of where a volume's slots lie.
-type places struct {
-	here uint32 // Slots that lie on the drive that asks, or are on their way there.
-	gone uint32 // Slots that lie on drives that are gone.
+// slotsAt says where the slots of a volume lie, as far as it matters here.
+type slotsAt struct {
+	here uint32 // The slots that lie on the drive that asks, or are on their way there.
+	gone uint32 // The slots that lie on drives that are gone.
 }
 
-// look says of one shard whether it must stay, and whether another drive wants it.
+// look says of one shard whether it must stay (known), and whether another drive lacks it
+// (wanted).
 func (k *knower) look(e *metapb.ExtentSlots) (known, wanted bool, err error) {
 	id := record.ExtentID(e.Volume, e.Seq)
 	if id.Volume == 0 || id.Seq == 0 {
 		return false, false, nil
 	}
-	p, err := k.places(e.Volume)
+	p, err := k.slots(e.Volume)
 	if err != nil {
 		return false, false, err
 	}
@@ -65,18 +69,21 @@ func (k *knower) look(e *metapb.ExtentSlots) (known, wanted bool, err error) {
 		return lacks != 0, e.Slots&lacks != 0 && bits.OnesCount32(e.Slots) == 1, nil
 	}
 	l := record.LeaseOf(id)
-	// A leased one may be committed yet, whatever has moved since its shards were written.
+	// An extent that does not exist yet, but whose number is leased, may still be committed, even
+	// if slots have moved since its shards were written. So they stay.
 	if leased, err := k.v.has(keys.AppendLease(k.v.key(), l.Volume, l.Block)); leased || err != nil {
 		return leased, false, err
 	}
 	if !here {
 		return false, false, nil
 	}
-	doomed, err := k.v.has(keys.AppendDoomed(k.v.key(), id)) // Its shards are deleted slot by slot.
+	// Upkeep deletes the shards of a doomed extent slot by slot, and keeps account of it.
+	doomed, err := k.v.has(keys.AppendDoomed(k.v.key(), id))
 	return doomed, false, err
 }
 
-func (k *knower) places(volume uint32) (*places, error) {
+// slots returns where the slots of a volume lie.
+func (k *knower) slots(volume uint32) (*slotsAt, error) {
 	if p := k.volumes[volume]; p != nil {
 		return p, nil
 	}
@@ -90,7 +97,7 @@ func (k *knower) places(volume uint32) (*places, error) {
 	if _, err := k.v.get(keys.AppendVolume(k.v.key(), shard.VolumeID(volume)), rec); err != nil {
 		return nil, err
 	}
-	p := &places{}
+	p := &slotsAt{}
 	for i, d := range rec.Slots {
 		if d == k.drive || rec.Move.GetTo() == k.drive && int(rec.Move.GetSlot()) == i {
 			p.here |= 1 << i
@@ -103,7 +110,7 @@ func (k *knower) places(volume uint32) (*places, error) {
 	return p, nil
 }
 
-// lives returns the state of every drive, its node's included.
+// lives returns the state of every drive, with its node's taken into account.
 func (v *View) lives() (map[uint64]metapb.Life, error) {
 	lives := map[uint64]metapb.Life{}
 	err := record.ScanKind(v.Records, keys.KindNode, func(_ keys.Key, value []byte) error {

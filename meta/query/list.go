@@ -6,7 +6,9 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// listObjects answers a page of the objects of a bucket.
+// listObjects answers a page of the objects of a bucket, in the order of their keys. The page
+// ends early, perhaps empty, when it has looked at ListSteps records. It then says where to go
+// on, and whether that is right behind a key (Exact) or behind a common prefix.
 func (v *View) listObjects(q *metapb.ListObjects, a *metapb.Answer) (*metapb.ListAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
@@ -48,7 +50,8 @@ func (v *View) listObjects(q *metapb.ListObjects, a *metapb.Answer) (*metapb.Lis
 	return l, err
 }
 
-// upload answers an upload and, if asked for, its parts.
+// upload answers an upload. If it is open, its state belongs to the answer, and its parts if
+// these are asked for.
 func (v *View) upload(q *metapb.GetUpload, a *metapb.Answer) (*metapb.UploadAnswer, error) {
 	b, id, u, err := v.findUpload(q.Bucket, q.Key, q.UploadId, a)
 	if u == nil || err != nil {
@@ -68,6 +71,7 @@ func (v *View) upload(q *metapb.GetUpload, a *metapb.Answer) (*metapb.UploadAnsw
 	return r, err
 }
 
+// orCorrupt returns err or, if it is nil, that a record is missing which another one needs.
 func orCorrupt(err error, what string) error {
 	if err != nil {
 		return err
@@ -75,7 +79,8 @@ func orCorrupt(err error, what string) error {
 	return record.Corrupt("%s", what)
 }
 
-// findUpload returns an upload of a bucket and key, or refuses.
+// findUpload returns the upload of that id, with its bucket. If there is none of that bucket
+// and key, it puts the refusal into a and returns no upload.
 func (v *View) findUpload(bucket, key string, uploadID []byte, a *metapb.Answer) (
 	*metapb.Bucket, keys.ID, *metapb.Upload, error,
 ) {
@@ -97,8 +102,8 @@ func (v *View) findUpload(bucket, key string, uploadID []byte, a *metapb.Answer)
 	return b, id, u, nil
 }
 
-// parts returns parts of a content above a number, without what says where their
-// bytes are, and whether there are more.
+// parts returns the parts of a content whose numbers are above after, at most limit of them,
+// and whether there are more. Where their bytes are is left out.
 func (v *View) parts(id keys.ID, after uint32, limit int) (parts []*metapb.Part, more bool, err error) {
 	if after >= record.PartNumberMax || limit == 0 {
 		return nil, false, nil
@@ -137,8 +142,8 @@ func (v *View) listParts(q *metapb.ListParts, a *metapb.Answer) (*metapb.PartsAn
 	return r, err
 }
 
-// listUploads answers a page of the open uploads of a bucket, by key and then by
-// the order in which they were begun.
+// listUploads answers a page of the open uploads of a bucket, in the order of their keys, and
+// for one key in the order in which they were begun.
 func (v *View) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.UploadsAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
@@ -176,9 +181,9 @@ func (v *View) listUploads(q *metapb.ListUploads, a *metapb.Answer) (*metapb.Upl
 	return r, err
 }
 
-// uploadMarker returns the least key after the upload that the markers name. If
-// that upload is gone, so is its place among those of its key: these are listed
-// again rather than left out.
+// uploadMarker returns the least key after the upload that the markers name; nil if they name
+// none. If that upload is gone, nothing says any more where it was among those of its key. So
+// all of these are listed again: a client can bear to see one twice, and not to miss one.
 func (v *View) uploadMarker(bucket uint64, q *metapb.ListUploads) ([]byte, error) {
 	id, ok := keys.ParseID(q.UploadIdMarker)
 	if !ok || q.KeyMarker == "" {

@@ -9,7 +9,10 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// unmarshalPartListing reads a part without what says where its bytes are.
+// Lists read very many records and want few of their fields, so they do not decode them whole
+// (record.Fields). Tests compare what they read with the whole.
+
+// unmarshalPartListing reads what lists show of a part into p: all but where its bytes are.
 func unmarshalPartListing(part []byte, p *metapb.Part) error {
 	return record.Fields(part, func(num protowire.Number, v uint64, b []byte) error {
 		switch num {
@@ -30,17 +33,17 @@ func unmarshalPartListing(part []byte, p *metapb.Part) error {
 	})
 }
 
-// lister makes list entries of versions. It allocates entries in runs and keeps
-// strings that repeat.
+// lister makes list entries of versions. To save allocations it makes entries in runs, and uses
+// a string again if the next entry has an equal one: most have the same owner and class.
 type lister struct {
 	run                            []metapb.ListEntry
 	owner, storageClass, className string
-	algorithms                     []string // Of the last entry that has one.
+	algorithms                     []string // Of the last entry that has a checksum.
 }
 
 const listerRun = 64
 
-// entry returns a new entry.
+// entry returns an empty entry.
 func (l *lister) entry() *metapb.ListEntry {
 	if len(l.run) == 0 {
 		l.run = make([]metapb.ListEntry, listerRun)
@@ -50,7 +53,7 @@ func (l *lister) entry() *metapb.ListEntry {
 	return e
 }
 
-// version fills e from a version.
+// version fills e with what lists show of a version, given its record.
 func (l *lister) version(e *metapb.ListEntry, version []byte) error {
 	return record.Fields(version, func(num protowire.Number, v uint64, b []byte) error {
 		switch num {
@@ -109,7 +112,7 @@ func (l *lister) checksum(e *metapb.ListEntry, b []byte) error {
 	})
 }
 
-// same returns b as a string: *last, if that is equal.
+// same returns b as a string. If *last is equal it returns that, else it also becomes *last.
 func same(last *string, b []byte) string {
 	if *last != string(b) {
 		*last = string(b)
@@ -117,7 +120,7 @@ func same(last *string, b []byte) string {
 	return *last
 }
 
-// unmarshalVersionListing reads what lists of versions show.
+// unmarshalVersionListing reads what lists of versions show into ver.
 func unmarshalVersionListing(version []byte, ver *metapb.Version) error {
 	if err := record.Unmarshal(version, ver); err != nil {
 		return err

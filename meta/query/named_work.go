@@ -9,10 +9,10 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// listNamedWork answers a page of the work that has a bucket and a key. Pages go on
-// after the last item of the one before: its index and id.
+// listNamedWork answers a page of the work that has a bucket and a key: restores that are due,
+// and open uploads. The next page goes on after the index and the id of the last item.
 func (v *View) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
-	kind, item := keys.KindUploadState, v.uploadItem // Only an open upload has a state.
+	kind, item := keys.KindUploadState, v.uploadItem // Open uploads have a state, and no others.
 	lower := keys.AppendKind(nil, kind)
 	if q.Kind == metapb.WorkKind_WORK_RESTORES {
 		kind, item = keys.KindRestore, v.restoreItem
@@ -49,8 +49,9 @@ func (v *View) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	return a, err
 }
 
-// restoreItem describes a version whose restore is listed. Its index is the time,
-// in ms, and its id what else names its place in the list.
+// restoreItem describes a version whose restore is listed. The index of the item is the time in
+// ms, and its id is the rest of the key, so that a page can go on there. The version is the
+// latest or an older one: the list does not say which.
 func (v *View) restoreItem(key, bucket []byte) (*metapb.WorkItem, error) {
 	k, err := record.DecodeKey(key)
 	if err != nil {

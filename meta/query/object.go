@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// object answers a version and the content of a range of it.
+// object answers a version and a page of the content of the range that is asked for.
 func (v *View) object(q *metapb.GetObject, a *metapb.Answer) (*metapb.ObjectAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
@@ -30,8 +30,9 @@ func (v *View) object(q *metapb.GetObject, a *metapb.Answer) (*metapb.ObjectAnsw
 	return o, nil
 }
 
-// findVersion sets the version asked for, if it exists. A delete marker counts as
-// absent to the alternate key, but is answered where that leads no further.
+// findVersion puts into o the version that is asked for, under the key or, if there is none,
+// under the alternate key; nil if there is neither. A delete marker that is the latest version
+// does not keep the alternate key from being tried. It is answered if that is not there either.
 func (v *View) findVersion(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	for _, name := range [...]string{q.Key, q.AlternateKey} {
 		if name == "" {
@@ -54,7 +55,8 @@ func (v *View) findVersion(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	return nil
 }
 
-// fillRange resolves the range asked for and adds its content.
+// fillRange finds out which bytes the range means, and adds a page of their content. The
+// content is that of the warm copy if one is asked for and there is one.
 func (v *View) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	id, ok := keys.ParseID(o.Version.ContentId)
 	if !ok {
@@ -98,15 +100,15 @@ func (v *View) fillRange(q *metapb.GetObject, o *metapb.ObjectAnswer) error {
 	return nil
 }
 
-// content is a content as a reader finds its way in it. It is none that was dropped.
+// content is what a reader needs to find its way in a content, which was not dropped.
 type content struct {
 	id     keys.ID
 	size   uint64
-	layout *metapb.Layout // Nil: one part.
-	only   *metapb.Part   // That one, if it was read already.
+	layout *metapb.Layout // Nil: it has one part.
+	only   *metapb.Part   // That one part, if it was read already.
 }
 
-// parts returns how many parts a content has.
+// parts returns how many parts the content has.
 func (c *content) parts() int {
 	if c.layout == nil {
 		return 1
@@ -114,7 +116,7 @@ func (c *content) parts() int {
 	return len(c.layout.Numbers)
 }
 
-// partAt returns number and size of the i-th part.
+// partAt returns the number and the size of the i-th part.
 func (c *content) partAt(i int) (number uint32, size uint64) {
 	if c.layout == nil {
 		return 1, c.size
@@ -122,8 +124,8 @@ func (c *content) partAt(i int) (number uint32, size uint64) {
 	return c.layout.Numbers[i], c.layout.Sizes[i]
 }
 
-// loadLayout reads the layout of a content of several parts, and its size. False where
-// there is none.
+// loadLayout reads the layout of a content, and its size from that. It reports false if there
+// is no layout.
 func (v *View) loadLayout(c *content) (bool, error) {
 	l := new(metapb.Layout)
 	if ok, err := v.get(keys.AppendLayout(v.key(), c.id), l); !ok || err != nil {
@@ -144,7 +146,7 @@ func (v *View) loadLayout(c *content) (bool, error) {
 	return true, nil
 }
 
-// resolve returns the bytes that a range means; false where there are none.
+// resolve returns which bytes a range means, and false if it means none: it is unsatisfiable.
 func (c *content) resolve(q *metapb.GetObject) (first, length uint64, ok bool) {
 	switch q.Range {
 	case metapb.RangeKind_RANGE_ALL:
@@ -171,7 +173,7 @@ func (c *content) resolve(q *metapb.GetObject) (first, length uint64, ok bool) {
 	return 0, 0, false
 }
 
-// part returns where a part lies.
+// part returns where the bytes of a part lie, and false if the content has no such part.
 func (c *content) part(number uint32) (first, length uint64, ok bool) {
 	if c.layout == nil {
 		return 0, c.size, number == 1
@@ -186,7 +188,8 @@ func (c *content) part(number uint32) (first, length uint64, ok bool) {
 	return first, c.layout.Sizes[i], true
 }
 
-// contentPage goes on where an object answer's content ended.
+// contentPage answers a page of a content that is known by its id: a reader whose first page
+// came with an object goes on so.
 func (v *View) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.ContentAnswer, error) {
 	c, err := v.contentByID(q.ContentId, q.Multipart)
 	switch {
@@ -206,9 +209,9 @@ func (v *View) contentPage(q *metapb.GetContent, a *metapb.Answer) (*metapb.Cont
 	return page.answer, nil
 }
 
-// contentByID finds a content that a reader knows by its id alone; nil where it is
-// gone. It is from the command on that drops it: what then is left of it goes away
-// piece by piece, and a reader that found a part of it would take it for the whole.
+// contentByID finds a content by its id; nil if it is gone. A content is gone from the command
+// on that drops it, although parts of it are there for a while: they go away piece by piece,
+// and a reader that found what is left would take it for the whole.
 func (v *View) contentByID(name []byte, multipart bool) (*content, error) {
 	id, ok := keys.ParseID(name)
 	if !ok {
@@ -232,8 +235,8 @@ func (v *View) contentByID(name []byte, multipart bool) (*content, error) {
 	return c, nil
 }
 
-// isDropped reports whether a content was dropped, and not only parts of it that no
-// layout names.
+// isDropped reports whether a content was dropped. It was not if only those of its parts are
+// to go that its layout does not list.
 func (v *View) isDropped(id keys.ID) (bool, error) {
 	rec := new(metapb.DroppedContent)
 	ok, err := v.get(keys.AppendDropped(v.key(), id), rec)

@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// objectParts answers a page of the parts of a multipart version. They are those of
-// its layout: others of its content are on their way out.
+// objectParts answers a page of the parts of a multipart version: those that its layout lists.
+// The content may have others for a while, which are being removed.
 func (v *View) objectParts(q *metapb.ObjectParts, a *metapb.Answer) (*metapb.ObjectPartsAnswer, error) {
 	c, err := v.contentByID(q.ContentId, true)
 	if err != nil {

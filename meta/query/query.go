@@ -10,27 +10,29 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// PageMax bounds the entries of one answer, whatever a query asks for.
+// PageMax is how many entries a page has at most, whatever a query asks for.
 const PageMax = 1000
 
-// ListSteps bounds the records that one page of a list of objects looks at: a
-// fraction of a second, however many keys delete markers hide.
+// ListSteps is how many records a page of a list of objects looks at, so that it takes a
+// fraction of a second even where delete markers hide very many keys.
 const ListSteps = 50_000
 
-// View is the state as one query sees it.
+// View is the state as one query sees it: records and what is known of them, all as of the
+// same moment. It answers one query.
 type View struct {
 	Records         pebble.Reader
 	Applied         *metapb.Applied
 	Cluster         *metapb.Cluster
 	Directory       DirectoryLog
 	BucketsRevision uint64
-	ListSteps       int // Records that one page of a list of objects looks at.
+	ListSteps       int // How many records a page of a list of objects looks at.
 
 	decided []*metapb.Decided
 	keyBuf  [96]byte // Room for most keys.
 }
 
-// Answer answers a query. A refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
+// Answer answers a query. A refusal is an answer. Errors: Invalid if the query is of a newer
+// release, Corrupt if what it looks at is damaged, Internal if the file system fails.
 func (v *View) Answer(q *metapb.Query) (*metapb.Answer, error) {
 	v.decided = q.Decided
 	a := &metapb.Answer{ViewEpoch: v.Cluster.ViewEpoch, ConfigRevision: v.Applied.ConfigRevision,
@@ -41,6 +43,7 @@ func (v *View) Answer(q *metapb.Query) (*metapb.Answer, error) {
 	return a, nil
 }
 
+// answer fills in the part of an answer that depends on the query.
 func (v *View) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 	switch op := q.Op.(type) {
 	case *metapb.Query_View:
@@ -87,6 +90,8 @@ func (v *View) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 	return err
 }
 
+// key returns an empty buffer for the next key. Its bytes are valid until key is called
+// again.
 func (v *View) key() []byte { return v.keyBuf[:0] }
 
 func (v *View) get(key []byte, m proto.Message) (bool, error) { return record.Get(v.Records, key, m) }
@@ -95,7 +100,8 @@ func (v *View) has(key []byte) (bool, error) {
 	return record.View(v.Records, key, func([]byte) error { return nil })
 }
 
-// bucket returns a bucket, or refuses.
+// bucket returns a bucket by name. If there is none that the query was decided on, it puts
+// the refusal into a and returns nil.
 func (v *View) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
 	b := new(metapb.Bucket)
 	ok, err := v.get(keys.AppendBucket(v.key(), name), b)
@@ -106,7 +112,8 @@ func (v *View) bucket(name string, a *metapb.Answer) (*metapb.Bucket, error) {
 	return nil, nil
 }
 
-// listBuckets answers the buckets of an owner, or all, and what they hold if asked for.
+// listBuckets answers the buckets of an owner, or all buckets if none is named, each with
+// what it holds if that is asked for.
 func (v *View) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
 	return record.ScanKind(v.Records, keys.KindBucket, func(_ keys.Key, value []byte) error {
 		b := new(metapb.Bucket)
@@ -126,7 +133,8 @@ func (v *View) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
 	})
 }
 
-// topology answers nodes, those that were, and volumes; nothing at all if the asker has them.
+// topology answers nodes, volumes, and which nodes were removed for good. If the asker has
+// the view of this epoch already, the answer is empty.
 func (v *View) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 	a := &metapb.ViewAnswer{}
 	if q.HaveEpoch != 0 && q.HaveEpoch == v.Cluster.ViewEpoch {
@@ -163,7 +171,7 @@ func (v *View) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
 	return a, err
 }
 
-// usage answers what a bucket holds.
+// usage returns what a bucket holds, which is nothing if there is no record of it.
 func (v *View) usage(bucket uint64) (*metapb.BucketUsage, error) {
 	u := new(metapb.BucketUsage)
 	_, err := v.get(keys.AppendUsage(v.key(), bucket), u)

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// status answers sums over the state.
+// status answers sums over the state, and what they say of how safe the data are.
 func (v *View) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 	a := &metapb.StatusAnswer{
 		ClusterId: v.Cluster.Id, AppliedIndex: v.Applied.Index, Buckets: v.Applied.Buckets,
@@ -52,11 +52,11 @@ func (v *View) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 	return a, nil
 }
 
-// driveAt is what matters of a drive here.
+// driveAt says of a drive where it is and what state it is in, its node's included.
 type driveAt struct {
 	node uint64
 	life metapb.Life
-	down bool // Its node does not answer, whoever asks says.
+	down bool // The asker says that its node does not answer.
 }
 
 // healthCounter adds volumes to the sums of a status.
@@ -64,16 +64,16 @@ type healthCounter struct {
 	v      *View
 	a      *metapb.StatusAnswer
 	drives map[uint64]driveAt
-	looked int // Extents looked at one by one.
+	looked int // How many extents were looked at one by one.
 }
 
 const (
-	unreadableNamed  = 1000    // Volumes that a status names.
-	unreadableLooked = 200_000 // Extents that it looks at one by one, of all volumes.
+	unreadableNamed  = 1000    // How many volumes with unreadable extents a status names.
+	unreadableLooked = 200_000 // How many extents it looks at one by one, of all volumes together.
 )
 
-// gone returns the slots that lie on drives that are gone, and those that are there no
-// more than these, because their node does not answer.
+// gone returns the slots of a volume that lie on drives that are gone (gone), and these
+// together with the slots whose node does not answer (absent).
 func (h *healthCounter) gone(v *metapb.Volume) (gone, absent shard.SlotSet) {
 	for i, id := range v.Slots {
 		d, known := h.drives[id]
@@ -87,8 +87,8 @@ func (h *healthCounter) gone(v *metapb.Volume) (gone, absent shard.SlotSet) {
 	return gone, absent
 }
 
-// count adds a volume to the sums. Slots on drives that are gone count as missing for
-// all extents, whether that is recorded already or not.
+// count adds a volume to the sums. A slot on a drive that is gone counts as missing in all
+// extents, since upkeep may not have recorded it yet.
 func (h *healthCounter) count(v *metapb.Volume, s *metapb.VolumeStats) error {
 	a := h.a
 	lost, absent := h.gone(v)
@@ -106,7 +106,7 @@ func (h *healthCounter) count(v *metapb.Volume, s *metapb.VolumeStats) error {
 	}
 	a.Extents += s.Extents
 	a.PlainBytes += s.PlainBytes
-	worst := meta.WorstMissing(lost, s) // Shards that an extent may miss, at most.
+	worst := meta.WorstMissing(lost, s) // How many shards the worst extent misses, at most.
 	if worst > 0 {
 		a.VolumesRebuilding++
 	}
@@ -126,7 +126,9 @@ func (h *healthCounter) count(v *metapb.Volume, s *metapb.VolumeStats) error {
 	return h.unreadable(v, s, absent)
 }
 
-// unreadable counts the extents of a volume that have fewer shards than they need.
+// unreadable counts the extents of a volume of which fewer shards can be had than a read needs.
+// If the absent slots alone are more than the parity, these are all of them; else those that
+// are listed as missing shards are looked at one by one.
 func (h *healthCounter) unreadable(v *metapb.Volume, s *metapb.VolumeStats, absent shard.SlotSet) error {
 	extents, bytes := s.Extents, s.PlainBytes
 	if bits.OnesCount32(uint32(absent)) <= int(v.M) {
@@ -145,8 +147,9 @@ func (h *healthCounter) unreadable(v *metapb.Volume, s *metapb.VolumeStats, abse
 	return nil
 }
 
-// beyond looks at those extents of a volume that miss shards. Where there are very many
-// in all volumes, the rest is not looked at: a status must not take long.
+// beyond counts the extents that miss shards by record and, together with the absent slots,
+// miss more than the parity. A status must not take long, so once unreadableLooked extents
+// were looked at, no more are, and the count is too small.
 func (h *healthCounter) beyond(v *metapb.Volume, absent shard.SlotSet) (extents, bytes uint64, err error) {
 	lower := keys.AppendMissing(nil, shard.ExtentID{Volume: shard.VolumeID(v.Id)})
 	upper := keys.AppendMissing(nil, shard.ExtentID{Volume: shard.VolumeID(v.Id) + 1})
@@ -170,7 +173,8 @@ func (h *healthCounter) beyond(v *metapb.Volume, absent shard.SlotSet) (extents,
 	return extents, bytes, err
 }
 
-// lacking names the slots whose shards are not there, and the drives that may have them.
+// lacking names the slots whose shards cannot be had, with the drives that may hold them: the
+// drive of an absent slot, and drives that a slot with missing shards was on before.
 func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent shard.SlotSet) (
 	out []*metapb.LackingSlot,
 ) {
@@ -199,7 +203,7 @@ func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent 
 	return out
 }
 
-// listStats answers what every volume holds.
+// listStats answers what each volume holds and misses.
 func (v *View) listStats() (*metapb.VolumeStatsAnswer, error) {
 	a := &metapb.VolumeStatsAnswer{AppliedIndex: v.Applied.Index}
 	err := record.ScanKind(v.Records, keys.KindVolumeStats, func(k keys.Key, value []byte) error {

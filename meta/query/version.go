@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// version returns the version of a key that a client names (empty: the latest);
-// nil where there is none.
+// version returns the version of a key that a client names, or the latest one if it names
+// none; nil if there is no such version.
 func (v *View) version(b *metapb.Bucket, key, named string) (*metapb.Version, error) {
 	ver := new(metapb.Version)
 	ok, err := v.get(keys.AppendObject(v.key(), b.Id, key), ver)
@@ -34,7 +34,7 @@ func (v *View) version(b *metapb.Bucket, key, named string) (*metapb.Version, er
 	return older, nil
 }
 
-// olderOrder returns the order of an older version.
+// olderOrder returns the order of an older version, and whether there is one of that id.
 func (v *View) olderOrder(bucket uint64, key, id string) (order uint64, ok bool, err error) {
 	ok, err = record.View(v.Records, keys.AppendVersionID(v.key(), bucket, key, id), func(value []byte) error {
 		if len(value) != 8 {
@@ -46,7 +46,8 @@ func (v *View) olderOrder(bucket uint64, key, id string) (order uint64, ok bool,
 	return order, ok, err
 }
 
-// listVersions answers a page of the versions and delete markers of a bucket.
+// listVersions answers a page of the versions and delete markers of a bucket, in the order of
+// their keys, and for one key the newest first.
 func (v *View) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.VersionsAnswer, error) {
 	b, err := v.bucket(q.Bucket, a)
 	if b == nil || err != nil {
@@ -78,9 +79,8 @@ func (v *View) listVersions(q *metapb.ListVersions, a *metapb.Answer) (*metapb.V
 	return l, err
 }
 
-// versionMarker returns the least key after the version that the markers name. If
-// that version is gone, so is its place among those of its key: these are listed
-// again rather than left out.
+// versionMarker returns the least key after the version that the markers name; nil if they
+// name none. If that version is gone, all of its key are listed again, as uploadMarker has it.
 func (v *View) versionMarker(b *metapb.Bucket, q *metapb.ListVersions) ([]byte, error) {
 	if q.KeyMarker == "" || q.VersionMarker == "" {
 		return nil, nil

@@ -14,34 +14,35 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// walk goes over the names of a bucket as S3 lists them: in order, those with a
-// prefix, rolled up at the first delimiter after it. Names below a common prefix
-// are not visited but passed over in one seek.
+// walk goes over the names of a bucket as S3 lists them: in order, only those with a prefix,
+// and rolled up into a common prefix at the first delimiter after it. It seeks past all names
+// below a common prefix at once, however many they are.
 type walk struct {
 	kind              keys.Kind // KindObject or KindOpenUpload.
 	bucket            uint64
 	prefix, delimiter string
-	after             string // Where to start, exclusive; a common prefix: all below it, too.
-	inclusive         bool   // after itself counts.
-	from              []byte // If set, a key to start at instead, when after is a name.
-	versions          bool   // Older versions are visited, too.
-	markers           bool   // There may be delete markers, which hide their keys.
-	exact             bool   // Start right behind after, within a common prefix too.
-	steps             int    // Records to look at, at most; 0: as many as there are.
+	after             string // The walk starts after this name, or after all below this common prefix.
+	inclusive         bool   // The walk starts at after itself.
+	from              []byte // If set, and after is no common prefix, the key to start at.
+	versions          bool   // Older versions are visited too.
+	markers           bool   // There may be delete markers. They are not visited, and hide their keys.
+	exact             bool   // The walk starts right behind after, even within a common prefix.
+	steps             int    // How many records are looked at, at most; 0: as many as there are.
 
-	name   []byte // Decoded name of the current record.
-	latest bool   // It is not an older version.
+	name   []byte // The name of the current record.
+	latest bool   // The current record is not an older version.
 
-	rolledUp int    // Length of the common prefix that the last step visited; 0: it visited none.
-	stopped  bool   // The steps were used up.
+	rolledUp int    // The length of the common prefix that the last step visited; 0: none.
+	stopped  bool   // The walk ended since the steps were used up.
 	seek     []byte // Room for a key.
 }
 
-// visitor is called with a name, its value and its key, or with a common prefix
-// and no key; what it is given is valid during the call. It returns errStop to end.
+// visitor is called with a name, its value and its key, or with a common prefix and neither.
+// What it is given is valid during the call. It returns record.ErrStop to end the walk.
 type visitor func(name, value, key []byte) error
 
-// run walks.
+// run walks, and calls visit for each name and common prefix. Errors: those of visit and of
+// the database.
 func (w *walk) run(r pebble.Reader, visit visitor) (err error) {
 	lower := keys.AppendNames(nil, w.kind, w.bucket, w.prefix)
 	upper := keys.PrefixEnd(slices.Clone(lower))
@@ -55,8 +56,8 @@ func (w *walk) run(r pebble.Reader, visit visitor) (err error) {
 	if err != nil {
 		return record.DBError(err)
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()  // After a panic of visit too.
-	if err = w.iterate(it, visit); err == record.ErrStop { //nolint:errorlint // A private sentinel, never wrapped.
+	defer func() { err = errors.Join(err, it.Close()) }()  // Deferred: after a panic of visit too.
+	if err = w.iterate(it, visit); err == record.ErrStop { //nolint:errorlint // It is never wrapped.
 		err = nil
 	}
 	return err
@@ -85,8 +86,8 @@ func (w *walk) iterate(it *pebble.Iterator, visit visitor) error {
 	return nil
 }
 
-// step visits the current record, or the common prefix that it rolls up into. It
-// returns the key to go on at; nil is the next one.
+// step visits the current record, or the common prefix that it rolls up into, or passes it
+// over. It returns the key to go on at; nil means the next one.
 func (w *walk) step(it *pebble.Iterator, visit visitor) (next []byte, err error) {
 	if err := w.decode(it.Key()); err != nil {
 		return nil, err
@@ -115,7 +116,8 @@ func (w *walk) step(it *pebble.Iterator, visit visitor) (next []byte, err error)
 	return nil, visit(w.name, value, it.Key())
 }
 
-// decode reads name and place of the current record.
+// decode reads from its key the name of the current record, and whether it is the latest
+// version.
 func (w *walk) decode(key []byte) (err error) {
 	if w.kind == keys.KindObject {
 		if w.name, w.latest, err = keys.ObjectName(w.name[:0], key); err != nil {
@@ -128,8 +130,8 @@ func (w *walk) decode(key []byte) (err error) {
 	return err
 }
 
-// commonPrefix returns the length of the common prefix that name rolls up into;
-// 0 if it does not.
+// commonPrefix returns the length of the common prefix that name rolls up into; 0 if it does
+// not roll up.
 func (w *walk) commonPrefix(name string) int {
 	if w.delimiter == "" || !strings.HasPrefix(name, w.prefix) {
 		return 0
@@ -141,7 +143,8 @@ func (w *walk) commonPrefix(name string) int {
 	return len(w.prefix) + i + len(w.delimiter)
 }
 
-// start returns the least key after w.after.
+// start returns the least key at which the walk may start by w.after; nil if that bounds
+// nothing.
 func (w *walk) start() []byte {
 	if w.after == "" {
 		return nil
@@ -164,7 +167,7 @@ func (w *walk) start() []byte {
 	return keys.PrefixEnd(name)
 }
 
-// isDeleteMarker reads just that of a version.
+// isDeleteMarker reads from the record of a version whether it is a delete marker.
 func isDeleteMarker(version []byte) (is bool, err error) {
 	err = record.Fields(version, func(num protowire.Number, v uint64, _ []byte) error {
 		if num == 4 {

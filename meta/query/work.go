@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// listWork answers a page of what upkeep has to do. Pages go on after the last
-// item of the one before: its index, volume, seq and id, as the kind has them.
+// listWork answers a page of what upkeep has to do. The next page goes on after the last item:
+// after its index, volume, seq and id, as far as items of that kind have them.
 func (v *View) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	if q.Kind == metapb.WorkKind_WORK_RESTORES || q.Kind == metapb.WorkKind_WORK_UPLOADS {
 		return v.listNamedWork(q)
@@ -54,7 +54,8 @@ func (v *View) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	return a, err
 }
 
-// workStart returns the least key of a page of work and the kind of its keys.
+// workStart returns the least key that a page may begin at, and the kind of the keys. Errors:
+// Invalid if the kind of work is of a newer release.
 func workStart(q *metapb.ListWork) ([]byte, keys.Kind, error) {
 	after := record.ExtentID(q.AfterVolume, q.AfterSeq)
 	var id keys.ID
@@ -85,7 +86,7 @@ func workStart(q *metapb.ListWork) ([]byte, keys.Kind, error) {
 	return append(key, 0), kind, nil
 }
 
-// workItem describes the work under a key.
+// workItem describes the work that a record stands for.
 func (v *View) workItem(k keys.Key, value []byte) (*metapb.WorkItem, error) {
 	item := &metapb.WorkItem{Volume: uint32(k.Extent.Volume), Seq: k.Extent.Seq, Index: k.Index}
 	switch k.Kind {

@@ -11,35 +11,38 @@ import (
 )
 
 const (
-	// ContradictionsKept is how many refusals are remembered one by one. Voters that are
-	// compared may be that many apart.
+	// ContradictionsKept is how many refusals the record Contradictions lists one by one. It
+	// is also how many refusals apart two voters may be that are compared.
 	ContradictionsKept = 64
-	// ContradictionDigestBytes is how many bytes of SHA-256 a digest has.
+	// ContradictionDigestBytes is how many bytes of SHA-256 the digest of a refusal has.
 	ContradictionDigestBytes = 16
 )
 
-// Contradiction is a record that contradicts another, or cannot be decoded, although its
-// block in the database is whole; or a command that no release can decode. A fault of an
-// earlier release has written it, so it is the same on all voters: whoever stopped at it
-// would stop on all of them, for good. So the command that meets it is refused, with all
-// that it has done taken back, on all of them alike, and the others go on.
+// Contradiction is the error of meeting a record that contradicts another one or that
+// cannot be decoded, although its block in the database is whole; or of a command that no
+// release can decode.
 //
-// It may also be this voter alone that meets it, since its own memory or disk has spoilt
-// the record. So each refusal is part of the state, and voters compare what they have
-// refused (Contradictions): who is alone with it is damaged. Where the database itself
-// finds a block damaged there is nothing to compare, and this voter stops.
+// Such a record was most likely written by a fault of an earlier release, and then all
+// voters have it. If Apply stopped there, all of them would stop, and would stop again
+// whenever they are started. So Apply refuses the command that met the record, takes back
+// what the command has done, and goes on with the next one.
+//
+// If instead the memory or the disk of one voter spoilt the record, that voter alone
+// refuses. So each refusal becomes part of the state, and voters compare theirs: who
+// differs from the others is damaged (docs/architecture.md, "Contradictions"). Where the
+// database finds that a block is damaged there is nothing to compare, and the voter stops.
 type Contradiction struct {
 	Kind  metapb.ContradictionKind
-	Key   []byte // Of the record; nil: not known, or a command.
+	Key   []byte // Of the record; nil if it is not known, or if the command itself is bad.
 	Cause error
 }
 
 func (c *Contradiction) Error() string { return c.Say() + ": " + c.Cause.Error() }
 
-// Unwrap gives what the record is.
+// Unwrap returns what is wrong with the record.
 func (c *Contradiction) Unwrap() error { return c.Cause }
 
-// Record names the record, or says that it is a command.
+// Record names the record as Name does, or says that it is a command.
 func (c *Contradiction) Record() string {
 	if c.Kind == metapb.ContradictionKind_CONTRADICTION_COMMAND {
 		return "(a command)"
@@ -47,8 +50,9 @@ func (c *Contradiction) Record() string {
 	return Name(c.Key)
 }
 
-// Say tells which record it is without the names of buckets and objects, and without what
-// the decoder says, which differs from build to build: the result of a command holds it.
+// Say says which record it is and, roughly, what is wrong. The text goes into results, so
+// it must be the same on all voters and may hold no name of a bucket or object. That is
+// why the decoder's own message, which differs from build to build, is left to Error.
 func (c *Contradiction) Say() string {
 	switch {
 	case c.Kind == metapb.ContradictionKind_CONTRADICTION_COMMAND:
@@ -61,8 +65,8 @@ func (c *Contradiction) Say() string {
 	return "the record " + Name(c.Key) + " contradicts others, or is missing"
 }
 
-// Name names a record in logs, which must not hold names of objects: its kind and
-// a digest of its key. Records finds it by that.
+// Name returns the name of a record for logs, which must not hold names of objects: the
+// kind of its key, and a digest of the key. State.Records finds the record by that name.
 func Name(key []byte) string {
 	if len(key) == 0 {
 		return "(not known)"
@@ -71,8 +75,7 @@ func Name(key []byte) string {
 	return fmt.Sprintf("%c-%x", key[0], sum[:8])
 }
 
-// AsContradiction returns the contradiction that an error is about; nil where it is about
-// none.
+// AsContradiction returns the Contradiction that err is or wraps; nil if there is none.
 func AsContradiction(err error) *Contradiction {
 	var c *Contradiction
 	if errors.As(err, &c) {
@@ -81,23 +84,23 @@ func AsContradiction(err error) *Contradiction {
 	return nil
 }
 
-// IsContradiction reports whether an error is about a record that contradicts another or
-// cannot be decoded, in a database that is whole.
+// IsContradiction reports whether err is or wraps a Contradiction.
 func IsContradiction(err error) bool { return AsContradiction(err) != nil }
 
-// Undecodable is an error of decoding a record.
+// Undecodable returns the Contradiction of a record that the decoder refused with err.
 func Undecodable(err error) error {
 	return &Contradiction{Kind: metapb.ContradictionKind_CONTRADICTION_UNDECODABLE,
 		Cause: errs.New("state", errs.Corrupt, err)}
 }
 
-// Corrupt is a record that contradicts another, or itself.
+// Corrupt returns the Contradiction of a record that contradicts another one, or itself.
 func Corrupt(format string, args ...any) error {
 	return &Contradiction{Kind: metapb.ContradictionKind_CONTRADICTION_RECORDS,
 		Cause: errs.Newf("state", errs.Corrupt, "damaged metadata: "+format, args...)}
 }
 
-// Of says of which record an error is, where it is a contradiction and does not say yet.
+// Of returns err. If it is a Contradiction that does not name its record yet, Of makes it
+// name the record under key.
 func Of(key []byte, err error) error {
 	if c := AsContradiction(err); c != nil && c.Key == nil && c.Kind != metapb.ContradictionKind_CONTRADICTION_COMMAND {
 		c.Key = slices.Clone(key)

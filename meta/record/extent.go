@@ -6,12 +6,12 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// ExtentID returns the id of an extent from its numbers as messages have them.
+// ExtentID makes the id of an extent from the two numbers that messages name it by.
 func ExtentID(volume uint32, seq uint64) shard.ExtentID {
 	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}
 }
 
-// LeaseOf returns the block of numbers in which an extent lies.
+// LeaseOf returns the block of extent numbers in which an extent lies.
 func LeaseOf(e shard.ExtentID) LeaseName {
 	return LeaseName{e.Volume, (e.Seq - 1) / meta.LeaseBlockExtents}
 }
@@ -22,13 +22,13 @@ type LeaseName struct {
 	Block  uint64
 }
 
-// ExtentsOf returns the extents of refs, each once, in the order in which they
-// first occur.
+// ExtentsOf returns the extents that refs name, each once, in the order in which they first
+// occur.
 func ExtentsOf(refs []*metapb.ExtentRef) []shard.ExtentID {
 	ids := make([]shard.ExtentID, 0, len(refs))
-	var seen map[shard.ExtentID]struct{} // Only where a search of ids would be slow.
+	var seen map[shard.ExtentID]struct{} // Made once ids is so long that a search would be slow.
 	for _, r := range refs {
-		id := shard.ExtentID{Volume: shard.VolumeID(r.Volume), Seq: r.Seq}
+		id := ExtentID(r.Volume, r.Seq)
 		if seen == nil && len(ids) >= 32 {
 			seen = make(map[shard.ExtentID]struct{}, len(refs))
 			for _, id := range ids {
@@ -46,7 +46,7 @@ func ExtentsOf(refs []*metapb.ExtentRef) []shard.ExtentID {
 	return ids
 }
 
-// contains reports whether id is in ids; seen, unless nil, is the set of them.
+// contains reports whether id is in ids. If seen is not nil, it is the set of all ids.
 func contains(ids []shard.ExtentID, seen map[shard.ExtentID]struct{}, id shard.ExtentID) bool {
 	if seen != nil {
 		_, found := seen[id]

@@ -7,8 +7,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// New returns an empty record of the kind's type; nil where values are not
-// messages.
+// New returns an empty message of the type that records of a kind have; nil if their values
+// are no messages.
 func New(k keys.Kind) proto.Message {
 	switch k {
 	case keys.KindApplied:

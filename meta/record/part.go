@@ -4,7 +4,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// PartFault returns what is wrong with a part's bytes; empty if they add up.
+// PartFault says what is wrong with a part; it returns "" if nothing is. The bytes of a part
+// are inline or in extents, never both, and their lengths add up to its size. Inline bytes
+// that are sealed are longer than the plaintext in them, so their length is not compared.
 func PartFault(p *metapb.Part) string {
 	if len(p.Extents) == 0 {
 		if len(p.Envelopes) == 0 && uint64(len(p.Inline)) != p.Size {

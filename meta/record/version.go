@@ -4,8 +4,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// RestoreTime returns when, in ms, something is to be done about a restore: the copy
-// is to be made, or has expired. False where nothing ever is.
+// RestoreTime returns the time, in ms, at which something is to be done about a restore: its
+// warm copy is to be made, or to be dropped since it has expired. due is false if nothing
+// ever is to be done.
 func RestoreTime(r *metapb.Restore) (ms uint64, due bool) {
 	switch {
 	case r.GetOngoing():
@@ -16,10 +17,10 @@ func RestoreTime(r *metapb.Restore) (ms uint64, due bool) {
 	return 0, false
 }
 
-// NullVersion is how clients name the null version, whose id is empty here.
+// NullVersion is how clients name the null version, whose id is empty in records.
 const NullVersion = "null"
 
-// StoredVersionID returns a version id, as clients name it, as records have it.
+// StoredVersionID returns a version id as records have it, given how clients name it.
 func StoredVersionID(named string) string {
 	if named == NullVersion {
 		return ""
@@ -27,7 +28,7 @@ func StoredVersionID(named string) string {
 	return named
 }
 
-// ShownVersionID is the reverse of storedVersionID.
+// ShownVersionID returns a version id as clients name it, given how records have it.
 func ShownVersionID(stored string) string {
 	if stored == "" {
 		return NullVersion
