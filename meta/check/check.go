@@ -148,6 +148,10 @@ func (c *checker) read(key, value []byte) error {
 		case keys.KindRef:
 			c.refs[ref{k.Extent, k.Owner}] = true
 		case keys.KindNextBlock:
+			if len(value) != 8 {
+				c.wrong("the next lease block of volume %d has %d bytes, not 8", k.Volume, len(value))
+				return nil
+			}
 			c.nextBlock[k.Volume] = binary.BigEndian.Uint64(value)
 		default:
 			c.listed[string(key)] = string(value)
