@@ -64,9 +64,7 @@ func (s *State) refuseEntry(e *Entry, c *record.Contradiction) (_ []*metapb.Resu
 	if err := s.commit(t); err != nil {
 		return nil, err
 	}
-	if s.events.Contradiction != nil {
-		s.events.Contradiction(e.Index, c.Record(), c)
-	}
+	s.events.Contradiction(e.Index, c.Record(), c)
 	return []*metapb.Result{r}, nil
 }
 

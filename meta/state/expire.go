@@ -63,7 +63,7 @@ func (t *tx) stands(b *metapb.Bucket, it *metapb.ExpireItem) bool {
 		return found
 	}
 	v := new(metapb.Version)
-	return t.get(t.placeOf(b, it.Key, &h, latest), v) && sameTags(v.Tags, it.Tags)
+	return t.get(t.keyOf(b, it.Key, &h, latest), v) && sameTags(v.Tags, it.Tags)
 }
 
 func sameTags(a, b []*metapb.Pair) bool {

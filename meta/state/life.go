@@ -174,18 +174,18 @@ func (t *tx) checkRedundancy(changed *metapb.Node) *metapb.Result {
 			nodes++
 		}
 	}
-	places, what := nodes, "nodes"
+	domains, what := nodes, "nodes"
 	if len(t.mem.nodes) == 1 {
-		places, what = drives, "drives"
+		domains, what = drives, "drives"
 	}
 	for _, v := range t.mem.volumes {
 		n := record.SchemeOf(v).N()
-		if places >= n || t.mem.stats(v.Id).Extents == 0 || !t.touches(v, changed) {
+		if domains >= n || t.mem.stats(v.Id).Extents == 0 || !t.touches(v, changed) {
 			continue
 		}
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_REDUNDANCY, Detail: fmt.Sprintf(
 			"%d %s would be left to take data, and volumes coded %d+%d need %d: add one first, or force it and keep less protection",
-			places, what, v.K, v.M, n)}
+			domains, what, v.K, v.M, n)}
 	}
 	return nil
 }

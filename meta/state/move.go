@@ -94,9 +94,9 @@ func movedSince(v *metapb.Volume, epoch uint32) (slots uint32) {
 	return slots
 }
 
-// place corrects what a new extent misses by the slots that moved since its writer
+// missMoved corrects what a new extent misses by the slots that moved since its writer
 // read the volume. It refuses one that is left with less than a quorum by that.
-func place(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
+func missMoved(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
 	moved := movedSince(v, n.VolumeEpoch) &^ n.Extent.Missing
 	if moved == 0 {
 		return nil

@@ -37,24 +37,43 @@ const (
 	formatVersion = pebble.FormatTableFormatV6
 )
 
-// Events are told what happens below. Each may be nil; none may block or call
-// back into the State.
+// Events tells what happens in a State. Any field may be nil. Functions are called from many
+// goroutines; they must not block, nor call back into the State.
 type Events struct {
-	// NoRoom: a flush or compaction found the file system full, and is tried again.
+	// NoRoom: a flush or a compaction found the file system full. It will be tried again.
 	NoRoom func(error)
-	// BackgroundError: a flush or compaction failed for another reason.
-	// What is applied may no longer become durable: stop the node.
+	// BackgroundError: a flush or a compaction failed for another reason. What is applied may
+	// never become durable, so the node must be stopped.
 	BackgroundError func(error)
-	// Fatal: the database cannot go on. A panic follows the call.
+	// Fatal: the database cannot go on. It panics after the call.
 	Fatal func(error)
-	// Contradiction: the entry was refused, since it met records that contradict each
-	// other or cannot be decoded; record names the one that was looked at. Unless all voters
-	// tell the same, this one is damaged.
+	// Contradiction: the entry of that index was refused, since it met records that contradict
+	// each other or cannot be decoded. record names the one that was looked at (record.Name).
+	// Unless all voters refuse the entry, this one is damaged.
 	Contradiction func(index uint64, record string, cause error)
-	// Info is what the database tells of its work, for debugging.
+	// Info: what the database tells of its work, for debugging.
 	Info func(string)
-	// WriteStall: commits wait for flushes (true), or no longer do.
+	// WriteStall: commits wait for flushes (true), or no longer do (false).
 	WriteStall func(stalled bool)
+}
+
+// withDefaults returns e with a function that does nothing in the place of each that is nil.
+func (e Events) withDefaults() Events {
+	for _, f := range []*func(error){&e.NoRoom, &e.BackgroundError, &e.Fatal} {
+		if *f == nil {
+			*f = func(error) {}
+		}
+	}
+	if e.Contradiction == nil {
+		e.Contradiction = func(uint64, string, error) {}
+	}
+	if e.Info == nil {
+		e.Info = func(string) {}
+	}
+	if e.WriteStall == nil {
+		e.WriteStall = func(bool) {}
+	}
+	return e
 }
 
 // cache returns the database's block cache, with a reference of its own. Pebble takes
@@ -85,7 +104,7 @@ func PebbleOptions(o Options) *pebble.Options {
 		LBaseMaxBytes:               levelBaseBytes,
 		MaxOpenFiles:                maxOpenFiles,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, compactionsMax },
-		Logger:                      logger{o.Events},
+		Logger:                      logger{o.Events.withDefaults()},
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = blockBytes
@@ -124,9 +143,7 @@ const roomRetry = time.Second
 // waitForRoom holds a flush or compaction back that found the file system full. Nothing
 // is lost: what it was to write is in memory, and in the Raft log.
 func (s *State) waitForRoom(err error) {
-	if s.events.NoRoom != nil {
-		s.events.NoRoom(err)
-	}
+	s.events.NoRoom(err)
 	select {
 	case s.noRoom <- struct{}{}:
 	default:
@@ -138,10 +155,6 @@ func (s *State) waitForRoom(err error) {
 }
 
 func (s *State) listener() *pebble.EventListener {
-	stall := s.events.WriteStall
-	if stall == nil {
-		stall = func(bool) {}
-	}
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
 			if vfs.IsNoSpaceError(err) {
@@ -149,12 +162,10 @@ func (s *State) listener() *pebble.EventListener {
 				return
 			}
 			s.failed.set(err)
-			if s.events.BackgroundError != nil {
-				s.events.BackgroundError(err)
-			}
+			s.events.BackgroundError(err)
 		},
-		WriteStallBegin: func(pebble.WriteStallBeginInfo) { stall(true) },
-		WriteStallEnd:   func() { stall(false) },
+		WriteStallBegin: func(pebble.WriteStallBeginInfo) { s.events.WriteStall(true) },
+		WriteStallEnd:   func() { s.events.WriteStall(false) },
 	}
 }
 
@@ -162,9 +173,7 @@ func (s *State) listener() *pebble.EventListener {
 type logger struct{ events Events }
 
 func (l logger) Infof(format string, args ...any) {
-	if l.events.Info != nil {
-		l.events.Info(fmt.Sprintf(format, args...))
-	}
+	l.events.Info(fmt.Sprintf(format, args...))
 }
 
 func (l logger) Errorf(format string, args ...any) { l.Infof(format, args...) }
@@ -172,8 +181,6 @@ func (l logger) Errorf(format string, args ...any) { l.Infof(format, args...) }
 // Fatalf must not return: Pebble calls it where it cannot go on.
 func (l logger) Fatalf(format string, args ...any) {
 	err := errors.New("metadata database: " + fmt.Sprintf(format, args...))
-	if l.events.Fatal != nil {
-		l.events.Fatal(err)
-	}
+	l.events.Fatal(err)
 	panic(err)
 }

@@ -92,7 +92,7 @@ func (t *tx) checkFresh(id shard.ExtentID, n *metapb.NewExtent) *metapb.Result {
 	}
 	n.Extent.GcIndex = 0
 	n.Extent.Missing &= record.SlotMask(v)
-	return place(v, n)
+	return missMoved(v, n)
 }
 
 // checkRanges says whether every reference lies inside its extent.

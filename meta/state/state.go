@@ -56,7 +56,8 @@ type State struct {
 
 // Open opens the database in o.Dir, or makes an empty one.
 func Open(o Options) (*State, error) {
-	s := &State{events: o.Events, limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject, listSteps: query.ListSteps, eventsMax: EventQueueMax}}
+	s := &State{events: o.Events.withDefaults(), limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject,
+		listSteps: query.ListSteps, eventsMax: EventQueueMax}}
 	if o.limits != nil {
 		s.limits = *o.limits
 	}

@@ -23,7 +23,7 @@ func (t *tx) transitionVersion(c *metapb.TransitionVersion) *metapb.Result {
 		return refuse(metapb.Refusal_REFUSAL_PRECONDITION_FAILED)
 	}
 	v := new(metapb.Version)
-	if !t.get(t.placeOf(b, c.Key, &h, latest), v) {
+	if !t.get(t.keyOf(b, c.Key, &h, latest), v) {
 		t.fail(t.corrupt("a version is gone while it is changed"))
 		return invalid("")
 	}
@@ -39,7 +39,7 @@ func (t *tx) transitionVersion(c *metapb.TransitionVersion) *metapb.Result {
 		}
 		v.Attributes.StorageClass = c.StorageClass
 	}
-	t.set(t.placeOf(b, c.Key, &h, latest), v)
+	t.set(t.keyOf(b, c.Key, &h, latest), v)
 	if c.Done {
 		t.tell(b, metapb.EventKind_EVENT_TRANSITION, c.Key, v)
 	}
@@ -78,8 +78,8 @@ func (t *tx) stage(c *metapb.TransitionVersion, v *metapb.Version) *metapb.Resul
 	return nil
 }
 
-// placeOf returns the key under which a version that was found lies.
-func (t *tx) placeOf(b *metapb.Bucket, key string, h *head, latest bool) []byte {
+// keyOf returns the key under which a version that was found lies.
+func (t *tx) keyOf(b *metapb.Bucket, key string, h *head, latest bool) []byte {
 	if latest {
 		return keys.AppendObject(t.key(), b.Id, key)
 	}

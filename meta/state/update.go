@@ -23,7 +23,7 @@ func (t *tx) updateVersion(c *metapb.UpdateVersion) *metapb.Result {
 		return refuse(metapb.Refusal_REFUSAL_PRECONDITION_FAILED)
 	}
 	v := new(metapb.Version)
-	if !t.get(t.placeOf(b, c.Key, &h, latest), v) {
+	if !t.get(t.keyOf(b, c.Key, &h, latest), v) {
 		t.fail(t.corrupt("a version is gone while it is changed"))
 		return invalid("")
 	}
@@ -40,7 +40,7 @@ func (t *tx) updateVersion(c *metapb.UpdateVersion) *metapb.Result {
 	if c.SetTags {
 		v.Tags = c.Tags
 	}
-	t.set(t.placeOf(b, c.Key, &h, latest), v)
+	t.set(t.keyOf(b, c.Key, &h, latest), v)
 	t.tellUpdated(b, c, v, before)
 	return &metapb.Result{Version: v}
 }
