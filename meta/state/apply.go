@@ -13,18 +13,20 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Entry is one log entry. A nil Command (Raft's own entries) only moves the
+// Entry is one entry of the log. Raft's own entries have no Command: they only move the
 // applied index.
 type Entry struct {
 	Index, Term uint64
-	Command     []byte // metapb.Command, marshalled.
+	Command     []byte // A metapb.Command, marshalled, or nil.
 }
 
-// Apply applies entries in order, in one atomic unsynced batch, skipping those at
-// or below the applied index, and returns one result for each entry (nil for
-// those skipped and those without a command). A command that meets records that
-// contradict each other is refused. After an error nothing of entries that it names is
-// applied, and nothing ever will be: the caller stops the node.
+// Apply applies entries in order and returns a result for each of them: nil for an entry
+// without a command, and for one at or below the applied index, which is passed over. It
+// commits them as one batch, which is not synced: see Flush.
+//
+// A command that meets a Contradiction is refused, and the entries are then committed one by
+// one. After any other error the State applies nothing more: every later call returns the same
+// error. The entry that the error names has had no effect. The caller must stop the node.
 func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
 	s.applyMu.Lock()
 	defer s.applyMu.Unlock()
@@ -42,6 +44,8 @@ func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
 	return results, nil
 }
 
+// apply applies entries in one batch. After an error nothing of them is in the database, but
+// s.mem may hold what they did: load makes it anew.
 func (s *State) apply(entries []Entry) (results []*metapb.Result, err error) {
 	t := s.begin()
 	defer func() { err = errors.Join(err, t.close()) }()
@@ -61,7 +65,8 @@ func (s *State) apply(entries []Entry) (results []*metapb.Result, err error) {
 	return results, s.commit(t)
 }
 
-// commit commits the batch and publishes what queries read beside it.
+// commit writes what the batch has gathered in memory, commits it, and publishes for queries
+// what they do not read from the database. A batch that moves no index is thrown away.
 func (s *State) commit(t *tx) error {
 	if t.applied.Index == s.applied.Index {
 		return nil
@@ -84,12 +89,15 @@ func (s *State) commit(t *tx) error {
 	return nil
 }
 
-// apply applies one command.
+// apply applies one command and returns its result: what the session has recorded of an earlier
+// try, or what the command did. Errors are those of t.err, and those of a command that cannot
+// be decoded or is not known.
 func (t *tx) apply(e *Entry) (*metapb.Result, error) {
 	cmd := new(metapb.Command)
 	if err := proto.Unmarshal(e.Command, cmd); err != nil {
 		// The log vouches for its bytes, so they are the same on all voters.
-		return nil, &record.Contradiction{Kind: metapb.ContradictionKind_CONTRADICTION_COMMAND, Cause: errs.New("state", errs.Corrupt, err)}
+		return nil, &record.Contradiction{Kind: metapb.ContradictionKind_CONTRADICTION_COMMAND,
+			Cause: errs.New("state", errs.Corrupt, err)}
 	}
 	if cmd.Op == nil {
 		return nil, errUnknown()
@@ -102,7 +110,8 @@ func (t *tx) apply(e *Entry) (*metapb.Result, error) {
 		}
 		r.Index = e.Index
 		if r.Refusal == metapb.Refusal_REFUSAL_NO_SUCH_BUCKET {
-			r.ConfigRevision = t.applied.ConfigRevision // The proposer thought otherwise: it knows an older one.
+			// The proposer thought that the bucket exists, so what it knows of buckets is older.
+			r.ConfigRevision = t.applied.ConfigRevision
 		}
 		t.record(r)
 	}
@@ -113,8 +122,8 @@ func errUnknown() error {
 	return errs.Newf("state", errs.Invalid, "unknown command: it was written by a newer release; upgrade this node")
 }
 
-// dispatch applies a command and returns its answer; nil for one that this
-// release does not know.
+// dispatch applies a command and returns its result; nil if this release does not know the
+// command.
 func (t *tx) dispatch(cmd *metapb.Command) *metapb.Result {
 	switch op := cmd.Op.(type) {
 	case *metapb.Command_FormCluster:

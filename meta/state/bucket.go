@@ -12,7 +12,8 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// createBucket makes a bucket and its first configuration.
+// createBucket makes a bucket with its first configuration. It is refused if the name is taken,
+// or if the owner has as many buckets as the command says that it may have.
 func (t *tx) createBucket(c *metapb.CreateBucket) *metapb.Result {
 	b := c.Bucket
 	if b.GetName() == "" {
@@ -52,7 +53,7 @@ func (t *tx) createBucket(c *metapb.CreateBucket) *metapb.Result {
 	return t.changesConfig(&metapb.Result{Bucket: b})
 }
 
-// deleteBucket removes a bucket without versions and open uploads.
+// deleteBucket removes a bucket. It is refused while the bucket has a version or an open upload.
 func (t *tx) deleteBucket(c *metapb.DeleteBucket) *metapb.Result {
 	b := t.bucket(c.Name)
 	if b == nil {
@@ -70,7 +71,8 @@ func (t *tx) deleteBucket(c *metapb.DeleteBucket) *metapb.Result {
 	return t.changesBuckets(&metapb.Result{})
 }
 
-// setBucketConfig changes parts of a bucket's configuration, or its versioning.
+// setBucketConfig changes parts of a bucket's configuration, its versioning, its object lock or
+// its rules of events. If one of these is refused, none is changed.
 func (t *tx) setBucketConfig(c *metapb.SetBucketConfig) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
@@ -106,8 +108,8 @@ func (t *tx) setBucketConfig(c *metapb.SetBucketConfig) *metapb.Result {
 	return t.changesBuckets(&metapb.Result{Bucket: b})
 }
 
-// changedBucket returns a bucket with the versioning and the lock that a command
-// gives it: the same one where it gives none.
+// changedBucket returns a copy of b with the versioning and the object lock that a command gives
+// it, or b itself if it gives neither. It returns a refusal if b cannot have them.
 func changedBucket(b *metapb.Bucket, c *metapb.SetBucketConfig) (*metapb.Bucket, *metapb.Result) {
 	switch c.Versioning {
 	case metapb.Versioning_VERSIONING_OFF:
@@ -132,8 +134,9 @@ func changedBucket(b *metapb.Bucket, c *metapb.SetBucketConfig) (*metapb.Bucket,
 	return b, lockBucket(b, c.Lock)
 }
 
-// mergeConfig puts changed parts into a configuration, or says why not. Parts
-// without a value are taken out.
+// mergeConfig puts parts into a configuration, which stays sorted by their names. A part without
+// a value is taken out. It returns a refusal if a name, a value or the number of parts is beyond
+// the limits.
 func mergeConfig(config *metapb.BucketConfig, parts []*metapb.ConfigPart) *metapb.Result {
 	for _, p := range parts {
 		switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// changeCluster replaces the Cluster record by a changed copy.
+// changeCluster replaces the Cluster record by a copy, to which change was done.
 func (t *tx) changeCluster(change func(c *metapb.Cluster)) {
 	c := proto.Clone(t.mem.cluster).(*metapb.Cluster)
 	change(c)
@@ -21,7 +21,7 @@ func (t *tx) changeCluster(change func(c *metapb.Cluster)) {
 	t.set(keys.AppendCluster(t.key()), c)
 }
 
-// formCluster names the cluster.
+// formCluster gives the cluster its id. It is refused if the cluster has one.
 func (t *tx) formCluster(c *metapb.FormCluster) *metapb.Result {
 	switch {
 	case t.mem.cluster.Id != "":
@@ -33,7 +33,9 @@ func (t *tx) formCluster(c *metapb.FormCluster) *metapb.Result {
 	return &metapb.Result{ClusterId: c.Id}
 }
 
-// registerNode writes what a node says of itself.
+// registerNode takes in what a node says of itself when it starts. It is refused if the node is
+// of another cluster, was removed for good, cannot work at the feature level, or has a drive
+// that belongs to another node.
 func (t *tx) registerNode(c *metapb.RegisterNode) *metapb.Result {
 	n := c.Node
 	if n.GetId() == 0 {
@@ -72,13 +74,14 @@ func (t *tx) registerNode(c *metapb.RegisterNode) *metapb.Result {
 	return r
 }
 
+// findNode returns where a node is among m.nodes, or belongs, and whether it is there.
 func (m *memory) findNode(id uint64) (int, bool) {
 	return slices.BinarySearchFunc(m.nodes, id, func(n *metapb.Node, id uint64) int {
 		return cmp.Compare(n.Id, id)
 	})
 }
 
-// nodeOf returns the node that holds a drive; 0 where there is none.
+// nodeOf returns the id of the node that a drive belongs to; 0 if there is none.
 func (m *memory) nodeOf(drive uint64) uint64 {
 	for _, n := range m.nodes {
 		for _, d := range n.Drives {
@@ -90,7 +93,8 @@ func (m *memory) nodeOf(drive uint64) uint64 {
 	return 0
 }
 
-// createVolumes adds volumes if the view is still the one they were planned on.
+// createVolumes adds volumes. It is refused if the view is no longer the one that they were
+// planned on.
 func (t *tx) createVolumes(c *metapb.CreateVolumes) *metapb.Result {
 	if c.ViewEpoch != t.mem.cluster.ViewEpoch {
 		return refuse(metapb.Refusal_REFUSAL_STALE_EPOCH)
@@ -123,7 +127,7 @@ func (t *tx) createVolumes(c *metapb.CreateVolumes) *metapb.Result {
 	return r
 }
 
-// checkVolume returns what is wrong with a volume; empty if nothing is.
+// checkVolume says what is wrong with a volume that is to be made; it returns "" if nothing is.
 func (m *memory) checkVolume(v *metapb.Volume) string {
 	if v.K > shard.MaxDataShards || v.M > shard.MaxShards || !record.SchemeOf(v).Valid() {
 		return "a volume has a scheme that cannot be used"

@@ -6,8 +6,10 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// completeUpload turns an upload into a version. The parts stay where they are:
-// nothing here is done for each of them.
+// completeUpload makes an upload a version. The parts stay where they are, and nothing is done
+// for each of them, since there may be ten thousand: the layout lists them. A repeat that lists
+// the same parts is answered with the same version, so the upload is remembered until
+// ForgetUploads.
 func (t *tx) completeUpload(c *metapb.CompleteUpload) *metapb.Result {
 	id, u, refusal := t.upload(c.UploadId, c.Bucket, c.Key)
 	switch {
@@ -61,7 +63,8 @@ func (t *tx) completeUpload(c *metapb.CompleteUpload) *metapb.Result {
 	return &metapb.Result{Version: c.Version}
 }
 
-// inherit gives a version what was said of it when its upload was begun.
+// inherit gives a version what was said when its upload was begun, unless the completion says
+// otherwise.
 func inherit(v *metapb.Version, u *metapb.Upload) {
 	if v.Acl == nil {
 		v.Acl = u.Acl
@@ -75,7 +78,9 @@ func inherit(v *metapb.Version, u *metapb.Upload) {
 	v.LegalHold = v.LegalHold || u.LegalHold
 }
 
-// checkLayout returns what is wrong with a completion; empty if nothing is.
+// checkLayout says what is wrong with the version and the layout of a completion; it returns ""
+// if nothing is. That each part exists and has its size is the proposer's word: it has read the
+// parts at the revision that Apply has compared.
 func checkLayout(c *metapb.CompleteUpload, state *metapb.UploadState) string {
 	l, v := c.Layout, c.Version
 	if v == nil || v.DeleteMarker || len(l.GetNumbers()) == 0 || len(l.Numbers) != len(l.Sizes) ||

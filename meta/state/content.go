@@ -6,24 +6,24 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// How many references and parts a command that drops contents removes itself.
-// What is more is left to upkeep (TrimContents), so that no command takes long
-// because an object was large.
+// How many references and parts a command removes itself if it drops contents. Upkeep removes
+// the rest in steps (TrimContents), so that no command takes long because an object was large.
 const (
 	dropInline          = 256
-	dropInlinePerObject = 8    // More, for each object of a DeleteObjects.
-	trimMax             = 4096 // Of one TrimContents, whatever it asks for.
+	dropInlinePerObject = 8    // So many more for each object of a DeleteObjects or ExpireVersions.
+	trimMax             = 4096 // For a TrimContents, whatever it asks for.
 )
 
-// dropContent removes a content that no version and no upload has any more, or
-// queues what is too much.
+// dropContent drops a content that no version and no upload has any more. It removes as much of
+// it as the budget allows, and records the content as dropped if something is left. multipart
+// says whether the content may have more than one part.
 func (t *tx) dropContent(id keys.ID, multipart bool) {
 	if !multipart && t.dropSinglePart(id) {
 		return
 	}
 	rec := new(metapb.DroppedContent)
 	if t.get(keys.AppendDropped(t.key(), id), rec) {
-		// Its unlisted parts were being removed; now all are to go.
+		// The parts that its layout does not list were being removed. Now all of them go.
 		rec.Reset()
 	} else {
 		t.applied.ContentsDropped++
@@ -32,7 +32,8 @@ func (t *tx) dropContent(id keys.ID, multipart bool) {
 	t.trim(id, rec)
 }
 
-// dropSinglePart removes a content of one part if the budget allows: one read.
+// dropSinglePart removes a content of one part and reports whether it did: it does not if that
+// is beyond the budget. Most deletions are of such contents, and this costs one read.
 func (t *tx) dropSinglePart(id keys.ID) bool {
 	p := new(metapb.Part)
 	found := t.view(keys.AppendPart(t.key(), id, 1), func(v []byte) error {
@@ -51,18 +52,20 @@ func (t *tx) dropSinglePart(id keys.ID) bool {
 	return true
 }
 
+// removePart removes the record of a part and its references. p has at least the references.
 func (t *tx) removePart(id keys.ID, p *metapb.Part, number uint32) {
 	t.del(keys.AppendPart(t.key(), id, number))
 	t.release(record.ExtentsOf(p.Extents), keys.Owner{ID: id, Number: number})
 }
 
-// dropUnlisted removes the parts that a completed upload's layout does not name.
+// dropUnlisted drops the parts of a completed upload that its layout does not list.
 func (t *tx) dropUnlisted(id keys.ID) {
 	t.applied.ContentsDropped++
 	t.trim(id, &metapb.DroppedContent{Index: t.index, Unlisted: true})
 }
 
-// trimContents goes on with dropped contents.
+// trimContents goes on to remove what is left of dropped contents, and says whether there is
+// more to do.
 func (t *tx) trimContents(c *metapb.TrimContents) *metapb.Result {
 	t.budget = int(min(c.Max, trimMax))
 	r := &metapb.Result{}
@@ -80,8 +83,8 @@ func (t *tx) trimContents(c *metapb.TrimContents) *metapb.Result {
 	return r
 }
 
-// trim removes parts of a dropped content as far as the budget goes and stores
-// where it stopped, or forgets the content. It reports whether it is done.
+// trim removes parts of a dropped content as far as the budget goes. It records where it stopped
+// or, once nothing is left to do, forgets the content. It reports whether that is so.
 func (t *tx) trim(id keys.ID, rec *metapb.DroppedContent) bool {
 	var keep []uint32
 	if rec.Unlisted {
@@ -116,16 +119,17 @@ func (t *tx) trim(id keys.ID, rec *metapb.DroppedContent) bool {
 	return true
 }
 
-// trimStep is a part of a dropped content to go past.
+// trimStep is a part of a dropped content that trim comes to.
 type trimStep struct {
 	number uint32
-	part   *metapb.Part // Without its bytes; nil: it is kept.
+	part   *metapb.Part // What unmarshalPartExtents reads of it; nil if the part is kept.
 }
 
 func (s trimStep) cost() int { return 1 + len(s.part.GetExtents()) }
 
-// trimSteps returns the steps from part next on: all of them (done), or as many as
-// the budget allows and the first that is beyond it.
+// trimSteps returns the steps from part next on. If they are within the budget these are all of
+// them (done); else the last one is the first that is beyond it. keep lists the numbers of the
+// parts that are kept, ascending.
 func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep, done bool) {
 	left := t.budget
 	done = true
@@ -156,8 +160,8 @@ func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep
 	return steps, done
 }
 
-// shortenPart releases as many references of a part of a dropped content as the
-// budget allows, from the front, and stores the part without them.
+// shortenPart spends what is left of the budget on a part that costs more than that: it releases
+// the first references and stores the part without them.
 func (t *tx) shortenPart(id keys.ID, s trimStep) {
 	n := min(t.budget, len(s.part.GetExtents()))
 	t.budget = 0

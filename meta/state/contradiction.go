@@ -13,16 +13,17 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// corrupt names the record that was looked at last.
+// corrupt returns a Contradiction that names the record of the key that was used last.
 func (t *tx) corrupt(format string, args ...any) error {
 	return record.Of(t.keyBuf, record.Corrupt(format, args...))
 }
 
-// applyEach applies entries one at a time after a batch of them has met a contradiction,
-// so that what is taken back is one command. Voters whose batches differ come to the same.
+// applyEach applies entries in a batch each, after one batch of all of them has met a
+// Contradiction. So only the command that met it is taken back, and voters that have cut the
+// log into other batches come to the same state.
 func (s *State) applyEach(entries []Entry) ([]*metapb.Result, error) {
 	results := make([]*metapb.Result, len(entries))
-	if err := s.load(); err != nil { // What the batch did in memory is not in the database.
+	if err := s.load(); err != nil { // The memory holds what the batch did.
 		return nil, err
 	}
 	for i := range entries {
@@ -42,8 +43,8 @@ func (s *State) applyEach(entries []Entry) ([]*metapb.Result, error) {
 	return results, nil
 }
 
-// refuseEntry has an entry change nothing but what its session and the record of
-// contradictions know of it.
+// refuseEntry applies an entry whose command met c as one that is refused. It changes only the
+// session of the command, which learns the result, and the record of what was refused.
 func (s *State) refuseEntry(e *Entry, c *record.Contradiction) (_ []*metapb.Result, err error) {
 	if err := s.load(); err != nil {
 		return nil, err
@@ -68,7 +69,8 @@ func (s *State) refuseEntry(e *Entry, c *record.Contradiction) (_ []*metapb.Resu
 	return []*metapb.Result{r}, nil
 }
 
-// noteContradiction makes a refusal part of the state.
+// noteContradiction adds a refusal to the record Contradictions. Its digest is of the refusal
+// and of the digest before it: voters that have the same one have refused the same so far.
 func (t *tx) noteContradiction(c *record.Contradiction) {
 	before := t.mem.refused
 	h := sha256.New()
@@ -82,12 +84,13 @@ func (t *tx) noteContradiction(c *record.Contradiction) {
 	h.Write(c.Key)
 	latest := append(slices.Clone(before.Latest), &metapb.Contradiction{Index: t.index, Kind: c.Kind, Record: c.Key,
 		Digest: h.Sum(nil)[:record.ContradictionDigestBytes]})
-	t.mem.refused = &metapb.Contradictions{Count: before.Count + 1, Latest: latest[max(0, len(latest)-record.ContradictionsKept):]}
+	t.mem.refused = &metapb.Contradictions{Count: before.Count + 1,
+		Latest: latest[max(0, len(latest)-record.ContradictionsKept):]}
 	t.set(keys.AppendRefused(t.key()), t.mem.refused)
 }
 
-// Contradictions returns what was refused up to the last applied entry. It must not be
-// changed.
+// Contradictions returns the applied index and what was refused up to there. The record must
+// not be changed.
 func (s *State) Contradictions() (applied uint64, c *metapb.Contradictions) {
 	s.viewMu.RLock()
 	defer s.viewMu.RUnlock()

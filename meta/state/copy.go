@@ -12,11 +12,12 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// The warm copy of a cold version is a content of its own, with the version's
-// layout. It may come in several commands, all but the last with the restore
-// ongoing; with the last it must be whole.
+// The warm copy of a cold version is a content of its own, with the layout of the version. It
+// may be brought by several commands. All but the last have a restore that is ongoing; with the
+// last one the copy must be whole.
 
-// addCopy writes what c brings of the warm copy of v, or says what is wrong with it.
+// addCopy writes what c brings of the warm copy of v. If something is wrong with it, it writes
+// nothing and returns a refusal.
 func (t *tx) addCopy(c *metapb.UpdateVersion, v *metapb.Version) *metapb.Result {
 	old, r := v.Restore, c.Restore
 	id, ok := keys.ParseID(r.ContentId)
@@ -48,7 +49,8 @@ func (t *tx) addCopy(c *metapb.UpdateVersion, v *metapb.Version) *metapb.Result 
 	return nil
 }
 
-// checkCopy says what is wrong with the parts and the layout brought.
+// checkCopy refuses parts and a layout that cannot be those of a copy. known says whether an
+// earlier command has brought some of it.
 func (t *tx) checkCopy(c *metapb.UpdateVersion, id keys.ID, known bool) *metapb.Result {
 	if !known {
 		if len(c.Parts) == 0 {
@@ -79,8 +81,8 @@ func (t *tx) checkCopy(c *metapb.UpdateVersion, id keys.ID, known bool) *metapb.
 	return nil
 }
 
-// copyIsWhole reports whether a copy has all parts of its version with what the
-// command brings.
+// copyIsWhole reports whether a copy has, together with what the command brings, just the parts
+// of its version, each of the right size.
 func (t *tx) copyIsWhole(c *metapb.UpdateVersion, v *metapb.Version, id keys.ID) bool {
 	want := &metapb.Layout{Numbers: []uint32{1}, Sizes: []uint64{v.Size}}
 	if v.Parts > 0 {
@@ -114,7 +116,7 @@ func (t *tx) copyIsWhole(c *metapb.UpdateVersion, v *metapb.Version, id keys.ID)
 	return len(sizes) == len(want.Numbers)
 }
 
-// partSize reads the size of a part.
+// partSize reads the size of a part from its record.
 func partSize(part []byte) (size uint64, err error) {
 	err = record.Fields(part, func(num protowire.Number, v uint64, _ []byte) error {
 		if num == 2 {
@@ -125,7 +127,8 @@ func partSize(part []byte) (size uint64, err error) {
 	return size, err
 }
 
-// writeCopy writes parts and layout of a copy. An extent may serve several of them.
+// writeCopy writes the parts and the layout that c brings of a copy. Several parts may refer to
+// the same new extent: the first of them makes it known.
 func (t *tx) writeCopy(c *metapb.UpdateVersion, id keys.ID, claims []claim) {
 	byID := make(map[shard.ExtentID]*claim, len(claims))
 	for i := range claims {
@@ -135,7 +138,7 @@ func (t *tx) writeCopy(c *metapb.UpdateVersion, id keys.ID, claims []claim) {
 		var own []claim
 		for _, e := range record.ExtentsOf(p.Extents) {
 			own = append(own, *byID[e])
-			byID[e].fresh = false // Made known by this part.
+			byID[e].fresh = false // This part makes it known.
 		}
 		if p.ModifiedMs == 0 {
 			p.ModifiedMs = t.cmd.TimeMs

@@ -8,13 +8,15 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Limits of the directory. All of it lies in every node's memory.
+// Limits of the directory, which every node holds in memory as a whole.
 const (
 	EntriesMax      = 200_000 // Entries in all.
 	WriteEntriesMax = 4096    // Checks, entries and names in one WriteEntries.
 )
 
-// writeEntries changes the directory, all or nothing.
+// writeEntries changes the directory, all or nothing. It is refused if an entry that the change
+// was decided on has another revision now (0: it is not there), or if the directory would be
+// too large.
 func (t *tx) writeEntries(c *metapb.WriteEntries) *metapb.Result {
 	if why := checkEntries(c); why != "" {
 		return invalid(why)
@@ -62,8 +64,8 @@ func (t *tx) writeEntries(c *metapb.WriteEntries) *metapb.Result {
 	return t.changesConfig(r)
 }
 
-// checkEntries returns what is wrong with a change of the directory; empty if
-// nothing is.
+// checkEntries says what is wrong with a change of the directory, whatever the directory is; it
+// returns "" if nothing is.
 func checkEntries(c *metapb.WriteEntries) string {
 	if len(c.Checks)+len(c.Put)+len(c.Delete) > WriteEntriesMax {
 		return fmt.Sprintf("more than %d entries in one command", WriteEntriesMax)
@@ -95,14 +97,14 @@ func checkEntries(c *metapb.WriteEntries) string {
 	return ""
 }
 
-// changesBuckets notes that the command changes or deletes a bucket.
+// changesBuckets notes that the command changes or deletes a bucket. It returns r.
 func (t *tx) changesBuckets(r *metapb.Result) *metapb.Result {
 	t.bucketsRevision = t.index
 	return t.changesConfig(r)
 }
 
-// changesConfig notes that the command changes the directory, a bucket or its
-// configuration.
+// changesConfig notes that the command changes the directory, a bucket or a bucket's
+// configuration. It returns r.
 func (t *tx) changesConfig(r *metapb.Result) *metapb.Result {
 	t.applied.ConfigRevision = t.index
 	r.ConfigRevision = t.index

@@ -1,44 +1,49 @@
-// Package state is the state machine of the metadata: a deterministic Apply over
-// a Pebble database, and the queries that read it. It knows nothing of Raft.
+// Package state is the state machine of the metadata: a deterministic Apply over a Pebble
+// database.
+//
+// In come the entries of a log, whose commands are messages of package metapb. Out go a result
+// for each command, and records in the database, under the keys of package keys. Package query
+// answers from the records, package check proves that they agree with each other.
 //
 // # Determinism
 //
-// Apply reads no clock and no randomness and ranges over no map. Two States that
-// were fed the same log, in batches of whatever size, closed, crashed or restored
-// in between, hold the same records (Dump shows them, Hash compares them, Check
-// proves that they agree with each other).
+// Apply reads no clock and no randomness and ranges over no map. Time comes with commands. So
+// two States hold the same records if they were fed the same log, in batches of whatever size,
+// and whether or not they were closed, crashed or restored in between. Dump shows the records,
+// Hash compares them.
 //
 // # Durability
 //
-// The database has no write-ahead log and commits are not synced: the Raft log is
-// its log. After a crash it is at an older applied index, never between two, since
-// each Apply is one batch that carries its index; entries from there on are applied
-// again. Flush and Checkpoint make everything applied durable; so does Close.
+// The database has no write-ahead log and commits are not synced: the Raft log is its log. Each
+// batch carries the index of its last entry. So after a crash the state is that of an older
+// applied index, and the entries after it are applied again. Flush, Checkpoint and Close make
+// durable what is applied.
 //
 // # Versions
 //
-// The latest version of a key has a fixed place; older ones lie behind it, newest
-// first, and are found by their ids. Order is the log index that made a version and
-// never changes, so what lists a version by bucket, key and order (the time of its
-// restore) need not follow it from place to place. In a bucket that never was
-// versioned there is only the null version, and nothing looks for another.
+// The latest version of a key lies under a fixed key of the database. Older ones lie behind it,
+// the newest first, and are found by their ids. The order of a version is the index of the
+// entry that made it, and never changes. So a list that names a version by bucket, key and
+// order (that of restores by their time) stays right when the version becomes an older one, or
+// the latest again. In a bucket that never was versioned there are only null versions, and
+// nothing looks for others.
 //
 // # Concurrency
 //
-// One goroutine at a time applies; Query, Applied and GetStatus may run beside
-// it. A query reads one snapshot. Nothing that is returned is written again.
+// One goroutine at a time applies. Query, Applied and Contradictions may run beside it, and a
+// query reads one snapshot. What is returned is never changed afterwards.
 //
 // # What it is not
 //
-// A refusal (Result.Refusal) is an answer, not an error. An error of Apply means
-// that this replica cannot go on. The State then refuses to apply anything more.
+// It knows nothing of Raft. A refusal (Result.Refusal) is an answer and no error: an error of
+// Apply means that this replica cannot go on, and the State then applies nothing more.
 //
 // # Contradictions
 //
-// What Apply makes of a state or a command that is wrong:
+// A command that meets something wrong is refused, or Apply stops with an error:
 //
 //	a record that cannot be decoded             refuse  its block is whole, so it was written so, on all voters
-//	a record that another one needs is missing  refuse  likewise; each place names the record: t.corrupt
+//	a record that another one needs is missing  refuse  likewise; t.corrupt says which record
 //	a record says what another one denies       refuse  likewise
 //	a key that cannot be decoded                refuse  likewise
 //	a command that cannot be decoded            refuse  the log vouches for its bytes, and no release can read it
@@ -54,8 +59,8 @@
 //	a record that cannot be encoded             stop    a fault of this release
 //	a panic                                     stop    likewise
 //
-// A refusal takes back all that the command has done and is recorded (Contradictions),
-// with index, kind, record and a running digest. Voters compare these: one that refuses
-// alone, or alone does not, is damaged. Where Apply stops on all voters, Records mends
-// or removes the record (`cairn meta mend`).
+// A refusal takes back all that the command has done. It is recorded (Contradictions) with the
+// index, the kind, the record and a running digest, which voters compare: one that refuses
+// alone, or alone does not, is damaged. If Apply stops on all voters, Records mends or removes
+// the record that it stops at (`cairn meta mend`).
 package state

@@ -10,19 +10,20 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Events are queued by the command that makes the change, so there is one just if
-// there is the other. A queue is the events of one target, in the order of the log.
-// Buckets without rules pay for none of it.
+// An event is queued by the command that makes the change, in the same batch: so there is neither
+// a change without its event nor an event without its change. A queue holds the events of one
+// target, in the order of the log. A bucket without rules costs one comparison.
 
 // Limits of events.
 const (
-	EventQueueMax  = 1_000_000 // Events that wait for one target. Those beyond are counted, and lost.
-	EventRulesMax  = 100       // Of a bucket.
+	EventQueueMax  = 1_000_000 // Events that wait for one target. More are lost, and counted.
+	EventRulesMax  = 100       // Rules of one bucket.
 	EventsDropMax  = 1000      // Events that one DropEvents removes.
-	eventTargetMax = 256       // Bytes of a target's name.
+	eventTargetMax = 256       // Bytes of the name of a target.
 )
 
-// tell queues what happened to a version, for every target whose rules ask for it.
+// tell queues an event of what happened to a version, for each target that a rule of the bucket
+// names for it.
 func (t *tx) tell(b *metapb.Bucket, kind metapb.EventKind, key string, v *metapb.Version) {
 	if len(b.EventRules) == 0 {
 		return
@@ -30,7 +31,7 @@ func (t *tx) tell(b *metapb.Bucket, kind metapb.EventKind, key string, v *metapb
 	e := &metapb.Event{Kind: kind, Bucket: b.Name, BucketOwner: b.Owner, Region: b.Region, Key: key,
 		VersionId: v.GetVersionId(), Size: v.GetSize(), Etag: v.GetEtag(), TimeMs: t.cmd.TimeMs, Origin: t.cmd.Origin,
 		Versioned: b.Versioning != metapb.Versioning_VERSIONING_OFF}
-	var told []string // A target hears of a change once, however many rules match.
+	var told []string // A target is told of a change once, however many rules match.
 	for _, r := range b.EventRules {
 		if r.Kinds&(1<<kind) != 0 && strings.HasPrefix(key, r.Prefix) && strings.HasSuffix(key, r.Suffix) &&
 			!slices.Contains(told, r.Target) {
@@ -41,7 +42,8 @@ func (t *tx) tell(b *metapb.Bucket, kind metapb.EventKind, key string, v *metapb
 	}
 }
 
-// queueEvent puts an event at the end of a target's queue, if there is room.
+// queueEvent puts an event at the end of the queue of a target. If the queue is full, the event
+// is lost and counted.
 func (t *tx) queueEvent(target string, e *metapb.Event) {
 	q := &metapb.EventQueue{Target: target}
 	t.get(keys.AppendEventQueue(t.key(), target), q)
@@ -55,9 +57,11 @@ func (t *tx) queueEvent(target string, e *metapb.Event) {
 	t.set(keys.AppendEventQueue(t.key(), target), q)
 }
 
-// tellDeleted tells of a deletion, if it did anything: of a version that is gone, or
-// of a marker that was made because none was named.
-func (t *tx) tellDeleted(b *metapb.Bucket, o *metapb.ObjectName, r *metapb.DeleteResult, gone, hidden metapb.EventKind) {
+// tellDeleted tells of a deletion, if it did anything: of the kind gone if a version was removed,
+// of the kind hidden if a delete marker was made.
+func (t *tx) tellDeleted(
+	b *metapb.Bucket, o *metapb.ObjectName, r *metapb.DeleteResult, gone, hidden metapb.EventKind,
+) {
 	v := &metapb.Version{VersionId: record.StoredVersionID(r.VersionId)}
 	switch {
 	case r.Refusal != metapb.Refusal_REFUSAL_NONE:
@@ -68,7 +72,8 @@ func (t *tx) tellDeleted(b *metapb.Bucket, o *metapb.ObjectName, r *metapb.Delet
 	}
 }
 
-// tellUpdated tells of what a client changes of a version, and of its restore.
+// tellUpdated tells of what a command has changed of a version: its ACL, its tags, its restore.
+// before is the restore that it had.
 func (t *tx) tellUpdated(b *metapb.Bucket, c *metapb.UpdateVersion, v *metapb.Version, before *metapb.Restore) {
 	if len(b.EventRules) == 0 {
 		return
@@ -94,7 +99,8 @@ func (t *tx) tellUpdated(b *metapb.Bucket, c *metapb.UpdateVersion, v *metapb.Ve
 	}
 }
 
-// setEventRules replaces the rules of a bucket and sends each of their targets a test.
+// setEventRules replaces the rules of a bucket, and queues a test event for each of their
+// targets.
 func (t *tx) setEventRules(b *metapb.Bucket, rules []*metapb.EventRule) {
 	b.EventRules = rules
 	var told []string
@@ -107,7 +113,8 @@ func (t *tx) setEventRules(b *metapb.Bucket, rules []*metapb.EventRule) {
 	}
 }
 
-// checkEventRules says what is wrong with rules.
+// checkEventRules refuses rules that are too many, or whose targets have no names or too long
+// ones.
 func checkEventRules(rules []*metapb.EventRule) *metapb.Result {
 	if len(rules) > EventRulesMax {
 		return refuse(metapb.Refusal_REFUSAL_TOO_MANY)
@@ -120,7 +127,8 @@ func checkEventRules(rules []*metapb.EventRule) *metapb.Result {
 	return nil
 }
 
-// dropEvents takes events that were delivered out of their queue.
+// dropEvents removes the events of a target up to the one that the command names, which were
+// delivered. It removes at most EventsDropMax, and says whether there are more.
 func (t *tx) dropEvents(c *metapb.DropEvents) *metapb.Result {
 	r := &metapb.Result{}
 	var gone [][]byte

@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// expireVersions ends versions whose time has come, each for itself: those that are
-// no longer what the proposer saw stay.
+// expireVersions ends versions of which a lifecycle rule says that their time has come. Each of
+// them is decided on by itself: one that is no longer what the rule has judged stays.
 func (t *tx) expireVersions(c *metapb.ExpireVersions) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
@@ -28,8 +28,8 @@ func (t *tx) expireVersions(c *metapb.ExpireVersions) *metapb.Result {
 	return r
 }
 
-// expire ends a version as a client would who may do so, so what keeps a version
-// from being deleted keeps it here, too.
+// expire ends a version by deleteObject, as a client's deletion does. So what keeps a version
+// from a client, such as object lock, keeps it from a rule too.
 func (t *tx) expire(b *metapb.Bucket, c *metapb.ExpireVersions, it *metapb.ExpireItem) *metapb.DeleteResult {
 	name := &metapb.ObjectName{Key: it.Key, VersionId: it.VersionId}
 	if it.Expiry == metapb.Expiry_EXPIRY_CURRENT {
@@ -41,9 +41,9 @@ func (t *tx) expire(b *metapb.Bucket, c *metapb.ExpireVersions, it *metapb.Expir
 	return r
 }
 
-// stands reports whether a version is still what a rule judged. An order is given
-// once, so it says which version this is; what may have changed is its place, and
-// its tags.
+// stands reports whether a version is still what a rule has judged. It is the same version if its
+// order is the same, since an order is given once. But it may have become the latest or an older
+// one since, and its tags may have changed.
 func (t *tx) stands(b *metapb.Bucket, it *metapb.ExpireItem) bool {
 	h, latest, found := t.find(b, it.Key, it.VersionId)
 	if !found || h.order != it.Order || it.VersionId == "" {

@@ -9,15 +9,16 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// What one ReplaceExtent serves at most. Each owner's record is written anew, and one
-// with very many references is large: so bytes count as well, but for the first owner.
+// What one ReplaceExtent rewrites at most. It writes the record of each owner anew, and the record
+// of a part with very many references is large. So the bytes are bounded too. At least one owner
+// is served, or there would be no progress.
 const (
 	replaceMax   = 4096    // Owners.
 	replaceBytes = 4 << 20 // Bytes of their records.
 )
 
-// setMissing records shards found missing and shards repaired. Extents that do
-// not exist any more are passed over.
+// setMissing records which shards were found to be missing, and which were repaired. It passes
+// over extents that do not exist any more.
 func (t *tx) setMissing(c *metapb.SetMissing) *metapb.Result {
 	for _, e := range c.Add {
 		t.changeMissing(e, e.Slots, 0)
@@ -28,7 +29,8 @@ func (t *tx) setMissing(c *metapb.SetMissing) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// changeMissing adds or removes slots, but for those that moved since e's epoch.
+// changeMissing adds slots to those that an extent misses, or removes some. It leaves out slots
+// that have moved since e's epoch: what was found there is about another drive.
 func (t *tx) changeMissing(e *metapb.ExtentSlots, add, remove uint32) {
 	id := record.ExtentID(e.Volume, e.Seq)
 	rec := new(metapb.Extent)
@@ -55,12 +57,14 @@ func (t *tx) changeMissing(e *metapb.ExtentSlots, add, remove uint32) {
 	}
 }
 
+// forgetMissing takes an extent out of the list of those that miss shards.
 func (t *tx) forgetMissing(id shard.ExtentID) {
 	t.applied.ExtentsMissing--
 	t.del(keys.AppendMissing(t.key(), id))
 }
 
-// doomExtents turns extents that are still unreferenced into doomed ones.
+// doomExtents dooms those of the extents that have been in the gc queue since before the index
+// that the command names. A doomed extent can never be referred to again.
 func (t *tx) doomExtents(c *metapb.DoomExtents) *metapb.Result {
 	for _, e := range c.Extents {
 		id := record.ExtentID(e.Volume, e.Seq)
@@ -77,8 +81,8 @@ func (t *tx) doomExtents(c *metapb.DoomExtents) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// doom replaces an extent's record by one that only says which shards may still
-// lie on their drives: all, since a shard counted as missing may be there too.
+// doom replaces the record of an extent by one that says only which of its shards may still lie
+// on drives. These are all of them, since one that counts as missing may be there after all.
 func (t *tx) doom(id shard.ExtentID, rec *metapb.Extent) {
 	v := t.mem.volume(id.Volume)
 	if v == nil {
@@ -96,7 +100,8 @@ func (t *tx) doom(id shard.ExtentID, rec *metapb.Extent) {
 	t.set(keys.AppendDoomed(t.key(), id), &metapb.Doomed{Slots: record.SlotMask(v), Epoch: v.Epoch})
 }
 
-// forgetExtents records which shards of doomed extents are deleted.
+// forgetExtents records which shards of doomed extents were deleted. An extent of which none is
+// left is forgotten.
 func (t *tx) forgetExtents(c *metapb.ForgetExtents) *metapb.Result {
 	for _, e := range c.Extents {
 		id := record.ExtentID(e.Volume, e.Seq)
@@ -114,9 +119,9 @@ func (t *tx) forgetExtents(c *metapb.ForgetExtents) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// replaceExtent puts a new extent in the place of an old one. Where the old one
-// has very many owners, the first command serves some, and the next, with the
-// same extents, goes on.
+// replaceExtent makes the owners of an extent refer to another one, which holds the same. If there
+// are very many owners it serves some of them and says that there are more. The proposer then
+// repeats it with the same two extents.
 func (t *tx) replaceExtent(c *metapb.ReplaceExtent) *metapb.Result {
 	if c.Extent == nil {
 		return invalid("a replacement needs an extent")
@@ -151,8 +156,8 @@ func (t *tx) replaceExtent(c *metapb.ReplaceExtent) *metapb.Result {
 	return &metapb.Result{More: more}
 }
 
-// replacement returns the extent that is to replace another: made known by the
-// command, or by the one that began the replacement.
+// replacement returns a claim of the extent that is to replace another. This command makes the
+// extent known, or the one that began the replacement did.
 func (t *tx) replacement(id shard.ExtentID, n *metapb.NewExtent) (claim, *metapb.Result) {
 	rec := new(metapb.Extent)
 	if t.get(keys.AppendExtent(t.key(), id), rec) {
@@ -167,15 +172,14 @@ func (t *tx) replacement(id shard.ExtentID, n *metapb.NewExtent) (claim, *metapb
 	return claim{id: id, rec: n.Extent, fresh: true}, nil
 }
 
-// samePackages reports whether two extents hold the same plaintext in the same
-// packages, whatever their schemes.
+// samePackages reports whether two extents hold the same plaintext in the same packages, whatever
+// their schemes are: a reference to the one means the same bytes of the other.
 func samePackages(a, b *metapb.Extent) bool {
 	return a.PlainBytes == b.PlainBytes && a.Overhead == b.Overhead && a.FullBlocks == b.FullBlocks &&
 		a.TailBlockBytes == b.TailBlockBytes && a.Crc64 == b.Crc64 && bytes.Equal(a.SealId, b.SealId)
 }
 
-// ownersOf returns the first replaceMax owners of an extent, and whether it has
-// more.
+// ownersOf returns the first replaceMax owners of an extent, and whether it has more.
 func (t *tx) ownersOf(id shard.ExtentID) (owners []keys.Owner, more bool) {
 	prefix := keys.AppendRefs(nil, id)
 	t.fail(record.Scan(t.batch, prefix, keys.PrefixEnd(keys.AppendRefs(nil, id)), func(key, _ []byte) error {
@@ -190,8 +194,8 @@ func (t *tx) ownersOf(id shard.ExtentID) (owners []keys.Owner, more bool) {
 	return owners, more
 }
 
-// rewriteOwner makes the references of a part or pin to one extent name another, and
-// returns the size of its record.
+// rewriteOwner makes the references of a part or pin that name one extent name another. It returns
+// the size of the record that it has written.
 func (t *tx) rewriteOwner(o keys.Owner, from, to shard.ExtentID) int {
 	if o.Pin {
 		pin := new(metapb.Pin)

@@ -2,6 +2,6 @@
 
 package state
 
-// invariants says that a put looks whether its content id is in use. Ids are random
-// and a command is applied once, so only a proposer's bug could make it so.
+// invariants makes a put look whether its content id is in use. Ids are random and a command is
+// applied once, so only a fault of the proposer could make it so, and to look costs two reads.
 const invariants = false

@@ -2,5 +2,5 @@
 
 package state
 
-// invariants says that a put looks whether its content id is in use.
+// invariants makes a put look whether its content id is in use.
 const invariants = true

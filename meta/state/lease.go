@@ -10,7 +10,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// leaseExtents gives the session the next block of each volume named.
+// leaseExtents leases to the session the next block of extent numbers of each volume that the
+// command names. No block is ever leased twice.
 func (t *tx) leaseExtents(c *metapb.LeaseExtents) *metapb.Result {
 	for _, v := range c.Volumes {
 		if t.mem.volume(shard.VolumeID(v)) == nil {
@@ -31,8 +32,7 @@ func (t *tx) leaseExtents(c *metapb.LeaseExtents) *metapb.Result {
 	return r
 }
 
-// releaseLeases ends leases of the session; those that it does not hold are
-// passed over.
+// releaseLeases ends leases of the session. It passes over those that the session does not hold.
 func (t *tx) releaseLeases(c *metapb.ReleaseLeases) *metapb.Result {
 	for _, b := range c.Blocks {
 		l := record.LeaseName{Volume: shard.VolumeID(b.Volume), Block: b.Block}

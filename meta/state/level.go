@@ -12,16 +12,16 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// compatible returns what is wrong with a node that is to work at a feature level;
-// empty if nothing is. A node of before feature levels has none and is taken for one
-// that works at any; so is any node before the first level.
+// compatible says why a node cannot work at a feature level; it returns "" if it can. A node of a
+// release before there were levels names none and is let in at any; and before the first level
+// every node is.
 func compatible(n *metapb.Node, level uint32) string {
 	switch {
 	case level == 0 || n.FeatureLevelMax == 0:
 		return ""
 	case n.FeatureLevelMax < level:
-		return fmt.Sprintf("node %016x runs version %s, which knows feature level %d at most, but the cluster is at level %d: "+
-			"run the version of the other nodes", n.Id, n.Version, n.FeatureLevelMax, level)
+		return fmt.Sprintf("node %016x runs version %s, which knows feature level %d at most, "+
+			"but the cluster is at level %d: run the version of the other nodes", n.Id, n.Version, n.FeatureLevelMax, level)
 	case n.FeatureLevelMin > level:
 		return fmt.Sprintf("node %016x runs version %s, which needs feature level %d, but the cluster is at level %d: "+
 			"upgrade the other nodes to a version in between first", n.Id, n.Version, n.FeatureLevelMin, level)
@@ -29,7 +29,7 @@ func compatible(n *metapb.Node, level uint32) string {
 	return ""
 }
 
-// raiseFeatureLevel raises the feature level to what every node understands.
+// raiseFeatureLevel raises the feature level. It is refused unless every node understands it.
 func (t *tx) raiseFeatureLevel(c *metapb.RaiseFeatureLevel) *metapb.Result {
 	if c.Level <= t.mem.cluster.FeatureLevel {
 		return &metapb.Result{}
@@ -44,8 +44,10 @@ func (t *tx) raiseFeatureLevel(c *metapb.RaiseFeatureLevel) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// beginEra makes the state safe to go on from, though later commands may have been
-// lost: nothing made by them is taken for something else.
+// beginEra makes it safe to go on from a state after which commands may have been lost: a backup
+// that was restored, or what a minority of voters had. It ends all sessions, and skips extent
+// numbers that the lost commands may have given out, so that nothing they have made is taken for
+// something else (docs/architecture.md, "Who votes, and eras").
 func (t *tx) beginEra(c *metapb.BeginEra) *metapb.Result {
 	if c.Era <= t.mem.cluster.Era {
 		return &metapb.Result{}
@@ -55,8 +57,8 @@ func (t *tx) beginEra(c *metapb.BeginEra) *metapb.Result {
 			t.endSession(s)
 		}
 	}
-	// The metadata may be older than those of the era before, which have made volumes that
-	// these do not know, under ids that these will give out again.
+	// The lost commands may have made volumes too, and their ids will be given out again. So the
+	// volumes to come begin at a block that those of no earlier era can have reached.
 	first := c.Era * c.SkipBlocks
 	for i := range t.mem.nextFree {
 		t.mem.nextFree[i] = max(t.mem.nextFree[i]+c.SkipBlocks, first)
@@ -69,9 +71,9 @@ func (t *tx) beginEra(c *metapb.BeginEra) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// releaseOrphans lets shards that nothing knows be deleted again: not before every
-// drive was compared with the metadata of this era, and not while an extent lacks a
-// shard that may lie among them.
+// releaseOrphans lets shards that nothing knows be deleted again. It is refused, unless forced,
+// until every drive was compared with the metadata of this era, and while an extent lacks a shard
+// that may be among them.
 func (t *tx) releaseOrphans(c *metapb.ReleaseOrphans) *metapb.Result {
 	if !t.mem.cluster.OrphansHeld {
 		return &metapb.Result{}
@@ -83,11 +85,11 @@ func (t *tx) releaseOrphans(c *metapb.ReleaseOrphans) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// namedMax bounds the drives and extents that a refusal names.
+// namedMax is how many drives or extents a refusal names at most.
 const namedMax = 8
 
-// orphansNeeded says why shards that nothing knows may still be needed; empty if they
-// are not.
+// orphansNeeded says why shards that nothing knows may still be needed; it returns "" if they are
+// not.
 func (t *tx) orphansNeeded() string {
 	if drives := t.mem.unreconciled(); len(drives) > 0 {
 		var names []string
@@ -113,11 +115,12 @@ func (t *tx) orphansNeeded() string {
 	if len(lacking) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d extents are recorded to lack shards, which may be among those that nothing knows (%s): wait until they are repaired, "+
-		"or bring back the drives that have them", t.applied.ExtentsMissing, strings.Join(lacking[:min(namedMax, len(lacking))], ", "))
+	return fmt.Sprintf("%d extents are recorded to lack shards, which may be among those that nothing knows (%s): "+
+		"wait until they are repaired, or bring back the drives that have them",
+		t.applied.ExtentsMissing, strings.Join(lacking[:min(namedMax, len(lacking))], ", "))
 }
 
-// unreconciled returns the drives that were not compared with the metadata of this era.
+// unreconciled returns the drives that were not compared with the metadata of this era yet.
 func (m *memory) unreconciled() (drives []uint64) {
 	for _, n := range m.nodes {
 		for _, d := range n.Drives {
@@ -129,14 +132,15 @@ func (m *memory) unreconciled() (drives []uint64) {
 	return drives
 }
 
-// driveReconciled records that a drive was compared with the metadata of an era.
+// driveReconciled records that a drive was compared with the metadata of an era. It does nothing
+// if that era is over: the node will compare again.
 func (t *tx) driveReconciled(c *metapb.DriveReconciled) *metapb.Result {
 	n, d := t.mem.drive(c.Drive)
 	switch {
 	case d == nil:
 		return noSuch("drive", c.Drive)
 	case c.Era != t.mem.cluster.Era || d.ReconciledEra == c.Era:
-		return &metapb.Result{} // The node does it again, as of the new one.
+		return &metapb.Result{}
 	}
 	n, d = cloneDrive(n, c.Drive)
 	d.ReconciledEra = c.Era

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// drive returns a drive and its node; nil where there is none.
+// drive returns a drive and its node; nil if there is none of that id.
 func (m *memory) drive(id uint64) (*metapb.Node, *metapb.Drive) {
 	for _, n := range m.nodes {
 		for _, d := range n.Drives {
@@ -23,7 +23,8 @@ func (m *memory) drive(id uint64) (*metapb.Node, *metapb.Drive) {
 	return nil, nil
 }
 
-// lifeOf returns the state of a drive, its node's included; LOST where there is none.
+// lifeOf returns the state of a drive, with its node's taken into account; LOST if there is none
+// of that id.
 func (m *memory) lifeOf(drive uint64) metapb.Life {
 	n, d := m.drive(drive)
 	if d == nil {
@@ -32,19 +33,21 @@ func (m *memory) lifeOf(drive uint64) metapb.Life {
 	return record.LifeOf(n, d)
 }
 
-// holds reports whether a slot lies on a drive, or is on its way there.
+// holds reports whether any slot lies on a drive, or is on its way there.
 func (m *memory) holds(drive uint64) bool {
 	return slices.ContainsFunc(m.volumes, func(v *metapb.Volume) bool {
 		return slices.Contains(v.Slots, drive) || v.Move.GetTo() == drive
 	})
 }
 
-// setNode replaces a node's record and makes a new view.
+// setNode writes the record of a node and makes a new view.
 func (t *tx) setNode(n *metapb.Node) {
 	t.replaceNode(n)
 	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
 }
 
+// replaceNode writes the record of a node and makes no new view. By itself it serves changes that
+// no reader of the topology goes by.
 func (t *tx) replaceNode(n *metapb.Node) {
 	i, found := t.mem.findNode(n.Id)
 	t.mem.nodes = slices.Clone(t.mem.nodes)
@@ -56,8 +59,10 @@ func (t *tx) replaceNode(n *metapb.Node) {
 	t.set(keys.AppendNode(t.key(), n.Id), n)
 }
 
-// registered returns the record of a node that registers: what it says of itself,
-// and what others decided. had is its record so far, or nil.
+// registered returns the record of a node that registers: what it says of itself, and what others
+// have decided and reported before, as had says, its record so far or nil. A node or drive that
+// was given up is active again, since it is back. A drive that the node does not name any more,
+// and that slots lie on, stays in the record as lost.
 func (t *tx) registered(n, had *metapb.Node) *metapb.Node {
 	n = proto.Clone(n).(*metapb.Node)
 	n.State = alive(had.GetState())
@@ -80,7 +85,7 @@ func (t *tx) registered(n, had *metapb.Node) *metapb.Node {
 	return n
 }
 
-// alive returns the state of what was of a state and is back.
+// alive returns the state that a node or drive has when it is back, given the one that it had.
 func alive(l metapb.Life) metapb.Life {
 	if record.IsGone(l) {
 		return metapb.Life_LIFE_ACTIVE
@@ -88,7 +93,9 @@ func alive(l metapb.Life) metapb.Life {
 	return l
 }
 
-// setNodeState decides what becomes of a node.
+// setNodeState makes a node active, draining or lost. To drain it is refused, unless forced, if
+// that left too few domains for the volumes that have slots there. If it is lost its sessions
+// end.
 func (t *tx) setNodeState(c *metapb.SetNodeState) *metapb.Result {
 	i, found := t.mem.findNode(c.Node)
 	switch {
@@ -115,7 +122,8 @@ func (t *tx) setNodeState(c *metapb.SetNodeState) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// setDriveState decides what becomes of a drive.
+// setDriveState makes a drive active, draining, lost or failed. To drain it is refused as for a
+// node.
 func (t *tx) setDriveState(c *metapb.SetDriveState) *metapb.Result {
 	n, d := t.mem.drive(c.Drive)
 	switch {
@@ -139,15 +147,15 @@ func (t *tx) setDriveState(c *metapb.SetDriveState) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// cloneDrive returns a copy of a node and its drive in it.
+// cloneDrive returns a copy of a node, and the drive in it.
 func cloneDrive(n *metapb.Node, drive uint64) (*metapb.Node, *metapb.Drive) {
 	n = proto.Clone(n).(*metapb.Node)
 	i := slices.IndexFunc(n.Drives, func(d *metapb.Drive) bool { return d.Id == drive })
 	return n, n.Drives[i]
 }
 
-// endSessions ends the open sessions of a node that is not expected to use them: its
-// leases and pins would be held for ever.
+// endSessions ends the open sessions of a node that is not expected to come back: else its leases
+// and pins would be held for ever.
 func (t *tx) endSessions(node uint64) {
 	for _, s := range slices.Clone(t.mem.ordered) {
 		if s.rec.Node == node && s.rec.Ended == 0 {
@@ -156,12 +164,15 @@ func (t *tx) endSessions(node uint64) {
 	}
 }
 
+// noSuch refuses a command about a node or drive that does not belong to the cluster.
 func noSuch(what string, id uint64) *metapb.Result {
-	return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_NO_SUCH_NODE, Detail: fmt.Sprintf("no %s %016x belongs to the cluster", what, id)}
+	return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_NO_SUCH_NODE,
+		Detail: fmt.Sprintf("no %s %016x belongs to the cluster", what, id)}
 }
 
-// checkRedundancy refuses a change of a node where the volumes with slots there
-// would have fewer places than slots: nodes, or, if all slots are on one node, drives.
+// checkRedundancy refuses a change of a node, or of a drive of it, if a volume with data has a slot
+// there that would have to move, and more slots than there would be domains that take data. The
+// domains are nodes or, if the cluster is one node, drives.
 func (t *tx) checkRedundancy(changed *metapb.Node) *metapb.Result {
 	nodes, drives := 0, 0
 	for _, n := range t.mem.nodes {
@@ -184,13 +195,14 @@ func (t *tx) checkRedundancy(changed *metapb.Node) *metapb.Result {
 			continue
 		}
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_REDUNDANCY, Detail: fmt.Sprintf(
-			"%d %s would be left to take data, and volumes coded %d+%d need %d: add one first, or force it and keep less protection",
+			"%d %s would be left to take data, and volumes coded %d+%d need %d: "+
+				"add one first, or force it and keep less protection",
 			domains, what, v.K, v.M, n)}
 	}
 	return nil
 }
 
-// activeDrives returns how many drives of a node take slots.
+// activeDrives returns how many drives of a node can be given slots.
 func activeDrives(n *metapb.Node) (count int) {
 	if n.State != metapb.Life_LIFE_ACTIVE {
 		return 0
@@ -203,8 +215,7 @@ func activeDrives(n *metapb.Node) (count int) {
 	return count
 }
 
-// touches reports whether a volume has a slot on a drive of a node that does not
-// take slots.
+// touches reports whether a volume has a slot on a drive of a node that cannot be given any.
 func (t *tx) touches(v *metapb.Volume, n *metapb.Node) bool {
 	return slices.ContainsFunc(n.Drives, func(d *metapb.Drive) bool {
 		idle := n.State != metapb.Life_LIFE_ACTIVE || d.State != metapb.Life_LIFE_ACTIVE
@@ -212,7 +223,8 @@ func (t *tx) touches(v *metapb.Volume, n *metapb.Node) bool {
 	})
 }
 
-// removeNode forgets a node and its drives.
+// removeNode removes a node and its drives for good. It is refused, unless forced, while the node
+// is active or slots lie on its drives.
 func (t *tx) removeNode(c *metapb.RemoveNode) *metapb.Result {
 	i, found := t.mem.findNode(c.Node)
 	if !found {
@@ -238,7 +250,8 @@ func (t *tx) removeNode(c *metapb.RemoveNode) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// removeDrive forgets a drive.
+// removeDrive removes a drive for good. It is refused, unless forced, while the drive is active or
+// slots lie on it.
 func (t *tx) removeDrive(c *metapb.RemoveDrive) *metapb.Result {
 	n, d := t.mem.drive(c.Drive)
 	if d == nil {
@@ -259,7 +272,7 @@ func (t *tx) removeDrive(c *metapb.RemoveDrive) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// checkEmpty refuses where slots are on one of the drives, or on their way there.
+// checkEmpty refuses if slots lie on one of the drives, or are on their way there.
 func (t *tx) checkEmpty(what string, drives ...*metapb.Drive) *metapb.Result {
 	slots := 0
 	for _, v := range t.mem.volumes {
@@ -274,20 +287,22 @@ func (t *tx) checkEmpty(what string, drives ...*metapb.Drive) *metapb.Result {
 	if slots == 0 {
 		return nil
 	}
-	return notDrained(fmt.Sprintf("%d slots of volumes are still on the %s: drain it first and wait, or force its removal "+
-		"and lose what lies there alone", slots, what))
+	return notDrained(fmt.Sprintf("%d slots of volumes are still on the %s: drain it first and wait, "+
+		"or force its removal and lose what lies there alone", slots, what))
 }
 
+// notDrained refuses to remove what may hold data.
 func notDrained(detail string) *metapb.Result {
 	return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_NOT_DRAINED, Detail: detail}
 }
 
-// tombstone remembers that a node or drive is removed for good.
+// tombstone records that a node or drive was removed for good: see checkRemoved.
 func (t *tx) tombstone(id uint64, drive bool) {
 	t.set(keys.AppendRemoved(t.key(), id), &metapb.Removed{Index: t.index, Drive: drive})
 }
 
-// checkRemoved refuses what was removed for good.
+// checkRemoved refuses a node that was removed for good, and one with a drive that was. What lies
+// there is of a time that the metadata have forgotten.
 func (t *tx) checkRemoved(n *metapb.Node) *metapb.Result {
 	if t.has(keys.AppendRemoved(t.key(), n.Id)) {
 		return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_REMOVED, Detail: fmt.Sprintf(
@@ -296,14 +311,15 @@ func (t *tx) checkRemoved(n *metapb.Node) *metapb.Result {
 	for _, d := range n.Drives {
 		if t.has(keys.AppendRemoved(t.key(), d.Id)) {
 			return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_REMOVED, Detail: fmt.Sprintf(
-				"drive %016x was removed from the cluster: take its directory out of --data, or empty it to use it as a new drive", d.Id)}
+				"drive %016x was removed from the cluster: take its directory out of --data, "+
+					"or empty it to use it as a new drive", d.Id)}
 		}
 	}
 	return nil
 }
 
-// reportDrive records what a node says of its drive. Only what placement goes by
-// makes a new view: how full a drive is changes all the time.
+// reportDrive records what a node says of a drive while it runs. It makes a new view only if
+// something changed that placement goes by, and not for each byte that is written.
 func (t *tx) reportDrive(c *metapb.ReportDrive) *metapb.Result {
 	n, d := t.mem.drive(c.Drive)
 	if d == nil {

@@ -9,19 +9,21 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Object lock. Time is that of proposers; the latest one by which a lock was judged
-// is kept, so that what is over for one command is over for all that follow.
+// Object lock. Apply reads no clock, so retentions are compared with the times that proposers put
+// into commands. The latest of these by which a lock was ever judged is kept (Applied.clock_ms):
+// a retention that is over for one command is over for all that follow.
 
-// judge sets the time that retentions of a bucket are compared with. Every command
-// that makes, changes or deletes versions calls it before it looks at a lock.
+// judge raises the time that retentions are compared with to that of the command. A command that
+// makes, changes or deletes versions must call it before it looks at a lock. A bucket without
+// object lock has no retentions, and does not move the time.
 func (t *tx) judge(b *metapb.Bucket) {
 	if b.ObjectLock {
 		t.applied.ClockMs = max(t.applied.ClockMs, t.cmd.TimeMs)
 	}
 }
 
-// lowerClock sets the clock back to what the proposer proves, never below the time of
-// the command itself.
+// lowerClock sets that time back where a clock that was ahead has raised it: to the time that the
+// command gives, or to the command's own if that is later. It never raises it.
 func (t *tx) lowerClock(c *metapb.LowerClock) *metapb.Result {
 	if t.cmd.TimeMs <= 0 {
 		return invalid("the command has no time")
@@ -30,14 +32,14 @@ func (t *tx) lowerClock(c *metapb.LowerClock) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// lock is what keeps a version.
+// lock is what keeps a version from being deleted.
 type lock struct {
 	mode    metapb.RetentionMode
 	untilMS int64
 	hold    bool
 }
 
-// unmarshalRetention reads the retention of a version.
+// unmarshalRetention reads the retention from the record of a version.
 func (l *lock) unmarshalRetention(b []byte) error {
 	return record.Fields(b, func(num protowire.Number, v uint64, _ []byte) error {
 		switch num {
@@ -50,8 +52,8 @@ func (l *lock) unmarshalRetention(b []byte) error {
 	})
 }
 
-// keeps reports whether a lock keeps its version from who may or may not pass by a
-// governance retention.
+// keeps reports whether a lock keeps its version. bypass says whether whoever asks may pass by a
+// retention of the governance mode.
 func (t *tx) keeps(l *lock, bypass bool) bool {
 	switch {
 	case l.hold:
@@ -62,8 +64,8 @@ func (t *tx) keeps(l *lock, bypass bool) bool {
 	return l.untilMS > t.applied.ClockMs
 }
 
-// lockNew gives a new version the bucket's default retention if it has none of its
-// own, or says why it cannot be locked.
+// lockNew gives a new version the default retention of its bucket if it comes with none. It
+// refuses a version with a lock in a bucket without object lock.
 func (t *tx) lockNew(b *metapb.Bucket, v *metapb.Version) *metapb.Result {
 	if !b.ObjectLock {
 		if v.Retention != nil || v.LegalHold {
@@ -89,9 +91,9 @@ func checkRetention(r *metapb.Retention) *metapb.Result {
 	return invalid("a retention needs a mode")
 }
 
-// updateLock changes the lock of a version as c says. What keeps it may be made
-// longer and stricter by everybody; anything else takes a governance retention and
-// who may pass it by, or the end of the retention.
+// updateLock changes the lock of a version as c says. While a retention keeps the version it can
+// be made longer and stricter, and nothing else: unless it is of the governance mode and the
+// command may pass it by. A legal hold can be set and lifted at any time.
 func (t *tx) updateLock(b *metapb.Bucket, c *metapb.VersionLock, v *metapb.Version) *metapb.Result {
 	if c == nil {
 		return nil
@@ -123,7 +125,8 @@ func (t *tx) updateLock(b *metapb.Bucket, c *metapb.VersionLock, v *metapb.Versi
 	return nil
 }
 
-// lockBucket turns object lock on, or says why not.
+// lockBucket turns the object lock of a bucket on, with a default retention or without. It is
+// refused if the bucket does not keep versions, since a locked version must not be replaced.
 func lockBucket(b *metapb.Bucket, c *metapb.BucketLock) *metapb.Result {
 	if b.Versioning != metapb.Versioning_VERSIONING_ENABLED {
 		return refuse(metapb.Refusal_REFUSAL_BUCKET_LOCKED)

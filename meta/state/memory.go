@@ -13,28 +13,28 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// bucketsCached is how many buckets the applier keeps decoded.
+// bucketsCached is how many records of buckets are kept decoded at most.
 const bucketsCached = 4096
 
-// memory is what the applier keeps decoded of the records that nearly every
-// command needs. It mirrors the database plus the batch in progress; it is made
-// from the database by Open, so a restored or reopened state starts afresh. Only
-// the applier uses it. Messages in it are replaced, never changed.
+// memory holds, decoded, the records that nearly every command needs. It is what the database
+// and the batch in progress say together. It is made from the database (loadMemory), and a
+// command that changes a record changes both. Only the goroutine that applies uses it. Messages
+// in it are replaced, never changed, since queries may have them.
 type memory struct {
 	cluster     *metapb.Cluster
 	refused     *metapb.Contradictions
 	nodes       []*metapb.Node   // Ascending by id.
-	volumes     []*metapb.Volume // Volume i+1.
-	nextFree    []uint64         // Next lease block of volume i+1.
-	volumeStats []*volumeStats   // Of volume i+1.
+	volumes     []*metapb.Volume // At i, volume i+1.
+	nextFree    []uint64         // At i, the next lease block of volume i+1.
+	volumeStats []*volumeStats   // At i, the sums of volume i+1.
 	sessions    map[keys.ID]*session
 	ordered     []*session // All sessions, in the order in which they were opened.
 	leases      map[record.LeaseName]*session
-	buckets     map[string]*metapb.Bucket // A cache; absent means look.
-	owned       map[string]uint32         // Buckets that an account has, by its id; absent: none.
+	buckets     map[string]*metapb.Bucket // A cache by name: one that is absent may still exist.
+	owned       map[string]uint32         // How many buckets each account has; absent: none.
 }
 
-// volume returns a volume; nil where there is none.
+// volume returns a volume; nil if there is none of that id.
 func (m *memory) volume(id shard.VolumeID) *metapb.Volume {
 	if id == 0 || uint64(id) > uint64(len(m.volumes)) {
 		return nil
@@ -42,7 +42,8 @@ func (m *memory) volume(id shard.VolumeID) *metapb.Volume {
 	return m.volumes[id-1]
 }
 
-// loadMemory reads the database.
+// loadMemory reads a memory from the database. A bad record among these is an error, since
+// every command needs them: see the package comment, "Contradictions".
 func loadMemory(db *pebble.DB) (*memory, error) {
 	m := &memory{cluster: new(metapb.Cluster), refused: new(metapb.Contradictions), sessions: make(map[keys.ID]*session),
 		leases: make(map[record.LeaseName]*session), buckets: make(map[string]*metapb.Bucket), owned: make(map[string]uint32)}
@@ -52,7 +53,7 @@ func loadMemory(db *pebble.DB) (*memory, error) {
 	if _, err := record.Get(db, keys.AppendRefused(nil), m.refused); err != nil {
 		return nil, err
 	}
-	// Sessions come before what belongs to them.
+	// Volumes and sessions come before what belongs to them.
 	for _, load := range []struct {
 		kind keys.Kind
 		add  func(k keys.Key, v []byte) error
@@ -148,13 +149,14 @@ func (m *memory) loadOwned(_ keys.Key, v []byte) error {
 	return nil
 }
 
-// disown counts a bucket less of an account's.
+// disown counts one bucket less for an account.
 func (m *memory) disown(account string) {
 	if m.owned[account]--; m.owned[account] == 0 {
 		delete(m.owned, account)
 	}
 }
 
+// liveSession returns the session of that id, which must be open.
 func (m *memory) liveSession(id []byte) (*session, error) {
 	if id, ok := keys.ParseID(id); ok {
 		if s := m.sessions[id]; s != nil && s.rec.Ended == 0 {

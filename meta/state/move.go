@@ -14,13 +14,14 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// setVolume replaces a volume's record.
+// setVolume writes the record of a volume.
 func (t *tx) setVolume(v *metapb.Volume) {
 	t.mem.volumes[v.Id-1] = v
 	t.set(keys.AppendVolume(t.key(), shard.VolumeID(v.Id)), v)
 }
 
-// startMove begins to move a slot.
+// startMove begins to move a slot of a volume to another drive. A rebuild, which copies nothing, is
+// refused if the extents could not be made anew without the slot.
 func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
 	v := t.mem.volume(shard.VolumeID(c.Volume))
 	switch {
@@ -46,7 +47,9 @@ func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// finishMove puts a slot on its new drive.
+// finishMove puts a slot on its new drive. It is refused if an extent may have got a shard of the
+// slot on the old drive since the mover has looked (MOVE_BEHIND), and if a rebuild could no longer
+// do without the slot: more may have been lost since it began.
 func (t *tx) finishMove(c *metapb.FinishMove) *metapb.Result {
 	v := t.mem.volume(shard.VolumeID(c.Volume))
 	switch {
@@ -71,7 +74,7 @@ func (t *tx) finishMove(c *metapb.FinishMove) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// cancelMove ends a move without effect.
+// cancelMove ends a move. The slot stays where it is.
 func (t *tx) cancelMove(c *metapb.CancelMove) *metapb.Result {
 	v := t.mem.volume(shard.VolumeID(c.Volume))
 	if v == nil || v.Move == nil || v.Move.Slot != c.Slot || v.Move.To != c.To {
@@ -84,7 +87,7 @@ func (t *tx) cancelMove(c *metapb.CancelMove) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// movedSince returns the slots that moved after an epoch.
+// movedSince returns the slots of a volume that have moved after an epoch of it.
 func movedSince(v *metapb.Volume, epoch uint32) (slots uint32) {
 	for i, e := range v.SlotEpochs {
 		if e > epoch {
@@ -94,8 +97,9 @@ func movedSince(v *metapb.Volume, epoch uint32) (slots uint32) {
 	return slots
 }
 
-// missMoved corrects what a new extent misses by the slots that moved since its writer
-// read the volume. It refuses one that is left with less than a quorum by that.
+// missMoved adds to what a new extent misses the slots that have moved since its writer read the
+// volume: their shards were written to drives that no longer hold the slots. It refuses an extent
+// that is left with less than a quorum of shards by that.
 func missMoved(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
 	moved := movedSince(v, n.VolumeEpoch) &^ n.Extent.Missing
 	if moved == 0 {
@@ -110,8 +114,8 @@ func missMoved(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
 	return nil
 }
 
-// arrived notes that an extent may have got a shard of the slot that is on its way,
-// where the slot has been so far: the move has to look again.
+// arrived notes in the move of a volume, if one of these slots is on its way, that an extent may
+// have got a shard of it on the old drive. The mover then has to look at the extents once more.
 func (t *tx) arrived(volume shard.VolumeID, slots uint32) {
 	v := t.mem.volume(volume)
 	if v.Move == nil || slots&(1<<v.Move.Slot) == 0 || v.Move.LastNew == t.index {
@@ -122,8 +126,8 @@ func (t *tx) arrived(volume shard.VolumeID, slots uint32) {
 	t.setVolume(v)
 }
 
-// goneSlots returns the slots of a volume that lie on drives that are gone: lost,
-// failed, or removed.
+// goneSlots returns the slots of a volume that lie on drives that are gone: lost, failed or removed
+// for good.
 func (m *memory) goneSlots(v *metapb.Volume) (gone shard.SlotSet) {
 	for i, d := range v.Slots {
 		if life := m.lifeOf(d); life == metapb.Life_LIFE_LOST || life == metapb.Life_LIFE_FAILED {
@@ -133,9 +137,9 @@ func (m *memory) goneSlots(v *metapb.Volume) (gone shard.SlotSet) {
 	return gone
 }
 
-// mayBeTaken reports whether a slot may be taken from its drive without a copy: where
-// the volume's extents can be made anew without it, or where the drive was removed for
-// good, so that nothing of it can come back.
+// mayBeTaken reports whether a slot may be taken from its drive without copying what lies there:
+// if the extents of the volume can be made anew without it, or if the drive was removed for good,
+// so that nothing of it can come back (docs/architecture.md, "The law").
 func (m *memory) mayBeTaken(v *metapb.Volume, slot int) bool {
 	if _, d := m.drive(v.Slots[slot]); d == nil {
 		return true
@@ -143,18 +147,21 @@ func (m *memory) mayBeTaken(v *metapb.Volume, slot int) bool {
 	return meta.MayBeTaken(record.SchemeOf(v), m.goneSlots(v), slot, &m.stats(v.Id).VolumeStats)
 }
 
+// notRebuildable refuses to take a slot for which mayBeTaken is false.
 func (m *memory) notRebuildable(v *metapb.Volume, slot int) *metapb.Result {
 	worst := meta.WorstMissing(m.goneSlots(v).With(slot), &m.stats(v.Id).VolumeStats)
 	return &metapb.Result{Refusal: metapb.Refusal_REFUSAL_NOT_REBUILDABLE, Detail: fmt.Sprintf(
-		"extents of volume %d, which is coded %d+%d, would lack up to %d shards without slot %d, and could not be made anew: "+
-			"bring back the drives that have them, or remove by force those that never come back", v.Id, v.K, v.M, worst, slot)}
+		"extents of volume %d, which is coded %d+%d, would lack up to %d shards without slot %d, "+
+			"and could not be made anew: bring back the drives that have them, or remove by force those that never come back",
+		v.Id, v.K, v.M, worst, slot)}
 }
 
-// formersMax bounds the drives that a volume remembers slots were taken from.
+// formersMax is how many former drives of its slots a volume remembers at most.
 const formersMax = 64
 
-// formers returns where the slots were that miss shards, and that of the rebuild which
-// is finished now: it is told to whoever asks what would bring them back.
+// formers returns what a volume is to remember, when its move is finished, of the drives that slots
+// were taken from: those of slots that still miss shards, and that of the move if it is a rebuild.
+// If such a drive comes back it has what is missing ("Adoption").
 func (t *tx) formers(v *metapb.Volume) (out []*metapb.Former) {
 	missing := t.mem.stats(v.Id).MissingSlots
 	for _, f := range v.Former {

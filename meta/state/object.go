@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// putObject makes a version of one part.
+// putObject makes a version of one part the latest of its key.
 func (t *tx) putObject(c *metapb.PutObject) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
@@ -59,15 +59,16 @@ func (t *tx) putObject(c *metapb.PutObject) *metapb.Result {
 	return &metapb.Result{Version: v}
 }
 
+// contentInUse reports whether there is a content of one part, or a dropped one, of that id.
 func (t *tx) contentInUse(id keys.ID) bool {
 	return t.has(keys.AppendPart(t.key(), id, 1)) || t.has(keys.AppendDropped(t.key(), id))
 }
 
-// saltOf returns what of a content id goes into a version id made here.
+// saltOf returns the part of a content id that goes into a version id which is made here.
 func saltOf(content keys.ID) uint64 { return binary.BigEndian.Uint64(content[:]) }
 
-// deleteObjects deletes versions, each for itself: one that cannot be deleted
-// does not keep the others.
+// deleteObjects deletes versions. Each is decided on by itself: one that may not be deleted keeps
+// no other from it.
 func (t *tx) deleteObjects(c *metapb.DeleteObjects) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
@@ -83,8 +84,8 @@ func (t *tx) deleteObjects(c *metapb.DeleteObjects) *metapb.Result {
 	return r
 }
 
-// deleteObject deletes the i-th version named, or hides the latest one behind a
-// delete marker.
+// deleteObject deletes the i-th version that the command names. If it names a key alone, and the
+// bucket is or was versioned, a delete marker hides the latest version instead.
 func (t *tx) deleteObject(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *metapb.DeleteResult {
 	o := c.Objects[i]
 	if o.VersionId == "" && b.Versioning != metapb.Versioning_VERSIONING_OFF {
@@ -107,8 +108,8 @@ func (t *tx) deleteObject(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *met
 	return r
 }
 
-// hide makes a delete marker the latest version of a key. Where this command has
-// made one already, that serves.
+// hide makes a delete marker the latest version of a key. If this command has made one there
+// already, since it names the key twice, that one serves.
 func (t *tx) hide(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *metapb.DeleteResult {
 	key := c.Objects[i].Key
 	if key == "" {
@@ -133,8 +134,8 @@ func (t *tx) hide(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *metapb.Dele
 		VersionId: record.ShownVersionID(v.VersionId)}
 }
 
-// checkConditions weighs the conditions of a write against the latest version. One on
-// the tag of what is not there is told apart, as S3 does.
+// checkConditions refuses a write whose conditions the latest version does not meet. As in S3, a
+// condition on the tag of an object that is not there has a refusal of its own.
 func checkConditions(c *metapb.Conditions, old *head, exists bool) *metapb.Result {
 	if c == nil {
 		return nil
@@ -150,9 +151,9 @@ func checkConditions(c *metapb.Conditions, old *head, exists bool) *metapb.Resul
 	return nil
 }
 
-// mayDelete weighs the conditions of a deletion against the version that it would
-// delete or hide. Size and time of what is not there are no hindrance, as S3 has it;
-// its tag is none.
+// mayDelete reports whether the version that a deletion would delete or hide meets its conditions.
+// As in S3, a condition on the tag is not met by an object that is not there, but one on its size
+// or time is.
 func mayDelete(o *metapb.ObjectName, h *head, exists bool) bool {
 	exists = exists && !h.deleteMarker
 	switch {
@@ -166,8 +167,8 @@ func mayDelete(o *metapb.ObjectName, h *head, exists bool) bool {
 	return o.IfModifiedS == nil || *o.IfModifiedS == h.modifiedMS/1000
 }
 
-// etagListed reports whether a list of etags, separated by commas, has etag;
-// "*" has any. Quotes and a weak mark are passed over.
+// etagListed reports whether a list of etags, separated by commas, holds etag. "*" stands for any.
+// Quotes and the mark of a weak tag do not matter.
 func etagListed(list, etag string) bool {
 	for item := range strings.SplitSeq(list, ",") {
 		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")
@@ -178,7 +179,7 @@ func etagListed(list, etag string) bool {
 	return false
 }
 
-// checkPart refuses a part whose bytes do not add up.
+// checkPart refuses a part whose bytes do not add up: see record.PartFault.
 func checkPart(p *metapb.Part) *metapb.Result {
 	if why := record.PartFault(p); why != "" {
 		return invalid(why)

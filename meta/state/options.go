@@ -16,16 +16,16 @@ import (
 
 // Settings of the database.
 const (
-	DefaultCacheBytes = 64 << 20 // Block cache.
+	DefaultCacheBytes = 64 << 20 // What the block cache holds if nothing else is asked for.
 
-	// MemTableBytes is what the database takes of its cache for memtables: one that is
+	// MemTableBytes is what the database takes out of its cache for memtables: one that is
 	// written to, and one that is flushed or kept to be written to next.
 	MemTableBytes = 2 * memTableBytes
 
 	memTableBytes     = 32 << 20
-	memTablesMax      = 4 // Commits wait while this many are to be flushed: 128 MiB at most.
+	memTablesMax      = 4 // Commits wait while so many are to be flushed: 128 MiB at most.
 	bloomBitsPerKey   = 10
-	l0CompactFiles    = 500 // A flush makes several files; what counts is sublevels.
+	l0CompactFiles    = 500 // High, since a flush makes several files: sublevels are what counts.
 	l0CompactSublevel = 4
 	l0StopSublevels   = 24
 	levelBaseBytes    = 64 << 20
@@ -33,7 +33,8 @@ const (
 	maxOpenFiles      = 1000
 	compactionsMax    = 2
 
-	// formatVersion is Pebble's on-disk format. Raising it is one-way.
+	// formatVersion is the format of Pebble's files. Raising it is one-way: a database cannot
+	// be given an older format again.
 	formatVersion = pebble.FormatTableFormatV6
 )
 
@@ -76,9 +77,9 @@ func (e Events) withDefaults() Events {
 	return e
 }
 
-// cache returns the database's block cache, with a reference of its own. Pebble takes
-// memtables out of it: an own one has room for them besides what it is to hold, or it
-// would hold nothing.
+// cache returns the block cache of the database, with a reference that the caller must drop.
+// Pebble takes memtables out of the cache, so one that is made here has room for them besides
+// the blocks that it is to hold.
 func (o *Options) cache() *pebble.Cache {
 	if o.Cache != nil {
 		o.Cache.Ref()
@@ -87,8 +88,8 @@ func (o *Options) cache() *pebble.Cache {
 	return pebble.NewCache(cmp.Or(max(o.CacheBytes, 0), DefaultCacheBytes) + MemTableBytes)
 }
 
-// PebbleOptions returns the settings of the state machine's database. The caller
-// must Unref the cache once the database is open.
+// PebbleOptions returns the settings of a state's database. The caller must call Unref of the
+// cache once the database is open.
 func PebbleOptions(o Options) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          o.FS,
@@ -114,7 +115,7 @@ func PebbleOptions(o Options) *pebble.Options {
 	return p
 }
 
-// failure is the first background error.
+// failure holds the first error of a flush or a compaction.
 type failure struct {
 	mu  sync.Mutex
 	err error
@@ -136,12 +137,13 @@ func (f *failure) cause() error {
 	return f.err
 }
 
-// roomRetry is between two tries of a flush or compaction that finds no room: Pebble
-// itself would try again at once.
+// roomRetry is how long a flush or a compaction that found no room waits before Pebble, which
+// would not wait by itself, tries again.
 const roomRetry = time.Second
 
-// waitForRoom holds a flush or compaction back that found the file system full. Nothing
-// is lost: what it was to write is in memory, and in the Raft log.
+// waitForRoom holds back a flush or a compaction that found the file system full, and lets a
+// Flush that waits for it fail. Nothing is lost: what was to be written is in memory, and in
+// the Raft log.
 func (s *State) waitForRoom(err error) {
 	s.events.NoRoom(err)
 	select {
@@ -154,6 +156,8 @@ func (s *State) waitForRoom(err error) {
 	}
 }
 
+// listener returns what Pebble tells of its background work. Pebble waits while a function of
+// it runs, which waitForRoom makes use of.
 func (s *State) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -169,7 +173,7 @@ func (s *State) listener() *pebble.EventListener {
 	}
 }
 
-// logger hands what Pebble says to the events.
+// logger hands what Pebble says to Events.
 type logger struct{ events Events }
 
 func (l logger) Infof(format string, args ...any) {
@@ -178,7 +182,7 @@ func (l logger) Infof(format string, args ...any) {
 
 func (l logger) Errorf(format string, args ...any) { l.Infof(format, args...) }
 
-// Fatalf must not return: Pebble calls it where it cannot go on.
+// Fatalf panics, since Pebble calls it where it cannot go on and it must not return.
 func (l logger) Fatalf(format string, args ...any) {
 	err := errors.New("metadata database: " + fmt.Sprintf(format, args...))
 	l.events.Fatal(err)

@@ -10,29 +10,29 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Records read where only some of their fields are wanted: protowire skips the
-// rest, which saves the allocations that a full decoding of each record costs
-// lists and deletions. The numbers are those of records.proto; a test compares
-// each of these with the full decoding.
+// Nearly every command reads the latest version of a key, and every deletion a part, of which few
+// fields matter. So these are not decoded as a whole (record.Fields). The numbers are those of
+// records.proto. The model proves them: it decodes whole records.
 
 // head is what a command needs of the version that it replaces, keeps or deletes.
 type head struct {
-	content      keys.ID // Not of a delete marker.
+	content      keys.ID // A delete marker has none.
 	multipart    bool
 	deleteMarker bool
 	etag         string
-	versionID    string // As stored.
+	versionID    string // As records have it.
 	order        uint64
 	restore      *metapb.Restore
 	size         uint64
 	modifiedMS   int64
 	lock         lock
-	transition   *metapb.Restore // As of Version.
+	transition   *metapb.Restore
 
 	keepRaw bool
-	raw     []byte // The record, if keepRaw is set: it may have to move.
+	raw     []byte // The record, if keepRaw is set, to be written under another key.
 }
 
+// unmarshal reads h from the record of a version.
 func (h *head) unmarshal(version []byte) error {
 	if h.keepRaw {
 		h.raw = slices.Clone(version)
@@ -73,7 +73,7 @@ func (h *head) unmarshal(version []byte) error {
 	})
 }
 
-// unmarshalPartExtents reads size and references of a part.
+// unmarshalPartExtents reads the size and the references of a part into p.
 func unmarshalPartExtents(part []byte, p *metapb.Part) error {
 	return record.Fields(part, func(num protowire.Number, v uint64, b []byte) error {
 		switch num {

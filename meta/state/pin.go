@@ -8,7 +8,8 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// addPin holds extents until the pin is dropped or its session ends.
+// addPin refers to extents until the pin is dropped or its session ends, so that they are not
+// doomed while something is made of them.
 func (t *tx) addPin(c *metapb.AddPin) *metapb.Result {
 	pin, ok := keys.ParseID(c.Pin)
 	if !ok {
@@ -27,7 +28,7 @@ func (t *tx) addPin(c *metapb.AddPin) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// dropPins drops pins of the session; others are passed over.
+// dropPins drops pins of the session. It passes over those of others.
 func (t *tx) dropPins(c *metapb.DropPins) *metapb.Result {
 	for _, b := range c.Pins {
 		t.dropPin(b)
@@ -35,7 +36,7 @@ func (t *tx) dropPins(c *metapb.DropPins) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// dropPin drops the pin of the given id if it is the session's.
+// dropPin drops a pin if it is the session's, and does nothing if it is not, or if id is empty.
 func (t *tx) dropPin(id []byte) {
 	pin, ok := keys.ParseID(id)
 	if !ok {
@@ -49,7 +50,7 @@ func (t *tx) dropPin(id []byte) {
 	t.removePin(pin)
 }
 
-// removePin removes a pin's record and references.
+// removePin removes the record and the references of a pin.
 func (t *tx) removePin(pin keys.ID) {
 	rec := new(metapb.Pin)
 	if !t.get(keys.AppendPin(t.key(), pin), rec) {

@@ -16,15 +16,17 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Records are the records of a state that nothing is applied to, one by one: to see and to
-// mend what Apply stops at or refuses to touch. They open where a State does not, since
-// none of them is believed.
+// Records gives access to the records of a state while nothing is applied to it, so that what
+// Apply stops at or refuses to touch can be seen and mended. It opens where a State does not,
+// since it believes no record.
 type Records struct{ db *pebble.DB }
 
-// OpenRecords opens the records of the state in dir, which nothing may have open.
+// OpenRecords opens the records of the state in dir, which must not be open. Errors: NotFound
+// if there is none, Corrupt if the database itself is damaged, Internal if the file system
+// fails.
 func OpenRecords(fs vfs.FS, dir string) (*Records, error) {
 	const op = "state.OpenRecords"
-	if d, err := pebble.Peek(dir, fs); err != nil || !d.Exists { // Pebble would make an empty one.
+	if d, err := pebble.Peek(dir, fs); err != nil || !d.Exists { // Open would make an empty one.
 		return nil, errs.New(op, errs.NotFound, errors.Join(fmt.Errorf("%s holds no metadata", dir), err))
 	}
 	opts := PebbleOptions(Options{FS: fs, Dir: dir})
@@ -36,19 +38,19 @@ func OpenRecords(fs vfs.FS, dir string) (*Records, error) {
 	return &Records{db}, nil
 }
 
-// Close makes what was changed durable.
+// Close makes durable what was changed, and closes the database.
 func (r *Records) Close() error { return errors.Join(r.db.Flush(), r.db.Close()) }
 
-// Get returns the value of a record.
+// Get returns the value of the record under key, not nil, and whether there is one.
 func (r *Records) Get(key []byte) (value []byte, found bool, err error) {
 	found, err = record.View(r.db, key, func(v []byte) error {
-		value = append([]byte{}, v...) // Not nil, where it is empty.
+		value = append([]byte{}, v...)
 		return nil
 	})
 	return value, found, err
 }
 
-// Set replaces a record, or makes one; nil removes it.
+// Set makes or replaces the record under key. A nil value removes it.
 func (r *Records) Set(key, value []byte) error {
 	if value == nil {
 		return dbErrorOf(r.db.Delete(key, pebble.NoSync))
@@ -63,11 +65,11 @@ func dbErrorOf(err error) error {
 	return record.DBError(err)
 }
 
-// Find returns the key of a record by what RecordName calls it, or by its key in hex.
-// Errors: NotFound.
+// Find returns the key of a record by its name (record.Name). A name in hex is the key itself,
+// whether there is such a record or not. Errors: NotFound.
 func (r *Records) Find(name string) (key []byte, err error) {
 	if key, err := hex.DecodeString(name); err == nil {
-		return key, nil // It may be one that is to be made.
+		return key, nil
 	}
 	err = record.Scan(r.db, nil, nil, func(k, _ []byte) error {
 		if record.Name(k) != name {
@@ -77,19 +79,21 @@ func (r *Records) Find(name string) (key []byte, err error) {
 		return record.ErrStop
 	})
 	if err == nil && key == nil {
-		err = errs.Newf("state.Find", errs.NotFound, "no record here is called %s: what it names is missing, or was removed", name)
+		err = errs.Newf("state.Find", errs.NotFound,
+			"no record here is called %s: what it names is missing, or was removed", name)
 	}
 	return key, err
 }
 
 // Fault is something that is wrong with the records.
 type Fault struct {
-	Key  []byte // Of the record; nil: it is about several.
+	Key  []byte // The key of the record; nil if the fault is about several.
 	What string
 }
 
-// Faults looks for what is wrong: records that cannot be decoded, else what Open stops at,
-// else what Check finds. It holds what it reads in memory.
+// Faults returns what is wrong with the records: those that cannot be decoded; if there are
+// none, what Open would stop at; and if Open would not, what Check finds. The mending of one
+// kind of fault shows the next. Faults holds what it reads in memory.
 func (r *Records) Faults() (out []Fault, err error) {
 	err = record.Scan(r.db, nil, nil, func(key, value []byte) error {
 		if err := check.Decodes(key, value); err != nil && len(out) < check.FindingsMax {
@@ -117,7 +121,7 @@ func (r *Records) Faults() (out []Fault, err error) {
 	return nil, err
 }
 
-// records calls f for every record, as of one moment.
+// records is the check.Each of s.
 func (s *State) records(f func(key, value []byte) error) error {
 	snap := s.db.NewSnapshot()
 	err := record.Scan(snap, nil, nil, f)
@@ -127,11 +131,11 @@ func (s *State) records(f func(key, value []byte) error) error {
 	return err
 }
 
-// Check proves that the records agree with each other: see checkRecords.
+// Check proves that the records agree with each other: see check.Records.
 func (s *State) Check() error { return check.Records(s.records) }
 
-// Dump writes all records in order of their keys: see dumpRecords.
+// Dump writes all records as text: see check.Dump.
 func (s *State) Dump(w io.Writer) error { return check.Dump(s.records, w) }
 
-// Hash returns a digest of all records: see hashRecords.
+// Hash returns a digest of all records: see check.Hash.
 func (s *State) Hash() (sum [sha256.Size]byte, err error) { return check.Hash(s.records) }

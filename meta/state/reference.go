@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	refsMax  = 16384 // References of one part or pin.
+	refsMax  = 16384 // References that one command brings, of a part, a pin or a copy.
 	freshMax = 1024  // Extents that one command makes known.
 )
 
@@ -16,10 +16,10 @@ const (
 type claim struct {
 	id    shard.ExtentID
 	rec   *metapb.Extent
-	fresh bool // Made known by this command.
+	fresh bool // This command makes it known.
 }
 
-// without returns the ids that are not in others.
+// without returns those of ids that are not in others.
 func without(ids, others []shard.ExtentID) []shard.ExtentID {
 	if len(others) == 0 || len(ids) == 0 {
 		return ids
@@ -37,8 +37,10 @@ func without(ids, others []shard.ExtentID) []shard.ExtentID {
 	return rest
 }
 
-// claim finds the extents that refs name, those that the command makes known
-// among them, and checks them. It changes nothing.
+// claim returns the extents that refs name, each once: those that exist, and those that the
+// command makes known (fresh). It refuses if one is gone or may not be made known, if a reference
+// reaches beyond its extent, or if an extent is made known that nothing refers to. It changes no
+// record: hold does, once nothing else can refuse the command.
 func (t *tx) claim(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]claim, *metapb.Result) {
 	if len(refs) > refsMax || len(fresh) > freshMax {
 		return nil, invalid("too many extents in one command")
@@ -68,6 +70,7 @@ func (t *tx) claim(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]claim
 	return claims, checkRanges(refs, claims)
 }
 
+// findFresh returns what the command says of an extent that it makes known; nil if it does not.
 func findFresh(fresh []*metapb.NewExtent, id shard.ExtentID) *metapb.NewExtent {
 	for _, n := range fresh {
 		if n.Volume == uint32(id.Volume) && n.Seq == id.Seq {
@@ -77,7 +80,8 @@ func findFresh(fresh []*metapb.NewExtent, id shard.ExtentID) *metapb.NewExtent {
 	return nil
 }
 
-// checkFresh says whether the command's session may make an extent known.
+// checkFresh refuses an extent that the command may not make known: one whose number its session
+// has not leased, or that is in use. It also corrects what the extent misses: see missMoved.
 func (t *tx) checkFresh(id shard.ExtentID, n *metapb.NewExtent) *metapb.Result {
 	v := t.mem.volume(id.Volume)
 	switch {
@@ -95,9 +99,10 @@ func (t *tx) checkFresh(id shard.ExtentID, n *metapb.NewExtent) *metapb.Result {
 	return missMoved(v, n)
 }
 
-// checkRanges says whether every reference lies inside its extent.
+// checkRanges refuses references that reach beyond their extents. claims has the extents of all
+// of them.
 func checkRanges(refs []*metapb.ExtentRef, claims []claim) *metapb.Result {
-	var byID map[shard.ExtentID]*metapb.Extent
+	var byID map[shard.ExtentID]*metapb.Extent // Made only if a search of claims would be slow.
 	if len(claims) > 32 {
 		byID = make(map[shard.ExtentID]*metapb.Extent, len(claims))
 		for i := range claims {
@@ -119,8 +124,8 @@ func checkRanges(refs []*metapb.ExtentRef, claims []claim) *metapb.Result {
 	return nil
 }
 
-// hold writes the references of an owner to the extents claimed: those made known
-// get their records, those in the gc queue are taken out.
+// hold writes the references of an owner to the extents that it claims. One that the command makes
+// known gets its record; one that is in the gc queue is taken out of it.
 func (t *tx) hold(claims []claim, owner keys.Owner) {
 	for _, c := range claims {
 		switch {
@@ -142,8 +147,8 @@ func (t *tx) hold(claims []claim, owner keys.Owner) {
 	}
 }
 
-// release removes an owner's references to extents and queues those that have no
-// other.
+// release removes the references of an owner to extents. Those that nothing else refers to go into
+// the gc queue.
 func (t *tx) release(ids []shard.ExtentID, owner keys.Owner) {
 	for _, id := range ids {
 		t.del(keys.AppendRef(t.key(), id, owner))
@@ -159,7 +164,7 @@ func (t *tx) release(ids []shard.ExtentID, owner keys.Owner) {
 	}
 }
 
-// enqueue puts an extent without references into the gc queue.
+// enqueue puts an extent that nothing refers to into the gc queue, under the index of this command.
 func (t *tx) enqueue(id shard.ExtentID, rec *metapb.Extent) {
 	rec.GcIndex = t.index
 	t.applied.ExtentsGc++

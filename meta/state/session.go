@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// SessionWindow is how far a session's seq may be above its floor: the
-	// bound of the results kept. A proposer must not go beyond it.
+	// SessionWindow is how far the seq of a command may be above the floor of its session,
+	// which bounds the results that are kept. A proposer must wait rather than go beyond it.
 	SessionWindow = 16384
 
-	// endedKept is how many ended sessions of a node are remembered, so that a
-	// late repeat of their opening does not end the session that followed.
+	// endedKept is how many ended sessions of a node are remembered. If the command that
+	// opened one of them is repeated late, it must not end the session that followed.
 	endedKept = 16
 )
 
@@ -25,32 +25,34 @@ const (
 type session struct {
 	id      keys.ID
 	rec     metapb.Session
-	results []result // At or above the floor, ascending by seq.
+	results []result // Those at or above the floor, ascending by seq.
 	leases  []record.LeaseName
 	pins    []keys.ID
 
-	touched bool     // rec differs from what is stored.
-	fresh   []uint64 // Seqs of results not stored yet.
+	touched bool     // The session is in tx.touched.
+	fresh   []uint64 // The seqs of results that are not stored yet.
 }
 
 // result is what a command was answered.
 type result struct {
 	seq    uint64
 	data   []byte // metapb.Result, marshalled.
-	stored bool   // In the database; else only in fresh.
+	stored bool   // It is in the database or the batch. If not, seq is in fresh.
 }
 
+// find returns where the result of seq is among the results, or belongs, and whether it is
+// there.
 func (s *session) find(seq uint64) (int, bool) {
 	return slices.BinarySearchFunc(s.results, seq, func(r result, seq uint64) int {
 		return cmp.Compare(r.seq, seq)
 	})
 }
 
-// enter decides whether the command in t is to be applied. It returns the answer
-// of one that is not: recorded, or a refusal.
+// enter decides whether the command of t is to be applied, and returns nil if it is. Else it
+// returns what the command is answered: the recorded result of an earlier try, or a refusal.
 func (t *tx) enter() *metapb.Result {
 	if _, opens := t.cmd.Op.(*metapb.Command_OpenSession); opens {
-		return nil // Its own effect makes it safe to repeat.
+		return nil // It belongs to no session yet, and may be repeated: see openSession.
 	}
 	if len(t.cmd.Session) == 0 {
 		switch t.cmd.Op.(type) {
@@ -86,7 +88,8 @@ func (t *tx) enter() *metapb.Result {
 	return nil
 }
 
-// raiseFloor forgets the results below floor.
+// raiseFloor raises the floor of a session and forgets the results below it. The proposer says
+// with the floor that it will not repeat a command below it.
 func (t *tx) raiseFloor(s *session, floor uint64) {
 	if floor <= s.rec.Floor {
 		return
@@ -97,7 +100,7 @@ func (t *tx) raiseFloor(s *session, floor uint64) {
 	t.forgetResults(s, n)
 }
 
-// forgetResults drops the first n results.
+// forgetResults drops the first n results of a session.
 func (t *tx) forgetResults(s *session, n int) {
 	for _, r := range s.results[:n] {
 		if r.stored {
@@ -108,11 +111,12 @@ func (t *tx) forgetResults(s *session, n int) {
 	s.results = s.results[n:]
 }
 
-// record keeps the answer of the command in t for repeats.
+// record keeps the result of the command of t, for its session to be answered with again if it
+// repeats the command.
 func (t *tx) record(r *metapb.Result) {
 	s := t.session
 	if s == nil || s.rec.Ended != 0 {
-		return // Ended by this very command.
+		return // The command needs no session, or has ended its own.
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
 	t.fail(err)
@@ -122,7 +126,7 @@ func (t *tx) record(r *metapb.Result) {
 	t.touch(s)
 }
 
-// touch notes that s is to be stored with the batch.
+// touch notes that a session is to be stored with the batch.
 func (t *tx) touch(s *session) {
 	if !s.touched {
 		s.touched = true
@@ -130,13 +134,13 @@ func (t *tx) touch(s *session) {
 	}
 }
 
-// storeSessions puts what changed of sessions into the batch, once for all
-// commands of it.
+// storeSessions writes the sessions that were touched, with their new results, once for all
+// commands of the batch: a result that is forgotten before that is never written.
 func (t *tx) storeSessions() {
 	for _, s := range t.touched {
 		s.touched = false
 		if t.mem.sessions[s.id] != s {
-			continue // Forgotten meanwhile.
+			continue // It was forgotten by a later command of the batch.
 		}
 		t.set(keys.AppendSession(t.key(), s.id), &s.rec)
 		for _, seq := range s.fresh {
@@ -149,7 +153,8 @@ func (t *tx) storeSessions() {
 	}
 }
 
-// openSession makes a session known and ends the node's older ones.
+// openSession makes a session known and ends the older ones of its node, which was started
+// again. To repeat it changes nothing while the session is open.
 func (t *tx) openSession(c *metapb.OpenSession) *metapb.Result {
 	id, ok := keys.ParseID(c.Session)
 	if !ok || c.Node == 0 {
@@ -175,7 +180,7 @@ func (t *tx) openSession(c *metapb.OpenSession) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// endSession drops all that belongs to a session.
+// endSession ends a session and drops its results, leases and pins.
 func (t *tx) endSession(s *session) {
 	s.rec.Ended = t.index
 	t.touch(s)
@@ -191,7 +196,7 @@ func (t *tx) endSession(s *session) {
 	s.leases, s.pins = nil, nil
 }
 
-// forgetEnded forgets all but the youngest ended sessions of a node.
+// forgetEnded forgets the ended sessions of a node, but for the last endedKept ones.
 func (t *tx) forgetEnded(node uint64) {
 	kept := 0
 	for i := len(t.mem.ordered) - 1; i >= 0; i-- {

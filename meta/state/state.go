@@ -15,46 +15,49 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Options of a State.
+// Options says where a State is and what it may use.
 type Options struct {
 	FS         vfs.FS
 	Dir        string
-	CacheBytes int64 // Block cache, without memtables; 0: DefaultCacheBytes.
+	CacheBytes int64 // What the block cache holds, memtables not counted; 0: DefaultCacheBytes.
 	Events     Events
 
-	// Cache is shared with other databases, and is to have room for MemTableBytes
-	// besides what it is to hold. Nil: one of CacheBytes.
+	// Cache is a cache that is shared with other databases. It must have room for
+	// MemTableBytes besides the blocks that it is to hold. Nil: the State has a cache of its
+	// own, of CacheBytes.
 	Cache *pebble.Cache
 
 	limits *dropLimits // For tests.
 }
 
-// State is the state machine. See the package comment for what may run at once.
+// State is the state machine of the metadata. The package comment says what may run at once.
 type State struct {
 	db     *pebble.DB
 	events Events
 	failed failure
-	noRoom chan struct{} // Has one element after a flush found the file system full.
+	noRoom chan struct{} // Holds an element after a flush found the file system full.
 	limits dropLimits
 
-	closing chan struct{} // Ends waits for room.
+	closing chan struct{} // Closed to end waits for room.
 
-	applyMu sync.Mutex // Held by Apply, Checkpoint and Close; guards mem.
+	applyMu sync.Mutex // Held by Apply, Checkpoint and Close; guards mem and broken.
 	mem     *memory
-	broken  error // An Apply failed; guarded by applyMu.
+	broken  error // Why nothing is applied any more.
 
-	// viewMu makes the commit of a batch and what is published of it one step
-	// for queries.
+	// viewMu guards what follows. A batch is committed and published under it, so that a
+	// query sees both or neither. The messages are replaced, never changed.
 	viewMu  sync.RWMutex
-	applied *metapb.Applied // As committed. Never changed, only replaced.
-	cluster *metapb.Cluster // Likewise.
+	applied *metapb.Applied
+	cluster *metapb.Cluster
 	refused *metapb.Contradictions
 
 	directory       query.DirectoryLog
-	bucketsRevision uint64 // Of the last change of a bucket, or a later one.
+	bucketsRevision uint64 // The index of the last change of a bucket, or a greater one.
 }
 
-// Open opens the database in o.Dir, or makes an empty one.
+// Open opens the state in o.Dir, or makes an empty one. Errors: Corrupt if the database is
+// damaged, and then a Contradiction if it is whole but a record that is kept in memory is bad
+// (record.IsContradiction); Internal if the file system fails.
 func Open(o Options) (*State, error) {
 	s := &State{events: o.Events.withDefaults(), limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject,
 		listSteps: query.ListSteps, eventsMax: EventQueueMax}}
@@ -83,15 +86,18 @@ func Open(o Options) (*State, error) {
 	return s, nil
 }
 
-// checkOrder refuses a database whose tables hold sequence numbers that are still to
-// be given. Pebble reads a MANIFEST up to the first record that is damaged, and the
-// first record lists the tables but not the last sequence number. The state would
-// look like an older one and then, as numbers are given again, hide what is applied
-// and show what is not. (Where later records are lost the state is an older one, and
-// the log or a snapshot brings it up to date.) It must come before the first write.
+// checkOrder refuses a database of which a table holds a sequence number that Pebble is still
+// to give out. It must be called before the first write.
+//
+// Such a database has lost the end of its MANIFEST. Pebble reads a MANIFEST up to the first
+// record that is damaged, and the first record lists the tables but not the last sequence
+// number. The state would look like an older one at first. Then, as numbers are given out
+// again, new records would be hidden behind old ones with greater numbers. (If only later
+// records of the MANIFEST are lost, the state is an older one, and the log or a snapshot
+// brings it up to date.)
 func (s *State) checkOrder() error {
 	b := s.db.NewBatch()
-	// Takes the next number but gives it to nothing, and writes nothing.
+	// This takes the next number, gives it to nothing, and writes nothing.
 	err := errors.Join(b.LogData(nil, nil), b.Commit(pebble.NoSync))
 	next := b.SeqNum()
 	if err = errors.Join(err, b.Close()); err != nil {
@@ -112,7 +118,8 @@ func (s *State) checkOrder() error {
 	return nil
 }
 
-// load reads the records that are kept in memory, from what was committed.
+// load reads from the database the records that are kept in memory: at Open, and again when
+// the memory holds what a batch did that was thrown away.
 func (s *State) load() error {
 	applied := new(metapb.Applied)
 	if _, err := record.Get(s.db, keys.AppendApplied(nil), applied); err != nil {
@@ -133,22 +140,22 @@ func (s *State) load() error {
 	return nil
 }
 
-// Applied returns index and term of the last applied entry.
+// Applied returns the index and the term of the last entry that was applied.
 func (s *State) Applied() (index, term uint64) {
 	s.viewMu.RLock()
 	defer s.viewMu.RUnlock()
 	return s.applied.Index, s.applied.Term
 }
 
-// Query answers q from the current state. Safe concurrently with Apply. A
-// refusal is an answer. Errors: Invalid (an unknown query), Corrupt.
+// Query answers q from the state as it is now, also while Apply runs. A refusal is an answer.
+// Errors are those of query.View.Answer.
 func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
 	s.viewMu.RLock()
 	snap := s.db.NewSnapshot()
 	v := query.View{Records: snap, Applied: s.applied, Cluster: s.cluster, Directory: s.directory,
 		BucketsRevision: s.bucketsRevision, ListSteps: s.limits.listSteps}
 	s.viewMu.RUnlock()
-	defer func() { // After a panic too, which the caller may recover from.
+	defer func() { // Deferred, since the caller may recover from a panic of Answer.
 		if cerr := snap.Close(); err == nil && cerr != nil {
 			err = errs.Wrap("state.Query", record.DBError(cerr))
 		}
@@ -160,13 +167,13 @@ func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
 	return a, nil
 }
 
-// Flush returns when everything applied before the call survives a crash. It
-// fails when the database has (Events.BackgroundError), rather than waiting for a
-// disk that may never recover, and (NoSpace) when the file system is full: what is
-// applied stays in memory, and in the Raft log.
+// Flush makes everything durable that was applied before the call, and returns then. It does
+// not wait for a disk that may never recover. Errors: Internal if a flush or a compaction has
+// failed since Open (Events.BackgroundError), NoSpace if the file system is full. What was not
+// flushed stays in memory, and in the Raft log.
 func (s *State) Flush() error {
 	select {
-	case <-s.noRoom: // Of an earlier try.
+	case <-s.noRoom: // An earlier flush has put it there.
 	default:
 	}
 	done, err := s.db.AsyncFlush()
@@ -183,9 +190,9 @@ func (s *State) Flush() error {
 	}
 }
 
-// Checkpoint writes the state, flushed, into dir, which must not exist: hard
-// links where the file system has them. No Apply runs meanwhile, so the
-// checkpoint is as of Applied where the applier calls it.
+// Checkpoint writes the state into dir, which must not exist, durably and with hard links where
+// the file system has them. No Apply runs meanwhile: if the goroutine that applies calls it,
+// the checkpoint is as of Applied. Errors are those of Flush.
 func (s *State) Checkpoint(dir string) error {
 	s.applyMu.Lock()
 	defer s.applyMu.Unlock()
@@ -198,17 +205,19 @@ func (s *State) Checkpoint(dir string) error {
 	return nil
 }
 
-// Metrics returns what the database counts. It must not be called after Close.
+// Metrics returns what the database counts of its work. It must not be called after Close.
 func (s *State) Metrics() *pebble.Metrics { return s.db.Metrics() }
 
-// Close flushes and closes the database. Nothing may be in progress.
+// Close flushes and closes the database. No other call may be in progress. Afterwards Apply
+// fails (Unavailable), and no query may be asked. A full file system is no error of Close: what
+// could not be flushed is in the Raft log.
 func (s *State) Close() error {
 	s.applyMu.Lock()
 	defer s.applyMu.Unlock()
 	s.broken = errs.New("state.Apply", errs.Unavailable, errors.New("the metadata state is closed"))
 	err := s.Flush()
 	if errs.Is(err, errs.NoSpace) {
-		err = nil // The Raft log has it.
+		err = nil
 	}
 	close(s.closing)
 	return errors.Join(err, s.db.Close())

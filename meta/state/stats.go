@@ -9,16 +9,16 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// volumeStats is what a volume holds. It is stored once a batch.
+// volumeStats holds the sums of a volume, as of the commands so far.
 type volumeStats struct {
 	metapb.VolumeStats
-	touched bool
+	touched bool // The volume is in tx.touchedStats.
 }
 
-// stats returns what a volume holds; it exists.
+// stats returns the sums of a volume, which must exist.
 func (m *memory) stats(volume uint32) *volumeStats { return m.volumeStats[volume-1] }
 
-// count adds an extent to its volume's sums, or takes it out (sign -1).
+// count adds an extent to the sums of its volume, or takes it out again (sign -1).
 func (t *tx) count(id shard.ExtentID, e *metapb.Extent, sign int64) {
 	s := t.touchStats(id)
 	s.Extents += uint64(sign)
@@ -26,13 +26,15 @@ func (t *tx) count(id shard.ExtentID, e *metapb.Extent, sign int64) {
 	record.CountMissing(&s.VolumeStats, e.Missing, sign)
 }
 
-// recount moves an extent from one number of missing shards to another.
+// recount corrects the sums of a volume when an extent misses the slots now instead of was.
 func (t *tx) recount(id shard.ExtentID, was, now uint32) {
 	s := t.touchStats(id)
 	record.CountMissing(&s.VolumeStats, was, -1)
 	record.CountMissing(&s.VolumeStats, now, 1)
 }
 
+// touchStats returns the sums of an extent's volume for a change, and notes that they are to be
+// stored with the batch.
 func (t *tx) touchStats(id shard.ExtentID) *volumeStats {
 	s := t.mem.stats(uint32(id.Volume))
 	if !s.touched {
@@ -42,7 +44,8 @@ func (t *tx) touchStats(id shard.ExtentID) *volumeStats {
 	return s
 }
 
-// storeStats puts the sums that changed into the batch, once for all its commands.
+// storeStats writes the sums that have changed, once for all commands of the batch. A volume that
+// holds nothing has no record of them.
 func (t *tx) storeStats() {
 	for _, v := range t.touchedStats {
 		s := t.mem.stats(uint32(v))

@@ -7,9 +7,10 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// transitionVersion changes the storage class of a version, or brings some of the
-// content that it is to have then. That content is made as a warm copy is; it takes
-// the place of the old one with the command that is done.
+// transitionVersion changes the storage class of a version, or brings some of the content that it
+// will have then. That content is made as a warm copy is (addCopy). The last command, which is
+// done, puts it in the place of the old one. It is refused if the version has another content by
+// now, is restored, or has other tags than the rule has judged.
 func (t *tx) transitionVersion(c *metapb.TransitionVersion) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
@@ -46,8 +47,9 @@ func (t *tx) transitionVersion(c *metapb.TransitionVersion) *metapb.Result {
 	return &metapb.Result{Version: v}
 }
 
-// stage takes in what c brings of the content that v is to have, and puts it in the
-// place of v's when it is done.
+// stage takes in what c brings of the content that v will have. If c is done that takes the place
+// of the old content, which is dropped. A content that was begun under another id is dropped too.
+// It changes v, but does not write it.
 func (t *tx) stage(c *metapb.TransitionVersion, v *metapb.Version) *metapb.Result {
 	old := v.Transition
 	moves := len(c.NewContentId) > 0
@@ -61,7 +63,8 @@ func (t *tx) stage(c *metapb.TransitionVersion, v *metapb.Version) *metapb.Resul
 	}
 	staged := &metapb.Restore{Ongoing: !c.Done, ContentId: c.NewContentId, Parts: v.Parts}
 	holder := &metapb.Version{ContentId: v.ContentId, Size: v.Size, Parts: v.Parts, Restore: old}
-	if refusal := t.addCopy(&metapb.UpdateVersion{Restore: staged, Parts: c.Parts, Extents: c.Extents, Layout: c.Layout}, holder); refusal != nil {
+	brought := &metapb.UpdateVersion{Restore: staged, Parts: c.Parts, Extents: c.Extents, Layout: c.Layout}
+	if refusal := t.addCopy(brought, holder); refusal != nil {
 		return refusal
 	}
 	if old != nil && !bytes.Equal(old.ContentId, c.NewContentId) {
@@ -78,7 +81,7 @@ func (t *tx) stage(c *metapb.TransitionVersion, v *metapb.Version) *metapb.Resul
 	return nil
 }
 
-// keyOf returns the key under which a version that was found lies.
+// keyOf returns the key of the record of a version that find has found.
 func (t *tx) keyOf(b *metapb.Bucket, key string, h *head, latest bool) []byte {
 	if latest {
 		return keys.AppendObject(t.key(), b.Id, key)
@@ -86,7 +89,7 @@ func (t *tx) keyOf(b *metapb.Bucket, key string, h *head, latest bool) []byte {
 	return keys.AppendOlder(t.key(), b.Id, key, h.order)
 }
 
-// hasOlder reports whether a key has versions behind the latest.
+// hasOlder reports whether a key has other versions than the latest.
 func (t *tx) hasOlder(b *metapb.Bucket, key string) bool {
 	return b.Versioning != metapb.Versioning_VERSIONING_OFF && t.hasAny(keys.AppendOlderVersions(nil, b.Id, key))
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// updateVersion changes what can change of a version.
+// updateVersion changes the lock, the restore, the ACL or the tags of a version: all that can
+// change of it besides its class.
 func (t *tx) updateVersion(c *metapb.UpdateVersion) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
@@ -45,8 +46,9 @@ func (t *tx) updateVersion(c *metapb.UpdateVersion) *metapb.Result {
 	return &metapb.Result{Version: v}
 }
 
-// updateRestore puts the restore of c in the place of the one that v has. What c
-// brings of the warm copy is written; a copy that is no longer named is dropped.
+// updateRestore gives v the restore of c, or none if c clears it. It writes what c brings of the
+// warm copy, and drops the copy that v had unless the new restore names it too. It changes v, but
+// does not write it.
 func (t *tx) updateRestore(b *metapb.Bucket, c *metapb.UpdateVersion, v *metapb.Version) *metapb.Result {
 	old, r := v.Restore, c.Restore
 	brings := len(c.Parts) > 0 || len(c.Extents) > 0 || c.Layout != nil
@@ -69,7 +71,7 @@ func (t *tx) updateRestore(b *metapb.Bucket, c *metapb.UpdateVersion, v *metapb.
 	}
 	t.listRestore(b, c.Key, v.Order, r)
 	v.Restore = r
-	if r != nil { // A version that is restored does not change its class.
+	if r != nil { // A version that is restored does not change its class at the same time.
 		t.dropCopy(v.Transition)
 		v.Transition = nil
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// createUpload makes an upload known.
+// createUpload begins an upload, under the id that the proposer has chosen.
 func (t *tx) createUpload(c *metapb.CreateUpload) *metapb.Result {
 	u := c.Upload
 	id, ok := keys.ParseID(u.GetId())
@@ -33,8 +33,8 @@ func (t *tx) createUpload(c *metapb.CreateUpload) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// upload finds an upload, open or completed, and checks that it is the one of
-// that bucket and key.
+// upload returns an upload, open or completed, and its id. It refuses if there is none of that id
+// in that bucket and under that key.
 func (t *tx) upload(uploadID []byte, bucket, key string) (keys.ID, *metapb.Upload, *metapb.Result) {
 	b := t.bucket(bucket)
 	if b == nil {
@@ -48,7 +48,7 @@ func (t *tx) upload(uploadID []byte, bucket, key string) (keys.ID, *metapb.Uploa
 	return id, u, nil
 }
 
-// putPart makes or replaces a part of an open upload.
+// putPart makes a part of an open upload, or replaces the part of the same number.
 func (t *tx) putPart(c *metapb.PutPart) *metapb.Result {
 	id, u, refusal := t.upload(c.UploadId, c.Bucket, c.Key)
 	switch p := c.Part; {
@@ -81,15 +81,16 @@ func (t *tx) putPart(c *metapb.PutPart) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// part returns size and references of a part, and whether there is one.
+// part returns the size and the references of a part, and whether there is one. If there is none
+// the part is empty.
 func (t *tx) part(id keys.ID, number uint32) (*metapb.Part, bool) {
 	p := new(metapb.Part)
 	found := t.view(keys.AppendPart(t.key(), id, number), func(v []byte) error { return unmarshalPartExtents(v, p) })
 	return p, found
 }
 
-// replacePart writes a part and releases what the one of its number before it, if there
-// was one, had and it has not.
+// replacePart writes p, whose extents are claimed. If it replaces a part with the same number, old,
+// the references that only the old part held are released.
 func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, claims []claim) {
 	owner := keys.Owner{ID: id, Number: p.Number}
 	t.hold(claims, owner)
@@ -99,8 +100,9 @@ func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, claims []claim) {
 	}
 }
 
-// bumpRevision notes a part of a size in the state of its upload, in the place of an old
-// one if it replaces one.
+// bumpRevision counts a part of that size in the state of its upload and in what the bucket holds,
+// in the place of old if it replaces that. The revision tells a proposer that completes the upload
+// whether the parts are still those that it has read.
 func (t *tx) bumpRevision(id keys.ID, u *metapb.Upload, size uint64, old *metapb.Part, replaces bool) {
 	state := new(metapb.UploadState)
 	if !t.get(keys.AppendUploadState(t.key(), id), state) {
@@ -110,13 +112,13 @@ func (t *tx) bumpRevision(id keys.ID, u *metapb.Upload, size uint64, old *metapb
 	if !replaces {
 		state.Parts++
 	}
-	less := min(old.Size, state.Bytes) // A part of before bytes were counted is not in them.
+	less := min(old.Size, state.Bytes) // An old part may be of a release that did not count bytes.
 	state.Bytes += size - less
 	t.useParts(u.BucketId, size, less)
 	t.set(keys.AppendUploadState(t.key(), id), state)
 }
 
-// abortUpload drops an open upload and its parts.
+// abortUpload removes an open upload and drops its parts.
 func (t *tx) abortUpload(c *metapb.AbortUpload) *metapb.Result {
 	id, u, refusal := t.upload(c.UploadId, c.Bucket, c.Key)
 	if refusal != nil {
@@ -135,16 +137,16 @@ func (t *tx) abortUpload(c *metapb.AbortUpload) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// closeUpload removes what only an open upload has; its parts are no parts of one any
-// more.
+// closeUpload removes the records that only an open upload has, and no longer counts its parts as
+// those of one.
 func (t *tx) closeUpload(id keys.ID, u *metapb.Upload, state *metapb.UploadState) {
 	t.useParts(u.BucketId, 0, state.Bytes)
 	t.del(keys.AppendUploadState(t.key(), id))
 	t.del(keys.AppendOpenUpload(t.key(), u.BucketId, u.Key, u.Order, id))
 }
 
-// forgetUploads drops the memory of completions; uploads that are not completed
-// are passed over.
+// forgetUploads forgets uploads that were completed, so that a repeat of the completion finds
+// nothing any more. It passes over those that were not.
 func (t *tx) forgetUploads(c *metapb.ForgetUploads) *metapb.Result {
 	for _, b := range c.UploadIds {
 		id, ok := keys.ParseID(b)
@@ -158,7 +160,7 @@ func (t *tx) forgetUploads(c *metapb.ForgetUploads) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// sameList reports whether a repeat of a completion names the same parts.
+// sameList reports whether a completion lists the same parts as the one that u was completed by.
 func sameList(u *metapb.Upload, digest []byte) bool {
 	return len(digest) > 0 && bytes.Equal(u.Completed.ListDigest, digest)
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// VersionIDMaxBytes is the longest version id.
+// VersionIDMaxBytes is how long a version id may be.
 const VersionIDMaxBytes = 128
 
-// head returns what commands need of the latest version of a key.
+// head returns what commands need of the latest version of a key, and whether there is one.
 func (t *tx) head(b *metapb.Bucket, key string) (h head, exists bool) {
 	h.keepRaw = b.Versioning != metapb.Versioning_VERSIONING_OFF
 	t.keyBuf = keys.AppendObject(t.key(), b.Id, key)
@@ -21,8 +21,8 @@ func (t *tx) head(b *metapb.Bucket, key string) (h head, exists bool) {
 	return h, exists
 }
 
-// find returns the version that a client names (empty: the latest), and whether it
-// is the latest.
+// find returns the version of a key that a client names, or the latest one if it names none, with
+// whether it is the latest and whether it was found.
 func (t *tx) find(b *metapb.Bucket, key, named string) (h head, latest, found bool) {
 	if h, found = t.head(b, key); !found {
 		return head{}, false, false
@@ -38,7 +38,7 @@ func (t *tx) find(b *metapb.Bucket, key, named string) (h head, latest, found bo
 	return h, false, found
 }
 
-// older finds an older version by its id.
+// older finds an older version by its id, as records have it.
 func (t *tx) older(b *metapb.Bucket, key, id string) (h head, found bool) {
 	var order uint64
 	found = t.view(keys.AppendVersionID(t.key(), b.Id, key, id), func(v []byte) error {
@@ -54,9 +54,12 @@ func (t *tx) older(b *metapb.Bucket, key, id string) (h head, found bool) {
 	return h, found
 }
 
-// nameVersion gives a new version its id, which must be another than those that
-// the key has: the one that came with it where the bucket is versioned, else none.
-func (t *tx) nameVersion(b *metapb.Bucket, key string, v *metapb.Version, salt uint64, old *head, exists bool) *metapb.Result {
+// nameVersion gives a new version its id. If the bucket is versioned, that is the id that came with
+// the command, or one that is made of the index and salt; it is refused if the key has a version
+// of that id. Else it is the null version.
+func (t *tx) nameVersion(
+	b *metapb.Bucket, key string, v *metapb.Version, salt uint64, old *head, exists bool,
+) *metapb.Result {
 	if b.Versioning != metapb.Versioning_VERSIONING_ENABLED {
 		v.VersionId = ""
 		return nil
@@ -73,8 +76,9 @@ func (t *tx) nameVersion(b *metapb.Bucket, key string, v *metapb.Version, salt u
 	return nil
 }
 
-// setHead makes v, which has its id, the latest version of a key. The null version
-// that it replaces is dropped; a version that it does not replace is kept.
+// setHead makes v, which has its id, the latest version of a key. old is the latest one so far, if
+// there is one (exists). It is kept as an older version. But a key has one null version at most: if
+// v is one, the null version that was there is dropped, be it the latest or an older one.
 func (t *tx) setHead(b *metapb.Bucket, key string, v *metapb.Version, old *head, exists bool) {
 	v.Order, v.Restore, v.Transition = t.index, nil, nil
 	if v.ModifiedMs == 0 {
@@ -94,27 +98,28 @@ func (t *tx) setHead(b *metapb.Bucket, key string, v *metapb.Version, old *head,
 	}
 }
 
-// keepAsOlder writes what was the latest version as an older one.
+// keepAsOlder writes the version that was the latest as an older one.
 func (t *tx) keepAsOlder(b *metapb.Bucket, key string, h *head) {
 	t.setBytes(keys.AppendOlder(t.key(), b.Id, key, h.order), h.raw)
 	t.setBytes(keys.AppendVersionID(t.key(), b.Id, key, h.versionID), binary.BigEndian.AppendUint64(nil, h.order))
 }
 
-// removeOlderNull removes the null version of a key if it is an older one.
+// removeOlderNull removes the null version of a key, if there is one among the older ones.
 func (t *tx) removeOlderNull(b *metapb.Bucket, key string) {
 	if null, found := t.older(b, key, ""); found {
 		t.removeOlder(b, key, &null)
 	}
 }
 
+// removeOlder removes an older version.
 func (t *tx) removeOlder(b *metapb.Bucket, key string, h *head) {
 	t.del(keys.AppendOlder(t.key(), b.Id, key, h.order))
 	t.del(keys.AppendVersionID(t.key(), b.Id, key, h.versionID))
 	t.dropVersion(b, key, h)
 }
 
-// removeLatest removes the latest version of a key and makes the newest of the
-// older ones the latest.
+// removeLatest removes the latest version of a key. The newest of the older ones, if there are any,
+// becomes the latest.
 func (t *tx) removeLatest(b *metapb.Bucket, key string, h *head) {
 	if b.Versioning == metapb.Versioning_VERSIONING_OFF || !t.promote(b, key) {
 		t.del(keys.AppendObject(t.key(), b.Id, key))
@@ -122,8 +127,8 @@ func (t *tx) removeLatest(b *metapb.Bucket, key string, h *head) {
 	t.dropVersion(b, key, h)
 }
 
-// promote puts the newest of a key's older versions in the place of the latest. It
-// reports whether there was one.
+// promote makes the newest of the older versions of a key the latest one, and reports whether there
+// was any.
 func (t *tx) promote(b *metapb.Bucket, key string) bool {
 	var next head
 	next.keepRaw = true
@@ -145,7 +150,8 @@ func (t *tx) promote(b *metapb.Bucket, key string) bool {
 	return true
 }
 
-// dropVersion drops what belongs to a version whose record is gone.
+// dropVersion drops what belongs to a version whose record was removed: its content, its restore,
+// and a content that was being made for another class. The bucket then holds so much less.
 func (t *tx) dropVersion(b *metapb.Bucket, key string, h *head) {
 	t.use(b, h.deleteMarker, h.size, -1)
 	if !h.deleteMarker {
