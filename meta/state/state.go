@@ -52,7 +52,7 @@ type State struct {
 	refused *metapb.Contradictions
 
 	directory       query.DirectoryLog
-	bucketsRevision uint64 // The index of the last change of a bucket, or a greater one.
+	bucketsRevision uint64 // The index at which a bucket was last changed or deleted, or a greater one.
 }
 
 // Open opens the state in o.Dir, or makes an empty one. Errors: Corrupt if the database is
