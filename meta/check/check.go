@@ -267,8 +267,7 @@ func (c *checker) checkExtents() {
 	}
 }
 
-// takeRefs ticks off the reference keys that an owner with these references has, and counts
-// them by extent.
+// takeRefs ticks off the reference keys that o must have for refs, and counts them by extent.
 func (c *checker) takeRefs(refs []*metapb.ExtentRef, o keys.Owner, count map[shard.ExtentID]int) {
 	for _, id := range record.ExtentsOf(refs) {
 		if c.extents[id] == nil {

@@ -10,7 +10,7 @@
 //
 // # What it is not
 //
-// Nothing here changes a record, and nothing opens a database: State.Records of package
-// state does. Names of objects and inline bytes are shown as they are. What is made here
-// belongs in no log.
+// Nothing here changes a record, and nothing opens a database: Open and OpenRecords of package
+// state do. Names of objects and inline bytes are shown as they are, so no log may have what is
+// made here.
 package check

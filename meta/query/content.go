@@ -104,8 +104,8 @@ func isWhole(part *metapb.Part) bool {
 	return left == 0
 }
 
-// addInline adds a piece with the inline bytes of a part, of which length bytes from offset on
-// are meant.
+// addInline adds the piece of a part whose bytes are inline. The piece has all of them, since sealed
+// ones can only be opened as a whole, and says that length bytes from offset on are meant.
 func (p *page) addInline(part *metapb.Part, offset, length uint64) {
 	ref := &metapb.ExtentRef{Offset: offset, Length: length}
 	if len(part.Envelopes) > 0 {
@@ -116,8 +116,8 @@ func (p *page) addInline(part *metapb.Part, offset, length uint64) {
 	p.answer.Length += length
 }
 
-// extentPieces adds the references of a part to those of its bytes that are meant, length
-// bytes from offset on. A reference that reaches beyond them is narrowed.
+// extentPieces adds a piece for each reference of a part that holds some of the length bytes from
+// offset on. The piece is narrowed to those bytes.
 func (v *View) extentPieces(p *page, part *metapb.Part, offset, length uint64) error {
 	envelopes := make([]uint32, len(part.Envelopes)) // Index + 1 in the page of each; 0: not there.
 	end := offset + length

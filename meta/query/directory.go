@@ -61,8 +61,8 @@ func entriesLimit(q *metapb.ListEntries) int {
 	return int(min(q.Max, PageMax))
 }
 
-// changedEntries answers a page of the entries with these names, which have changed: as they
-// are now, or that they were removed.
+// changedEntries answers a page of what has become of the entries with these names: each is
+// answered as it is now, or as removed.
 func (v *View) changedEntries(q *metapb.ListEntries, names []record.EntryName, a *metapb.EntriesAnswer) error {
 	a.Differences = true
 	first := 0

@@ -66,7 +66,8 @@ func (c *Contradiction) Say() string {
 }
 
 // Name returns the name of a record for logs, which must not hold names of objects: the
-// kind of its key, and a digest of the key. State.Records finds the record by that name.
+// kind of its key, and a digest of the key. Records.Find of package state
+// finds the record by that name.
 func Name(key []byte) string {
 	if len(key) == 0 {
 		return "(not known)"

@@ -7,6 +7,16 @@
 // stored, when a restore is due, which slots a volume has, whether the bytes of a part add
 // up. Apply, queries and checks go by the same ones.
 //
+// # Values
+//
+// The value of a record is a message of records.proto, marshalled, whose type depends on the kind
+// of the key (New). Some kinds have other values. Most of those are empty: the key says all. Three
+// are not:
+//
+//	q  the next lease block of a volume            8 bytes, big endian
+//	V  the order of the version that has this id   8 bytes, big endian
+//	R  the name of the bucket                      as it is
+//
 // # Errors
 //
 // An error of reading is Corrupt, or Internal where the file system failed. It is a

@@ -13,7 +13,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// changeCluster replaces the Cluster record by a copy, to which change was done.
+// changeCluster applies change to a copy of the Cluster record, and writes that.
 func (t *tx) changeCluster(change func(c *metapb.Cluster)) {
 	c := proto.Clone(t.mem.cluster).(*metapb.Cluster)
 	change(c)

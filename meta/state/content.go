@@ -52,7 +52,8 @@ func (t *tx) dropSinglePart(id keys.ID) bool {
 	return true
 }
 
-// removePart removes the record of a part and its references. p has at least the references.
+// removePart removes the record of a part and its references, which p must have. Other fields of p
+// do not matter.
 func (t *tx) removePart(id keys.ID, p *metapb.Part, number uint32) {
 	t.del(keys.AppendPart(t.key(), id, number))
 	t.release(record.ExtentsOf(p.Extents), keys.Owner{ID: id, Number: number})

@@ -69,8 +69,14 @@ func (s *State) refuseEntry(e *Entry, c *record.Contradiction) (_ []*metapb.Resu
 	return []*metapb.Result{r}, nil
 }
 
-// noteContradiction adds a refusal to the record Contradictions. Its digest is of the refusal
-// and of the digest before it: voters that have the same one have refused the same so far.
+// noteContradiction adds a refusal to the record Contradictions. Voters compare the digests of
+// refusals: if they have the same one they have refused the same so far. It is the first 16 bytes
+// of SHA-256 over these, integers being big endian:
+//
+//	 0  16  the digest of the refusal before; the first refusal has none, and all else begins at 0
+//	16   8  the index of the entry
+//	24   4  the kind
+//	28   …  the key of the record, if it is known
 func (t *tx) noteContradiction(c *record.Contradiction) {
 	before := t.mem.refused
 	h := sha256.New()

@@ -113,8 +113,7 @@ func (t *tx) setEventRules(b *metapb.Bucket, rules []*metapb.EventRule) {
 	}
 }
 
-// checkEventRules refuses rules that are too many, or whose targets have no names or too long
-// ones.
+// checkEventRules refuses too many rules, and a rule whose target has no name or too long a one.
 func checkEventRules(rules []*metapb.EventRule) *metapb.Result {
 	if len(rules) > EventRulesMax {
 		return refuse(metapb.Refusal_REFUSAL_TOO_MANY)

@@ -64,11 +64,11 @@ func (t *tx) contentInUse(id keys.ID) bool {
 	return t.has(keys.AppendPart(t.key(), id, 1)) || t.has(keys.AppendDropped(t.key(), id))
 }
 
-// saltOf returns the part of a content id that goes into a version id which is made here.
+// saltOf returns the part of a content id that nameVersion puts into the id of a version.
 func saltOf(content keys.ID) uint64 { return binary.BigEndian.Uint64(content[:]) }
 
-// deleteObjects deletes versions. Each is decided on by itself: one that may not be deleted keeps
-// no other from it.
+// deleteObjects deletes versions. Each is decided on by itself: if one is refused, the others are
+// deleted all the same.
 func (t *tx) deleteObjects(c *metapb.DeleteObjects) *metapb.Result {
 	b := t.bucket(c.Bucket)
 	if b == nil {
