@@ -24,12 +24,12 @@ var (
 	pinOfCopier = id(20)
 )
 
-// exploredTruth is of which extents contents are, in order.
+// exploredTruth says of which extents each content is, in order.
 var exploredTruth = map[keys.ID][]int{
 	keys.ID(contentBase): {0, 1, 0}, keys.ID(contentOf1): {2}, keys.ID(contentOf2): {3}, keys.ID(contentWarm): {0, 1, 0},
 }
 
-// truthOf returns the extents of a content that was seen; nil where none was.
+// truthOf returns the extents of a content that an actor has seen; nil if it has seen none.
 func truthOf(saw string) []int {
 	id, _ := keys.ParseID([]byte(saw))
 	return exploredTruth[id]

@@ -24,31 +24,31 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// The explorer runs a few actors against the real state machine in every order: it
-// goes from situation to situation, breadth first, and in each takes the next step of
-// every actor. A situation is what the database holds, what lies on the drives and
-// what each actor remembers. There is no second model of the state machine: what must
-// hold is said of the situations (see holds).
+// The explorer runs a few actors against the real state machine in every order. It goes
+// from situation to situation, breadth first, and in each of them it tries the next step
+// of every actor. A situation is what the database holds (a world), what lies on the
+// drives, and what each actor remembers (a memo). There is no second model of the state
+// machine: what must hold is said of worlds (needs) and of situations (holds).
 //
-// Two situations are the same if they differ only in the log indexes, as long as these
-// are in the same order, and in what sessions keep for repeats: no command is repeated
-// here.
+// Two situations count as the same if they differ only in their log indexes, as long as
+// these have the same order, and in what sessions keep for repeats, since no command is
+// repeated here.
 //
-// A step depends on what the database holds, on what its actor remembers, and on the
-// shards that it looks for, and on nothing else: what it came to is kept, and taken
-// again where all that is the same (see outcome).
+// A step depends on the world, on the memo of its actor, on the shards that it looks for,
+// and on nothing else. So its outcome is kept, and used again where all of these are the
+// same.
 type explorer struct {
 	t *testing.T
 	m *machine
 	s *State // m's.
 
-	writes  int               // Records written since the database was made.
-	numbers map[string]uint32 // Of records, by what they are.
-	records []bareRecord
+	writes  int               // How many records were written since the database was made.
+	numbers map[string]uint32 // The number of each record, by its key and value.
+	records []bareRecord      // By number.
 	worlds  []world
-	same    map[[16]byte]uint32 // The first of the worlds that differ in indexes alone.
-	at      uint32              // The world that the database holds,
-	asIs    bool                // if no command was applied since.
+	same    map[[16]byte]uint32 // The first of the worlds that differ in indexes alone, by their hash.
+	at      uint32              // The world that the database holds, if asIs is true.
+	asIs    bool                // No command was applied since.
 	buf     []byte
 
 	actors   []actor
@@ -56,14 +56,14 @@ type explorer struct {
 	memoOf   map[memo]uint32
 	outcomes map[outcomeKey][]outcome
 
-	// A situation is its number in these.
-	from  []uint32 // The one before.
-	by    []uint32 // Which step led there, by its number in told.
+	// Situations are numbered. These say, by number, how each was reached.
+	from  []uint32 // From which situation.
+	by    []uint32 // By which step: its number in told.
 	told  []string
 	tells map[string]uint32
-	seen  map[uint64]struct{} // Hashes: of 10^7 two are the same once in 10^5 explorations.
+	seen  map[uint64]struct{} // Hashes of situations. Of 10^7, two collide in one of 10^5 explorations.
 	steps int
-	tried int // Steps that were taken on the database.
+	tried int // How many steps were taken on the database.
 }
 
 // actor takes one step after the other. step reports whether it has one now; it may
@@ -81,14 +81,14 @@ type memo struct {
 	saw   string
 }
 
-// record is a key and its value, and both without log indexes, which follow apart.
+// bareRecord is a record, and what it is without its log indexes, which are kept apart.
 type bareRecord struct {
 	key, value string
 	bare       []byte
 	indexes    []uint64
 }
 
-// world is what the database holds: numbers of records, in the order of their keys.
+// world is what the database holds: the numbers of its records, in the order of their keys.
 type world struct {
 	records []uint32
 	indexes []uint64 // The log indexes in it and 0, each once, ascending.
@@ -99,21 +99,21 @@ type world struct {
 // need is what must lie on the drives, because an extent is known.
 type need struct {
 	extent shard.ExtentID
-	slots  []disks // The bit of each.
-	drives []uint64
-	lost   shard.SlotSet // Those that are counted as missing.
-	k      int
+	slots  []disks       // The bit of each slot's shard.
+	drives []uint64      // The drive of each slot.
+	lost   shard.SlotSet // The slots whose shards are counted as missing.
+	k      int           // How many shards a reader needs.
 }
 
-// situation is one that is to be gone on from.
+// situation is a situation from which the exploration is to go on.
 type situation struct {
 	number uint32
 	world  uint32
 	disks  disks
-	memos  []uint32 // Numbers of what each actor remembers.
+	memos  []uint32 // The number of each actor's memo.
 }
 
-// outcomeKey is on what a step depends, but for the shards that it looks for.
+// outcomeKey holds what a step depends on, besides the shards that it looks for.
 type outcomeKey struct {
 	world, memo uint32
 	actor       int
@@ -121,15 +121,15 @@ type outcomeKey struct {
 
 // outcome is what a step came to.
 type outcome struct {
-	looked, there disks // It looked for these shards, and these were there.
-	none          bool  // There was no step.
+	looked, there disks // Which shards it looked for, and which of them were there.
+	none          bool  // The actor had no step.
 
 	world, memo uint32
 	put, gone   disks
 	said        uint32
 }
 
-// trace tells the steps to a situation.
+// trace tells the steps that led to a situation, one a line.
 func (e *explorer) trace(n uint32) string {
 	var steps []string
 	for ; n != 0; n = e.from[n] {
@@ -139,11 +139,11 @@ func (e *explorer) trace(n uint32) string {
 	return strings.Join(steps, "\n")
 }
 
-// scene is a situation with an actor in it.
+// scene is a situation while an actor takes its step.
 type scene struct {
 	e      *explorer
 	memo   memo
-	before disks // What lies on the drives at first.
+	before disks // What lay on the drives before the step.
 	looked disks
 	put    disks
 	gone   disks
@@ -219,7 +219,7 @@ func (w *scene) say(format string, args ...any) {
 	w.said = append(w.said, fmt.Sprintf(format, args...))
 }
 
-// newExplorer starts from what prepare does.
+// newExplorer returns an explorer whose database holds what prepare has made.
 func newExplorer(t *testing.T, actors []actor, prepare func(*machine)) *explorer {
 	m := newMachine(t, &dropLimits{listSteps: 100})
 	prepare(m)
@@ -228,14 +228,14 @@ func newExplorer(t *testing.T, actors []actor, prepare func(*machine)) *explorer
 		memoOf: map[memo]uint32{}, outcomes: map[outcomeKey][]outcome{}, tells: map[string]uint32{}, seen: map[uint64]struct{}{}}
 }
 
-// explore goes on until there is no new situation or there are most of them, which it
-// reports.
+// explore goes on until there is no new situation, and returns true, or until it has seen most
+// of them. there says what lies on the drives at first.
 func (e *explorer) explore(there disks, most int) (all bool) {
 	first := situation{world: e.read(0), disks: there, memos: make([]uint32, len(e.actors))}
 	e.memo(memo{})
 	e.reach(first, 0, "")
 	for next := []situation{first}; len(next) > 0; {
-		// Those of a world together: between them the database need not change.
+		// Those of the same world are taken together, so that the database need not change.
 		slices.SortStableFunc(next, func(a, b situation) int { return cmp.Compare(a.world, b.world) })
 		now := next
 		next = nil
@@ -254,8 +254,8 @@ func (e *explorer) explore(there disks, most int) (all bool) {
 	return true
 }
 
-// take takes the next step of an actor; !ok if there is none, or it leads to where one
-// led before.
+// take takes the next step of an actor. It reports false if there is none, or if the step leads
+// to a situation that was reached before.
 func (e *explorer) take(s *situation, i int) (n situation, ok bool) {
 	o := e.outcome(s, i)
 	if o.none {
@@ -272,7 +272,7 @@ func (e *explorer) take(s *situation, i int) (n situation, ok bool) {
 	return e.reach(n, s.number, e.told[o.said]), true
 }
 
-// reach counts a situation that is new, and says what must hold.
+// reach gives a new situation its number, and proves what must hold of it.
 func (e *explorer) reach(n situation, from uint32, by string) situation {
 	e.seen[e.hash(&n)] = struct{}{}
 	n.number = uint32(len(e.from))
@@ -281,7 +281,7 @@ func (e *explorer) reach(n situation, from uint32, by string) situation {
 	return n
 }
 
-// outcome returns what a step comes to.
+// outcome returns what the next step of an actor comes to, as kept or as tried.
 func (e *explorer) outcome(s *situation, i int) outcome {
 	key := outcomeKey{s.world, s.memos[i], i}
 	for _, o := range e.outcomes[key] {
@@ -294,7 +294,7 @@ func (e *explorer) outcome(s *situation, i int) outcome {
 	return o
 }
 
-// try takes a step on the database.
+// try takes the next step of an actor on the database.
 func (e *explorer) try(s *situation, i int) outcome {
 	e.tried++
 	e.enter(s.world)
@@ -314,6 +314,7 @@ func (e *explorer) try(s *situation, i int) outcome {
 	return o
 }
 
+// memo returns the number of a memo.
 func (e *explorer) memo(m memo) uint32 {
 	n, known := e.memoOf[m]
 	if !known {
@@ -324,6 +325,7 @@ func (e *explorer) memo(m memo) uint32 {
 	return n
 }
 
+// tell returns the number of a step's description.
 func (e *explorer) tell(step string) uint32 {
 	n, known := e.tells[step]
 	if !known {
@@ -334,8 +336,8 @@ func (e *explorer) tell(step string) uint32 {
 	return n
 }
 
-// read returns what the database holds, which was reached from a situation. It says
-// what must hold of a world that is new.
+// read returns the number of the world that the database holds. from is the situation that it
+// was reached from. If the world is new, it proves what must hold of it.
 func (e *explorer) read(from uint32) uint32 {
 	var held []uint32
 	require.NoError(e.t, e.s.records(func(key, value []byte) error {
@@ -383,8 +385,9 @@ func (e *explorer) read(from uint32) uint32 {
 	return e.at
 }
 
-// normalize puts the first world that is like a situation's in its place, if what the
-// actors remember of indexes has its like there.
+// normalize replaces the world of a situation by the first one that differs from it in indexes
+// alone, and the indexes that actors remember by those that they correspond to. It leaves the
+// situation as it is if a remembered index corresponds to none.
 func (e *explorer) normalize(s *situation) {
 	old := &e.worlds[s.world]
 	if old.alike == s.world {
@@ -412,7 +415,7 @@ func (e *explorer) normalize(s *situation) {
 	s.world, s.memos = old.alike, memos
 }
 
-// enter makes the database hold a world.
+// enter makes the database hold a world, by writing what differs.
 func (e *explorer) enter(to uint32) {
 	if e.at == to {
 		return
@@ -453,11 +456,11 @@ func (e *explorer) enter(to uint32) {
 	e.at, e.asIs = to, true
 }
 
-// renewAfter is after how many writes the database is made anew: it keeps what was
-// overwritten, and a scan goes past it.
+// renewAfter is how many records are written before the database is made anew. It keeps what was
+// overwritten for a while, and a scan has to go past it.
 const renewAfter = 1000
 
-// renew goes on with an empty database.
+// renew makes an empty database. It returns the records in it: none.
 func (e *explorer) renew() []uint32 {
 	e.m.close()
 	e.m.fs = vfs.NewCrashableMem()
@@ -466,7 +469,7 @@ func (e *explorer) renew() []uint32 {
 	return nil
 }
 
-// Fields that hold log indexes.
+// indexFields are the fields that hold log indexes.
 var indexFields = map[protoreflect.Name]bool{"index": true, "gc_index": true, "order": true, "opened": true, "ended": true,
 	"started": true, "last_new": true, "config_revision": true, "directory_revision": true}
 
@@ -518,10 +521,10 @@ func takeIndexes(m protoreflect.Message, to *[]uint64) {
 	}
 }
 
-// hash tells situations apart.
+// hash returns what tells situations apart. Of log indexes only their order counts.
 func (e *explorer) hash(s *situation) uint64 {
 	w := &e.worlds[s.world]
-	var remembered [2]uint64 // Indexes between those of the world are few.
+	var remembered [2]uint64 // Room for those that actors remember and that lie between the world's.
 	between := remembered[:0]
 	place := func(index uint64) int {
 		at, found := slices.BinarySearch(w.indexes, index)
@@ -541,13 +544,13 @@ func (e *explorer) hash(s *situation) uint64 {
 			b = binary.BigEndian.AppendUint32(b, n)
 			continue
 		}
-		// What it remembers besides, as a number.
+		// What the actor remembers besides.
 		but := *m
 		but.index = 0
 		b = binary.BigEndian.AppendUint32(b, e.memo(but))
 		b = binary.BigEndian.AppendUint32(b, 1<<31|uint32(place(m.index)))
 	}
-	// In which order those are that are between the same two of the world.
+	// In which order those are that lie between the same two indexes of the world.
 	for i, x := range between {
 		for _, y := range between[:i] {
 			b = append(b, byte(1+cmp.Compare(x, y)))
@@ -558,7 +561,7 @@ func (e *explorer) hash(s *situation) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// needs says what must be of every world:
+// needs proves what must hold of every world:
 //
 //   - the records agree with each other, and sums and usage equal a recount (Check);
 //   - every key can be read as a whole.
@@ -598,10 +601,9 @@ func (e *explorer) needs(from uint32) (needs []need) {
 	return needs
 }
 
-// holds says what must be of every situation: every extent that is known can be made
-// whole, and each of its shards is where its volume says, or is counted as missing.
-// Whatever was swept is referred to by nothing, now or later, since an extent that is
-// known may be referred to again.
+// holds proves what must hold of every situation: every extent that is known can be made whole,
+// and each of its shards is where its volume says, or is counted as missing. So nothing refers to
+// what was swept, and nothing ever will: only an extent that is known can be referred to.
 func (e *explorer) holds(s *situation) {
 	for _, n := range e.worlds[s.world].needs {
 		there := 0
@@ -619,18 +621,19 @@ func (e *explorer) holds(s *situation) {
 	}
 }
 
-// disks is which shards lie on which drives: a bit each, of the few that there are.
+// disks says which shards lie on which drives: one bit for each of the few pairs that there are.
 type disks uint64
 
 // The extents and drives of an exploration.
 var exploredExtents = []shard.ExtentID{{Volume: 1, Seq: 1}, {Volume: 2, Seq: 1}, {Volume: 1, Seq: 2}, {Volume: 1, Seq: 257}}
 
 const (
-	exploredDrive  = 100 // The first; slots are on three of them, and one is spare.
+	exploredDrive  = 100 // The id of the first drive. Slots are on three of them; one is spare.
 	exploredDrives = 4
 	exploredSlots  = 3
 )
 
+// bit returns the bit of a shard on a drive.
 func bit(x shard.ExtentID, slot int, drive uint64) disks {
 	at := slices.Index(exploredExtents, x)*exploredSlots + slot
 	return 1 << (at*exploredDrives + int(drive-exploredDrive))

@@ -48,7 +48,7 @@ func (m *machine) append(c *metapb.Command) {
 	m.log = append(m.log, Entry{Index: uint64(len(m.log) + 1), Term: 1, Command: b})
 }
 
-// catchUp applies what of the log is not applied, and returns the last result.
+// catchUp applies the rest of the log, and returns the last result.
 func (m *machine) catchUp() *metapb.Result {
 	index, _ := m.s.Applied()
 	rs, err := m.s.Apply(m.log[index:])

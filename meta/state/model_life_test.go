@@ -130,8 +130,8 @@ func (m *model) setDriveState(c *metapb.SetDriveState) *metapb.Result {
 	return m.newView()
 }
 
-// enough reports whether there are places for the slots of all volumes with data on
-// idle drives of n.
+// enough reports whether there are domains for the slots of all volumes with data on idle
+// drives of n.
 func (m *model) enough(n *metapb.Node) bool {
 	places := 0
 	for _, o := range m.nodes {
