@@ -44,8 +44,8 @@ import (
 var suites = []suite{
 	{"meta/state", nil, []string{"meta/state", "s3api/object", "node/upkeep", "node/sim"}},
 	{"meta/query", nil, []string{"meta/state", "meta/query", "s3api/object", "node/upkeep", "node/sim"}},
-	{"meta/record", nil, []string{"meta/state", "s3api/object", "node/upkeep", "node/sim"}},
-	{"meta/check", nil, []string{"meta/state"}},
+	{"meta/record", nil, []string{"meta/state", "meta/record", "s3api/object", "node/upkeep", "node/sim"}},
+	{"meta/check", nil, []string{"meta/state", "meta/check"}},
 	{"meta/snapshot", nil, []string{"meta/snapshot", "meta/group", "node/sim"}},
 	{"meta/rafttransport", nil, []string{"meta/rafttransport", "meta/group", "node/sim"}},
 	{"meta/group", nil, []string{"meta/group", "node/sim"}},
