@@ -137,7 +137,7 @@ func (c *Cluster) place(i int) (*Node, error) {
 	n := &Node{Index: i, Dir: c.path("node" + strconv.Itoa(i+1)), Addr: loopback, c: c}
 	var err error
 	if c.Network == nil {
-		n.ports, err = freePorts(portsPerNode)
+		n.ports, err = freePorts()
 	} else {
 		n.ports = ports{S3Port, RPCPort, RaftPort, GossipPort, MetricsPort}
 		n.Addr, n.prefix, err = c.Network.Host(i)

@@ -35,14 +35,22 @@ const firstPort, lastPort = 20000, 32000
 var taken sync.Map
 
 // freePorts returns a node's ports, none of which anybody uses now.
-func freePorts(n int) (p ports, err error) {
+func freePorts() (ports, error) {
+	found, err := FreePorts(portsPerNode)
+	if err != nil {
+		return ports{}, err
+	}
+	return ports{found[0], found[1], found[2], found[3], found[4]}, nil
+}
+
+// FreePorts returns ports of loopback that nobody uses now, over TCP or UDP.
+func FreePorts(n int) (found []int, err error) {
 	first, last := firstPort, lastPort
 	if s := os.Getenv(PortsEnv); s != "" {
 		if _, err := fmt.Sscanf(s, "%d-%d", &first, &last); err != nil || last-first < n {
-			return p, fmt.Errorf("%s=%q is not of the form FIRST-LAST with at least %d ports", PortsEnv, s, n)
+			return nil, fmt.Errorf("%s=%q is not of the form FIRST-LAST with at least %d ports", PortsEnv, s, n)
 		}
 	}
-	var found []int
 	begin, count := rand.IntN(last-first+1), last-first+1
 	for i := 0; i < count && len(found) < n; i++ {
 		port := first + (begin+i)%count
@@ -51,9 +59,9 @@ func freePorts(n int) (p ports, err error) {
 		}
 	}
 	if len(found) < n {
-		return p, fmt.Errorf("fewer than %d free ports in %d-%d; set %s to another range", n, first, last, PortsEnv)
+		return nil, fmt.Errorf("fewer than %d free ports in %d-%d; set %s to another range", n, first, last, PortsEnv)
 	}
-	return ports{found[0], found[1], found[2], found[3], found[4]}, nil
+	return found, nil
 }
 
 // isFree reports whether nobody uses a port, over TCP or UDP, and keeps it.
