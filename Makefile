@@ -9,7 +9,7 @@ DEVTOOL := go tool -modfile=tools/dev/go.mod
 PKGS    := ./node/... ./meta/... ./s3api/... ./shard/... ./cluster/... ./tools/...
 DATA    ?= data/dev
 
-.PHONY: all build run image up down compose-test test test-deploy test-long test-unraced race fuzz mutate replay generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench lint proto docs clean help
+.PHONY: all build run image up down compose-test test test-deploy test-long test-unraced race fuzz mutate replay generated e2e scenarios scenarios-short scenarios-net scenarios-net-short accept bench bench-s3 bench-peers lint proto docs clean help
 
 all: build
 
@@ -87,6 +87,19 @@ accept: build ## Every rule of Upload Part - Copy, against ENDPOINT or a cluster
 
 bench: ## Micro-benchmarks of the data path and the metadata.
 	go test -run '^$$' -bench . -benchtime 1s ./shard/... ./meta/... ./s3api/...
+
+SCALE  ?= 1
+ROUNDS ?= 3
+ONLY   ?=
+SKIP   ?=
+YARDSTICK = go run ./tools/bench -cluster -scale $(SCALE) -rounds $(ROUNDS) -only '$(ONLY)'
+bench-s3: build ## S3 work on six processes with TLS: CPU, rates, memory, multiples of the primitives. SCALE, ROUNDS, ONLY, SKIP.
+	$(YARDSTICK) -skip '$(SKIP)' -json bin/bench-s3.json
+
+# Whoever copies bytes would have to write 50 GiB before it completes 10,000 parts.
+bench-peers: SKIP = complete-10000
+bench-peers: build ## The same beside others, by turns: MINIO=/path/minio and WEED=/path/weed name their binaries.
+	MINIO='$(MINIO)' WEED='$(WEED)' $(YARDSTICK) -peers -skip '$(SKIP)' -json bin/bench-peers.json
 
 lint: ## gofmt, vet, staticcheck, import order.
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \

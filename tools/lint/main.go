@@ -101,6 +101,7 @@ var rooms = []string{
 	"tools/lint",
 	"tools/mutate",
 	"tools/replay",
+	"tools/bench",
 	"tools/e2e",
 	"tools/compose",
 	"tools/cairn",
@@ -115,7 +116,7 @@ var confined = map[string][]string{
 	"github.com/hashicorp/raft":     {"meta/raftlog", "meta/snapshot", "meta/rafttransport", "meta/group"},
 	"github.com/hashicorp/memberli": {"cluster/gossip", "node/sim"},
 	"github.com/cockroachdb/pebble": {"shard", "meta", "s3api/accesslog", "node", "tools"},
-	"github.com/klauspost/reedsolo": {"shard/stripe"},
+	"github.com/klauspost/reedsolo": {"shard/stripe", "tools/bench"},
 	"github.com/spf13/cobra":        {"tools"},
 	"net/http":                      {"cluster/rpc", "shard/wire", "meta", "s3api", "node", "tools"},
 }
