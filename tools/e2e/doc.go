@@ -4,6 +4,6 @@
 // with `make e2e`; it needs bin/cairn and the clients that .ci/run installs: the
 // aws CLI, boto3, s3cmd and rclone.
 //
-// A test with a cluster of its own runs beside another (t.Parallel): most of its time
+// A test with a cluster of its own runs beside others (t.Parallel): most of its time
 // it waits. Those that put the whole machine under load run alone.
 package e2e
