@@ -170,6 +170,7 @@ type Query struct {
 	//	*Query_VolumeStats
 	//	*Query_EventQueues
 	//	*Query_Events
+	//	*Query_ShardDigest
 	Op            isQuery_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -397,6 +398,15 @@ func (x *Query) GetEvents() *ListEvents {
 	return nil
 }
 
+func (x *Query) GetShardDigest() *DigestShards {
+	if x != nil {
+		if x, ok := x.Op.(*Query_ShardDigest); ok {
+			return x.ShardDigest
+		}
+	}
+	return nil
+}
+
 type isQuery_Op interface {
 	isQuery_Op()
 }
@@ -477,6 +487,10 @@ type Query_Events struct {
 	Events *ListEvents `protobuf:"bytes,101,opt,name=events,proto3,oneof"`
 }
 
+type Query_ShardDigest struct {
+	ShardDigest *DigestShards `protobuf:"bytes,500,opt,name=shard_digest,json=shardDigest,proto3,oneof"`
+}
+
 func (*Query_View) isQuery_Op() {}
 
 func (*Query_Bucket) isQuery_Op() {}
@@ -515,6 +529,8 @@ func (*Query_EventQueues) isQuery_Op() {}
 
 func (*Query_Events) isQuery_Op() {}
 
+func (*Query_ShardDigest) isQuery_Op() {}
+
 type Answer struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Refusal           Refusal                `protobuf:"varint,1,opt,name=refusal,proto3,enum=cairn.meta.v1.Refusal" json:"refusal,omitempty"`
@@ -543,6 +559,7 @@ type Answer struct {
 	VolumeStats       *VolumeStatsAnswer     `protobuf:"bytes,80,opt,name=volume_stats,json=volumeStats,proto3" json:"volume_stats,omitempty"`
 	EventQueues       *EventQueuesAnswer     `protobuf:"bytes,100,opt,name=event_queues,json=eventQueues,proto3" json:"event_queues,omitempty"`
 	Events            *EventsAnswer          `protobuf:"bytes,101,opt,name=events,proto3" json:"events,omitempty"`
+	ShardDigest       *ShardDigest           `protobuf:"bytes,500,opt,name=shard_digest,json=shardDigest,proto3" json:"shard_digest,omitempty"`
 	BucketUsages      []*BucketUsage         `protobuf:"bytes,160,rep,name=bucket_usages,json=bucketUsages,proto3" json:"bucket_usages,omitempty"` // ListBuckets with_usage: one for each bucket.
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -756,6 +773,13 @@ func (x *Answer) GetEventQueues() *EventQueuesAnswer {
 func (x *Answer) GetEvents() *EventsAnswer {
 	if x != nil {
 		return x.Events
+	}
+	return nil
+}
+
+func (x *Answer) GetShardDigest() *ShardDigest {
+	if x != nil {
+		return x.ShardDigest
 	}
 	return nil
 }
@@ -3290,6 +3314,138 @@ func (x *KnownAnswer) GetAppliedIndex() uint64 {
 	return 0
 }
 
+// DigestShards sums up which shards of a volume must lie on a drive, so that a drive which
+// has just these need not ask about each: those of the extents that follow after_seq, at
+// most max of them, whose slot lies on the drive or is on its way there and is not counted
+// missing.
+type DigestShards struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Drive         uint64                 `protobuf:"fixed64,1,opt,name=drive,proto3" json:"drive,omitempty"`
+	Volume        uint32                 `protobuf:"varint,2,opt,name=volume,proto3" json:"volume,omitempty"`
+	AfterSeq      uint64                 `protobuf:"varint,3,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
+	Max           uint32                 `protobuf:"varint,4,opt,name=max,proto3" json:"max,omitempty"` // Of extents; 0 and more than there may be: as many as there may be.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestShards) Reset() {
+	*x = DigestShards{}
+	mi := &file_queries_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestShards) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestShards) ProtoMessage() {}
+
+func (x *DigestShards) ProtoReflect() protoreflect.Message {
+	mi := &file_queries_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestShards.ProtoReflect.Descriptor instead.
+func (*DigestShards) Descriptor() ([]byte, []int) {
+	return file_queries_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *DigestShards) GetDrive() uint64 {
+	if x != nil {
+		return x.Drive
+	}
+	return 0
+}
+
+func (x *DigestShards) GetVolume() uint32 {
+	if x != nil {
+		return x.Volume
+	}
+	return 0
+}
+
+func (x *DigestShards) GetAfterSeq() uint64 {
+	if x != nil {
+		return x.AfterSeq
+	}
+	return 0
+}
+
+func (x *DigestShards) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+type ShardDigest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Sum           uint64                 `protobuf:"fixed64,2,opt,name=sum,proto3" json:"sum,omitempty"`                                // shard.Digest.
+	ThroughSeq    uint64                 `protobuf:"varint,3,opt,name=through_seq,json=throughSeq,proto3" json:"through_seq,omitempty"` // Extents up to this one were looked at; the greatest number there is where none follow.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShardDigest) Reset() {
+	*x = ShardDigest{}
+	mi := &file_queries_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShardDigest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShardDigest) ProtoMessage() {}
+
+func (x *ShardDigest) ProtoReflect() protoreflect.Message {
+	mi := &file_queries_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShardDigest.ProtoReflect.Descriptor instead.
+func (*ShardDigest) Descriptor() ([]byte, []int) {
+	return file_queries_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ShardDigest) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ShardDigest) GetSum() uint64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *ShardDigest) GetThroughSeq() uint64 {
+	if x != nil {
+		return x.ThroughSeq
+	}
+	return 0
+}
+
 type GetStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Down          []uint64               `protobuf:"fixed64,220,rep,packed,name=down,proto3" json:"down,omitempty"` // Nodes that do not answer: what is unreadable without them counts as that.
@@ -3299,7 +3455,7 @@ type GetStatus struct {
 
 func (x *GetStatus) Reset() {
 	*x = GetStatus{}
-	mi := &file_queries_proto_msgTypes[35]
+	mi := &file_queries_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3311,7 +3467,7 @@ func (x *GetStatus) String() string {
 func (*GetStatus) ProtoMessage() {}
 
 func (x *GetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_queries_proto_msgTypes[35]
+	mi := &file_queries_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3324,7 +3480,7 @@ func (x *GetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatus.ProtoReflect.Descriptor instead.
 func (*GetStatus) Descriptor() ([]byte, []int) {
-	return file_queries_proto_rawDescGZIP(), []int{35}
+	return file_queries_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetStatus) GetDown() []uint64 {
@@ -3347,7 +3503,7 @@ type UnreadableVolume struct {
 
 func (x *UnreadableVolume) Reset() {
 	*x = UnreadableVolume{}
-	mi := &file_queries_proto_msgTypes[36]
+	mi := &file_queries_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3359,7 +3515,7 @@ func (x *UnreadableVolume) String() string {
 func (*UnreadableVolume) ProtoMessage() {}
 
 func (x *UnreadableVolume) ProtoReflect() protoreflect.Message {
-	mi := &file_queries_proto_msgTypes[36]
+	mi := &file_queries_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3372,7 +3528,7 @@ func (x *UnreadableVolume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadableVolume.ProtoReflect.Descriptor instead.
 func (*UnreadableVolume) Descriptor() ([]byte, []int) {
-	return file_queries_proto_rawDescGZIP(), []int{36}
+	return file_queries_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UnreadableVolume) GetVolume() uint32 {
@@ -3418,7 +3574,7 @@ type LackingSlot struct {
 
 func (x *LackingSlot) Reset() {
 	*x = LackingSlot{}
-	mi := &file_queries_proto_msgTypes[37]
+	mi := &file_queries_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3430,7 +3586,7 @@ func (x *LackingSlot) String() string {
 func (*LackingSlot) ProtoMessage() {}
 
 func (x *LackingSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_queries_proto_msgTypes[37]
+	mi := &file_queries_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3443,7 +3599,7 @@ func (x *LackingSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LackingSlot.ProtoReflect.Descriptor instead.
 func (*LackingSlot) Descriptor() ([]byte, []int) {
-	return file_queries_proto_rawDescGZIP(), []int{37}
+	return file_queries_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LackingSlot) GetSlot() uint32 {
@@ -3525,7 +3681,7 @@ type StatusAnswer struct {
 
 func (x *StatusAnswer) Reset() {
 	*x = StatusAnswer{}
-	mi := &file_queries_proto_msgTypes[38]
+	mi := &file_queries_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3537,7 +3693,7 @@ func (x *StatusAnswer) String() string {
 func (*StatusAnswer) ProtoMessage() {}
 
 func (x *StatusAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_queries_proto_msgTypes[38]
+	mi := &file_queries_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3550,7 +3706,7 @@ func (x *StatusAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusAnswer.ProtoReflect.Descriptor instead.
 func (*StatusAnswer) Descriptor() ([]byte, []int) {
-	return file_queries_proto_rawDescGZIP(), []int{38}
+	return file_queries_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StatusAnswer) GetClusterId() string {
@@ -3740,7 +3896,7 @@ var File_queries_proto protoreflect.FileDescriptor
 const file_queries_proto_rawDesc = "" +
 	"\n" +
 	"\rqueries.proto\x12\rcairn.meta.v1\x1a\n" +
-	"life.proto\x1a\rrecords.proto\x1a\vusage.proto\x1a\x0ecommands.proto\x1a\x12object_parts.proto\x1a\fevents.proto\"\xb7\t\n" +
+	"life.proto\x1a\rrecords.proto\x1a\vusage.proto\x1a\x0ecommands.proto\x1a\x12object_parts.proto\x1a\fevents.proto\"\xfa\t\n" +
 	"\x05Query\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x120\n" +
 	"\adecided\x18\x02 \x03(\v2\x16.cairn.meta.v1.DecidedR\adecided\x12,\n" +
@@ -3764,8 +3920,9 @@ const file_queries_proto_rawDesc = "" +
 	"\fobject_parts\x18\" \x01(\v2\x1a.cairn.meta.v1.ObjectPartsH\x00R\vobjectParts\x12C\n" +
 	"\fvolume_stats\x18P \x01(\v2\x1e.cairn.meta.v1.ListVolumeStatsH\x00R\vvolumeStats\x12C\n" +
 	"\fevent_queues\x18d \x01(\v2\x1e.cairn.meta.v1.ListEventQueuesH\x00R\veventQueues\x123\n" +
-	"\x06events\x18e \x01(\v2\x19.cairn.meta.v1.ListEventsH\x00R\x06eventsB\x04\n" +
-	"\x02op\"\xb4\v\n" +
+	"\x06events\x18e \x01(\v2\x19.cairn.meta.v1.ListEventsH\x00R\x06events\x12A\n" +
+	"\fshard_digest\x18\xf4\x03 \x01(\v2\x1b.cairn.meta.v1.DigestShardsH\x00R\vshardDigestB\x04\n" +
+	"\x02op\"\xf4\v\n" +
 	"\x06Answer\x120\n" +
 	"\arefusal\x18\x01 \x01(\x0e2\x16.cairn.meta.v1.RefusalR\arefusal\x12\x1d\n" +
 	"\n" +
@@ -3794,7 +3951,8 @@ const file_queries_proto_rawDesc = "" +
 	"\fobject_parts\x18\" \x01(\v2 .cairn.meta.v1.ObjectPartsAnswerR\vobjectParts\x12C\n" +
 	"\fvolume_stats\x18P \x01(\v2 .cairn.meta.v1.VolumeStatsAnswerR\vvolumeStats\x12C\n" +
 	"\fevent_queues\x18d \x01(\v2 .cairn.meta.v1.EventQueuesAnswerR\veventQueues\x123\n" +
-	"\x06events\x18e \x01(\v2\x1b.cairn.meta.v1.EventsAnswerR\x06events\x12@\n" +
+	"\x06events\x18e \x01(\v2\x1b.cairn.meta.v1.EventsAnswerR\x06events\x12>\n" +
+	"\fshard_digest\x18\xf4\x03 \x01(\v2\x1a.cairn.meta.v1.ShardDigestR\vshardDigest\x12@\n" +
 	"\rbucket_usages\x18\xa0\x01 \x03(\v2\x1a.cairn.meta.v1.BucketUsageR\fbucketUsages\"(\n" +
 	"\aGetView\x12\x1d\n" +
 	"\n" +
@@ -4020,7 +4178,17 @@ const file_queries_proto_rawDesc = "" +
 	"\vKnownAnswer\x12\x14\n" +
 	"\x05known\x18\x01 \x03(\bR\x05known\x12\x17\n" +
 	"\x06wanted\x18\xdc\x01 \x03(\bR\x06wanted\x12$\n" +
-	"\rapplied_index\x18\xdd\x01 \x01(\x04R\fappliedIndex\" \n" +
+	"\rapplied_index\x18\xdd\x01 \x01(\x04R\fappliedIndex\"k\n" +
+	"\fDigestShards\x12\x14\n" +
+	"\x05drive\x18\x01 \x01(\x06R\x05drive\x12\x16\n" +
+	"\x06volume\x18\x02 \x01(\rR\x06volume\x12\x1b\n" +
+	"\tafter_seq\x18\x03 \x01(\x04R\bafterSeq\x12\x10\n" +
+	"\x03max\x18\x04 \x01(\rR\x03max\"V\n" +
+	"\vShardDigest\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x10\n" +
+	"\x03sum\x18\x02 \x01(\x06R\x03sum\x12\x1f\n" +
+	"\vthrough_seq\x18\x03 \x01(\x04R\n" +
+	"throughSeq\" \n" +
 	"\tGetStatus\x12\x13\n" +
 	"\x04down\x18\xdc\x01 \x03(\x06R\x04down\"\x97\x01\n" +
 	"\x10UnreadableVolume\x12\x16\n" +
@@ -4102,7 +4270,7 @@ func file_queries_proto_rawDescGZIP() []byte {
 }
 
 var file_queries_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_queries_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_queries_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_queries_proto_goTypes = []any{
 	(RangeKind)(0),            // 0: cairn.meta.v1.RangeKind
 	(WorkKind)(0),             // 1: cairn.meta.v1.WorkKind
@@ -4141,44 +4309,46 @@ var file_queries_proto_goTypes = []any{
 	(*WorkAnswer)(nil),        // 34: cairn.meta.v1.WorkAnswer
 	(*KnownExtents)(nil),      // 35: cairn.meta.v1.KnownExtents
 	(*KnownAnswer)(nil),       // 36: cairn.meta.v1.KnownAnswer
-	(*GetStatus)(nil),         // 37: cairn.meta.v1.GetStatus
-	(*UnreadableVolume)(nil),  // 38: cairn.meta.v1.UnreadableVolume
-	(*LackingSlot)(nil),       // 39: cairn.meta.v1.LackingSlot
-	(*StatusAnswer)(nil),      // 40: cairn.meta.v1.StatusAnswer
-	(*Decided)(nil),           // 41: cairn.meta.v1.Decided
-	(*ObjectParts)(nil),       // 42: cairn.meta.v1.ObjectParts
-	(*ListVolumeStats)(nil),   // 43: cairn.meta.v1.ListVolumeStats
-	(*ListEventQueues)(nil),   // 44: cairn.meta.v1.ListEventQueues
-	(*ListEvents)(nil),        // 45: cairn.meta.v1.ListEvents
-	(Refusal)(0),              // 46: cairn.meta.v1.Refusal
-	(*Bucket)(nil),            // 47: cairn.meta.v1.Bucket
-	(*BucketConfig)(nil),      // 48: cairn.meta.v1.BucketConfig
-	(*BucketUsage)(nil),       // 49: cairn.meta.v1.BucketUsage
-	(*ObjectPartsAnswer)(nil), // 50: cairn.meta.v1.ObjectPartsAnswer
-	(*VolumeStatsAnswer)(nil), // 51: cairn.meta.v1.VolumeStatsAnswer
-	(*EventQueuesAnswer)(nil), // 52: cairn.meta.v1.EventQueuesAnswer
-	(*EventsAnswer)(nil),      // 53: cairn.meta.v1.EventsAnswer
-	(*Node)(nil),              // 54: cairn.meta.v1.Node
-	(*Volume)(nil),            // 55: cairn.meta.v1.Volume
-	(*Version)(nil),           // 56: cairn.meta.v1.Version
-	(*Checksum)(nil),          // 57: cairn.meta.v1.Checksum
-	(*ExtentRef)(nil),         // 58: cairn.meta.v1.ExtentRef
-	(*Extent)(nil),            // 59: cairn.meta.v1.Extent
-	(*Envelope)(nil),          // 60: cairn.meta.v1.Envelope
-	(*Restore)(nil),           // 61: cairn.meta.v1.Restore
-	(EntryKind)(0),            // 62: cairn.meta.v1.EntryKind
-	(*Entry)(nil),             // 63: cairn.meta.v1.Entry
-	(*EntryName)(nil),         // 64: cairn.meta.v1.EntryName
-	(OwnerKind)(0),            // 65: cairn.meta.v1.OwnerKind
-	(*Upload)(nil),            // 66: cairn.meta.v1.Upload
-	(*UploadState)(nil),       // 67: cairn.meta.v1.UploadState
-	(*Part)(nil),              // 68: cairn.meta.v1.Part
-	(*Doomed)(nil),            // 69: cairn.meta.v1.Doomed
-	(*ExtentSlots)(nil),       // 70: cairn.meta.v1.ExtentSlots
-	(Life)(0),                 // 71: cairn.meta.v1.Life
+	(*DigestShards)(nil),      // 37: cairn.meta.v1.DigestShards
+	(*ShardDigest)(nil),       // 38: cairn.meta.v1.ShardDigest
+	(*GetStatus)(nil),         // 39: cairn.meta.v1.GetStatus
+	(*UnreadableVolume)(nil),  // 40: cairn.meta.v1.UnreadableVolume
+	(*LackingSlot)(nil),       // 41: cairn.meta.v1.LackingSlot
+	(*StatusAnswer)(nil),      // 42: cairn.meta.v1.StatusAnswer
+	(*Decided)(nil),           // 43: cairn.meta.v1.Decided
+	(*ObjectParts)(nil),       // 44: cairn.meta.v1.ObjectParts
+	(*ListVolumeStats)(nil),   // 45: cairn.meta.v1.ListVolumeStats
+	(*ListEventQueues)(nil),   // 46: cairn.meta.v1.ListEventQueues
+	(*ListEvents)(nil),        // 47: cairn.meta.v1.ListEvents
+	(Refusal)(0),              // 48: cairn.meta.v1.Refusal
+	(*Bucket)(nil),            // 49: cairn.meta.v1.Bucket
+	(*BucketConfig)(nil),      // 50: cairn.meta.v1.BucketConfig
+	(*BucketUsage)(nil),       // 51: cairn.meta.v1.BucketUsage
+	(*ObjectPartsAnswer)(nil), // 52: cairn.meta.v1.ObjectPartsAnswer
+	(*VolumeStatsAnswer)(nil), // 53: cairn.meta.v1.VolumeStatsAnswer
+	(*EventQueuesAnswer)(nil), // 54: cairn.meta.v1.EventQueuesAnswer
+	(*EventsAnswer)(nil),      // 55: cairn.meta.v1.EventsAnswer
+	(*Node)(nil),              // 56: cairn.meta.v1.Node
+	(*Volume)(nil),            // 57: cairn.meta.v1.Volume
+	(*Version)(nil),           // 58: cairn.meta.v1.Version
+	(*Checksum)(nil),          // 59: cairn.meta.v1.Checksum
+	(*ExtentRef)(nil),         // 60: cairn.meta.v1.ExtentRef
+	(*Extent)(nil),            // 61: cairn.meta.v1.Extent
+	(*Envelope)(nil),          // 62: cairn.meta.v1.Envelope
+	(*Restore)(nil),           // 63: cairn.meta.v1.Restore
+	(EntryKind)(0),            // 64: cairn.meta.v1.EntryKind
+	(*Entry)(nil),             // 65: cairn.meta.v1.Entry
+	(*EntryName)(nil),         // 66: cairn.meta.v1.EntryName
+	(OwnerKind)(0),            // 67: cairn.meta.v1.OwnerKind
+	(*Upload)(nil),            // 68: cairn.meta.v1.Upload
+	(*UploadState)(nil),       // 69: cairn.meta.v1.UploadState
+	(*Part)(nil),              // 70: cairn.meta.v1.Part
+	(*Doomed)(nil),            // 71: cairn.meta.v1.Doomed
+	(*ExtentSlots)(nil),       // 72: cairn.meta.v1.ExtentSlots
+	(Life)(0),                 // 73: cairn.meta.v1.Life
 }
 var file_queries_proto_depIdxs = []int32{
-	41, // 0: cairn.meta.v1.Query.decided:type_name -> cairn.meta.v1.Decided
+	43, // 0: cairn.meta.v1.Query.decided:type_name -> cairn.meta.v1.Decided
 	4,  // 1: cairn.meta.v1.Query.view:type_name -> cairn.meta.v1.GetView
 	6,  // 2: cairn.meta.v1.Query.bucket:type_name -> cairn.meta.v1.GetBucket
 	7,  // 3: cairn.meta.v1.Query.list_buckets:type_name -> cairn.meta.v1.ListBuckets
@@ -4190,88 +4360,90 @@ var file_queries_proto_depIdxs = []int32{
 	29, // 9: cairn.meta.v1.Query.list_uploads:type_name -> cairn.meta.v1.ListUploads
 	32, // 10: cairn.meta.v1.Query.list_work:type_name -> cairn.meta.v1.ListWork
 	35, // 11: cairn.meta.v1.Query.known_extents:type_name -> cairn.meta.v1.KnownExtents
-	37, // 12: cairn.meta.v1.Query.status:type_name -> cairn.meta.v1.GetStatus
+	39, // 12: cairn.meta.v1.Query.status:type_name -> cairn.meta.v1.GetStatus
 	16, // 13: cairn.meta.v1.Query.list_versions:type_name -> cairn.meta.v1.ListVersions
 	19, // 14: cairn.meta.v1.Query.entries:type_name -> cairn.meta.v1.ListEntries
 	21, // 15: cairn.meta.v1.Query.extents:type_name -> cairn.meta.v1.GetExtents
-	42, // 16: cairn.meta.v1.Query.object_parts:type_name -> cairn.meta.v1.ObjectParts
-	43, // 17: cairn.meta.v1.Query.volume_stats:type_name -> cairn.meta.v1.ListVolumeStats
-	44, // 18: cairn.meta.v1.Query.event_queues:type_name -> cairn.meta.v1.ListEventQueues
-	45, // 19: cairn.meta.v1.Query.events:type_name -> cairn.meta.v1.ListEvents
-	46, // 20: cairn.meta.v1.Answer.refusal:type_name -> cairn.meta.v1.Refusal
-	5,  // 21: cairn.meta.v1.Answer.view:type_name -> cairn.meta.v1.ViewAnswer
-	47, // 22: cairn.meta.v1.Answer.bucket:type_name -> cairn.meta.v1.Bucket
-	47, // 23: cairn.meta.v1.Answer.buckets:type_name -> cairn.meta.v1.Bucket
-	9,  // 24: cairn.meta.v1.Answer.object:type_name -> cairn.meta.v1.ObjectAnswer
-	12, // 25: cairn.meta.v1.Answer.content:type_name -> cairn.meta.v1.ContentAnswer
-	15, // 26: cairn.meta.v1.Answer.list:type_name -> cairn.meta.v1.ListAnswer
-	26, // 27: cairn.meta.v1.Answer.upload:type_name -> cairn.meta.v1.UploadAnswer
-	28, // 28: cairn.meta.v1.Answer.parts:type_name -> cairn.meta.v1.PartsAnswer
-	31, // 29: cairn.meta.v1.Answer.uploads:type_name -> cairn.meta.v1.UploadsAnswer
-	34, // 30: cairn.meta.v1.Answer.work:type_name -> cairn.meta.v1.WorkAnswer
-	36, // 31: cairn.meta.v1.Answer.known:type_name -> cairn.meta.v1.KnownAnswer
-	40, // 32: cairn.meta.v1.Answer.status:type_name -> cairn.meta.v1.StatusAnswer
-	48, // 33: cairn.meta.v1.Answer.bucket_config:type_name -> cairn.meta.v1.BucketConfig
-	49, // 34: cairn.meta.v1.Answer.bucket_usage:type_name -> cairn.meta.v1.BucketUsage
-	18, // 35: cairn.meta.v1.Answer.versions:type_name -> cairn.meta.v1.VersionsAnswer
-	20, // 36: cairn.meta.v1.Answer.directory:type_name -> cairn.meta.v1.EntriesAnswer
-	24, // 37: cairn.meta.v1.Answer.extents:type_name -> cairn.meta.v1.ExtentsAnswer
-	50, // 38: cairn.meta.v1.Answer.object_parts:type_name -> cairn.meta.v1.ObjectPartsAnswer
-	51, // 39: cairn.meta.v1.Answer.volume_stats:type_name -> cairn.meta.v1.VolumeStatsAnswer
-	52, // 40: cairn.meta.v1.Answer.event_queues:type_name -> cairn.meta.v1.EventQueuesAnswer
-	53, // 41: cairn.meta.v1.Answer.events:type_name -> cairn.meta.v1.EventsAnswer
-	49, // 42: cairn.meta.v1.Answer.bucket_usages:type_name -> cairn.meta.v1.BucketUsage
-	54, // 43: cairn.meta.v1.ViewAnswer.nodes:type_name -> cairn.meta.v1.Node
-	55, // 44: cairn.meta.v1.ViewAnswer.volumes:type_name -> cairn.meta.v1.Volume
-	0,  // 45: cairn.meta.v1.GetObject.range:type_name -> cairn.meta.v1.RangeKind
-	47, // 46: cairn.meta.v1.ObjectAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	56, // 47: cairn.meta.v1.ObjectAnswer.version:type_name -> cairn.meta.v1.Version
-	12, // 48: cairn.meta.v1.ObjectAnswer.content:type_name -> cairn.meta.v1.ContentAnswer
-	57, // 49: cairn.meta.v1.ObjectAnswer.part_checksums:type_name -> cairn.meta.v1.Checksum
-	58, // 50: cairn.meta.v1.Piece.ref:type_name -> cairn.meta.v1.ExtentRef
-	59, // 51: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
-	11, // 52: cairn.meta.v1.ContentAnswer.pieces:type_name -> cairn.meta.v1.Piece
-	60, // 53: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
-	61, // 54: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
-	47, // 55: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	14, // 56: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
-	56, // 57: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
-	47, // 58: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	17, // 59: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
-	62, // 60: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
-	62, // 61: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
-	63, // 62: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
-	64, // 63: cairn.meta.v1.EntriesAnswer.removed:type_name -> cairn.meta.v1.EntryName
-	58, // 64: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
-	65, // 65: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
-	59, // 66: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
-	22, // 67: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
-	23, // 68: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
-	47, // 69: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	66, // 70: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
-	67, // 71: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
-	68, // 72: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
-	47, // 73: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	66, // 74: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
-	68, // 75: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
-	66, // 76: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
-	47, // 77: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
-	30, // 78: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
-	1,  // 79: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
-	59, // 80: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
-	69, // 81: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
-	56, // 82: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
-	66, // 83: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
-	33, // 84: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
-	70, // 85: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
-	39, // 86: cairn.meta.v1.UnreadableVolume.slots:type_name -> cairn.meta.v1.LackingSlot
-	71, // 87: cairn.meta.v1.LackingSlot.life:type_name -> cairn.meta.v1.Life
-	38, // 88: cairn.meta.v1.StatusAnswer.unreadable:type_name -> cairn.meta.v1.UnreadableVolume
-	89, // [89:89] is the sub-list for method output_type
-	89, // [89:89] is the sub-list for method input_type
-	89, // [89:89] is the sub-list for extension type_name
-	89, // [89:89] is the sub-list for extension extendee
-	0,  // [0:89] is the sub-list for field type_name
+	44, // 16: cairn.meta.v1.Query.object_parts:type_name -> cairn.meta.v1.ObjectParts
+	45, // 17: cairn.meta.v1.Query.volume_stats:type_name -> cairn.meta.v1.ListVolumeStats
+	46, // 18: cairn.meta.v1.Query.event_queues:type_name -> cairn.meta.v1.ListEventQueues
+	47, // 19: cairn.meta.v1.Query.events:type_name -> cairn.meta.v1.ListEvents
+	37, // 20: cairn.meta.v1.Query.shard_digest:type_name -> cairn.meta.v1.DigestShards
+	48, // 21: cairn.meta.v1.Answer.refusal:type_name -> cairn.meta.v1.Refusal
+	5,  // 22: cairn.meta.v1.Answer.view:type_name -> cairn.meta.v1.ViewAnswer
+	49, // 23: cairn.meta.v1.Answer.bucket:type_name -> cairn.meta.v1.Bucket
+	49, // 24: cairn.meta.v1.Answer.buckets:type_name -> cairn.meta.v1.Bucket
+	9,  // 25: cairn.meta.v1.Answer.object:type_name -> cairn.meta.v1.ObjectAnswer
+	12, // 26: cairn.meta.v1.Answer.content:type_name -> cairn.meta.v1.ContentAnswer
+	15, // 27: cairn.meta.v1.Answer.list:type_name -> cairn.meta.v1.ListAnswer
+	26, // 28: cairn.meta.v1.Answer.upload:type_name -> cairn.meta.v1.UploadAnswer
+	28, // 29: cairn.meta.v1.Answer.parts:type_name -> cairn.meta.v1.PartsAnswer
+	31, // 30: cairn.meta.v1.Answer.uploads:type_name -> cairn.meta.v1.UploadsAnswer
+	34, // 31: cairn.meta.v1.Answer.work:type_name -> cairn.meta.v1.WorkAnswer
+	36, // 32: cairn.meta.v1.Answer.known:type_name -> cairn.meta.v1.KnownAnswer
+	42, // 33: cairn.meta.v1.Answer.status:type_name -> cairn.meta.v1.StatusAnswer
+	50, // 34: cairn.meta.v1.Answer.bucket_config:type_name -> cairn.meta.v1.BucketConfig
+	51, // 35: cairn.meta.v1.Answer.bucket_usage:type_name -> cairn.meta.v1.BucketUsage
+	18, // 36: cairn.meta.v1.Answer.versions:type_name -> cairn.meta.v1.VersionsAnswer
+	20, // 37: cairn.meta.v1.Answer.directory:type_name -> cairn.meta.v1.EntriesAnswer
+	24, // 38: cairn.meta.v1.Answer.extents:type_name -> cairn.meta.v1.ExtentsAnswer
+	52, // 39: cairn.meta.v1.Answer.object_parts:type_name -> cairn.meta.v1.ObjectPartsAnswer
+	53, // 40: cairn.meta.v1.Answer.volume_stats:type_name -> cairn.meta.v1.VolumeStatsAnswer
+	54, // 41: cairn.meta.v1.Answer.event_queues:type_name -> cairn.meta.v1.EventQueuesAnswer
+	55, // 42: cairn.meta.v1.Answer.events:type_name -> cairn.meta.v1.EventsAnswer
+	38, // 43: cairn.meta.v1.Answer.shard_digest:type_name -> cairn.meta.v1.ShardDigest
+	51, // 44: cairn.meta.v1.Answer.bucket_usages:type_name -> cairn.meta.v1.BucketUsage
+	56, // 45: cairn.meta.v1.ViewAnswer.nodes:type_name -> cairn.meta.v1.Node
+	57, // 46: cairn.meta.v1.ViewAnswer.volumes:type_name -> cairn.meta.v1.Volume
+	0,  // 47: cairn.meta.v1.GetObject.range:type_name -> cairn.meta.v1.RangeKind
+	49, // 48: cairn.meta.v1.ObjectAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	58, // 49: cairn.meta.v1.ObjectAnswer.version:type_name -> cairn.meta.v1.Version
+	12, // 50: cairn.meta.v1.ObjectAnswer.content:type_name -> cairn.meta.v1.ContentAnswer
+	59, // 51: cairn.meta.v1.ObjectAnswer.part_checksums:type_name -> cairn.meta.v1.Checksum
+	60, // 52: cairn.meta.v1.Piece.ref:type_name -> cairn.meta.v1.ExtentRef
+	61, // 53: cairn.meta.v1.Piece.extent:type_name -> cairn.meta.v1.Extent
+	11, // 54: cairn.meta.v1.ContentAnswer.pieces:type_name -> cairn.meta.v1.Piece
+	62, // 55: cairn.meta.v1.ContentAnswer.envelopes:type_name -> cairn.meta.v1.Envelope
+	63, // 56: cairn.meta.v1.ListEntry.restore:type_name -> cairn.meta.v1.Restore
+	49, // 57: cairn.meta.v1.ListAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	14, // 58: cairn.meta.v1.ListAnswer.entries:type_name -> cairn.meta.v1.ListEntry
+	58, // 59: cairn.meta.v1.VersionEntry.version:type_name -> cairn.meta.v1.Version
+	49, // 60: cairn.meta.v1.VersionsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	17, // 61: cairn.meta.v1.VersionsAnswer.entries:type_name -> cairn.meta.v1.VersionEntry
+	64, // 62: cairn.meta.v1.ListEntries.kind:type_name -> cairn.meta.v1.EntryKind
+	64, // 63: cairn.meta.v1.ListEntries.after_kind:type_name -> cairn.meta.v1.EntryKind
+	65, // 64: cairn.meta.v1.EntriesAnswer.entries:type_name -> cairn.meta.v1.Entry
+	66, // 65: cairn.meta.v1.EntriesAnswer.removed:type_name -> cairn.meta.v1.EntryName
+	60, // 66: cairn.meta.v1.GetExtents.extents:type_name -> cairn.meta.v1.ExtentRef
+	67, // 67: cairn.meta.v1.ExtentOwner.kind:type_name -> cairn.meta.v1.OwnerKind
+	61, // 68: cairn.meta.v1.ExtentInfo.extent:type_name -> cairn.meta.v1.Extent
+	22, // 69: cairn.meta.v1.ExtentInfo.owners:type_name -> cairn.meta.v1.ExtentOwner
+	23, // 70: cairn.meta.v1.ExtentsAnswer.extents:type_name -> cairn.meta.v1.ExtentInfo
+	49, // 71: cairn.meta.v1.UploadAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	68, // 72: cairn.meta.v1.UploadAnswer.upload:type_name -> cairn.meta.v1.Upload
+	69, // 73: cairn.meta.v1.UploadAnswer.state:type_name -> cairn.meta.v1.UploadState
+	70, // 74: cairn.meta.v1.UploadAnswer.parts:type_name -> cairn.meta.v1.Part
+	49, // 75: cairn.meta.v1.PartsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	68, // 76: cairn.meta.v1.PartsAnswer.upload:type_name -> cairn.meta.v1.Upload
+	70, // 77: cairn.meta.v1.PartsAnswer.parts:type_name -> cairn.meta.v1.Part
+	68, // 78: cairn.meta.v1.UploadEntry.upload:type_name -> cairn.meta.v1.Upload
+	49, // 79: cairn.meta.v1.UploadsAnswer.bucket:type_name -> cairn.meta.v1.Bucket
+	30, // 80: cairn.meta.v1.UploadsAnswer.entries:type_name -> cairn.meta.v1.UploadEntry
+	1,  // 81: cairn.meta.v1.ListWork.kind:type_name -> cairn.meta.v1.WorkKind
+	61, // 82: cairn.meta.v1.WorkItem.extent:type_name -> cairn.meta.v1.Extent
+	71, // 83: cairn.meta.v1.WorkItem.doomed:type_name -> cairn.meta.v1.Doomed
+	58, // 84: cairn.meta.v1.WorkItem.version:type_name -> cairn.meta.v1.Version
+	68, // 85: cairn.meta.v1.WorkItem.upload:type_name -> cairn.meta.v1.Upload
+	33, // 86: cairn.meta.v1.WorkAnswer.items:type_name -> cairn.meta.v1.WorkItem
+	72, // 87: cairn.meta.v1.KnownExtents.extents:type_name -> cairn.meta.v1.ExtentSlots
+	41, // 88: cairn.meta.v1.UnreadableVolume.slots:type_name -> cairn.meta.v1.LackingSlot
+	73, // 89: cairn.meta.v1.LackingSlot.life:type_name -> cairn.meta.v1.Life
+	40, // 90: cairn.meta.v1.StatusAnswer.unreadable:type_name -> cairn.meta.v1.UnreadableVolume
+	91, // [91:91] is the sub-list for method output_type
+	91, // [91:91] is the sub-list for method input_type
+	91, // [91:91] is the sub-list for extension type_name
+	91, // [91:91] is the sub-list for extension extendee
+	0,  // [0:91] is the sub-list for field type_name
 }
 
 func init() { file_queries_proto_init() }
@@ -4305,6 +4477,7 @@ func file_queries_proto_init() {
 		(*Query_VolumeStats)(nil),
 		(*Query_EventQueues)(nil),
 		(*Query_Events)(nil),
+		(*Query_ShardDigest)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4312,7 +4485,7 @@ func file_queries_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_queries_proto_rawDesc), len(file_queries_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   39,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

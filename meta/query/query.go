@@ -70,6 +70,8 @@ func (v *View) answer(q *metapb.Query, a *metapb.Answer) (err error) {
 		a.Work, err = v.listWork(op.ListWork)
 	case *metapb.Query_KnownExtents:
 		a.Known, err = v.known(op.KnownExtents)
+	case *metapb.Query_ShardDigest:
+		a.ShardDigest, err = v.shardDigest(op.ShardDigest)
 	case *metapb.Query_Entries:
 		a.Directory, err = v.listEntries(op.Entries)
 	case *metapb.Query_Extents:

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"testing"
 
@@ -35,6 +36,34 @@ func compareKnown(t require.TestingT, machine *machine, m *model) {
 			here := v.Slots[slot] == drive || v.Move.GetTo() == drive && int(v.Move.GetSlot()) == slot
 			lacks := m.extents[id.Extent].Missing>>slot&1 != 0 || m.isGone(v.Slots[slot])
 			require.Equal(t, !here && lacks, a.Wanted[i], "shard %s on drive %d of %v", id, drive, v)
+		}
+	}
+}
+
+// compareDigests asks for the digests of what every drive must hold of every volume, some
+// extents at a time, and compares with the law.
+func compareDigests(t require.TestingT, machine *machine, m *model) {
+	for _, drive := range allDrives {
+		for i, v := range m.volumes {
+			volume := shard.VolumeID(i + 1)
+			var want, got shard.Digest
+			for id, e := range m.extents {
+				for slot := range v.Slots {
+					here := v.Slots[slot] == drive || v.Move.GetTo() == drive && int(v.Move.GetSlot()) == slot
+					if id.Volume == volume && here && e.Missing>>slot&1 == 0 {
+						want.Add(id.Seq, shard.SlotSet(0).With(slot))
+					}
+				}
+			}
+			for seq, pages := uint64(0), 0; seq != math.MaxUint64; pages++ {
+				require.LessOrEqual(t, pages, len(m.extents)/2+1)
+				a := machine.query(&metapb.Query{Op: &metapb.Query_ShardDigest{ShardDigest: &metapb.DigestShards{
+					Drive: drive, Volume: uint32(volume), AfterSeq: seq, Max: 2}}}).ShardDigest
+				require.Greater(t, a.ThroughSeq, seq)
+				seq = a.ThroughSeq
+				got.Count, got.Sum = got.Count+a.Count, got.Sum+a.Sum
+			}
+			require.Equal(t, want, got, "drive %d, volume %d: %v", drive, volume, v)
 		}
 	}
 }

@@ -42,6 +42,7 @@ func compareQueries(t require.TestingT, machine *machine, m *model) {
 	compareRestores(t, machine, m)
 	compareEvents(t, machine, m)
 	compareKnown(t, machine, m)
+	compareDigests(t, machine, m)
 }
 
 func showVersion(key string, v *metapb.Version, latest bool) string {

@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
@@ -14,11 +15,8 @@ import (
 // what a drive lists.
 const maxInventoryPause = 24 * time.Hour
 
-// A round's questions are spaced, and each is given up and repeated after a while.
-const (
-	inventoryPagePause = 2 * time.Millisecond
-	pageTimeout        = 30 * time.Second
-)
+// pageTimeout is after how long a question of a round is given up and repeated.
+const pageTimeout = 30 * time.Second
 
 // takeInventory compares, when the node has started and then once in a while, what
 // the metadata says lies on this node's drives with what does.
@@ -55,11 +53,10 @@ func (u *Upkeep) inventory(ctx context.Context) error {
 				own = append(own, ownSlot{d, uint8(slot)})
 			}
 		}
-		if len(own) == 0 {
-			continue
-		}
-		if err := u.inventoryVolume(ctx, v, own); err != nil {
-			return err
+		for _, o := range own {
+			if err := u.inventorySlot(ctx, v, o); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -71,12 +68,32 @@ type ownSlot struct {
 	slot uint8
 }
 
-// inventoryVolume asks the drives for every shard that a volume's extents have
-// there. What the metadata knew before the drive was asked must be there: a
-// deletion that comes between makes a report about an extent that is no more,
-// which does nothing.
-func (u *Upkeep) inventoryVolume(ctx context.Context, v *shard.Volume, own []ownSlot) error {
-	var seq uint64
+// inventorySlot compares what a drive holds of a volume with what it must. A drive that
+// does not answer is another matter: nothing is said of what it lacks.
+func (u *Upkeep) inventorySlot(ctx context.Context, v *shard.Volume, own ownSlot) error {
+	for seq := uint64(0); ; {
+		through, differs, err := u.compare(ctx, own.d, v.ID, seq)
+		if err != nil {
+			if ctx.Err() != nil || own.d.Failed() == nil {
+				return err
+			}
+			return nil
+		}
+		if differs {
+			if err := u.inventoryRange(ctx, v, own, seq, through); err != nil {
+				return err
+			}
+		}
+		if seq = through; seq == math.MaxUint64 {
+			return nil
+		}
+	}
+}
+
+// inventoryRange asks a drive for its shard of each of some extents of a volume. What the
+// metadata knew before the drive was asked must be there: a deletion that comes between
+// makes a report about an extent that is no more, which does nothing.
+func (u *Upkeep) inventoryRange(ctx context.Context, v *shard.Volume, own ownSlot, seq, through uint64) error {
 	for {
 		a, err := u.volumePage(ctx, v.ID, seq)
 		if err != nil {
@@ -84,13 +101,16 @@ func (u *Upkeep) inventoryVolume(ctx context.Context, v *shard.Volume, own []own
 		}
 		cmd := &metapb.SetMissing{}
 		for _, it := range a.Items {
-			seq = it.Seq
+			if seq = it.Seq; seq > through {
+				break
+			}
 			lacks, err := u.lacking(ctx, own, it)
 			if err != nil {
 				return err
 			}
-			if lacks != 0 {
-				cmd.Add = append(cmd.Add, &metapb.ExtentSlots{Volume: it.Volume, Seq: it.Seq, Slots: uint32(lacks), Epoch: v.Epoch})
+			if lacks {
+				slots := shard.SlotSet(0).With(int(own.slot))
+				cmd.Add = append(cmd.Add, &metapb.ExtentSlots{Volume: it.Volume, Seq: it.Seq, Slots: uint32(slots), Epoch: v.Epoch})
 			}
 		}
 		if len(cmd.Add) > 0 {
@@ -98,11 +118,11 @@ func (u *Upkeep) inventoryVolume(ctx context.Context, v *shard.Volume, own []own
 				return err
 			}
 		}
-		if !a.Truncated || len(a.Items) == 0 {
+		if !a.Truncated || len(a.Items) == 0 || seq >= through {
 			return nil
 		}
-		if !pause(ctx, inventoryPagePause) {
-			return context.Cause(ctx)
+		if err := u.rest(ctx, time.Duration(len(a.Items))*lookCost); err != nil {
+			return err
 		}
 	}
 }
@@ -125,20 +145,19 @@ func (u *Upkeep) volumePage(ctx context.Context, v shard.VolumeID, seq uint64) (
 	}
 }
 
-// lacking returns the own slots whose shard of an extent should be on its drive and is
-// not. A drive that does not answer is another matter.
-func (u *Upkeep) lacking(ctx context.Context, own []ownSlot, it *metapb.WorkItem) (lacks shard.SlotSet, err error) {
-	for _, o := range own {
-		if shard.SlotSet(it.Extent.GetMissing()).Has(int(o.slot)) {
-			continue // Known already.
-		}
-		id := shard.ID{Extent: shard.ExtentID{Volume: shard.VolumeID(it.Volume), Seq: it.Seq}, Slot: o.slot}
-		if _, err := o.d.Stat(ctx, id); errs.Is(err, errs.NotFound) {
-			lacks = lacks.With(int(o.slot))
-			if u.c.Events.Found != nil {
-				u.c.Events.Found(id, err)
-			}
-		}
+// lacking reports whether a drive's shard of an extent should be there and is not. A drive
+// that does not answer is another matter.
+func (u *Upkeep) lacking(ctx context.Context, o ownSlot, it *metapb.WorkItem) (bool, error) {
+	if shard.SlotSet(it.Extent.GetMissing()).Has(int(o.slot)) {
+		return false, nil // Known already.
 	}
-	return lacks, ctx.Err()
+	id := shard.ID{Extent: shard.ExtentID{Volume: shard.VolumeID(it.Volume), Seq: it.Seq}, Slot: o.slot}
+	_, err := o.d.Stat(ctx, id)
+	if !errs.Is(err, errs.NotFound) {
+		return false, ctx.Err()
+	}
+	if u.c.Events.Found != nil {
+		u.c.Events.Found(id, err)
+	}
+	return true, ctx.Err()
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
@@ -36,24 +38,59 @@ func (u *Upkeep) sweepOrphans(ctx context.Context) error {
 func (u *Upkeep) sweepDrive(ctx context.Context, d Drive) error {
 	var failed []error
 	for after := (shard.ID{}); ; {
-		page, err := d.List(ctx, after, pageItems)
+		page, err := d.List(ctx, after, 1)
 		if err != nil {
 			return err
 		}
 		if len(page) == 0 {
 			return errors.Join(failed...)
 		}
-		after = page[len(page)-1].ID
-		wanted, err := u.sweepPage(ctx, d, page)
-		if err != nil {
-			return err
-		}
-		bad, err := u.adopt(ctx, d, wanted)
+		volume := page[0].ID.Extent.Volume
+		bad, err := u.sweepVolume(ctx, d, volume)
 		if err != nil {
 			return err
 		}
 		failed = append(failed, bad...)
+		after = lastShard(volume, math.MaxUint64)
 	}
+}
+
+// sweepVolume is sweepOrphans for what a drive holds of one volume. Where the drive holds
+// just what it must, nothing is an orphan, and nothing is asked about each shard. bad says
+// which shards another drive lacks and could not be brought.
+func (u *Upkeep) sweepVolume(ctx context.Context, d Drive, volume shard.VolumeID) (bad []error, err error) {
+	for seq := uint64(0); ; {
+		through, differs, err := u.compare(ctx, d, volume, seq)
+		if err != nil {
+			return bad, err
+		}
+		if differs {
+			worse, err := u.sweepRange(ctx, d, volume, seq, through)
+			if bad = append(bad, worse...); err != nil {
+				return bad, err
+			}
+		}
+		if seq = through; seq == math.MaxUint64 {
+			return bad, nil
+		}
+	}
+}
+
+// sweepRange asks about every shard that a drive holds of some extents of a volume.
+func (u *Upkeep) sweepRange(ctx context.Context, d Drive, volume shard.VolumeID, after, through uint64) (bad []error, err error) {
+	err = eachPage(ctx, d, volume, after, through, func(page []drive.Entry) error {
+		wanted, err := u.sweepPage(ctx, d, page)
+		if err != nil {
+			return err
+		}
+		worse, err := u.adopt(ctx, d, wanted)
+		if err != nil {
+			return err
+		}
+		bad = append(bad, worse...)
+		return u.rest(ctx, time.Duration(len(page))*lookCost)
+	})
+	return bad, err
 }
 
 // sweepPage deletes the orphans of a page, and returns the shards that another drive
