@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -50,6 +51,8 @@ func (b *books) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error)
 		what = "stats"
 	case q.GetKnownExtents() != nil:
 		what = "known"
+	case q.GetShardDigest() != nil:
+		what = "digest"
 	case q.GetExtents() != nil:
 		what = "extents"
 	}
@@ -61,6 +64,8 @@ func (b *books) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error)
 		return &metapb.Answer{VolumeStats: &metapb.VolumeStatsAnswer{Volumes: b.stats()}}, nil
 	case q.GetKnownExtents() != nil:
 		return &metapb.Answer{Known: b.known(q.GetKnownExtents())}, nil
+	case q.GetShardDigest() != nil:
+		return &metapb.Answer{ShardDigest: b.digest(q.GetShardDigest())}, nil
 	case q.GetExtents() != nil:
 		a := &metapb.ExtentsAnswer{}
 		for _, e := range q.GetExtents().Extents {
@@ -70,6 +75,20 @@ func (b *books) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error)
 		return &metapb.Answer{Extents: a}, nil
 	}
 	return &metapb.Answer{Work: b.page(q.GetListWork())}, nil
+}
+
+// digest sums up all that a drive must hold of a volume.
+func (b *books) digest(q *metapb.DigestShards) *metapb.ShardDigest {
+	var d shard.Digest
+	for id, e := range b.extents {
+		v := b.topo.Volumes[id.Volume]
+		for slot, at := range v.Slots {
+			if uint32(id.Volume) == q.Volume && uint64(at) == q.Drive && !shard.SlotSet(e.Missing).Has(slot) {
+				d.Add(id.Seq, shard.SlotSet(0).With(slot))
+			}
+		}
+	}
+	return &metapb.ShardDigest{Count: d.Count, Sum: d.Sum, ThroughSeq: math.MaxUint64}
 }
 
 func (b *books) page(q *metapb.ListWork) *metapb.WorkAnswer {
@@ -571,7 +590,14 @@ type slotAsker struct {
 	few   bool
 }
 
+func (s *slotAsker) Topology(context.Context) (*meta.Topology, error) {
+	return meta.NewTopology(&metapb.ViewAnswer{}), nil
+}
+
 func (s *slotAsker) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	if q.GetShardDigest() != nil {
+		return &metapb.Answer{ShardDigest: &metapb.ShardDigest{ThroughSeq: math.MaxUint64}}, nil
+	}
 	a := &metapb.KnownAnswer{}
 	for _, e := range q.GetKnownExtents().Extents {
 		s.slots = append(s.slots, e.Slots)

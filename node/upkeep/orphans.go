@@ -77,7 +77,9 @@ func (u *Upkeep) sweepVolume(ctx context.Context, d Drive, volume shard.VolumeID
 }
 
 // sweepRange asks about every shard that a drive holds of some extents of a volume.
-func (u *Upkeep) sweepRange(ctx context.Context, d Drive, volume shard.VolumeID, after, through uint64) (bad []error, err error) {
+func (u *Upkeep) sweepRange(
+	ctx context.Context, d Drive, volume shard.VolumeID, after, through uint64,
+) (bad []error, err error) {
 	err = eachPage(ctx, d, volume, after, through, func(page []drive.Entry) error {
 		wanted, err := u.sweepPage(ctx, d, page)
 		if err != nil {
