@@ -17,8 +17,8 @@ const DigestMax = 4096
 // drive that has just these has no orphan there, none that another drive lacks, and lacks
 // none itself: for it, known says the same of each.
 func (v *View) shardDigest(q *metapb.DigestShards) (*metapb.ShardDigest, error) {
-	k := knower{v: v, drive: q.Drive, volumes: map[uint32]*places{}}
-	p, err := k.places(q.Volume)
+	k := knower{v: v, drive: q.Drive, volumes: map[uint32]*slotsAt{}}
+	p, err := k.slots(q.Volume)
 	if err != nil {
 		return nil, err
 	}
