@@ -273,6 +273,7 @@ func (n *nemesis) slotsOn(ctx context.Context, id cluster.NodeID) (count int, er
 // A node that comes back before it is lost gets what it missed and nothing else: what
 // it has is not written again.
 func TestBackEarlyGetsWhatItMissed(t *testing.T) {
+	withoutRace(t)
 	synctest.Test(t, func(t *testing.T) {
 		log := &Log{}
 		c, err := form(t.Context(), 1, 6, log)

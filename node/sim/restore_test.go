@@ -20,9 +20,10 @@ import (
 // since: whatever was moved, all that the backup has can be read, is as redundant as
 // before, and what it does not know goes only when nothing of it can be needed.
 func TestRestore(t *testing.T) {
+	withoutRace(t)
 	mustReach(t)
 	first, count := seeds(t, 1, 100)
-	for i, between := range []struct {
+	for _, between := range []struct {
 		name     string
 		machines int
 		change   func(*nemesis, context.Context) error
@@ -33,9 +34,6 @@ func TestRestore(t *testing.T) {
 		{"overwritten and deleted", 6, (*nemesis).overwriteAll},
 		{"re-encoded", 5, (*nemesis).growWider},
 	} {
-		if i > 0 && firstKindOnly() {
-			break
-		}
 		for i := range count {
 			seed := first + uint64(i)
 			t.Run(fmt.Sprintf("%s/seed=%d", between.name, seed), func(t *testing.T) {

@@ -47,6 +47,16 @@ func seeds(t *testing.T, few, many int) (first uint64, count int) {
 	return 1, max(1, few/slowdown)
 }
 
+// withoutRace skips a test that takes minutes under the race detector and has no other
+// goroutines than TestSimulation and TestLife: `make test-unraced` runs it, and
+// `make test-long` both ways.
+func withoutRace(t *testing.T) {
+	t.Helper()
+	if firstKindOnly() {
+		t.Skip("left to make test-unraced")
+	}
+}
+
 // firstKindOnly reports whether tests of several kinds of harm do the first alone: under
 // the race detector each takes minutes, and has no other goroutines than the first.
 func firstKindOnly() bool { return slowdown > 1 && os.Getenv("CAIRN_TEST_LONG") == "" }
