@@ -56,8 +56,9 @@ func newContest(ctx context.Context, o options, specs []spec, out io.Writer) (*c
 
 // run does every row on every target, by turns.
 func (c *contest) run(ctx context.Context, rows []scenario) {
-	for _, s := range rows {
+	for i, s := range rows {
 		if ctx.Err() != nil {
+			c.report.note(fmt.Errorf("interrupted: %d of %d rows were not begun", len(rows)-i, len(rows)))
 			return
 		}
 		row, err := c.row(ctx, s)
@@ -89,10 +90,6 @@ func (c *contest) row(ctx context.Context, s scenario) (*row, error) {
 	}
 	for round := range c.rounds {
 		for i, t := range c.targets {
-			if ctx.Err() != nil {
-				row.Results[i].fail(round, ctx.Err())
-				continue
-			}
 			fmt.Fprintf(os.Stderr, "%s, round %d, %s\n", s.name, round+1, t.name)
 			r := &turn{target: t, plan: c.plan, round: round}
 			limited, cancel := context.WithTimeout(ctx, c.timeout)
@@ -103,6 +100,9 @@ func (c *contest) row(ctx context.Context, s scenario) (*row, error) {
 				continue
 			}
 			row.Results[i].Samples = append(row.Results[i].Samples, r.sample)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		if err := c.measurePrices(); err != nil {
 			return nil, err

@@ -5,11 +5,11 @@ package main
 // its operations. It is written for 4+2 on six nodes with TLS everywhere, one of which the
 // client speaks to; docs/performance.md explains every number.
 type formula struct {
-	perByte, perOp prices
+	perByte, perOp amounts
 }
 
 // amounts is how much of each primitive.
-type amounts = prices
+type amounts map[primitive]float64
 
 // The stages of which formulas are made, for a byte of the object.
 var (
