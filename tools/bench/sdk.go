@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -48,20 +49,39 @@ func (s *sdk) open(ctx context.Context) error {
 	return nil
 }
 
-// close removes the buckets that open has made, and all that is in them.
+// How often, and after which pause, a bucket is emptied that is not empty when it is to go.
+const (
+	emptyTries = 20
+	emptyPause = 500 * time.Millisecond
+)
+
+// close removes the buckets that open has made, and all that is in them. A PUT that was cut
+// off may still have its effect: then it begins anew.
 func (s *sdk) close(ctx context.Context) error {
 	for _, b := range s.made {
-		if err := s.abortAll(ctx, b); err != nil {
-			return err
+		err := s.removeBucket(ctx, b)
+		for try := 1; try < emptyTries && load.ErrorKind(err) == "BucketNotEmpty"; try++ {
+			time.Sleep(emptyPause)
+			err = s.removeBucket(ctx, b)
 		}
-		if err := s.empty(ctx, b, ""); err != nil {
+		if err != nil {
 			return err
-		}
-		if _, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b}); err != nil {
-			return fmt.Errorf("remove bucket %s: %w", b, err)
 		}
 	}
 	s.made = nil
+	return nil
+}
+
+func (s *sdk) removeBucket(ctx context.Context, b string) error {
+	if err := s.abortAll(ctx, b); err != nil {
+		return err
+	}
+	if err := s.empty(ctx, b, ""); err != nil {
+		return err
+	}
+	if _, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b}); err != nil {
+		return fmt.Errorf("remove bucket %s: %w", b, err)
+	}
 	return nil
 }
 
