@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
@@ -67,25 +66,15 @@ func versioned(action string, named bool) string {
 // bucket's owner.
 func (s *server) callerOf(ctx context.Context, rq *request) (object.Caller, error) {
 	if !rq.auth.Anonymous {
-		return rq.caller, nil
+		who := rq.caller
+		who.Request = rq.asks()
+		return who, nil
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return object.Caller{}, err
 	}
-	return object.Caller{Account: b.GetOwner(), User: anonymousUser, Anonymous: true}, nil
-}
-
-// bucket returns a bucket with its configuration.
-func (s *server) bucket(ctx context.Context, name string) (*bucket.Bucket, error) {
-	b, err := s.cfg.Access.Buckets.Get(ctx, name)
-	switch {
-	case err == nil:
-		return b, nil
-	case errs.Is(err, errs.NotFound):
-		return nil, s3err.NoSuchBucket.Say("", s3err.Field{Name: "BucketName", Value: printable(name)})
-	}
-	return nil, s3err.ServiceUnavailable.Because(err)
+	return object.Caller{Account: b.GetOwner(), User: anonymousUser, Anonymous: true, Request: rq.asks()}, nil
 }
 
 // subject is what an action is done on: a bucket, a key in it, or a version of that.
@@ -94,14 +83,14 @@ type subject struct{ bucket, key, versionID string }
 // allow returns the error of a caller who may not do an action on something in a
 // bucket that is there.
 func (s *server) allow(ctx context.Context, rq *request, action string, on subject) error {
-	b, err := s.bucket(ctx, on.bucket)
+	b, err := s.otherBucket(ctx, rq, on.bucket)
 	if err != nil {
 		return err
 	}
 	if err := rq.pays(b); err != nil {
 		return err
 	}
-	object.Decided(ctx, b.Name, b.Owner)
+	rq.decidedOn(b)
 	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID), Memo: rq.memo, ByACL: rq.byACL})
 }
 
@@ -142,14 +131,14 @@ type objectAccess struct {
 }
 
 func (s *server) objectAccess(ctx context.Context, rq *request, action, bucket, versionID string) (object.Access, error) {
-	b, err := s.bucket(ctx, bucket)
+	b, err := s.otherBucket(ctx, rq, bucket)
 	if err != nil {
 		return nil, err
 	}
 	if err := rq.pays(b); err != nil {
 		return nil, err
 	}
-	object.Decided(ctx, b.Name, b.Owner)
+	rq.decidedOn(b)
 	return &objectAccess{s.cfg.Access.Authorizer, iam.Access{Identity: rq.identity, Action: action, Bucket: b, Conditions: rq.facts(versionID), ByACL: rq.byACL}}, nil
 }
 

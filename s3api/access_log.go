@@ -111,15 +111,17 @@ func (ex *exchange) logSource(ctx context.Context, start time.Time) {
 // loggedBucket returns a bucket whose logging is on; nil for others. What the request
 // itself has asked of it is enough.
 func (ex *exchange) loggedBucket(ctx context.Context, name string) *bucket.Bucket {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logLookup) // The client may have left.
+	defer cancel()
 	buckets := ex.s.cfg.Access.Buckets
-	b, gone := buckets.Known(name), ex.done.Code == s3err.NoSuchBucket
+	b, looked := ex.buckets.known(name)
 	switch {
-	case b == nil && gone:
-		return nil
-	case b == nil, gone: // It may be the other bucket of a copy that is gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logLookup) // The client may have left.
-		defer cancel()
-		b, _ = buckets.Get(ctx, name)
+	case !looked:
+		if b = buckets.Known(name); b == nil {
+			b, _ = ex.lookUp(ctx, name, false)
+		}
+	case b != nil && ex.done.Code == s3err.NoSuchBucket && !ex.buckets.missed():
+		b, _ = buckets.Get(ctx, name) // It went after it was looked up.
 	}
 	if b == nil || b.Logging == nil {
 		return nil

@@ -112,7 +112,7 @@ func (s *server) putObjectACL(ctx context.Context, rq *request) (*response, erro
 		return nil, err
 	}
 	v := got.Version
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +125,6 @@ func (s *server) putObjectACL(ctx context.Context, rq *request) (*response, erro
 	}
 	resp := &response{}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, v))
-	return resp, s.cfg.Objects.Update(ctx, &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
+	return resp, s.cfg.Objects.Update(ctx, rq.asks(), &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
 		VersionId: rq.query.get("versionId"), ContentId: v.GetContentId(), Acl: acl})
 }

@@ -71,7 +71,7 @@ func (s *server) admitWrite(ctx context.Context, rq *request, in *object.Descrip
 	if err := s.lockNew(ctx, rq, in); err != nil {
 		return who, err
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return who, err
 	}
@@ -105,7 +105,7 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 	if !namesACL(rq) {
 		return nil, nil
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 // admitCopy admits the destination of a copy, and readies the question whether its
 // source may be read. A bucket that is missing is told before any right that is.
 func (s *server) admitCopy(ctx context.Context, rq *request, src *object.CopySource) (object.Caller, error) {
-	if _, err := s.bucket(ctx, rq.bucket); err != nil {
+	if _, err := s.bucket(ctx, rq); err != nil {
 		return object.Caller{}, err
 	}
 	var err error

@@ -23,6 +23,7 @@ type exchange struct {
 	out  output
 	done RequestDone
 
+	buckets  lookedUp
 	held     int64       // Of the budget of documents.
 	byACL    atomic.Bool // Only an ACL allowed the request.
 	answered time.Time   // When the first byte of the answer was sent.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
-	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -53,14 +51,14 @@ func (s *server) getBucketLogging(ctx context.Context, rq *request) (*response, 
 
 // checkLogging returns the error of a target that the logs of a bucket cannot go to.
 func (s *server) checkLogging(ctx context.Context, rq *request, source *bucket.Bucket, doc *wirexml.Logging) error {
-	target, err := s.cfg.Access.Buckets.Get(ctx, doc.TargetBucket)
-	switch {
-	case errs.Is(err, errs.NotFound):
+	target, err := s.otherBucket(ctx, rq, doc.TargetBucket)
+	if err != nil && s3err.FromError(err).Code == s3err.NoSuchBucket {
 		return badLogTarget(doc, "The target bucket for logging does not exist")
-	case err != nil:
-		return s3err.ServiceUnavailable.Because(err)
 	}
-	object.Decided(ctx, target.Name, target.Owner)
+	if err != nil {
+		return err
+	}
+	rq.decidedOn(target)
 	sample := accesslog.NewStream(source.Name, source.Owner, doc, nil, time.Now())
 	return s.cfg.checkDelivery(&iam.Logs{Source: source.Name, Owner: source.Owner, Target: target, Agency: doc.Agency,
 		Key: sample.Key(doc, s.cfg.Region, time.Now(), uniqueLog()), ReadACP: rq.profile.Compat == profile.OBS}, doc)

@@ -24,7 +24,7 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 	if len(doc.Rules) > 0 {
 		part.Value = wirexml.Marshal(doc, "")
 	}
-	return &response{}, s.cfg.Objects.SetNotifications(ctx, rq.bucket, part, rules)
+	return &response{}, s.cfg.Objects.SetNotifications(ctx, rq.asks(), rq.bucket, part, rules)
 }
 
 func (s *server) getBucketNotification(ctx context.Context, rq *request) (*response, error) {
@@ -51,21 +51,6 @@ func (s *server) getBucketNotification(ctx context.Context, rq *request) (*respo
 		}
 	}
 	return &response{document: doc}, nil
-}
-
-// withOrigin lets what a request changes tell whose it is, where the bucket has rules
-// of events.
-func (s *server) withOrigin(ctx context.Context, rq *request) context.Context {
-	if rq.bucket == "" {
-		return ctx
-	}
-	return object.WithOrigin(ctx, func(ctx context.Context) *metapb.Origin {
-		b, err := s.cfg.Access.Buckets.Get(ctx, rq.bucket)
-		if err != nil || len(b.EventRules) == 0 {
-			return nil
-		}
-		return &metapb.Origin{Principal: principalOf(rq.caller, rq.identity), SourceIp: rq.sourceIP(), RequestId: rq.done.ID}
-	})
 }
 
 // principalOf is who did something, as events tell it.

@@ -68,12 +68,13 @@ func (s *server) admitBucket(ctx context.Context, rq *request, action string) (*
 	if _, err := s.admit(ctx, rq, action); err != nil {
 		return nil, err
 	}
-	return s.bucket(ctx, rq.bucket)
+	return s.bucket(ctx, rq)
 }
 
 // configure sets a part of the bucket's configuration.
 func (s *server) configure(ctx context.Context, rq *request, part *metapb.ConfigPart) (*response, error) {
-	return &response{}, s.cfg.Objects.Configure(ctx, rq.bucket, []*metapb.ConfigPart{part}, metapb.Versioning_VERSIONING_OFF)
+	parts := []*metapb.ConfigPart{part}
+	return &response{}, s.cfg.Objects.Configure(ctx, rq.asks(), rq.bucket, parts, metapb.Versioning_VERSIONING_OFF)
 }
 
 // unconfigure removes a part of the bucket's configuration.

@@ -21,7 +21,7 @@ func (s *server) putBucketQuota(ctx context.Context, rq *request) (*response, er
 	if err != nil {
 		return nil, err
 	}
-	return &response{}, s.cfg.Objects.SetQuota(ctx, rq.bucket, bytes)
+	return &response{}, s.cfg.Objects.SetQuota(ctx, rq.asks(), rq.bucket, bytes)
 }
 
 func (s *server) getBucketQuota(ctx context.Context, rq *request) (*response, error) {
@@ -36,7 +36,7 @@ func (s *server) getBucketStorageInfo(ctx context.Context, rq *request) (*respon
 	if _, err := s.admit(ctx, rq, "s3:GetBucketStorage"); err != nil {
 		return nil, err
 	}
-	u, err := s.cfg.Objects.Usage(ctx, rq.bucket)
+	u, err := s.cfg.Objects.Usage(ctx, rq.asks(), rq.bucket)
 	if err != nil {
 		return nil, err
 	}

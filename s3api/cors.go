@@ -92,7 +92,7 @@ func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 	case t.bucket == "":
 		return nil, forbiddenOrigin(msgNoCORS, method, t)
 	}
-	b, err := ex.s.bucket(ctx, t.bucket)
+	b, err := ex.lookUp(ctx, t.bucket, false)
 	if err != nil {
 		return nil, err
 	}
@@ -151,14 +151,18 @@ func (resp *response) tellOrigin(r *wirexml.CORSRule, origin string) {
 // and that another origin may get another answer. The request has looked at its bucket
 // already if it got that far, so this costs no question but where it did not.
 func (ex *exchange) tellCORS(resp *response) {
-	access := ex.s.cfg.Access
 	t, err := ex.target()
 	if err != nil || t.bucket == "" || ex.done.Code == s3err.NoSuchBucket {
 		return
 	}
-	b, origin := access.Buckets.Known(t.bucket), ex.r.Header.Get(headerOrigin)
-	if b == nil && origin != "" {
-		b, _ = access.Buckets.Get(ex.r.Context(), t.bucket)
+	b, looked := ex.buckets.known(t.bucket)
+	origin := ex.r.Header.Get(headerOrigin)
+	switch {
+	case looked:
+	case origin != "":
+		b, _ = ex.lookUp(ex.r.Context(), t.bucket, false)
+	default:
+		b = ex.s.cfg.Access.Buckets.Known(t.bucket)
 	}
 	if b == nil || len(b.CORS) == 0 {
 		return

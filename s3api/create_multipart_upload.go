@@ -20,7 +20,7 @@ func (s *server) createMultipartUpload(ctx context.Context, rq *request) (*respo
 	if in.Caller, err = s.admitWrite(ctx, rq, &in.Description); err != nil {
 		return nil, err
 	}
-	rules, err := s.lifecycleRules(ctx, rq.bucket)
+	rules, err := s.lifecycleRules(ctx, rq)
 	if err != nil {
 		return nil, err
 	}

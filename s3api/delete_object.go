@@ -72,7 +72,7 @@ func (s *server) deleteObject(ctx context.Context, rq *request) (*response, erro
 			resp.set("x-amz-delete-marker", "true")
 		}
 		if result.GetDeleteMarker() || name.VersionId != "" {
-			s.tellVersion(ctx, resp, rq.bucket, result.GetVersionId())
+			s.tellVersion(ctx, resp, rq, result.GetVersionId())
 		}
 	}
 	return resp, nil

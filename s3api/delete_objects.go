@@ -122,16 +122,16 @@ func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *met
 // nothing whose tag could match AWS tells by another code.
 func (s *server) deleteError(ctx context.Context, rq *request, name *metapb.ObjectName, result *metapb.DeleteResult) *s3err.Error {
 	failed := result.GetRefusal() == metapb.Refusal_REFUSAL_PRECONDITION_FAILED
-	if failed && name.IfMatch != "" && rq.profile.ErrorProfile == profile.AWS && s.absent(ctx, rq.bucket, name) {
+	if failed && name.IfMatch != "" && rq.profile.ErrorProfile == profile.AWS && s.absent(ctx, rq, name) {
 		return s3err.NoSuchKey.Say("", s3err.Field{Name: "Key", Value: name.Key})
 	}
 	return refusedDelete(result)
 }
 
 // absent reports whether there is no such object now.
-func (s *server) absent(ctx context.Context, bucket string, name *metapb.ObjectName) bool {
-	_, err := s.cfg.Objects.Get(ctx, &object.GetInput{Bucket: bucket, Key: name.Key, VersionID: name.VersionId, Head: true,
-		Range: object.Range{Kind: metapb.RangeKind_RANGE_NONE}, AttributesOnly: true})
+func (s *server) absent(ctx context.Context, rq *request, name *metapb.ObjectName) bool {
+	_, err := s.cfg.Objects.Get(ctx, &object.GetInput{Caller: object.Caller{Request: rq.asks()}, Bucket: rq.bucket,
+		Key: name.Key, VersionID: name.VersionId, Head: true, Range: object.Range{Kind: metapb.RangeKind_RANGE_NONE}, AttributesOnly: true})
 	return err != nil && s3err.FromError(err).Code == s3err.NoSuchKey
 }
 

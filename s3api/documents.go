@@ -117,7 +117,7 @@ func (s *server) admitDocument(ctx context.Context, rq *request) error {
 	if rq.bucket == "" || rq.op.name == "CreateBucket" {
 		return s3err.AccessDenied.Err()
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (s *server) encrypt(ctx context.Context, rq *request, in *object.Descriptio
 	case in.CustomerKey != nil:
 		return nil
 	case mode == "":
-		b, err := s.bucket(ctx, rq.bucket)
+		b, err := s.bucket(ctx, rq)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string
 	if who.Anonymous {
 		return nil, s3err.AccessDenied.Say("Requests that use keys of the key service must be signed.")
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return nil, err
 	}

@@ -11,20 +11,12 @@ import (
 const obsVersion = "3.0"
 
 func (s *server) headBucket(ctx context.Context, rq *request) (*response, error) {
-	who, err := s.admit(ctx, rq, "s3:ListBucket")
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.cfg.Objects.HeadBucket(ctx, who, rq.bucket)
-	if err != nil {
-		return nil, err
-	}
-	configured, err := s.bucket(ctx, rq.bucket)
+	b, err := s.admitBucket(ctx, rq, "s3:ListBucket")
 	if err != nil {
 		return nil, err
 	}
 	resp := &response{}
-	region, class := s.region(b), cmp.Or(configured.StorageClass(), profile.ClassStandard)
+	region, class := s.region(b.Bucket), cmp.Or(b.StorageClass(), profile.ClassStandard)
 	resp.set("x-amz-bucket-region", region)
 	resp.set("x-amz-access-point-alias", "false")
 	if dialectOf(rq.r) == profile.DialectOBS {

@@ -9,8 +9,8 @@ import (
 )
 
 // lifecycleRules returns the rules of a bucket.
-func (s *server) lifecycleRules(ctx context.Context, bucket string) (lifecycle.Rules, error) {
-	b, err := s.bucket(ctx, bucket)
+func (s *server) lifecycleRules(ctx context.Context, rq *request) (lifecycle.Rules, error) {
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return lifecycle.Rules{}, err
 	}
@@ -30,7 +30,7 @@ func (resp *response) tellAbort(rules lifecycle.Rules, key string, initiatedMs i
 // tellExpiration tells when the latest version of a key expires. A bucket that cannot
 // be looked at now tells nothing: what the answer is about has happened.
 func (s *server) tellExpiration(ctx context.Context, resp *response, rq *request, v *metapb.Version) {
-	rules, err := s.lifecycleRules(ctx, rq.bucket)
+	rules, err := s.lifecycleRules(ctx, rq)
 	if err != nil || v == nil {
 		return
 	}

@@ -60,16 +60,15 @@ func (s *server) list(ctx context.Context, rq *request, from place) (_ wirexml.L
 	if err != nil {
 		return listing, next, err
 	}
-	if listing.MaxKeys == 0 {
-		_, err := s.cfg.Objects.HeadBucket(ctx, who, rq.bucket)
-		return listing, next, err
-	}
 	answer, err := s.cfg.Objects.ListObjects(ctx, who, &metapb.ListObjects{
 		Bucket: rq.bucket, Prefix: listing.Prefix, Delimiter: listing.Delimiter,
-		After: from.name, Exact: from.exact, MaxKeys: uint32(listing.MaxKeys),
+		After: from.name, Exact: from.exact, MaxKeys: uint32(max(1, listing.MaxKeys)),
 	})
 	if err != nil {
 		return listing, next, err
+	}
+	if listing.MaxKeys == 0 {
+		return listing, next, nil // That the bucket is there is all that is asked.
 	}
 	listing.Entries, listing.Truncated = answer.GetEntries(), answer.GetTruncated()
 	asked, now := rq.asksRestores(), time.Now()

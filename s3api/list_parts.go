@@ -42,7 +42,7 @@ func (s *server) listParts(ctx context.Context, rq *request) (*response, error) 
 	if maxParts == 0 {
 		doc.Parts, doc.Truncated = []*metapb.Part(nil), false
 	}
-	rules, err := s.lifecycleRules(ctx, rq.bucket)
+	rules, err := s.lifecycleRules(ctx, rq)
 	if err != nil {
 		return nil, err
 	}

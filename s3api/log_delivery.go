@@ -40,7 +40,9 @@ func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte)
 	if err := c.checkDelivery(&iam.Logs{Source: s.Bucket, Owner: s.Owner, Target: target, Agency: doc.Agency, Key: key}, doc); err != nil {
 		return err
 	}
-	in := &object.PutInput{Caller: object.Caller{Account: s.Owner, User: s.Owner}, Bucket: target.Name, Key: key,
+	who := object.Caller{Account: s.Owner, User: s.Owner}
+	who.Request.Decided = []*metapb.Decided{{Bucket: target.Name, Owner: target.Owner}}
+	in := &object.PutInput{Caller: who, Bucket: target.Name, Key: key,
 		Body: object.Body{Reader: bytes.NewReader(lines), Size: int64(len(lines))}}
 	in.Attributes = &metapb.Attributes{ContentType: "text/plain"}
 	if err := setClass(in.Attributes, target.StorageClass()); err != nil {
@@ -53,8 +55,6 @@ func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte)
 	if in.ServiceKey, err = c.keyOf(ctx, s.Owner, mode, keyID, nil); err != nil {
 		return err
 	}
-	ctx = object.WithDecisions(ctx)
-	object.Decided(ctx, target.Name, target.Owner)
 	_, err = c.Objects.Put(ctx, in)
 	return err
 }

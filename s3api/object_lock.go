@@ -19,15 +19,11 @@ func (s *server) putObjectLockConfiguration(ctx context.Context, rq *request) (*
 	if _, err := s.admit(ctx, rq, "s3:PutBucketObjectLockConfiguration"); err != nil {
 		return nil, err
 	}
-	return &response{}, s.cfg.Objects.LockBucket(ctx, rq.bucket, retention)
+	return &response{}, s.cfg.Objects.LockBucket(ctx, rq.asks(), rq.bucket, retention)
 }
 
 func (s *server) getObjectLockConfiguration(ctx context.Context, rq *request) (*response, error) {
-	who, err := s.admit(ctx, rq, "s3:GetBucketObjectLockConfiguration")
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.cfg.Objects.HeadBucket(ctx, who, rq.bucket)
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketObjectLockConfiguration")
 	if err != nil {
 		return nil, err
 	}

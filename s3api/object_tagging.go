@@ -43,6 +43,6 @@ func (s *server) retag(ctx context.Context, rq *request, action string, resp *re
 		return tellMarker(got, err), err
 	}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
-	return resp, s.cfg.Objects.Update(ctx, &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
+	return resp, s.cfg.Objects.Update(ctx, rq.asks(), &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
 		VersionId: rq.query.get("versionId"), ContentId: got.Version.GetContentId(), SetTags: true, Tags: rq.tags})
 }

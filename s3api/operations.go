@@ -28,7 +28,9 @@ type operation struct {
 	copy bool
 	// parameters are further ones that the operation reads.
 	parameters []string
-	handle     handler
+	// fresh says that it answers what the bucket is now: the look-up asks the metadata.
+	fresh  bool
+	handle handler
 }
 
 var (
@@ -58,7 +60,7 @@ var operations = []operation{
 	{name: "DeleteBucketLifecycle", method: http.MethodDelete, scope: scopeBucket, sub: []string{"lifecycle"}, handle: (*server).deleteBucketLifecycle},
 	{name: "GetBucketNotificationConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"notification"}, handle: (*server).getBucketNotification},
 	{name: "PutBucketNotificationConfiguration", method: http.MethodPut, scope: scopeBucket, sub: []string{"notification"}, handle: (*server).putBucketNotification},
-	{name: "GetBucketVersioning", method: http.MethodGet, scope: scopeBucket, sub: []string{"versioning"}, handle: (*server).getBucketVersioning},
+	{name: "GetBucketVersioning", method: http.MethodGet, scope: scopeBucket, sub: []string{"versioning"}, fresh: true, handle: (*server).getBucketVersioning},
 	{name: "PutBucketVersioning", method: http.MethodPut, scope: scopeBucket, sub: []string{"versioning"}, handle: (*server).putBucketVersioning},
 	{name: "GetBucketRequestPayment", method: http.MethodGet, scope: scopeBucket, sub: []string{"requestPayment"}, handle: (*server).getBucketRequestPayment},
 	{name: "PutBucketRequestPayment", method: http.MethodPut, scope: scopeBucket, sub: []string{"requestPayment"}, handle: (*server).putBucketRequestPayment},
@@ -109,21 +111,21 @@ var operations = []operation{
 	{name: "PutObjectRetention", method: http.MethodPut, scope: scopeObject, sub: []string{"retention"}, handle: (*server).putObjectRetention, parameters: []string{"versionId"}},
 	{name: "GetObjectLegalHold", method: http.MethodGet, scope: scopeObject, sub: []string{"legal-hold"}, handle: (*server).getObjectLegalHold, parameters: []string{"versionId"}},
 	{name: "PutObjectLegalHold", method: http.MethodPut, scope: scopeObject, sub: []string{"legal-hold"}, handle: (*server).putObjectLegalHold, parameters: []string{"versionId"}},
-	{name: "GetObjectLockConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"object-lock"}, handle: (*server).getObjectLockConfiguration},
+	{name: "GetObjectLockConfiguration", method: http.MethodGet, scope: scopeBucket, sub: []string{"object-lock"}, fresh: true, handle: (*server).getObjectLockConfiguration},
 	{name: "PutObjectLockConfiguration", method: http.MethodPut, scope: scopeBucket, sub: []string{"object-lock"}, handle: (*server).putObjectLockConfiguration},
 	{name: "PutObjectAcl", method: http.MethodPut, scope: scopeObject, sub: []string{"acl"}, handle: (*server).putObjectACL, parameters: []string{"versionId"}},
 	{name: "GetBucketStorageClass", method: http.MethodGet, scope: scopeBucket, sub: []string{"storageClass", "storagePolicy"}, handle: (*server).getBucketStorageClass},
 	{name: "PutBucketStorageClass", method: http.MethodPut, scope: scopeBucket, sub: []string{"storageClass", "storagePolicy"}, handle: (*server).putBucketStorageClass},
 	{name: "ListObjectVersions", method: http.MethodGet, scope: scopeBucket, sub: []string{"versions"}, handle: (*server).listObjectVersions,
 		parameters: append([]string{"key-marker", "version-id-marker"}, listParameters...)},
-	{name: "GetBucketLocation", method: http.MethodGet, scope: scopeBucket, sub: []string{"location"}, handle: (*server).getBucketLocation},
+	{name: "GetBucketLocation", method: http.MethodGet, scope: scopeBucket, sub: []string{"location"}, fresh: true, handle: (*server).getBucketLocation},
 	{name: "ListMultipartUploads", method: http.MethodGet, scope: scopeBucket, sub: []string{"uploads"}, handle: (*server).listMultipartUploads,
 		parameters: []string{"prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"}},
 	{name: "ListObjectsV2", method: http.MethodGet, scope: scopeBucket, sub: []string{"list-type"}, handle: (*server).listObjectsV2,
 		parameters: append([]string{"continuation-token", "start-after", "fetch-owner"}, listParameters...)},
 	{name: "ListObjects", method: http.MethodGet, scope: scopeBucket, handle: (*server).listObjects,
 		parameters: append([]string{"marker"}, listParameters...)},
-	{name: "HeadBucket", method: http.MethodHead, scope: scopeBucket, handle: (*server).headBucket},
+	{name: "HeadBucket", method: http.MethodHead, scope: scopeBucket, fresh: true, handle: (*server).headBucket},
 	{name: "CreateBucket", method: http.MethodPut, scope: scopeBucket, handle: (*server).createBucket},
 	{name: "DeleteBucket", method: http.MethodDelete, scope: scopeBucket, handle: (*server).deleteBucket},
 	{name: "DeleteObjects", method: http.MethodPost, scope: scopeBucket, sub: []string{"delete"}, handle: (*server).deleteObjects},

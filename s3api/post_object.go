@@ -37,7 +37,7 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 		return nil, err
 	}
 	in.Event = metapb.EventKind_EVENT_POST
-	v, err := s.cfg.Objects.Put(s.withOrigin(ctx, posted), in)
+	v, err := s.cfg.Objects.Put(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,8 @@ type request struct {
 // prepare finds the operation of a request and authenticates it. It does not
 // touch the body, so that a client that waits for 100 Continue is refused before
 // it sends one.
-func (s *server) prepare(ctx context.Context, signed *http.Request, done *RequestDone) (*request, *operation, error) {
+func (s *server) prepare(ctx context.Context, ex *exchange) (*request, *operation, error) {
+	signed, done := ex.r, &ex.done
 	r, err := normalize(signed)
 	if err != nil {
 		return nil, nil, err
@@ -68,7 +69,7 @@ func (s *server) prepare(ctx context.Context, signed *http.Request, done *Reques
 	if err != nil {
 		return nil, op, err
 	}
-	rq := &request{target: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
+	rq := &request{ex: ex, target: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
 	done.Source = rq.sourceIP()
 	if rq.auth, err = s.cfg.Verifier.Verify(signed); err != nil {
 		done.Claimed = sigauth.Claimed(signed)
@@ -112,7 +113,7 @@ func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header st
 	if want == "" {
 		return nil
 	}
-	b, err := s.bucket(ctx, bucket)
+	b, err := s.otherBucket(ctx, rq, bucket)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (s *server) lockNew(ctx context.Context, rq *request, in *object.Descriptio
 			return err
 		}
 	}
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err == nil && !b.GetObjectLock() {
 		err = s3err.InvalidRequest.Say(msgNoObjectLock)
 	}
@@ -173,7 +173,7 @@ func (s *server) relock(ctx context.Context, rq *request, action string, l *meta
 	}
 	resp := &response{}
 	resp.setVersion("x-amz-version-id", object.ShownVersionID(got.Bucket, got.Version))
-	return resp, s.cfg.Objects.Update(ctx, &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
+	return resp, s.cfg.Objects.Update(ctx, rq.asks(), &metapb.UpdateVersion{Bucket: rq.bucket, Key: rq.key,
 		VersionId: rq.query.get("versionId"), ContentId: got.Version.GetContentId(), Lock: l})
 }
 

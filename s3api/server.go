@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/iam"
-	"github.com/cairnstore/cairn/s3api/object"
 )
 
 type server struct {
@@ -83,12 +82,12 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 	if ex.website != "" {
 		return ex.visit(ctx)
 	}
-	rq, op, err := ex.s.prepare(ctx, ex.r, &ex.done)
+	rq, op, err := ex.s.prepare(ctx, ex)
 	if err != nil {
 		return nil, err
 	}
-	rq.ex, rq.style, rq.profile, rq.byACL = ex, ex.style, ex.profile, &ex.byACL
-	resp, err := op.handle(ex.s, object.WithDecisions(ex.s.withOrigin(ctx, rq)), rq)
+	rq.style, rq.profile, rq.byACL = ex.style, ex.profile, &ex.byACL
+	resp, err := op.handle(ex.s, ctx, rq)
 	ex.done.CopySource = rq.copied
 	if err == nil {
 		resp.tellCharged(rq)

@@ -17,7 +17,7 @@ import (
 // classify fills in the storage class of something new: the one that the request
 // names, else the bucket's.
 func (s *server) classify(ctx context.Context, rq *request, in *object.Description) error {
-	b, err := s.bucket(ctx, rq.bucket)
+	b, err := s.bucket(ctx, rq)
 	if err != nil {
 		return err
 	}

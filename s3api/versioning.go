@@ -22,15 +22,11 @@ func (s *server) putBucketVersioning(ctx context.Context, rq *request) (*respons
 	if err != nil {
 		return nil, err
 	}
-	return &response{}, s.cfg.Objects.Configure(ctx, rq.bucket, nil, state)
+	return &response{}, s.cfg.Objects.Configure(ctx, rq.asks(), rq.bucket, nil, state)
 }
 
 func (s *server) getBucketVersioning(ctx context.Context, rq *request) (*response, error) {
-	who, err := s.admit(ctx, rq, "s3:GetBucketVersioning")
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.cfg.Objects.HeadBucket(ctx, who, rq.bucket)
+	b, err := s.admitBucket(ctx, rq, "s3:GetBucketVersioning")
 	if err != nil {
 		return nil, err
 	}
@@ -43,15 +39,15 @@ func (s *server) tellWritten(ctx context.Context, resp *response, rq *request, v
 	if v.GetVersionId() == "" && rq.profile.AnswerProfile == profile.AWS {
 		return
 	}
-	s.tellVersion(ctx, resp, rq.bucket, v.GetVersionId())
+	s.tellVersion(ctx, resp, rq, v.GetVersionId())
 }
 
 // tellVersion names the version that a request made or removed. The null version has
 // a name where the bucket has or had others.
-func (s *server) tellVersion(ctx context.Context, resp *response, bucket, id string) {
+func (s *server) tellVersion(ctx context.Context, resp *response, rq *request, id string) {
 	if id == "" {
 		// What was done is done, whatever becomes of this question.
-		b, err := s.bucket(ctx, bucket)
+		b, err := s.bucket(ctx, rq)
 		if err != nil || b.GetVersioning() == metapb.Versioning_VERSIONING_OFF {
 			return
 		}

@@ -44,6 +44,7 @@ import (
 type world struct {
 	t        testing.TB
 	meta     *metadata
+	access   *Access
 	drives   map[cluster.DriveID]*shardtest.Faulty
 	objects  *object.Service
 	dir      *iam.Directory
@@ -114,6 +115,7 @@ func startWorld(t testing.TB, start func(*httptest.Server), options ...func(*Con
 	cfg.Verifier = sigauth.New(sigauth.Config{Keys: w.keys, HostBucket: HostBucket(cfg.Domains)})
 	w.verifier = cfg.Verifier
 	cfg.STS = iam.NewSTSHandler(iam.STSConfig{STS: w.sts, Verifier: cfg.Verifier, Conditions: Facts(nil)})
+	w.access = cfg.Access
 	cfg = cfg.withDefaults()
 	w.objects = w.openObjects(cfg)
 	cfg.Objects = w.objects
@@ -167,6 +169,8 @@ type metadata struct {
 	index    uint64
 	topology *meta.Topology
 	before   func(*metapb.Command) error
+
+	bucketReads atomic.Int64 // Questions for a bucket, but for what it holds.
 }
 
 var metadataSession = []byte("0123456789abcdef")
@@ -220,6 +224,9 @@ func (c *metadata) Propose(_ context.Context, cmd *metapb.Command) (*metapb.Resu
 
 // Read implements meta.Client.
 func (c *metadata) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	if b := q.GetBucket(); b != nil && !b.WithUsage {
+		c.bucketReads.Add(1)
+	}
 	return c.state.Query(q)
 }
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/object"
 )
 
 // TestDueOfDays: what days have to pass for is done by a node once they have: an
@@ -26,7 +27,7 @@ func TestDueOfDays(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, metapb.Refusal_REFUSAL_NONE, r.Refusal, r.Detail)
 		}
-		require.NoError(t, c.Machines[0].Node().Objects().Configure(t.Context(), bucket, []*metapb.ConfigPart{{Name: "lifecycle",
+		require.NoError(t, c.Machines[0].Node().Objects().Configure(t.Context(), object.Request{}, bucket, []*metapb.ConfigPart{{Name: "lifecycle",
 			Value: []byte("<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix>tmp/</Prefix></Filter><Status>Enabled</Status>" +
 				"<AbortIncompleteMultipartUpload><DaysAfterInitiation>2</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>")}},
 			metapb.Versioning_VERSIONING_OFF))

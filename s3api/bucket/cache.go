@@ -51,6 +51,7 @@ type Cache struct {
 // the metadata, so of one state: while nobody has told of a later revision, the bucket is
 // as it was. A bucket of nil is one that was not there.
 type answer struct {
+	name     string
 	bucket   *Bucket
 	revision uint64
 	bytes    int
@@ -86,14 +87,27 @@ func (c *Cache) Get(ctx context.Context, name string) (*Bucket, error) {
 		return a.bucket, nil
 	}
 	c.misses.Add(1)
-	a, err := c.ask(ctx, name, least)
+	return found(c.ask(ctx, name, least))
+}
+
+// found returns the bucket of an answer.
+func found(a *answer, err error) (*Bucket, error) {
 	switch {
 	case err != nil:
 		return nil, errs.Wrap("bucket.Get", err)
 	case a.bucket == nil:
-		return nil, errs.Newf("bucket.Get", errs.NotFound, "there is no bucket %s", name)
+		return nil, errs.Newf("bucket.Get", errs.NotFound, "there is no bucket %s", a.name)
 	}
 	return a.bucket, nil
+}
+
+// Fresh returns a bucket as it is after every change that was acknowledged, anywhere, before
+// the call: it asks the metadata in any case. Errors: NotFound, Unavailable.
+func (c *Cache) Fresh(ctx context.Context, name string) (*Bucket, error) {
+	c.misses.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return found(c.read(ctx, name))
 }
 
 // Known returns a bucket as it was last read, without asking anybody; nil if it is not
@@ -148,11 +162,11 @@ func (c *Cache) read(ctx context.Context, name string) (*answer, error) {
 	switch a.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:
 	case metapb.Refusal_REFUSAL_NO_SUCH_BUCKET:
-		return &answer{revision: a.ConfigRevision}, nil
+		return &answer{name: name, revision: a.ConfigRevision}, nil
 	default:
 		return nil, errs.Newf("bucket.read", errs.Internal, "bucket %s: %v", name, a.Refusal)
 	}
-	found := &answer{New(a.Bucket, a.BucketConfig), a.ConfigRevision,
+	found := &answer{name, New(a.Bucket, a.BucketConfig), a.ConfigRevision,
 		entryBytes + proto.Size(a.Bucket) + documentFactor*proto.Size(a.BucketConfig)}
 	c.remember(name, found)
 	return found, nil

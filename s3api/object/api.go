@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -20,9 +21,31 @@ type Caller struct {
 	// BucketsMax is how many buckets the account may have; 0: what the settings say.
 	BucketsMax uint32
 
+	// Request is what is told of the caller's request with what it has done.
+	Request Request
+
 	// Access decides about the objects that the caller asks for. Nil: about none
 	// is there anything to decide.
 	Access Access
+}
+
+// Request is what the metadata is told of the request that a query or a command is of.
+// The zero Request is that of the node itself.
+type Request struct {
+	// Decided are the buckets that the request was decided on, and whose they were. A node
+	// may decide on a bucket as it was a second ago; what the request then does names its
+	// decision, so that it never touches a bucket of the same name that another account has
+	// made since: to the request, the bucket is gone.
+	Decided []*metapb.Decided
+	// Origin is asked with each command, for events that it makes: whose request it is. Nil,
+	// or nil as its answer: nobody that anyone has to know.
+	Origin func() *metapb.Origin
+}
+
+// knows reports whether the request was decided on a bucket, which was there then. A
+// commit finds out if it is not any more.
+func (r *Request) knows(bucket string) bool {
+	return slices.ContainsFunc(r.Decided, func(d *metapb.Decided) bool { return d.Bucket == bucket })
 }
 
 // Access decides about an object once it is known what there is.

@@ -24,8 +24,8 @@ func (s *Service) CreateLockedBucket(ctx context.Context, who Caller, name, regi
 
 // LockBucket turns the object lock of a bucket on and replaces its default retention;
 // nil is none.
-func (s *Service) LockBucket(ctx context.Context, bucket string, d *metapb.DefaultRetention) error {
-	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
+func (s *Service) LockBucket(ctx context.Context, of Request, bucket string, d *metapb.DefaultRetention) error {
+	_, err := s.commit(ctx, of, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
 		Bucket: bucket, Lock: &metapb.BucketLock{DefaultRetention: d}}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_LOCKED) {
 		return s3err.InvalidBucketState.Say("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
@@ -38,7 +38,7 @@ func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket
 		return nil, s3err.InvalidBucketName.Say("", s3err.Field{Name: "BucketName", Value: b.Name})
 	}
 	b.CreatedMs, b.Owner = nowMS(), who.Account
-	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
+	r, err := s.commit(ctx, who.Request, &metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
 		Bucket: b, Config: config, OwnedMax: cmp.Or(who.BucketsMax, uint32(s.knobs().BucketsMax))}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_EXISTS) && r.GetBucket().GetOwner() == who.Account {
 		return nil, s3err.BucketAlreadyOwnedByYou.Because(err)
@@ -50,8 +50,8 @@ func (s *Service) createBucket(ctx context.Context, who Caller, b *metapb.Bucket
 }
 
 // HeadBucket returns a bucket.
-func (s *Service) HeadBucket(ctx context.Context, _ Caller, name string) (*metapb.Bucket, error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: name}}})
+func (s *Service) HeadBucket(ctx context.Context, who Caller, name string) (*metapb.Bucket, error) {
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: name}}})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Service) HeadBucket(ctx context.Context, _ Caller, name string) (*metap
 // aborted first; those that begin meanwhile keep it all the same.
 func (s *Service) DeleteBucket(ctx context.Context, who Caller, name string) error {
 	remove := &metapb.Command{Op: &metapb.Command_DeleteBucket{DeleteBucket: &metapb.DeleteBucket{Name: name}}}
-	_, err := s.commit(ctx, remove)
+	_, err := s.commit(ctx, who.Request, remove)
 	if !isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_NOT_EMPTY) || !s.knobs().DeleteWithUploads {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *Service) DeleteBucket(ctx context.Context, who Caller, name string) err
 	if e := s.abortAll(ctx, who, name); e != nil {
 		return e
 	}
-	_, err = s.commit(ctx, proto.CloneOf(remove))
+	_, err = s.commit(ctx, who.Request, proto.CloneOf(remove))
 	return err
 }
 
@@ -92,7 +92,7 @@ func (s *Service) abortAll(ctx context.Context, who Caller, bucket string) error
 			return err
 		}
 		for _, e := range page.Entries {
-			_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
+			_, err := s.commit(ctx, who.Request, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
 				UploadId: e.Upload.GetId(), Bucket: bucket, Key: e.Upload.GetKey()}}})
 			if err != nil && !isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_UPLOAD) {
 				return err
@@ -103,7 +103,7 @@ func (s *Service) abortAll(ctx context.Context, who Caller, bucket string) error
 
 // ListBuckets returns the caller's buckets by name.
 func (s *Service) ListBuckets(ctx context.Context, who Caller) ([]*metapb.Bucket, error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: who.Account}}})
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: who.Account}}})
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +111,8 @@ func (s *Service) ListBuckets(ctx context.Context, who Caller) ([]*metapb.Bucket
 }
 
 // ListObjects lists the latest versions of a bucket's keys.
-func (s *Service) ListObjects(ctx context.Context, _ Caller, q *metapb.ListObjects) (*metapb.ListAnswer, error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListObjects{ListObjects: q}})
+func (s *Service) ListObjects(ctx context.Context, who Caller, q *metapb.ListObjects) (*metapb.ListAnswer, error) {
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_ListObjects{ListObjects: q}})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *Service) Delete(ctx context.Context, who Caller, bucket string, names [
 	for i := range markers {
 		markers[i] = newVersionID()
 	}
-	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_DeleteObjects{DeleteObjects: &metapb.DeleteObjects{
+	r, err := s.commit(ctx, who.Request, &metapb.Command{Op: &metapb.Command_DeleteObjects{DeleteObjects: &metapb.DeleteObjects{
 		Bucket: bucket, Objects: names, Owner: who.Account, NewVersionIds: markers}}})
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func (s *Service) complete(ctx context.Context, in *CompleteInput, digest []byte
 		return nil, err
 	}
 	cmd.ListDigest = digest
-	r, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CompleteUpload{CompleteUpload: cmd}})
+	r, err := s.commit(ctx, in.Caller.Request, &metapb.Command{Op: &metapb.Command_CompleteUpload{CompleteUpload: cmd}})
 	if err != nil {
 		return nil, err
 	}

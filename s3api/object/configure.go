@@ -9,8 +9,8 @@ import (
 
 // Configure changes parts of a bucket's configuration; an empty value removes a
 // part. VERSIONING_OFF leaves the versioning as it is.
-func (s *Service) Configure(ctx context.Context, bucket string, parts []*metapb.ConfigPart, v metapb.Versioning) error {
-	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketConfig{
+func (s *Service) Configure(ctx context.Context, of Request, bucket string, parts []*metapb.ConfigPart, v metapb.Versioning) error {
+	_, err := s.commit(ctx, of, &metapb.Command{Op: &metapb.Command_SetBucketConfig{
 		SetBucketConfig: &metapb.SetBucketConfig{Bucket: bucket, Parts: parts, Versioning: v}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_BUCKET_LOCKED) {
 		return s3err.InvalidBucketState.Say("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
@@ -19,8 +19,8 @@ func (s *Service) Configure(ctx context.Context, bucket string, parts []*metapb.
 }
 
 // Update changes what can change of a version.
-func (s *Service) Update(ctx context.Context, u *metapb.UpdateVersion) error {
-	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: u}})
+func (s *Service) Update(ctx context.Context, of Request, u *metapb.UpdateVersion) error {
+	_, err := s.commit(ctx, of, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: u}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_LOCKED) {
 		return s3err.AccessDenied.Say(MsgLocked)
 	}
@@ -28,10 +28,20 @@ func (s *Service) Update(ctx context.Context, u *metapb.UpdateVersion) error {
 }
 
 // ListVersions lists the versions and delete markers of a bucket.
-func (s *Service) ListVersions(ctx context.Context, _ Caller, q *metapb.ListVersions) (*metapb.VersionsAnswer, error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListVersions{ListVersions: q}})
+func (s *Service) ListVersions(ctx context.Context, who Caller, q *metapb.ListVersions) (*metapb.VersionsAnswer, error) {
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_ListVersions{ListVersions: q}})
 	if err != nil {
 		return nil, err
 	}
 	return a.Versions, nil
+}
+
+// SetNotifications replaces what of a bucket's events is told: the rules, and the
+// part of the configuration that has them as a document.
+func (s *Service) SetNotifications(
+	ctx context.Context, of Request, bucket string, part *metapb.ConfigPart, rules *metapb.EventRules,
+) error {
+	_, err := s.commit(ctx, of, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
+		Bucket: bucket, Parts: []*metapb.ConfigPart{part}, EventRules: rules}}})
+	return err
 }

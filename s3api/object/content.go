@@ -92,7 +92,7 @@ func (c *content) piece(ctx context.Context) (held, error) {
 		if c.paged >= c.length {
 			return held{}, nil
 		}
-		a, err := c.s.query(ctx, &metapb.Query{Op: &metapb.Query_Content{Content: &metapb.GetContent{
+		a, err := c.s.query(ctx, Request{}, &metapb.Query{Op: &metapb.Query_Content{Content: &metapb.GetContent{
 			ContentId: c.id, Multipart: c.multipart, Offset: c.first + c.paged, Length: c.length - c.paged, MaxRefs: maxRefs}}})
 		if isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_VERSION) {
 			return held{}, errGone

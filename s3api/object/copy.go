@@ -12,6 +12,7 @@ import (
 // copier makes a part of a source's range.
 type copier struct {
 	s    *Service
+	of   Request
 	src  *source
 	wrap sse.WrappingKey // Of the destination; nil: not encrypted.
 	at   alloc.Placement // Of the destination.
@@ -81,8 +82,8 @@ func (c *copier) addPin(ctx context.Context) error {
 	// that stays all the same ends with this node's session.
 	c.pin = newID()
 	drop := &metapb.Command{Op: &metapb.Command_DropPins{DropPins: &metapb.DropPins{Pins: [][]byte{c.pin}}}}
-	c.unpin = func() { _, _ = c.s.commit(ctx, drop) }
-	_, err = c.s.commit(ctx, &metapb.Command{Op: &metapb.Command_AddPin{AddPin: &metapb.AddPin{Pin: c.pin, Extents: refs}}})
+	c.unpin = func() { _, _ = c.s.commit(ctx, Request{}, drop) }
+	_, err = c.s.commit(ctx, Request{}, &metapb.Command{Op: &metapb.Command_AddPin{AddPin: &metapb.AddPin{Pin: c.pin, Extents: refs}}})
 	if isRefusal(err, metapb.Refusal_REFUSAL_EXTENT_GONE) {
 		c.pin, c.unpin = nil, nil
 	}
@@ -96,7 +97,7 @@ const maxPinRefs = 16384
 // lookAgain looks the source up anew, after an extent of it was gone: it may have
 // been moved. Another version is another source, though: NoSuchKey.
 func (c *copier) lookAgain(ctx context.Context) error {
-	src, err := c.s.lookUp(ctx, c.src.in)
+	src, err := c.s.lookUp(ctx, c.of, c.src.in)
 	if err != nil {
 		return err
 	}

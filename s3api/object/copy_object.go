@@ -33,8 +33,10 @@ func (s *Service) Copy(ctx context.Context, in *CopyInput) (Copy, error) {
 		src            *source
 		dstErr, srcErr error
 	)
-	both.Go(func() { _, dstErr = s.HeadBucket(ctx, in.Caller, in.Bucket) })
-	both.Go(func() { src, srcErr = s.lookUp(ctx, &in.Source) })
+	if !in.Caller.Request.knows(in.Bucket) {
+		both.Go(func() { _, dstErr = s.HeadBucket(ctx, in.Caller, in.Bucket) })
+	}
+	both.Go(func() { src, srcErr = s.lookUp(ctx, in.Caller.Request, &in.Source) })
 	both.Wait()
 	if err := firstOf(dstErr, srcErr); err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func (s *Service) Copy(ctx context.Context, in *CopyInput) (Copy, error) {
 	if err := s.checkRange(src); err != nil {
 		return nil, err
 	}
-	c := &objectCopy{in: in, copier: copier{s: s, src: src, wrap: in.wrapping(), at: placementOf(in.Attributes), wantMD5: s.wantsMD5()}}
+	c := &objectCopy{in: in, copier: copier{s: s, of: in.Caller.Request, src: src, wrap: in.wrapping(), at: placementOf(in.Attributes), wantMD5: s.wantsMD5()}}
 	c.kept, c.algorithm = src.checksum(in.Digest.Algorithm)
 	if err := c.hold(ctx); err != nil {
 		c.Close()
@@ -146,7 +148,7 @@ func (c *objectCopy) run(ctx context.Context) (*Copied, error) {
 	v := &metapb.Version{ContentId: newID(), Size: made.part.Size, Etag: made.etag, ModifiedMs: nowMS(),
 		Attributes: attributes, Encryption: in.Encryption(), Checksums: made.sums, Owner: in.Caller.Account, Acl: in.ACL, Tags: tags,
 		Retention: in.Retention, LegalHold: in.LegalHold, VersionId: newVersionID()}
-	if v, err = c.s.commitObject(ctx, v, made.stored, &metapb.PutObject{Bucket: in.Bucket, Key: in.Key,
+	if v, err = c.s.commitObject(ctx, c.of, v, made.stored, &metapb.PutObject{Bucket: in.Bucket, Key: in.Key,
 		Conditions: in.Conditions, Event: metapb.EventKind_EVENT_COPY}); err != nil {
 		return nil, err
 	}

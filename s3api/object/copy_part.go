@@ -30,7 +30,7 @@ func (s *Service) CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error)
 		upErr, srcErr error
 	)
 	both.Go(func() { up, upErr = s.openPart(ctx, in.Caller, in.Bucket, in.Key, in.UploadID) })
-	both.Go(func() { src, srcErr = s.lookUp(ctx, &in.Source) })
+	both.Go(func() { src, srcErr = s.lookUp(ctx, in.Caller.Request, &in.Source) })
 	both.Wait()
 	if err := firstOf(upErr, srcErr); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Service) CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error)
 		return nil, err
 	}
 	c := &partCopy{in: in, upload: up,
-		copier: copier{s: s, src: src, wrap: wrap, at: placementOf(up.Attributes), algorithm: up.ChecksumAlgorithm, wantMD5: s.wantsMD5()}}
+		copier: copier{s: s, of: in.Caller.Request, src: src, wrap: wrap, at: placementOf(up.Attributes), algorithm: up.ChecksumAlgorithm, wantMD5: s.wantsMD5()}}
 	if err := c.hold(ctx); err != nil {
 		c.Close()
 		return nil, err

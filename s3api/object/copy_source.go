@@ -31,13 +31,13 @@ func (r *source) length() uint64           { return r.answer.Length }
 func (r *source) whole() bool { return r.answer.First == 0 && r.answer.Length == r.answer.Version.Size }
 
 // lookUp finds a source and the content of its range in one query.
-func (s *Service) lookUp(ctx context.Context, in *CopySource) (*source, error) {
+func (s *Service) lookUp(ctx context.Context, of Request, in *CopySource) (*source, error) {
 	q := &metapb.GetObject{Bucket: in.Bucket, Key: in.Key, AlternateKey: in.AlternateKey,
 		VersionId: in.VersionID, MaxRefs: maxRefs, Restored: true}
 	if in.Range != nil {
 		q.Range, q.First, q.Last = metapb.RangeKind_RANGE_FIRST_LAST, in.Range.First, in.Range.Last
 	}
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: q}})
+	a, err := s.query(ctx, of, &metapb.Query{Op: &metapb.Query_Object{Object: q}})
 	if err != nil {
 		return nil, hideMissing(in.Access, err)
 	}

@@ -67,7 +67,7 @@ func (s *Service) freshTopology(ctx context.Context) (*meta.Topology, error) {
 		return nil, err
 	}
 	// The answer makes the client notice that the one it holds is old.
-	if _, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{HaveEpoch: t.View.Epoch}}}); err != nil {
+	if _, err := s.query(ctx, Request{}, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{HaveEpoch: t.View.Epoch}}}); err != nil {
 		return nil, err
 	}
 	return s.topology.Topology(ctx)

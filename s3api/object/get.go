@@ -13,7 +13,7 @@ import (
 // error, which it is.
 func (s *Service) Get(ctx context.Context, in *GetInput) (*Got, error) {
 	r := in.Range
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{
+	a, err := s.query(ctx, in.Caller.Request, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{
 		Bucket: in.Bucket, Key: in.Key, VersionId: in.VersionID,
 		Range: r.Kind, First: r.First, Last: r.Last, Part: r.Part, MaxRefs: maxRefs, Restored: true}}})
 	if err != nil {

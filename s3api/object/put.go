@@ -11,7 +11,8 @@ import (
 )
 
 // earlyCheckBytes is the size from which a put asks whether its bucket exists
-// before it reads the body. The commit of a smaller one finds out soon enough.
+// before it reads the body, unless its caller has. The commit of a smaller one finds out
+// soon enough.
 const earlyCheckBytes = 1 << 20
 
 // Put stores an object.
@@ -19,7 +20,7 @@ func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error
 	if err := s.checkNew(in.Key, in.Body.Size); err != nil {
 		return nil, err
 	}
-	if in.Body.Size >= earlyCheckBytes {
+	if in.Body.Size >= earlyCheckBytes && !in.Caller.Request.knows(in.Bucket) {
 		if _, err := s.HeadBucket(ctx, in.Caller, in.Bucket); err != nil {
 			return nil, err
 		}
@@ -31,7 +32,7 @@ func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error
 	v := &metapb.Version{ContentId: newID(), Size: st.part.Size, Etag: etag, ModifiedMs: nowMS(),
 		Attributes: in.Attributes, Encryption: in.Encryption(), Checksums: sums, Owner: in.Caller.Account, Acl: in.ACL, Tags: in.Tags,
 		Retention: in.Retention, LegalHold: in.LegalHold, VersionId: newVersionID()}
-	v, err = s.commitObject(ctx, v, st, &metapb.PutObject{Bucket: in.Bucket, Key: in.Key, Conditions: in.Conditions, Event: in.Event})
+	v, err = s.commitObject(ctx, in.Caller.Request, v, st, &metapb.PutObject{Bucket: in.Bucket, Key: in.Key, Conditions: in.Conditions, Event: in.Event})
 	if err == nil {
 		call1(s.events.Stored, int64(v.Size))
 	}
@@ -128,11 +129,13 @@ func bodyEnd(r io.Reader) error {
 }
 
 // commitObject makes a version of what was stored: where cmd says.
-func (s *Service) commitObject(ctx context.Context, v *metapb.Version, st *stored, cmd *metapb.PutObject) (*metapb.Version, error) {
+func (s *Service) commitObject(
+	ctx context.Context, of Request, v *metapb.Version, st *stored, cmd *metapb.PutObject,
+) (*metapb.Version, error) {
 	p := st.part
 	p.Number, p.Etag, p.ModifiedMs, p.Checksums = 1, v.Etag, v.ModifiedMs, v.Checksums
 	cmd.Version, cmd.Part, cmd.Extents = v, p, st.extents
-	r, err := s.commitStored(ctx, st, &metapb.Command{Op: &metapb.Command_PutObject{PutObject: cmd}})
+	r, err := s.commitStored(ctx, of, st, &metapb.Command{Op: &metapb.Command_PutObject{PutObject: cmd}})
 	if err != nil {
 		return nil, err
 	}

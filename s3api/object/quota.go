@@ -8,16 +8,16 @@ import (
 
 // SetQuota bounds the bytes that a bucket may hold, parts of open uploads among them;
 // 0: not.
-func (s *Service) SetQuota(ctx context.Context, bucket string, bytes uint64) error {
-	_, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_SetBucketQuota{
+func (s *Service) SetQuota(ctx context.Context, of Request, bucket string, bytes uint64) error {
+	_, err := s.commit(ctx, of, &metapb.Command{Op: &metapb.Command_SetBucketQuota{
 		SetBucketQuota: &metapb.SetBucketQuota{Bucket: bucket, Bytes: bytes}}})
 	return err
 }
 
 // Usage returns what a bucket holds: all versions but delete markers, and parts of open
 // uploads.
-func (s *Service) Usage(ctx context.Context, bucket string) (*metapb.BucketUsage, error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: bucket, WithUsage: true}}})
+func (s *Service) Usage(ctx context.Context, of Request, bucket string) (*metapb.BucketUsage, error) {
+	a, err := s.query(ctx, of, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: bucket, WithUsage: true}}})
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func (w *renewing) run(ctx context.Context) error {
 func (w *renewing) part(ctx context.Context, number uint32) (*metapb.Part, error) {
 	q := versionOf(w.it)
 	q.Range, q.Part, q.MaxRefs = metapb.RangeKind_RANGE_PART, number, maxRefs
-	a, err := w.s.query(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: q}})
+	a, err := w.s.query(ctx, Request{}, &metapb.Query{Op: &metapb.Query_Object{Object: q}})
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (w *renewing) commit(ctx context.Context, done bool) error {
 	if done && w.it.Version.Parts > 0 {
 		b.layout = w.layout
 	}
-	_, err := w.s.commitStored(ctx, st, w.command(b))
+	_, err := w.s.commitStored(ctx, Request{}, st, w.command(b))
 	w.fresh, w.refs = nil, nil
 	return err
 }

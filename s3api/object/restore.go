@@ -40,7 +40,7 @@ func (s *Service) Restore(ctx context.Context, in *RestoreInput) (extended bool,
 }
 
 func (s *Service) restore(ctx context.Context, in *RestoreInput) (extended bool, err error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{
+	a, err := s.query(ctx, in.Caller.Request, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{
 		Bucket: in.Bucket, Key: in.Key, VersionId: in.VersionID, Range: metapb.RangeKind_RANGE_NONE}}})
 	if err != nil {
 		return false, hideMissing(in.Caller.Access, err)
@@ -59,7 +59,7 @@ func (s *Service) restore(ctx context.Context, in *RestoreInput) (extended bool,
 	}
 	// Which version it is stays fixed, and a copy that is extended is named: if it
 	// expires first the change is refused.
-	_, err = s.commit(ctx, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: &metapb.UpdateVersion{
+	_, err = s.commit(ctx, in.Caller.Request, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: &metapb.UpdateVersion{
 		Bucket: in.Bucket, Key: in.Key, VersionId: in.VersionID, ContentId: v.ContentId, Restore: r}}})
 	return extended, err
 }

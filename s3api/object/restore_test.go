@@ -129,7 +129,7 @@ func TestEndOfAnotherRestore(t *testing.T) {
 
 func TestRestoreRefusals(t *testing.T) {
 	w := newWorld(t, setup{config: Config{RestoreBulk: time.Nanosecond}})
-	require.NoError(t, w.Configure(t.Context(), testBucket, nil, metapb.Versioning_VERSIONING_ENABLED))
+	require.NoError(t, w.Configure(t.Context(), Request{}, testBucket, nil, metapb.Versioning_VERSIONING_ENABLED))
 	b := contentOf(testExtent, 1)
 	restore := func(bucket, key, version string, who Caller) error {
 		_, err := w.Restore(t.Context(), &RestoreInput{Caller: who, Bucket: bucket, Key: key, VersionID: version, Days: 1, Tier: wirexml.TierBulk})

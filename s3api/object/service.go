@@ -107,10 +107,10 @@ func newID() []byte {
 func nowMS() int64 { return time.Now().UnixMilli() }
 
 // query reads the metadata; a refusal is the S3 error it stands for.
-func (s *Service) query(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
+func (s *Service) query(ctx context.Context, of Request, q *metapb.Query) (*metapb.Answer, error) {
 	limited, cancel := context.WithTimeout(ctx, s.cfg.MetaTimeout)
 	defer cancel()
-	q.Decided = decided(ctx)
+	q.Decided = of.Decided
 	a, err := s.meta.Read(limited, q)
 	if err != nil {
 		if ctx.Err() == nil { // The client is still there: it is the metadata that is not.
@@ -128,10 +128,13 @@ var errUncertain = errors.New("the outcome of the commit is not known")
 // that what the client is told, and what is done about shards, matches what
 // happened. Errors: a *s3err.Error for a refusal; errUncertain in the chain where
 // the command may be applied or yet be.
-func (s *Service) commit(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
+func (s *Service) commit(ctx context.Context, of Request, cmd *metapb.Command) (*metapb.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
 	defer cancel()
-	cmd.Decided, cmd.Origin = decided(ctx), originOf(ctx)
+	cmd.Decided = of.Decided
+	if of.Origin != nil {
+		cmd.Origin = of.Origin()
+	}
 	r, err := s.meta.Propose(ctx, cmd)
 	switch {
 	case err == nil:

@@ -33,7 +33,7 @@ func (s *Service) Transition(ctx context.Context, in *TransitionInput) (bool, er
 		return false, err
 	}
 	if same {
-		_, err = s.commit(ctx, cmd(brought{done: true}, nil))
+		_, err = s.commit(ctx, Request{}, cmd(brought{done: true}, nil))
 	} else {
 		w, content := newRenewing(s, it, to), newID()
 		w.command = func(b brought) *metapb.Command {

@@ -85,7 +85,7 @@ func TestTransitionOfAnother(t *testing.T) {
 	w.put("k", contentOf(testExtent, 1), nil)
 	old := w.latest("k")
 	tagged := old
-	require.NoError(t, w.Update(t.Context(), &metapb.UpdateVersion{Bucket: testBucket, Key: "k", SetTags: true, Tags: []*metapb.Pair{{Name: "a"}}}))
+	require.NoError(t, w.Update(t.Context(), Request{}, &metapb.UpdateVersion{Bucket: testBucket, Key: "k", SetTags: true, Tags: []*metapb.Pair{{Name: "a"}}}))
 	in := &TransitionInput{Bucket: testBucket, Key: "k", Version: tagged, Class: profile.ClassGlacier, CheckTags: true}
 	done, err := w.Transition(t.Context(), in)
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ func (s *Service) CreateUpload(ctx context.Context, in *UploadInput) (string, er
 		Retention: in.Retention, LegalHold: in.LegalHold,
 		OwnerName: in.Caller.DisplayName, InitiatorName: in.Caller.DisplayName,
 		ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumFullObject: in.ChecksumFullObject}
-	if _, err := s.commit(ctx, &metapb.Command{Op: &metapb.Command_CreateUpload{
+	if _, err := s.commit(ctx, in.Caller.Request, &metapb.Command{Op: &metapb.Command_CreateUpload{
 		CreateUpload: &metapb.CreateUpload{Upload: u}}}); err != nil {
 		return "", err
 	}
@@ -56,7 +56,7 @@ func (s *Service) openUpload(ctx context.Context, who Caller, bucket, key, uploa
 	if err != nil {
 		return nil, s.unknownUpload(ctx, who, bucket, err)
 	}
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Upload{Upload: &metapb.GetUpload{
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_Upload{Upload: &metapb.GetUpload{
 		Bucket: bucket, Key: key, UploadId: id, WithParts: withParts}}})
 	if err != nil {
 		return nil, err
@@ -70,6 +70,9 @@ func (s *Service) openUpload(ctx context.Context, who Caller, bucket, key, uploa
 // unknownUpload returns NoSuchBucket where the bucket is missing too: that comes
 // first.
 func (s *Service) unknownUpload(ctx context.Context, who Caller, bucket string, err error) error {
+	if who.Request.knows(bucket) {
+		return err
+	}
 	if _, e := s.HeadBucket(ctx, who, bucket); e != nil {
 		return e
 	}
@@ -166,7 +169,7 @@ func checkPartDigest(u *metapb.Upload, d *Digest) error {
 // commitPart makes or replaces a part of what was stored, and drops the copy's
 // pin, if any.
 func (s *Service) commitPart(ctx context.Context, who Caller, u *metapb.Upload, st *stored, pin []byte) error {
-	_, err := s.commitStored(ctx, st, &metapb.Command{Op: &metapb.Command_PutPart{PutPart: &metapb.PutPart{
+	_, err := s.commitStored(ctx, who.Request, st, &metapb.Command{Op: &metapb.Command_PutPart{PutPart: &metapb.PutPart{
 		UploadId: u.Id, Bucket: u.Bucket, Key: u.Key, Initiator: s.initiator(who), Part: st.part,
 		Extents: st.extents, Pin: pin}}})
 	return err
@@ -178,7 +181,7 @@ func (s *Service) ListParts(ctx context.Context, who Caller, bucket, key, upload
 	if err != nil {
 		return nil, s.unknownUpload(ctx, who, bucket, err)
 	}
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListParts{ListParts: &metapb.ListParts{
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_ListParts{ListParts: &metapb.ListParts{
 		Bucket: bucket, Key: key, UploadId: id, After: uint32(after), MaxParts: uint32(maxParts)}}})
 	if err != nil {
 		return nil, err
@@ -190,8 +193,8 @@ func (s *Service) ListParts(ctx context.Context, who Caller, bucket, key, upload
 }
 
 // ListUploads lists a bucket's open uploads.
-func (s *Service) ListUploads(ctx context.Context, _ Caller, q *metapb.ListUploads) (*metapb.UploadsAnswer, error) {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_ListUploads{ListUploads: q}})
+func (s *Service) ListUploads(ctx context.Context, who Caller, q *metapb.ListUploads) (*metapb.UploadsAnswer, error) {
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_ListUploads{ListUploads: q}})
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +208,7 @@ func (s *Service) Abort(ctx context.Context, who Caller, bucket, key, uploadID s
 	if err != nil {
 		return s.unknownUpload(ctx, who, bucket, err)
 	}
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Upload{Upload: &metapb.GetUpload{
+	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_Upload{Upload: &metapb.GetUpload{
 		Bucket: bucket, Key: key, UploadId: id}}})
 	if err != nil {
 		return err
@@ -214,7 +217,7 @@ func (s *Service) Abort(ctx context.Context, who Caller, bucket, key, uploadID s
 	if !s.knobs().AnyInitiator && u.Upload.Initiator != who.User && (who.Anonymous || u.Bucket.GetOwner() != who.Account) {
 		return s3err.AccessDenied.Err()
 	}
-	_, err = s.commit(ctx, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
+	_, err = s.commit(ctx, who.Request, &metapb.Command{Op: &metapb.Command_AbortUpload{AbortUpload: &metapb.AbortUpload{
 		UploadId: id, Bucket: bucket, Key: key}}})
 	return err
 }

@@ -36,14 +36,14 @@ func (s *Service) Warm(ctx context.Context, it *metapb.WorkItem) error {
 // EndRestore makes a version cold again whose restore has expired, as WORK_RESTORES
 // lists it. Nil too where its restore is another by now.
 func (s *Service) EndRestore(ctx context.Context, it *metapb.WorkItem) error {
-	a, err := s.query(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: versionOf(it)}})
+	a, err := s.query(ctx, Request{}, &metapb.Query{Op: &metapb.Query_Object{Object: versionOf(it)}})
 	if err != nil {
 		return versionGone(err)
 	}
 	if !proto.Equal(a.Object.Version.GetRestore(), it.Version.Restore) {
 		return nil
 	}
-	_, err = s.commit(ctx, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: &metapb.UpdateVersion{
+	_, err = s.commit(ctx, Request{}, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: &metapb.UpdateVersion{
 		Bucket: it.Bucket, Key: it.Key, VersionId: nameOf(it.Version), ContentId: it.Version.ContentId, ClearRestore: true}}})
 	return versionGone(err)
 }

@@ -348,18 +348,18 @@ func (s *Service) discard(ctx context.Context, g alloc.Grant, p *stripe.Pending)
 }
 
 // commitStored commits what was stored. Whatever the outcome, st is ended.
-func (s *Service) commitStored(ctx context.Context, st *stored, cmd *metapb.Command) (*metapb.Result, error) {
+func (s *Service) commitStored(ctx context.Context, of Request, st *stored, cmd *metapb.Command) (*metapb.Result, error) {
 	if err := ctx.Err(); err != nil { // The client has gone before the commit point.
 		st.abandon(ctx)
 		return nil, errs.New("object.commit", errs.Canceled, context.Cause(ctx))
 	}
-	r, err := s.commit(ctx, cmd)
+	r, err := s.commit(ctx, of, cmd)
 	for try := 1; st.part != nil && try < s.cfg.WriteTries && isRefusal(err, metapb.Refusal_REFUSAL_SLOTS_MOVED); try++ {
 		if failed := st.follow(ctx); failed != nil {
 			err = failed
 			break
 		}
-		r, err = s.commit(ctx, cmd) // Whose extents and references st shares.
+		r, err = s.commit(ctx, of, cmd) // Whose extents and references st shares.
 	}
 	switch {
 	case err == nil || errors.Is(err, errUncertain):
