@@ -14,7 +14,6 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/shard"
-	"github.com/cairnstore/cairn/shard/stripe"
 )
 
 // What a look at shards may take of the drives.
@@ -89,8 +88,7 @@ func (l *look) extent(ctx context.Context, topo *meta.Topology, info *metapb.Ext
 		return nil, nil, l.changed()
 	}
 	id := shard.ExtentID{Volume: v.ID, Seq: info.Seq}
-	g := stripe.Geometry{Scheme: v.Scheme, PlainBytes: int64(e.PlainBytes), Overhead: int(e.Overhead),
-		FullBlocks: int(e.FullBlocks), TailBlockBytes: int(e.TailBlockBytes)}
+	g := meta.Geometry(v, e)
 	st = &adminpb.ExtentStat{Id: id.String(), Volume: info.Volume, VolumeEpoch: v.Epoch, Scheme: v.Scheme.String(),
 		PlainBytes: e.PlainBytes, ShardBytes: uint64(g.Header(shard.ID{Extent: id}, v.Epoch).FramedBytes()),
 		Sealed: e.Overhead > 0, MoreOwners: info.MoreOwners, Owners: each(info.Owners, owner)}

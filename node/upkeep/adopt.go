@@ -180,7 +180,7 @@ const jobAdopt = "adopt"
 
 // adoptShard verifies a shard, brings it to the slot's drive and has it counted.
 func (u *Upkeep) adoptShard(ctx context.Context, d Drive, e drive.Entry, v *shard.Volume, rec *metapb.Extent) error {
-	h := geometry(v, rec).Header(e.ID, e.Header.Epoch)
+	h := meta.Geometry(v, rec).Header(e.ID, e.Header.Epoch)
 	if h != e.Header {
 		return errs.Newf("upkeep.adopt", errs.Corrupt, "its header is not that of the extent: %+v, not %+v", e.Header, h)
 	}

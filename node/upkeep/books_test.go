@@ -380,7 +380,7 @@ func (r *returned) put(t *testing.T, volume shard.VolumeID, seq uint64) {
 
 func (r *returned) header(volume shard.VolumeID, seq uint64) shard.Header {
 	id := shard.ID{Extent: shard.ExtentID{Volume: volume, Seq: seq}}
-	return geometry(r.topo.Volumes[volume], small(0)).Header(id, 1)
+	return meta.Geometry(r.topo.Volumes[volume], small(0)).Header(id, 1)
 }
 
 // missing returns how many extents of volume 2 lack their shard.

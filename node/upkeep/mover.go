@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
 )
@@ -150,7 +151,7 @@ func (m *mover) bring(ctx context.Context, it *metapb.WorkItem) (bool, error) {
 	if m.v.Move.Rebuild {
 		return false, nil
 	}
-	h := geometry(m.v, it.Extent).Header(id, m.v.Epoch)
+	h := meta.Geometry(m.v, it.Extent).Header(id, m.v.Epoch)
 	m.track.grow(1, uint64(h.FramedBytes()))
 	if err := m.u.movePace.wait(ctx, h.FramedBytes()); err != nil {
 		return false, err
@@ -212,6 +213,6 @@ func (m *mover) rebuild(ctx context.Context, it *metapb.WorkItem) (bool, error) 
 	there.Slots = slices.Clone(m.v.Slots)
 	there.Slots[m.slot] = m.to
 	want := shard.SlotSet(0).With(m.slot)
-	got, err := m.u.c.Engine.Rebuild(ctx, shard.ExtentID{Volume: m.v.ID, Seq: it.Seq}, &there, geometry(m.v, it.Extent), want)
+	got, err := m.u.c.Engine.Rebuild(ctx, shard.ExtentID{Volume: m.v.ID, Seq: it.Seq}, &there, meta.Geometry(m.v, it.Extent), want)
 	return got == want, err
 }

@@ -74,7 +74,7 @@ func TestMoverSeesWhatComesBetweenPages(t *testing.T) {
 		Move: &shard.Move{Slot: 1, To: 3}}
 	from, to := shardtest.NewMemory(), shardtest.NewMemory()
 	put := func(seq uint64) {
-		h := geometry(v, &metapb.Extent{PlainBytes: 1000, TailBlockBytes: 1000}).Header(
+		h := meta.Geometry(v, &metapb.Extent{PlainBytes: 1000, TailBlockBytes: 1000}).Header(
 			shard.ID{Extent: shard.ExtentID{Volume: 1, Seq: seq}, Slot: 1}, v.Epoch)
 		require.NoError(t, shardtest.Put(t.Context(), from, h, shardtest.Frames(h, seq)))
 	}

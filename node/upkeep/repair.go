@@ -16,7 +16,6 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
-	"github.com/cairnstore/cairn/shard/stripe"
 )
 
 // repair rebuilds the shards that the metadata records as missing. Each node does so
@@ -142,12 +141,12 @@ func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.W
 	there := u.thereAfterAll(ctx, v, id, targets)
 	repaired, err := there, error(nil)
 	if lost := targets &^ there; lost != 0 {
-		bytes := geometry(v, it.Extent).Header(shard.ID{Extent: id}, v.Epoch).FramedBytes()
+		bytes := meta.Geometry(v, it.Extent).Header(shard.ID{Extent: id}, v.Epoch).FramedBytes()
 		if err := u.repairPace.wait(ctx, bytes*int64(lost.Len())); err != nil {
 			return err
 		}
 		var rebuilt shard.SlotSet
-		rebuilt, err = u.c.Engine.Rebuild(ctx, id, v, geometry(v, it.Extent), lost)
+		rebuilt, err = u.c.Engine.Rebuild(ctx, id, v, meta.Geometry(v, it.Extent), lost)
 		repaired |= rebuilt
 		if rebuilt != 0 {
 			call(u.c.Events.Rebuilt, bytes*int64(rebuilt.Len()))
@@ -205,12 +204,6 @@ func (u *Upkeep) reachable(v *shard.Volume, topo *meta.Topology, slots shard.Slo
 		}
 	}
 	return out
-}
-
-// geometry returns how an extent lies in its volume.
-func geometry(v *shard.Volume, e *metapb.Extent) stripe.Geometry {
-	return stripe.Geometry{Scheme: v.Scheme, PlainBytes: int64(e.PlainBytes), Overhead: int(e.Overhead),
-		FullBlocks: int(e.FullBlocks), TailBlockBytes: int(e.TailBlockBytes)}
 }
 
 // finder collects shards found bad or missing until they are recorded.

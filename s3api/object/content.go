@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
@@ -210,11 +211,15 @@ func (s *Service) readRequest(ctx context.Context, p *metapb.Piece) (stripe.Read
 	if v == nil {
 		return stripe.ReadRequest{}, errs.Newf(op, errs.Unavailable, "the volume of extent %s is not known here yet", id)
 	}
-	x := p.Extent
-	return stripe.ReadRequest{Extent: id, Volume: v,
-		Geometry: stripe.Geometry{Scheme: v.Scheme, PlainBytes: int64(x.PlainBytes), Overhead: int(x.Overhead),
-			FullBlocks: int(x.FullBlocks), TailBlockBytes: int(x.TailBlockBytes)},
-		Offset: int64(p.Ref.Offset), Length: int64(p.Ref.Length), Known: shard.SlotSet(x.Missing)}, nil
+	r := wholeExtent(id, v, p.Extent)
+	r.Offset, r.Length = int64(p.Ref.Offset), int64(p.Ref.Length)
+	return r, nil
+}
+
+// wholeExtent returns how to read the packages of all of an extent.
+func wholeExtent(id shard.ExtentID, v *shard.Volume, e *metapb.Extent) stripe.ReadRequest {
+	return stripe.ReadRequest{Extent: id, Volume: v, Geometry: meta.Geometry(v, e),
+		Length: int64(e.PlainBytes), Known: shard.SlotSet(e.Missing)}
 }
 
 // writeTo admits the read and sends the run to w.

@@ -6,7 +6,6 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
-	"github.com/cairnstore/cairn/shard/stripe"
 )
 
 // follow writes the extents again whose slots have moved while they were written,
@@ -37,10 +36,7 @@ func (st *stored) follow(ctx context.Context) error {
 // rewrite re-encodes one extent to another volume.
 func (st *stored) rewrite(ctx context.Context, x *extentWrite, n *metapb.NewExtent) error {
 	old, oldPending, e := x.grant, x.pending, n.Extent
-	src := stripe.ReadRequest{Extent: old.ID, Volume: old.Volume, Length: int64(e.PlainBytes), Known: shard.SlotSet(e.Missing),
-		Geometry: stripe.Geometry{Scheme: old.Volume.Scheme, PlainBytes: int64(e.PlainBytes), Overhead: int(e.Overhead),
-			FullBlocks: int(e.FullBlocks), TailBlockBytes: int(e.TailBlockBytes)}}
-	g, to, err := st.s.reencodeTo(ctx, st.at, src, old.Volume.ID)
+	g, to, err := st.s.reencodeTo(ctx, st.at, wholeExtent(old.ID, old.Volume, e), old.Volume.ID)
 	if err != nil {
 		return err
 	}

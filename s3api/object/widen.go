@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/shard"
@@ -33,10 +34,7 @@ func (s *Service) Widen(ctx context.Context, from *shard.Volume, it *metapb.Work
 	}
 	old := shard.ExtentID{Volume: from.ID, Seq: it.Seq}
 	e := it.Extent
-	src := stripe.ReadRequest{Extent: old, Volume: from, Length: int64(e.PlainBytes), Known: shard.SlotSet(e.Missing),
-		Geometry: stripe.Geometry{Scheme: from.Scheme, PlainBytes: int64(e.PlainBytes), Overhead: int(e.Overhead),
-			FullBlocks: int(e.FullBlocks), TailBlockBytes: int(e.TailBlockBytes)}}
-	to, err := s.engine.Reencode(ctx, src, g.ID, g.Volume)
+	to, err := s.engine.Reencode(ctx, wholeExtent(old, from, e), g.ID, g.Volume)
 	if err != nil {
 		return false, err // It has deleted what it wrote.
 	}
@@ -77,9 +75,10 @@ func (s *Service) kindOf(ctx context.Context, v *shard.Volume) (alloc.Placement,
 
 // movedRecord returns the record of an extent that was re-encoded.
 func movedRecord(e *metapb.Extent, to stripe.Written) *metapb.Extent {
-	return &metapb.Extent{PlainBytes: e.PlainBytes, Overhead: e.Overhead, FullBlocks: e.FullBlocks,
-		TailBlockBytes: e.TailBlockBytes, SealId: e.SealId, Crc64: e.Crc64, Crc32: e.Crc32, Crc32C: e.Crc32C, HasCrcs: e.HasCrcs,
-		Missing: uint32(to.Missing())}
+	moved := meta.ExtentOf(to.Geometry)
+	moved.SealId, moved.Missing = e.SealId, uint32(to.Missing())
+	moved.Crc64, moved.Crc32, moved.Crc32C, moved.HasCrcs = e.Crc64, e.Crc32, e.Crc32C, e.HasCrcs
+	return moved
 }
 
 // replaceExtent puts an extent in another's place; one command does a bounded

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/s3err"
@@ -257,10 +258,10 @@ func newExtent(g alloc.Grant, rec *metapb.Extent) *metapb.NewExtent {
 
 // extentRecord returns the record of an extent that was written.
 func extentRecord(done stripe.Written, sealID []byte) *metapb.Extent {
-	g, sums := done.Geometry, done.Sums
-	return &metapb.Extent{PlainBytes: uint64(g.PlainBytes), Overhead: uint32(g.Overhead),
-		FullBlocks: uint32(g.FullBlocks), TailBlockBytes: uint32(g.TailBlockBytes), SealId: sealID,
-		Crc64: sums.CRC64, Crc32: sums.CRC32, Crc32C: sums.CRC32C, HasCrcs: true, Missing: uint32(done.Missing())}
+	rec, sums := meta.ExtentOf(done.Geometry), done.Sums
+	rec.SealId, rec.Missing = sealID, uint32(done.Missing())
+	rec.Crc64, rec.Crc32, rec.Crc32C, rec.HasCrcs = sums.CRC64, sums.CRC32, sums.CRC32C, true
+	return rec
 }
 
 // salvage re-encodes an extent that has k shards, but too few to acknowledge it,
