@@ -11,7 +11,7 @@ import (
 // where the cluster has but one node, its usable drives. The drives of the last node
 // that is left of several are one domain: what lay on them alone would go with it.
 func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
-	nodes, drives, all := 0, 0, 0
+	nodes, drives := 0, 0
 	for i := range v.Nodes {
 		here := 0
 		for _, d := range v.Nodes[i].Drives {
@@ -23,14 +23,23 @@ func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
 			nodes++
 			drives += here
 		}
-		if len(v.Nodes[i].Drives) > 0 {
-			all++
-		}
 	}
-	if all > 1 {
+	if SeveralNodes(v) {
 		return nodes
 	}
 	return drives
+}
+
+// SeveralNodes reports whether more than one node has drives, usable or not: then nodes
+// are the failure domains.
+func SeveralNodes(v *cluster.View) bool {
+	withDrives := 0
+	for i := range v.Nodes {
+		if len(v.Nodes[i].Drives) > 0 {
+			withDrives++
+		}
+	}
+	return withDrives > 1
 }
 
 // Width is how wide lists are.

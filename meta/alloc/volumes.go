@@ -168,21 +168,10 @@ func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveI
 // whole returns the volumes of a scheme that bear the loss of a node and whose drives
 // are all usable, by id.
 func (o outlook) whole(s shard.Scheme, usable func(cluster.DriveID) bool) []*shard.Volume {
-	several := o.several()
+	several := place.SeveralNodes(o.topology.View)
 	return o.volumes(s, func(v *shard.Volume) bool {
 		return !slices.ContainsFunc(v.Slots, func(d cluster.DriveID) bool { return !usable(d) }) && (!several || o.spread(v))
 	})
-}
-
-// several reports whether more than one node has drives.
-func (o outlook) several() bool {
-	withDrives := 0
-	for i := range o.topology.View.Nodes {
-		if len(o.topology.View.Nodes[i].Drives) > 0 {
-			withDrives++
-		}
-	}
-	return withDrives > 1
 }
 
 // spread reports whether any node may be lost with its slots of a volume: one that was

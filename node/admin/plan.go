@@ -76,7 +76,7 @@ func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
 	stats := p.stats
 	var unreadable, endangered, narrow, stuck int
 	var lost uint64
-	places, spares := p.places(of), spares{view: p.topo.View, of: of}
+	domains, spares := p.domainsWithout(of), spares{view: p.topo.View, of: of}
 	for id, v := range p.topo.Volumes {
 		here := 0
 		for i, d := range v.Slots {
@@ -97,7 +97,7 @@ func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
 		if here == 0 || stats[id].GetExtents() == 0 {
 			continue
 		}
-		if v.Scheme.N() > places {
+		if v.Scheme.N() > domains {
 			narrow++
 		}
 		switch missing := p.goneWithout(v, of); {
@@ -115,7 +115,7 @@ func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
 		out.Refused, out.Why = true, fmt.Sprintf("%s not moved away yet", plural(int(out.Slots), "slot is", "slots are"))
 	case !remove && narrow > 0:
 		out.Refused = true
-		out.Why = fmt.Sprintf("%s would be left, fewer than %s slots: add nodes first", plural(places, "failure domain", "failure domains"),
+		out.Why = fmt.Sprintf("%s would be left, fewer than %s slots: add nodes first", plural(domains, "failure domain", "failure domains"),
 			plural(narrow, "volume has", "volumes have"))
 	case worse != "":
 		out.Refused, out.Why = true, worse
@@ -215,27 +215,12 @@ func losses(unreadable, endangered int, lost uint64) (out []string) {
 	return out
 }
 
-// places returns how many failure domains are left to take slots without a subject:
-// nodes, or drives where there is but one node.
-func (p *picture) places(of *subjectOf) int {
-	nodes, drives := 0, 0
-	for i := range p.topo.View.Nodes {
-		n := &p.topo.View.Nodes[i]
-		here := 0
-		for j := range n.Drives {
-			if d := n.Drives[j].ID; p.topo.View.StateOf(d) == cluster.Active && !of.has(d) {
-				here++
-			}
-		}
-		drives += here
-		if here > 0 {
-			nodes++
-		}
-	}
-	if len(p.topo.View.Nodes) == 1 {
-		return drives
-	}
-	return nodes
+// domainsWithout returns how many failure domains are left to take slots without a
+// subject.
+func (p *picture) domainsWithout(of *subjectOf) int {
+	return place.Domains(p.topo.View, func(d cluster.DriveID) bool {
+		return p.topo.View.StateOf(d) == cluster.Active && !of.has(d)
+	})
 }
 
 // goneWithout returns how many slots of a volume would not be there without a

@@ -10,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/place"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/shard"
@@ -209,4 +210,17 @@ func TestToleranceInWords(t *testing.T) {
 	} {
 		require.Equal(t, want, bears(of.t, of.zoned))
 	}
+}
+
+// TestDomainsWithout: a node without drives does not make the drives of the only other
+// node one failure domain, so one of them may be drained where the others take its slots.
+func TestDomainsWithout(t *testing.T) {
+	nodes := []cluster.Node{{ID: 1}, {ID: 2}}
+	for d := range cluster.DriveID(3) {
+		nodes[0].Drives = append(nodes[0].Drives, cluster.Drive{ID: 11 + d, Node: 1})
+	}
+	view := cluster.NewView(1, nodes)
+	p := &picture{topo: &meta.Topology{View: view}}
+	require.Equal(t, 3, p.domainsWithout(nil))
+	require.Equal(t, 2, p.domainsWithout(&subjectOf{node: &view.Nodes[0], drive: &view.Nodes[0].Drives[0]}))
 }
