@@ -1,10 +1,11 @@
 package buf
 
 import (
-	"container/list"
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cairnstore/cairn/cluster/errs"
 )
@@ -17,15 +18,8 @@ const DefaultMaxWait = 5 * time.Second
 type Budget struct {
 	total   int64
 	maxWait time.Duration
-
-	mu      sync.Mutex
-	free    int64
-	waiters list.List // Of *waiter, first come first.
-}
-
-type waiter struct {
-	n       int64
-	granted chan struct{}
+	bytes   *semaphore.Weighted
+	taken   atomic.Int64 // Of bytes, which does not tell.
 }
 
 // NewBudget returns a budget of total bytes, whose Acquire waits at most maxWait
@@ -34,27 +28,21 @@ func NewBudget(total int64, maxWait time.Duration) *Budget {
 	if maxWait == 0 {
 		maxWait = DefaultMaxWait
 	}
-	return &Budget{total: total, free: total, maxWait: maxWait}
+	return &Budget{total: total, maxWait: maxWait, bytes: semaphore.NewWeighted(total)}
 }
 
 // Total returns the size of the budget.
 func (b *Budget) Total() int64 { return b.total }
 
 // Free returns what is not taken at the moment.
-func (b *Budget) Free() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.free
-}
+func (b *Budget) Free() int64 { return b.total - b.taken.Load() }
 
 // TryAcquire takes n bytes if they are free and nobody waits.
 func (b *Budget) TryAcquire(n int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.waiters.Len() > 0 || n > b.free {
+	if !b.bytes.TryAcquire(n) {
 		return false
 	}
-	b.free -= n
+	b.taken.Add(n)
 	return true
 }
 
@@ -75,68 +63,24 @@ func (b *Budget) Acquire(ctx context.Context, n int64) error {
 	if b.maxWait < 0 {
 		return b.overloaded(op)
 	}
-	b.mu.Lock()
-	w := &waiter{n: n, granted: make(chan struct{})}
-	el := b.waiters.PushBack(w)
-	b.grantLocked() // Bytes may have come back since TryAcquire.
-	b.mu.Unlock()
-
-	timer := time.NewTimer(b.maxWait)
-	defer timer.Stop()
-	select {
-	case <-w.granted:
+	limited, cancel := context.WithTimeout(ctx, b.maxWait)
+	defer cancel()
+	switch err := b.bytes.Acquire(limited, n); {
+	case err == nil:
+		b.taken.Add(n)
 		return nil
-	case <-ctx.Done():
-		if b.abandon(el) {
-			return nil
-		}
+	case ctx.Err() != nil:
 		return errs.New(op, errs.Canceled, ctx.Err())
-	case <-timer.C:
-		if b.abandon(el) {
-			return nil
-		}
-		return b.overloaded(op)
 	}
+	return b.overloaded(op)
 }
 
-// Release gives n bytes back.
+// Release gives n bytes back. It panics where more come back than were taken.
 func (b *Budget) Release(n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.free += n
-	if b.free > b.total {
-		panic("buf: more bytes released than acquired")
-	}
-	b.grantLocked()
+	b.taken.Add(-n) // First: who takes them next adds them.
+	b.bytes.Release(n)
 }
 
 func (b *Budget) overloaded(op string) error {
 	return errs.Newf(op, errs.Overloaded, "the memory budget of %d bytes is used up; try later", b.total)
-}
-
-// abandon takes a waiter out of the queue and reports whether it had been granted
-// its bytes meanwhile. The one behind it may be small enough to go now.
-func (b *Budget) abandon(el *list.Element) (granted bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	select {
-	case <-el.Value.(*waiter).granted:
-		return true
-	default:
-	}
-	b.waiters.Remove(el)
-	b.grantLocked()
-	return false
-}
-
-func (b *Budget) grantLocked() {
-	for el := b.waiters.Front(); el != nil; el = b.waiters.Front() {
-		w := el.Value.(*waiter)
-		if w.n > b.free {
-			return
-		}
-		b.free -= w.n
-		b.waiters.Remove(el)
-		close(w.granted)
-	}
 }
