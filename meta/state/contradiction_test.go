@@ -170,3 +170,54 @@ func TestWhatStopsApply(t *testing.T) {
 	require.NoError(t, m.s.db.Delete(key, pebble.NoSync))
 	m.close()
 }
+
+// TestOpenRefusesContradictions: a state whose records contradict each other, or cannot be
+// decoded, is not opened, and the error names the record.
+func TestOpenRefusesContradictions(t *testing.T) {
+	encode := func(m proto.Message) []byte {
+		b, err := proto.Marshal(m)
+		require.NoError(t, err)
+		return b
+	}
+	lost, own, junk := keys.ID(id(99)), keys.ID(id(1)), []byte{0xff}
+	for name, c := range map[string]struct{ key, value []byte }{
+		"a lease of no session":      {keys.AppendLease(nil, 1, 1<<40), encode(&metapb.Lease{Session: id(99)})},
+		"a lease of no id":           {keys.AppendLease(nil, 1, 1<<40), encode(&metapb.Lease{})},
+		"a pin of no session":        {keys.AppendPin(nil, lost), encode(&metapb.Pin{Session: id(99)})},
+		"a result of no session":     {keys.AppendResult(nil, lost, 1), nil},
+		"a gap in the volumes":       {keys.AppendVolume(nil, 7), encode(&metapb.Volume{Id: 7})},
+		"lease blocks of no volume":  {keys.AppendNextBlock(nil, 7), make([]byte, 8)},
+		"lease blocks of no number":  {keys.AppendNextBlock(nil, 1), make([]byte, 7)},
+		"a lease, undecodable":       {keys.AppendLease(nil, 1, 1<<40), junk},
+		"a pin, undecodable":         {keys.AppendPin(nil, lost), junk},
+		"a node, undecodable":        {keys.AppendNode(nil, 1), junk},
+		"a volume, undecodable":      {keys.AppendVolume(nil, 1), junk},
+		"a volume's sums":            {keys.AppendVolumeStats(nil, 1), junk},
+		"a session, undecodable":     {keys.AppendSession(nil, own), junk},
+		"a bucket, undecodable":      {keys.AppendBucket(nil, "b"), junk},
+		"the cluster, undecodable":   {keys.AppendCluster(nil), junk},
+		"the refusals, undecodable":  {keys.AppendRefused(nil), junk},
+		"the end of a session":       {keys.AppendSession(nil, own), encode(&metapb.Session{Ended: 9})},
+		"a session that is no more":  {keys.AppendSession(nil, own), nil},
+		"a volume that is no more":   {keys.AppendVolume(nil, 1), nil},
+		"no sums of volumes at all":  {keys.AppendVolumeStats(nil, 9), encode(&metapb.VolumeStats{Extents: 1})},
+		"a lease that nobody can be": {[]byte{byte(keys.KindLease), 1}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t, nil)
+			newClient(t, m, 1, 2, 1).bucket(t, "b")
+			if c.value == nil && (name == "a session that is no more" || name == "a volume that is no more") {
+				require.NoError(t, m.s.db.Delete(c.key, pebble.NoSync))
+			} else {
+				require.NoError(t, m.s.db.Set(c.key, c.value, pebble.NoSync))
+			}
+			require.NoError(t, m.s.Flush())
+			_ = m.s.Close() // It may have met the record already.
+			s, err := Open(Options{FS: m.fs, Dir: m.dir, CacheBytes: m.cache})
+			if err == nil {
+				_ = s.Close()
+			}
+			require.True(t, record.IsContradiction(err), "%v", err)
+		})
+	}
+}

@@ -207,3 +207,29 @@ func TestBucketsOfAnAccount(t *testing.T) {
 	require.Equal(t, none, create("b2", "b", 2))
 	require.Equal(t, map[string]uint32{"a": 3, "b": 2}, m.s.mem.owned)
 }
+
+// A list of one kind is of that kind alone, the greatest one included, whole or as
+// differences.
+func TestEntriesOfOneKind(t *testing.T) {
+	m := newMachine(t, nil)
+	defer m.close()
+	c := newClient(t, m, 0, 1, 0)
+	c.ok(t, writeEntries(&metapb.WriteEntries{Put: []*metapb.Entry{{Kind: 3, Name: "first", Value: []byte{1}}}}))
+	old := m.whole()
+	kinds := []metapb.EntryKind{1, 2, record.EntryKindMax}
+	w := &metapb.WriteEntries{}
+	for _, kind := range kinds {
+		w.Put = append(w.Put, &metapb.Entry{Kind: kind, Name: "n", Value: []byte{1}})
+	}
+	c.ok(t, writeEntries(w))
+	for _, kind := range kinds {
+		for _, q := range []*metapb.ListEntries{
+			{Kind: kind}, {Kind: kind, HaveRevision: old.revision, Differences: true},
+		} {
+			a := m.entries(q)
+			require.Equal(t, q.Differences, a.Directory.Differences)
+			require.Len(t, a.Directory.Entries, 1)
+			require.Equal(t, kind, a.Directory.Entries[0].Kind)
+		}
+	}
+}

@@ -117,6 +117,78 @@ func law(t *testing.T) (*machine, *client) {
 	return m, c
 }
 
+// A drain that leaves enough places is taken without force; one that does not is refused,
+// changes nothing, and is taken by force. Of a cluster of several nodes, nodes are counted.
+func TestDrainKeepsRedundancy(t *testing.T) {
+	drain := func(node, drive uint64, force bool) *metapb.Command {
+		if drive != 0 {
+			return &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{
+				Drive: drive, State: metapb.Life_LIFE_DRAINING, Force: force}}}
+		}
+		return &metapb.Command{Op: &metapb.Command_SetNodeState{SetNodeState: &metapb.SetNodeState{
+			Node: node, State: metapb.Life_LIFE_DRAINING, Force: force}}}
+	}
+	for _, drive := range []bool{false, true} {
+		m := newMachine(t, nil)
+		c := newClient(t, m, 1, 2, 1)
+		for n := range uint64(2) {
+			m.apply(&metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{
+				Node: &metapb.Node{Id: 2 + n, Drives: []*metapb.Drive{{Id: spare[n], CapacityBytes: 1 << 30}}}}}})
+		}
+		c.bucket(t, "b")
+		c.ok(t, putExtent("b", "k", 1, 1, 1, 10))
+		state := func(node int) metapb.Life {
+			n := m.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}}).View.Nodes[node-1]
+			if drive {
+				return n.Drives[0].State
+			}
+			return n.State
+		}
+		first, second := func(force bool) *metapb.Command { return drain(1, 0, force) }, drain(2, 0, false)
+		if drive {
+			first, second = func(force bool) *metapb.Command { return drain(0, 100, force) }, drain(0, spare[0], false)
+		}
+		c.ok(t, second)
+		require.Equal(t, metapb.Life_LIFE_DRAINING, state(2), "no volume lies there")
+		require.Equal(t, metapb.Refusal_REFUSAL_REDUNDANCY, c.do(first(false)).Refusal)
+		require.Equal(t, metapb.Life_LIFE_ACTIVE, state(1))
+		c.ok(t, first(true))
+		require.Equal(t, metapb.Life_LIFE_DRAINING, state(1))
+		m.close()
+	}
+}
+
+// A status counts what volumes have lost: nothing where all is well, a slot of a drive that
+// is gone, and again nothing once that is back.
+func TestStatusCountsLostSlots(t *testing.T) {
+	m, c := law(t)
+	defer m.close()
+	set := func(drive uint64, to metapb.Life) *metapb.StatusAnswer {
+		c.ok(t, &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{
+			Drive: drive, State: to, Force: true}}})
+		return m.status()
+	}
+	whole := func(s *metapb.StatusAnswer) {
+		require.Zero(t, s.SlotsLost)
+		require.Zero(t, s.SlotsDraining)
+		require.EqualValues(t, 1, s.VolumesWhole)
+		require.Zero(t, s.VolumesRebuilding+s.VolumesEndangered+s.VolumesDegraded+s.VolumesLost+s.VolumesUnreadable)
+	}
+	whole(m.status())
+	s := set(100, metapb.Life_LIFE_FAILED)
+	require.EqualValues(t, 1, s.SlotsLost)
+	require.EqualValues(t, 1, s.VolumesEndangered)
+	require.EqualValues(t, 1, s.VolumesRebuilding)
+	require.Zero(t, s.VolumesUnreadable)
+	s = set(101, metapb.Life_LIFE_FAILED)
+	require.EqualValues(t, 2, s.SlotsLost)
+	require.EqualValues(t, 1, s.VolumesLost)
+	require.EqualValues(t, 1, s.VolumesUnreadable)
+	set(101, metapb.Life_LIFE_ACTIVE)
+	whole(set(100, metapb.Life_LIFE_ACTIVE))
+	require.EqualValues(t, 1, set(102, metapb.Life_LIFE_DRAINING).SlotsDraining)
+}
+
 func (m *machine) firstVolume() *metapb.Volume {
 	return m.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}}).View.Volumes[0]
 }

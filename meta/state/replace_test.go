@@ -6,7 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/shard"
 )
 
 // TestReplaceIsBoundInBytes: an extent with few owners, whose records are large, is
@@ -50,4 +52,33 @@ func TestReplaceIsBoundInBytes(t *testing.T) {
 	}
 	require.Equal(t, owners, served)
 	require.Greater(t, commands, 2)
+}
+
+// One command looks at replaceMax owners of an extent, and knows whether there are more.
+func TestOwnersAreBounded(t *testing.T) {
+	m := newMachine(t, nil)
+	defer m.close()
+	e := shard.ExtentID{Volume: 1, Seq: 7}
+	for _, c := range []struct {
+		owners, want int
+		more         bool
+	}{
+		{0, 0, false}, {replaceMax - 1, replaceMax - 1, false}, {replaceMax, replaceMax, false},
+		{replaceMax + 1, replaceMax, true},
+	} {
+		x := m.s.begin()
+		for i := range c.owners {
+			x.setBytes(keys.AppendRef(x.key(), e, keys.Owner{ID: keys.ID(id(1)), Number: uint32(i + 1)}), nil)
+		}
+		other := shard.ExtentID{Volume: 1, Seq: 8} // Of another extent.
+		x.setBytes(keys.AppendRef(x.key(), other, keys.Owner{Pin: true, ID: keys.ID(id(2))}), nil)
+		owners, more := x.ownersOf(e)
+		require.NoError(t, x.err)
+		require.Equal(t, c.want, len(owners)) // Not Len, whose report names thousands.
+		require.Equal(t, c.more, more)
+		for i, o := range owners {
+			require.Equal(t, keys.Owner{ID: keys.ID(id(1)), Number: uint32(i + 1)}, o)
+		}
+		x.close()
+	}
 }

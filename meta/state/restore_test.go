@@ -1,14 +1,18 @@
 package state
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 func update(u *metapb.UpdateVersion) *metapb.Command {
@@ -237,6 +241,32 @@ func TestCopyInSteps(t *testing.T) {
 		require.Equal(t, gc+2*parts+copied, m.status().ExtentsGc)
 		m.close()
 	}
+}
+
+// The copy of a version of several parts whose layout is lost cannot be told whole: that is
+// refused for what it is, not as a copy that lacks a part.
+func TestCopyOfAVersionWithoutLayout(t *testing.T) {
+	m := newMachine(t, nil)
+	defer m.close()
+	c := newClient(t, m, 1, 2, 1)
+	multipart(t, c, 1)
+	version := m.get(&metapb.GetObject{Bucket: "b", Key: "k"}).Version
+	content, ok := keys.ParseID(version.ContentId)
+	require.True(t, ok)
+	layout := keys.AppendLayout(nil, content)
+	value, closer, err := m.s.db.Get(layout)
+	require.NoError(t, err)
+	value = bytes.Clone(value)
+	require.NoError(t, closer.Close())
+	require.NoError(t, m.s.db.Delete(layout, pebble.NoSync))
+	p, fresh := extentPart(1, 1, 101, 20)
+	r := c.do(update(&metapb.UpdateVersion{Parts: []*metapb.Part{p}, Extents: fresh,
+		Layout:  &metapb.Layout{Numbers: []uint32{1}, Sizes: []uint64{20}},
+		Restore: &metapb.Restore{ContentId: id(50), Parts: 1, ExpiresMs: 9}}))
+	require.Equal(t, metapb.Refusal_REFUSAL_CONTRADICTION, r.Refusal, r.Detail)
+	require.Contains(t, r.Detail, record.Name(layout))
+	require.NoError(t, m.s.db.Set(layout, value, pebble.NoSync))
+	require.NoError(t, m.s.Check())
 }
 
 // A new extent may serve several parts of a copy.

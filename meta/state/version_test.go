@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/record"
@@ -315,4 +316,30 @@ func TestPutOfAContentTwice(t *testing.T) {
 	require.Equal(t, metapb.Refusal_REFUSAL_INVALID, c.do(put("b", "k", 1, []byte("twice"))).Refusal)
 	require.Equal(t, "once", string(c.m.get(&metapb.GetObject{Bucket: "b", Key: "k"}).Content.Pieces[0].Inline))
 	require.NoError(t, c.m.s.Check())
+}
+
+// What is said of a version when its upload is completed goes before what was said when
+// that was begun; a legal hold stays whoever asked for it.
+func TestInherit(t *testing.T) {
+	acl := func(to string) *metapb.Acl { return &metapb.Acl{Grants: []*metapb.Grant{{Account: to}}} }
+	tags := func(v string) []*metapb.Pair { return []*metapb.Pair{{Name: "t", Value: v}} }
+	retention := func(until int64) *metapb.Retention { return &metapb.Retention{UntilMs: until} }
+	upload := func() *metapb.Upload {
+		return &metapb.Upload{Acl: acl("upload"), Tags: tags("upload"), Retention: retention(1), LegalHold: true}
+	}
+	for name, c := range map[string]struct {
+		v    *metapb.Version
+		u    *metapb.Upload
+		want *metapb.Version
+	}{
+		"the upload's": {&metapb.Version{}, upload(),
+			&metapb.Version{Acl: acl("upload"), Tags: tags("upload"), Retention: retention(1), LegalHold: true}},
+		"its own": {&metapb.Version{Acl: acl("own"), Tags: tags("own"), Retention: retention(2)}, upload(),
+			&metapb.Version{Acl: acl("own"), Tags: tags("own"), Retention: retention(2), LegalHold: true}},
+		"its own hold": {&metapb.Version{LegalHold: true}, &metapb.Upload{}, &metapb.Version{LegalHold: true}},
+		"nothing":      {&metapb.Version{}, &metapb.Upload{}, &metapb.Version{}},
+	} {
+		inherit(c.v, c.u)
+		require.True(t, proto.Equal(c.want, c.v), "%s: %v", name, c.v)
+	}
 }

@@ -109,7 +109,7 @@ func (b *books) page(q *metapb.ListWork) *metapb.WorkAnswer {
 			after = it.Seq > q.AfterSeq
 		}
 		timed := q.Kind == metapb.WorkKind_WORK_GC || q.Kind == metapb.WorkKind_WORK_COMPLETED
-		if !after || timed && it.Index >= q.BeforeIndex {
+		if !after || timed && q.BeforeIndex != 0 && it.Index >= q.BeforeIndex {
 			continue
 		}
 		if len(a.Items) == int(q.Max) {

@@ -195,6 +195,36 @@ func TestPlanMovesRebalances(t *testing.T) {
 	require.Empty(t, p.plan().start)
 }
 
+// Levelling begins no more copies than the cluster may have under way, those that are
+// counted.
+func TestPlanMovesLevelsWithinBounds(t *testing.T) {
+	var volumes [][]cluster.DriveID
+	for range 24 {
+		volumes = append(volumes, drives(1, 2, 3, 4))
+	}
+	p := newPlanned(4, volumes...)
+	for _, v := range p.volumes {
+		v.Scheme = shard.Scheme{K: 2, M: 2}
+	}
+	for i := range p.nodes { // Each has four empty drives beside its full one.
+		for k := range 4 {
+			id := cluster.DriveID(10*(i+1) + k)
+			p.nodes[i].Drives = append(p.nodes[i].Drives, cluster.Drive{ID: id, Node: p.nodes[i].ID, CapacityBytes: 1 << 30})
+		}
+	}
+	most := copiesPerNode * len(p.nodes)
+	got := p.plan()
+	require.Len(t, got.start, most)
+	require.Equal(t, most, got.rebalancing)
+	for under := range most + 1 {
+		if under > 0 {
+			s := got.start[under-1]
+			p.volumes[s.volume.ID].Move = &shard.Move{Slot: s.slot, To: s.to}
+		}
+		require.Len(t, p.plan().start, most-under, "%d are under way", under)
+	}
+}
+
 // Slots on drives set aside for cold data go to such drives, and others to others.
 func TestPlanMovesOfColdDrives(t *testing.T) {
 	p := newPlanned(4, drives(1, 2, 3), drives(11, 12, 13))
