@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/shardtest"
 )
@@ -107,4 +108,59 @@ func TestReadSpans(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The header of a segment is known by itself: its first record may have been given back.
+func TestSegmentHeaderIsEnough(t *testing.T) {
+	b := encodeSegmentHeader(7, 3, secret{1, 2})
+	got, err := decodeSegmentHeader(b[:segmentHeaderBytes], 7, 3)
+	require.NoError(t, err)
+	require.Equal(t, secret{1, 2}, got)
+	_, err = decodeSegmentHeader(b[:segmentHeaderBytes-1], 7, 3)
+	require.ErrorIs(t, err, errNotSegment)
+
+	mem := vfs.NewMem()
+	o := testOptions(mem, "d")
+	d, err := Open(context.Background(), o)
+	require.NoError(t, err)
+	first, second := shardtest.Header(1, 1, 0, 1, 0, 0), shardtest.Header(1, 2, 0, 1, 0, 0)
+	for _, h := range []shard.Header{first, second} {
+		require.NoError(t, shardtest.Put(t.Context(), d, h, shardtest.Frames(h, 1)))
+	}
+	_, err = d.segments[1].file.WriteAt(make([]byte, recordBytes(first)), dataOffset) // As a hole reads.
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	o.Events.SegmentDamaged = func(n uint64) { t.Errorf("segment %d is taken for damaged", n) }
+	requireFrames(t, mustOpen(t, o), second, 1)
+}
+
+// Frames that are not the shard's are refused when they are written, and leave nothing.
+func TestWrongFramesAreRefused(t *testing.T) {
+	d := mustOpen(t, testOptions(vfs.NewMem(), "d"))
+	h := shardtest.Header(1, 1, 0, 2, 0, 0)
+	frames := shardtest.Frames(h, 1)
+	frames[shard.FrameBytes+9] ^= 1
+	w, err := d.Create(t.Context(), h)
+	require.NoError(t, err)
+	_, err = w.Write(frames)
+	require.Error(t, err)
+	require.Error(t, w.Commit(t.Context()))
+	w.Abort()
+	_, err = d.Stat(t.Context(), h.ID)
+	require.Equal(t, errs.NotFound, errs.KindOf(err), "%v", err)
+	d.checkBooks(t, "")
+}
+
+// A writer that was open when its drive was fenced writes no more.
+func TestFencedWriterWritesNoMore(t *testing.T) {
+	d := mustOpen(t, testOptions(vfs.NewMem(), "d"))
+	h := shardtest.Header(1, 1, 0, 2, 0, 0)
+	w, err := d.Create(t.Context(), h)
+	require.NoError(t, err)
+	d.fence(errorfs.ErrInjected)
+	n, err := w.Write(shardtest.Frames(h, 1))
+	require.Zero(t, n)
+	require.Equal(t, errs.Unavailable, errs.KindOf(err), "%v", err)
+	require.ErrorIs(t, err, errorfs.ErrInjected)
+	w.Abort()
 }
