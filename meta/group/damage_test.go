@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,7 +127,7 @@ func eachDamage(t *testing.T, mem *vfs.MemFS, dir string, f func(t *testing.T, f
 			eachDamage(t, mem, path, f)
 			continue
 		}
-		if strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob") || strings.HasSuffix(name, ".log") || name == "LOCK" {
+		if name == "LOCK" || slices.Contains([]string{".sst", ".blob", ".log"}, filepath.Ext(name)) {
 			continue
 		}
 		stride := int64(1)

@@ -1,8 +1,10 @@
 package rafttransport
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,3 +78,56 @@ func (l listener) Close() error {
 }
 
 func (l listener) Addr() net.Addr { return advertised("listener:1") }
+
+// dialBuffered is dial for connections on which nobody waits for the other to read, as with
+// those of a kernel.
+func (p pipes) dialBuffered(ctx context.Context, addr string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p[addr] <- newBuffered(far):
+		return newBuffered(near), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// buffered is a connection whose writes return at once. Close lets what was written arrive.
+type buffered struct {
+	net.Conn
+	mu     sync.Mutex
+	queue  chan []byte
+	closed bool
+}
+
+func newBuffered(c net.Conn) *buffered {
+	b := &buffered{Conn: c, queue: make(chan []byte, 1<<10)}
+	go func() {
+		defer c.Close()
+		for data := range b.queue {
+			if _, err := c.Write(data); err != nil {
+				return
+			}
+		}
+	}()
+	return b
+}
+
+func (b *buffered) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, net.ErrClosed
+	}
+	b.queue <- bytes.Clone(data)
+	return len(data), nil
+}
+
+func (b *buffered) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		close(b.queue)
+	}
+	b.closed = true
+	return nil
+}
