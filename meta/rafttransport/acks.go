@@ -7,31 +7,35 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// acks remembers, for each peer, the latest request of the leader that it has
-// answered, by when it was sent. Raft's own VerifyLeader also counts answers to
-// requests sent before the call: one that was long on its way, or arrives after this
-// process slept, proves nothing about now. Time here is a count.
+// acks remembers, for each peer, at which moment the newest request that it has answered
+// was sent (G3). Raft's own VerifyLeader is not enough: it also counts answers to requests
+// that were sent before the call. Such an answer may have been on its way for long, or be
+// read after this process slept, and then it proves nothing about now.
+//
+// Moments are a count that tick raises, so no clock is trusted. Safe for concurrent use.
 type acks struct {
 	mu      sync.Mutex
-	clock   uint64
+	clock   uint64 // The present moment.
 	peers   map[raft.ServerID]ack
-	changed chan struct{} // Closed at the next answer; nil: nobody waits.
+	changed chan struct{} // Closed when the next answer comes; nil where nobody waits.
 }
 
+// ack is the newest request that a peer has answered.
 type ack struct {
-	term, sent uint64
-	at         time.Time // When it came.
+	term, sent uint64    // The leader's term, and the moment at which the request was sent.
+	at         time.Time // When the answer came.
 }
 
 func newAcks() *acks { return &acks{peers: make(map[raft.ServerID]ack)} }
 
+// now returns the present moment.
 func (a *acks) now() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.clock
 }
 
-// tick returns a moment that all requests sent from now on have reached.
+// tick begins the next moment and returns it.
 func (a *acks) tick() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -39,6 +43,8 @@ func (a *acks) tick() uint64 {
 	return a.clock
 }
 
+// add notes that a peer has answered a request of a term that was sent at a moment. An
+// answer that comes out of order changes nothing.
 func (a *acks) add(id raft.ServerID, term, sent uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -53,15 +59,14 @@ func (a *acks) add(id raft.ServerID, term, sent uint64) {
 	}
 }
 
-// lastAt returns when a peer last answered; zero: never.
+// lastAt returns when the last answer of a peer came; the zero time where none ever did.
 func (a *acks) lastAt(id raft.ServerID) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.peers[id].at
 }
 
-// wait returns true once need of the peers have answered a request of the term that
-// was sent at since or later; false when done is closed first.
+// wait is Transport.Answered.
 func (a *acks) wait(done <-chan struct{}, peers []raft.ServerID, need int, term, since uint64) bool {
 	for {
 		a.mu.Lock()

@@ -6,17 +6,17 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// pipeline ends a pipeline of appends that is stuck. Raft's own stops listening for
-// answers at the first refusal; a sender that waits at that moment for the answer
-// before it then waits for ever, with it the replication to that peer, and with
-// that the shutdown of Raft.
+// pipeline is a pipeline of requests to append that ends when it is stuck. Raft stops
+// listening for the answers of its own pipelines at the first refusal. A sender that waits
+// at that moment for room in the pipeline would wait for ever; so would the replication to
+// that peer, and with it the shutdown of Raft.
 type pipeline struct {
 	raft.AppendPipeline
 	id    raft.ServerID
 	limit time.Duration
 }
 
-// AppendEntriesPipeline implements raft.Transport.
+// AppendEntriesPipeline implements raft.Transport. Errors: those of the connection.
 func (t *Transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
 	p, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
 	if err != nil {
@@ -25,9 +25,11 @@ func (t *Transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAd
 	return &pipeline{p, id, t.limit}, nil
 }
 
-// AppendEntries implements raft.AppendPipeline. It waits for earlier answers, each
-// of which comes or fails within the time of one request.
-func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+// AppendEntries implements raft.AppendPipeline. It waits while the pipeline is full. Every
+// answer comes or fails within the time of one request; where no room comes in that time,
+// the pipeline is closed, and AppendEntries returns an error.
+func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest,
+	resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	limitCommit(args)
 	*appendTo(args) = addressee(p.id)
 	stuck := time.AfterFunc(p.limit, func() { _ = p.Close() }) // Close may be called twice.

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// advertised is an address that others use, which is not that of the listener.
+// advertised is the address that others use. The listener may be bound to another one.
 type advertised string
 
 // Network implements net.Addr.
@@ -20,8 +20,8 @@ func (advertised) Network() string { return "tcp" }
 // String implements net.Addr.
 func (a advertised) String() string { return string(a) }
 
-// stream makes and accepts Raft's connections and can end them all, which Raft
-// itself does not do with those it accepted.
+// stream makes and accepts Raft's connections, and ends all of them when it is closed. Raft
+// itself never ends those that it accepted. Safe for concurrent use.
 type stream struct {
 	listener net.Listener
 	addr     advertised
@@ -30,12 +30,13 @@ type stream struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[*trackedConn]struct{}
-	wg     sync.WaitGroup // Of conns.
+	wg     sync.WaitGroup // Counts conns.
 }
 
-// Dial implements raft.StreamLayer.
+// Dial implements raft.StreamLayer. Errors: Unavailable where the stream is closed, else
+// those of the dialler.
 func (s *stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout) // Raft passes none.
+	ctx, cancel := context.WithTimeout(context.Background(), timeout) // Raft passes no context.
 	defer cancel()
 	if s.isClosed() {
 		return nil, errs.New("rafttransport.Dial", errs.Unavailable, net.ErrClosed)
@@ -62,6 +63,8 @@ func (s *stream) isClosed() bool {
 	return s.closed
 }
 
+// track counts a connection in, so that Close ends it. It closes a connection that was made
+// while the stream was being closed.
 func (s *stream) track(c net.Conn) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +81,7 @@ func (s *stream) track(c net.Conn) (net.Conn, error) {
 // Addr implements net.Listener.
 func (s *stream) Addr() net.Addr { return s.addr }
 
-// Close ends the listener and all connections.
+// Close closes the listener and every connection. It does not wait for those who use them.
 func (s *stream) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -94,13 +97,14 @@ func (s *stream) Close() error {
 	return err
 }
 
+// trackedConn is a connection that its stream knows of.
 type trackedConn struct {
 	net.Conn
 	stream *stream
 	once   sync.Once
 }
 
-// Close closes the connection and forgets it.
+// Close closes the connection and takes it out of the stream. It may be called twice.
 func (c *trackedConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() {

@@ -10,17 +10,16 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-const pooledConns = 4 // Idle connections to one peer: heartbeat, append, votes.
+// pooledConns is how many idle connections to one peer are kept: heartbeats, entries and
+// votes are sent beside each other.
+const pooledConns = 4
 
-// Transport is Raft's network transport, with five differences: the heartbeat fast
-// path is off (G1), it knows which peers have answered requests sent when (G3), a
-// request commits nothing beyond its own entries (G7), it is answered by the server that
-// it is meant for alone (G8), and its pipelines end when they are stuck.
+// Transport is Raft's network transport, with the rules of the package comment.
 type Transport struct {
 	*raft.NetworkTransport
 	stream *stream
 	acks   *acks
-	desk   *desk         // Nil: everything is let in.
+	desk   *desk         // Nil where Admit was not called: every request is let in.
 	limit  time.Duration // Of one request.
 }
 
@@ -30,17 +29,22 @@ var (
 	_ raft.WithClose   = (*Transport)(nil)
 )
 
-// Options says what a transport works with. All are required.
+// Options says what a transport works with. All fields are required.
 type Options struct {
-	Listener net.Listener                                             // Closed with the transport.
-	Addr     string                                                   // Under which others reach the listener: host:port.
-	Dial     func(ctx context.Context, addr string) (net.Conn, error) // Reaches others.
-	Timeout  time.Duration                                            // Of one request.
-	Logger   hclog.Logger                                             // Gets the lines of Raft's own transport.
+	// Listener accepts the connections of other voters. Close closes it.
+	Listener net.Listener
+	// Addr is the address, host:port, at which others reach Listener.
+	Addr string
+	// Dial connects to the address of another voter.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
+	// Timeout is how long one request may take.
+	Timeout time.Duration
+	// Logger gets the lines that Raft's own transport logs.
+	Logger hclog.Logger
 }
 
-// New returns a transport that answers at once, and lets everything in: Admit gives it its
-// rules.
+// New returns a transport that accepts connections at once and lets every request in. Call
+// Admit to give it its rules.
 func New(o Options) *Transport {
 	s := &stream{listener: o.Listener, addr: advertised(o.Addr), dial: o.Dial,
 		conns: make(map[*trackedConn]struct{})}
@@ -51,12 +55,13 @@ func New(o Options) *Transport {
 		})}
 }
 
-// SetHeartbeatHandler does nothing, so that heartbeats go through the main loop like
-// every other request. On the fast path they race with it, and logs that were
-// committed could diverge (hashicorp/raft issue 695).
+// SetHeartbeatHandler does nothing, so that heartbeats go through Raft's main loop like
+// every other request (G1). On the fast path they race with the main loop, and logs that
+// were committed could diverge (hashicorp/raft issue 695).
 func (t *Transport) SetHeartbeatHandler(func(raft.RPC)) {}
 
-// AppendEntries implements raft.Transport; heartbeats come this way.
+// AppendEntries implements raft.Transport. Heartbeats come this way too. It writes the
+// addressee and the limited commit index into args, which Raft shares with no other peer.
 func (t *Transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
 	args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	limitCommit(args)
@@ -67,12 +72,16 @@ func (t *Transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
 		t.acks.add(id, args.Term, sent)
 	}
 	if err == nil && t.desk != nil && resp.Term == args.Term {
-		_ = t.desk.Peers.check(id, resp.LastLog) // It is told as an event; what is missing is sent again.
+		// A log that is too short is told as an event. The leader need do nothing: it sends
+		// again whatever is missing.
+		_ = t.desk.Peers.check(id, resp.LastLog)
 	}
 	return err
 }
 
-// RequestVote implements raft.Transport. The request is shared by those to all peers.
+// RequestVote implements raft.Transport. Raft sends one request to all peers at once, so
+// each gets a copy with its own addressee. A vote that does not count (see checkVote) is
+// returned as an error.
 func (t *Transport) RequestVote(id raft.ServerID, target raft.ServerAddress,
 	args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	own := *args
@@ -83,7 +92,7 @@ func (t *Transport) RequestVote(id raft.ServerID, target raft.ServerAddress,
 	return t.checkVote(id, resp)
 }
 
-// InstallSnapshot implements raft.Transport.
+// InstallSnapshot implements raft.Transport. It names the addressee in a copy of args.
 func (t *Transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress,
 	args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
 	own := *args
@@ -91,7 +100,7 @@ func (t *Transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress,
 	return t.NetworkTransport.InstallSnapshot(id, target, &own, resp, data)
 }
 
-// Consumer implements raft.Transport.
+// Consumer implements raft.Transport: Raft takes from it what the rules have let in.
 func (t *Transport) Consumer() <-chan raft.RPC {
 	if t.desk == nil {
 		return t.NetworkTransport.Consumer()
@@ -99,33 +108,37 @@ func (t *Transport) Consumer() <-chan raft.RPC {
 	return t.desk.passed
 }
 
-// Admit has only what the rules let in come in. Raft is to be made next, and nothing comes
-// in before Serve.
+// Admit makes the transport answer by the rules. Call it before raft.NewRaft, which takes
+// Consumer; requests wait until Serve is called.
 func (t *Transport) Admit(r Rules) {
 	t.desk = &desk{Rules: r, passed: make(chan raft.RPC), ending: make(chan struct{})}
 }
 
-// Serve begins to pass on what comes in.
+// Serve begins to pass requests on to Raft. From now on the functions of the rules are
+// called, so whatever they use must be there.
 func (t *Transport) Serve() {
 	t.desk.wg.Go(func() { t.desk.serve(t.NetworkTransport.Consumer()) })
 }
 
-// Tick returns a moment that all requests sent from now on have reached.
+// Tick begins a new moment and returns it. Every request that is sent from now on is sent
+// at this moment or a later one. Moments are counted, not measured: no clock is involved.
 func (t *Transport) Tick() uint64 { return t.acks.tick() }
 
-// Answered returns true once need of the peers have answered a request of the term that
-// was sent at since or later; false when done is closed first.
+// Answered waits until as many of the peers as are needed have answered a request of the
+// term that was sent at the moment since or later, and returns true then. It returns false
+// where done is closed before.
 func (t *Transport) Answered(done <-chan struct{}, peers []raft.ServerID, need int, term, since uint64) bool {
 	return t.acks.wait(done, peers, need, term, since)
 }
 
-// LastAnswer returns when a peer last answered; zero: never.
+// LastAnswer returns when the last answer of a peer came; the zero time where none ever did.
 func (t *Transport) LastAnswer(id raft.ServerID) time.Time { return t.acks.lastAt(id) }
 
-// Wait waits, after Close, until all connections have ended.
+// Wait returns when every connection has ended. Call it after Close.
 func (t *Transport) Wait() { t.stream.wg.Wait() }
 
-// Close implements raft.WithClose.
+// Close implements raft.WithClose. It ends the listener, every connection, and the
+// goroutines that the rules have started.
 func (t *Transport) Close() error {
 	err := t.NetworkTransport.Close()
 	if t.desk != nil {
@@ -134,12 +147,14 @@ func (t *Transport) Close() error {
 	return err
 }
 
-// limitCommit lowers the commit index of a request to its last entry, or to the one
-// before it where it has none: so far its receiver's log is known to be the leader's.
-// Raft reads its commit index after it has chosen the entries to send, so it may lie
-// beyond them, and the receiver goes by the end of its own log instead of theirs. A
-// receiver that led before would then commit and apply entries of its own term,
-// which the new leader is about to replace.
+// limitCommit lowers the commit index of a request to its last entry, or, where it carries
+// none, to the entry before (G7). Up to there the receiver's log is known to equal the
+// leader's, and no further.
+//
+// Raft chooses the entries first and reads its commit index afterwards, so the index may
+// lie beyond the entries. The receiver compares it with the end of its own log, not with
+// the entries. A receiver that led before would then commit and apply entries of its own
+// old term, which the new leader is about to replace.
 func limitCommit(args *raft.AppendEntriesRequest) {
 	last := args.PrevLogEntry
 	if n := len(args.Entries); n > 0 {

@@ -22,20 +22,21 @@ const (
 	backupHeadMax = 64 << 10
 )
 
-// BackupHead says what a backup is of.
+// BackupHead says which cluster a backup is of, and of when.
 type BackupHead struct {
 	ClusterID string `json:"cluster_id"`
 	Era       uint64 `json:"era"`
-	Index     uint64 `json:"index"` // Of the last log entry in it.
-	Term      uint64 `json:"term"`
-	KeyDigest string `json:"key_digest"` // Of the cluster key that it can be restored with.
-	Node      string `json:"node"`       // That made it.
-	Version   string `json:"version"`
-	MadeAt    string `json:"made_at"` // By that node's clock, RFC 3339.
+	Index     uint64 `json:"index"`      // The last log entry that is in it.
+	Term      uint64 `json:"term"`       // The term of that entry.
+	KeyDigest string `json:"key_digest"` // Names the cluster key that it can be restored with.
+	Node      string `json:"node"`       // The node that made it.
+	Version   string `json:"version"`    // The release of Cairn that made it.
+	MadeAt    string `json:"made_at"`    // When, by that node's clock; RFC 3339.
 }
 
-// WriteBackup writes a backup file: head, a snapshot's stream, and the signature that mac
-// makes. It ends early with ctx. Errors: those of w, of stream, and of ctx.
+// WriteBackup writes a backup file to w: the head, a snapshot's stream, and their HMAC under
+// the key mac. Errors: those of w and stream, and that of ctx where it ends first. What was
+// written until then is no backup, and says so when it is read.
 func WriteBackup(ctx context.Context, w io.Writer, head BackupHead, mac []byte, stream io.Reader) error {
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -55,9 +56,9 @@ func WriteBackup(ctx context.Context, w io.Writer, head BackupHead, mac []byte, 
 	return err
 }
 
-// cancellable is a reader that ends with a context.
+// cancellable is a reader that fails once its context has ended.
 type cancellable struct {
-	ctx context.Context //nolint:containedctx // It lives as long as one copy.
+	ctx context.Context //nolint:containedctx // It lives no longer than one copy.
 	io.Reader
 }
 
@@ -68,14 +69,15 @@ func (c cancellable) Read(p []byte) (int, error) {
 	return c.Reader.Read(p)
 }
 
-// Backup is a backup file that is read from its beginning: first the head, then the state.
+// Backup is a backup file that is being read. One goroutine uses it.
 type Backup struct {
 	Head BackupHead
 
 	in  *bufio.Reader
-	sum hash.Hash // Nil: no key to check with.
+	sum hash.Hash // The HMAC of what was read so far; nil where there is no key.
 }
 
+// damagedBackup returns an error of kind Corrupt; format goes on after "the backup".
 func damagedBackup(format string, args ...any) error {
 	return errs.Newf("snapshot.ReadBackup", errs.Corrupt, "the backup "+format, args...)
 }
@@ -87,7 +89,8 @@ func (b *Backup) readHead() (h BackupHead, err error) {
 		return h, damagedBackup("is none: it does not begin as `cairn meta backup` writes it")
 	}
 	if v := fixed[len(backupMagic)]; v != backupVersion {
-		return h, errs.Newf("snapshot.ReadBackup", errs.Invalid, "the backup has format %d, this version of cairn knows %d: use the version that made it", v, backupVersion)
+		return h, errs.Newf("snapshot.ReadBackup", errs.Invalid,
+			"the backup has format %d, this version of cairn knows %d: use the version that made it", v, backupVersion)
 	}
 	n := binary.LittleEndian.Uint32(fixed[len(backupMagic)+1:])
 	if n > backupHeadMax {
@@ -108,11 +111,12 @@ func (b *Backup) readHead() (h BackupHead, err error) {
 	return h, json.Unmarshal(body[len(fixed):], &h)
 }
 
-// body gives the stream to u, and checks the end.
+// body gives the stream to u and checks the HMAC behind it.
 func (b *Backup) body(u *unpacker) error {
 	buf := make([]byte, scratchBytes)
 	for !u.ended {
-		// Never past the stream's end: it says itself where that is.
+		// The stream says itself where it ends. Nothing beyond that must be read here: the HMAC
+		// comes next.
 		n, err := b.in.Read(buf[:min(len(buf), u.ahead())])
 		if b.sum != nil {
 			b.sum.Write(buf[:n])
@@ -139,8 +143,8 @@ func (b *Backup) body(u *unpacker) error {
 	return nil
 }
 
-// VerifyBackup reads a backup to its end and checks all of it; where mac is not nil,
-// also that nobody without that key has made or changed it. Errors: Corrupt, Invalid.
+// VerifyBackup reads a backup to its end and keeps nothing of it. It checks what OpenBackup
+// and Unpack check. Errors: Corrupt, Invalid.
 func VerifyBackup(r io.Reader, mac []byte) (BackupHead, error) {
 	b, err := OpenBackup(r, mac)
 	if err != nil {
@@ -150,9 +154,9 @@ func VerifyBackup(r io.Reader, mac []byte) (BackupHead, error) {
 	return b.Head, err
 }
 
-// OpenBackup reads the head of a backup. With a mac, Unpack also proves that nobody
-// without that key has made or changed the file; nil: it looks for damage alone. Errors:
-// Corrupt, Invalid (of a format that this version does not know).
+// OpenBackup reads the head of a backup; Unpack reads the rest. Where mac is not nil, Unpack
+// also proves that nobody without that key has made or changed the file. Until then the head
+// is not proven. Errors: Corrupt, and Invalid for a format that this release does not know.
 func OpenBackup(r io.Reader, mac []byte) (*Backup, error) {
 	b := &Backup{in: bufio.NewReaderSize(r, scratchBytes)}
 	if mac != nil {
@@ -164,8 +168,8 @@ func OpenBackup(r io.Reader, mac []byte) (*Backup, error) {
 }
 
 // Unpack writes the state's files into dir, which must exist, and checks the backup to its
-// end. It returns as of which entry the state is. Errors: Corrupt, where dir may hold some
-// of the files; the caller removes them.
+// end. It returns the index and term of the last entry that the state has applied. Errors:
+// Corrupt, and those of the file system; the caller removes what dir holds then.
 func (b *Backup) Unpack(fs vfs.FS, dir string) (index, term uint64, err error) {
 	u := newUnpacker(fs, dir)
 	if err := b.body(u); err != nil {
@@ -174,12 +178,13 @@ func (b *Backup) Unpack(fs vfs.FS, dir string) (index, term uint64, err error) {
 	return u.index, u.term, nil
 }
 
-// nowhere is a file system that forgets what is written.
+// nowhere is a file system that drops whatever is written to it.
 type nowhere struct{ vfs.FS }
 
 func (nowhere) Create(string, vfs.DiskWriteCategory) (vfs.File, error) { return void{}, nil }
 func (nowhere) PathJoin(...string) string                              { return "" }
 
+// void is a file of it.
 type void struct{ vfs.File }
 
 func (void) Write(p []byte) (int, error) { return len(p), nil }

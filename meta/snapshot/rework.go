@@ -6,8 +6,12 @@ import (
 	"github.com/cairnstore/cairn/meta/files"
 )
 
-// Rework makes a snapshot of the newest one after change, which gets a copy of its state,
-// and removes all others. Where change changes nothing, all stay as they are.
+// Rework replaces the newest snapshot by one whose state is changed. It gives change a
+// directory with a copy of the state. change may replace any file there, but must not write
+// to a table, which is a link to the snapshot's own. Where change reports that it has changed
+// something, the copy becomes a snapshot of the same entry, and all other snapshots are
+// removed, so that none of them brings the old state back. Otherwise nothing is different
+// afterwards. It is for offline use: nobody may read a snapshot meanwhile.
 func (s *Store) Rework(change func(dir string) (changed bool, err error)) error {
 	m := s.Latest()
 	if m == nil {
@@ -21,7 +25,8 @@ func (s *Store) Rework(change func(dir string) (changed bool, err error)) error 
 	if err != nil || !changed {
 		return errors.Join(err, s.fs.RemoveAll(s.path(n)))
 	}
-	k := &Sink{snaps: s, meta: Meta{Number: n, Raft: m.Raft, StateIndex: m.StateIndex, StateTerm: m.StateTerm, Received: m.Received}}
+	k := &Sink{snaps: s, meta: *m}
+	k.meta.Number = n
 	if err := k.Close(); err != nil {
 		return err
 	}
@@ -39,6 +44,7 @@ func (s *Store) Rework(change func(dir string) (changed bool, err error)) error 
 	return err
 }
 
+// reworkInto makes the copy in the directory of snapshot n and has it changed.
 func (s *Store) reworkInto(n uint64, m *Meta, change func(dir string) (changed bool, err error)) (bool, error) {
 	dir := s.statePath(n)
 	if err := files.MkdirSynced(s.fs, dir); err != nil {

@@ -7,28 +7,32 @@ import (
 	"github.com/cairnstore/cairn/meta/files"
 )
 
-// Sink makes one snapshot, either from a checkpoint or from a stream that is
-// written to it. It becomes a snapshot at Close.
+// Sink makes one snapshot, either of a checkpoint that is persisted to it or of a stream that
+// is written to it. It is a snapshot once Close has returned without an error. A Sink is
+// used by one goroutine.
 type Sink struct {
 	snaps  *Store
-	meta   Meta
-	unpack *unpacker // Of a stream.
+	meta   Meta      // Number is 0 while there is no directory.
+	unpack *unpacker // Nil unless a stream is written.
 	closed bool
 }
 
-// ID implements raft.SnapshotSink. It is known once there is a directory.
+// ID implements raft.SnapshotSink. It is "0" until a checkpoint was persisted or the first
+// bytes of a stream were written.
 func (k *Sink) ID() string { return strconv.FormatUint(k.meta.Number, 10) }
 
-// MarkReceived says that the log need not reach the snapshot, as that of one which a
-// leader sent need not.
+// MarkReceived makes the snapshot one that the log need not reach, as if a leader had sent
+// it. Call it before Close.
 func (k *Sink) MarkReceived() { k.meta.Received = true }
 
+// adopt takes the directory of a checkpoint over.
 func (k *Sink) adopt(c *Checkpoint) {
 	c.adopted = true
 	k.meta.Number, k.meta.StateIndex, k.meta.StateTerm = c.number, c.index, c.term
 }
 
-// Write takes a piece of a stream.
+// Write takes the next piece of a stream. Errors: Corrupt, or those of the file system; the
+// caller cancels then.
 func (k *Sink) Write(p []byte) (int, error) {
 	if k.unpack == nil {
 		n, err := k.snaps.newDir()
@@ -45,7 +49,9 @@ func (k *Sink) Write(p []byte) (int, error) {
 	return k.unpack.Write(p)
 }
 
-// Close makes the snapshot durable. A stream must be whole.
+// Close makes the snapshot durable and, where there are too many, removes the oldest. Where
+// it returns an error, nothing of the snapshot is left. Errors: Corrupt where a stream ends
+// early, or nothing was given.
 func (k *Sink) Close() error {
 	if k.closed {
 		return nil
@@ -58,6 +64,8 @@ func (k *Sink) Close() error {
 	return nil
 }
 
+// finish writes the meta file, which makes a snapshot of the directory. It comes last: all
+// that it names is durable before.
 func (k *Sink) finish() error {
 	s := k.snaps
 	if k.meta.Number == 0 {
@@ -92,7 +100,8 @@ func (k *Sink) finish() error {
 	return nil
 }
 
-// measure lists the files and works out how long the stream is.
+// measure lists the files with their sizes and checksums, and works out how long the stream
+// will be.
 func (k *Sink) measure() error {
 	s := k.snaps
 	dir := s.statePath(k.meta.Number)
@@ -123,7 +132,8 @@ func (k *Sink) measure() error {
 	return nil
 }
 
-// Cancel drops the snapshot.
+// Cancel implements raft.SnapshotSink. It removes what was written; after Close it does
+// nothing.
 func (k *Sink) Cancel() error {
 	if k.closed {
 		return nil
@@ -132,6 +142,7 @@ func (k *Sink) Cancel() error {
 	return k.discard()
 }
 
+// discard removes the directory.
 func (k *Sink) discard() error {
 	if k.unpack != nil {
 		k.unpack.abort()

@@ -16,41 +16,46 @@ import (
 )
 
 const (
-	kept     = 2
+	kept     = 2 // How many snapshots are kept, beside those that are being read.
 	metaName = "meta"
 	stateDir = "state"
 )
 
-// Store is Raft's snapshot store. A snapshot is a directory with a number for a
-// name, which holds a checkpoint of the state and, written last, a meta file.
+// Store is Raft's snapshot store. Safe for concurrent use.
 type Store struct {
 	fs  vfs.FS
 	dir string
 
 	mu    sync.Mutex
-	last  uint64 // The greatest number given out.
-	metas []*Meta
-	reads map[uint64]int // Readers of a snapshot, which keep it from being removed.
+	last  uint64         // The greatest number given out.
+	metas []*Meta        // The newest first. A Meta does not change once it is here.
+	reads map[uint64]int // How many readers each snapshot has, which keep it from being removed.
 }
 
-// Meta is what the meta file holds, as JSON after a line with its CRC-32C.
+// Meta describes a snapshot: what its meta file holds.
 type Meta struct {
-	Number     uint64
-	Raft       raft.SnapshotMeta
-	StateIndex uint64 // Applied index of the state; Raft.Index may lie past it by entries that are no commands.
+	// Number is the name of the snapshot's directory, and its id as Raft has it.
+	Number uint64
+	Raft   raft.SnapshotMeta
+	// StateIndex and StateTerm are of the last entry that the state has applied. Raft.Index
+	// may be greater: entries that are no commands do not reach the state.
+	StateIndex uint64
 	StateTerm  uint64
-	Received   bool // From a leader: the log need not reach it.
-	Files      []File
+	// Received says that a leader sent the snapshot, so this node's log need not reach it.
+	Received bool
+	Files    []File
 }
 
+// File describes a file of a snapshot's state.
 type File struct {
 	Name string
 	Size int64
-	Sum  *uint32 `json:",omitempty"` // CRC-32C. nil: a table, whose blocks have checksums.
+	Sum  *uint32 `json:",omitempty"` // Its CRC-32C; nil for a table, whose blocks have checksums.
 }
 
-// intact says whether sum is that of the file's bytes. Without it damage of the
-// MANIFEST would make an older state of a snapshot.
+// intact returns an error of kind Corrupt where sum is not the checksum of the file. A
+// damaged MANIFEST can be read as that of an older state, so without this check an older
+// state could be restored as if it were the snapshot's.
 func (f File) intact(sum uint32) error {
 	if f.Sum != nil && *f.Sum != sum {
 		return errs.Newf("snapshot.Read", errs.Corrupt, "the file %s of a snapshot is damaged: %w", f.Name, errBadChecksum)
@@ -58,6 +63,7 @@ func (f File) intact(sum uint32) error {
 	return nil
 }
 
+// isTable reports whether a file is one whose blocks have checksums that Pebble verifies.
 func isTable(name string) bool {
 	ext := path.Ext(name)
 	return ext == ".sst" || ext == ".blob"
@@ -65,7 +71,9 @@ func isTable(name string) bool {
 
 var _ raft.SnapshotStore = (*Store)(nil)
 
-// Open reads all meta files and removes directories without one.
+// Open opens the snapshots in dir, which is made where it is missing. It reads every meta
+// file, and removes directories without one. Errors: Corrupt where a meta file is damaged,
+// else those of the file system.
 func Open(fs vfs.FS, dir string) (*Store, error) {
 	s := &Store{fs: fs, dir: dir, reads: make(map[uint64]int)}
 	if err := files.MkdirSynced(fs, dir); err != nil {
@@ -89,6 +97,7 @@ func Open(fs vfs.FS, dir string) (*Store, error) {
 	return s, nil
 }
 
+// load reads the meta file of snapshot n.
 func (s *Store) load(n uint64) error {
 	b, err := files.Read(s.fs, s.fs.PathJoin(s.path(n), metaName))
 	if files.IsNotExist(err) {
@@ -100,7 +109,8 @@ func (s *Store) load(n uint64) error {
 	m, err := decodeMeta(b)
 	if err != nil || m.Number != n {
 		return errs.Newf("snapshot.Open", errs.Corrupt, "the snapshot in %s is damaged (%v); stop this node, "+
-			"move its metadata directory away and start it again: it does not vote until the others have let it join again", s.path(n), err)
+			"move its metadata directory away and start it again: it does not vote until the others have let it "+
+			"join again", s.path(n), err)
 	}
 	s.metas = append(s.metas, m)
 	return nil
@@ -131,7 +141,7 @@ func (s *Store) statePath(n uint64) string {
 	return s.fs.PathJoin(s.path(n), stateDir)
 }
 
-// newDir makes a directory for a snapshot.
+// newDir makes a directory for a snapshot and returns its number.
 func (s *Store) newDir() (uint64, error) {
 	s.mu.Lock()
 	s.last++
@@ -140,7 +150,7 @@ func (s *Store) newDir() (uint64, error) {
 	return n, files.MkdirSynced(s.fs, s.path(n))
 }
 
-// Latest returns the newest snapshot; nil where there is none.
+// Latest returns the newest snapshot; nil where there is none. The caller does not change it.
 func (s *Store) Latest() *Meta {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +170,7 @@ func (s *Store) sortLocked() {
 	})
 }
 
-// List implements raft.SnapshotStore.
+// List implements raft.SnapshotStore. The newest comes first.
 func (s *Store) List() ([]*raft.SnapshotMeta, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,14 +182,16 @@ func (s *Store) List() ([]*raft.SnapshotMeta, error) {
 	return out, nil
 }
 
-// Create implements raft.SnapshotStore.
+// Create implements raft.SnapshotStore. Nothing is written before a checkpoint is persisted
+// to the sink, or a stream written to it.
 func (s *Store) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
 	configurationIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
 	return &Sink{snaps: s, meta: Meta{Raft: raft.SnapshotMeta{Version: version, Index: index,
 		Term: term, Configuration: configuration, ConfigurationIndex: configurationIndex}}}, nil
 }
 
-// Open implements raft.SnapshotStore: the snapshot as a stream.
+// Open implements raft.SnapshotStore. It returns the snapshot as a stream, which the caller
+// closes; until then the snapshot is kept. Errors: NotFound.
 func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,6 +205,7 @@ func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	return nil, nil, errs.Newf("snapshot.OpenStream", errs.NotFound, "no snapshot %s", id)
 }
 
+// doneReading says that a reader of snapshot n has ended.
 func (s *Store) doneReading(n uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,8 +215,8 @@ func (s *Store) doneReading(n uint64) {
 	s.reapLocked()
 }
 
-// reapLocked removes all but the newest snapshots, except those being read. What
-// cannot be removed is found again at the next start.
+// reapLocked removes all but the newest snapshots, and leaves those that are being read. What
+// cannot be removed now is tried again with the next snapshot.
 func (s *Store) reapLocked() {
 	if len(s.metas) <= kept {
 		return
@@ -217,8 +230,8 @@ func (s *Store) reapLocked() {
 	s.metas = keep
 }
 
-// remove removes a snapshot, its meta file first, so that a crash in between does
-// not leave half of one.
+// remove removes snapshot n. Its meta file goes first, and durably: a crash leaves either a
+// whole snapshot or a directory that Open removes.
 func (s *Store) remove(n uint64) error {
 	err := s.fs.Remove(s.fs.PathJoin(s.path(n), metaName))
 	if err != nil && !files.IsNotExist(err) {
@@ -232,7 +245,9 @@ func (s *Store) remove(n uint64) error {
 	return s.fs.RemoveAll(s.path(n))
 }
 
-// Checkpoint takes a checkpoint of the state into a new snapshot directory.
+// Checkpoint has take put a checkpoint of the state into a new directory, which take makes.
+// index and term are of the last entry that this state has applied. The caller persists the
+// result to a sink, or releases it.
 func (s *Store) Checkpoint(index, term uint64, take func(dir string) error) (*Checkpoint, error) {
 	n, err := s.newDir()
 	if err != nil {
@@ -246,9 +261,10 @@ func (s *Store) Checkpoint(index, term uint64, take func(dir string) error) (*Ch
 	return c, nil
 }
 
-// UnpackInto fills dir with the state that source streams, and returns as of which
-// entry it is. A snapshot of this very store is linked instead of copied: its files do
-// not change any more.
+// UnpackInto fills dir with the state that source streams, and returns the index and term of
+// the last entry that this state has applied. Where source is a snapshot of this very store,
+// its tables are linked and not copied, since they never change. Errors: Corrupt, or those
+// of the file system; dir may hold some of the files then.
 func (s *Store) UnpackInto(dir string, source io.ReadCloser) (index, term uint64, err error) {
 	if w, ok := source.(raft.ReadCloserWrapper); ok {
 		source = w.WrappedReadCloser()
@@ -264,6 +280,8 @@ func (s *Store) UnpackInto(dir string, source io.ReadCloser) (index, term uint64
 	return u.index, u.term, u.finish()
 }
 
+// linkInto links the tables of a snapshot into dir. The other files, which Pebble may change,
+// are copied, and the copies are checked.
 func (s *Store) linkInto(dir string, m *Meta) error {
 	for _, f := range m.Files {
 		from, to := s.fs.PathJoin(s.statePath(m.Number), f.Name), s.fs.PathJoin(dir, f.Name)
@@ -287,16 +305,16 @@ func (s *Store) linkInto(dir string, m *Meta) error {
 	return nil
 }
 
-// Checkpoint is a state on its way to being a snapshot.
+// Checkpoint is a state that is to become a snapshot. It implements raft.FSMSnapshot.
 type Checkpoint struct {
 	snaps       *Store
 	number      uint64
 	index, term uint64
-	adopted     bool
+	adopted     bool // A sink has taken the directory over.
 }
 
-// Persist implements raft.FSMSnapshot: nothing is copied, the sink takes over the
-// directory.
+// Persist implements raft.FSMSnapshot. It copies nothing: the sink, which must be one of a
+// Store, takes the directory over.
 func (c *Checkpoint) Persist(sink raft.SnapshotSink) error {
 	s, ok := sink.(*Sink)
 	if !ok {
@@ -306,9 +324,10 @@ func (c *Checkpoint) Persist(sink raft.SnapshotSink) error {
 	return s.Close()
 }
 
-// Release implements raft.FSMSnapshot.
+// Release implements raft.FSMSnapshot. It removes the checkpoint unless a sink has taken it
+// over.
 func (c *Checkpoint) Release() {
 	if !c.adopted {
-		_ = c.snaps.fs.RemoveAll(c.snaps.path(c.number)) // Else at the next start.
+		_ = c.snaps.fs.RemoveAll(c.snaps.path(c.number)) // If it fails, Open removes it.
 	}
 }

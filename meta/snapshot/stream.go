@@ -26,7 +26,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var errBadChecksum = errors.New("the checksum does not match")
 
-// streamBytes returns the length of the stream of files.
+// streamBytes returns the length of a stream that carries the files.
 func streamBytes(files []File) int64 {
 	n := int64(streamHeadBytes + sumBytes)
 	for _, f := range files {
@@ -35,8 +35,8 @@ func streamBytes(files []File) int64 {
 	return n
 }
 
-// validFileName tells names that a database gives its files from ones that lead
-// elsewhere.
+// validFileName reports whether a name is one that a database gives its files. A name from a
+// stream must not lead out of the directory, so a slash or a lone dot makes it invalid.
 func validFileName(name string) bool {
 	if name == "" || name == "." || name == ".." || len(name) > maxFileName {
 		return false
@@ -51,21 +51,23 @@ func validFileName(name string) bool {
 	return true
 }
 
+// appendSum returns b with its checksum behind it.
 func appendSum(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// packer streams a snapshot. Files are opened as the stream gets to them.
+// packer reads a snapshot as a stream. It opens each file when the stream gets there. One
+// goroutine uses it.
 type packer struct {
 	snaps   *Store
 	meta    *Meta
-	pending []byte // Heads and checksums still to be read.
-	next    int    // Index of the next file.
-	file    vfs.File
-	left    int64
-	sum     uint32 // Of the open file.
-	sums    uint32 // Of the files' checksums.
-	ended   bool
+	pending []byte   // The rest of a head or checksum that comes before anything else.
+	next    int      // The index in meta.Files of the file that comes next.
+	file    vfs.File // The open file; nil between files.
+	left    int64    // How many bytes of the open file are still to be read.
+	sum     uint32   // The checksum of what was read of it.
+	sums    uint32   // The checksum of the files' checksums so far.
+	ended   bool     // Only pending is left.
 	closed  bool
 }
 
@@ -77,7 +79,8 @@ func newPacker(s *Store, m *Meta) *packer {
 	return &packer{snaps: s, meta: m, pending: appendSum(b)}
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. Errors: Corrupt where a file has not the checksum that the meta
+// file has; io.ErrUnexpectedEOF where it is shorter.
 func (p *packer) Read(b []byte) (int, error) {
 	for len(p.pending) == 0 && p.left == 0 {
 		if p.ended {
@@ -99,12 +102,13 @@ func (p *packer) Read(b []byte) (int, error) {
 		err = nil
 	}
 	if err == io.EOF {
-		err = io.ErrUnexpectedEOF // The file is shorter than it was.
+		err = io.ErrUnexpectedEOF // The file is shorter than the meta file says.
 	}
 	return n, err
 }
 
-// advance ends the open file and begins the next, or ends the stream.
+// advance ends the open file. Where none is open, it begins the next file or, after the last,
+// ends the stream.
 func (p *packer) advance() error {
 	if p.file != nil {
 		sum := binary.LittleEndian.AppendUint32(nil, p.sum)
@@ -133,7 +137,8 @@ func (p *packer) advance() error {
 	return nil
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. The snapshot may be removed from then on. It may be called
+// twice.
 func (p *packer) Close() error {
 	if p.closed {
 		return nil
@@ -146,24 +151,28 @@ func (p *packer) Close() error {
 	return nil
 }
 
-// unpacker writes the files of a stream into a directory, as the bytes come.
+// unpacker writes the files of a stream into a directory as the bytes come, in pieces of any
+// size. It trusts nothing of the stream before its checksum matched, but the bytes of a
+// file, which lie in the directory by then. One goroutine uses it.
 type unpacker struct {
 	fs  vfs.FS
 	dir string
 
-	index, term uint64 // From the head.
+	index, term uint64 // Of the last entry that the state has applied; from the head.
 
-	step  func(b []byte) (int, error) // What comes next: want bytes, or bytes of a file.
-	want  int                         // 0 while in a file's bytes.
-	head  []byte                      // Bytes of what is wanted, so far.
-	files uint32                      // Still to come.
-	file  vfs.File
+	// The stream is a sequence of pieces. While want is above 0, head gathers that many bytes
+	// and step decodes them. While it is 0, a file's bytes are read, of which left are missing.
+	step  func(b []byte) (int, error)
+	want  int
+	head  []byte
+	files uint32   // How many files are still to come.
+	file  vfs.File // The open file; nil between files.
 	left  uint64
-	sum   uint32
-	sums  uint32
-	ended bool
+	sum   uint32 // The checksum of the open file so far.
+	sums  uint32 // The checksum of the files' checksums so far.
+	ended bool   // The stream is whole.
 
-	scratch []byte // What is given to files, which may scribble on it.
+	scratch []byte // A file may scribble on what it is given, so it gets a copy.
 }
 
 const scratchBytes = 64 << 10
@@ -174,12 +183,13 @@ func newUnpacker(fs vfs.FS, dir string) *unpacker {
 	return u
 }
 
+// expect makes the next n bytes a piece that then decodes.
 func (u *unpacker) expect(n int, then func(b []byte) error) {
 	u.want, u.head = n, u.head[:0]
 	u.step = func(b []byte) (int, error) { return len(b), then(b) }
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. Errors: Corrupt; the caller aborts then.
 func (u *unpacker) Write(p []byte) (int, error) {
 	done := 0
 	for done < len(p) {
@@ -192,6 +202,7 @@ func (u *unpacker) Write(p []byte) (int, error) {
 	return done, nil
 }
 
+// take consumes some of p: bytes of one piece, or of one file.
 func (u *unpacker) take(p []byte) (int, error) {
 	if u.ended {
 		return 0, errors.New("bytes after its end")
@@ -208,7 +219,7 @@ func (u *unpacker) take(p []byte) (int, error) {
 	return n, err
 }
 
-// ahead returns how many bytes the stream has at least before it may end.
+// ahead returns a number of bytes that the stream has at least before it can end.
 func (u *unpacker) ahead() int {
 	if u.want == 0 {
 		return int(min(u.left, scratchBytes))
@@ -216,6 +227,7 @@ func (u *unpacker) ahead() int {
 	return u.want - len(u.head)
 }
 
+// checkSum returns b without the checksum at its end, if that matches.
 func checkSum(b []byte) ([]byte, error) {
 	body := b[:len(b)-sumBytes]
 	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[len(body):]) {
@@ -224,6 +236,7 @@ func checkSum(b []byte) ([]byte, error) {
 	return body, nil
 }
 
+// streamHead decodes the head of the stream.
 func (u *unpacker) streamHead(b []byte) error {
 	if string(b[:len(streamMagic)]) != streamMagic {
 		return errors.New("not a snapshot")
@@ -243,6 +256,7 @@ func (u *unpacker) streamHead(b []byte) error {
 	return nil
 }
 
+// nextFile expects the head of the next file or, after the last, the end of the stream.
 func (u *unpacker) nextFile() {
 	if u.files == 0 {
 		u.expect(sumBytes, u.streamEnd)
@@ -252,17 +266,19 @@ func (u *unpacker) nextFile() {
 	u.expect(fileHeadBytes, u.fileLengths)
 }
 
-// fileLengths has the lengths of a file's head and asks for all of the head.
+// fileLengths decodes the fixed part of a file's head and expects the whole of it: the name's
+// length tells how long it is.
 func (u *unpacker) fileLengths(b []byte) error {
 	n := int(binary.LittleEndian.Uint16(b))
 	if n == 0 || n > maxFileName {
 		return fmt.Errorf("a file name of %d bytes", n)
 	}
-	u.want = fileHeadBytes + n + sumBytes // Goes on filling the same head.
+	u.want = fileHeadBytes + n + sumBytes // The bytes in head are its beginning and stay.
 	u.step = func(b []byte) (int, error) { return len(b), u.fileHead(b) }
 	return nil
 }
 
+// fileHead decodes the head of a file and creates the file.
 func (u *unpacker) fileHead(b []byte) error {
 	body, err := checkSum(b)
 	if err != nil {
@@ -285,13 +301,14 @@ func (u *unpacker) fileHead(b []byte) error {
 	return nil
 }
 
+// content writes bytes of the open file.
 func (u *unpacker) content(p []byte) (int, error) {
 	if u.scratch == nil {
 		u.scratch = make([]byte, scratchBytes)
 	}
 	p = u.scratch[:copy(u.scratch, p[:min(uint64(len(p)), u.left)])]
 	u.sum = crc32.Update(u.sum, castagnoli, p)
-	n, err := u.file.Write(p) // May scribble on p.
+	n, err := u.file.Write(p)
 	u.left -= uint64(n)
 	if err == nil && u.left == 0 {
 		u.expect(sumBytes, u.fileEnd)
@@ -299,6 +316,7 @@ func (u *unpacker) content(p []byte) (int, error) {
 	return n, err
 }
 
+// fileEnd checks the open file and makes it durable.
 func (u *unpacker) fileEnd(b []byte) error {
 	if binary.LittleEndian.Uint32(b) != u.sum {
 		return errBadChecksum
@@ -313,6 +331,7 @@ func (u *unpacker) fileEnd(b []byte) error {
 	return nil
 }
 
+// streamEnd checks that all files are those that the sender had.
 func (u *unpacker) streamEnd(b []byte) error {
 	if binary.LittleEndian.Uint32(b) != u.sums {
 		return errBadChecksum
@@ -321,7 +340,7 @@ func (u *unpacker) streamEnd(b []byte) error {
 	return nil
 }
 
-// finish reports whether the stream was whole.
+// finish returns an error of kind Corrupt unless the stream was whole.
 func (u *unpacker) finish() error {
 	if !u.ended {
 		u.abort()
@@ -330,6 +349,7 @@ func (u *unpacker) finish() error {
 	return nil
 }
 
+// abort closes the open file, if there is one. What lies in the directory is the caller's.
 func (u *unpacker) abort() {
 	if u.file != nil {
 		_ = u.file.Close()
