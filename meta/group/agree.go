@@ -14,24 +14,25 @@ import (
 	"github.com/cairnstore/cairn/meta/files"
 )
 
-// Refusals is which commands a server has refused since records of its state contradict
-// each other or cannot be decoded, as of the last entry that it has applied. Apply is
-// deterministic, so two servers that have applied the same entry have refused the same up
-// to there, or the state of one of them is damaged.
+// Refusals says which commands a server has refused because records of its state contradict
+// each other or cannot be decoded, up to the last entry that it has applied. Apply is
+// deterministic. So two servers that have applied the same entry have refused the same
+// commands up to there, or the state of one of them is damaged.
 type Refusals struct {
-	Applied uint64         `json:"applied"`
-	Count   uint64         `json:"count"`
-	Latest  []RefusedEntry `json:"latest,omitempty"` // Ascending; the last ones of Count.
+	Applied uint64         `json:"applied"`          // The last entry that the server has applied.
+	Count   uint64         `json:"count"`            // How many commands it has ever refused.
+	Latest  []RefusedEntry `json:"latest,omitempty"` // The last few of them, ascending.
 }
 
-// RefusedEntry is one of them. Digest is of it and all before.
+// RefusedEntry is a command that was refused. Digest is of this one and of all that were
+// refused before it.
 type RefusedEntry struct {
 	Index  uint64 `json:"index"`
 	Digest string `json:"digest"`
 }
 
-// asOf returns the digest of what was refused up to an entry; false where that is longer
-// ago than is remembered.
+// asOf returns the digest of what had been refused when an entry was applied; false where that
+// is longer ago than Latest reaches.
 func (r Refusals) asOf(index uint64) (digest string, known bool) {
 	for _, e := range slices.Backward(r.Latest) {
 		if e.Index <= index {
@@ -41,8 +42,9 @@ func (r Refusals) asOf(index uint64) (digest string, known bool) {
 	return "", r.Count == uint64(len(r.Latest))
 }
 
-// differs reports whether two servers cannot both be right, and since which entry, as far
-// as that is remembered.
+// differs reports whether two servers have refused different commands up to the last entry
+// that both have applied, so that they cannot both be right. since is the first entry at which
+// they are known to differ. What neither remembers is taken to be equal.
 func (r Refusals) differs(o Refusals) (since uint64, yes bool) {
 	at := min(r.Applied, o.Applied)
 	same := func(index uint64) bool {
@@ -62,7 +64,7 @@ func (r Refusals) differs(o Refusals) (since uint64, yes bool) {
 	return since, true
 }
 
-// Refusals returns what this node's state has refused.
+// Refusals returns which commands this node has refused.
 func (g *Group) Refusals() Refusals {
 	applied, c := g.fsm.state.contradictions()
 	r := Refusals{Applied: applied, Count: c.GetCount()}
@@ -72,8 +74,8 @@ func (g *Group) Refusals() Refusals {
 	return r
 }
 
-// heard is what other servers say that they have refused, since this start. Safe for
-// concurrent use.
+// heard remembers what other servers said that they have refused. It lies in memory alone:
+// they say it again every few seconds. Safe for concurrent use.
 type heard struct {
 	mu      sync.Mutex
 	refused map[raft.ServerID]Refusals
@@ -89,7 +91,7 @@ func (h *heard) note(id raft.ServerID, r Refusals) {
 	h.refused[id] = r
 }
 
-// of returns what a server has said; false where it has said nothing yet.
+// of returns what a server said last; false where it has said nothing since this start.
 func (h *heard) of(id raft.ServerID) (r Refusals, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +99,7 @@ func (h *heard) of(id raft.ServerID) (r Refusals, known bool) {
 	return r, known
 }
 
-// keepOnly forgets servers that are not in the group any more.
+// keepOnly forgets all servers but the given ones: those that are in the group.
 func (h *heard) keepOnly(servers []raft.Server) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -106,23 +108,23 @@ func (h *heard) keepOnly(servers []raft.Server) {
 	})
 }
 
-// HeardRefusals notes what another server says that it has refused.
+// HeardRefusals notes what another server said that it has refused.
 func (g *Group) HeardRefusals(server string, r Refusals) { g.heard.note(raft.ServerID(server), r) }
 
-// Judgement is what follows from comparing what the servers of the group have refused.
+// Judgement is what follows from comparing the commands that the voters have refused.
 type Judgement struct {
-	// Wrong says about what most voters agree with each other, and not with this node;
-	// empty: they do not. Its metadata are to be made anew from theirs (Disown).
+	// Wrong is not empty where a majority of the voters agree with each other and disagree
+	// with this node. It says about what, and goes on after "this node's metadata". The
+	// metadata are to be made anew from those of the others then (Disown).
 	Wrong string
-	// Differ are voters that this node disagrees with, where no majority says who is right
-	// or it is not this node that is wrong.
+	// Differ has the voters that disagree with this node.
 	Differ []cluster.NodeID
-	// Open says that not yet most voters have told what they made of the last entry that
-	// this node has refused.
+	// Open says that a majority of the voters have not told yet what they made of the last
+	// entry that this node has refused. Whether this node is wrong may show then.
 	Open bool
 }
 
-// Judge compares what this node has refused with what was heard of the voters.
+// Judge compares what this node has refused with what it has heard from the other voters.
 func (g *Group) Judge() Judgement {
 	own := g.Refusals()
 	last := uint64(0)
@@ -157,13 +159,14 @@ func (g *Group) Judge() Judgement {
 	majority := voters/2 + 1
 	j.Open = last > 0 && told < majority
 	if len(against) >= majority && agree(against) {
-		j.Wrong = fmt.Sprintf("disagreed with those of %d of %d voters about log entry %d of the metadata: they had refused %d commands for contradictions, the others %d",
+		j.Wrong = fmt.Sprintf("disagreed with those of %d of %d voters about log entry %d of the metadata: "+
+			"they had refused %d commands for contradictions, the others %d",
 			len(against), voters, since, own.Count, against[0].Count)
 	}
 	return j
 }
 
-// agree reports whether no two of some disagree.
+// agree reports whether no two servers disagree.
 func agree(all []Refusals) bool {
 	for i, a := range all {
 		for _, b := range all[i+1:] {
@@ -175,10 +178,11 @@ func agree(all []Refusals) bool {
 	return true
 }
 
-// agreeWith returns an error where this node and another server have refused different
-// commands: neither gives the other a vote, since one of them would lead with a state that
-// is damaged. With three voters the one that is wrong finds nobody, and the other two elect
-// one of them; where nobody else is left to say who is right, nobody is elected.
+// agreeWith returns an error of kind Denied where this node and another server have refused
+// different commands. Then neither gives the other a vote, since one of them would lead with
+// a damaged state. Of three voters the wrong one gets no vote, and the other two elect one of
+// themselves. Where only these two are left, nobody is elected, since nobody can say which of
+// them is right.
 func (g *Group) agreeWith(id raft.ServerID) error {
 	if g.disowned.Load() {
 		return errs.Newf("group.Vote", errs.Denied, "the metadata of server %s are damaged", g.id)
@@ -188,14 +192,15 @@ func (g *Group) agreeWith(id raft.ServerID) error {
 		return nil
 	}
 	if since, differs := g.Refusals().differs(r); differs {
-		return errs.Newf("group.Vote", errs.Denied, "servers %s and %s disagree about log entry %d: the metadata of one of them are damaged", g.id, id, since)
+		return errs.Newf("group.Vote", errs.Denied,
+			"servers %s and %s disagree about log entry %d: the metadata of one of them are damaged", g.id, id, since)
 	}
 	return nil
 }
 
-// Disown notes that this node's state is wrong, as Judgement.Wrong says: when it starts
-// next, what it has is set aside, and it is another server without a vote. The caller ends
-// the process.
+// Disown notes durably that this node's state is wrong; why is Judgement.Wrong. From now on
+// nothing is answered from the state. The caller ends the process. At the next start the
+// metadata are set aside, and the node takes part as another server, without a vote.
 func (g *Group) Disown(why string) error {
 	g.promiseMu.Lock()
 	p := g.promised
@@ -205,12 +210,14 @@ func (g *Group) Disown(why string) error {
 	return g.keepPromise(p)
 }
 
-// disownedName is the directory in which the metadata of a node that was found wrong are
-// kept, by the server's id, until somebody has looked at them or the next ones come.
+// disownedName is the directory that keeps the metadata of a server that was found to be
+// wrong, under the id of the server, for whoever looks for the cause. Only the last ones are
+// kept.
 const disownedName = "disowned"
 
-// setAside moves log, state and snapshots away where this node has disowned them. It may
-// be cut off anywhere: the promise says so until there is another.
+// setAside moves log, state and snapshots away where this node has disowned them. A crash may
+// cut it off anywhere: the promise disowns them until there is another promise, so the next
+// start goes on.
 func (g *Group) setAside() error {
 	fs, dir := g.cfg.FS, g.cfg.Dir
 	p, err := g.newestPromise()
@@ -244,7 +251,7 @@ func (g *Group) setAside() error {
 		switch {
 		case files.IsNotExist(err):
 			err = fs.Rename(from, to)
-		case err == nil: // Moved before; what is there was made since, and promised nothing.
+		case err == nil: // It was moved before. What is there was made since, and has promised nothing.
 			err = fs.RemoveAll(from)
 		}
 		if err != nil {
@@ -257,7 +264,7 @@ func (g *Group) setAside() error {
 	return files.SyncDir(fs, dir)
 }
 
-// newestPromise returns what this node has promised last, wherever that is noted.
+// newestPromise returns what this node has promised last, in its directory or on its drives.
 func (g *Group) newestPromise() (Promise, error) {
 	own, hasOwn, err := readPromise(g.cfg.FS, g.cfg.Dir)
 	if err != nil && !errs.Is(err, errs.Corrupt) {

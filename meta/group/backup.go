@@ -12,10 +12,13 @@ import (
 	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
-// Backup writes a consistent copy of the state, with all that was acknowledged before
-// the call. mac is the key that signs it; Index and Term of the head are filled in.
-// Leader only. Errors: Unavailable (this node does not lead), or those of w.
-func (g *Group) Backup(ctx context.Context, w io.Writer, head snapshot.BackupHead, mac []byte) (snapshot.BackupHead, error) {
+// Backup writes a backup of the state to w, with everything that was acknowledged before the
+// call, and signs it with the key mac. It returns the head with Index and Term filled in. Only
+// the leader makes backups: a follower may be behind. Errors: Unavailable where this node does
+// not lead, or there is nothing yet; Internal where no snapshot can be taken; those of w and
+// ctx.
+func (g *Group) Backup(ctx context.Context, w io.Writer, head snapshot.BackupHead,
+	mac []byte) (snapshot.BackupHead, error) {
 	const op = "group.Backup"
 	if !g.enter() {
 		return head, errNotLeader
@@ -27,7 +30,7 @@ func (g *Group) Backup(ctx context.Context, w io.Writer, head snapshot.BackupHea
 	if err := g.raft.Barrier(g.cfg.Timing.RPC).Error(); err != nil {
 		return head, errs.New(op, errs.Unavailable, err)
 	}
-	// What is new since the latest snapshot makes another one; else that one it is.
+	// A backup is the stream of the newest snapshot. Where nothing is new, that is the last one.
 	err := g.raft.Snapshot().Error()
 	if err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return head, errs.New(op, errs.Internal, err)
@@ -45,13 +48,15 @@ func (g *Group) Backup(ctx context.Context, w io.Writer, head snapshot.BackupHea
 	return head, snapshot.WriteBackup(ctx, w, head, mac, stream)
 }
 
-// Restore makes the metadata of a new single voter from a backup, as of a new era:
-// whatever was written after the backup is lost to it. Nothing is there before all of
-// it is. Errors: Corrupt, Invalid, Exists (Dir holds metadata already).
+// Restore makes metadata of a backup in cfg.Dir, in which this node is the only voter, and
+// begins a new era: the given one, or that after the backup's if it is later. Whatever was
+// written after the backup is lost. Where Restore fails, it removes cfg.Dir again. Errors:
+// Exists where Dir holds metadata already; Corrupt and Invalid (snapshot.OpenBackup).
 func Restore(cfg Config, era uint64, r io.Reader, mac []byte) (snapshot.BackupHead, Recovered, error) {
 	const op = "group.Restore"
 	if names, err := cfg.FS.List(cfg.Dir); err == nil && len(names) > 0 {
-		return snapshot.BackupHead{}, Recovered{}, errs.Newf(op, errs.Exists, "%s holds metadata already: move it away first", cfg.Dir)
+		return snapshot.BackupHead{}, Recovered{},
+			errs.Newf(op, errs.Exists, "%s holds metadata already: move it away first", cfg.Dir)
 	}
 	b, err := snapshot.OpenBackup(r, mac)
 	h := b.Head
@@ -62,7 +67,7 @@ func Restore(cfg Config, era uint64, r io.Reader, mac []byte) (snapshot.BackupHe
 	if err != nil {
 		return h, Recovered{}, errs.Wrap(op, err)
 	}
-	o.id = serverID(cfg.Node, newIncarnation()) // What it was before is lost.
+	o.id = serverID(cfg.Node, newIncarnation()) // What the node had promised before is lost.
 	rec, err := o.restore(b, max(era, h.Era+1))
 	err = errors.Join(err, o.close())
 	if err != nil {
@@ -72,6 +77,7 @@ func Restore(cfg Config, era uint64, r io.Reader, mac []byte) (snapshot.BackupHe
 	return h, rec, nil
 }
 
+// restore replaces the empty state by that of the backup, and begins the era.
 func (o *offline) restore(b *snapshot.Backup, era uint64) (Recovered, error) {
 	err := o.fsm.state.restore(func(dir string) (uint64, uint64, error) {
 		return b.Unpack(o.cfg.FS, dir)

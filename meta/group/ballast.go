@@ -8,10 +8,11 @@ import (
 	"github.com/cairnstore/cairn/meta/room"
 )
 
-// ballastFS gives what writes to it the ballast of a file system that is full. What must
-// not fail (write-ahead logs, MANIFESTs: a failure of theirs ends the process) gets all of
-// it. Tables, which flushes and compactions write, leave the piece for starts: Pebble has
-// what they hold in memory and in its log, and tries again.
+// ballastFS is a file system that, when it is full, gives the ballast up piece by piece, and
+// tries a write again after each (meta/room). Write-ahead logs and MANIFESTs may use all of the
+// ballast, since the process ends where a write of theirs fails. Tables leave the last piece,
+// which a node needs to start: Pebble still has what they hold in memory and in its log, and
+// writes them again later.
 type ballastFS struct {
 	vfs.FS
 	tables vfs.FS

@@ -26,21 +26,19 @@ const (
 	DefaultBackoffMax = 500 * time.Millisecond
 )
 
-// Bounds of a client. Commands that wait are at most maxQueuedCommands (their
-// callers hold the memory); a request carries at most maxBatchCommands or
-// maxBatchBytes, whichever comes first, and maxBatches are under way at once.
+// Bounds of a client.
 const (
-	maxQueuedCommands = 1024
-	maxBatchCommands  = 128
-	maxBatchBytes     = 4 << 20
-	maxBatches        = 2
+	maxQueuedCommands = 1024    // Commands that wait to be sent. Their callers hold the memory.
+	maxBatchCommands  = 128     // Commands in one request.
+	maxBatchBytes     = 4 << 20 // Bytes at which a request takes no further command.
+	maxBatches        = 2       // Requests that are under way at once.
 )
 
-// ClientTiming is how long a client waits. Zero fields mean the defaults.
+// ClientTiming says how long a client waits. A field that is zero is the default.
 type ClientTiming struct {
-	Attempt    time.Duration // For one answer of a leader, before it asks others.
-	BackoffMin time.Duration // Between attempts; doubles, with jitter.
-	BackoffMax time.Duration
+	Attempt    time.Duration // How long it waits for one answer of a leader before it asks another node.
+	BackoffMin time.Duration // The first pause between attempts. Pauses double and vary by chance,
+	BackoffMax time.Duration // up to this one.
 }
 
 func (t ClientTiming) withDefaults() ClientTiming {
@@ -58,44 +56,55 @@ func (t ClientTiming) withDefaults() ClientTiming {
 
 // ClientConfig says what a Client works with.
 type ClientConfig struct {
-	Node       cluster.NodeID
-	Group      *Group       // Nil on a node that has none.
-	HTTP       *http.Client // Of rpc.NewHTTPClient.
-	RPCAddrs   func(cluster.NodeID) (addr string, ok bool)
-	Candidates func() []cluster.NodeID // Whom to ask for the leader.
-	Timing     ClientTiming
-	Events     Events
-	Clock      *Clock // Commands carry its time, and are not sent while it is not to be trusted; nil: time.Now.
-	Trace      Trace
+	Node cluster.NodeID
+
+	// Group is this node's own; nil on a node that has none.
+	Group *Group
+
+	// HTTP, made by rpc.NewHTTPClient, and RPCAddrs reach the MetaService of other nodes.
+	HTTP     *http.Client
+	RPCAddrs func(cluster.NodeID) (addr string, ok bool)
+
+	// Candidates returns the nodes that may know the leader.
+	Candidates func() []cluster.NodeID
+
+	Timing ClientTiming
+	Events Events
+
+	// Clock gives commands their time. While it cannot be trusted (Clock.Suspect), commands
+	// that carry a time are not sent. Nil: the time is time.Now.
+	Clock *Clock
+
+	Trace Trace
 }
 
-// Client changes and reads the metadata from any node: at the leader where that is
-// this node, else by one request to it. Concurrent proposals share requests. Safe
-// for concurrent use.
+// Client changes and reads the metadata from any node. Where this node leads it does so
+// itself, otherwise by a request to the leader. Proposals of several callers share requests.
+// Safe for concurrent use.
 type Client struct {
 	cfg ClientConfig
 
-	hint atomic.Uint64 // Node id of the leader; 0: not known.
-	turn atomic.Uint64 // Whose turn it is to be asked where there is no hint.
+	hint atomic.Uint64 // The node that led when it was last asked; 0: none is known.
+	turn atomic.Uint64 // Whose turn among the candidates it is to be asked without a hint.
 
 	queue   chan *proposal
-	closing <-chan struct{}
-	stop    context.CancelFunc // Closes closing.
-	wg      sync.WaitGroup     // Senders.
+	closing <-chan struct{} // Closed by stop.
+	stop    context.CancelFunc
+	wg      sync.WaitGroup // The senders.
 
 	sessions sessions
 	topology topologyCache
 
 	rpcMu sync.Mutex
-	rpcs  map[string]metapbconnect.MetaServiceClient // By address.
+	rpcs  map[string]metapbconnect.MetaServiceClient // By the address that they reach.
 }
 
 var _ meta.Client = (*Client)(nil)
 
-// NewClient returns a client; Close ends it.
+// NewClient returns a client. Close ends it.
 func NewClient(cfg ClientConfig) *Client {
-	cfg.Timing = cfg.Timing.withDefaults()
-	ctx, cancel := context.WithCancel(context.Background()) // Of requests that callers share.
+	cfg.Timing, cfg.Events = cfg.Timing.withDefaults(), cfg.Events.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background()) // For requests that callers share.
 	c := &Client{cfg: cfg, queue: make(chan *proposal, maxQueuedCommands), closing: ctx.Done(), stop: cancel,
 		rpcs: make(map[string]metapbconnect.MetaServiceClient)}
 	for range maxBatches {
@@ -104,13 +113,14 @@ func NewClient(cfg ClientConfig) *Client {
 	return c
 }
 
-// Close ends the client; calls in progress return. It does not close cfg.Group.
+// Close ends the client. Calls in progress return an error. It does not end cfg.Group.
 func (c *Client) Close() {
 	c.stop()
 	c.wg.Wait()
 }
 
-// Read implements meta.Client.
+// Read implements meta.Client. It asks until somebody has answered or ctx ends. Errors: those
+// of the query, and Unavailable.
 func (c *Client) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	const op = "group.Read"
 	b := c.backoff()
@@ -131,7 +141,7 @@ func (c *Client) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, err
 	}
 }
 
-// retryable tells failures that another try, or another node, may not have.
+// retryable reports whether another try, perhaps at another node, may succeed.
 func retryable(err error) bool {
 	switch errs.KindOf(err) {
 	case errs.Unavailable, errs.Canceled, errs.Overloaded, errs.Unknown:
@@ -140,13 +150,14 @@ func retryable(err error) bool {
 	return false
 }
 
+// readOnce asks this node or one other.
 func (c *Client) readOnce(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timing.Attempt)
 	defer cancel()
 	if g := c.cfg.Group; g != nil && g.IsLeader() {
 		return g.read(ctx, q)
 	}
-	t, err := c.target()
+	t, err := c.contact()
 	if err != nil {
 		return nil, err
 	}
@@ -162,17 +173,17 @@ func (c *Client) readOnce(ctx context.Context, q *metapb.Query) (*metapb.Answer,
 	return resp.Answer, nil
 }
 
-// target is a node that may be the leader.
-type target struct {
+// contact is a node that may be the leader, and how to reach it.
+type contact struct {
 	node   cluster.NodeID
 	client metapbconnect.MetaServiceClient
 }
 
-var errNoTarget = errs.New("group", errs.Unavailable, errors.New("no node to ask for the metadata's leader is known"))
+var errNoContact = errs.New("group", errs.Unavailable, errors.New("no node to ask for the metadata's leader is known"))
 
-// target returns the leader as this node's Raft or the last answer named it, else
-// the next candidate.
-func (c *Client) target() (target, error) {
+// contact returns the node to ask next: the leader as this node's own Raft knows it, else the
+// one that the last answer named, else the next candidate in turn.
+func (c *Client) contact() (contact, error) {
 	if g := c.cfg.Group; g != nil {
 		if id := g.Leader(); id != 0 && id != c.cfg.Node {
 			if t, ok := c.reach(id); ok {
@@ -189,19 +200,20 @@ func (c *Client) target() (target, error) {
 	for range candidates {
 		id := candidates[c.turn.Add(1)%uint64(len(candidates))]
 		if id == c.cfg.Node && c.cfg.Group != nil {
-			continue // It is not the leader, or we would not be here.
+			continue // This node does not lead; otherwise nobody would be asked.
 		}
 		if t, ok := c.reach(id); ok {
 			return t, nil
 		}
 	}
-	return target{}, errNoTarget
+	return contact{}, errNoContact
 }
 
-func (c *Client) reach(id cluster.NodeID) (target, bool) {
+// reach returns the contact of a node; false where its address is not known.
+func (c *Client) reach(id cluster.NodeID) (contact, bool) {
 	addr, ok := c.cfg.RPCAddrs(id)
 	if !ok {
-		return target{}, false
+		return contact{}, false
 	}
 	c.rpcMu.Lock()
 	defer c.rpcMu.Unlock()
@@ -210,20 +222,22 @@ func (c *Client) reach(id cluster.NodeID) (target, bool) {
 		client = metapbconnect.NewMetaServiceClient(c.cfg.HTTP, "http://"+addr, rpc.ClientOptions()...)
 		c.rpcs[addr] = client
 	}
-	return target{id, client}, true
+	return contact{id, client}, true
 }
 
-// failed forgets a hint that led nowhere.
-func (c *Client) failed(t target, err error) {
+// failed forgets the hint that led to a node which does not answer.
+func (c *Client) failed(t contact, err error) {
 	if retryable(err) {
 		c.hint.CompareAndSwap(uint64(t.node), 0)
 	}
 }
 
-// errRedirected is errNotLeader with a leader to go to.
+// errRedirected says what errNotLeader says, and that the hint now names another node.
 var errRedirected = errs.New("group", errs.Unavailable, errors.New("another node is the leader"))
 
-func (c *Client) redirected(t target, n *metapb.NotLeader) error {
+// redirected follows the answer of a node that does not lead: it takes the leader that this
+// node names for the hint, or forgets the hint.
+func (c *Client) redirected(t contact, n *metapb.NotLeader) error {
 	if n.Leader != 0 && n.Leader != uint64(t.node) {
 		c.hint.Store(n.Leader)
 		return errRedirected
@@ -232,20 +246,23 @@ func (c *Client) redirected(t target, n *metapb.NotLeader) error {
 	return errNotLeader
 }
 
-// backoff spaces attempts; the first redirections are followed at once.
+// backoff makes pauses between attempts. The first few redirections are followed without one.
 type backoff struct {
 	timing    ClientTiming
 	next      time.Duration
 	redirects int
 }
 
+// maxQuickRedirects is how many redirections are followed without a pause. Nodes that have
+// different ideas of who leads must not send a client in circles.
 const maxQuickRedirects = 3
 
 func (c *Client) backoff() *backoff { return &backoff{timing: c.cfg.Timing} }
 
 var errClosed = errs.New("group", errs.Unavailable, errors.New("the client is closed"))
 
-// wait pauses after an attempt that ended with err.
+// wait pauses after an attempt that ended with err. It returns an error where ctx ends or the
+// client is closed.
 func (b *backoff) wait(ctx context.Context, closing <-chan struct{}, err error) error {
 	if errors.Is(err, errRedirected) && b.redirects < maxQuickRedirects && ctx.Err() == nil {
 		b.redirects++
@@ -268,7 +285,8 @@ func (b *backoff) wait(ctx context.Context, closing <-chan struct{}, err error) 
 	}
 }
 
-// unmarshalResult decodes an outcome's result.
+// unmarshalResult decodes the result of a command. Errors: Unknown, since the command was
+// applied, but what came of it cannot be told.
 func unmarshalResult(b []byte) (*metapb.Result, error) {
 	r := new(metapb.Result)
 	if err := proto.Unmarshal(b, r); err != nil {

@@ -32,7 +32,7 @@ func requestCommitsOnlyItsEntries(t *testing.T, pipelined bool) {
 	c.start(n)
 	defer c.close()
 	leader := rafttransport.New(rafttransport.Options{Addr: "leader:1", Listener: c.net.listen(1, "leader:1"),
-		Dial: testTransport{c.net, 1}.Dial, Timeout: FastTiming().RPC, Logger: &logger{}})
+		Dial: testTransport{c.net, 1}.Dial, Timeout: FastTiming().RPC, Logger: &logger{events: Events{}.withDefaults()}})
 	defer leader.Close()
 
 	// send sends a request as the leader of a term and wants it to succeed.

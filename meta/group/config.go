@@ -14,56 +14,56 @@ import (
 	"github.com/cairnstore/cairn/meta/room"
 )
 
-// Defaults of Config.
+// Defaults of the fields of Config and Timing with the same names.
 const (
-	DefaultSnapshotThreshold = 32 << 10  // Entries between snapshots.
-	DefaultTrailingLogs      = 128 << 10 // Entries kept for followers that were away; see Config.
+	DefaultSnapshotThreshold = 32 << 10
+	DefaultTrailingLogs      = 128 << 10
 	DefaultCacheBytes        = 64 << 20
 	DefaultLogWriteTimeout   = 10 * time.Second
 
-	// DefaultTrailingBytes is what DefaultTrailingLogs entries have where an entry has 8 KiB:
-	// a batch of ordinary commands has less, so only parts with very many references reach
-	// it. A voter reads all of it when it starts, at some hundred MB a second.
+	// DefaultTrailingBytes is DefaultTrailingLogs entries of 8 KiB. An entry of ordinary
+	// commands is smaller, so only parts with very many references reach this bound. A voter
+	// reads all of these bytes when it starts, at some hundred MB a second.
 	DefaultTrailingBytes = 1 << 30
 )
 
 // Limits of what a leader takes on.
 const (
-	// MaxCommandBytes is the largest command: an inline object and its record,
-	// or the references of a large part.
+	// MaxCommandBytes is how large a command may be. The largest are those with an inline
+	// object, and those with the references of a large part.
 	MaxCommandBytes = 4 << 20
 
-	// maxInflightCommands bounds the commands a leader has accepted and not yet
-	// answered.
+	// maxInflightCommands is how many commands a leader accepts before it has answered some.
 	maxInflightCommands = 8192
 
-	// maxAppendEntries is how many entries one append carries, and how many the
-	// state machine gets at once.
+	// maxAppendEntries is how many entries one request to append carries at most, and how
+	// many the state gets at once.
 	maxAppendEntries = 128
 )
 
-// Timing is the clockwork of the group. Zero fields mean those of DefaultTiming.
+// Timing says how long the group waits, and for what. A field that is zero is that of
+// DefaultTiming.
 type Timing struct {
-	Heartbeat        time.Duration // A follower that hears nothing for so long campaigns.
+	Heartbeat        time.Duration // A follower that has heard nothing for so long campaigns.
 	Election         time.Duration // A candidate waits so long for votes.
-	LeaderLease      time.Duration // A leader that reaches no quorum for so long steps down.
-	Commit           time.Duration // A leader without entries tells its commit index so often.
-	RPC              time.Duration // Deadline of one request between voters.
-	SnapshotInterval time.Duration // How often to look whether a snapshot is due.
-	LogWrite         time.Duration // A log write that takes longer ends the process.
+	LeaderLease      time.Duration // A leader that has reached no quorum for so long steps down.
+	Commit           time.Duration // A leader that has no entries to send tells its commit index so often.
+	RPC              time.Duration // One request between voters may take so long.
+	SnapshotInterval time.Duration // So often is looked whether a snapshot is due.
+	LogWrite         time.Duration // A write to the log that takes longer ends the process.
 }
 
-// DefaultTiming returns the timing for production: slow enough for a busy machine
-// with two cores, fast enough to replace a dead leader in about three seconds.
-// Followers serve no reads, so they may learn late that an entry is committed:
-// Commit is most of what an idle group costs.
+// DefaultTiming returns the timing for production. It is slow enough for a busy machine with
+// two cores, and fast enough to replace a dead leader in about three seconds. Commit is
+// long, since it makes up most of what an idle group costs, and followers may learn late
+// that an entry is committed: they serve no reads.
 func DefaultTiming() Timing {
 	return Timing{Heartbeat: time.Second, Election: time.Second, LeaderLease: 500 * time.Millisecond,
 		Commit: 250 * time.Millisecond, RPC: 3 * time.Second, SnapshotInterval: 30 * time.Second,
 		LogWrite: DefaultLogWriteTimeout}
 }
 
-// FastTiming returns the timing for tests.
+// FastTiming returns the timing for tests, whose machines have nothing else to do.
 func FastTiming() Timing {
 	return Timing{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond,
 		LeaderLease: 100 * time.Millisecond, Commit: 10 * time.Millisecond, RPC: time.Second,
@@ -87,66 +87,74 @@ func (t Timing) withDefaults() Timing {
 	return t
 }
 
-// Config says what a Group works with. FS, Dir, Node, RaftAddr, Listener and Dial
-// are required.
+// Config says what a Group works with. FS, Dir, Node, RaftAddr, Listener and Dial are
+// required. Offline functions (Inspected, Recover, Restore, LookAt, Mend) need FS and Dir,
+// and most of them Node; they use CacheBytes, Cache and Events, and nothing else.
 type Config struct {
 	Node cluster.NodeID
 	FS   vfs.FS
-	Dir  string // Created where missing.
+	Dir  string // The metadata's directory; it is made where it is missing.
 
-	RaftAddr string                                                   // Advertised host:port.
-	Listener net.Listener                                             // Already TLS; closed by Shutdown.
-	Dial     func(ctx context.Context, addr string) (net.Conn, error) // Already TLS.
+	// RaftAddr is the address, host:port, at which other voters reach Listener. Listener and
+	// Dial speak TLS already. Shutdown closes Listener.
+	RaftAddr string
+	Listener net.Listener
+	Dial     func(ctx context.Context, addr string) (net.Conn, error)
 
-	// HTTP (of rpc.NewHTTPClient) and RPCAddrs reach other nodes' MetaService;
-	// used to see how far a new voter has caught up.
+	// HTTP, made by rpc.NewHTTPClient, and RPCAddrs reach the MetaService of other nodes. A
+	// leader asks it how far a new voter has caught up.
 	HTTP     *http.Client
 	RPCAddrs func(cluster.NodeID) (addr string, ok bool)
 
-	// Joined says that the node belonged to a cluster before this start, so that metadata
-	// that are not there were lost. Promises keeps what this voter has promised where the
-	// loss of Dir does not reach; nil: nowhere.
-	Joined   bool
+	// Joined says that the node belonged to a cluster before this start. Then metadata that
+	// are not there were lost.
+	Joined bool
+
+	// Promises keeps what this voter has promised at a place that the loss of Dir does not
+	// reach; nil: it lies in Dir alone.
 	Promises Promises
 
-	// Clock is what commands' times are compared with; nil: they are not.
+	// Clock is what the times of commands are compared with; nil: they are not compared.
 	Clock *Clock
 
-	// Candidates is unused by a Group; it is here so that one Config serves both.
+	// Candidates is what a Client of this node is to be given; a Group does not use it.
 	Candidates func() []cluster.NodeID
 
 	Timing Timing
 
-	// SnapshotThreshold is how many entries are applied between snapshots.
+	// SnapshotThreshold is how many entries are applied before the next snapshot is taken.
 	SnapshotThreshold uint64
 
-	// TrailingLogs is how many entries are kept behind a snapshot. A follower that
-	// missed more gets a snapshot; entries must outlast the sending of one, or a
-	// follower would never catch up.
+	// TrailingLogs is how many entries are kept behind a snapshot. A follower that has missed
+	// more is sent the snapshot. While it is sent, entries come that the follower needs next:
+	// if they were cut meanwhile, it would need another snapshot, and never catch up.
 	TrailingLogs uint64
 
-	// Room is the room of the file system that Dir lies in; nil: there is always some.
-	Room *room.Room
-
-	// Refuse is asked by the leader before it proposes, and must be quick: which commands
-	// its voters have no room for, and why. Nil: none.
-	Refuse func() (Refused, error)
-
-	// TrailingBytes bounds the entries that are kept behind a snapshot, whatever their
-	// number; 0: DefaultTrailingBytes. A snapshot is taken where the log has twice as many.
+	// TrailingBytes bounds the bytes of the entries that are kept behind a snapshot, whatever
+	// their number. A snapshot is taken early where the log has twice as many.
 	TrailingBytes uint64
 
-	CacheBytes int64         // Of the state's block cache, where Cache is nil.
-	Cache      *pebble.Cache // Of the state and the log, with room for their memtables besides what it is to hold.
-	Events     Events
+	// Room knows how much room the file system of Dir has; nil: there is always enough.
+	Room *room.Room
 
-	openState openStateFunc // Tests replace the state machine.
+	// Refuse tells which commands the voters have no room for, and why. The leader asks it
+	// before it proposes, so it must be quick. Nil: none are refused.
+	Refuse func() (Refused, error)
+
+	// Cache is the block cache of the state and the log. It must have room for their
+	// memtables besides the blocks. Where it is nil, the state has one of CacheBytes.
+	Cache      *pebble.Cache
+	CacheBytes int64
+
+	Events Events
+
+	openState openStateFunc // Tests replace the state.
 }
 
-// Level is the importance of a line of Raft's own log.
+// Level is how important a line of Raft's own log is.
 type Level int8
 
-// The levels.
+// The levels, the least important first.
 const (
 	LevelDebug Level = iota
 	LevelInfo
@@ -154,51 +162,93 @@ const (
 	LevelError
 )
 
-// Events are the happenings in a group. All are optional and must not block,
-// except Fatal, which must not return in production.
+// Events tells what happens in a group, for logs and metrics. Any field may be nil.
+// Functions are called from many goroutines and must not block.
 type Events struct {
-	// Fatal says that the node must not go on: its log or state cannot be
-	// written. The default panics.
+	// Fatal says that the node must not go on, for example since its log or state cannot be
+	// written. It must not return in production. Nil: the group panics.
 	Fatal func(err error)
 
-	// Log gets Raft's own log lines.
+	// Log gets the lines that Raft itself logs.
 	Log func(level Level, message string)
 
-	Applied        func(entries int, took time.Duration)
-	WriteStall     func(stalled bool)                             // Commits to the state wait for the disk (true), or no longer do.
-	LogSlow        func(took time.Duration)                       // A write to the log was slow.
-	LeaderChanged  func(leader cluster.NodeID)                    // 0: none known.
-	Contradiction  func(index uint64, record string, cause error) // The state refused an entry: see state.Events.
-	Forgot         func(what string)                              // At Open: what this node's metadata have lost of what it promised.
-	PeerForgot     func(server string, known, shown uint64)
-	LeadershipLeft func(err error)              // By a leader that stops; an error: the others have to elect one.
-	NoRoom         func(what string, err error) // Something was put off, since the file system is full.
-	SnapshotTaken  func(index uint64, took time.Duration)
-	StateRestored  func(index uint64, took time.Duration)
-	QueryPanicked  func(value any, stack []byte) // It failed with Internal; the node goes on.
-	SessionOpened  func(node cluster.NodeID)
-	SessionExpired func(node cluster.NodeID) // A proposer found its session ended.
+	// Applied: some entries were applied.
+	Applied func(entries int, took time.Duration)
+	// WriteStall: commits to the state wait for the disk (true), or do so no longer.
+	WriteStall func(stalled bool)
+	// LogSlow: a write to the log was slow.
+	LogSlow func(took time.Duration)
+	// LeaderChanged: another node leads; 0: none is known to.
+	LeaderChanged func(leader cluster.NodeID)
+	// Contradiction: the state refused an entry (state.Events).
+	Contradiction func(index uint64, record string, cause error)
+	// Forgot: Open found that this node's metadata lack what the node had promised. what
+	// goes on after "this node's metadata".
+	Forgot func(what string)
+	// PeerForgot: another server shows a log that ends at entry shown, and had applied known.
+	PeerForgot func(server string, known, shown uint64)
+	// LeadershipLeft: this node led and stops. err is nil where it has handed leadership
+	// over; otherwise the others have to elect a leader.
+	LeadershipLeft func(err error)
+	// NoRoom: what was put off, since the file system is full.
+	NoRoom func(what string, err error)
+	// SnapshotTaken: a snapshot of the state as of an entry was taken.
+	SnapshotTaken func(index uint64, took time.Duration)
+	// StateRestored: the state was replaced by a snapshot as of an entry.
+	StateRestored func(index uint64, took time.Duration)
+	// QueryPanicked: a query panicked. It failed with Internal, and the node goes on.
+	QueryPanicked func(value any, stack []byte)
+	// SessionOpened: a Client has opened its node's session.
+	SessionOpened func(node cluster.NodeID)
+	// SessionExpired: a Client has found that its session had been ended.
+	SessionExpired func(node cluster.NodeID)
 }
 
-func (e Events) fatal(err error) {
+// withDefaults gives every event that this room calls something to call.
+func (e Events) withDefaults() Events {
 	if e.Fatal == nil {
-		panic(err)
+		e.Fatal = func(err error) { panic(err) }
 	}
-	e.Fatal(err)
+	if e.Log == nil {
+		e.Log = func(Level, string) {}
+	}
+	if e.Applied == nil {
+		e.Applied = func(int, time.Duration) {}
+	}
+	if e.LeaderChanged == nil {
+		e.LeaderChanged = func(cluster.NodeID) {}
+	}
+	if e.Forgot == nil {
+		e.Forgot = func(string) {}
+	}
+	if e.PeerForgot == nil {
+		e.PeerForgot = func(string, uint64, uint64) {}
+	}
+	if e.LeadershipLeft == nil {
+		e.LeadershipLeft = func(error) {}
+	}
+	if e.NoRoom == nil {
+		e.NoRoom = func(string, error) {}
+	}
+	if e.SnapshotTaken == nil {
+		e.SnapshotTaken = func(uint64, time.Duration) {}
+	}
+	if e.StateRestored == nil {
+		e.StateRestored = func(uint64, time.Duration) {}
+	}
+	if e.QueryPanicked == nil {
+		e.QueryPanicked = func(any, []byte) {}
+	}
+	if e.SessionOpened == nil {
+		e.SessionOpened = func(cluster.NodeID) {}
+	}
+	if e.SessionExpired == nil {
+		e.SessionExpired = func(cluster.NodeID) {}
+	}
+	return e
 }
 
-func (e Events) noRoom(what string, err error) {
-	if e.NoRoom != nil {
-		e.NoRoom(what, err)
-	}
-}
-
-func (e Events) log(level Level, message string) {
-	if e.Log != nil {
-		e.Log(level, message)
-	}
-}
-
+// withDefaults fills in what is not set. Errors: something that is required is missing.
 func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Node == 0:
@@ -208,7 +258,7 @@ func (c Config) withDefaults() (Config, error) {
 	case c.Listener == nil || c.Dial == nil || c.RaftAddr == "":
 		return c, errors.New("no raft address, listener or dialer")
 	}
-	c.Timing = c.Timing.withDefaults()
+	c.Timing, c.Events = c.Timing.withDefaults(), c.Events.withDefaults()
 	if c.SnapshotThreshold == 0 {
 		c.SnapshotThreshold = DefaultSnapshotThreshold
 	}

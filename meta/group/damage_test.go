@@ -28,7 +28,7 @@ const (
 )
 
 func openRealDisk(fs vfs.FS) (*disk, error) {
-	return openDiskOf(fs, openRealState(Config{CacheBytes: 1 << 20, Events: Events{Fatal: func(error) {}}}))
+	return openDiskOf(fs, openRealState(Config{CacheBytes: 1 << 20, Events: Events{Fatal: func(error) {}}.withDefaults()}))
 }
 
 // realEntry is an entry of a log that fills the real state machine.

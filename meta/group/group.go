@@ -22,10 +22,10 @@ import (
 	"github.com/cairnstore/cairn/meta/state"
 )
 
-// Group is one node's member of the Raft group. Safe for concurrent use.
+// Group is one node's part of the Raft group. Safe for concurrent use.
 type Group struct {
 	cfg       Config
-	id        raft.ServerID
+	id        raft.ServerID // The server as which this node takes part (identify).
 	log       *raftlog.Store
 	snaps     *snapshot.Store
 	fsm       *fsm
@@ -35,33 +35,34 @@ type Group struct {
 
 	peers     *rafttransport.Peers
 	heard     heard
-	forgot    string // What the metadata lost before this start, or an earlier one; empty: nothing.
+	forgot    string // What the metadata have lost and no vote has made up for; empty: nothing.
 	promiseMu sync.Mutex
 	promised  Promise // As it is on the disk; guarded by promiseMu.
 
-	disowned atomic.Bool   // Its state is wrong: it answers nothing from it, and ends.
-	ready    atomic.Uint64 // Term in which reads may be served; 0: none.
-	leaderCh chan bool
-	inflight *semaphore.Weighted
+	disowned atomic.Bool         // The state is wrong: nothing is answered from it, and the process ends.
+	ready    atomic.Uint64       // The term in which reads may be served; 0: in none.
+	leaderCh chan bool           // See LeaderCh.
+	inflight *semaphore.Weighted // Of maxInflightCommands.
 
-	confirmMu  sync.Mutex
-	nextRound  *round
-	confirming bool
+	confirmMu  sync.Mutex // Guards the two below; see confirm.
+	nextRound  *round     // The round that callers join; nil: nobody waits for one.
+	confirming bool       // confirmRounds runs.
 
-	closeMu sync.RWMutex // Held shared to enter, alone to close.
+	closeMu sync.RWMutex // Held shared by enter, alone by Shutdown.
 	closed  bool
-	calls   sync.WaitGroup // Proposals and reads in progress.
-	closing chan struct{}  // Closed after them.
-	wg      sync.WaitGroup // Own goroutines.
+	calls   sync.WaitGroup // The calls between enter and leave.
+	closing chan struct{}  // Closed when Shutdown has waited for calls.
+	wg      sync.WaitGroup // The group's own goroutines.
 }
 
-// errNotLeader says that nothing was done because this node does not lead.
+// errNotLeader says that nothing was done, since this node does not lead.
 var errNotLeader = errs.New("group", errs.Unavailable, errors.New("this node is not the leader"))
 
-// Open opens the group in cfg.Dir and starts Raft. A node without a Raft
-// configuration stays silent until Bootstrap or until a leader adds it. The Group
-// owns cfg.Listener, also when Open fails. Errors: Corrupt when log, snapshot and
-// state do not fit together; the node must not take part with them.
+// Open opens the group in cfg.Dir and starts Raft. A node without a Raft configuration stays
+// silent until Bootstrap is called or a leader adds it. Open takes cfg.Listener over, and
+// closes it where it fails. Errors: Invalid where something required is missing; Corrupt
+// where log, snapshot and state do not fit together, so that the node must not take part
+// with them.
 func Open(cfg Config) (*Group, error) {
 	const op = "group.Open"
 	cfg, err := cfg.withDefaults()
@@ -104,10 +105,9 @@ func Open(cfg Config) (*Group, error) {
 	return g, nil
 }
 
+// peerForgot tells of a server whose log is shorter than it was.
 func (g *Group) peerForgot(id raft.ServerID, known, shown uint64) {
-	if f := g.cfg.Events.PeerForgot; f != nil {
-		f(string(id), known, shown)
-	}
+	g.cfg.Events.PeerForgot(string(id), known, shown)
 }
 
 func (g *Group) raftConfig() *raft.Config {
@@ -122,18 +122,19 @@ func (g *Group) raftConfig() *raft.Config {
 	c.TrailingLogs = g.cfg.TrailingLogs
 	c.SnapshotInterval = t.SnapshotInterval
 	c.SnapshotThreshold = g.cfg.SnapshotThreshold
-	c.NoSnapshotRestoreOnStart = true // reconcile has seen to it.
+	c.NoSnapshotRestoreOnStart = true // reconcile has restored it where that was needed.
 	c.NoLegacyTelemetry = true
 	c.Logger = &logger{events: g.cfg.Events}
 	return c
 }
 
-// openDisk opens log, snapshots and state and makes sure that they fit together.
+// openDisk opens log, snapshots and state, and makes sure that they fit together (reconcile).
+// Where it fails, closeDisk closes what it has opened.
 func (g *Group) openDisk() error {
 	fs, dir, events := g.cfg.FS, g.cfg.Dir, g.cfg.Events
 	if g.cfg.Room != nil {
-		// Only the databases may take the ballast: their writes must not fail. Notes, such as
-		// promises, are written anew every few seconds and would use it up.
+		// Only the databases may use the ballast up, since their writes must not fail. Small
+		// files, such as promises, are written again every few seconds and would use all of it.
 		fs = newBallastFS(fs, g.cfg.Room)
 	}
 	if err := files.MkdirSynced(fs, dir); err != nil {
@@ -142,13 +143,13 @@ func (g *Group) openDisk() error {
 	var err error
 	g.log, err = raftlog.Open(raftlog.Options{FS: fs, Dir: fs.PathJoin(dir, logDir),
 		Cache: g.cfg.Cache, WriteTimeout: g.cfg.Timing.LogWrite, Events: raftlog.Events{
-			Fatal: events.fatal,
+			Fatal: events.Fatal,
 			Background: func(err error) {
 				if vfs.IsNoSpaceError(err) {
-					events.noRoom("writing the Raft log's tables", err)
+					events.NoRoom("writing the Raft log's tables", err)
 					return
 				}
-				events.log(LevelError, fmt.Sprintf("the Raft log cannot be compacted: %v", err))
+				events.Log(LevelError, fmt.Sprintf("the Raft log cannot be compacted: %v", err))
 			},
 			WriteSlow: events.LogSlow,
 		}, Admit: g.admit()})
@@ -170,7 +171,8 @@ func (g *Group) openDisk() error {
 	return reconcile(g.log, g.snaps, g.fsm)
 }
 
-// admit returns what asks for room before something is written; nil: there always is.
+// admit returns the function that asks for room before something is written; nil where there
+// is always enough.
 func (g *Group) admit() func(int64) error {
 	if g.cfg.Room == nil {
 		return nil
@@ -189,23 +191,23 @@ func (g *Group) closeDisk() error {
 	return err
 }
 
-// openRealState opens meta/state.
+// openRealState returns a function that opens a directory of meta/state.
 func openRealState(cfg Config) openStateFunc {
 	return func(fs vfs.FS, dir string) (stateMachine, error) {
 		return state.Open(state.Options{FS: fs, Dir: dir, CacheBytes: cfg.CacheBytes, Cache: cfg.Cache, Events: state.Events{
-			Fatal:         cfg.Events.fatal,
+			Fatal:         cfg.Events.Fatal,
 			Contradiction: cfg.Events.Contradiction,
 			WriteStall:    cfg.Events.WriteStall,
-			NoRoom:        func(err error) { cfg.Events.noRoom("writing the metadata's tables", err) },
+			NoRoom:        func(err error) { cfg.Events.NoRoom("writing the metadata's tables", err) },
 			BackgroundError: func(err error) {
-				cfg.Events.fatal(errs.Newf("group", errs.Internal, "the metadata cannot be written: %w", err))
+				cfg.Events.Fatal(errs.Newf("group", errs.Internal, "the metadata cannot be written: %w", err))
 			},
 		}})
 	}
 }
 
-// Bootstrap makes this node the only voter of a new cluster. Errors: Exists when it
-// has Raft state already.
+// Bootstrap makes this node the only voter of a new cluster. Errors: Exists where it has a
+// Raft configuration or entries already.
 func (g *Group) Bootstrap() error {
 	const op = "group.Bootstrap"
 	err := g.raft.BootstrapCluster(raft.Configuration{Servers: []raft.Server{
@@ -219,18 +221,18 @@ func (g *Group) Bootstrap() error {
 	return nil
 }
 
-// HasState reports whether this node knows a Raft configuration: it has
-// bootstrapped or been added.
+// HasState reports whether this node knows a Raft configuration: it has bootstrapped, or a
+// leader has added it.
 func (g *Group) HasState() bool { return len(g.servers()) > 0 }
 
-// Era returns the era of the state as this node has it.
+// Era returns the era of the metadata as this node has them, which may be behind.
 func (g *Group) Era() (uint64, error) {
 	a, err := g.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
 	return a.GetView().GetEra(), err
 }
 
-// OwnTopology returns the topology as this node has it on its disk, which may be an old
-// one; nil where it has none.
+// OwnTopology returns the topology as this node has it on its disk, without asking a leader.
+// It may be an old one. It is nil where no cluster has been formed.
 func (g *Group) OwnTopology() (*meta.Topology, error) {
 	a, err := g.fsm.state.query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
 	if err != nil || a.GetView().GetClusterId() == "" {
@@ -239,31 +241,32 @@ func (g *Group) OwnTopology() (*meta.Topology, error) {
 	return meta.NewTopology(a.View), nil
 }
 
-// IsLeader reports whether this node leads and is ready to serve reads. It may have
-// been replaced already; what it does must be checked by proposing.
+// IsLeader reports whether this node leads and has become ready to serve reads. It may have
+// been replaced already: whoever acts on the answer must see the outcome of a proposal before
+// anything relies on it.
 func (g *Group) IsLeader() bool { return g.ready.Load() != 0 }
 
-// LeaderCh tells changes of IsLeader. It is for one receiver; only the latest value
-// is kept.
+// LeaderCh tells when IsLeader changes. It has one receiver; who is slow gets the newest
+// value alone.
 func (g *Group) LeaderCh() <-chan bool { return g.leaderCh }
 
-// Leader returns the leader as this node knows it; 0: none.
+// Leader returns the node that leads, as this node knows it; 0 where it knows of none.
 func (g *Group) Leader() cluster.NodeID {
 	_, id := g.raft.LeaderWithID()
 	return parseServerID(id)
 }
 
-// Stats is where a group stands.
+// Stats is where a group stands, as this node sees it.
 type Stats struct {
 	Term          uint64
 	CommitIndex   uint64
-	AppliedIndex  uint64 // Given to the state machine.
-	StateIndex    uint64 // Last entry that the state holds; behind AppliedIndex by entries without commands.
+	AppliedIndex  uint64 // The last entry that Raft has had applied.
+	StateIndex    uint64 // The last entry that the state knows of: Raft's own entries do not reach it.
 	FirstLogIndex uint64
 	LastLogIndex  uint64
-	LogBytes      uint64 // Of all its entries.
-	SnapshotIndex uint64
-	Leader        cluster.NodeID // 0: none known.
+	LogBytes      uint64         // The sum of the log's entries.
+	SnapshotIndex uint64         // Of the newest snapshot; 0: there is none.
+	Leader        cluster.NodeID // 0: none is known.
 	IsLeader      bool
 	Voters        int
 }
@@ -286,7 +289,8 @@ func (g *Group) Stats() Stats {
 	return s
 }
 
-// enter begins a call that Shutdown waits for; false once that has begun.
+// enter begins a call that Shutdown waits for, and returns false once Shutdown has begun. Who
+// got true calls leave in the end.
 func (g *Group) enter() bool {
 	g.closeMu.RLock()
 	defer g.closeMu.RUnlock()
@@ -299,9 +303,9 @@ func (g *Group) enter() bool {
 
 func (g *Group) leave() { g.calls.Done() }
 
-// Shutdown takes no more calls, waits for those in progress, hands over leadership,
-// stops Raft, flushes the state and closes everything. When ctx ends first it goes
-// on without waiting and without handing over. It may be called once.
+// Shutdown ends the group. It refuses new calls, waits for those in progress, hands
+// leadership over, stops Raft and closes state and log. Where ctx ends before all calls have,
+// it goes on without waiting for them and without handing over. Call it once.
 func (g *Group) Shutdown(ctx context.Context) error {
 	g.closeMu.Lock()
 	g.closed = true
@@ -309,26 +313,23 @@ func (g *Group) Shutdown(ctx context.Context) error {
 	drained := waited(ctx, &g.calls)
 	if drained && g.raft.State() == raft.Leader {
 		if peers, _ := g.otherVoters(); len(peers) > 0 {
-			err := g.raft.LeadershipTransfer().Error()
-			if left := g.cfg.Events.LeadershipLeft; left != nil {
-				left(err)
-			}
+			g.cfg.Events.LeadershipLeft(g.raft.LeadershipTransfer().Error())
 		}
 	}
 	close(g.closing)
 	if drained {
-		// Before Raft stops: it never answers what it has not taken yet.
+		// The goroutines end before Raft stops: Raft never answers a call that it has not taken.
 		waited(ctx, &g.wg)
 	}
 	g.raft.DeregisterObserver(g.observer)
 	stopped := g.raft.Shutdown()
-	_ = g.transport.Close() // Ends requests that Raft would wait for.
+	_ = g.transport.Close() // It ends requests that Raft would wait for.
 	err := stopped.Error()
 	g.transport.Wait()
 	return errors.Join(err, g.closeDisk())
 }
 
-// waited waits for wg; false when ctx ends first.
+// waited waits for wg, and returns false where ctx ends first.
 func waited(ctx context.Context, wg *sync.WaitGroup) bool {
 	done := make(chan struct{})
 	go func() {

@@ -14,15 +14,15 @@ import (
 const (
 	// handOverPoll is how often a leader looks whether it still leads.
 	handOverPoll = 20 * time.Millisecond
-	// stuckTransfer is how many election timeouts a transfer of leadership may
-	// hold up writes before the process ends.
+	// stuckTransfer is for how many election timeouts a transfer of leadership may hold writes
+	// up before the process ends.
 	stuckTransfer = 5
 )
 
-// HandOver makes another voter the leader. A transfer that is cut short can leave
-// hashicorp/raft a leader that refuses all writes until it is restarted (its issue
-// 696); a group that finds itself so ends the process (Events.Fatal). Errors:
-// Unavailable: this node leads as before, or did not.
+// HandOver makes another voter the leader. A transfer that is cut short can leave the leader
+// of hashicorp/raft refusing all writes until it is restarted (its issue 696). A group that
+// finds itself in that state ends the process through Events.Fatal (G4). Errors: Unavailable,
+// where this node leads as before, or never did.
 func (g *Group) HandOver(ctx context.Context, to cluster.NodeID) error {
 	const op = "group.HandOver"
 	if !g.enter() {
@@ -37,7 +37,7 @@ func (g *Group) HandOver(ctx context.Context, to cluster.NodeID) error {
 	g.wg.Go(func() { done <- g.raft.LeadershipTransferToServer(id, addr).Error() })
 	select {
 	case err = <-done:
-	case <-time.After(stuckTransfer * g.cfg.Timing.Election): // It answers nobody when it is stuck.
+	case <-time.After(stuckTransfer * g.cfg.Timing.Election): // A transfer that is stuck never answers.
 		err = errors.New("no answer")
 	case <-ctx.Done():
 		err = context.Cause(ctx)
@@ -46,13 +46,14 @@ func (g *Group) HandOver(ctx context.Context, to cluster.NodeID) error {
 		return nil
 	}
 	if stuck := g.awaitWrites(); stuck != nil {
-		g.cfg.Events.fatal(errs.Newf(op, errs.Internal, "leadership could not be handed over and this node refuses writes since; restart it: %w", stuck))
+		g.cfg.Events.Fatal(errs.Newf(op, errs.Internal,
+			"leadership could not be handed over and this node refuses writes since; restart it: %w", stuck))
 	}
 	return errs.Newf(op, errs.Unavailable, "leadership could not be handed to node %s: %w", to, err)
 }
 
-// awaitWrites returns nil once this node takes writes again or does not lead any
-// more, and the error where it refuses them for too long.
+// awaitWrites returns nil once this node takes writes again or does not lead any more. It
+// returns the error of a write where they are refused for too long.
 func (g *Group) awaitWrites() error {
 	for deadline := time.Now().Add(stuckTransfer * g.cfg.Timing.Election); ; {
 		if g.raft.State() != raft.Leader {
@@ -69,6 +70,7 @@ func (g *Group) awaitWrites() error {
 	}
 }
 
+// voter returns a node's present server. Errors: Invalid where it has no vote.
 func (g *Group) voter(node cluster.NodeID) (raft.ServerID, raft.ServerAddress, error) {
 	id, err := g.serverOf(node)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Members asks the metadata's leader, wherever it is, for the Raft configuration
-// and where the log stands. Errors: Unavailable.
+// Members returns the Raft configuration, the leader, and where the log stands, as a node sees
+// it that leads or knows who does. It asks one node after the other until one answers so, or
+// ctx ends. Errors: Unavailable.
 func (c *Client) Members(ctx context.Context) (*metapb.MembersResponse, error) {
 	const op = "group.Members"
 	if g := c.cfg.Group; g != nil && g.IsLeader() {
@@ -27,10 +28,11 @@ func (c *Client) Members(ctx context.Context) (*metapb.MembersResponse, error) {
 	}
 }
 
+// membersOnce asks one node. Errors: errNotLeader where that node knows of no leader.
 func (c *Client) membersOnce(ctx context.Context) (*metapb.MembersResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timing.Attempt)
 	defer cancel()
-	t, err := c.target()
+	t, err := c.contact()
 	if err != nil {
 		return nil, err
 	}
@@ -45,16 +47,16 @@ func (c *Client) membersOnce(ctx context.Context) (*metapb.MembersResponse, erro
 	return resp, nil
 }
 
-// inspector is a state machine that can check and print itself; meta/state's.
+// inspector is a state that can check and print itself, as meta/state's can.
 type inspector interface {
 	Check() error
 	Dump(w io.Writer) error
 }
 
-// Inspect recounts what this node's state holds, writes all of it to w in a form
-// that is equal on all voters at one index, and returns that index. It is for
-// tests and offline tools: nothing is applied meanwhile if the index was the same
-// before and after, else the error is Unavailable.
+// Inspect checks that the records of this node's state agree with each other, and writes all
+// of them to w. It returns the index of the last entry that they reflect. What is written is
+// equal on all voters at the same index. Inspect is for tests and offline tools: it reads
+// everything, and fails with Unavailable where an entry is applied meanwhile.
 func (g *Group) Inspect(w io.Writer) (uint64, error) {
 	d := g.fsm.state
 	d.mu.RLock()

@@ -10,11 +10,11 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// barrierRetry is the pause after a barrier that failed although this node leads.
+// barrierRetry is how long becomeReady pauses after a barrier that failed.
 const barrierRetry = 50 * time.Millisecond
 
-// watchLeadership makes a new leader ready to serve reads: a barrier brings its
-// state up to everything that earlier leaders acknowledged.
+// watchLeadership follows whether this node leads, and makes it ready to serve reads whenever
+// it begins to.
 func (g *Group) watchLeadership() {
 	for {
 		select {
@@ -30,6 +30,8 @@ func (g *Group) watchLeadership() {
 	}
 }
 
+// becomeReady proposes a barrier, and allows reads in its term once the barrier was applied
+// (G3). Until then the state may lack what earlier leaders have acknowledged.
 func (g *Group) becomeReady() {
 	for g.raft.State() == raft.Leader {
 		term := g.raft.CurrentTerm()
@@ -46,34 +48,35 @@ func (g *Group) becomeReady() {
 	}
 }
 
-// setReady publishes the term in which this node may serve reads; 0: none.
+// setReady publishes the term in which this node may serve reads; 0: in none.
 func (g *Group) setReady(term uint64) {
 	before := g.ready.Swap(term)
 	if (before != 0) == (term != 0) {
 		return
 	}
-	select { // Only the latest is kept.
+	select { // A value that nobody has received gives way to the newer one.
 	case <-g.leaderCh:
 	default:
 	}
 	g.leaderCh <- term != 0
 }
 
-// watchLeader reports changes of leader.
+// watchLeader tells when another node leads.
 func (g *Group) watchLeader(ch <-chan raft.Observation) {
 	for {
 		select {
 		case <-g.closing:
 			return
 		case o := <-ch:
-			if l, ok := o.Data.(raft.LeaderObservation); ok && g.cfg.Events.LeaderChanged != nil {
+			if l, ok := o.Data.(raft.LeaderObservation); ok {
 				g.cfg.Events.LeaderChanged(parseServerID(l.LeaderID))
 			}
 		}
 	}
 }
 
-// read answers a query linearizably, or with errNotLeader.
+// read answers a query linearizably: the answer holds everything that was acknowledged before
+// the call. Errors: errNotLeader, those of the query, and Unavailable where ctx ends.
 func (g *Group) read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	if !g.enter() {
 		return nil, errNotLeader
@@ -83,6 +86,8 @@ func (g *Group) read(ctx context.Context, q *metapb.Query) (*metapb.Answer, erro
 	if term == 0 || g.disowned.Load() || g.raft.State() != raft.Leader {
 		return nil, errNotLeader
 	}
+	// The answer is taken first and confirmed afterwards (G3): that this node led some time
+	// after the answer was taken proves that no other node had acknowledged anything newer.
 	a, err := g.fsm.state.query(q)
 	if err != nil {
 		return nil, err
@@ -97,16 +102,15 @@ func (g *Group) read(ctx context.Context, q *metapb.Query) (*metapb.Answer, erro
 	return a, nil
 }
 
-// round is one confirmation of leadership, shared by all reads that came before it
-// began.
+// round is one confirmation of leadership. All reads that came before it began share it.
 type round struct {
-	done chan struct{}
-	term uint64
+	done chan struct{} // Closed when term and err are set.
+	term uint64        // The term in which leadership was confirmed.
 	err  error
 }
 
-// confirm returns the term in which this node was the leader at some time after the
-// call.
+// confirm returns a term in which this node was the leader at some time after the call began.
+// Errors: errNotLeader, and Unavailable where ctx ends.
 func (g *Group) confirm(ctx context.Context) (uint64, error) {
 	g.confirmMu.Lock()
 	r := g.nextRound
@@ -127,7 +131,7 @@ func (g *Group) confirm(ctx context.Context) (uint64, error) {
 	}
 }
 
-// confirmRounds runs rounds for as long as somebody waits.
+// confirmRounds runs one round after the other, as long as somebody waits for one.
 func (g *Group) confirmRounds() {
 	for {
 		g.confirmMu.Lock()
@@ -144,6 +148,9 @@ func (g *Group) confirmRounds() {
 	}
 }
 
+// confirmOnce returns the term in which this node leads once a quorum has answered requests
+// that were sent after it began. VerifyLeader makes Raft send them at once, but counts older
+// answers too (see rafttransport.Transport.Answered).
 func (g *Group) confirmOnce() (uint64, error) {
 	term := g.ready.Load()
 	if term == 0 {
@@ -169,8 +176,8 @@ func (g *Group) confirmOnce() (uint64, error) {
 	return term, nil
 }
 
-// otherVoters returns the other voters and how many of them make a quorum together
-// with this node.
+// otherVoters returns the other voters, and how many of them make a quorum. This node counts
+// as one of the quorum if it has a vote.
 func (g *Group) otherVoters() (peers []raft.ServerID, need int) {
 	self := 0
 	for _, s := range g.servers() {

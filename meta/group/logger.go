@@ -13,18 +13,16 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// logger hands Raft's own log lines to Events.Log.
+// logger hands the lines that Raft logs to Events.Log.
 type logger struct {
 	events Events
-	args   []any // Of With.
+	args   []any // What With has added: keys and values in turn.
 }
 
 var _ hclog.Logger = (*logger)(nil)
 
+// write makes one line of a message and its keys and values.
 func (l *logger) write(level Level, msg string, args []any) {
-	if l.events.Log == nil {
-		return
-	}
 	var b strings.Builder
 	b.WriteString(msg)
 	for _, list := range [][]any{l.args, args} {
@@ -66,8 +64,8 @@ func (l *logger) Info(msg string, args ...any) { l.write(LevelInfo, msg, args) }
 // Warn implements hclog.Logger.
 func (l *logger) Warn(msg string, args ...any) { l.write(LevelWarn, msg, args) }
 
-// Error implements hclog.Logger. That there is nothing new for a snapshot is no error,
-// nor is the end of a connection that this node has closed itself.
+// Error implements hclog.Logger. Two things that Raft takes for errors are none: there is
+// nothing new for a snapshot, and a connection ends that this node has closed itself.
 func (l *logger) Error(msg string, args ...any) {
 	expected := func(arg any) bool {
 		err, is := arg.(error)
@@ -84,16 +82,16 @@ func (l *logger) Error(msg string, args ...any) {
 func (l *logger) IsTrace() bool { return false }
 
 // IsDebug implements hclog.Logger.
-func (l *logger) IsDebug() bool { return l.events.Log != nil }
+func (l *logger) IsDebug() bool { return true }
 
 // IsInfo implements hclog.Logger.
-func (l *logger) IsInfo() bool { return l.events.Log != nil }
+func (l *logger) IsInfo() bool { return true }
 
 // IsWarn implements hclog.Logger.
-func (l *logger) IsWarn() bool { return l.events.Log != nil }
+func (l *logger) IsWarn() bool { return true }
 
 // IsError implements hclog.Logger.
-func (l *logger) IsError() bool { return l.events.Log != nil }
+func (l *logger) IsError() bool { return true }
 
 // ImpliedArgs implements hclog.Logger.
 func (l *logger) ImpliedArgs() []any { return l.args }

@@ -14,19 +14,19 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb/metapbconnect"
 )
 
-// catchUpPoll is how often a new member is asked how far it has got.
+// catchUpPoll is how often a new member is asked how far it has applied the log.
 const catchUpPoll = 100 * time.Millisecond
 
 // Member is one server of the Raft configuration.
 type Member struct {
 	Node        cluster.NodeID
-	Incarnation string // Of the node, as which it was added; empty: the first.
+	Incarnation string // The incarnation of the node that was added; empty: the first.
 	RaftAddr    string
 	Voter       bool
 }
 
-// serverOf returns the server that a node has in the group now: that of the incarnation
-// under which it has registered.
+// serverOf returns the id of a node's present server: that of the incarnation under which the
+// node has registered. Where it has not, that is the first one.
 func (g *Group) serverOf(n cluster.NodeID) (raft.ServerID, error) {
 	if n == g.cfg.Node {
 		return g.id, nil
@@ -43,19 +43,21 @@ func (g *Group) serverOf(n cluster.NodeID) (raft.ServerID, error) {
 	return serverID(n, ""), nil
 }
 
-// Incarnation returns which incarnation of this node takes part; empty: the first.
+// Incarnation returns the incarnation of this node that takes part; empty for the first.
 func (g *Group) Incarnation() string { return incarnationOf(g.id) }
 
 func member(s raft.Server) Member {
-	return Member{Node: parseServerID(s.ID), Incarnation: incarnationOf(s.ID), RaftAddr: string(s.Address), Voter: s.Suffrage == raft.Voter}
+	return Member{Node: parseServerID(s.ID), Incarnation: incarnationOf(s.ID), RaftAddr: string(s.Address),
+		Voter: s.Suffrage == raft.Voter}
 }
 
+// servers returns the newest Raft configuration, committed or not.
 func (g *Group) servers() []raft.Server {
 	return g.raft.GetConfiguration().Configuration().Servers
 }
 
-// Members returns the configuration and the leader (0: none), as this node knows
-// them.
+// Members returns the Raft configuration and the leader, as this node knows them; the leader
+// is 0 where it knows of none.
 func (g *Group) Members() (members []Member, leader cluster.NodeID) {
 	for _, s := range g.servers() {
 		members = append(members, member(s))
@@ -63,7 +65,9 @@ func (g *Group) Members() (members []Member, leader cluster.NodeID) {
 	return members, g.Leader()
 }
 
-// Heard notes what another node says of its server: its id, and how far it has applied.
+// Heard notes what another node says of itself: the id of its server, and up to which entry
+// it has applied the log. Nodes tell each other every few seconds. See Incarnations in the
+// package comment.
 func (g *Group) Heard(server string, applied uint64) {
 	g.peers.Applied(raft.ServerID(server), applied)
 	if servers := g.servers(); len(servers) > 0 {
@@ -72,12 +76,12 @@ func (g *Group) Heard(server string, applied uint64) {
 	}
 }
 
-// KnownOf returns how far this node knows another one's server to have applied; 0:
-// nothing is known.
+// KnownOf returns the index up to which this node knows a server to have applied the log; 0
+// where it knows nothing.
 func (g *Group) KnownOf(server string) uint64 { return g.peers.Known(raft.ServerID(server)) }
 
-// LastContacts returns since when the leader has heard nothing of each other member;
-// nil where this node does not lead.
+// LastContacts returns how long ago each other member has last answered this node, for those
+// that ever have. It is nil where this node does not lead.
 func (g *Group) LastContacts() map[cluster.NodeID]time.Duration {
 	if !g.IsLeader() {
 		return nil
@@ -91,9 +95,12 @@ func (g *Group) LastContacts() map[cluster.NodeID]time.Duration {
 	return out
 }
 
-// AddVoter adds a node as a non-voter, waits until it has caught up, and gives it a
-// vote. Leader only. Errors of the changes of membership: Unavailable (this node
-// does not lead), Unknown; to repeat them does no harm.
+// AddVoter adds a node without a vote, waits until it has caught up, and gives it one. It
+// does nothing where the node has a vote at that address already.
+//
+// This and the changes below are for the leader. Errors: Unavailable where this node does not
+// lead, and nothing was changed; Unknown where the change may or may not be made. It does no
+// harm to repeat a change.
 func (g *Group) AddVoter(ctx context.Context, node cluster.NodeID, raftAddr string) error {
 	id, err := g.serverOf(node)
 	if err != nil {
@@ -110,14 +117,15 @@ func (g *Group) AddVoter(ctx context.Context, node cluster.NodeID, raftAddr stri
 	return g.Promote(ctx, node, raftAddr)
 }
 
-// AddNonvoter adds a node that gets the log but has no vote. A voter stays one.
+// AddNonvoter adds a node that is sent the log but has no vote. A voter keeps its vote.
 func (g *Group) AddNonvoter(ctx context.Context, node cluster.NodeID, raftAddr string) error {
 	return g.change(ctx, "group.AddNonvoter", node, func(id raft.ServerID) raft.Future {
 		return g.raft.AddNonvoter(id, raft.ServerAddress(raftAddr), 0, g.cfg.Timing.RPC)
 	})
 }
 
-// Promote waits until a node that was added has caught up, and gives it a vote.
+// Promote waits until a node that was added has caught up, and gives it a vote. If it got
+// the vote earlier, a quorum could depend on a node that has nothing yet.
 func (g *Group) Promote(ctx context.Context, node cluster.NodeID, raftAddr string) error {
 	if err := g.waitCaughtUp(ctx, node); err != nil {
 		return err
@@ -127,7 +135,7 @@ func (g *Group) Promote(ctx context.Context, node cluster.NodeID, raftAddr strin
 	})
 }
 
-// Demote takes a node's vote and leaves it in the configuration.
+// Demote takes a node's vote away and leaves the node in the configuration.
 func (g *Group) Demote(ctx context.Context, node cluster.NodeID) error {
 	return g.change(ctx, "group.Demote", node, func(id raft.ServerID) raft.Future {
 		return g.raft.DemoteVoter(id, 0, g.cfg.Timing.RPC)
@@ -141,8 +149,8 @@ func (g *Group) Remove(ctx context.Context, node cluster.NodeID) error {
 	})
 }
 
-// Expel takes the servers of a node out of the configuration that are not its present
-// incarnation: what they had promised is lost, so they never vote again.
+// Expel takes all servers of a node out of the configuration but that of its present
+// incarnation. What the others had promised is lost, so they never vote again.
 func (g *Group) Expel(ctx context.Context, node cluster.NodeID) error {
 	const op = "group.Expel"
 	now, err := g.serverOf(node)
@@ -153,7 +161,9 @@ func (g *Group) Expel(ctx context.Context, node cluster.NodeID) error {
 		if parseServerID(s.ID) != node || s.ID == now {
 			continue
 		}
-		err := g.changeServer(ctx, op, s.ID, func(id raft.ServerID) raft.Future { return g.raft.RemoveServer(id, 0, g.cfg.Timing.RPC) })
+		err := g.changeServer(ctx, op, s.ID, func(id raft.ServerID) raft.Future {
+			return g.raft.RemoveServer(id, 0, g.cfg.Timing.RPC)
+		})
 		if err != nil {
 			return err
 		}
@@ -161,8 +171,9 @@ func (g *Group) Expel(ctx context.Context, node cluster.NodeID) error {
 	return nil
 }
 
-// change makes one change of the configuration, of a node's present server.
-func (g *Group) change(ctx context.Context, op string, node cluster.NodeID, start func(id raft.ServerID) raft.Future) error {
+// change makes one change of the configuration: start begins it for a node's present server.
+func (g *Group) change(ctx context.Context, op string, node cluster.NodeID,
+	start func(id raft.ServerID) raft.Future) error {
 	id, err := g.serverOf(node)
 	if err != nil {
 		return errs.Wrap(op, err)
@@ -170,9 +181,10 @@ func (g *Group) change(ctx context.Context, op string, node cluster.NodeID, star
 	return g.changeServer(ctx, op, id, start)
 }
 
-// changeServer waits for a change in a goroutine, since the future cannot be given up; it
-// ends with the change or with leadership.
-func (g *Group) changeServer(ctx context.Context, op string, id raft.ServerID, start func(id raft.ServerID) raft.Future) error {
+// changeServer makes one change of the configuration. Nobody can give up waiting for a
+// future, so a goroutine waits for it. It ends when the change is made or leadership is lost.
+func (g *Group) changeServer(ctx context.Context, op string, id raft.ServerID,
+	start func(id raft.ServerID) raft.Future) error {
 	if !g.enter() {
 		return errNotLeader
 	}
@@ -189,6 +201,8 @@ func (g *Group) changeServer(ctx context.Context, op string, id raft.ServerID, s
 	}
 }
 
+// changeError gives the error of a change its kind: Unavailable only where the change is
+// certainly not in the log.
 func changeError(op string, err error) error {
 	switch {
 	case err == nil:
@@ -200,8 +214,8 @@ func changeError(op string, err error) error {
 	}
 }
 
-// waitCaughtUp asks the node itself how far it has got, until it has everything
-// that was committed when the wait began.
+// waitCaughtUp asks a node itself how far it has applied the log, until that is as far as was
+// committed when the wait began. Errors: errNotLeader, and Unavailable where ctx ends.
 func (g *Group) waitCaughtUp(ctx context.Context, node cluster.NodeID) error {
 	const op = "group.Promote"
 	if node == g.cfg.Node {
@@ -225,6 +239,7 @@ func (g *Group) waitCaughtUp(ctx context.Context, node cluster.NodeID) error {
 	}
 }
 
+// askMembers asks a node where its group stands.
 func (g *Group) askMembers(ctx context.Context, node cluster.NodeID) (*metapb.MembersResponse, error) {
 	if g.cfg.HTTP == nil || g.cfg.RPCAddrs == nil {
 		return nil, errors.New("no client to reach other nodes")

@@ -13,7 +13,9 @@ import (
 	"github.com/cairnstore/cairn/meta/state"
 )
 
-// LookAt opens the records of the state in force in cfg.Dir. No Group may be open there.
+// LookAt opens the records of the state in force in cfg.Dir for look, and closes them
+// afterwards. No Group may be open there. Errors: NotFound where there are no metadata; those
+// of look.
 func LookAt(cfg Config, look func(*state.Records) error) error {
 	d, err := stateInForce(cfg)
 	if err != nil {
@@ -26,6 +28,7 @@ func LookAt(cfg Config, look func(*state.Records) error) error {
 	return errors.Join(look(r), r.Close())
 }
 
+// stateInForce returns the directory of the state in force.
 func stateInForce(cfg Config) (string, error) {
 	d := &stateDir{fs: cfg.FS, dir: cfg.FS.PathJoin(cfg.Dir, stateDirName)}
 	n, err := d.readCurrent()
@@ -35,10 +38,11 @@ func stateInForce(cfg Config) (string, error) {
 	return d.path(n), err
 }
 
-// Mend replaces a record of the state in cfg.Dir, or removes it (nil). Where the newest
-// snapshot has the same record, it is mended there, and older snapshots go: a state that is
-// made anew from it, here or at another node, must not get the old record back. A crash
-// anywhere leaves what can be mended again. No Group may be open in cfg.Dir.
+// Mend replaces a record of the state in cfg.Dir; a nil value removes it. Where the newest
+// snapshot has the same record, it is mended there too, and older snapshots are removed: a
+// state that is made anew from a snapshot, here or at another node, must not get the old
+// record back. After a crash anywhere Mend can be called again. No Group may be open in
+// cfg.Dir.
 func Mend(cfg Config, key, value []byte) error {
 	var was []byte
 	err := LookAt(cfg, func(r *state.Records) (err error) {
@@ -52,7 +56,8 @@ func Mend(cfg Config, key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	// First the snapshot: what it had is known by what the state has.
+	// The snapshot comes first: only while the state still has the old record is it known which
+	// record of the snapshot is to go.
 	err = snaps.Rework(func(dir string) (changed bool, err error) { return mendRecord(cfg.FS, dir, key, was, value) })
 	if err != nil {
 		return fmt.Errorf("mend the snapshot: %w", err)
@@ -60,11 +65,13 @@ func Mend(cfg Config, key, value []byte) error {
 	return LookAt(cfg, func(r *state.Records) error { return r.Set(key, value) })
 }
 
-// lockName is the file by which Pebble locks its directory; a checkpoint has none.
+// lockName is the file by which Pebble locks a directory that it has opened. A checkpoint has
+// none.
 const lockName = "LOCK"
 
-// mendRecord changes a record of the state in dir, if it is what it was in the state in
-// force.
+// mendRecord replaces a record of the state in dir where it equals was, the record of the state
+// in force. Where it is another one, entries between the snapshot and now have changed it, and
+// it is left alone.
 func mendRecord(fs vfs.FS, dir string, key, was, value []byte) (changed bool, err error) {
 	r, err := state.OpenRecords(fs, dir)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// Names of a node's metadata databases.
+// The names under which Databases returns a node's databases.
 const (
 	DatabaseState = "state"
 	DatabaseLog   = "log"
 )
 
-// Databases returns what Pebble counts of the databases of the state and of the
-// log, by name; nothing once Shutdown has begun.
+// Databases returns, by name, what Pebble counts of the databases of the state and of the log.
+// Once Shutdown has begun it returns nothing.
 func (g *Group) Databases() map[string]*pebble.Metrics {
 	if !g.enter() {
 		return nil
@@ -27,8 +27,8 @@ func (g *Group) Databases() map[string]*pebble.Metrics {
 	return out
 }
 
-// LastContact returns how long ago this node heard from the leader: 0 where it leads
-// itself; false where it never did.
+// LastContact returns how long ago this node last heard from a leader; 0 where it leads
+// itself. It returns false where it has never heard from one.
 func (g *Group) LastContact() (time.Duration, bool) {
 	if g.raft.State() == raft.Leader {
 		return 0, true
@@ -37,8 +37,8 @@ func (g *Group) LastContact() (time.Duration, bool) {
 	return time.Since(t), !t.IsZero()
 }
 
-// metrics returns what the database of the current generation counts; nil where the
-// state has none.
+// metrics returns what the database of the state in force counts; nil where there is none, as
+// in tests.
 func (d *stateDir) metrics() *pebble.Metrics {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

@@ -22,30 +22,34 @@ const (
 	// promiseEvery is how often a promise is renewed where it has grown.
 	promiseEvery = 10 * time.Second
 
-	incarnationBytes = 8
+	incarnationBytes = 8 // Random bytes in the name of an incarnation.
 	// incarnationSep stands between node and incarnation in the id of a Raft server.
 	incarnationSep = "."
 )
 
-// Promise is the least that a server of the group must find of itself when it starts:
-// what it has told others, or let them rely on. It lies in the metadata's own directory
-// and, as a second witness, on every drive.
+// Promise is the least that a server must find of its metadata when it starts, since it has
+// told others so much, or let them rely on it. It lies in the metadata's own directory and, as
+// a second witness, on every drive. See Incarnations in the package comment.
 type Promise struct {
-	// Number counts the incarnations of the node. Server is the id that the present one
-	// has in the group.
+	// Number counts the incarnations of the node. Server is the id that the present one has in
+	// the group.
 	Number uint64
 	Server string
-	Era    uint64
-	Term   uint64 // Raft's; votes in earlier ones are not to be given again.
-	Index  uint64 // Entries up to it are committed and were on this node's disk.
-	// Forgot says why there is another incarnation than before; it stays until this one votes.
+	// Era, Term and Index are what the metadata had reached. A vote in an earlier term must
+	// not be given again; all entries up to Index are committed, and lie on this node's disk.
+	Era   uint64
+	Term  uint64
+	Index uint64
+	// Forgot says what the incarnation before this one has lost; it goes on after "this node's
+	// metadata". It stays until this incarnation has a vote.
 	Forgot string `json:",omitempty"`
-	// Disowned says why the metadata of this server are not to be used any more: they were
-	// found to differ from those of most voters. The next start makes another promise.
+	// Disowned says why the metadata of this server must not be used any more: they were found
+	// to differ from those of most voters (Judge). The next start makes another incarnation.
 	Disowned string `json:",omitempty"`
 }
 
-// newer reports whether p was made after q. A restored or recovered cluster begins anew.
+// newer reports whether p was made after q. A later era comes first: a cluster that was
+// restored or recovered begins anew, and its terms and entries may be smaller.
 func (p Promise) newer(q Promise) bool {
 	switch {
 	case p.Era != q.Era:
@@ -60,15 +64,15 @@ func (p Promise) newer(q Promise) bool {
 	return p.Disowned != "" && q.Disowned == ""
 }
 
-// Promises keeps the promise outside the metadata's directory.
+// Promises keeps this node's promise outside the metadata's directory.
 type Promises interface {
-	// Load returns the newest promise that is there.
+	// Load returns the newest promise that is kept; ok is false where there is none.
 	Load() (p Promise, ok bool, err error)
-	// Store makes a promise durable, at one place at least.
+	// Store makes a promise durable, in at least one of its places.
 	Store(p Promise) error
 }
 
-// PromiseDirs keeps a promise in each of some directories, such as those of the drives.
+// PromiseDirs keeps the promise in each of the directories, such as those of the drives.
 type PromiseDirs struct {
 	FS   vfs.FS
 	Dirs []string
@@ -76,8 +80,8 @@ type PromiseDirs struct {
 
 var _ Promises = PromiseDirs{}
 
-// Load implements Promises. A directory that cannot be read, and a damaged promise, is
-// passed over where another one holds it.
+// Load implements Promises. It passes over a directory that cannot be read or holds a damaged
+// promise, as long as another one holds a promise. Otherwise it returns the error.
 func (d PromiseDirs) Load() (newest Promise, ok bool, err error) {
 	var failed error
 	for _, dir := range d.Dirs {
@@ -95,7 +99,7 @@ func (d PromiseDirs) Load() (newest Promise, ok bool, err error) {
 	return newest, ok, failed
 }
 
-// Store implements Promises.
+// Store implements Promises. It returns an error where no directory takes the promise.
 func (d PromiseDirs) Store(p Promise) error {
 	var failed error
 	stored := false
@@ -112,7 +116,8 @@ func (d PromiseDirs) Store(p Promise) error {
 	return failed
 }
 
-// readPromise reads a file that has the CRC-32C of the rest in its first line.
+// readPromise reads the promise in dir; ok is false where there is none. Errors: Corrupt where
+// it is damaged, else those of the file system.
 func readPromise(fs vfs.FS, dir string) (p Promise, ok bool, err error) {
 	b, err := files.Read(fs, fs.PathJoin(dir, promiseName))
 	if files.IsNotExist(err) {
@@ -137,8 +142,8 @@ func writePromise(fs vfs.FS, dir string, p Promise) error {
 	return files.Replace(fs, dir, promiseName, files.WithSum(body))
 }
 
-// serverID returns the id of a node's server in the group. The first incarnation goes by
-// the node's id alone.
+// serverID returns the id of a server in the group. That of a node's first incarnation is the
+// node's id alone.
 func serverID(n cluster.NodeID, incarnation string) raft.ServerID {
 	if incarnation == "" {
 		return raft.ServerID(n.String())
@@ -146,7 +151,7 @@ func serverID(n cluster.NodeID, incarnation string) raft.ServerID {
 	return raft.ServerID(n.String() + incarnationSep + incarnation)
 }
 
-// parseServerID returns 0 for what is no server of a node.
+// parseServerID returns the node of a server; 0 where id is no server's.
 func parseServerID(id raft.ServerID) cluster.NodeID {
 	node, _, _ := strings.Cut(string(id), incarnationSep)
 	n, err := cluster.ParseNodeID(node)
@@ -156,7 +161,7 @@ func parseServerID(id raft.ServerID) cluster.NodeID {
 	return n
 }
 
-// incarnationOf returns what follows the node in a server's id.
+// incarnationOf returns the incarnation of a server; empty for the first.
 func incarnationOf(id raft.ServerID) string {
 	_, incarnation, _ := strings.Cut(string(id), incarnationSep)
 	return incarnation
@@ -164,25 +169,25 @@ func incarnationOf(id raft.ServerID) string {
 
 func newIncarnation() string {
 	var b [incarnationBytes]byte
-	_, _ = rand.Read(b[:]) // Never fails.
+	_, _ = rand.Read(b[:]) // It never fails.
 	return hex.EncodeToString(b[:])
 }
 
-// found is what a node finds of its metadata when it starts.
+// found is what a node finds of itself when it starts.
 type found struct {
-	own     Promise // In the metadata's directory.
+	own     Promise // The promise in the metadata's directory.
 	hasOwn  bool
-	said    Promise // On the drives.
+	said    Promise // The promise on the drives.
 	hasSaid bool
-	joined  bool // The node belonged to a cluster before.
-	empty   bool // There is no log and no snapshot.
-	cut     error
+	joined  bool  // The node belonged to a cluster before.
+	empty   bool  // There is no log and no snapshot.
+	cut     error // The log has lost its end, for this reason; nil: it has not.
 
-	era, term, last uint64
+	era, term, last uint64 // What the metadata have reached; last is of the log or the snapshot.
 }
 
-// forgot says what a node has lost of what it promised, in words that follow "this
-// node's metadata"; empty where nothing is.
+// forgot says what a node has lost of what it had promised; empty where that is nothing. It
+// goes on after "this node's metadata". testdata/promises shows the cases.
 func (f *found) forgot() string {
 	p := f.said
 	if !f.hasSaid || f.hasOwn && f.own.newer(p) {
@@ -196,7 +201,7 @@ func (f *found) forgot() string {
 			return "are gone"
 		}
 		return "are not those that its drives know of: they were put in the place of others"
-	case !f.hasOwn && !f.hasSaid: // New, or written by a release that made no promises.
+	case !f.hasOwn && !f.hasSaid: // The node is new, or of a release that made no promises.
 	case f.hasSaid && p.Era == f.own.Era && (p.Number != f.own.Number || p.Server != f.own.Server):
 		return "are an older copy, of before the node got a new name in the group"
 	case p.Era > f.era && p.Index > 0:
@@ -212,8 +217,9 @@ func (f *found) forgot() string {
 	return ""
 }
 
-// promise returns what the node promises from now on: the same as before, or that of a
-// new incarnation, which has promised nothing yet.
+// promise returns what the node promises from now on. Where it has forgotten something, that
+// is the promise of a new incarnation, which has told nobody anything yet. Otherwise it is the
+// newer one of those that were found, and nothing of eras that are over.
 func (f *found) promise(node cluster.NodeID) Promise {
 	now := f.own
 	switch why := f.forgot(); {
@@ -231,9 +237,8 @@ func (f *found) promise(node cluster.NodeID) Promise {
 	return now
 }
 
-// identify decides as which server this node takes part, and makes that durable before
-// Raft starts. A node that finds less than it promised is another server from now on,
-// which nobody has given a vote.
+// identify decides as which server this node takes part, and makes that durable before Raft
+// starts (G9). A node that finds less than it promised is another server from now on.
 func (g *Group) identify() error {
 	f := found{joined: g.cfg.Joined, cut: g.log.Cut()}
 	var err error
@@ -262,20 +267,22 @@ func (g *Group) identify() error {
 	if err := g.keepPromise(p); err != nil {
 		return errs.New("group.Open", errs.Internal, err)
 	}
-	if f.cut != nil {
+	if f.cut != nil { // The new incarnation has promised nothing, so this log will do.
 		if err := g.log.Accept(); err != nil {
 			return err
 		}
 	}
 	g.id, g.forgot = raft.ServerID(p.Server), p.Forgot
-	if p.Forgot != "" && g.cfg.Events.Forgot != nil {
+	if p.Forgot != "" {
 		g.cfg.Events.Forgot(p.Forgot)
 	}
 	return nil
 }
 
-// keepPromise makes a promise durable: on the drives first, so that a crash in between
-// leaves a node that has forgotten, never one that does not know that it has.
+// keepPromise makes a promise durable, on the drives first. After a crash in between, the
+// drives say more than the metadata's directory, and the node holds itself to that, at worst
+// as another server. The other way round, the drives could later agree with an older copy of
+// the metadata, and the node would not know that it has forgotten something.
 func (g *Group) keepPromise(p Promise) error {
 	g.promiseMu.Lock()
 	defer g.promiseMu.Unlock()
@@ -294,7 +301,8 @@ func (g *Group) keepPromise(p Promise) error {
 	return nil
 }
 
-// renewPromises keeps the promise near to what this server has answered for.
+// renewPromises renews the promise every few seconds, so that it stays close to what this
+// server has voted and acknowledged.
 func (g *Group) renewPromises() {
 	t := time.NewTicker(promiseEvery)
 	defer t.Stop()
@@ -305,11 +313,12 @@ func (g *Group) renewPromises() {
 		case <-t.C:
 		}
 		if err := g.renewPromise(); err != nil {
-			g.cfg.Events.log(LevelError, fmt.Sprintf("what this voter has promised cannot be noted: %v", err))
+			g.cfg.Events.Log(LevelError, fmt.Sprintf("what this voter has promised cannot be noted: %v", err))
 		}
 	}
 }
 
+// renewPromise promises what the log holds now, and stores what is known of the others.
 func (g *Group) renewPromise() error {
 	g.promiseMu.Lock()
 	p := g.promised
@@ -318,7 +327,7 @@ func (g *Group) renewPromise() error {
 	if err != nil {
 		return err
 	}
-	// In this order: what is noted was true of the log before.
+	// Raft stores a term or an entry before it shows it here, so the log bears out the promise.
 	p.Era, p.Term, p.Index = era, g.raft.CurrentTerm(), g.raft.AppliedIndex()
 	if p.Forgot != "" && g.Votes() {
 		p.Forgot = ""
@@ -329,7 +338,7 @@ func (g *Group) renewPromise() error {
 	return g.peers.Store(g.cfg.FS, g.cfg.Dir)
 }
 
-// Votes reports whether this node's present server has a vote, as it knows itself.
+// Votes reports whether this node's server has a vote, as far as this node knows.
 func (g *Group) Votes() bool {
 	for _, s := range g.servers() {
 		if s.ID == g.id {
@@ -339,22 +348,22 @@ func (g *Group) Votes() bool {
 	return false
 }
 
-// Forgot says in a sentence what this node's metadata have lost of what the node had
-// promised; empty where nothing is, and once it votes again. Until then it neither votes
-// nor counts.
+// Forgot says in a sentence what this node's metadata have lost of what the node had promised.
+// It is empty where they have lost nothing, and once the node has a vote again.
 func (g *Group) Forgot() string {
 	if g.forgot == "" || g.Votes() {
 		return ""
 	}
-	return "this node's metadata " + g.forgot + "; it neither votes nor counts until a leader that has a majority without it " +
-		"has given it a vote again, by itself within minutes where there is one"
+	return "this node's metadata " + g.forgot + "; it neither votes nor counts until a leader that has a majority " +
+		"without it has given it a vote again, by itself within minutes where there is one"
 }
 
 // Server returns the id by which this node takes part in the group.
 func (g *Group) Server() string { return string(g.id) }
 
-// Distrust notes that this node once held entries up to index, which others know and its
-// log does not show: when it starts next it does not vote. The caller ends the process.
+// Distrust notes durably that this node once held entries up to index, as others know; its log
+// ends earlier. The caller ends the process. The next start finds that entries are missing,
+// and the node takes part as another server, without a vote.
 func (g *Group) Distrust(index uint64) error {
 	g.promiseMu.Lock()
 	p := g.promised

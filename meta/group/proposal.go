@@ -13,7 +13,10 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Propose implements meta.Client. The command is the client's until it returns.
+// Propose implements meta.Client. It sets fields of cmd, which the caller must not use until it
+// returns. The command is applied once, however often it is sent, since it carries the number
+// that the node's session gave it. Errors: Unknown where the command may or may not be applied;
+// with any other kind it is not: Unavailable, Overloaded, NoSpace, Invalid.
 func (c *Client) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	if isBare(cmd) {
 		return c.proposeBare(ctx, cmd)
@@ -34,16 +37,16 @@ func (c *Client) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Resu
 		}
 		c.expired(s)
 		if maybe {
-			// An earlier try may have been applied before the session ended; a
-			// new session would not know of it.
+			// An earlier try may have been applied before the session ended. A new session
+			// would not know of it, and the command would be applied again.
 			return nil, errs.New("group.Propose", errs.Unknown,
 				errors.New("the session ended while the outcome of the command was not known"))
 		}
 	}
 }
 
-// isBare tells commands that belong to no session: to apply them twice is the same
-// as once.
+// isBare reports whether a command belongs to no session. To apply such a command twice does
+// the same as to apply it once.
 func isBare(cmd *metapb.Command) bool {
 	switch cmd.Op.(type) {
 	case *metapb.Command_FormCluster, *metapb.Command_OpenSession, *metapb.Command_RegisterNode:
@@ -52,15 +55,18 @@ func isBare(cmd *metapb.Command) bool {
 	return false
 }
 
+// proposeBare proposes a command outside of any session. Errors: as repeat.
 func (c *Client) proposeBare(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	cmd.Session, cmd.Seq, cmd.Floor = nil, 0, 0
 	r, _, err := c.repeat(ctx, cmd)
 	return r, err
 }
 
-// proposeIn proposes a command in a session until its outcome is known. maybe says
-// that the outcome of some try is not. Errors: as repeat, and Overloaded.
-func (c *Client) proposeIn(ctx context.Context, s *session, cmd *metapb.Command) (r *metapb.Result, maybe bool, err error) {
+// proposeIn proposes a command in a session. maybe says that the outcome of some try is not
+// known. Errors: as repeat, and Overloaded where too many commands of the session wait for an
+// answer.
+func (c *Client) proposeIn(ctx context.Context, s *session, cmd *metapb.Command) (
+	r *metapb.Result, maybe bool, err error) {
 	cmd.Session = s.id
 	var ok bool
 	if cmd.Seq, cmd.Floor, ok = s.begin(); !ok {
@@ -71,12 +77,13 @@ func (c *Client) proposeIn(ctx context.Context, s *session, cmd *metapb.Command)
 	return c.repeat(ctx, cmd)
 }
 
-// repeat proposes the same bytes again until there is a result or ctx ends. Errors:
-// Unknown when some try may have been applied, else Unavailable, Invalid, or NoSpace where
-// the leader refuses it for want of room.
+// repeat proposes the same bytes again and again until there is a result or ctx ends. maybe
+// says that the outcome of some try is not known. Errors: Unknown where some try may have been
+// applied. Otherwise Invalid where the command is too large; NoSpace where the leader has no
+// room for it; Unavailable where its time is wrong, or ctx has ended.
 func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Result, maybe bool, err error) {
 	const op = "group.Propose"
-	cmd.TimeMs = 0 // Nothing that a bare command does depends on it.
+	cmd.TimeMs = 0 // Nothing that a bare command does depends on the time.
 	if !isBare(cmd) {
 		cmd.TimeMs = c.now().UnixMilli()
 	}
@@ -117,6 +124,7 @@ func (c *Client) repeat(ctx context.Context, cmd *metapb.Command) (r *metapb.Res
 	}
 }
 
+// now returns the time that commands carry.
 func (c *Client) now() time.Time {
 	if c.cfg.Clock == nil {
 		return time.Now()
@@ -124,14 +132,15 @@ func (c *Client) now() time.Time {
 	return c.cfg.Clock.Now()
 }
 
-// answer is what one try came to.
+// answer is the outcome of one try: a result, or an error.
 type answer struct {
 	result *metapb.Result
-	sent   bool // Without a result: the command may be in the log.
+	sent   bool // Where there is no result: the command may be in the log.
 	err    error
 }
 
-// try proposes once: here where this node leads, else with others in one request.
+// try proposes once. Where this node leads it does so itself; otherwise the command shares a
+// request with others.
 func (c *Client) try(ctx context.Context, data []byte) answer {
 	if g := c.cfg.Group; g != nil && g.IsLeader() {
 		limited, cancel := context.WithTimeout(ctx, c.cfg.Timing.Attempt)
@@ -156,27 +165,27 @@ func (c *Client) try(ctx context.Context, data []byte) answer {
 	case <-ctx.Done():
 	case <-c.closing:
 	}
-	// Taken by a sender already: it may be on its way.
+	// A command that a sender has taken already may be on its way.
 	return answer{sent: !p.state.CompareAndSwap(proposalQueued, proposalDropped),
 		err: errs.New("group.Propose", errs.Unavailable, errors.New("given up while waiting for an answer"))}
 }
 
-// proposal is one try of a command on its way through the queue.
+// proposal is one try of a command that waits in the queue.
 type proposal struct {
 	data  []byte
-	trace string      // Of its caller; empty: none.
-	done  chan answer // Buffered: its reader may have gone.
-	state atomic.Int32
+	trace string       // The caller's trace; empty: it has none.
+	done  chan answer  // It has room for the answer, since its reader may have gone.
+	state atomic.Int32 // One of those below. It changes once.
 }
 
 const (
-	proposalQueued  = 0
-	proposalTaken   = 1 // By a sender.
-	proposalDropped = 2 // By its caller, before it was taken.
+	proposalQueued  = 0 // It waits.
+	proposalTaken   = 1 // A sender has taken it.
+	proposalDropped = 2 // Its caller gave it up before a sender took it.
 )
 
-// send is a sender: it takes what has gathered in the queue and proposes it in one
-// request.
+// send is a sender. Until the client is closed it takes what has gathered in the queue and
+// proposes it in one request.
 func (c *Client) send(ctx context.Context) {
 	var batch []*proposal
 	for {
@@ -193,8 +202,8 @@ func (c *Client) send(ctx context.Context) {
 	}
 }
 
-// gather adds what waits to the one proposal in batch and leaves out what was
-// dropped.
+// gather adds the proposals that wait in the queue to the one in batch, as many as fit into a
+// request. It leaves out those that were dropped.
 func (c *Client) gather(batch []*proposal) []*proposal {
 	p := batch[0]
 	batch = batch[:0]
@@ -215,8 +224,8 @@ func (c *Client) gather(batch []*proposal) []*proposal {
 	}
 }
 
-// sendBatch proposes a batch and tells each proposal what became of it. The request
-// does not end with any one caller's context.
+// sendBatch proposes a batch and answers each proposal. The request has a deadline of its own:
+// it must not end because one of the callers has gone.
 func (c *Client) sendBatch(ctx context.Context, batch []*proposal) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timing.Attempt)
 	defer cancel()
@@ -234,11 +243,12 @@ func (c *Client) sendBatch(ctx context.Context, batch []*proposal) {
 	}
 }
 
-// request sends a request to the leader. sent says that a failed one may have been
-// received.
-func (c *Client) request(ctx context.Context, req *metapb.ProposeRequest) (_ []*metapb.ProposeOutcome, sent bool, _ error) {
+// request sends a request to the leader. Where it fails, sent says whether the leader may have
+// received it.
+func (c *Client) request(ctx context.Context, req *metapb.ProposeRequest) (
+	_ []*metapb.ProposeOutcome, sent bool, _ error) {
 	const op = "group.Propose"
-	t, err := c.target()
+	t, err := c.contact()
 	if err != nil {
 		return nil, false, err
 	}
@@ -256,6 +266,7 @@ func (c *Client) request(ctx context.Context, req *metapb.ProposeRequest) (_ []*
 	return resp.Outcomes, true, nil
 }
 
+// outcomeAnswer returns the answer to a proposal that a leader has taken.
 func outcomeAnswer(o *metapb.ProposeOutcome) answer {
 	if o.Unknown {
 		return answer{sent: true, err: errs.New("group.Propose", errs.Unknown,

@@ -10,21 +10,23 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// outcome is what became of one proposed command: a result, or not known.
+// outcome is what became of one command: a result, or the reason why that is not known.
 type outcome struct {
 	result  *metapb.Result
-	unknown error // Not nil: it may or may not be applied.
+	unknown error // Not nil: the command may or may not be applied, now or later.
 }
 
-// notProposed tells errors after which a command is certainly not in the log.
+// notProposed reports whether an error of Raft means that a command is certainly not in the
+// log.
 func notProposed(err error) bool {
 	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipTransferInProgress) ||
 		errors.Is(err, raft.ErrEnqueueTimeout)
 }
 
-// propose appends commands to the log and waits until they are applied. An error
-// means that none was proposed. A command that there is no room for is answered with
-// REFUSAL_NO_ROOM.
+// propose appends commands to the log and waits until they are applied. It returns an outcome
+// for each, in order. A command that is not taken gets a result that refuses it, and the others
+// go on: REFUSAL_NO_ROOM where there is no room for it, REFUSAL_CLOCK where its time is wrong.
+// An error means that no command was proposed.
 func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, error) {
 	const op = "group.Propose"
 	for _, c := range commands {
@@ -41,6 +43,7 @@ func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, erro
 	return g.proposeAll(ctx, commands)
 }
 
+// proposeAll proposes commands for which there is room, but those whose time is wrong.
 func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, error) {
 	const op = "group.Propose"
 	n := int64(len(commands))
@@ -61,8 +64,8 @@ func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, e
 		g.inflight.Release(n)
 		return nil, errNotLeader
 	}
-	// The futures cannot be given up, so a goroutine waits for them; they end with
-	// the entries or with leadership.
+	// Nobody can give up waiting for a future, so a goroutine waits for them. They end when the
+	// entries are applied or leadership is lost.
 	done := make(chan proposed, 1)
 	g.wg.Go(func() {
 		defer g.leave()
@@ -82,8 +85,9 @@ func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, e
 	}
 }
 
-// judgeTimes returns the commands whose time this node's clock bears out, and for each of
-// all of them the answer if it does not.
+// judgeTimes returns the commands whose time agrees with this node's clock. For each of the
+// given commands, refused has the result of one whose time does not, and nil for the others. An
+// error means that this node's own clock is not to be trusted.
 func (g *Group) judgeTimes(commands [][]byte) (taken [][]byte, refused []*metapb.Result, err error) {
 	if g.cfg.Clock == nil {
 		return commands, nil, nil
@@ -104,10 +108,10 @@ func (g *Group) judgeTimes(commands [][]byte) (taken [][]byte, refused []*metapb
 	return taken, refused, nil
 }
 
-// proposeSome proposes what was taken and puts the refusals in their places.
+// proposeSome proposes the commands that were taken, and returns the outcomes of all in order.
 func (g *Group) proposeSome(ctx context.Context, taken [][]byte, refused []*metapb.Result) ([]outcome, error) {
 	if g.raft.State() != raft.Leader {
-		return nil, errNotLeader // Its clock is not the one that counts.
+		return nil, errNotLeader // Only the clock of the leader counts.
 	}
 	var some []outcome
 	if len(taken) > 0 {
@@ -127,7 +131,8 @@ func (g *Group) proposeSome(ctx context.Context, taken [][]byte, refused []*meta
 	return out, nil
 }
 
-// proposeRest proposes the commands that are not refused.
+// proposeRest proposes the commands that are not refused, and returns the outcomes of all in
+// order.
 func (g *Group) proposeRest(ctx context.Context, commands [][]byte, refused []*metapb.Result) ([]outcome, error) {
 	out := make([]outcome, len(commands))
 	var rest [][]byte
@@ -147,11 +152,13 @@ func (g *Group) proposeRest(ctx context.Context, commands [][]byte, refused []*m
 	return out, err
 }
 
+// proposed is the outcome of each command, or an error: none was proposed.
 type proposed struct {
 	outcomes []outcome
-	err      error // None was proposed.
+	err      error
 }
 
+// apply gives commands to Raft and waits for what becomes of them.
 func (g *Group) apply(commands [][]byte) proposed {
 	futures := make([]raft.ApplyFuture, len(commands))
 	for i, c := range commands {
@@ -171,6 +178,7 @@ func (g *Group) apply(commands [][]byte) proposed {
 	return proposed{outcomes: out}
 }
 
+// outcomeOf waits for what becomes of one command.
 func outcomeOf(f raft.ApplyFuture) outcome {
 	if err := f.Error(); err != nil {
 		return outcome{unknown: err}

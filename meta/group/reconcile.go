@@ -9,25 +9,28 @@ import (
 	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
-// Names by which Raft keeps its variables in the stable store.
+// The names under which Raft keeps its variables in the stable store.
 const (
 	stableTerm     = "CurrentTerm"
 	stableVoteTerm = "LastVoteTerm"
 
-	stableUnset = "not found" // The text of the error where a variable was never set.
+	stableUnset = "not found" // The text of the error for a variable that was never set.
 )
 
+// inconsistent returns the error of metadata that do not fit together. It tells the operator
+// what to do.
 func inconsistent(format string, args ...any) error {
 	return errs.Newf("group.Open", errs.Corrupt, format+"; this node may have lost what it has acknowledged "+
 		"and must not vote: stop it, move its metadata directory away and start it again: it does not vote until the others "+
 		"have let it join again", args...)
 }
 
-// reconcile makes sure at start that log, snapshot and state fit together, since
-// Raft does not restore a snapshot by itself (a state that is ahead of it would be
-// thrown away): a state behind the snapshot is replaced by it, a log that a received
-// snapshot has overtaken is dropped, and everything else that does not fit is
-// refused.
+// reconcile makes log, snapshot and state fit together when the group is opened. A state that
+// is behind the newest snapshot is replaced by it. A log that a received snapshot has overtaken
+// is dropped. Whatever else does not fit is refused with Corrupt.
+//
+// Raft is told not to restore the snapshot itself (NoSnapshotRestoreOnStart): it would replace
+// a state that is ahead of the snapshot too.
 func reconcile(log *raftlog.Store, snaps *snapshot.Store, f *fsm) error {
 	snap := snaps.Latest()
 	if snap != nil {
@@ -43,8 +46,8 @@ func reconcile(log *raftlog.Store, snaps *snapshot.Store, f *fsm) error {
 	return checkFit(log, snap, f)
 }
 
-// restoreLatest brings a state up to the newest snapshot. A crash while a snapshot
-// was installed, or the loss of the state's directory, leaves it behind.
+// restoreLatest replaces the state by the newest snapshot. The state is behind where a crash
+// came while a snapshot was installed, or where its directory was lost.
 func restoreLatest(snaps *snapshot.Store, f *fsm, snap *snapshot.Meta) error {
 	_, source, err := snaps.Open(snap.Raft.ID)
 	if err != nil {
@@ -61,9 +64,11 @@ func restoreLatest(snaps *snapshot.Store, f *fsm, snap *snapshot.Meta) error {
 	return err
 }
 
-// dropOvertakenLog finishes what Raft does when it has installed a snapshot from a
-// leader: entries before it that are not known to be committed must go. (Were they
-// kept beside later ones, this node could one day send them to others.)
+// dropOvertakenLog drops the log where a leader's snapshot was installed and the log does not
+// hold the snapshot's last entry in the same term. Raft drops such a log itself after it has
+// installed a snapshot; a crash may have come before. The entries are not known to be
+// committed. If they were kept and later ones appended, this node could some day send them to
+// others.
 func dropOvertakenLog(log *raftlog.Store, snap *snapshot.Meta) error {
 	first, _ := log.FirstIndex()
 	last, _ := log.LastIndex()
@@ -82,8 +87,8 @@ func dropOvertakenLog(log *raftlog.Store, snap *snapshot.Meta) error {
 	return log.DeleteRange(first, last)
 }
 
-// checkFit refuses a log that lacks entries between the snapshot and what the state
-// has applied.
+// checkFit returns an error of kind Corrupt where the log lacks entries that the snapshot or
+// the state show to have been there, or has another entry than the one that was applied last.
 func checkFit(log *raftlog.Store, snap *snapshot.Meta, f *fsm) error {
 	applied, term := f.state.current.Applied()
 	first, _ := log.FirstIndex()
@@ -113,14 +118,14 @@ func checkFit(log *raftlog.Store, snap *snapshot.Meta, f *fsm) error {
 	return nil
 }
 
-// forgetHalfBootstrap undoes a bootstrap that a crash cut short: the term was
-// written, the first entry was not, and Raft would refuse to bootstrap again. A node
-// without entries that has never voted has promised nothing in that term.
+// forgetHalfBootstrap undoes a bootstrap that a crash has cut short: the term was written and
+// the first entry was not, so Raft would refuse to bootstrap again. A node that has no entries
+// and has never voted has promised nothing in that term.
 func forgetHalfBootstrap(log *raftlog.Store, snaps *snapshot.Store) error {
 	last, _ := log.LastIndex()
 	term, err := log.GetUint64([]byte(stableTerm))
 	if err != nil || term != 1 || last != 0 || snaps.Latest() != nil {
-		return nil // Also where the term was never written.
+		return nil // An error means that the term was never written.
 	}
 	if _, err := log.GetUint64([]byte(stableVoteTerm)); err == nil {
 		return nil

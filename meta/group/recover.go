@@ -12,33 +12,33 @@ import (
 	"github.com/cairnstore/cairn/meta/snapshot"
 )
 
-// eraSkipBlocks is how many lease blocks of every volume a new era passes over: more
-// than could have been leased by commands that are lost. Numbers are 64 bits, so this
-// can be done four billion times.
+// eraSkipBlocks is how many lease blocks of every volume a new era passes over. Commands that
+// are lost may have leased blocks, but never so many; so no extent number is given out twice.
+// Block numbers have 64 bits.
 const eraSkipBlocks = 1 << 24
 
-// recoveredAddr stands for the voter's address, which is told to the group once the
-// node has registered.
+// recoveredAddr stands for the address of the voter that begins an era. It is replaced once
+// the node has registered.
 const recoveredAddr = "recovered:0"
 
-// Recovered is where metadata begin again.
+// Recovered tells where an era begins.
 type Recovered struct {
 	Era   uint64
-	Index uint64 // Of the last entry that is kept, before the era's own.
-	Term  uint64
+	Index uint64 // The last entry that is kept, before the one that begins the era.
+	Term  uint64 // The term of that entry.
 }
 
-// Standing is how far a node's metadata reach, and with whom they voted.
+// Standing is how far a node's metadata reach, and who the members of the group were.
 type Standing struct {
-	LastIndex    uint64 // Of the log; committed or not.
+	LastIndex    uint64 // The last entry of the log or the snapshot, committed or not.
 	LastTerm     uint64
-	AppliedIndex uint64
-	Era          uint64
-	ClusterID    string // As of AppliedIndex; empty where that is early.
+	AppliedIndex uint64 // The last entry that the state has applied.
+	Era          uint64 // As of AppliedIndex, like ClusterID.
+	ClusterID    string // Empty where no cluster was formed by then.
 	Members      []Member
 }
 
-// Inspected tells where the metadata in cfg.Dir stand. No Group may be open there.
+// Inspected returns where the metadata in cfg.Dir stand. No Group may be open there.
 func Inspected(cfg Config) (Standing, error) {
 	const op = "group.Inspected"
 	o, err := openOffline(cfg)
@@ -49,10 +49,11 @@ func Inspected(cfg Config) (Standing, error) {
 	return s, errors.Join(err, o.close())
 }
 
-// Recover makes this node the only voter, with what its own log and state hold: for
-// when a majority of the voters is lost for good. Entries that only the others had are
-// lost; entries of its own log that were never committed are kept. No Group may be open
-// in cfg.Dir. Errors: Corrupt, Invalid (there is nothing to recover).
+// Recover makes this node the only voter and begins a new era: the given one, or that after
+// the present one if it is later. It is for the case that a majority of the voters is lost for
+// good. It keeps all entries of this node's log, also those that were never committed; entries
+// that only the others had are lost. After a crash it can be called again. No Group may be open
+// in cfg.Dir. Errors: Corrupt, and Invalid where there is nothing to recover.
 func Recover(cfg Config, era uint64) (Recovered, error) {
 	const op = "group.Recover"
 	o, err := openOffline(cfg)
@@ -63,17 +64,18 @@ func Recover(cfg Config, era uint64) (Recovered, error) {
 	return r, errors.Join(errs.Wrap(op, err), o.close())
 }
 
-// offline is a node's metadata without Raft.
+// offline is a node's metadata that are open without Raft.
 type offline struct {
 	cfg Config
 	*Group
 }
 
+// openOffline opens the metadata in cfg.Dir; the caller closes them.
 func openOffline(cfg Config) (*offline, error) {
 	if cfg.Node == 0 || cfg.FS == nil || cfg.Dir == "" {
 		return nil, errors.New("node, file system and directory are needed")
 	}
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing, cfg.Events = cfg.Timing.withDefaults(), cfg.Events.withDefaults()
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = DefaultCacheBytes
 	}
@@ -94,10 +96,12 @@ func openOffline(cfg Config) (*offline, error) {
 	return o, nil
 }
 
-// promise makes the server that begins an era durable. It promises nothing yet, and what
-// was promised in earlier eras does not bind it: the operator has given that up.
+// promise makes durable as which server this node begins an era. The server has promised
+// nothing in it. What was promised in earlier eras does not bind it: the operator has given
+// that up.
 func (o *offline) promise(era uint64) error {
-	if err := writePromise(o.cfg.FS, o.cfg.Dir, Promise{Number: max(o.promised.Number, 1), Server: string(o.id), Era: era}); err != nil {
+	p := Promise{Number: max(o.promised.Number, 1), Server: string(o.id), Era: era}
+	if err := writePromise(o.cfg.FS, o.cfg.Dir, p); err != nil {
 		return err
 	}
 	return o.log.Accept()
@@ -105,7 +109,8 @@ func (o *offline) promise(era uint64) error {
 
 func (o *offline) close() error { return o.closeDisk() }
 
-// last returns index and term of the last entry, of the log or of the snapshot.
+// last returns the index and term of the last entry: the log's, or the snapshot's where the log
+// ends before.
 func (o *offline) last() (index, term uint64, err error) {
 	if m := o.snaps.Latest(); m != nil {
 		index, term = m.Raft.Index, m.Raft.Term
@@ -138,7 +143,7 @@ func (o *offline) standing() (s Standing, err error) {
 	return s, err
 }
 
-// configuration returns the newest one, committed or not.
+// configuration returns the servers of the newest Raft configuration, committed or not.
 func (o *offline) configuration() (servers []raft.Server, err error) {
 	if m := o.snaps.Latest(); m != nil {
 		servers = m.Raft.Configuration.Servers
@@ -169,7 +174,8 @@ func (o *offline) recover(era uint64) (Recovered, error) {
 		return Recovered{}, err
 	}
 	if last == 0 {
-		return Recovered{}, errs.Newf("group.Recover", errs.Invalid, "%s holds no metadata: this node was no voter and no standby; recover another one", o.cfg.Dir)
+		return Recovered{}, errs.Newf("group.Recover", errs.Invalid,
+			"%s holds no metadata: this node was no voter and no standby; recover another one", o.cfg.Dir)
 	}
 	if err := o.replay(last); err != nil {
 		return Recovered{}, err
@@ -181,7 +187,7 @@ func (o *offline) recover(era uint64) (Recovered, error) {
 	return o.begin(last, term, max(era, s.Era+1))
 }
 
-// replay applies what the log has beyond the state.
+// replay applies the entries up to last that the state has not applied yet.
 func (o *offline) replay(last uint64) error {
 	applied, _ := o.fsm.state.applied()
 	first, err := o.log.FirstIndex()
@@ -200,10 +206,10 @@ func (o *offline) replay(last uint64) error {
 	return nil
 }
 
-// begin applies the command that begins the era, as the entry after last, and makes a
-// snapshot of that in which this node is the only voter. Then the log goes: a crash
-// before leaves a snapshot that overtakes it. After a crash anywhere it can be done
-// again, and begins the era after this one.
+// begin begins an era. It applies the command that does so as the entry after last, and makes a
+// snapshot whose configuration has this node as the only voter. Then it drops the log; if a
+// crash comes before, the snapshot counts as received, so the next start drops the log. After a
+// crash anywhere it can be done again, and begins the era after this one.
 func (o *offline) begin(last, term, era uint64) (Recovered, error) {
 	r := Recovered{Era: era, Index: last, Term: term}
 	if err := o.promise(era); err != nil {
@@ -215,7 +221,8 @@ func (o *offline) begin(last, term, era uint64) (Recovered, error) {
 		return r, err
 	}
 	entry := &raft.Log{Index: last + 1, Term: term, Type: raft.LogCommand, Data: command}
-	// In the log first: a state that a crash leaves ahead of its log would be refused.
+	// The log has the entry before the state: a state that is ahead of its log after a crash
+	// would be refused.
 	if err := o.log.StoreLog(entry); err != nil {
 		return r, err
 	}
@@ -239,7 +246,8 @@ func (o *offline) begin(last, term, era uint64) (Recovered, error) {
 	return r, o.log.DeleteRange(first, end)
 }
 
-// raiseTerm keeps Raft from electing in a term that the snapshot is ahead of.
+// raiseTerm makes Raft's term at least that of the snapshot. Otherwise it would elect a leader
+// in a term before it.
 func (o *offline) raiseTerm(term uint64) error {
 	have, err := o.log.GetUint64([]byte(stableTerm))
 	if err == nil && have >= term {
@@ -248,6 +256,8 @@ func (o *offline) raiseTerm(term uint64) error {
 	return o.log.SetUint64([]byte(stableTerm), term)
 }
 
+// snapshot makes a snapshot of the state as of an entry, in which this node is the only voter.
+// The log need not reach it.
 func (o *offline) snapshot(index, term uint64) error {
 	at, atTerm := o.fsm.state.applied()
 	if at != index {

@@ -7,19 +7,19 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Refused is which commands a leader refuses for want of room.
+// Refused says which commands a leader refuses for want of room.
 type Refused uint8
 
-// What may be refused.
+// The values of Refused.
 const (
 	RefuseNone   Refused = iota
-	RefuseGrowth         // What makes the metadata, or the cluster's data, grow.
+	RefuseGrowth         // Commands that make the metadata or the data grow: see Grows.
 	RefuseAll
 )
 
-// refuse splits commands into those to propose and those that are refused now. It answers
-// with a result, which nothing was applied for, so that one command of a request that
-// gathers many does not fail the others.
+// refuse returns nil where all commands may be proposed. Otherwise it returns, for each command
+// that must not be, the result that says so, and nil for the others. A result and not an error,
+// since one command of a request that carries several must not fail the others.
 func (g *Group) refuse(commands [][]byte) (refused []*metapb.Result) {
 	what, why := RefuseNone, error(nil)
 	if g.cfg.Refuse != nil {
@@ -46,27 +46,27 @@ func (g *Group) refuse(commands [][]byte) (refused []*metapb.Result) {
 	return refused
 }
 
-// grows reports whether a command is one of those that are refused first. One that this
-// version cannot read is not for it to refuse.
+// grows is Grows of a marshalled command; false for one that this release cannot decode.
 func grows(data []byte) bool {
 	cmd := new(metapb.Command)
 	return proto.Unmarshal(data, cmd) == nil && Grows(cmd)
 }
 
-// Grows reports whether a command makes the metadata grow, or writes what makes the drives
-// fuller. All others free something, or are what the cluster needs to keep what it has: a
-// delete marker is a record too, but it is how versions of a bucket are let go.
+// Grows reports whether a command makes the metadata or the data on the drives grow. Such
+// commands are refused first. All others free something, or are needed to keep what is there. A
+// delete marker is a record as well, but it lets go of others, so it is not refused.
 func Grows(cmd *metapb.Command) bool {
 	switch cmd.Op.(type) {
-	case *metapb.Command_CreateVolumes, *metapb.Command_LeaseExtents, *metapb.Command_CreateBucket, *metapb.Command_PutObject,
-		*metapb.Command_CreateUpload, *metapb.Command_PutPart, *metapb.Command_CompleteUpload, *metapb.Command_TransitionVersion:
+	case *metapb.Command_CreateVolumes, *metapb.Command_LeaseExtents, *metapb.Command_CreateBucket,
+		*metapb.Command_PutObject, *metapb.Command_CreateUpload, *metapb.Command_PutPart,
+		*metapb.Command_CompleteUpload, *metapb.Command_TransitionVersion:
 		return true
 	}
 	return false
 }
 
-// noRoom is the error of a command that a leader refused for want of room. maybe says that
-// an earlier try of the same command may be applied.
+// noRoom returns the error of a command that a leader has refused for want of room: NoSpace, or
+// Unknown where maybe says that an earlier try of the command may have been applied.
 func noRoom(r *metapb.Result, maybe bool) error {
 	kind := errs.NoSpace
 	if maybe {

@@ -13,16 +13,18 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb/metapbconnect"
 )
 
-// Handler returns MetaService for the internode listener.
+// Handler returns the MetaService of this node, for the internode listener: other nodes reach
+// the group through it when this node leads.
 func (g *Group) Handler() (path string, h http.Handler) {
 	return metapbconnect.NewMetaServiceHandler(service{g}, rpc.ConnectOptions()...)
 }
 
+// service implements MetaService.
 type service struct{ g *Group }
 
 var _ metapbconnect.MetaServiceHandler = service{}
 
-// Propose implements MetaService.
+// Propose implements MetaService. A node that does not lead answers who does.
 func (s service) Propose(ctx context.Context, req *metapb.ProposeRequest) (*metapb.ProposeResponse, error) {
 	outcomes, err := s.g.propose(ctx, req.Commands)
 	if errors.Is(err, errNotLeader) {
@@ -44,7 +46,7 @@ func (s service) Propose(ctx context.Context, req *metapb.ProposeRequest) (*meta
 	return resp, nil
 }
 
-// Read implements MetaService.
+// Read implements MetaService. A node that does not lead answers who does.
 func (s service) Read(ctx context.Context, req *metapb.ReadRequest) (*metapb.ReadResponse, error) {
 	if req.Query == nil {
 		return nil, errs.New("group.Read", errs.Invalid, errors.New("no query"))
@@ -59,19 +61,21 @@ func (s service) Read(ctx context.Context, req *metapb.ReadRequest) (*metapb.Rea
 	return &metapb.ReadResponse{Answer: a}, nil
 }
 
-// notLeader tells who leads. A leader that is not ready yet names itself.
+// notLeader names the leader, or nobody. A leader that is not ready yet names itself; a client
+// waits then, and asks again.
 func (s service) notLeader() *metapb.NotLeader {
 	return &metapb.NotLeader{Leader: uint64(s.g.Leader())}
 }
 
-// Members implements MetaService.
+// Members implements MetaService. Any node answers, as it sees the group.
 func (s service) Members(context.Context, *metapb.MembersRequest) (*metapb.MembersResponse, error) {
 	members, leader := s.g.Members()
 	stats := s.g.Stats()
 	resp := &metapb.MembersResponse{Leader: uint64(leader), Term: stats.Term, CommitIndex: stats.CommitIndex,
 		AppliedIndex: stats.AppliedIndex}
 	for _, m := range members {
-		resp.Members = append(resp.Members, &metapb.Member{Node: uint64(m.Node), RaftAddr: m.RaftAddr, Voter: m.Voter, Incarnation: m.Incarnation})
+		resp.Members = append(resp.Members, &metapb.Member{Node: uint64(m.Node), RaftAddr: m.RaftAddr, Voter: m.Voter,
+			Incarnation: m.Incarnation})
 	}
 	return resp, nil
 }

@@ -13,19 +13,21 @@ import (
 const (
 	sessionIDBytes = 16
 
-	// sessionWindow is how far a number may lie above the floor.
+	// sessionWindow is how many numbers, from the floor on, may be in use at once. It is half of
+	// what the state accepts, so the state refuses no command for its number.
 	sessionWindow = state.SessionWindow / 2
 )
 
-// session is one run of this node as a proposer. It numbers commands and knows the
-// floor: the lowest number that may still be sent.
+// session is one run of this node as a proposer. It numbers the node's commands, so that the
+// state applies each once, however often it is sent. The floor is the lowest number that may
+// still be sent; the state forgets the results below it. Safe for concurrent use.
 type session struct {
 	id []byte
 
 	mu       sync.Mutex
-	next     uint64
-	floor    uint64
-	finished map[uint64]struct{} // Above the floor; as many as are in flight at most.
+	next     uint64              // The number of the next command.
+	floor    uint64              // The lowest number that is not finished.
+	finished map[uint64]struct{} // The finished numbers above the floor.
 }
 
 func newSession() *session {
@@ -34,7 +36,8 @@ func newSession() *session {
 	return &session{id: id, next: 1, floor: 1, finished: make(map[uint64]struct{})}
 }
 
-// begin numbers a command; not ok where too many are unanswered.
+// begin returns the number of the next command, and the floor. ok is false where too many
+// commands are unfinished.
 func (s *session) begin() (seq, floor uint64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +49,7 @@ func (s *session) begin() (seq, floor uint64, ok bool) {
 	return seq, s.floor, true
 }
 
-// finish says that a command will not be sent again.
+// finish says that the command of a number is not sent again.
 func (s *session) finish(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,21 +63,21 @@ func (s *session) finish(seq uint64) {
 	}
 }
 
-// sessions holds the client's current session and opens new ones, one at a time.
+// sessions holds the session of a client. One caller at a time opens a new one.
 type sessions struct {
 	mu      sync.Mutex
-	current *session
-	opening chan struct{} // Closed when the opening in progress ends; nil: none is.
+	current *session      // Nil: a new one is to be opened.
+	opening chan struct{} // Closed when the one who opens it is done; nil: nobody does.
 }
 
-// OpenSession opens the node's session, which also ends the leases and pins of its
-// earlier run. Propose does it by itself where it has not been done.
+// OpenSession opens the node's session where it has none. That ends the leases and pins of the
+// node's earlier run. Propose does it by itself, too. Errors: Unavailable, NoSpace.
 func (c *Client) OpenSession(ctx context.Context) error {
 	_, err := c.session(ctx)
 	return err
 }
 
-// session returns the current session and opens one where there is none.
+// session returns the current session, and opens one where there is none.
 func (c *Client) session(ctx context.Context) (*session, error) {
 	for {
 		c.sessions.mu.Lock()
@@ -107,8 +110,8 @@ func (c *Client) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// open proposes a new session. One whose opening is not known to have succeeded is
-// never used: the next try takes another id, and ends it.
+// open proposes a new session. A session is not used unless it is known to be open: if the
+// outcome is not known, the next call proposes one with another id, which ends it.
 func (c *Client) open(ctx context.Context) (*session, error) {
 	const op = "group.OpenSession"
 	s := newSession()
@@ -118,7 +121,7 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 	case errs.Is(err, errs.NoSpace):
 		return nil, errs.Wrap(op, err)
 	case err != nil:
-		return nil, errs.New(op, errs.Unavailable, err) // The caller's command was not sent.
+		return nil, errs.New(op, errs.Unavailable, err) // Not Unknown: the caller's command was not sent.
 	}
 	switch r.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:
@@ -127,13 +130,11 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 	default:
 		return nil, errs.Newf(op, errs.Internal, "refused: %v %s", r.Refusal, r.Detail)
 	}
-	if c.cfg.Events.SessionOpened != nil {
-		c.cfg.Events.SessionOpened(c.cfg.Node)
-	}
+	c.cfg.Events.SessionOpened(c.cfg.Node)
 	return s, nil
 }
 
-// expired gives up a session that the log has ended.
+// expired gives up a session that was ended, so that the next call opens a new one.
 func (c *Client) expired(s *session) {
 	c.sessions.mu.Lock()
 	mine := c.sessions.current == s
@@ -141,7 +142,7 @@ func (c *Client) expired(s *session) {
 		c.sessions.current = nil
 	}
 	c.sessions.mu.Unlock()
-	if mine && c.cfg.Events.SessionExpired != nil {
+	if mine {
 		c.cfg.Events.SessionExpired(c.cfg.Node)
 	}
 }

@@ -12,8 +12,8 @@ import (
 // is taken for its size alone.
 const snapshotFactor = 2
 
-// boundLog keeps the log within its bytes: Raft itself counts entries, and an entry may
-// have a few bytes or four million.
+// boundLog keeps the log within its bytes until the group closes. Raft itself counts entries,
+// and an entry has a few bytes or four million.
 func (g *Group) boundLog() {
 	t := time.NewTicker(g.cfg.Timing.SnapshotInterval)
 	defer t.Stop()
@@ -24,13 +24,14 @@ func (g *Group) boundLog() {
 		case <-t.C:
 		}
 		if err := g.shrinkLog(); err != nil {
-			g.cfg.Events.log(LevelError, fmt.Sprintf("the Raft log cannot be kept within its size: %v", err))
+			g.cfg.Events.Log(LevelError, fmt.Sprintf("the Raft log cannot be kept within its size: %v", err))
 		}
 	}
 }
 
-// shrinkLog tells Raft how many entries to keep behind a snapshot, and has one taken where
-// the log is far too long. What no snapshot holds stays, whatever its size.
+// shrinkLog tells Raft how many entries to keep behind a snapshot so that they stay within
+// TrailingBytes, and has a snapshot taken where the log is far too large. Entries that no
+// snapshot holds stay, whatever their size.
 func (g *Group) shrinkLog() error {
 	keep := max(1, min(g.cfg.TrailingLogs, g.log.Within(g.cfg.TrailingBytes)))
 	if now := g.raft.ReloadableConfig(); now.TrailingLogs != keep {

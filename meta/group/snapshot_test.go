@@ -30,7 +30,7 @@ type disk struct {
 func openTestDisk(fs vfs.FS) (*disk, error) { return openDiskOf(fs, openFakeState(new(atomic.Int64))) }
 
 func openDiskOf(fs vfs.FS, openState openStateFunc) (*disk, error) {
-	g := &Group{cfg: Config{FS: fs, Dir: "meta", openState: openState, Events: Events{Fatal: func(error) {}}}}
+	g := &Group{cfg: Config{FS: fs, Dir: "meta", openState: openState, Events: Events{Fatal: func(error) {}}.withDefaults()}}
 	if err := g.openDisk(); err != nil {
 		_ = g.closeDisk()
 		return nil, err

@@ -21,8 +21,8 @@ import (
 	"github.com/cairnstore/cairn/meta/state"
 )
 
-// stateMachine is what a group needs of meta/state. One goroutine applies,
-// checkpoints and closes; queries run beside it.
+// stateMachine is what a group needs of meta/state. One goroutine applies, checkpoints and
+// closes; many query beside it.
 type stateMachine interface {
 	Applied() (index, term uint64)
 	Apply(entries []state.Entry) ([]*metapb.Result, error)
@@ -33,29 +33,31 @@ type stateMachine interface {
 	Close() error
 }
 
+// openStateFunc opens the state in dir, and makes an empty one where there is none.
 type openStateFunc func(fs vfs.FS, dir string) (stateMachine, error)
 
-// mendIt says what to do about a record that stops Apply.
-const mendIt = "where other voters run, stop this node, move its metadata directory away and start it again: it is made anew from theirs; " +
-	"where all have stopped so, `cairn meta check --data DIR` names what is wrong and `cairn meta mend` mends or removes it " +
-	"(docs/operations.md, \"A record is bad\")"
+// mendIt tells an operator what to do about a record without which nothing can be applied.
+const mendIt = "where other voters run, stop this node, move its metadata directory away and start it again: " +
+	"it is made anew from theirs; where all have stopped so, `cairn meta check --data DIR` names what is wrong " +
+	"and `cairn meta mend` mends or removes it (docs/operations.md, \"A record is bad\")"
 
-// stateDir is the directory of the state machine's generations. A generation is a
-// directory with a number for a name; the file CURRENT names the one in force.
+// stateDir is the directory that holds the state. The state has generations: each is a
+// directory with a number for a name, and the file CURRENT holds the number in force. A
+// restored snapshot makes the next generation.
 type stateDir struct {
 	fs   vfs.FS
 	dir  string
 	open openStateFunc
 
-	panicked func(value any, stack []byte) // A query met records that nothing was to write.
+	panicked func(value any, stack []byte) // Events.QueryPanicked.
 
-	mu      sync.RWMutex // Queries hold it shared, the change of generation alone.
-	current stateMachine
-	number  uint64
+	mu      sync.RWMutex // Queries hold it shared; restore and close hold it alone.
+	current stateMachine // The generation in force.
+	number  uint64       // Its number.
 	closed  bool
 }
 
-// What the directory of a group holds; see the package comment.
+// The names in the directory of a group; see the package comment.
 const (
 	logDir       = "log"
 	stateDirName = "state"
@@ -64,7 +66,8 @@ const (
 	currentName = "CURRENT"
 )
 
-// openStateDir opens the current generation and removes what a crash left of others.
+// openStateDir opens the generation in force and removes what a crash has left of others. Errors:
+// Corrupt, with what an operator can do about it.
 func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) {
 	d := &stateDir{fs: fs, dir: dir, open: open}
 	if err := files.MkdirSynced(fs, dir); err != nil {
@@ -90,7 +93,8 @@ func openStateDir(fs vfs.FS, dir string, open openStateFunc) (*stateDir, error) 
 	d.current, err = open(fs, d.path(n))
 	switch {
 	case record.IsContradiction(err):
-		err = errs.Newf("group.Open", errs.Corrupt, "a record without which nothing can be applied is bad: %w; %s", err, mendIt)
+		err = errs.Newf("group.Open", errs.Corrupt,
+			"a record without which nothing can be applied is bad: %w; %s", err, mendIt)
 	case errs.Is(err, errs.Corrupt):
 		err = errs.Newf("group.Open", errs.Corrupt, "the state is damaged: %w; stop this node and move %s away: "+
 			"the state is made anew from the snapshot and the Raft log", err, d.path(n))
@@ -102,6 +106,7 @@ func (d *stateDir) path(n uint64) string {
 	return d.fs.PathJoin(d.dir, strconv.FormatUint(n, 10))
 }
 
+// readCurrent returns the number in force; 0 where there is none yet.
 func (d *stateDir) readCurrent() (uint64, error) {
 	b, err := files.Read(d.fs, d.fs.PathJoin(d.dir, currentName))
 	if files.IsNotExist(err) {
@@ -118,10 +123,12 @@ func (d *stateDir) readCurrent() (uint64, error) {
 	return n, nil
 }
 
+// writeCurrent puts a generation in force, durably.
 func (d *stateDir) writeCurrent(n uint64) error {
 	return files.Replace(d.fs, d.dir, currentName, []byte(strconv.FormatUint(n, 10)+"\n"))
 }
 
+// removeOthers removes all generations but the one in force.
 func (d *stateDir) removeOthers() error {
 	names, err := d.fs.List(d.dir)
 	if err != nil {
@@ -138,9 +145,9 @@ func (d *stateDir) removeOthers() error {
 	return nil
 }
 
-// query answers from the current generation. Whoever asks may be a goroutine of this
-// node that nothing recovers, so a query that panics fails, and no more: what it was
-// asked of is damaged, but all else can be served.
+// query answers from the generation in force. A query that panics, since a record is damaged,
+// fails with Internal; everything else can still be served. The panic must not go further:
+// whoever asks may be a goroutine of this node that nothing recovers, and the process would end.
 func (d *stateDir) query(q *metapb.Query) (a *metapb.Answer, err error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -149,10 +156,9 @@ func (d *stateDir) query(q *metapb.Query) (a *metapb.Answer, err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			if d.panicked != nil {
-				d.panicked(v, debug.Stack())
-			}
-			a, err = nil, errs.Newf("group.Read", errs.Internal, "a query of the metadata panicked; see the log of the node that leads")
+			d.panicked(v, debug.Stack())
+			a, err = nil, errs.Newf("group.Read", errs.Internal,
+				"a query of the metadata panicked; see the log of the node that leads")
 		}
 	}()
 	return d.current.Query(q)
@@ -170,16 +176,17 @@ func (d *stateDir) contradictions() (applied uint64, c *metapb.Contradictions) {
 	return d.current.Contradictions()
 }
 
-// restore replaces the state by what fill puts into a new directory, which must be a
-// state as of the entry that fill returns. Until the marker is moved the old state is
-// in force; after it, the new one.
+// restore replaces the state by the one that fill puts into a new directory. fill returns the
+// index and term of the last entry that this state has applied; a state as of another entry is
+// refused with Corrupt. The old state is in force until CURRENT is replaced, and the new one
+// from then on.
 func (d *stateDir) restore(fill func(dir string) (index, term uint64, err error)) error {
 	n := d.number + 1
 	dir := d.path(n)
 	if err := d.fs.RemoveAll(dir); err != nil && !files.IsNotExist(err) {
 		return err
 	}
-	next, err := d.build(dir, fill) // Proves that it is whole before the old one goes.
+	next, err := d.build(dir, fill) // It is proven to be whole before the old one goes.
 	if err != nil {
 		_ = d.fs.RemoveAll(dir)
 		return err
@@ -198,6 +205,7 @@ func (d *stateDir) restore(fill func(dir string) (index, term uint64, err error)
 	return d.fs.RemoveAll(d.path(oldNumber))
 }
 
+// build fills a directory, makes it durable and opens it.
 func (d *stateDir) build(dir string, fill func(dir string) (index, term uint64, err error)) (stateMachine, error) {
 	if err := files.MkdirSynced(d.fs, dir); err != nil {
 		return nil, err
@@ -227,19 +235,19 @@ func (d *stateDir) close() error {
 	return d.current.Close()
 }
 
-// fsm is the state machine as Raft sees it. Raft calls it from one goroutine.
+// fsm is the state as Raft sees it. Raft calls it from one goroutine.
 type fsm struct {
 	state  *stateDir
 	snaps  *snapshot.Store
 	events Events
-	admit  func(int64) error // Nil: there is always room.
+	admit  func(int64) error // Asks for room; nil where there is always enough.
 
-	entries []state.Entry // Reused.
-	broken  error         // Nothing is applied after a failure.
+	entries []state.Entry // Reused by ApplyBatch.
+	broken  error         // Why nothing is applied any more; nil: entries are applied.
 }
 
-// snapshotNeed is what a snapshot takes where its tables can be linked: the tables that
-// memory is flushed to, and a MANIFEST.
+// snapshotNeed is how many bytes a snapshot takes where its tables can be linked: the tables
+// that memory is flushed to, and a MANIFEST.
 const snapshotNeed = 32 << 20
 
 var _ raft.BatchingFSM = (*fsm)(nil)
@@ -247,14 +255,14 @@ var _ raft.BatchingFSM = (*fsm)(nil)
 // Apply implements raft.FSM.
 func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
-// ApplyBatch implements raft.BatchingFSM. A reply is a *metapb.Result, an error, or
-// nil for an entry that is no command or was applied before.
+// ApplyBatch implements raft.BatchingFSM. Its replies are a *metapb.Result or an error for each
+// command, and nil for an entry that is no command or was applied before.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	replies := make([]any, len(logs))
 	applied, _ := f.state.current.Applied()
 	f.entries = f.entries[:0]
 	for _, l := range logs {
-		if l.Index <= applied { // G5; always a beginning of the batch.
+		if l.Index <= applied { // G5. Such entries can only come first in a batch.
 			continue
 		}
 		e := state.Entry{Index: l.Index, Term: l.Term}
@@ -267,7 +275,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		return replies
 	}
 	results, err := f.apply(f.entries)
-	clear(f.entries) // Do not hold on to commands.
+	clear(f.entries) // The commands are to be freed.
 	skipped := len(logs) - len(f.entries)
 	for i := range f.entries {
 		switch {
@@ -280,6 +288,8 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	return replies
 }
 
+// apply applies entries. The process ends where that fails: the state lacks entries then, and
+// the next start applies them again.
 func (f *fsm) apply(entries []state.Entry) ([]*metapb.Result, error) {
 	if f.broken != nil {
 		return nil, f.broken
@@ -292,22 +302,23 @@ func (f *fsm) apply(entries []state.Entry) ([]*metapb.Result, error) {
 	if err != nil {
 		f.broken = errs.Wrap("group.Apply", err)
 		if record.IsContradiction(err) {
-			f.broken = errs.Newf("group.Apply", errs.Corrupt, "a record without which nothing can be applied is bad: %w; %s", err, mendIt)
+			f.broken = errs.Newf("group.Apply", errs.Corrupt,
+				"a record without which nothing can be applied is bad: %w; %s", err, mendIt)
 		}
-		f.events.fatal(f.broken)
+		f.events.Fatal(f.broken)
 		return nil, f.broken
 	}
-	if f.events.Applied != nil {
-		f.events.Applied(len(entries), time.Since(start))
-	}
+	f.events.Applied(len(entries), time.Since(start))
 	return results, nil
 }
 
-// Snapshot implements raft.FSM: it takes a checkpoint, which later entries do not
-// change. Right after a snapshot from a leader the log is empty, which Raft takes for
-// a log that is due (the distance of its last entry, 0, from the snapshot wraps
-// around). One of our own in that place would say that the log reached it once, and
-// the node would not start again: entries would seem to be lost.
+// Snapshot implements raft.FSM. It takes a checkpoint, which later entries do not change. Errors:
+// raft.ErrNothingNewToSnapshot, and NoSpace; the log is kept then.
+//
+// It takes none of a state that a leader has just sent. The log is empty then, and Raft asks
+// for a snapshot at once, since the distance from the snapshot to the log's last entry, 0,
+// wraps around. A snapshot that this node took itself says that the log has reached it. The
+// log has not, so entries would seem to be lost, and the node would not start again.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	if f.broken != nil {
 		return nil, f.broken
@@ -318,9 +329,9 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 		return nil, raft.ErrNothingNewToSnapshot
 	}
 	if f.admit != nil {
-		// The log is kept until there is room for the snapshot that allows to cut it.
+		// Without a snapshot the log is not cut. It grows until there is room for one.
 		if err := f.admit(snapshotNeed); err != nil {
-			f.events.noRoom("taking a snapshot of the metadata", err)
+			f.events.NoRoom("taking a snapshot of the metadata", err)
 			return nil, err
 		}
 	}
@@ -328,13 +339,13 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.events.SnapshotTaken != nil {
-		f.events.SnapshotTaken(index, time.Since(start))
-	}
+	f.events.SnapshotTaken(index, time.Since(start))
 	return c, nil
 }
 
-// Restore implements raft.FSM: it replaces the state by a snapshot.
+// Restore implements raft.FSM. It replaces the state by a snapshot, and entries are applied
+// again where that had failed before. Errors: Corrupt, where the old state stays in force, and
+// those of the file system.
 func (f *fsm) Restore(source io.ReadCloser) error {
 	start := time.Now()
 	err := f.state.restore(func(dir string) (index, term uint64, err error) {
@@ -344,9 +355,7 @@ func (f *fsm) Restore(source io.ReadCloser) error {
 		return errs.Wrap("group.Restore", fmt.Errorf("restore a snapshot: %w", err))
 	}
 	f.broken = nil
-	if f.events.StateRestored != nil {
-		index, _ := f.state.current.Applied()
-		f.events.StateRestored(index, time.Since(start))
-	}
+	index, _ := f.state.current.Applied()
+	f.events.StateRestored(index, time.Since(start))
 	return nil
 }

@@ -10,16 +10,17 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// topologyCache is the newest topology read, and the newest epoch heard of.
+// topologyCache holds the newest topology that was read, and the newest epoch that an answer
+// carried. Safe for concurrent use.
 type topologyCache struct {
 	current atomic.Pointer[meta.Topology]
 	newest  atomic.Uint64
 
 	mu      sync.Mutex
-	reading chan struct{} // Closed when the reading in progress ends; nil: none is.
+	reading chan struct{} // Closed when the one who reads is done; nil: nobody reads.
 }
 
-// saw notes the epoch that an answer carried.
+// saw notes the epoch that an answer carries.
 func (t *topologyCache) saw(epoch uint64) {
 	for {
 		have := t.newest.Load()
@@ -29,7 +30,7 @@ func (t *topologyCache) saw(epoch uint64) {
 	}
 }
 
-// fresh returns the topology where it is of the epoch or later.
+// fresh returns the topology if it is of the epoch or a later one, else nil.
 func (t *topologyCache) fresh(epoch uint64) *meta.Topology {
 	if top := t.current.Load(); top != nil && top.View.Epoch >= epoch {
 		return top
@@ -37,14 +38,15 @@ func (t *topologyCache) fresh(epoch uint64) *meta.Topology {
 	return nil
 }
 
-// Topology returns the newest topology that this client has heard of. Every answer
-// tells whether there is a newer one. Errors: Unavailable.
+// Topology returns a topology at least as new as the newest that this client has heard of: every
+// answer to a query carries the epoch. Errors: Unavailable.
 func (c *Client) Topology(ctx context.Context) (*meta.Topology, error) {
 	return c.TopologyAtLeast(ctx, c.topology.newest.Load())
 }
 
-// TopologyAtLeast returns a topology of the given epoch or a later one. Errors:
-// Unavailable, also when there is no such epoch yet.
+// TopologyAtLeast returns a topology of the given epoch or a later one. It reads it where the
+// client has none; one caller reads for all that wait. Errors: Unavailable, also where there is
+// no such epoch yet.
 func (c *Client) TopologyAtLeast(ctx context.Context, epoch uint64) (*meta.Topology, error) {
 	const op = "group.Topology"
 	for {
@@ -81,11 +83,10 @@ func (c *Client) TopologyAtLeast(ctx context.Context, epoch uint64) (*meta.Topol
 	}
 }
 
-// LastTopology returns the topology that was read last; nil before the first.
+// LastTopology returns the topology that was read last, however old it is; nil where none was.
 func (c *Client) LastTopology() *meta.Topology { return c.topology.current.Load() }
 
-// readTopology reads the view where there is a newer one. Only one reader at a time
-// comes here.
+// readTopology reads the view where there is a newer one. One caller at a time calls it.
 func (c *Client) readTopology(ctx context.Context) error {
 	const op = "group.Topology"
 	var have uint64
@@ -101,7 +102,7 @@ func (c *Client) readTopology(ctx context.Context) error {
 		if old == nil {
 			return errs.Newf(op, errs.Unavailable, "the cluster has not been formed yet")
 		}
-		return nil // Still current.
+		return nil // There is none newer than the one that is held.
 	}
 	if old == nil || a.View.Epoch > have {
 		c.topology.current.Store(meta.NewTopology(a.View))

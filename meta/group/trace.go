@@ -2,11 +2,11 @@ package group
 
 import "context"
 
-// Trace carries a caller's trace through the request that shares its command with
-// others. Either field may be nil.
+// Trace carries the trace of a caller over to the request that carries its command beside those
+// of others. Either field may be nil: then nothing is traced.
 type Trace struct {
-	Of   func(context.Context) string                  // Of a caller; empty: none.
-	Into func(context.Context, string) context.Context // The context of the request.
+	Of   func(context.Context) string                  // Returns the trace of a caller; empty: it has none.
+	Into func(context.Context, string) context.Context // Returns a context of that trace.
 }
 
 func (t Trace) of(ctx context.Context) string {
@@ -16,8 +16,8 @@ func (t Trace) of(ctx context.Context) string {
 	return t.Of(ctx)
 }
 
-// into gives ctx the trace of the first proposal that has one: a request is in one
-// trace, though it carries the commands of several.
+// into returns ctx with the trace of the first proposal in a batch that has one. A request
+// belongs to one trace, even if it carries the commands of several callers.
 func (t Trace) into(ctx context.Context, batch []*proposal) context.Context {
 	if t.Into == nil {
 		return ctx

@@ -17,8 +17,8 @@ type pipeline struct {
 }
 
 // AppendEntriesPipeline implements raft.Transport. Errors: those of the connection.
-func (t *Transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
-	p, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
+func (t *Transport) AppendEntriesPipeline(id raft.ServerID, addr raft.ServerAddress) (raft.AppendPipeline, error) {
+	p, err := t.NetworkTransport.AppendEntriesPipeline(id, addr)
 	if err != nil {
 		return nil, err
 	}

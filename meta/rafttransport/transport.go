@@ -62,12 +62,12 @@ func (t *Transport) SetHeartbeatHandler(func(raft.RPC)) {}
 
 // AppendEntries implements raft.Transport. Heartbeats come this way too. It writes the
 // addressee and the limited commit index into args, which Raft shares with no other peer.
-func (t *Transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
+func (t *Transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress,
 	args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	limitCommit(args)
 	*appendTo(args) = addressee(id)
 	sent := t.acks.now()
-	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
+	err := t.NetworkTransport.AppendEntries(id, addr, args, resp)
 	if err == nil && resp.Success && resp.Term == args.Term {
 		t.acks.add(id, args.Term, sent)
 	}
@@ -82,22 +82,22 @@ func (t *Transport) AppendEntries(id raft.ServerID, target raft.ServerAddress,
 // RequestVote implements raft.Transport. Raft sends one request to all peers at once, so
 // each gets a copy with its own addressee. A vote that does not count (see checkVote) is
 // returned as an error.
-func (t *Transport) RequestVote(id raft.ServerID, target raft.ServerAddress,
+func (t *Transport) RequestVote(id raft.ServerID, addr raft.ServerAddress,
 	args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	own := *args
 	*voteTo(&own) = addressee(id)
-	if err := t.NetworkTransport.RequestVote(id, target, &own, resp); err != nil {
+	if err := t.NetworkTransport.RequestVote(id, addr, &own, resp); err != nil {
 		return err
 	}
 	return t.checkVote(id, resp)
 }
 
 // InstallSnapshot implements raft.Transport. It names the addressee in a copy of args.
-func (t *Transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress,
+func (t *Transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress,
 	args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
 	own := *args
 	own.Leader = addressee(id)
-	return t.NetworkTransport.InstallSnapshot(id, target, &own, resp, data)
+	return t.NetworkTransport.InstallSnapshot(id, addr, &own, resp, data)
 }
 
 // Consumer implements raft.Transport: Raft takes from it what the rules have let in.

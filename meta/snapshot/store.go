@@ -38,7 +38,7 @@ type Meta struct {
 	Number uint64
 	Raft   raft.SnapshotMeta
 	// StateIndex and StateTerm are of the last entry that the state has applied. Raft.Index
-	// may be greater: entries that are no commands do not reach the state.
+	// may be greater: Raft's own entries, such as barriers, do not reach the state.
 	StateIndex uint64
 	StateTerm  uint64
 	// Received says that a leader sent the snapshot, so this node's log need not reach it.
