@@ -66,8 +66,8 @@ func (s *service) RemoveAccessKey(ctx context.Context, r *adminpb.AccessKeyRef) 
 	return removed(s.directory(ctx).RemoveKey(ctx, r.Id))
 }
 
-// accessKey returns a key that the caller may manage. One of another account is as
-// one that is not there.
+// accessKey returns a key that the caller may manage. A key of another account is answered like one
+// that is not there, so that nobody learns which keys others have. Errors: NotFound.
 func (s *service) accessKey(ctx context.Context, id string) (iam.AccessKey, error) {
 	k, err := s.directory(ctx).Key(ctx, id)
 	if err != nil && !errs.Is(err, errs.NotFound) {
@@ -84,7 +84,7 @@ func accessKey(k iam.AccessKey) *adminpb.AccessKey {
 		Disabled: k.Disabled, Description: k.Description}
 }
 
-// newAccessKey is accessKey of one just made, with its secret.
+// newAccessKey tells of a key that was just made. It is the only answer with the secret.
 func newAccessKey(k *iam.NewKey) *adminpb.AccessKey {
 	out := accessKey(k.AccessKey)
 	out.SecretKey = k.Secret

@@ -1,12 +1,21 @@
 // Package admin is the admin API: what the commands of cairn ask of any node,
 // under requests signed with S3 credentials.
 //
-// Who administers the cluster (its root, and accounts made to) may ask anything.
-// The root of another account manages what is in its account, and no more. Users and
-// roles may do what their policies allow of that (see rights.go). Whatever changes
-// something is logged once, with who asked and what came of it.
+// It is not the meaning of what it changes: accounts are s3api/iam's, the metadata are meta/state's,
+// and what a node knows of itself is node's (Peer).
 //
-// What only a node itself knows is asked of it over the internode listener (Peer).
+// Whoever administers the cluster may ask anything: its root, and accounts that were made to. The
+// root of another account manages what is in its account, and nothing else. Users and roles may do
+// of that what their policies allow (rights.go). Whatever changes something is logged once, with who
+// has asked and what came of it.
+//
+// Any node answers. It reads the metadata for what the whole cluster knows. What only a node itself
+// knows it asks of that node over the internode listener. A node that does not answer in time is told
+// as such, and does not fail the answer.
+//
+// Methods return errors of cluster/errs, whose kinds become the codes of Connect. Invalid is a request
+// that cannot be right; Denied one that the caller may not make; NotFound names what is not there, or
+// belongs to another account.
 package admin
 
 import (
@@ -35,7 +44,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Metadata is what the admin API reads, and how it aborts uploads.
+// Metadata is how the admin API reads and changes the metadata.
 type Metadata interface {
 	meta.Client
 	TopologyAtLeast(ctx context.Context, epoch uint64) (*meta.Topology, error)
@@ -46,48 +55,48 @@ type Metadata interface {
 type Config struct {
 	Node     cluster.NodeID
 	Version  string
-	Verifier *sigauth.Verifier // The Subject of its credentials is an *iam.Identity.
+	Verifier *sigauth.Verifier // The Subject of the credentials that it returns is an *iam.Identity.
 	Metadata Metadata
 	State    func(cluster.NodeID) gossip.State
-	// Peer is a node, this one or another, as the admin API asks it.
+	// Peer returns a node, this one or another, as the admin API asks it.
 	Peer func(*cluster.Node) Peer
-	// Stores finds the shards of a drive, as stripe.Config.Stores does.
+	// Stores reaches the shards of any drive, as stripe.Config.Stores does.
 	Stores func(cluster.DriveID) (shard.Store, error)
 
-	Region string // Of the ARNs of master keys.
-	// Directory returns the directory as an identity may change it.
+	Region string // The region in the ARNs of master keys.
+	// Directory returns the directory of accounts as an identity may change it.
 	Directory  func(by *iam.Identity) Directory
 	Settings   Settings
-	NodeKnobs  map[string]string // Run-time knobs of the node's own settings.
+	NodeKnobs  map[string]string // The run-time knobs that this node's own settings give.
 	MasterKeys MasterKeys
 	Entries    Entries
 
 	EventTargets EventTargets
 	KnownTargets KnownTargets
 
-	// Backup writes a backup of the metadata; Warnings are sentences for operators that
-	// the metadata do not tell. Nil: there are none.
+	// Backup writes a backup of the metadata. Warnings returns sentences for operators about what
+	// the metadata do not tell; nil: there are none.
 	Backup   func(context.Context, io.Writer) error
 	Warnings func() []string
 
 	Rights Rights
-	// Conditions returns the facts of a request for the conditions of policies. Nil:
-	// none.
+	// Conditions returns the facts of a request that conditions of policies ask for. Nil: none.
 	Conditions func(*http.Request) func(key string) ([]string, bool)
 	Log        *slog.Logger
-	// Done is told of each call when it is answered, and of a stream when it begins.
-	// Nil: nobody is.
+	// Done is told of each call when it was answered, and of a stream when it begins. Nil: nobody
+	// is told.
 	Done func(*Call)
-	// Ending is closed when the node is to stop: streams end then. Nil: never.
+	// Ending is closed when the node is to stop, which ends all streams. Nil: they end by
+	// themselves.
 	Ending <-chan struct{}
 }
 
-// Rights says what policies allow of the admin API; iam.Authorizer does.
+// Rights says what policies allow of the admin API. iam.Authorizer implements it.
 type Rights interface {
 	AllowsAdmin(id *iam.Identity, method string, ofCluster bool, resource string, facts func(string) ([]string, bool)) bool
 }
 
-// maxBody bounds a request: they hold a few fields.
+// maxBody is how many bytes a request may have. Requests have a few fields.
 const maxBody = 1 << 20
 
 // New returns the handler of the admin API.
@@ -95,7 +104,7 @@ func New(c Config) http.Handler {
 	return &authenticated{c: c, next: handler(c)}
 }
 
-// handler is New's for requests whose context says who the caller is.
+// handler returns the handler of requests whose context says who the caller is.
 func handler(c Config) http.Handler {
 	options := append(rpc.ConnectOptions(), connect.WithInterceptors(&guard{c}))
 	_, h := adminpbconnect.NewAdminServiceHandler(&service{c: c}, options...)
@@ -110,17 +119,17 @@ type service struct {
 
 var _ adminpbconnect.AdminServiceHandler = (*service)(nil)
 
-// authenticated lets signed requests through and refuses others.
+// authenticated is a handler that lets requests with a valid signature through and refuses others.
 type authenticated struct {
 	c    Config
 	next http.Handler
 }
 
-// errorWriter writes errors of requests that do not reach the service.
+// errorWriter writes the errors of requests that do not reach the service.
 func errorWriter() *connect.ErrorWriter { return connect.NewErrorWriter() }
 
-// coversBody reports whether a request is signed, its body too: the other signatures
-// of S3 leave it out, and a URL may be passed on.
+// coversBody reports whether the signature of a request covers its body. Other signatures of S3 leave
+// the body out, and a presigned URL may be passed on: neither is enough to administer with.
 func coversBody(r *http.Request, req *sigauth.Request) bool {
 	hash := r.Header.Get("X-Amz-Content-Sha256")
 	raw, err := hex.DecodeString(hash)
@@ -144,7 +153,7 @@ func (a *authenticated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = errorWriter().Write(w, r, connect.NewError(connect.CodePermissionDenied, fmt.Errorf("%w", err)))
 		return
 	}
-	// The body is small: it is read here, so that its hash is checked first.
+	// The body is small, so all of it is read here: its hash is checked before anything is done.
 	body, err := io.ReadAll(io.LimitReader(req.Body, maxBody+1))
 	if err == nil && len(body) > maxBody {
 		err = fmt.Errorf("a request is at most %d bytes", maxBody)

@@ -7,7 +7,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// each maps a list.
+// each returns what f makes of each element of a list.
 func each[From, To any](list []From, f func(From) To) []To {
 	out := make([]To, len(list))
 	for i, v := range list {
@@ -30,7 +30,7 @@ func within[T any](ctx context.Context, s *service, named string, f func(account
 	return out, nil
 }
 
-// removed is the answer of a removal.
+// removed returns the answer to a removal.
 func removed(err error) (*adminpb.Removed, error) {
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func removed(err error) (*adminpb.Removed, error) {
 	return &adminpb.Removed{}, nil
 }
 
-// named refuses a request that must name something and does not.
+// named returns an error of kind Invalid where a request must name something and does not.
 func named(what, name string) error {
 	if name == "" {
 		return errs.Newf("admin.named", errs.Invalid, "the request names no %s", what)

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// backupPiece is how much of a backup one message carries.
+// backupPiece is how many bytes of a backup one message carries.
 const backupPiece = 256 << 10
 
 // BackupMetadata implements AdminService.
@@ -26,7 +26,7 @@ func (s *service) BackupMetadata(ctx context.Context, _ *adminpb.BackupMetadataR
 	return w.Flush()
 }
 
-// pieces sends what is written to it.
+// pieces is a writer that sends what is written to it, message by message.
 type pieces struct {
 	out *connect.ServerStream[adminpb.BackupPiece]
 }

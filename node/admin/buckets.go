@@ -16,8 +16,8 @@ const (
 	maxBuckets     = 10000
 )
 
-// storageClassPart is the part of a bucket's configuration that names the class of
-// objects that name none.
+// storageClassPart is the part of a bucket's configuration that names the storage class of objects
+// for which the client names none.
 const storageClassPart = "storageClass"
 
 // ListBuckets implements AdminService.
@@ -42,7 +42,7 @@ func (s *service) ListBuckets(ctx context.Context, r *adminpb.ListBucketsRequest
 		if out.Truncated = len(out.Buckets) == most; out.Truncated {
 			break
 		}
-		var usage *metapb.BucketUsage // A node of a version before does not tell.
+		var usage *metapb.BucketUsage // A leader of an earlier release does not tell it.
 		if i < len(a.BucketUsages) {
 			usage = a.BucketUsages[i]
 		}
@@ -51,7 +51,7 @@ func (s *service) ListBuckets(ctx context.Context, r *adminpb.ListBucketsRequest
 	return out, nil
 }
 
-// ownerOfBuckets returns the id of the account whose buckets a list is of; empty: all.
+// ownerOfBuckets returns the id of the account whose buckets are listed; empty where all are.
 func (s *service) ownerOfBuckets(ctx context.Context, account string) (string, error) {
 	if account == "" && caller(ctx).Admin {
 		return "", nil

@@ -15,21 +15,21 @@ import (
 	lang "github.com/cairnstore/cairn/s3api/policy"
 )
 
-// Call is a call of the admin API that was answered, or a stream that has begun.
+// Call describes a call of the admin API that was answered, or a stream that has begun.
 type Call struct {
-	ID       string        // Which the answer tells as x-amz-request-id.
-	Who      *iam.Identity // Nil: not known.
-	Claimed  string        // Access key that a call names whose signature does not hold.
-	Remote   string        // IP address of the client; empty if not known.
+	ID       string        // The answer tells it as x-amz-request-id.
+	Who      *iam.Identity // Nil where it is not known.
+	Claimed  string        // The access key that a call names whose signature does not hold.
+	Remote   string        // The IP address of the client; empty where it is not known.
 	Method   string
-	Changes  bool              // Something, or lets somebody watch.
+	Changes  bool              // The call changes something, or lets somebody watch.
 	Subject  map[string]string // What it was about: names, never secrets.
-	Status   int               // Of HTTP.
+	Status   int               // The HTTP status.
 	Code     string            // What went wrong, in a word or two; empty if nothing did.
 	Duration time.Duration
 }
 
-// done logs a call that changes something, and tells of every one.
+// done logs a call if it changes something, and tells Config.Done of every call.
 func (c *Config) done(asked *question, call *Call, err error) {
 	call.ID, call.Who, call.Status = asked.id, asked.caller, http.StatusOK
 	if asked.facts != nil {
@@ -64,7 +64,7 @@ func (c *Config) log(call *Call, outcome string) {
 	c.Log.LogAttrs(context.Background(), slog.LevelInfo, "admin", append(attrs, slog.String("outcome", outcome))...)
 }
 
-// statusOf is the status of HTTP that Connect answers an error with.
+// statusOf returns the HTTP status with which Connect answers an error.
 func statusOf(kind errs.Kind) int {
 	switch kind {
 	case errs.Invalid, errs.Precondition:
@@ -83,12 +83,12 @@ func statusOf(kind errs.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// subjectFields are the fields of requests that say what they are about. None is a
-// secret or a document.
+// subjectFields are the fields of requests that say what a request is about. They are logged, so none
+// of them holds a secret or a document.
 var subjectFields = []protoreflect.Name{"account", "name", "user", "group", "role", "id", "alias", "node", "drive",
 	"bucket", "level", "force", "disabled", "attached", "member", "admin", "replace"}
 
-// subject returns what a request is about: its text, and what it says yes to.
+// subject returns what a request is about: the subject fields that have a text, or are true.
 func subject(req any) map[string]string {
 	m, ok := req.(proto.Message)
 	if !ok {

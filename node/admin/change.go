@@ -94,13 +94,14 @@ func (s *service) RemoveDrive(ctx context.Context, r *adminpb.ChangeDriveRequest
 	return removed(s.change(ctx, &metapb.Command{Op: &metapb.Command_RemoveDrive{RemoveDrive: &metapb.RemoveDrive{Drive: uint64(d.ID), Force: r.Force}}}))
 }
 
-// changeTries is how often a drain is decided on anew because the view has changed
-// meanwhile: with every slot that moves it does.
+// changeTries is how often a drain is decided on anew because the view has changed in between. It
+// changes with every slot that moves.
 const changeTries = 32
 
-// changeLife proposes that something is drained or used again. A drain that is not forced
-// is refused where the plan says so. Command gets the epoch of the view that the plan was
-// made on, so that of two drains which exclude each other one is refused; 0: any.
+// changeLife proposes that a node or drive is drained, or used again. A drain that is not forced is
+// refused where its plan says that it should not be made. command is given the epoch of the view that
+// the plan was made on: of two drains that exclude each other, one is refused. Where the epoch does
+// not matter, it is 0.
 func (s *service) changeLife(ctx context.Context, of *adminpb.PlanRequest, to metapb.Life, force bool, command func(epoch uint64) *metapb.Command) error {
 	const op = "admin.changeLife"
 	if to != metapb.Life_LIFE_DRAINING || force {
@@ -125,7 +126,7 @@ func (s *service) changeLife(ctx context.Context, of *adminpb.PlanRequest, to me
 	return errs.Newf(op, errs.Unavailable, "slots move so fast that no plan holds for long enough: try again")
 }
 
-// change proposes a command; a refusal is an error.
+// change proposes a command, and returns a refusal as an error.
 func (s *service) change(ctx context.Context, cmd *metapb.Command) error {
 	r, err := s.c.Metadata.Propose(ctx, cmd)
 	if err != nil {

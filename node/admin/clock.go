@@ -44,8 +44,7 @@ func (s *service) RepairClock(ctx context.Context, r *adminpb.RepairClockRequest
 	return out, nil
 }
 
-// provedTime returns the latest time that the clocks of a majority of the voters show at
-// least.
+// provedTime returns the latest time that the clocks of a majority of the voters have reached.
 func (p *picture) provedTime(now time.Time) (time.Time, uint32, error) {
 	voters := 0
 	var shown []time.Time

@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 )
 
-// Directory administers accounts and what is in them; iam.Admin is one. Accounts
-// are named by id or name. Errors are those of iam.Admin.
+// Directory administers accounts and what is in them. iam.Admin implements it, and its errors are
+// those of iam.Admin. An account is named by its id or its name.
 type Directory interface {
 	Accounts
 	Users
@@ -71,15 +71,15 @@ type Policies interface {
 // AccessKeys is the administration of access keys.
 type AccessKeys interface {
 	AddKey(ctx context.Context, spec iam.KeySpec) (*iam.NewKey, error)
-	// Keys returns those of a user, of an account itself where user is empty, and all
-	// where account is empty too.
+	// Keys returns the access keys of a user; where user is empty, those of the account itself; and
+	// where account is empty too, all keys.
 	Keys(ctx context.Context, account, user string) ([]iam.AccessKey, error)
 	Key(ctx context.Context, id string) (iam.AccessKey, error)
 	SetKeyDisabled(ctx context.Context, id string, disabled bool) error
 	RemoveKey(ctx context.Context, id string) error
 }
 
-// Settings is what is set for the whole cluster; iam.Admin is one.
+// Settings holds what is set for the whole cluster. iam.Admin implements it.
 type Settings interface {
 	SetSetting(ctx context.Context, name, value string) error
 	ResetSetting(ctx context.Context, name string) error
@@ -91,7 +91,7 @@ var (
 	_ Settings  = (*iam.Admin)(nil)
 )
 
-// stamp returns a Unix time in ms as the API tells it; empty for none.
+// stamp returns a Unix time in milliseconds as the API writes it; empty for 0.
 func stamp(ms int64) string {
 	if ms == 0 {
 		return ""

@@ -11,14 +11,14 @@ import (
 	"github.com/cairnstore/cairn/s3api/notify"
 )
 
-// EventTargets changes the targets of events that are set for the cluster; iam.Admin
-// does.
+// EventTargets changes the targets of notifications that are set for the cluster. iam.Admin implements
+// it.
 type EventTargets interface {
 	SetEventTarget(ctx context.Context, t iam.EventTarget) error
 	RemoveEventTarget(ctx context.Context, id string) error
 }
 
-// KnownTargets is the targets of events that this node knows; notify.Registry is them.
+// KnownTargets has the targets of notifications that this node knows. notify.Registry implements it.
 type KnownTargets interface {
 	List() []notify.Known
 	Check(s notify.Spec) error
@@ -30,11 +30,11 @@ var (
 	_ KnownTargets = (*notify.Registry)(nil)
 )
 
-// fromNone is the source of a target that nobody knows any more.
+// fromNone is told as the source of a target that has a queue and that nobody knows any more.
 const fromNone = "none"
 
-// ListEventTargets implements AdminService. Queues whose targets are gone are listed
-// too: their events wait.
+// ListEventTargets implements AdminService. It also lists queues whose targets are gone: their events
+// wait.
 func (s *service) ListEventTargets(ctx context.Context, _ *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error) {
 	if err := s.c.Entries.Refresh(ctx); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (s *service) TestEventTarget(ctx context.Context, r *adminpb.EventTargetRef
 	return out, nil
 }
 
-// eventTarget returns the target of an ID.
+// eventTarget returns the target with an id.
 func (s *service) eventTarget(ctx context.Context, id string) (*adminpb.EventTarget, error) {
 	all, err := s.ListEventTargets(ctx, &adminpb.ListEventTargetsRequest{})
 	if err != nil {

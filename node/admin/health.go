@@ -10,20 +10,20 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// States of health, the worst last.
+// The states of health, the worst last.
 const (
 	healthy  = "healthy"
 	warning  = "warning"
 	critical = "critical"
 )
 
-// Limits of what is healthy.
+// Beyond these limits the cluster is not healthy.
 const (
-	maxSkew         = 5 * time.Second // Of clocks; signatures bear 15 minutes.
+	maxSkew         = 5 * time.Second // Between the clocks of two nodes. Signatures bear 15 minutes.
 	maxDirectoryAge = 10 * time.Second
 	lowSpacePercent = 10
 	noSpacePercent  = 3
-	leastForVoters  = 3 // Nodes of a cluster whose metadata survives one.
+	leastForVoters  = 3 // From so many nodes on the metadata survive the loss of one.
 )
 
 // finding is one thing that is not well.
@@ -31,15 +31,15 @@ type finding struct {
 	state, found, action string
 }
 
-// check is a question about the cluster. It is healthy where nothing is found.
+// check looks for one kind of trouble. The cluster is healthy where no check finds anything.
 type check struct {
 	name string
 	good string // What is said where nothing is found.
 	look func(*picture) []finding
 }
 
-// checks are all of them. What is unfinished is counted from the metadata: only where
-// these counts are zero and all nodes answer is a cluster healthy.
+// checks has all checks. Work that is not finished is counted from the metadata. A cluster is healthy
+// only where these counts are zero and all nodes answer.
 func checks() []check {
 	return []check{
 		{"nodes", "all nodes answer", (*picture).checkNodes},
@@ -60,7 +60,7 @@ func checks() []check {
 	}
 }
 
-// health answers all checks.
+// health returns the findings of all checks.
 func (p *picture) health() *adminpb.Health {
 	h := &adminpb.Health{State: healthy, Tolerance: p.tell(p.tolerance)}
 	var reasons []string
@@ -107,7 +107,7 @@ func (p *picture) checkNodes() (out []finding) {
 	return out
 }
 
-// nodeName is how a node is called in a sentence.
+// nodeName returns how a node is called in a sentence.
 func nodeName(n *adminpb.NodeStatus) string { return fmt.Sprintf("%s (%s)", n.Id, n.S3Addr) }
 
 func (p *picture) checkMetadata() (out []finding) {
@@ -171,7 +171,7 @@ func (p *picture) checkVolumes() (out []finding) {
 	return out
 }
 
-// checkRebuilds counts from the metadata what is not where it belongs.
+// checkRebuilds counts, from the metadata, the slots and shards that are not where they belong.
 func (p *picture) checkRebuilds() (out []finding) {
 	c := p.counts
 	if c.VolumesLost > 0 && c.ExtentsUnreadable == 0 {
@@ -257,7 +257,7 @@ func (p *picture) checkDirectory() (out []finding) {
 	return out
 }
 
-// plural is a count and the words for one or for many.
+// plural returns a count with the word for one or the words for many.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

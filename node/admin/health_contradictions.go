@@ -6,8 +6,8 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 )
 
-// checkContradictions names nodes whose metadata are not those of others, and records that
-// contradict each other on all of them.
+// checkContradictions names the nodes whose metadata differ from those of the others, and the records
+// that contradict each other on all nodes.
 func (p *picture) checkContradictions() (out []finding) {
 	var most uint64
 	var record string

@@ -6,7 +6,7 @@ import (
 	"github.com/cairnstore/cairn/meta/room"
 )
 
-// checkRoom tells which nodes have little room for the metadata, and what that means.
+// checkRoom names the nodes that have little room for the metadata, and says what that means.
 func (p *picture) checkRoom() (out []finding) {
 	voters, plenty := 0, 0
 	for _, n := range p.nodes() {

@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// checkSettings compares the settings that must be equal on every node, by the digests
-// that the nodes tell.
+// checkSettings compares the settings that must be equal on every node. It compares digests, which the
+// nodes tell, so that no secret is sent.
 func (p *picture) checkSettings() (out []finding) {
 	names := map[string]bool{}
 	for _, r := range p.reports {
@@ -28,7 +28,7 @@ func (p *picture) checkSettings() (out []finding) {
 	return out
 }
 
-// oddOnes returns the nodes whose value of a setting is not that of most.
+// oddOnes returns the nodes whose value of a setting is not the one that most nodes have.
 func (p *picture) oddOnes(name string) (out []string) {
 	count := map[string]int{}
 	answered := func(yield func(*adminpb.NodeStatus, string) bool) {
@@ -46,7 +46,7 @@ func (p *picture) oddOnes(name string) (out []string) {
 	if len(count) < 2 {
 		return nil
 	}
-	// Of values that as many nodes have any is as good; the order makes it one.
+	// Where two values are as frequent, any of them will do. The order makes it always the same.
 	most := slices.MaxFunc(slices.Sorted(maps.Keys(count)), func(a, b string) int { return cmp.Compare(count[a], count[b]) })
 	for n, digest := range answered {
 		if digest != most {

@@ -14,15 +14,14 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// Entries is the directory, in which it is kept which jobs are paused; iam.Directory
-// is one.
+// Entries is the directory, which keeps which jobs are paused. iam.Directory implements it.
 type Entries interface {
 	Refresh(ctx context.Context) error
 	Get(kind metapb.EntryKind, name string) *metapb.Entry
 	Write(ctx context.Context, checks []*metapb.EntryCheck, put []*metapb.Entry, remove []*metapb.EntryName) error
 }
 
-// States of jobs, as upkeep tells them.
+// The states of jobs, as node/upkeep tells them.
 const (
 	jobIdle   = "idle"
 	jobFailed = "failed"
@@ -45,7 +44,7 @@ func (s *service) ListJobs(ctx context.Context, r *adminpb.ListJobsRequest) (*ad
 	return out, nil
 }
 
-// jobs returns the jobs of all nodes that answer, or those of a name.
+// jobs returns the jobs of all nodes that answer; where a name is given, only those of that name.
 func (s *service) jobs(p *picture, name string) *adminpb.Jobs {
 	out := &adminpb.Jobs{}
 	for id, r := range p.reports {
@@ -74,7 +73,7 @@ func (s *service) jobs(p *picture, name string) *adminpb.Jobs {
 	return out
 }
 
-// paused returns who paused a job; nil if nobody did.
+// paused returns who has paused a job, and when; nil where nobody has.
 func (s *service) paused(name string) *metapb.PausedJob {
 	e := s.c.Entries.Get(metapb.EntryKind_ENTRY_PAUSED_JOB, name)
 	var by metapb.PausedJob
@@ -114,7 +113,7 @@ func (s *service) ResumeJob(ctx context.Context, r *adminpb.JobRef) (*adminpb.Jo
 	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: r.Name})
 }
 
-// named returns the jobs of a name, of which there has to be one.
+// named returns the jobs of a name. Errors: NotFound where no node has such a job.
 func (s *service) named(ctx context.Context, name string) (*adminpb.Jobs, error) {
 	if err := named("job", name); err != nil {
 		return nil, err
@@ -122,7 +121,7 @@ func (s *service) named(ctx context.Context, name string) (*adminpb.Jobs, error)
 	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: name})
 }
 
-// checkJobs finds those whose last round failed, and those that are paused.
+// checkJobs finds jobs whose last round has failed, and jobs that are paused.
 func (p *picture) checkJobs() (out []finding) {
 	paused := map[string]bool{}
 	for _, id := range p.order() {

@@ -14,12 +14,11 @@ import (
 	"github.com/cairnstore/cairn/node/trace"
 )
 
-// lookAgain is how often a trace of all nodes looks for nodes that have joined or
-// come back.
+// lookAgain is how often a trace of all nodes looks for nodes that have joined or come back.
 const lookAgain = 2 * time.Second
 
-// Trace implements AdminService. It ends when the caller goes, when this node stops,
-// or when the one node that it watches is lost.
+// Trace implements AdminService. It ends when the caller goes, when this node stops, or, where one node
+// is watched, when that node is lost.
 func (s *service) Trace(ctx context.Context, r *adminpb.TraceRequest, out *connect.ServerStream[adminpb.TraceEvent]) error {
 	if _, err := trace.NewFilter(r); err != nil {
 		return err
@@ -42,7 +41,7 @@ func (s *service) Trace(ctx context.Context, r *adminpb.TraceRequest, out *conne
 	return err
 }
 
-// watcher brings together what several nodes do.
+// watcher brings the events of several nodes together.
 type watcher struct {
 	s      *service
 	r      *adminpb.TraceRequest
@@ -50,14 +49,14 @@ type watcher struct {
 	nodes  map[cluster.NodeID]*watched
 }
 
-// watched is what is known of one node.
+// watched is what a watcher knows of one node.
 type watched struct {
 	ended chan struct{} // Closed when its stream has ended.
-	lost  bool          // That it is lost has been told. Not to be read before it ended.
+	lost  bool          // The caller was told that it is lost. It may be read once ended is closed.
 }
 
-// run watches nodes: where none is named also those that join and come back, until
-// ctx ends.
+// run watches nodes until ctx ends. Where the caller has named none, it also watches nodes that join
+// and come back.
 func (w *watcher) run(ctx context.Context, nodes []*cluster.Node) {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -78,13 +77,13 @@ func (w *watcher) run(ctx context.Context, nodes []*cluster.Node) {
 			return
 		case <-time.After(lookAgain):
 		}
-		if now, err := w.s.nodesNamed(ctx, ""); err == nil { // Else with those that were there.
+		if now, err := w.s.nodesNamed(ctx, ""); err == nil { // Otherwise it goes on with the nodes that it knows.
 			nodes = now
 		}
 	}
 }
 
-// begin returns the record of a node that nobody watches.
+// begin returns the record of a node that is to be watched; nil where it is watched already.
 func (w *watcher) begin(id cluster.NodeID) *watched {
 	known := w.nodes[id]
 	if known == nil {
@@ -101,7 +100,7 @@ func (w *watcher) begin(id cluster.NodeID) *watched {
 	return known
 }
 
-// forward sends events until ctx ends or nobody brings any more.
+// forward sends events to the caller until ctx ends or no node brings any more.
 func (s *service) forward(ctx context.Context, events <-chan *adminpb.TraceEvent, out *connect.ServerStream[adminpb.TraceEvent]) error {
 	if err := out.Send(nil); err != nil {
 		return err
@@ -171,7 +170,7 @@ func (s *service) ListLoad(ctx context.Context, r *adminpb.ListLoadRequest) (*ad
 	return out, nil
 }
 
-// nodesNamed is chosen on the topology as it is now.
+// nodesNamed is chosen on the topology that is in force now.
 func (s *service) nodesNamed(ctx context.Context, text string) ([]*cluster.Node, error) {
 	topo, _, err := s.topology(ctx)
 	if err != nil {
@@ -180,7 +179,7 @@ func (s *service) nodesNamed(ctx context.Context, text string) ([]*cluster.Node,
 	return chosen(topo, text)
 }
 
-// logLevels are the levels that a log can have.
+// logLevels has the levels that a node's log can have.
 var logLevels = []string{"debug", "info", "warn", "error"}
 
 // SetLogLevel implements AdminService.
@@ -215,7 +214,7 @@ func (s *service) levels(ctx context.Context, of string, f func(context.Context,
 	return out, nil
 }
 
-// Lines of a log that are told.
+// How many lines of a log are told.
 const (
 	defaultLogLines = 100
 	maxLogLines     = 2000

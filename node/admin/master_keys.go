@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/kms"
 )
 
-// MasterKeys administers the keys of the key service; kms.Service is one.
+// MasterKeys administers the keys of the key service. kms.Service implements it.
 type MasterKeys interface {
 	Create(ctx context.Context, n kms.NewKey) (*kms.Key, error)
 	List(account string) ([]*kms.Key, error)
@@ -44,8 +44,8 @@ func (s *service) CreateMasterKey(ctx context.Context, r *adminpb.CreateMasterKe
 	})
 }
 
-// ListMasterKeys implements AdminService. Who administers the cluster and names no
-// account sees all keys and the cluster's own.
+// ListMasterKeys implements AdminService. Whoever administers the cluster and names no account sees the
+// keys of all accounts and the cluster's own.
 func (s *service) ListMasterKeys(ctx context.Context, r *adminpb.AccountRef) (*adminpb.MasterKeys, error) {
 	of := ""
 	if r.Account != "" || !caller(ctx).Admin {
@@ -108,9 +108,9 @@ func (s *service) RemoveKeyAlias(ctx context.Context, r *adminpb.RemoveKeyAliasR
 	})
 }
 
-// masterKey finds a key that the caller may manage by any name that clients have
-// for it; an alias is one of the named account, else of the caller's. A key of
-// another account is as one that is not there.
+// masterKey returns a key that the caller may manage, by any name that clients have for it. An alias is
+// one of the account that is named, or else of the caller's. A key of another account is answered like
+// one that is not there. Errors: NotFound.
 func (s *service) masterKey(ctx context.Context, name string) (*kms.Key, error) {
 	n, err := kms.ParseKeyID(name)
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *service) masterKey(ctx context.Context, name string) (*kms.Key, error) 
 	return k, nil
 }
 
-// aliasedKey returns the key of an alias; nil if there is none.
+// aliasedKey returns the key that an alias stands for; nil where there is none.
 func (s *service) aliasedKey(ctx context.Context, n kms.KeyName) (*kms.Key, error) {
 	of := n.Account
 	if of == "" {

@@ -16,15 +16,14 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
 )
 
-// Peer is a node as others ask it for the admin API.
+// Peer is a node, as other nodes ask it for the admin API.
 type Peer = adminpbconnect.PeerServiceClient
 
-// peerTimeout bounds how long a node may take to answer: one that hangs must not
-// keep a view of the cluster from whoever looks what is wrong.
+// peerTimeout is how long a node may take to answer. A node that hangs must not keep whoever looks for
+// what is wrong from seeing the others.
 const peerTimeout = 3 * time.Second
 
-// topology returns nodes, drives and volumes as they are now, and what the metadata
-// counts.
+// topology returns the topology that is in force now, and what the metadata count.
 func (s *service) topology(ctx context.Context) (*meta.Topology, *metapb.StatusAnswer, error) {
 	topo, err := s.c.Metadata.TopologyAtLeast(ctx, 0)
 	if err != nil {
@@ -44,14 +43,14 @@ func (s *service) topology(ctx context.Context) (*meta.Topology, *metapb.StatusA
 	return topo, a.GetStatus(), err
 }
 
-// reply is what a node answered.
+// reply is the answer of a node, or why there is none.
 type reply[T any] struct {
 	node *cluster.Node
 	got  T
 	err  error
 }
 
-// why returns why there is no answer; empty if there is one.
+// why returns in words why there is no answer; empty where there is one.
 func (r *reply[T]) why() string {
 	if r.err == nil {
 		return ""
@@ -59,8 +58,8 @@ func (r *reply[T]) why() string {
 	return plain(r.err).Error()
 }
 
-// ask asks nodes at once, each for as long as peerTimeout. Those that are down are
-// not asked.
+// ask asks nodes, all at the same time, and waits for each as long as peerTimeout. It does not ask nodes
+// that are down.
 func ask[T any](ctx context.Context, s *service, nodes []*cluster.Node, f func(context.Context, Peer) (T, error)) []reply[T] {
 	out := make([]reply[T], len(nodes))
 	var wg sync.WaitGroup
@@ -80,8 +79,8 @@ func ask[T any](ctx context.Context, s *service, nodes []*cluster.Node, f func(c
 	return out
 }
 
-// chosen returns the node that text names, or all where it is empty. Errors: NotFound,
-// Invalid.
+// chosen returns the node that text names, or all nodes where text is empty. Errors: NotFound, and
+// Invalid where it names several.
 func chosen(topo *meta.Topology, text string) ([]*cluster.Node, error) {
 	if text != "" {
 		n, err := findNode(topo, text)
@@ -94,7 +93,7 @@ func chosen(topo *meta.Topology, text string) ([]*cluster.Node, error) {
 	return out, nil
 }
 
-// findNode returns the node of an id, a beginning of an id that no other has, or an
+// findNode returns the node that text names: by its id, by a beginning that only its id has, or by an
 // address. Errors: NotFound, Invalid.
 func findNode(topo *meta.Topology, text string) (*cluster.Node, error) {
 	const op = "admin.findNode"
@@ -121,7 +120,7 @@ func findNode(topo *meta.Topology, text string) (*cluster.Node, error) {
 	return found[0], nil
 }
 
-// findDrive returns the drive of an id or a beginning of one that no other has.
+// findDrive returns the drive that text names: by its id, or by a beginning that only its id has.
 // Errors: NotFound, Invalid.
 func findDrive(topo *meta.Topology, text string) (*cluster.Node, *cluster.Drive, error) {
 	const op = "admin.findDrive"

@@ -14,23 +14,23 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// States of nodes, as gossip tells them.
+// The states of nodes, as gossip tells them.
 const nodeAlive = "alive"
 
-// States of drives.
+// The states of drives.
 const (
 	DriveOK      = "ok"
-	DriveFull    = "full"   // Below its reserve: it takes no writes.
-	DriveFailed  = "failed" // Out of use after an I/O error.
+	DriveFull    = "full"   // It has less room than its reserve, and takes no writes.
+	DriveFailed  = "failed" // It is out of use after an I/O error.
 	driveUnknown = "unknown"
 
 	driveSlow     = "slow"
 	driveDraining = "draining"
-	driveLost     = "lost" // Given up: its slots are rebuilt elsewhere.
+	driveLost     = "lost" // It is given up: its slots are rebuilt elsewhere.
 )
 
-// picture is the cluster as one node sees it at one moment: what the metadata says,
-// who is alive, and what the living say of themselves.
+// picture is the cluster as one node sees it at one moment: what the metadata say, which nodes are
+// alive, and what these say of themselves.
 type picture struct {
 	topo    *meta.Topology
 	counts  *metapb.StatusAnswer
@@ -38,15 +38,15 @@ type picture struct {
 	state   map[cluster.NodeID]string
 	reports map[cluster.NodeID]*report
 
-	// Of a whole picture only: see lookWhole.
+	// Only lookWhole fills these in.
 	stats     map[shard.VolumeID]*metapb.VolumeStats
 	tolerance meta.Tolerance
 }
 
 // report is what a node says of itself.
 type report struct {
-	*adminpb.NodeReport        // Nil: it did not answer.
-	why                 string // It did not.
+	*adminpb.NodeReport        // Nil: it did not answer,
+	why                 string // for this reason.
 	skew                time.Duration
 }
 
@@ -72,8 +72,8 @@ func (s *service) look(ctx context.Context) (*picture, error) {
 	return p, nil
 }
 
-// askReport asks a node for its report. Its clock is compared with the middle of the
-// time that the answer took.
+// askReport asks a node for its report. The time that the node tells is compared with this node's clock
+// in the middle between question and answer.
 func askReport(ctx context.Context, peer Peer) (*report, error) {
 	start := time.Now()
 	r, err := peer.Report(ctx, &adminpb.ReportRequest{})
@@ -119,7 +119,7 @@ func (p *picture) nodes() []*adminpb.NodeStatus {
 		}
 		out = append(out, st)
 	}
-	// By zone, so that failure domains are seen.
+	// They are sorted by zone, so that failure domains can be seen.
 	slices.SortStableFunc(out, func(a, b *adminpb.NodeStatus) int { return strings.Compare(a.Zone, b.Zone) })
 	return out
 }
@@ -151,7 +151,7 @@ func (p *picture) order() []cluster.NodeID {
 	return each(p.topo.View.Nodes, func(n cluster.Node) cluster.NodeID { return n.ID })
 }
 
-// told is what a node says of a drive of its own; nil where it says nothing.
+// told returns what a node says of one of its drives; nil where it says nothing.
 func (p *picture) told(node cluster.NodeID, drive string) *adminpb.DriveStatus {
 	for _, d := range p.reports[node].GetDrives() {
 		if d.Id == drive {
@@ -161,7 +161,7 @@ func (p *picture) told(node cluster.NodeID, drive string) *adminpb.DriveStatus {
 	return nil
 }
 
-// Health of volumes, the worst last.
+// The health of volumes, the worst last.
 const (
 	volumeWhole      = "whole"
 	volumeMoving     = "moving"
@@ -171,12 +171,12 @@ const (
 	volumeUnreadable = "unreadable"
 )
 
-// States of slots.
+// The states of slots.
 const (
 	slotOK          = "ok"
 	slotUnreachable = "unreachable" // Its node does not answer.
 	slotFailed      = "failed"      // Its drive is out of use.
-	slotLost        = "lost"        // Its drive belongs to no node, or is given up.
+	slotLost        = "lost"        // Its drive was removed or given up.
 )
 
 // volumes describes every volume, by id.
@@ -210,7 +210,7 @@ func (p *picture) volume(v *shard.Volume) *adminpb.Volume {
 	}
 	out.Health = volumeHealth(v.Scheme, bad)
 	switch {
-	case p.unreadable(v.ID) != nil: // Its slots may answer, and lack what was not made anew.
+	case p.unreadable(v.ID) != nil: // Its slots may answer and lack shards that nobody could rebuild.
 		out.Health = volumeUnreadable
 	case v.Move != nil && v.Move.Rebuild && bad <= int(v.Scheme.M):
 		out.Health = volumeRebuilding
@@ -220,7 +220,7 @@ func (p *picture) volume(v *shard.Volume) *adminpb.Volume {
 	return out
 }
 
-// volumeHealth is that of a volume of which so many slots do not answer.
+// volumeHealth returns the health of a volume of which some slots do not answer.
 func volumeHealth(s shard.Scheme, bad int) string {
 	switch {
 	case bad == 0:
@@ -252,7 +252,7 @@ func (p *picture) slot(d cluster.DriveID) string {
 	return slotOK
 }
 
-// countVolumes counts volumes by scheme, widest first.
+// countVolumes counts the volumes of each scheme, the widest scheme first.
 func countVolumes(volumes []*adminpb.Volume) (out []*adminpb.VolumeCount) {
 	for _, v := range volumes {
 		i := slices.IndexFunc(out, func(c *adminpb.VolumeCount) bool { return c.Scheme == v.Scheme })

@@ -14,14 +14,13 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// subjectOf is what is to be drained or removed: a node with all its drives, or one
-// drive of it.
+// subjectOf is what is to be drained or removed: a node with all its drives, or one of its drives.
 type subjectOf struct {
 	node  *cluster.Node
-	drive *cluster.Drive // Nil: the node.
+	drive *cluster.Drive // Nil: it is the node.
 }
 
-// has reports whether a drive is or belongs to the subject; none does to nil.
+// has reports whether a drive is the subject or belongs to it. No drive belongs to a nil subject.
 func (s *subjectOf) has(d cluster.DriveID) bool {
 	if s == nil {
 		return false
@@ -43,7 +42,7 @@ func (s *service) ShowPlan(ctx context.Context, r *adminpb.PlanRequest) (*adminp
 	return plan, err
 }
 
-// planNow is ShowPlan, and the epoch of the view that the plan is made on.
+// planNow makes the plan of ShowPlan. It also returns the epoch of the view that the plan is made on.
 func (s *service) planNow(ctx context.Context, r *adminpb.PlanRequest) (*adminpb.Plan, uint64, error) {
 	p, err := s.lookWhole(ctx)
 	if err != nil {
@@ -69,7 +68,7 @@ func (s *service) planNow(ctx context.Context, r *adminpb.PlanRequest) (*adminpb
 	return p.plan(of, r.Remove), p.topo.View.Epoch, nil
 }
 
-// plan says what it would mean to drain or remove something.
+// plan says what it would mean to drain or remove the subject.
 func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
 	out := p.planOf(of)
 	out.Remove = remove
@@ -137,7 +136,7 @@ func (p *picture) planOf(of *subjectOf) *adminpb.Plan {
 	return out
 }
 
-// planUndrain says what it would mean to use something again.
+// planUndrain says what it would mean to use the subject again.
 func (p *picture) planUndrain(of *subjectOf) *adminpb.Plan {
 	out := p.planOf(of)
 	for _, v := range p.topo.Volumes {
@@ -151,7 +150,7 @@ func (p *picture) planUndrain(of *subjectOf) *adminpb.Plan {
 	return out
 }
 
-// stays says what becomes of slots that no drive can take.
+// stays says in words what becomes of slots that no drive can take.
 func stays(p *adminpb.Plan, volumes int) string {
 	what := "node"
 	if p.Drive != "" {
@@ -162,14 +161,14 @@ func stays(p *adminpb.Plan, volumes int) string {
 		plural(int(p.Staying), "slot", "slots"), plural(volumes, "volume has", "volumes have"), what)
 }
 
-// spares finds out which slots other drives can take, as far as the metadata tell.
+// spares finds out, from the metadata alone, which slots other drives can take.
 type spares struct {
 	view   *cluster.View
 	of     *subjectOf
-	drives map[bool]*place.Drives // Cold ones and others, made when first needed.
+	drives map[bool]*place.Drives // Cold ones (true) and others; each is made when it is first needed.
 }
 
-// staying returns how many slots of a volume that lie on the subject no drive can take.
+// staying returns how many slots of a volume lie on the subject and can be taken by no other drive.
 func (s *spares) staying(v *shard.Volume) (n int) {
 	var drives *place.Drives
 	slots := slices.Clone(v.Slots)
@@ -190,7 +189,7 @@ func (s *spares) staying(v *shard.Volume) (n int) {
 	return n
 }
 
-// takers returns the drives of a kind that take slots, those of the subject left out.
+// takers returns the drives, cold or others, that take slots, without those of the subject.
 func (s *spares) takers(cold bool) *place.Drives {
 	if s.drives[cold] == nil {
 		takes := func(d cluster.DriveID) bool {
@@ -204,7 +203,7 @@ func (s *spares) takers(cold bool) *place.Drives {
 	return s.drives[cold]
 }
 
-// losses says what a removal by force would cost.
+// losses says in words what a removal by force would cost.
 func losses(unreadable, endangered int, lost uint64) (out []string) {
 	if unreadable > 0 {
 		out = append(out, fmt.Sprintf("%s could not be read any more: %s of data would be lost for good", plural(unreadable, "volume", "volumes"), humanize.IBytes(lost)))
@@ -223,8 +222,8 @@ func (p *picture) domainsWithout(of *subjectOf) int {
 	})
 }
 
-// goneWithout returns how many slots of a volume would not be there without a
-// subject. A node that does not answer may be dead, though nobody has found out yet.
+// goneWithout returns how many slots of a volume could not be reached without a subject. A node that
+// does not answer counts as dead: it may be, and nobody has found out yet.
 func (p *picture) goneWithout(v *shard.Volume, of *subjectOf) (n int) {
 	for _, d := range v.Slots {
 		if of.has(d) || p.slot(d) != slotOK || p.silent(d) {

@@ -12,10 +12,10 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// settle returns where the slots of volumes will lie when all has moved that is to move:
-// what is on its way, drains or is given up, and what lies on the subject (nil: of
-// nothing). Slots that no drive can take stay. Volumes of which nothing moves are left
-// out, unless all are asked for: then those that lie worse than they must are mended.
+// settle returns where the slots of volumes will lie when everything has moved that is to move: slots
+// that are on their way, slots on drives that drain or are given up, and slots on the subject, if there
+// is one. Slots that no drive can take stay. Volumes of which nothing moves are left out, unless all
+// are asked for; then volumes whose slots lie worse than they must are spread better, too.
 func (p *picture) settle(of *subjectOf, all bool) meta.Moved {
 	moved := meta.Moved{}
 	groups, ids := map[bool][]place.Group{}, map[bool][]shard.VolumeID{}
@@ -48,7 +48,7 @@ func (p *picture) volumesByID() []*shard.Volume {
 	return list
 }
 
-// settleVolume is settle of one volume, before anything is mended.
+// settleVolume is settle of one volume, before it is spread better.
 func (p *picture) settleVolume(v *shard.Volume, of *subjectOf, to *spares) (list []cluster.DriveID, changed bool) {
 	list = v.Slots
 	set := func(slot int, d cluster.DriveID) {
@@ -73,8 +73,9 @@ func (p *picture) settleVolume(v *shard.Volume, of *subjectOf, to *spares) (list
 	return list, changed
 }
 
-// outlook says what may be lost now and when the plan is carried out, and why it should
-// not be: the reason, or nothing. Nothing is refused for what is decided already.
+// outlook says what may be lost now, and what when the plan was carried out. It returns the reason why
+// the plan should not be carried out; empty where there is none. A drain that was decided before is no
+// reason.
 func (p *picture) outlook(of *subjectOf, out *adminpb.Plan, remove bool) (why string) {
 	out.Before = p.tell(p.tolerance)
 	if remove {
@@ -95,7 +96,7 @@ func (p *picture) outlook(of *subjectOf, out *adminpb.Plan, remove bool) (why st
 	return p.whyWorse(worse, moved, after)
 }
 
-// whyWorse says what would be wrong with volumes that were drained.
+// whyWorse says in words what would be worse for volumes after a drain.
 func (p *picture) whyWorse(worse []*shard.Volume, moved meta.Moved, after meta.Tolerance) string {
 	crowded := map[cluster.NodeID]int{}
 	for _, v := range worse {
@@ -122,8 +123,8 @@ func (p *picture) whyWorse(worse []*shard.Volume, moved meta.Moved, after meta.T
 		plural(crowded[most], "volume", "volumes"))
 }
 
-// undrained is the outlook of a node or drive that is used again: nothing moves at once,
-// but slots that could lie better then are moved in time.
+// undrained is the outlook of a node or drive that is used again. Nothing moves at once, but slots that
+// could lie better then are moved in time.
 func (p *picture) undrained(of *subjectOf, out *adminpb.Plan) {
 	out.Before = p.tell(p.tolerance)
 	nodes := slices.Clone(p.topo.View.Nodes)

@@ -23,7 +23,7 @@ func (s *service) AddPolicy(ctx context.Context, r *adminpb.AddPolicyRequest) (*
 	})
 }
 
-// ListPolicies implements AdminService. The built-in ones come last.
+// ListPolicies implements AdminService. Built-in policies come last.
 func (s *service) ListPolicies(ctx context.Context, r *adminpb.AccountRef) (*adminpb.Policies, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Policies, error) {
 		list, err := s.directory(ctx).Policies(ctx, in)
@@ -73,7 +73,7 @@ func (s *service) RemovePolicy(ctx context.Context, r *adminpb.RemoveEntryReques
 	})
 }
 
-// holder returns the one holder that a request names.
+// holder returns the user, group or role that a request names. Errors: Invalid unless it names one.
 func holder(r *adminpb.SetPolicyAttachedRequest) (h iam.Holder, err error) {
 	named := 0
 	for _, c := range []iam.Holder{{Kind: iam.HolderUser, Name: r.User}, {Kind: iam.HolderGroup, Name: r.Group},
@@ -102,7 +102,7 @@ func (s *service) policiesOf(ctx context.Context, account string, h iam.Holder) 
 	return r.GetPolicies(), err
 }
 
-// policy returns a policy with whom it is attached to.
+// policy returns a policy with the holders that it is attached to.
 func (s *service) policy(ctx context.Context, account, name string) (*adminpb.Policy, error) {
 	p, holders, err := s.directory(ctx).Policy(ctx, account, name)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *service) policy(ctx context.Context, account, name string) (*adminpb.Po
 	return out, nil
 }
 
-// policy tells of a policy. Only a stored one has a time.
+// policy tells of a policy. A built-in one has no time.
 func policy(p *metapb.Policy) *adminpb.Policy {
 	return &adminpb.Policy{Account: p.Account, Name: p.Name, Document: p.Document,
 		Created: stamp(p.CreatedMs), Modified: stamp(p.ModifiedMs), Builtin: p.CreatedMs == 0}

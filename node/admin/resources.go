@@ -12,12 +12,12 @@ import (
 	lang "github.com/cairnstore/cairn/s3api/policy"
 )
 
-// anything is the resource of what is about the whole cluster.
+// anything is the resource of a call that is about the whole cluster.
 const anything = "*"
 
-// resources returns what a call is about, as policies name it: each has to be allowed.
-// What is not there is named as if it were. Errors: Denied (of another account), and
-// what a look at the metadata may end in.
+// resources returns the resources that a call is about, as policies name them. Each of them has to be
+// allowed. A resource that is not there is named as if it were, so that only who may see it learns
+// that it is not. Errors: Denied where it belongs to another account, and those of the metadata.
 func (s *service) resources(ctx context.Context, method string, req any) ([]string, error) {
 	m, _ := req.(proto.Message)
 	ask := asking{ctx, s, m}
@@ -66,17 +66,17 @@ func (s *service) resources(ctx context.Context, method string, req any) ([]stri
 	return []string{anything}, nil
 }
 
-// absent reports whether an error says that what was named is not there, or cannot be.
+// absent reports whether an error says that what was named is not there, or that no such name can be.
 func absent(err error) bool { return errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) }
 
-// asking is one call whose resources are asked for.
+// asking is a call whose resources are looked up.
 type asking struct {
 	ctx context.Context
 	s   *service
-	m   proto.Message // Nil: a stream, whose request is not there yet.
+	m   proto.Message // Nil for a stream whose request is not there yet.
 }
 
-// text returns a field of the request; empty where it has none.
+// text returns a field of the request; empty where the request has no such field.
 func (a asking) text(name protoreflect.Name) string {
 	if a.m == nil {
 		return ""
@@ -91,9 +91,9 @@ func (a asking) text(name protoreflect.Name) string {
 
 func iamARN(account, name string) string { return "arn:aws:iam::" + account + ":" + name }
 
-// entries returns entries of the account that is named: pairs of what a name begins with
-// and the field that it goes on with. A field that is empty adds nothing but in the
-// first pair.
+// entries returns the names of entries of the account that the request names. They are given by pairs:
+// what a name begins with, and the field that it goes on with. A pair whose field is empty adds
+// nothing, unless it is the first.
 func (a asking) entries(pairs ...string) ([]string, error) {
 	account, err := a.s.account(a.ctx, a.text("account"))
 	if err != nil {
@@ -108,7 +108,7 @@ func (a asking) entries(pairs ...string) ([]string, error) {
 	return out, nil
 }
 
-// anyAccount returns an account, of whoever it is.
+// anyAccount returns an account, whoever may manage it.
 func (a asking) anyAccount() ([]string, error) {
 	name := a.text("account")
 	found, err := a.s.directory(a.ctx).Account(a.ctx, name)
@@ -121,7 +121,7 @@ func (a asking) anyAccount() ([]string, error) {
 	return []string{iamARN(name, "root")}, nil
 }
 
-// accessKey returns whose an access key is.
+// accessKey returns the user or account that has an access key.
 func (a asking) accessKey() ([]string, error) {
 	account := caller(a.ctx).Account
 	k, err := a.s.accessKey(a.ctx, a.text("id"))
@@ -136,7 +136,7 @@ func (a asking) accessKey() ([]string, error) {
 	return []string{iamARN(k.Account, "user/"+k.User)}, nil
 }
 
-// masterKey returns a key of the key service, and an alias that is given or taken.
+// masterKey returns a key of the key service, and the alias that the call gives or takes.
 func (a asking) masterKey(method string) ([]string, error) {
 	account, err := a.s.account(a.ctx, a.text("account"))
 	if err != nil {
@@ -163,7 +163,7 @@ func (a asking) masterKey(method string) ([]string, error) {
 	return []string{key, named}, nil
 }
 
-// bucket returns a bucket, or a key in one.
+// bucket returns a bucket, or an object in it.
 func (a asking) bucket() ([]string, error) {
 	switch name := a.text("name") + a.text("bucket"); {
 	case name != "":

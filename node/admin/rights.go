@@ -13,16 +13,17 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 )
 
-// right is who may call a method. The zero right is nobody's.
+// right says who may call a method. Nobody may call one with the zero right.
 type right int
 
 const (
-	ofCluster right = iota + 1 // Who administers the cluster.
-	ofAccount                  // Also an account's root, for what is in its account: the method sees to that.
+	// ofCluster: whoever administers the cluster.
+	ofCluster right = iota + 1
+	// ofAccount: also the root of an account, for what is in its account. The method looks at that.
+	ofAccount
 )
 
-// rightTo returns who may call a method. One that is not named here cannot be
-// called.
+// rightTo returns who may call a method. A method that is not named here cannot be called.
 func rightTo(procedure string) right {
 	switch procedure {
 	case adminpbconnect.AdminServiceStatusProcedure,
@@ -76,7 +77,7 @@ func rightTo(procedure string) right {
 // changes reports whether a method changes something, or lets somebody watch.
 func changes(procedure string) bool {
 	name := method(procedure)
-	for _, prefix := range []string{"List", "Show", "Stat"} { // Status too.
+	for _, prefix := range []string{"List", "Show", "Stat"} { // "Stat" stands for Status as well.
 		if strings.HasPrefix(name, prefix) {
 			return false
 		}
@@ -84,7 +85,7 @@ func changes(procedure string) bool {
 	return true
 }
 
-// knownMethod is method of what nobody has checked: empty if there is none.
+// knownMethod is method for a path that nobody has checked; empty where it names no method.
 func knownMethod(procedure string) string {
 	if rightTo(procedure) == 0 {
 		return ""
@@ -94,7 +95,7 @@ func knownMethod(procedure string) string {
 
 func method(procedure string) string { return procedure[strings.LastIndexByte(procedure, '/')+1:] }
 
-// guard refuses calls that the caller may not make, and tells of calls.
+// guard refuses calls that the caller may not make, and tells of every call.
 type guard struct{ c Config }
 
 var _ connect.Interceptor = (*guard)(nil)
@@ -116,8 +117,8 @@ func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	}
 }
 
-// plain returns an error of the same kind whose text is the innermost sentence,
-// without the operations on the way to it: it is for whoever typed the command.
+// plain returns an error of the same kind with the innermost sentence for its text, without the
+// operations on the way to it. Whoever typed the command reads it.
 func plain(err error) error {
 	var e *errs.Error
 	if !errors.As(err, &e) {
@@ -138,8 +139,8 @@ func (*guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.Stre
 	return next
 }
 
-// WrapStreamingHandler implements connect.Interceptor. A stream is told of when its
-// request is there: it may go on for days.
+// WrapStreamingHandler implements connect.Interceptor. A stream is told of when its request was read,
+// and not when it ends: it may go on for days.
 func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		asked, procedure := questionOf(ctx), conn.Spec().Procedure
@@ -155,7 +156,7 @@ func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	}
 }
 
-// toldConn tells of the request of a stream when it is read.
+// toldConn is a stream that is told of when its request is read.
 type toldConn struct {
 	connect.StreamingHandlerConn
 	began func(req any)
@@ -170,7 +171,8 @@ func (c *toldConn) Receive(m any) error {
 	return err
 }
 
-// mayCall returns why the caller may not call a method; nil if it may.
+// mayCall returns nil where the caller may call a method, else an error of kind Denied that says why
+// not, or one of the metadata.
 func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, req any) error {
 	const op = "admin.mayCall"
 	id, to := asked.caller, rightTo(procedure)
@@ -199,7 +201,7 @@ func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, 
 	return nil
 }
 
-// whose says of which accounts users may call a method at all.
+// whose says in words the users of which accounts may call a method.
 func whose(to right) string {
 	if to == ofCluster {
 		return ", which only users of an account that administers the cluster can have"
@@ -207,12 +209,12 @@ func whose(to right) string {
 	return ""
 }
 
-// question is a request: who asks, and from where.
+// question says who makes a request, and from where.
 type question struct {
 	id     string
-	caller *iam.Identity // Nil: a credential of no account.
+	caller *iam.Identity // Nil for a credential that belongs to no account.
 	facts  func(key string) ([]string, bool)
-	// ofCluster: a policy lets the caller do this to the whole cluster.
+	// ofCluster says that a policy lets the caller do this to the whole cluster.
 	ofCluster bool
 }
 
@@ -232,17 +234,17 @@ func questionOf(ctx context.Context) *question {
 // directory returns the directory as the caller may change it.
 func (s *service) directory(ctx context.Context) Directory { return s.c.Directory(caller(ctx)) }
 
-// caller returns who asks; nil for a credential of no account.
+// caller returns who makes the request; nil for a credential that belongs to no account.
 func caller(ctx context.Context) *iam.Identity { return questionOf(ctx).caller }
 
-// administers reports whether the caller may do what it asks for to any account.
+// administers reports whether the caller may do to any account what it asks for.
 func administers(ctx context.Context) bool {
 	q := questionOf(ctx)
 	return q.caller.Admin || q.ofCluster
 }
 
-// account returns the id of the account that a request names, or of the caller's
-// where it names none, if the caller may manage it. Errors: Denied, NotFound.
+// account returns the id of the account that a request names, or that of the caller where it names
+// none. Errors: Denied where the caller may not manage it, NotFound.
 func (s *service) account(ctx context.Context, named string) (string, error) {
 	id := caller(ctx)
 	switch {

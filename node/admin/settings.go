@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// Sources of a setting's value, the first before the others.
+// Where the value of a setting may come from. An earlier one goes before the later ones.
 const (
 	fromCluster = "cluster"
 	fromNode    = "node"
@@ -58,13 +58,13 @@ func (s *service) ResetSetting(ctx context.Context, r *adminpb.ResetSettingReque
 	return s.setting(ctx, r.Name)
 }
 
-// settings returns every knob with its value in force and where that comes from.
+// settings returns every knob with the value in force, and where that comes from.
 func (s *service) settings(ctx context.Context) ([]*adminpb.Setting, error) {
 	cluster, err := s.c.Settings.Settings(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// What this node cannot use of them is not in force, and node logs it.
+	// A value that this node cannot use is not in force. The node logs it.
 	p, _ := profile.FromSettings(s.c.NodeKnobs, cluster)
 	usable := func(settings map[string]string, name string) bool {
 		v, ok := settings[name]

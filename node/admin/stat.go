@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// How much a look at an object shows, unless it is asked for more, and at most.
+// How much a look at an object shows, and how much at most where it is asked for more.
 const (
 	defaultStat     = 100
 	maxStatVersions = 1000
@@ -23,8 +23,8 @@ const (
 
 const nullVersion = "null"
 
-// StatObject implements AdminService. It reads the metadata with several queries: an
-// object that is changed meanwhile is a Precondition error.
+// StatObject implements AdminService. It reads the metadata by several queries. Errors: Precondition
+// where the object is changed between them, so that the answers do not fit together.
 func (s *service) StatObject(ctx context.Context, r *adminpb.StatObjectRequest) (*adminpb.ObjectStat, error) {
 	bound := func(asked uint32, most int) int {
 		if asked == 0 {
@@ -62,7 +62,7 @@ type look struct {
 
 	out     *adminpb.ObjectStat
 	pieces  int
-	extents []*metapb.ExtentRef // Volume and seq, in the order they were met.
+	extents []*metapb.ExtentRef // The extents, in the order in which parts refer to them.
 	seen    map[extentKey]bool
 }
 
@@ -71,7 +71,7 @@ type extentKey struct {
 	seq    uint64
 }
 
-// ask reads the metadata; refusals that mean a thing is not there are NotFound.
+// ask asks the metadata. A refusal that says that something is not there is an error of kind NotFound.
 func (l *look) ask(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	const op = "admin.StatObject"
 	a, err := l.c.Metadata.Read(ctx, q)
@@ -91,17 +91,17 @@ func (l *look) ask(ctx context.Context, q *metapb.Query) (*metapb.Answer, error)
 	return a, errs.Newf(op, errs.Internal, "%v", a.Refusal)
 }
 
-// changed is the error of an object that is not any more as it was a moment ago.
+// changed returns the error of an object that has changed since the first query.
 func (l *look) changed() error {
 	return errs.Newf("admin.StatObject", errs.Precondition, "s3://%s/%s was changed while it was looked at: look again", l.bucket, l.key)
 }
 
-// versions returns the versions to show, newest first.
+// versions returns the versions to show, the newest first.
 func (l *look) versions(ctx context.Context, id string, most int) ([]*metapb.VersionEntry, error) {
 	if id != "" {
 		return l.oneVersion(ctx, id)
 	}
-	// The key itself comes before all others that it is a prefix of.
+	// The key itself comes before all other keys that begin with it.
 	q := &metapb.ListVersions{Bucket: l.bucket, Prefix: l.key, MaxKeys: uint32(most) + 1}
 	var out []*metapb.VersionEntry
 	for {
@@ -144,14 +144,14 @@ func (l *look) oneVersion(ctx context.Context, id string) ([]*metapb.VersionEntr
 	if err != nil {
 		return nil, err
 	}
-	latest, err := get("") // A delete marker is answered and refused.
+	latest, err := get("") // Where it is a delete marker, it comes together with a refusal.
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return nil, err
 	}
 	return []*metapb.VersionEntry{{Key: l.key, Version: v, Latest: latest.GetOrder() == v.Order}}, nil
 }
 
-// version adds a version with its parts.
+// version adds a version, with its parts, to the answer.
 func (l *look) version(ctx context.Context, e *metapb.VersionEntry) error {
 	v := e.Version
 	st := &adminpb.VersionStat{VersionId: versionID(v), Latest: e.Latest, DeleteMarker: v.DeleteMarker, Size: v.Size,
@@ -164,7 +164,7 @@ func (l *look) version(ctx context.Context, e *metapb.VersionEntry) error {
 	st.Encryption, st.KmsKeyId = encryption(v.Encryption), v.GetEncryption().GetKmsKeyId()
 	st.ContentId = hex.EncodeToString(v.ContentId)
 	want := max(int(v.Parts), 1)
-	// Parts are found by trying their numbers, which need not follow each other.
+	// Numbers of parts may have gaps, so every number is tried.
 	for number := uint32(1); len(st.Parts) < want; number++ {
 		if len(st.Parts) == l.maxParts {
 			l.out.Truncated = true
@@ -184,8 +184,7 @@ func (l *look) version(ctx context.Context, e *metapb.VersionEntry) error {
 	return nil
 }
 
-// part returns a part of a version with its pieces; nil if there is none of this
-// number.
+// part returns a part of a version with its pieces; nil where there is none with this number.
 func (l *look) part(ctx context.Context, v *metapb.Version, number uint32) (*adminpb.PartStat, error) {
 	a, err := l.ask(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{Bucket: l.bucket, Key: l.key,
 		VersionId: versionID(v), Range: metapb.RangeKind_RANGE_PART, Part: number, MaxRefs: pageMax}}})

@@ -16,21 +16,21 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// What a look at shards may take of the drives.
+// How much a look at shards may ask of the drives.
 const (
 	shardTimeout = 2 * time.Second
 	shardsAtOnce = 16
 )
 
-// Health of an extent, and of an object: that of its worst extent.
+// The health of an extent. That of an object is the health of its worst extent.
 const (
-	healthInline     = "inline" // No extents at all: the bytes are in the metadata.
+	healthInline     = "inline" // There are no extents: the bytes are in the metadata.
 	healthWhole      = "whole"
 	healthDegraded   = "degraded"
 	healthUnreadable = "unreadable"
 )
 
-// States of a shard.
+// The states of a shard.
 const (
 	shardPresent     = "present"
 	shardMissing     = "missing"
@@ -41,8 +41,7 @@ func extentName(volume uint32, seq uint64) string {
 	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}.String()
 }
 
-// lookAtExtents adds the extents that parts referred to, and asks the drives for
-// every shard.
+// lookAtExtents adds the extents to which parts refer, and asks the drives for every shard of them.
 func (l *look) lookAtExtents(ctx context.Context) error {
 	l.out.Health = healthInline
 	slices.SortFunc(l.extents, func(a, b *metapb.ExtentRef) int {
@@ -81,10 +80,11 @@ func (l *look) lookAtExtents(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// extent describes an extent; asks fill in the states of its shards.
+// extent describes an extent. Calling asks, which may be done at the same time, fills in the states of
+// its shards.
 func (l *look) extent(ctx context.Context, topo *meta.Topology, info *metapb.ExtentInfo) (st *adminpb.ExtentStat, asks []func(), err error) {
 	v, e := topo.Volumes[shard.VolumeID(info.Volume)], info.Extent
-	if v == nil || e == nil { // Deleted, or moved to another volume.
+	if v == nil || e == nil { // The extent was deleted, or re-encoded into another volume.
 		return nil, nil, l.changed()
 	}
 	id := shard.ExtentID{Volume: v.ID, Seq: info.Seq}
@@ -107,8 +107,8 @@ func (l *look) extent(ctx context.Context, topo *meta.Topology, info *metapb.Ext
 	return st, asks, nil
 }
 
-// shard returns the state of a shard. One that the metadata knows to be bad counts
-// as missing, whatever its drive has of it.
+// shard returns the state of a shard. A shard that counts as missing in the metadata is missing,
+// whatever its drive has of it.
 func (l *look) shard(ctx context.Context, drive cluster.DriveID, id shard.ID, recorded bool) string {
 	if recorded {
 		return shardMissing
@@ -128,7 +128,7 @@ func (l *look) shard(ctx context.Context, drive cluster.DriveID, id shard.ID, re
 	return shardUnreachable
 }
 
-// sum counts shards and says how healthy extents and the object are.
+// sum counts the shards, and fills in how healthy the extents and the object are.
 func (l *look) sum() {
 	for _, e := range l.out.Extents {
 		present, least := 0, 0
@@ -172,7 +172,7 @@ func owner(o *metapb.ExtentOwner) *adminpb.OwnerStat {
 	return out
 }
 
-// runAll runs functions, at most atOnce of them at a time.
+// runAll runs functions, at most atOnce at the same time, and returns when all are done.
 func runAll(fs []func(), atOnce int) {
 	var wg sync.WaitGroup
 	room := make(chan struct{}, atOnce)

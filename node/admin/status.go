@@ -57,7 +57,7 @@ func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminp
 	return out, nil
 }
 
-// voters returns how many there are of the metadata, and how many of them are alive.
+// voters returns how many voters the metadata have, and how many of them are alive.
 func (p *picture) voters() (all, alive uint32) {
 	for _, m := range p.raft.Members {
 		if !m.Voter {
@@ -71,8 +71,8 @@ func (p *picture) voters() (all, alive uint32) {
 	return all, alive
 }
 
-// stale reports whether a member of the metadata's group is what is left of a node that
-// has lost its metadata: it never votes again.
+// stale reports whether a member of the Raft group is an earlier incarnation of its node, which has lost
+// its metadata. Such a member never votes again.
 func (p *picture) stale(m *metapb.Member) bool {
 	n := p.topo.View.Node(cluster.NodeID(m.Node))
 	return n != nil && n.Incarnation != m.Incarnation
@@ -152,7 +152,7 @@ func (s *service) ShowDrive(ctx context.Context, r *adminpb.DriveRef) (*adminpb.
 	return only(p.drives(), func(st *adminpb.DriveStatus) bool { return st.Id == d.ID.String() })
 }
 
-// only returns the one of a list that is there.
+// only returns the element of a list that has one.
 func only[T any](list []*T, is func(*T) bool) (*T, error) {
 	i := slices.IndexFunc(list, is)
 	if i < 0 {

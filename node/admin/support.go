@@ -15,11 +15,11 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// supportTimeout bounds what one node may take to send its files.
+// supportTimeout is how long one node may take to send its files.
 const supportTimeout = time.Minute
 
-// CollectSupport implements AdminService: what the cluster says of itself, then the
-// files of each node. What cannot be had is said in a file of its own.
+// CollectSupport implements AdminService. It sends what the cluster says of itself, and then the files
+// of each node. In the place of what cannot be had it sends a file that says why.
 func (s *service) CollectSupport(ctx context.Context, _ *adminpb.CollectSupportRequest, out *connect.ServerStream[adminpb.SupportPiece]) error {
 	for _, f := range s.clusterFiles() {
 		if err := out.Send(&adminpb.SupportPiece{Name: "cluster/" + f.name, Data: f.text(ctx)}); err != nil {
@@ -38,7 +38,7 @@ func (s *service) CollectSupport(ctx context.Context, _ *adminpb.CollectSupportR
 	return nil
 }
 
-// sendFiles sends on the files of a node.
+// sendFiles passes the files of a node on.
 func (s *service) sendFiles(ctx context.Context, n *cluster.Node, out *connect.ServerStream[adminpb.SupportPiece]) error {
 	ctx, cancel := context.WithTimeout(ctx, supportTimeout)
 	defer cancel()
@@ -80,7 +80,7 @@ func (s *service) clusterFiles() []clusterFile {
 	}
 }
 
-// text returns the file, or why it is not there.
+// text returns the text of the file, or of one that says why there is none.
 func (f *clusterFile) text(ctx context.Context) []byte {
 	m, err := f.ask(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// lookWhole takes a picture and finds out what may be lost.
+// lookWhole takes a picture of the cluster and finds out what may be lost.
 func (s *service) lookWhole(ctx context.Context) (*picture, error) {
 	p, err := s.look(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *service) lookWhole(ctx context.Context) (*picture, error) {
 	return p, nil
 }
 
-// stats returns what every volume holds.
+// stats returns what every volume holds and misses.
 func (s *service) stats(ctx context.Context) (map[shard.VolumeID]*metapb.VolumeStats, error) {
 	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_VolumeStats{VolumeStats: &metapb.ListVolumeStats{}}})
 	if err != nil {
@@ -40,11 +40,11 @@ func (s *service) stats(ctx context.Context) (map[shard.VolumeID]*metapb.VolumeS
 	return stats, nil
 }
 
-// gone reports whether what lies on a drive is not there now. A node that does not
-// answer may be dead, though nobody has found out yet.
+// gone reports whether the data of a drive cannot be reached now. A node that does not answer counts as
+// dead: it may be, and nobody has found out yet.
 func (p *picture) gone(d cluster.DriveID) bool { return p.slot(d) != slotOK || p.silent(d) }
 
-// metadataBears returns how many nodes and zones the metadata may lose and go on.
+// metadataBears returns how many nodes, and how many zones, may be lost while the metadata go on.
 func (p *picture) metadataBears() (nodes, zones int) {
 	alive, all := 0, 0
 	inZone := map[string]int{}
@@ -73,7 +73,7 @@ func (p *picture) metadataBears() (nodes, zones int) {
 	return spare, zones
 }
 
-// tell returns a tolerance as it is answered.
+// tell returns a tolerance as the API tells it.
 func (p *picture) tell(t meta.Tolerance) *adminpb.Tolerance {
 	nodes, zones := p.metadataBears()
 	out := &adminpb.Tolerance{Nodes: uint32(t.Now.Nodes), Drives: uint32(t.Now.Drives), Zones: uint32(t.Now.Zones), Zoned: t.Zones > 1,
@@ -97,7 +97,7 @@ func (p *picture) tell(t meta.Tolerance) *adminpb.Tolerance {
 	return out
 }
 
-// bears says what may be lost, as "any 2 nodes, any 2 drives or any zone".
+// bears says in words what may be lost, such as "any 2 nodes, any 2 drives or any zone".
 func bears(t place.Tolerance, zoned bool) string {
 	var some, none []string
 	of := func(n int, one, many string) {
@@ -127,7 +127,7 @@ func bears(t place.Tolerance, zoned bool) string {
 	return text
 }
 
-// orList writes a list as people do.
+// orList joins the elements of a list by commas and "or".
 func orList(list []string, last string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
@@ -138,7 +138,7 @@ func orList(list []string, last string) string {
 // checkTolerance compares what may be lost with what the schemes promise.
 func (p *picture) checkTolerance() (out []finding) {
 	t := p.tolerance
-	if t.Unreadable > 0 { // Of what cannot be read checkUnreadable tells.
+	if t.Unreadable > 0 { // checkUnreadable tells of data that cannot be read.
 		out = append(out, finding{critical,
 			plural(t.Unreadable, "volume has", "volumes have") + " lost more than may be lost",
 			"bring back the nodes and drives that do not answer"})
@@ -157,13 +157,13 @@ func (p *picture) checkTolerance() (out []finding) {
 	return out
 }
 
-// promises says what the schemes of the data promise.
+// promises says in words what the schemes of the data promise.
 func promises(t meta.Tolerance) string {
 	return "its coding promises: " + bears(t.Promised, t.Zones > 1)
 }
 
-// checkCrowded says why slots lie worse than their number would allow, and whether that
-// changes by itself.
+// checkCrowded says why less may be lost than the number of slots would allow, since they lie too close
+// together, and whether that changes by itself.
 func (p *picture) checkCrowded(t meta.Tolerance) finding {
 	found := fmt.Sprintf("slots of %s too close together: %s, where %s", plural(t.Crowded, "volume lie", "volumes lie"), bears(t.Now, t.Zones > 1), promises(t))
 	if t.CrowdedNodeHas > 0 {
@@ -175,7 +175,7 @@ func (p *picture) checkCrowded(t meta.Tolerance) finding {
 	return finding{warning, found, "wait: slots are moved apart by themselves while nothing is lost or drained; see `cairn job list`"}
 }
 
-// nodeWithZone is how a node and its zone are called in a sentence.
+// nodeWithZone returns how a node and its zone are called in a sentence.
 func (p *picture) nodeWithZone(id cluster.NodeID) string {
 	n := p.topo.View.Node(id)
 	if n == nil || n.Zone == "" {
@@ -184,7 +184,7 @@ func (p *picture) nodeWithZone(id cluster.NodeID) string {
 	return fmt.Sprintf("%s of zone %s", id, n.Zone)
 }
 
-// attainable returns what new lists of the schemes that hold data would bear.
+// attainable returns what new volumes of the schemes that hold data would bear.
 func (p *picture) attainable() place.Tolerance {
 	type kind struct {
 		scheme shard.Scheme

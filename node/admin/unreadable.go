@@ -13,11 +13,11 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// broughtBack bounds how many drives are named that would make data readable again.
+// broughtBack is how many drives are named, at most, that would make data readable again.
 const broughtBack = 12
 
-// unreadable returns what the metadata count of a volume that has extents which cannot
-// be read; nil where it has none.
+// unreadable returns what the metadata count of a volume that has extents which cannot be read; nil for
+// a volume that has none.
 func (p *picture) unreadable(id shard.VolumeID) *metapb.UnreadableVolume {
 	for _, v := range p.counts.GetUnreadable() {
 		if v.Volume == uint32(id) {
@@ -27,7 +27,7 @@ func (p *picture) unreadable(id shard.VolumeID) *metapb.UnreadableVolume {
 	return nil
 }
 
-// checkUnreadable names what cannot be read now, and what would bring it back.
+// checkUnreadable says how much data cannot be read now, and what would bring it back.
 func (p *picture) checkUnreadable() (out []finding) {
 	c := p.counts
 	if c.GetExtentsUnreadable() == 0 {
@@ -42,8 +42,8 @@ func (p *picture) checkUnreadable() (out []finding) {
 		plural(int(c.VolumesUnreadable), "volume", "volumes")), action}}
 }
 
-// bringBack says which drives would make extents readable, each once, with the first
-// slot that it has of them.
+// bringBack names the drives that would make extents readable. Each drive is named once, with the first
+// slot of them that it has.
 func (p *picture) bringBack() (out []string) {
 	said := map[uint64]bool{}
 	for _, v := range p.counts.GetUnreadable() {
@@ -59,7 +59,7 @@ func (p *picture) bringBack() (out []string) {
 	return out
 }
 
-// remedy says what to do that a drive may give what it has.
+// remedy says in words what to do so that the data of a drive can be read.
 func remedy(topo *meta.Topology, d cluster.DriveID, down bool) string {
 	n := topo.View.NodeOf(d)
 	switch {
@@ -75,8 +75,8 @@ func remedy(topo *meta.Topology, d cluster.DriveID, down bool) string {
 	return fmt.Sprintf("wait for node %s (%s)", n.ID, n.S3Addr)
 }
 
-// bringBack says what would make an extent readable that is not: drives that do not
-// answer, and those that had a slot before it moved.
+// bringBack says what would make an extent readable: drives that do not answer, and drives that had a
+// slot before it moved.
 func (l *look) bringBack(topo *meta.Topology, v *shard.Volume, st *adminpb.ExtentStat) (out []string) {
 	down := func(d cluster.DriveID) bool { _, err := l.c.Stores(d); return err != nil }
 	for slot, sh := range st.Shards {

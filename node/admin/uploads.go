@@ -11,12 +11,12 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// Pages of what is asked of the metadata, and how much one answer of uploads holds.
+// How much one query asks of the metadata, and how much one answer holds.
 const (
 	pageMax           = 1000
 	defaultUploads    = 1000
 	maxUploads        = 10000
-	partsOfUploadsMax = 10000 // S3 allows no more.
+	partsOfUploadsMax = 10000 // S3 allows no more parts.
 )
 
 // ListUploads implements AdminService.
@@ -41,7 +41,7 @@ func (s *service) ListUploads(ctx context.Context, r *adminpb.ListUploadsRequest
 	return out, nil
 }
 
-// uploadBuckets returns the buckets that a list of uploads is of.
+// uploadBuckets returns the buckets whose uploads are listed.
 func (s *service) uploadBuckets(ctx context.Context, r *adminpb.ListUploadsRequest) ([]string, error) {
 	if r.Bucket != "" {
 		b, err := s.bucket(ctx, r.Bucket)
@@ -58,8 +58,8 @@ func (s *service) uploadBuckets(ctx context.Context, r *adminpb.ListUploadsReque
 	return each(a.Buckets, (*metapb.Bucket).GetName), nil
 }
 
-// bucket returns a bucket that the caller may manage. One of another account is as
-// one that is not there.
+// bucket returns a bucket that the caller may manage. A bucket of another account is answered like one
+// that is not there. Errors: NotFound.
 func (s *service) bucket(ctx context.Context, name string) (*metapb.Bucket, error) {
 	a, err := s.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: name}}})
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *service) bucket(ctx context.Context, name string) (*metapb.Bucket, erro
 	return a.Bucket, nil
 }
 
-// bucketUploads adds the uploads of a bucket to out, until there are most.
+// bucketUploads adds uploads of a bucket to out until out has as many as most, or there are no more.
 func (s *service) bucketUploads(ctx context.Context, bucket, prefix string, most int, out *adminpb.Uploads) error {
 	q := &metapb.ListUploads{Bucket: bucket, Prefix: prefix, MaxUploads: pageMax}
 	for {
@@ -135,14 +135,14 @@ func (s *service) AbortUpload(ctx context.Context, r *adminpb.UploadRef) (*admin
 	switch {
 	case err != nil:
 		return nil, err
-	case result.Refusal != metapb.Refusal_REFUSAL_NONE: // Completed or aborted meanwhile.
+	case result.Refusal != metapb.Refusal_REFUSAL_NONE: // It was completed or aborted meanwhile.
 		return nil, noUpload(r.Id)
 	}
 	return &adminpb.Removed{}, nil
 }
 
-// upload finds an open upload that the caller may manage by its id alone. One of
-// another account is as one that is not there.
+// upload returns an open upload that the caller may manage, by its id. An upload of another account is
+// answered like one that is not there. Errors: NotFound, and Invalid for what is no id.
 func (s *service) upload(ctx context.Context, text string) (*metapb.Upload, error) {
 	id, err := object.ParseUploadID(text)
 	if err != nil {
@@ -166,8 +166,7 @@ func (s *service) upload(ctx context.Context, text string) (*metapb.Upload, erro
 	return u, nil
 }
 
-// before returns the id that comes right before another of the same length; none
-// for the first.
+// before returns the id that comes right before another of the same length; nil for the first.
 func before(id []byte) []byte {
 	out := bytes.Clone(id)
 	for i := len(out) - 1; i >= 0; i-- {
