@@ -11,34 +11,33 @@ import (
 )
 
 const (
-	// abortPages bounds the pages of uploads that a round looks at.
+	// abortPages is how many pages of uploads one round looks at.
 	abortPages = 64
-	// abortEvery is the longest pause between two walks over all uploads: what is due
-	// becomes so at midnight, and nobody counts the minutes.
+	// abortEvery is the longest pause between two walks over all uploads. Uploads become due at
+	// midnight, so some minutes do not matter.
 	abortEvery = 10 * time.Minute
 )
 
-// aborter aborts uploads that a lifecycle rule of their bucket says nobody will
-// complete. It walks over all open uploads, some pages a round, and goes on in the
-// next round where it stopped. Its clock says when an upload's time has come; the
-// state machine decides whether it is still there to be aborted.
+// aborter aborts uploads that are older than a lifecycle rule of their bucket allows. It walks
+// over all open uploads, some pages a round, and goes on in the next round where it stopped. Its
+// clock says when an upload is due. Apply decides whether the upload is still there.
 type aborter struct {
 	c     Config
-	after []byte // The upload that the walk has come to; nil: none.
-	rest  time.Time
+	after []byte    // The last upload that the walk has looked at; nil: it begins.
+	rest  time.Time // The next walk does not begin before.
 }
 
 func newAborter(c Config) *aborter { return &aborter{c: c} }
 
-// run does one round. A bucket's rules are read once in it. Those that cannot be
-// read abort nothing, and hold up no other bucket's.
+// run does one round. It reads the rules of each bucket once. Where they cannot be read, the
+// uploads of this bucket stay, and those of the others are aborted all the same.
 func (a *aborter) run(ctx context.Context) error {
 	if a.after == nil && time.Now().Before(a.rest) {
 		return nil
 	}
 	r := &abortRound{a: a, rules: map[string]lifecycle.Rules{}}
 	err := r.run(ctx)
-	if r.aborted > 0 && a.c.Events.Aborted != nil {
+	if r.aborted > 0 {
 		a.c.Events.Aborted(r.aborted)
 	}
 	return errors.Join(err, r.unread)
@@ -48,7 +47,7 @@ func (a *aborter) run(ctx context.Context) error {
 type abortRound struct {
 	a       *aborter
 	rules   map[string]lifecycle.Rules // By bucket.
-	unread  error                      // Of rules that cannot be read.
+	unread  error                      // Why some rules could not be read.
 	aborted int
 }
 
@@ -73,7 +72,7 @@ func (r *abortRound) run(ctx context.Context) error {
 	return nil
 }
 
-// upload aborts an upload if its time has come.
+// upload aborts an upload if it is due.
 func (r *abortRound) upload(ctx context.Context, it *metapb.WorkItem) error {
 	rules, err := r.rulesOf(ctx, it.Bucket)
 	if err != nil {
@@ -85,13 +84,14 @@ func (r *abortRound) upload(ctx context.Context, it *metapb.WorkItem) error {
 	}
 	result, err := r.a.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_AbortUpload{
 		AbortUpload: &metapb.AbortUpload{UploadId: it.Id, Bucket: it.Bucket, Key: it.Key}}})
-	if err == nil && result.Refusal == metapb.Refusal_REFUSAL_NONE { // Else it is completed, or aborted, or its bucket gone.
+	// A refusal means that the upload was completed or aborted, or that its bucket is gone.
+	if err == nil && result.Refusal == metapb.Refusal_REFUSAL_NONE {
 		r.aborted++
 	}
 	return err
 }
 
-// rulesOf returns the rules of a bucket as they are in this round.
+// rulesOf returns the rules of a bucket, as they were when this round first asked.
 func (r *abortRound) rulesOf(ctx context.Context, bucket string) (lifecycle.Rules, error) {
 	rules, known := r.rules[bucket]
 	if known {
@@ -102,7 +102,7 @@ func (r *abortRound) rulesOf(ctx context.Context, bucket string) (lifecycle.Rule
 	if err != nil {
 		return rules, err
 	}
-	rules, err = lifecycle.Read(answer.BucketConfig, r.a.c.LifecycleDay) // None where the bucket is gone.
+	rules, err = lifecycle.Read(answer.BucketConfig, r.a.c.LifecycleDay) // A bucket that is gone has none.
 	if err != nil {
 		r.unread = errors.Join(r.unread, fmt.Errorf("bucket %s: put its lifecycle rules again: %w", bucket, err))
 	}

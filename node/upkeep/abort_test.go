@@ -101,7 +101,7 @@ func (f *fakeUploads) Propose(_ context.Context, cmd *metapb.Command) (*metapb.R
 }
 
 func (f *fakeUploads) aborter() *aborter {
-	return newAborter(Config{Metadata: f, Events: Events{Aborted: func(n int) { f.done = append(f.done, n) }}})
+	return newAborter(Config{Metadata: f, Events: Events{Aborted: func(n int) { f.done = append(f.done, n) }}}.withDefaults())
 }
 
 // What is due is aborted, and nothing else; the rules of a bucket are read once a
@@ -304,7 +304,7 @@ func TestAbortsInShortDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 8 * time.Second
 		f := newFakeUploads(map[string]*metapb.BucketConfig{"a": abortRules("", 1)})
-		a := newAborter(Config{Metadata: f, LifecycleDay: day})
+		a := newAborter(Config{Metadata: f, LifecycleDay: day}.withDefaults())
 		f.add("a", "k", time.Now())
 		require.NoError(t, a.run(t.Context()))
 		require.Empty(t, f.aborted)

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// accessLogsEvery is the pause between two looks at what is to be delivered.
+// accessLogsEvery is the pause between two rounds of deliverLogs.
 const accessLogsEvery = 5 * time.Second
 
-// AccessLogs is the access logs of buckets that wait on this node.
+// AccessLogs holds the access logs of buckets that wait on this node for delivery.
 type AccessLogs interface {
-	// Deliver writes those whose time has come.
+	// Deliver writes the logs that are due to their buckets.
 	Deliver(ctx context.Context) error
-	// Late returns how much of it could not be written, and why not.
+	// Late returns how much is due and could not be written, and why.
 	Late() (segments int, bytes int64, why error)
 }
 
-// deliverLogs delivers access logs. What cannot be delivered, for its target does not
-// take it, stays and is tried again; the job goes on as long as there is any. That is for
-// the owner of the bucket to mend, so the job has not failed by it.
+// deliverLogs returns the job that delivers access logs. A log that the bucket it goes to does
+// not take stays, and is tried again; until then the job shows as running. It does not fail for
+// that: the owner of the bucket has to mend it.
 func (u *Upkeep) deliverLogs(t *tracker) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := u.c.AccessLogs.Deliver(ctx)

@@ -13,22 +13,23 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// adopter brings shards of this node's drives to the drives that should have them and
-// lack them: a node comes back after its slots were given to others, or metadata were
-// restored that know an older place of a slot. A shard is adopted by what it is, not by
-// the slot map under which it was written: every checksum is right, and its header is
-// that of the extent, which is never written twice.
+// adopter brings shards that lie on this node's drives to the drives that should have them and
+// lack them. There are such shards where a node comes back after its slots were given to others,
+// and where metadata were restored that know an older place of a slot. Under which epoch of the
+// volume a shard was written does not matter: it is adopted if every checksum is right and its
+// header is that of the extent. An extent is never written twice, so such a shard is the right
+// one.
 type adopter struct {
 	u          *Upkeep
-	reconciled map[cluster.DriveID]uint64 // The era in which a drive was compared, as this process knows.
+	reconciled map[cluster.DriveID]uint64 // The era in which this process has compared each drive.
 }
 
 func newAdopter(u *Upkeep) *adopter {
 	return &adopter{u: u, reconciled: map[cluster.DriveID]uint64{}}
 }
 
-// run looks for what is lacking elsewhere: in the volumes whose slots were taken from a
-// drive of this node, and, after metadata were restored, everywhere.
+// run brings what others lack of the volumes whose slots were taken from a drive of this node.
+// After metadata were restored, it compares all volumes first (reconcile).
 func (a *adopter) run(ctx context.Context) error {
 	topo, err := a.u.c.Metadata.Topology(ctx)
 	if err != nil {
@@ -60,9 +61,9 @@ func (a *adopter) run(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// reconcile compares this node's drives with metadata that were restored. First what
-// should be there and is not is recorded as missing; when that is known of all drives,
-// each brings what others lack. Until then nothing is an orphan.
+// reconcile compares this node's drives with metadata that were restored. First it records as
+// missing what should be there and is not. When that is known of all drives of the cluster, each
+// node brings what others lack. Until then no shard is deleted as an orphan.
 func (a *adopter) reconcile(ctx context.Context, topo *meta.Topology) error {
 	var fresh []Drive
 	for _, d := range a.u.c.Drives {
@@ -100,7 +101,7 @@ func (a *adopter) reconcile(ctx context.Context, topo *meta.Topology) error {
 	return nil
 }
 
-// adoptVolume brings what a drive has of a volume and others lack.
+// adoptVolume brings the shards of a volume that a drive has and others lack.
 func (u *Upkeep) adoptVolume(ctx context.Context, d Drive, volume shard.VolumeID) error {
 	var failed []error
 	for after := (shard.ID{Extent: shard.ExtentID{Volume: volume}}); ; {
@@ -138,9 +139,9 @@ func (u *Upkeep) adoptVolume(ctx context.Context, d Drive, volume shard.VolumeID
 	}
 }
 
-// adopt brings shards of a drive to where their slots are. One that cannot be brought
-// now does not hold up the others, of later pages neither, and is tried again: bad says
-// why, err why none can be.
+// adopt brings shards of a drive to the drives that have their slots. One that cannot be brought
+// now does not hold up the others, of later pages neither, and is tried again in a later round: bad
+// says why. err says why none can be brought.
 func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) (bad []error, err error) {
 	if len(wanted) == 0 || u.track.of(jobAdopt).isPaused() {
 		return nil, nil
@@ -163,7 +164,7 @@ func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) (bad 
 	for i, e := range wanted {
 		v, rec := topo.Volumes[e.ID.Extent.Volume], a.Extents.Extents[i].Extent
 		if v == nil || rec == nil || !u.reachable(v, topo, shard.SlotSet(rec.Missing)).Has(int(e.ID.Slot)) {
-			continue // Gone, or its place is.
+			continue // The extent is gone, or its volume.
 		}
 		if err := u.adoptShard(ctx, d, e, v, rec); err != nil && !unavailable(err) {
 			bad = append(bad, fmt.Errorf("shard %s: %w", e.ID, err))
@@ -178,14 +179,15 @@ func (u *Upkeep) adopt(ctx context.Context, d Drive, wanted []drive.Entry) (bad 
 // jobAdopt is the job that brings shards to where they are missing.
 const jobAdopt = "adopt"
 
-// adoptShard verifies a shard, brings it to the slot's drive and has it counted.
+// adoptShard verifies a shard, copies it to the drive of its slot and records that it is not
+// missing any more.
 func (u *Upkeep) adoptShard(ctx context.Context, d Drive, e drive.Entry, v *shard.Volume, rec *metapb.Extent) error {
 	h := meta.Geometry(v, rec).Header(e.ID, e.Header.Epoch)
 	if h != e.Header {
 		return errs.Newf("upkeep.adopt", errs.Corrupt, "its header is not that of the extent: %+v, not %+v", e.Header, h)
 	}
 	if err := d.Verify(ctx, e.ID); errs.Is(err, errs.Corrupt) || errs.Is(err, errs.NotFound) {
-		return nil // The drive has told of it; another may have a better one.
+		return nil // The drive has told that the shard is bad. Another may have a good one.
 	} else if err != nil {
 		return err
 	}
@@ -205,9 +207,7 @@ func (u *Upkeep) adoptShard(ctx context.Context, d Drive, e drive.Entry, v *shar
 		return err
 	}
 	set := shard.SlotSet(0).With(int(e.ID.Slot))
-	if u.c.Events.Adopted != nil {
-		u.c.Events.Adopted(e.ID)
-	}
+	u.c.Events.Adopted(e.ID)
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	_, err = u.c.Metadata.Propose(rctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: &metapb.SetMissing{

@@ -267,7 +267,7 @@ func TestCollectorDeletesEverything(t *testing.T) {
 				}
 				return stores[d], nil
 			},
-			Events: Events{Doomed: func(n int) { doomed += n }, Deleted: func(n int) { deleted += n }}})
+			Events: Events{Doomed: func(n int) { doomed += n }, Deleted: func(n int) { deleted += n }}}.withDefaults())
 		require.NoError(t, g.run(t.Context()))
 		require.Zero(t, doomed, "not before the grace has passed")
 		time.Sleep(time.Hour + time.Minute)
@@ -305,7 +305,7 @@ func TestCollectorTellsFailures(t *testing.T) {
 				b := trash()
 				store := shardtest.NewMemory()
 				g := newCollector(Config{Metadata: b, Grace: time.Hour, Remember: time.Hour,
-					Stores: func(cluster.DriveID) (shard.Store, error) { return store, nil }})
+					Stores: func(cluster.DriveID) (shard.Store, error) { return store, nil }}.withDefaults())
 				require.NoError(t, g.run(t.Context()))
 				time.Sleep(time.Hour)
 				b.work[metapb.WorkKind_WORK_DROPPED] = []*metapb.WorkItem{{Id: []byte("d"), Volume: 1}}
@@ -367,7 +367,7 @@ func newReturned(t *testing.T) *returned {
 			}
 			return nil, errs.New("test", errs.Unavailable, nil)
 		},
-		Events: Events{Adopted: func(shard.ID) { r.adopted++ }, Orphans: func(n int) { r.orphans += n }}},
+		Events: Events{Adopted: func(shard.ID) { r.adopted++ }, Orphans: func(n int) { r.orphans += n }}}.withDefaults(),
 		repairPace: newPacer(0, nil)}
 	return r
 }
@@ -573,7 +573,7 @@ func TestSweepAsksForEachSlot(t *testing.T) {
 		want = append(want, 1<<slot)
 	}
 	asker := &slotAsker{}
-	u := &Upkeep{c: Config{Metadata: asker, Drives: []Drive{d}}}
+	u := &Upkeep{c: Config{Metadata: asker, Drives: []Drive{d}}.withDefaults()}
 	require.NoError(t, u.sweepOrphans(t.Context()))
 	require.Equal(t, want, asker.slots)
 	require.Empty(t, d.deleted)

@@ -34,7 +34,7 @@ const stock = query.DigestMax + 4*meta.LeaseBlockExtents // Two digests.
 
 func newStocked(t *testing.T) *stocked {
 	s := &stocked{community: newCommunity(t, 4, []uint64{1, 2, 3}), shelf: &shelf{gauge: gauge{id: 2}}}
-	s.u = &Upkeep{c: Config{Metadata: s, Interval: time.Second, Drives: []Drive{s.shelf}}}
+	s.u = &Upkeep{c: Config{Metadata: s, Interval: time.Second, Drives: []Drive{s.shelf}}.withDefaults()}
 	s.must(&metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{Bucket: &metapb.Bucket{Name: "b", Owner: "o"}}}})
 	for block := range uint64(stock / meta.LeaseBlockExtents) {
 		s.must(&metapb.Command{Op: &metapb.Command_LeaseExtents{LeaseExtents: &metapb.LeaseExtents{Volumes: []uint32{1}}}})

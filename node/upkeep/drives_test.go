@@ -93,7 +93,7 @@ func TestScrubKeepsItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 14 * 24 * time.Hour
 		d := &fakeDrive{verified: map[shard.ID]int{}}
-		u := &Upkeep{c: Config{ScrubInterval: interval, Metadata: slotOne{}}, found: newFinder()}
+		u := &Upkeep{c: Config{ScrubInterval: interval, Metadata: slotOne{}}.withDefaults(), found: newFinder()}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {

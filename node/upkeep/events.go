@@ -12,45 +12,42 @@ import (
 )
 
 const (
-	eventsEvery = time.Second // Between looks at the queues.
-	eventsBatch = 100         // Events that are handed over and then taken out of the queue.
-	backoffMin  = time.Second // After the first failure; it doubles with each.
-	backoffMax  = 5 * time.Minute
+	eventsEvery = time.Second     // The pause between two looks at the queues.
+	eventsBatch = 100             // Events that are handed over before they are taken out of the queue.
+	backoffMin  = time.Second     // How long a queue waits after a first failure; it doubles with each,
+	backoffMax  = 5 * time.Minute // up to this.
 )
 
-// deliverer takes events to their targets. Each queue is worked at by one goroutine,
-// in order; one whose target does not take them waits longer each time and holds up
-// no other. Nothing of it is kept: what a target took before the queue was told is
-// told again.
+// deliverer hands events over to their targets. One goroutine works at a queue, in order. A queue
+// whose target does not take events waits longer each time, and holds up no other. Events are
+// taken out of the queue after the target took them, so a target may get an event twice.
 type deliverer struct {
 	u *Upkeep
 	t *tracker
 
 	mu     sync.Mutex
-	queues map[string]*delivery // By target.
+	queues map[string]*delivery // By the ARN of the target.
 }
 
-// delivery is how a queue is getting on.
+// delivery is where the delivery of a queue stands.
 type delivery struct {
-	under bool // A goroutine works at it.
-	wait  time.Duration
-	next  time.Time // Not tried before.
+	under bool          // A goroutine works at it.
+	wait  time.Duration // How long it waits after the next failure.
+	next  time.Time     // It is not tried before.
 }
 
 func newDeliverer(u *Upkeep, t *tracker) *deliverer {
 	return &deliverer{u: u, t: t, queues: map[string]*delivery{}}
 }
 
-// run begins to work at every queue that has events.
+// run begins to work at every queue that has events and is due.
 func (d *deliverer) run(ctx context.Context) error {
 	a, err := d.u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_EventQueues{EventQueues: &metapb.ListEventQueues{}}})
 	if err != nil {
 		return err
 	}
 	queues := a.EventQueues.GetQueues()
-	if d.u.c.Events.EventQueues != nil {
-		d.u.c.Events.EventQueues(queues)
-	}
+	d.u.c.Events.EventQueues(queues)
 	for _, q := range queues {
 		if q.Length > 0 && d.start(q.Target) {
 			d.u.wg.Go(func() { d.work(ctx, q.Target) })
@@ -59,7 +56,8 @@ func (d *deliverer) run(ctx context.Context) error {
 	return nil
 }
 
-// start claims a queue that nobody works at and whose time has come.
+// start takes a queue that is due and that no goroutine works at; false where there is nothing
+// to do.
 func (d *deliverer) start(target string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,7 +73,7 @@ func (d *deliverer) start(target string) bool {
 	return true
 }
 
-// work delivers the events of a queue until there are none, or the target fails.
+// work delivers the events of a queue until there are none left or the target fails.
 func (d *deliverer) work(ctx context.Context, target string) {
 	err := d.deliver(ctx, target)
 	d.mu.Lock()
@@ -88,7 +86,7 @@ func (d *deliverer) work(ctx context.Context, target string) {
 		q.next = time.Now().Add(q.wait)
 	}
 	d.mu.Unlock()
-	if err != nil && ctx.Err() == nil && d.u.c.Events.Undelivered != nil {
+	if err != nil && ctx.Err() == nil {
 		d.u.c.Events.Undelivered(target, err)
 	}
 }
@@ -105,7 +103,7 @@ func (d *deliverer) deliver(ctx context.Context, name string) error {
 		if len(events) == 0 {
 			return nil
 		}
-		target := d.target(name) // It may be changed meanwhile.
+		target := d.target(name) // An operator may have changed it since the last batch.
 		if target == nil {
 			return errNoTarget
 		}
@@ -116,7 +114,7 @@ func (d *deliverer) deliver(ctx context.Context, name string) error {
 	return nil
 }
 
-// target returns the target of a queue; nil if there is none.
+// target returns the target of a queue; nil where this node knows none of that name.
 func (d *deliverer) target(name string) notify.Target {
 	if d.u.c.Targets == nil {
 		return nil
@@ -124,7 +122,7 @@ func (d *deliverer) target(name string) notify.Target {
 	return d.u.c.Targets(name)
 }
 
-// batch hands events over and takes out of the queue what the target took.
+// batch hands events over and takes those out of the queue that the target took.
 func (d *deliverer) batch(ctx context.Context, name string, target notify.Target, events []*metapb.Event) error {
 	messages := make([]notify.Message, len(events))
 	for i, e := range events {
@@ -146,8 +144,6 @@ func (d *deliverer) batch(ctx context.Context, name string, target notify.Target
 		}
 		more = r.More
 	}
-	if d.u.c.Events.Delivered != nil {
-		d.u.c.Events.Delivered(name, taken)
-	}
+	d.u.c.Events.Delivered(name, taken)
 	return failed
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// collector turns unreferenced extents into free space, in three steps that may
-// each be repeated: doom what has been garbage for the grace period, delete the
-// shards of the doomed, forget what is deleted. It also drops what is left of
-// replaced multipart objects, and the memory of finished uploads.
+// collector frees the space of extents that nothing refers to, in three steps: it dooms extents
+// that have been garbage for the grace period, deletes the shards of doomed extents, and forgets
+// extents whose shards are all deleted. Each step may be repeated. It also removes what is left
+// of multipart objects that were replaced, and forgets uploads that finished long ago.
 //
-// How long something has been garbage is counted from when this leader saw its log
-// index, by its own monotonic clock: a new leader waits the whole time again, and
-// no clock that jumps can shorten it.
+// The metadata tell at which log index an extent became garbage. How long ago that was, the
+// collector counts by its own monotonic clock, from when it saw that index applied (marks). A new
+// leader waits the whole time again, and no clock that jumps can shorten it.
 type collector struct {
 	c        Config
 	grace    marks
@@ -35,7 +35,8 @@ func (g *collector) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What was applied by the answer may have been applied just before it.
+	// The entries that the answer shows as applied may have been applied just before it, and
+	// not when the question was sent.
 	answered := time.Now()
 	g.grace.add(answered, work.AppliedIndex)
 	g.remember.add(answered, work.AppliedIndex)
@@ -59,7 +60,7 @@ func (g *collector) list(ctx context.Context, q *metapb.ListWork) (*metapb.WorkA
 	return a.Work, nil
 }
 
-// doom dooms the first page of old garbage and all that follow.
+// doom dooms the extents of a page of old garbage, and those of all pages that follow.
 func (g *collector) doom(ctx context.Context, work *metapb.WorkAnswer, before uint64) error {
 	for len(work.Items) > 0 && before > 0 {
 		cmd := &metapb.DoomExtents{BeforeIndex: before}
@@ -69,9 +70,7 @@ func (g *collector) doom(ctx context.Context, work *metapb.WorkAnswer, before ui
 		if _, err := g.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_DoomExtents{DoomExtents: cmd}}); err != nil {
 			return err
 		}
-		if g.c.Events.Doomed != nil {
-			g.c.Events.Doomed(len(cmd.Extents))
-		}
+		g.c.Events.Doomed(len(cmd.Extents))
 		if !work.Truncated {
 			return nil
 		}
@@ -84,8 +83,8 @@ func (g *collector) doom(ctx context.Context, work *metapb.WorkAnswer, before ui
 	return nil
 }
 
-// deleteDoomed deletes shards, page by page. Shards on drives that are away stay
-// doomed until the drive is back.
+// deleteDoomed deletes the shards of doomed extents, page by page. An extent stays doomed while
+// a drive with one of its shards is away.
 func (g *collector) deleteDoomed(ctx context.Context) error {
 	var volume uint32
 	var seq uint64
@@ -132,17 +131,15 @@ func (g *collector) deletePage(ctx context.Context, items []*metapb.WorkItem) er
 			err = store.Delete(ctx, ids)
 		}
 		if err != nil {
-			continue // The drive is away; its shards stay doomed.
+			continue // The drive is away. Its shards are deleted when it is back.
 		}
 		for _, id := range ids {
 			gone[id.Extent] = gone[id.Extent].With(int(id.Slot))
 		}
-		if g.c.Events.Deleted != nil {
-			g.c.Events.Deleted(len(ids))
-		}
+		g.c.Events.Deleted(len(ids))
 	}
 	cmd := &metapb.ForgetExtents{}
-	for _, it := range items { // In the order of the page, not of a map.
+	for _, it := range items { // The order is that of the page, and not that of a map.
 		id := shard.ExtentID{Volume: shard.VolumeID(it.Volume), Seq: it.Seq}
 		if slots := gone[id]; slots != 0 {
 			cmd.Extents = append(cmd.Extents, &metapb.ExtentSlots{Volume: it.Volume, Seq: it.Seq, Slots: uint32(slots)})
@@ -155,8 +152,8 @@ func (g *collector) deletePage(ctx context.Context, items []*metapb.WorkItem) er
 	return err
 }
 
-// trim removes what is left of replaced multipart objects, a bounded number of
-// records a command.
+// trim removes the records that are left of multipart objects which were replaced. One command
+// removes a bounded number.
 func (g *collector) trim(ctx context.Context) error {
 	for {
 		work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_DROPPED, Max: pageItems})
@@ -173,7 +170,8 @@ func (g *collector) trim(ctx context.Context) error {
 	}
 }
 
-// forgetUploads drops the memory of uploads finished before a log index.
+// forgetUploads forgets the uploads that finished before a log index. Until then a repeated
+// CompleteMultipartUpload gets the same answer.
 func (g *collector) forgetUploads(ctx context.Context, before uint64) error {
 	if before == 0 {
 		return nil
@@ -190,11 +188,10 @@ func (g *collector) forgetUploads(ctx context.Context, before uint64) error {
 	return err
 }
 
-// marks remembers which log index was applied when, to tell what is older than
-// an age. At most markCount are kept.
+// marks remembers when some log indexes had been applied, to tell what is older than an age.
 type marks struct {
 	age  time.Duration
-	list []mark // Oldest first.
+	list []mark // The oldest first.
 }
 
 type mark struct {
@@ -202,7 +199,7 @@ type mark struct {
 	index uint64
 }
 
-// markCount bounds marks; their spacing is age/markCount at least.
+// markCount is about how many marks are kept: a new one is made age/markCount after the last.
 const markCount = 64
 
 func (m *marks) add(now time.Time, index uint64) {
@@ -212,8 +209,8 @@ func (m *marks) add(now time.Time, index uint64) {
 	m.list = append(m.list, mark{now, index})
 }
 
-// before returns the greatest log index known to have been applied for the whole
-// age; 0 when none is.
+// before returns the greatest log index that is known to have been applied for the whole age; 0
+// where none is.
 func (m *marks) before(now time.Time) uint64 {
 	i := 0
 	for i+1 < len(m.list) && now.Sub(m.list[i+1].at) >= m.age {
@@ -226,7 +223,7 @@ func (m *marks) before(now time.Time) uint64 {
 	return m.list[0].index + 1
 }
 
-// unavailable reports whether an error only says that a peer is away.
+// unavailable reports whether an error only says that another node is away.
 func unavailable(err error) bool {
 	return errs.Is(err, errs.Unavailable) || errs.Is(err, errs.Canceled)
 }

@@ -10,16 +10,15 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// maxInventoryPause bounds how long a lost shard that nobody reads goes
-// unnoticed: parity shards are read by scrub and repair alone, and scrub sees only
-// what a drive lists.
+// maxInventoryPause is how long a lost shard that nobody reads may go unnoticed. Only scrub and
+// repair read parity shards, and scrub sees only what a drive lists.
 const maxInventoryPause = 24 * time.Hour
 
 // pageTimeout is after how long a question of a round is given up and repeated.
 const pageTimeout = 30 * time.Second
 
-// takeInventory compares, when the node has started and then once in a while, what
-// the metadata says lies on this node's drives with what does.
+// takeInventory compares the shards that should lie on this node's drives, by the metadata, with
+// those that do. It does so when the node has started, and then once in a while, until ctx ends.
 func (u *Upkeep) takeInventory(ctx context.Context) {
 	t := u.track.of("inventory")
 	next := time.Now()
@@ -34,7 +33,7 @@ func (u *Upkeep) takeInventory(ctx context.Context) {
 		t.ended(err)
 		if err == nil {
 			next = time.Now().Add(min(u.c.ScrubInterval, maxInventoryPause))
-		} else if u.c.Events.Failed != nil {
+		} else {
 			u.c.Events.Failed("inventory", err)
 		}
 	}
@@ -68,8 +67,8 @@ type ownSlot struct {
 	slot uint8
 }
 
-// inventorySlot compares what a drive holds of a volume with what it must. A drive that
-// does not answer is another matter: nothing is said of what it lacks.
+// inventorySlot compares the shards that a drive holds of a volume with those that it must hold.
+// Where the drive does not answer, nothing is said of what it lacks.
 func (u *Upkeep) inventorySlot(ctx context.Context, v *shard.Volume, own ownSlot) error {
 	for seq := uint64(0); ; {
 		through, differs, err := u.compare(ctx, own.d, v.ID, seq)
@@ -90,9 +89,9 @@ func (u *Upkeep) inventorySlot(ctx context.Context, v *shard.Volume, own ownSlot
 	}
 }
 
-// inventoryRange asks a drive for its shard of each of some extents of a volume. What the
-// metadata knew before the drive was asked must be there: a deletion that comes between
-// makes a report about an extent that is no more, which does nothing.
+// inventoryRange asks a drive for its shard of each of some extents of a volume. It asks the
+// metadata first, and whatever they knew then must be on the drive. An extent may be deleted in
+// between; then its shard is recorded as missing of an extent that is gone, which does nothing.
 func (u *Upkeep) inventoryRange(ctx context.Context, v *shard.Volume, own ownSlot, seq, through uint64) error {
 	for {
 		a, err := u.volumePage(ctx, v.ID, seq)
@@ -145,19 +144,17 @@ func (u *Upkeep) volumePage(ctx context.Context, v shard.VolumeID, seq uint64) (
 	}
 }
 
-// lacking reports whether a drive's shard of an extent should be there and is not. A drive
-// that does not answer is another matter.
+// lacking reports whether a drive's shard of an extent should be there and is not. A drive that does
+// not answer has not said that it lacks the shard, so it is not taken for lacking.
 func (u *Upkeep) lacking(ctx context.Context, o ownSlot, it *metapb.WorkItem) (bool, error) {
 	if shard.SlotSet(it.Extent.GetMissing()).Has(int(o.slot)) {
-		return false, nil // Known already.
+		return false, nil // It is known to be missing already.
 	}
 	id := shard.ID{Extent: shard.ExtentID{Volume: shard.VolumeID(it.Volume), Seq: it.Seq}, Slot: o.slot}
 	_, err := o.d.Stat(ctx, id)
 	if !errs.Is(err, errs.NotFound) {
 		return false, ctx.Err()
 	}
-	if u.c.Events.Found != nil {
-		u.c.Events.Found(id, err)
-	}
+	u.c.Events.Found(id, err)
 	return true, ctx.Err()
 }

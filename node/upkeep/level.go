@@ -17,13 +17,13 @@ func (u *Upkeep) raiseLevel(ctx context.Context) error {
 	if level <= topo.FeatureLevel {
 		return nil
 	}
-	// Refused where an older node has come meanwhile: the next round sees it.
+	// The command is refused where an older node has come meanwhile. The next round sees that.
 	_, err = u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_RaiseFeatureLevel{
 		RaiseFeatureLevel: &metapb.RaiseFeatureLevel{Level: level}}})
 	return err
 }
 
-// commonLevel returns the newest feature level that all nodes know; 0 of none.
+// commonLevel returns the newest feature level that all nodes know; 0 where there are no nodes.
 func commonLevel(nodes []cluster.Node) uint32 {
 	var level uint32
 	for i := range nodes {

@@ -13,36 +13,37 @@ import (
 
 // Transitions changes the storage class of versions.
 type Transitions interface {
-	// Transition may be repeated; false where the version is gone or another by now.
+	// Transition changes the class of a version. It returns false where the version is gone, or
+	// is another by now. It may be repeated.
 	Transition(ctx context.Context, in *object.TransitionInput) (bool, error)
 }
 
 const (
-	// lifecyclePages bounds the pages of versions that a round looks at.
-	lifecyclePages = 256
-	lifecyclePage  = 1000 // Versions.
-	// lifecyclePause lies between two pages: at most so many thousand versions a
-	// second are looked at.
+	lifecyclePages = 256  // Pages of versions that one round looks at.
+	lifecyclePage  = 1000 // Versions of a page.
+	// lifecyclePause is the pause between two pages, so at most 50,000 versions are looked at in
+	// a second.
 	lifecyclePause = 20 * time.Millisecond
-	// lifecycleEvery is the pause between two walks over all buckets: what is due
-	// becomes so at midnight. Where a day is short it is a part of that.
+	// lifecycleEvery is the longest pause between two walks over all buckets. Versions become due
+	// at midnight, so some minutes do not matter. Where days are made short, walkPause makes it
+	// shorter.
 	lifecycleEvery  = 10 * time.Minute
 	lifecycleWalks  = 8   // Walks in a short day, at least.
 	expireBatch     = 250 // Versions that one command ends.
 	transitionsOnce = 2   // Versions whose class changes at once.
 )
 
-// lifecycler carries out the rules of buckets. It walks over the versions of the
-// buckets that have any, some pages a round, and goes on in the next round where it
-// stopped; a leader that is new begins a new walk. Its clock says when a version's
-// time has come; the state machine decides whether it is still that version.
+// lifecycler carries out the lifecycle rules of buckets. It walks over the versions of the
+// buckets that have rules, some pages a round, and goes on in the next round where it stopped. A
+// new leader begins a new walk. Its clock says when a version is due. Apply decides whether the
+// version is still the one that was looked at.
 type lifecycler struct {
 	c    Config
 	t    *tracker
-	page uint32    // Versions.
-	rest time.Time // No walk begins before.
+	page uint32    // How many versions a page has.
+	rest time.Time // The next walk does not begin before.
 
-	buckets []string // Still to be walked, the first one now; nil: no walk is under way.
+	buckets []string // Those that are still to be walked, the first one now; nil: no walk is under way.
 	cursor  versionCursor
 }
 
@@ -71,8 +72,8 @@ func (l *lifecycler) run(ctx context.Context) error {
 	return l.walk(ctx)
 }
 
-// walk goes on with the walk until its end or that of the round. A bucket that fails
-// is left out of this walk and holds up no other.
+// walk goes on with the walk until it ends or the round does. A bucket that fails is left out of
+// this walk and holds up no other.
 func (l *lifecycler) walk(ctx context.Context) (failed error) {
 	pages := 0
 	for len(l.buckets) > 0 && pages < lifecyclePages && !l.t.isPaused() {
@@ -95,8 +96,8 @@ func (l *lifecycler) walk(ctx context.Context) (failed error) {
 	return failed
 }
 
-// walkPause returns the pause between two walks after what lifecycle rules are about: most,
-// or less where days are shorter.
+// walkPause returns the pause between two walks: most, or less where the days of lifecycle rules
+// are so short that there would be too few walks in one.
 func walkPause(most, day time.Duration) time.Duration {
 	if day <= 0 {
 		return most
@@ -104,8 +105,8 @@ func walkPause(most, day time.Duration) time.Duration {
 	return min(most, day/lifecycleWalks)
 }
 
-// bucket walks over the versions of a bucket, most pages of them, with its rules as
-// they are now.
+// bucket walks over at most most pages of the versions of a bucket, with its rules as they are
+// now. done says that the bucket has no more.
 func (l *lifecycler) bucket(ctx context.Context, name string, most int) (pages int, done bool, err error) {
 	a, err := l.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_Bucket{Bucket: &metapb.GetBucket{Name: name, WithConfig: true}}})
 	if err != nil {
@@ -115,7 +116,7 @@ func (l *lifecycler) bucket(ctx context.Context, name string, most int) (pages i
 	if err != nil {
 		return 0, false, fmt.Errorf("put the rules again: %w", err)
 	}
-	if !rules.Any() { // Nor where the bucket is gone.
+	if !rules.Any() { // A bucket that is gone has none either.
 		return 0, true, nil
 	}
 	for pages < most && !l.t.isPaused() {

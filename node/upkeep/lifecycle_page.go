@@ -15,15 +15,15 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// versionCursor is where a walk over versions is: behind which one, and what of it
-// the next one of its key is judged by.
+// versionCursor is where a walk over versions is. It names the last version that was looked at, and
+// keeps what the next version of the same key is judged by.
 type versionCursor struct {
 	key, version string
-	madeMs       int64 // When it was made.
-	newer        int64 // It, and those newer, that are not the latest.
+	madeMs       int64 // When the version was made, which is when the next one was succeeded.
+	newer        int64 // How many versions there are that are as new as it or newer, without the latest.
 }
 
-// lifecyclePageWork is a page of versions and what becomes of them.
+// lifecyclePageWork is a page of versions, and what is due of them.
 type lifecyclePageWork struct {
 	l      *lifecycler
 	bucket *metapb.Bucket
@@ -34,8 +34,8 @@ type lifecyclePageWork struct {
 	move   []*object.TransitionInput
 }
 
-// run judges the page behind the cursor, does what is due, and moves the cursor on.
-// It reports whether there are more pages.
+// run judges the page of versions behind the cursor, does what is due, and moves the cursor on. It
+// reports whether there are more pages.
 func (p *lifecyclePageWork) run(ctx context.Context) (more bool, err error) {
 	c := &p.l.cursor
 	a, err := p.l.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListVersions{ListVersions: &metapb.ListVersions{
@@ -46,7 +46,7 @@ func (p *lifecyclePageWork) run(ctx context.Context) (more bool, err error) {
 	entries := a.Versions.Entries
 	p.l.t.add(uint64(len(entries)), 0)
 	for i, e := range entries {
-		// At the end of a page nobody knows what follows: the state machine does.
+		// At the end of a page it is not known what follows. Apply looks again.
 		alone := e.Latest && (i+1 == len(entries) || entries[i+1].Key != e.Key)
 		p.judge(c.next(e, alone))
 	}
@@ -56,10 +56,11 @@ func (p *lifecyclePageWork) run(ctx context.Context) (more bool, err error) {
 	return a.Versions.Truncated, p.moveAll(ctx)
 }
 
-// next moves the cursor to a version and returns it as rules see it. Where a key is
-// listed again from its latest version, it is counted again.
+// next moves the cursor to a version and returns the version as rules see it. With the latest
+// version of a key, the count of newer ones begins again.
 func (c *versionCursor) next(e *metapb.VersionEntry, alone bool) *lifecycle.Subject {
-	s := &lifecycle.Subject{Key: e.Key, Version: e.Version, Latest: e.Latest, Alone: alone, SucceededMs: c.madeMs, Newer: c.newer}
+	s := &lifecycle.Subject{Key: e.Key, Version: e.Version, Latest: e.Latest, Alone: alone,
+		SucceededMs: c.madeMs, Newer: c.newer}
 	if c.newer++; e.Latest {
 		c.newer = 0
 	}
@@ -75,13 +76,13 @@ func nameOf(v *metapb.Version) string {
 	return v.VersionId
 }
 
-// judge notes what is due of a version.
+// judge notes what is due of a version: that it ends, or that its class changes.
 func (p *lifecyclePageWork) judge(s *lifecycle.Subject) {
 	v, due := p.rules.Due(s, p.now)
 	switch {
 	case !due:
 	case v.Expiry == metapb.Expiry_EXPIRY_NONE:
-		if s.Version.Restore == nil { // A copy of it is being made, or was.
+		if s.Version.Restore == nil { // A version that has a warm copy, or gets one, keeps its class.
 			p.move = append(p.move, &object.TransitionInput{Bucket: p.bucket.Name, Key: s.Key, Version: s.Version,
 				Class: v.Class, CheckTags: v.ByTags})
 		}
@@ -94,12 +95,12 @@ func (p *lifecyclePageWork) judge(s *lifecycle.Subject) {
 // newVersionID makes the id of a delete marker.
 func newVersionID() string {
 	var id [16]byte
-	_, _ = rand.Read(id[:]) // Never fails.
+	_, _ = rand.Read(id[:]) // It never fails.
 	return hex.EncodeToString(id[:])
 }
 
-// endAll ends the versions whose time has come. Those that were replaced meanwhile,
-// or may not be deleted, stay.
+// endAll ends the versions that are due. Apply leaves those that were replaced meanwhile or may not
+// be deleted.
 func (p *lifecyclePageWork) endAll(ctx context.Context) error {
 	for len(p.expire) > 0 {
 		n := min(len(p.expire), expireBatch)
@@ -114,7 +115,7 @@ func (p *lifecyclePageWork) endAll(ctx context.Context) error {
 				ended++
 			}
 		}
-		if ended > 0 && p.l.c.Events.Expired != nil {
+		if ended > 0 {
 			p.l.c.Events.Expired(ended)
 		}
 		p.expire = p.expire[n:]
@@ -122,8 +123,8 @@ func (p *lifecyclePageWork) endAll(ctx context.Context) error {
 	return nil
 }
 
-// moveAll changes the class of the versions whose time has come. One that fails is
-// tried again in the next walk.
+// moveAll changes the class of the versions that are due. One that fails is tried again in the next
+// walk.
 func (p *lifecyclePageWork) moveAll(ctx context.Context) error {
 	var mu sync.Mutex
 	var failed error
@@ -135,7 +136,7 @@ func (p *lifecyclePageWork) moveAll(ctx context.Context) error {
 			if done {
 				p.l.t.add(0, in.Version.Size)
 			}
-			if done && p.l.c.Events.Transitioned != nil {
+			if done {
 				p.l.c.Events.Transitioned(in.Version.Size)
 			}
 			mu.Lock()
@@ -144,6 +145,6 @@ func (p *lifecyclePageWork) moveAll(ctx context.Context) error {
 			return nil
 		})
 	}
-	_ = g.Wait() // Failures are gathered.
+	_ = g.Wait() // The workers keep their errors in failed.
 	return failed
 }

@@ -45,7 +45,8 @@ func newRuled(t *testing.T, versioning metapb.Versioning, rules string) *ruled {
 	r.must(&metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
 		Bucket: &metapb.Bucket{Name: "b", Owner: "owner", Versioning: versioning}}}})
 	r.setRules(rules)
-	r.l = newLifecycler(Config{Metadata: r, Transitions: r, Events: Events{Expired: func(n int) { r.expired += n }}},
+	events := Events{Expired: func(n int) { r.expired += n }}.withDefaults()
+	r.l = newLifecycler(Config{Metadata: r, Transitions: r, Events: events},
 		newTracker("lifecycle", func(string) bool { return r.paused }))
 	r.l.page = testPage
 	return r

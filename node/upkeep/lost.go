@@ -9,18 +9,19 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// watcher declares nodes lost that have been down without a break for so long, and
-// takes it back when they return. It counts by this leader's monotonic clock, from
-// when it began to lead: a new leader waits the whole time again, and a node that
-// comes and goes is never lost.
+// watcher declares a node lost that has been down for Config.LostAfter without a break, and takes
+// that back when the node returns. It counts by this node's monotonic clock, from when it began
+// to lead. So a new leader waits the whole time again, and a node that comes and goes is never
+// lost.
 type watcher struct {
 	u     *Upkeep
-	down  map[cluster.NodeID]time.Time
-	held  map[cluster.NodeID]bool // Told as an event.
-	found time.Time               // When the last round was: after a gap all counting begins anew.
+	down  map[cluster.NodeID]time.Time // Since when a node has been seen down.
+	held  map[cluster.NodeID]bool      // Events.LossHeld was told of it.
+	found time.Time                    // When the last round was; see watchGap.
 }
 
-// watchGap is how many intervals may lie between two rounds of one leadership.
+// watchGap is how many intervals may lie between two rounds. After a longer gap this node has not
+// led all the time, and nobody has watched: all counting begins anew.
 const watchGap = 10
 
 func newWatcher(u *Upkeep) *watcher {
@@ -45,7 +46,8 @@ func (w *watcher) run(ctx context.Context) error {
 	return nil
 }
 
-// look decides about one node.
+// look decides about one node. A loss that would leave half of the nodes or fewer is held back:
+// see remaining.
 func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, now time.Time) error {
 	if w.u.c.Alive(n.ID) {
 		delete(w.down, n.ID)
@@ -56,7 +58,7 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 		if err := w.set(ctx, n.ID, metapb.Life_LIFE_ACTIVE); err != nil {
 			return err
 		}
-		call(w.u.c.Events.Returned, n.ID)
+		w.u.c.Events.Returned(n.ID)
 		return nil
 	}
 	since, known := w.down[n.ID]
@@ -68,7 +70,7 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 		return nil
 	}
 	if left, all := w.remaining(v); 2*left <= all {
-		if !w.held[n.ID] && w.u.c.Events.LossHeld != nil {
+		if !w.held[n.ID] {
 			w.held[n.ID] = true
 			w.u.c.Events.LossHeld(n.ID, fmt.Sprintf("it has been down for %s, but only %d of %d nodes would be left: "+
 				"bring nodes back, or remove it", now.Sub(since).Round(time.Second), left, all))
@@ -78,14 +80,14 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 	if err := w.set(ctx, n.ID, metapb.Life_LIFE_LOST); err != nil {
 		return err
 	}
-	call(w.u.c.Events.Lost, n.ID)
+	w.u.c.Events.Lost(n.ID)
 	return nil
 }
 
-// remaining returns how many nodes are neither lost nor down, and how many there are:
-// most of a cluster is never declared lost by itself, for then it is more likely the
-// network that is. Nodes that are down together are counted together, so that none of
-// them is lost before the others are found to be too many.
+// remaining returns how many nodes are neither lost nor down, and how many there are in all.
+// Where half of a cluster seems to be lost, the network is more likely the cause, so nothing is
+// declared lost then. Nodes that are down count as if they were lost already: otherwise the first
+// of many that go down together would be lost before the others were found to be too many.
 func (w *watcher) remaining(v *cluster.View) (left, all int) {
 	for i := range v.Nodes {
 		if v.Nodes[i].State != cluster.Lost && w.u.c.Alive(v.Nodes[i].ID) {
@@ -99,11 +101,4 @@ func (w *watcher) set(ctx context.Context, n cluster.NodeID, l metapb.Life) erro
 	_, err := w.u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_SetNodeState{
 		SetNodeState: &metapb.SetNodeState{Node: uint64(n), State: l}}})
 	return err
-}
-
-// call calls an event if somebody listens.
-func call[T any](f func(T), v T) {
-	if f != nil {
-		f(v)
-	}
 }

@@ -80,6 +80,7 @@ func (c *community) lead() {
 				say("drive %d failed %t full %t slow %t", d, failed, full, slow)
 			}}},
 		drained: map[cluster.DriveID]bool{}}
+	c.leader.c = c.leader.c.withDefaults()
 	c.watcher = newWatcher(c.leader)
 }
 

@@ -11,14 +11,14 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Bounds of moves under way at once.
+// How many moves may be under way at once.
 const (
-	rebuildsAtOnce = 32 // Slots of lost drives: marking takes few bytes.
-	copiesPerDrive = 2  // To one drive.
-	copiesPerNode  = 2  // On average, in the whole cluster.
+	rebuildsAtOnce = 32 // Of slots on lost drives. They only mark shards as missing, which is cheap.
+	copiesPerDrive = 2  // Copies to one drive.
+	copiesPerNode  = 2  // Copies in the whole cluster, for each of its nodes.
 )
 
-// Reasons of moves; the jobs by which an operator pauses them.
+// The reasons for moves. They are also the names by which an operator pauses them.
 const (
 	jobRebuild   = "rebuild"
 	jobDrain     = "drain"
@@ -33,20 +33,20 @@ type moveStart struct {
 	reason string
 }
 
-// movePlan is what is to be begun and ended now, and what is left.
+// movePlan says which moves are to be begun and cancelled now, and how much is left.
 type movePlan struct {
 	start  []moveStart
-	cancel []*shard.Volume // Whose move no longer makes sense.
+	cancel []*shard.Volume // Volumes whose move makes no sense any more.
 
-	lost, draining           int // Slots on drives that are gone, or draining.
+	lost, draining           int // Slots on drives that are gone, and on draining ones.
 	lostBytes, drainingBytes uint64
 	noSpare                  int // Lost or draining slots that no drive can take.
-	beyond                   int // Lost slots of volumes that have lost too many: nothing could be made anew.
-	rebalancing              int // Other moves under way or begun.
+	beyond                   int // Lost slots of volumes that have lost more than can be rebuilt.
+	rebalancing              int // Moves of other slots, under way or in start.
 	rebalancingBytes         uint64
 }
 
-// planner plans moves. It is pure: what it is given decides.
+// movePlanner plans moves. It is pure: the plan follows from what it is given.
 type movePlanner struct {
 	topo   *meta.Topology
 	stats  map[shard.VolumeID]*metapb.VolumeStats
@@ -54,19 +54,21 @@ type movePlanner struct {
 	paused func(job string) bool
 
 	states map[cluster.DriveID]cluster.Life // Of all drives.
-	load   map[cluster.DriveID]int          // Slots held and on their way, before anything is begun.
-	copies map[cluster.DriveID]int          // Copies on their way to a drive.
-	drives map[bool]*place.Drives           // That take slots, cold ones or others, made when first needed.
-	active struct{ rebuilds, copies int }
+	load   map[cluster.DriveID]int          // Slots that a drive holds or is getting, before this plan.
+	copies map[cluster.DriveID]int          // Copies on their way to a drive, with those of this plan.
+	drives map[bool]*place.Drives           // The drives that take slots, cold ones (true) and others.
+	active struct{ rebuilds, copies int }   // Moves under way, with those of this plan.
 	plan   movePlan
 }
 
-// planMoves says which slots should move: off lost drives first, the most endangered
-// volumes before the others, then off draining ones; where nothing is lost, missing
-// or draining, to drives that hold too little.
-func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, alive func(cluster.NodeID) bool, paused func(string) bool) movePlan {
+// planMoves says which slots should move now. Slots on lost drives come first, those of the most
+// endangered volumes before the others, then slots on draining drives. Only where nothing is lost,
+// missing or draining, slots move to drives that hold too little.
+func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, alive func(cluster.NodeID) bool,
+	paused func(string) bool) movePlan {
 	p := &movePlanner{topo: t, stats: stats, alive: alive, paused: paused,
-		states: map[cluster.DriveID]cluster.Life{}, load: map[cluster.DriveID]int{}, copies: map[cluster.DriveID]int{}, drives: map[bool]*place.Drives{}}
+		states: map[cluster.DriveID]cluster.Life{}, load: map[cluster.DriveID]int{},
+		copies: map[cluster.DriveID]int{}, drives: map[bool]*place.Drives{}}
 	for i := range t.View.Nodes {
 		for _, d := range t.View.Nodes[i].Drives {
 			p.states[d.ID] = t.View.StateOf(d.ID)
@@ -85,13 +87,14 @@ func planMoves(t *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats, a
 	return p.plan
 }
 
-// takes reports whether a drive may get slots now.
+// takes reports whether a drive may get slots now: it is active, not full, and its node is alive.
 func (p *movePlanner) takes(d cluster.DriveID) bool {
 	n := p.topo.View.NodeOf(d)
 	return n != nil && p.topo.View.StateOf(d) == cluster.Active && !p.topo.View.Drive(d).Full && p.alive(n.ID)
 }
 
-// stateOf is View.StateOf, for every slot of every volume.
+// stateOf is View.StateOf, made quick, since it is asked for every slot of every volume. A drive
+// that is not known was removed, so it is lost.
 func (p *movePlanner) stateOf(d cluster.DriveID) cluster.Life {
 	if s, known := p.states[d]; known {
 		return s
@@ -114,7 +117,7 @@ func (p *movePlanner) spareShards(v *shard.Volume) int {
 	return int(v.Scheme.M) - meta.WorstMissing(p.gone(v), p.stats[v.ID])
 }
 
-// gone is lostSlots as a set.
+// gone returns lostSlots as a set.
 func (p *movePlanner) gone(v *shard.Volume) (set shard.SlotSet) {
 	for _, slot := range p.lostSlots(v) {
 		set = set.With(slot)
@@ -122,15 +125,16 @@ func (p *movePlanner) gone(v *shard.Volume) (set shard.SlotSet) {
 	return set
 }
 
-// mayRebuild reports whether a slot may be taken from its drive though nothing can be
-// copied: where all can be made anew without it, or where the drive was removed for
-// good. Apply refuses others: what was lost for a while must find its slots again.
+// mayRebuild reports whether a slot may be taken from its drive without copying anything. It may
+// where all its shards can be rebuilt from others, or where the drive was removed for good.
+// Otherwise the drive has what nobody else has: if it comes back, it must find its slots. Apply
+// refuses such moves too.
 func (p *movePlanner) mayRebuild(v *shard.Volume, slot int) bool {
 	return p.topo.View.NodeOf(v.Slots[slot]) == nil || meta.MayBeTaken(v.Scheme, p.gone(v), slot, p.stats[v.ID])
 }
 
-// byDanger returns the volumes, those first that can lose the least, then those
-// that hold the most.
+// byDanger returns the volumes, those first that can bear the fewest further losses, and of those
+// the ones that hold the most.
 func (p *movePlanner) byDanger() []*shard.Volume {
 	type ranked struct {
 		v     *shard.Volume
@@ -151,12 +155,12 @@ func (p *movePlanner) byDanger() []*shard.Volume {
 	return volumes
 }
 
-// slotBytes returns what a slot of a volume holds, about.
+// slotBytes returns about how many bytes a slot of a volume holds.
 func (p *movePlanner) slotBytes(v *shard.Volume) uint64 {
 	return p.stats[v.ID].GetPlainBytes() / uint64(v.Scheme.K)
 }
 
-// count adds what a volume holds and moves to the sums.
+// count adds the slots of a volume, and its move, to the sums.
 func (p *movePlanner) count(v *shard.Volume) {
 	for _, d := range v.Slots {
 		p.load[d]++
@@ -185,7 +189,7 @@ func (p *movePlanner) count(v *shard.Volume) {
 	}
 }
 
-// volume decides about one volume.
+// volume decides about one volume. It has at most one move at a time.
 func (p *movePlanner) volume(v *shard.Volume) {
 	lost := p.lostSlots(v)
 	if v.Move != nil {
@@ -216,9 +220,10 @@ func (p *movePlanner) volume(v *shard.Volume) {
 	}
 }
 
-// pointless reports whether a volume's move should end without effect: its drive
-// cannot take the slot any more, what was lost is back, too much is lost by now for
-// anything to be made anew, or another slot is lost, which cannot wait.
+// pointless reports whether the move of a volume should be cancelled. That is so where its drive
+// cannot take the slot any more; where a slot is moved since it was lost, and it is back, or so
+// much is lost by now that nothing could be rebuilt; and where another slot is lost meanwhile,
+// which cannot wait for a copy.
 func (p *movePlanner) pointless(v *shard.Volume, lost []int) bool {
 	m := v.Move
 	switch {
@@ -230,9 +235,10 @@ func (p *movePlanner) pointless(v *shard.Volume, lost []int) bool {
 	return len(lost) > 0 && !slices.Contains(lost, m.Slot)
 }
 
+// mostCopies returns how many copies may be under way in the whole cluster.
 func (p *movePlanner) mostCopies() int { return max(1, copiesPerNode*len(p.topo.View.Nodes)) }
 
-// drivesFor returns the drives that take slots of a kind.
+// drivesFor returns the drives that take slots of cold data, or of other data.
 func (p *movePlanner) drivesFor(cold bool) *place.Drives {
 	d := p.drives[cold]
 	if d == nil {
@@ -248,13 +254,14 @@ func (p *movePlanner) drivesFor(cold bool) *place.Drives {
 	return d
 }
 
-// begin plans a move of a slot to the best spare; false where there is none.
+// begin plans a move of a slot to the best drive for it; false where there is none now.
 func (p *movePlanner) begin(v *shard.Volume, slot int, reason string) bool {
 	drives := p.drivesFor(p.topo.View.AnyCold(v.Slots))
-	vacancy := place.Vacancy{Slots: v.Slots, Slot: slot, Spare: int(v.Scheme.M), Seed: uint64(v.ID), Held: reason == jobRebuild}
+	vacancy := place.Vacancy{Slots: v.Slots, Slot: slot, Spare: int(v.Scheme.M), Seed: uint64(v.ID),
+		Held: reason == jobRebuild}
 	to, err := place.SpareFor(drives, vacancy)
 	if err != nil {
-		vacancy.Held = true // It may only be busy now.
+		vacancy.Held = true // With the drives that are only busy with other copies.
 		if !place.HasSpare(drives, vacancy) {
 			p.plan.noSpare++
 		}
@@ -264,6 +271,7 @@ func (p *movePlanner) begin(v *shard.Volume, slot int, reason string) bool {
 	return true
 }
 
+// add adds a move to the plan. A drive that gets as many copies as it may takes no more.
 func (p *movePlanner) add(s moveStart) {
 	if s.reason != jobRebuild {
 		if p.copies[s.to]++; p.copies[s.to] >= copiesPerDrive {
@@ -275,7 +283,7 @@ func (p *movePlanner) add(s moveStart) {
 	p.plan.start = append(p.plan.start, s)
 }
 
-// missing reports whether any extent misses a shard: repair comes first.
+// missing reports whether any extent misses a shard. Repair comes before rebalancing then.
 func (p *movePlanner) missing() bool {
 	for _, s := range p.stats {
 		if len(s.Missing) > 0 {
@@ -285,7 +293,7 @@ func (p *movePlanner) missing() bool {
 	return false
 }
 
-// rebalance plans moves to drives that hold too little, cold drives for themselves.
+// rebalance plans moves to drives that hold too little. Cold drives are balanced among themselves.
 func (p *movePlanner) rebalance(volumes []*shard.Volume) {
 	p.rebalanceKind(volumes, false)
 	if p.topo.View.ColdApart() {
@@ -293,8 +301,8 @@ func (p *movePlanner) rebalance(volumes []*shard.Volume) {
 	}
 }
 
-// rebalanceKind is rebalance of the drives of one kind. Volumes of a scheme narrower
-// than the standard one will be emptied by widening and stay where they are.
+// rebalanceKind balances the cold drives, or the others. Volumes of a scheme that is narrower than
+// the standard one stay where they are, since widening empties them.
 func (p *movePlanner) rebalanceKind(all []*shard.Volume, cold bool) {
 	room := p.mostCopies() - p.active.copies
 	if room <= 0 {
@@ -312,7 +320,7 @@ func (p *movePlanner) rebalanceKind(all []*shard.Volume, cold bool) {
 		}
 		if m := v.Move; m != nil {
 			g.Slots = slices.Clone(v.Slots)
-			g.Slots[m.Slot] = m.To // As it will be.
+			g.Slots[m.Slot] = m.To // Where it will be.
 		}
 		groups, volumes = append(groups, g), append(volumes, v)
 	}

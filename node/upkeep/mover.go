@@ -13,14 +13,14 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// moverRounds bounds how often a mover goes round a volume to which extents are
-// added all the time; it goes on in the next round of its job.
+// moverRounds is how often a mover goes through a volume in one run. Extents may be added to the
+// volume all the time; the next round of the job goes on then.
 const moverRounds = 16
 
-// mover makes one move: when it asks the metadata to finish it, every extent of the
-// volume has its shard of the slot on the new drive or the slot in its missing set.
-// It keeps nothing: one that is cut off is begun again, and what is there is not
-// copied twice.
+// mover makes one move of a slot to a drive of this node. When it asks the metadata to finish the
+// move, every extent of the volume has its shard of the slot on the new drive, or counts it as
+// missing. It keeps nothing: a move that is cut off is begun again, and shards that are there
+// already are not copied again.
 type mover struct {
 	u     *Upkeep
 	v     *shard.Volume
@@ -28,12 +28,12 @@ type mover struct {
 	to    cluster.DriveID
 	track *tracker
 
-	done   map[uint64]bool // Sequence numbers seen to be right in this run.
-	copied uint64          // Bytes.
+	done   map[uint64]bool // The extents, by number, whose shard this run has seen on the new drive.
+	copied uint64          // Bytes that this run has copied.
 }
 
-// run makes the move, or as much of it as can be made now. That it is not in
-// progress any more is no error.
+// run makes the move, or as much of it as can be made now. It is no error that the move has been
+// finished or cancelled meanwhile.
 func (m *mover) run(ctx context.Context) error {
 	m.done = map[uint64]bool{}
 	m.began()
@@ -44,7 +44,7 @@ func (m *mover) run(ctx context.Context) error {
 		}
 		refusal, err := m.finish(ctx, seen)
 		if err != nil || refusal != metapb.Refusal_REFUSAL_MOVE_BEHIND {
-			if err == nil && refusal == metapb.Refusal_REFUSAL_NONE && m.u.c.Events.MoveFinished != nil {
+			if err == nil && refusal == metapb.Refusal_REFUSAL_NONE {
 				m.u.c.Events.MoveFinished(m.v.ID, m.slot, m.v.Move.Rebuild, m.copied)
 			}
 			return err
@@ -53,7 +53,7 @@ func (m *mover) run(ctx context.Context) error {
 	return nil
 }
 
-// began adds the volume to what there is to do.
+// began tells the job's report which move is under way.
 func (m *mover) began() {
 	if !m.track.running() {
 		m.track.begin(0, 0, "")
@@ -61,7 +61,8 @@ func (m *mover) began() {
 	m.track.say(fmt.Sprintf("volume %d, slot %d to drive %s", m.v.ID, m.slot, m.to))
 }
 
-// finish asks the metadata to put the slot on its new drive.
+// finish asks the metadata to give the slot to its new drive. They refuse, with MOVE_BEHIND, where
+// an extent was added after the index seen.
 func (m *mover) finish(ctx context.Context, seen uint64) (metapb.Refusal, error) {
 	r, err := m.u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_FinishMove{FinishMove: &metapb.FinishMove{
 		Volume: uint32(m.v.ID), Epoch: m.v.Epoch, Slot: uint32(m.slot), To: uint64(m.to), SeenIndex: seen}}})
@@ -71,8 +72,8 @@ func (m *mover) finish(ctx context.Context, seen uint64) (metapb.Refusal, error)
 	return r.Refusal, nil
 }
 
-// round goes through all extents of the volume. seen is the log index up to which
-// none was overlooked; not ok: the move is not to be made any more, or not now.
+// round goes through all extents of the volume. seen is the log index up to which it has overlooked
+// none. ok is false where the move is not in progress any more.
 func (m *mover) round(ctx context.Context) (seen uint64, ok bool, err error) {
 	var seq uint64
 	for first := true; ; first = false {
@@ -87,9 +88,11 @@ func (m *mover) round(ctx context.Context) (seen uint64, ok bool, err error) {
 			return 0, false, err
 		}
 		if first {
-			seen = page.AppliedIndex // What is added later is known by a greater index.
+			// It must be that of the first page: an extent that is added while later pages are read
+			// may have its place on a page that was read before.
+			seen = page.AppliedIndex
 		}
-		m.u.counted(m.to).rely(page.AppliedIndex) // Before it is asked what is there.
+		m.u.counted(m.to).rely(page.AppliedIndex) // It must come before the drive is asked (counted).
 		if err := m.page(ctx, page.Items); err != nil {
 			return 0, false, err
 		}
@@ -110,7 +113,8 @@ func (m *mover) current(ctx context.Context) bool {
 	return v != nil && v.Epoch == m.v.Epoch && v.Move != nil && *v.Move == *m.v.Move
 }
 
-// page sees to it that the extents of a page may move.
+// page brings the shards of a page of extents to the new drive, and records those that cannot be
+// brought as missing.
 func (m *mover) page(ctx context.Context, items []*metapb.WorkItem) error {
 	var gone []*metapb.ExtentSlots
 	for _, it := range items {
@@ -134,9 +138,9 @@ func (m *mover) page(ctx context.Context, items []*metapb.WorkItem) error {
 	return err
 }
 
-// bring brings the shard of an extent to the new drive. It returns false where it is
-// to be counted as missing: it was on a lost drive, or is bad or absent and cannot be
-// rebuilt now. That the old drive does not answer for the moment is an error.
+// bring brings the shard of an extent to the new drive. It returns false where the shard is to
+// count as missing: its drive is lost, or it is bad or absent there and cannot be rebuilt now. It
+// is an error where the old drive does not answer for the moment and the shard cannot be rebuilt.
 func (m *mover) bring(ctx context.Context, it *metapb.WorkItem) (bool, error) {
 	id := shard.ID{Extent: shard.ExtentID{Volume: m.v.ID, Seq: it.Seq}, Slot: uint8(m.slot)}
 	to, err := m.u.c.Stores(m.to)
@@ -144,7 +148,7 @@ func (m *mover) bring(ctx context.Context, it *metapb.WorkItem) (bool, error) {
 		return false, err
 	}
 	if _, err := to.Stat(ctx, id); err == nil {
-		return true, nil // Extents never change.
+		return true, nil // Extents never change, so it is the right one.
 	} else if !errs.Is(err, errs.NotFound) {
 		return false, err
 	}
@@ -167,11 +171,11 @@ func (m *mover) bring(ctx context.Context, it *metapb.WorkItem) (bool, error) {
 	}
 	m.copied += uint64(h.FramedBytes())
 	m.track.add(1, uint64(h.FramedBytes()))
-	call(m.u.c.Events.ShardMoved, h.FramedBytes())
+	m.u.c.Events.ShardMoved(h.FramedBytes())
 	return true, nil
 }
 
-// copy copies a shard from the drive that the slot has been on.
+// copy copies a shard from the drive that has the slot until the move is over.
 func (m *mover) copy(ctx context.Context, to shard.Store, id shard.ID, h shard.Header) error {
 	from, err := m.u.c.Stores(m.v.Slots[m.slot])
 	if err != nil {
@@ -180,14 +184,14 @@ func (m *mover) copy(ctx context.Context, to shard.Store, id shard.ID, h shard.H
 	return copyShard(ctx, from, to, id, h)
 }
 
-// copyShard copies a shard, which is described by h, from one drive to another, which
-// checks every frame.
+// copyShard copies a shard with the header h from one drive to another. The drive that gets it
+// checks every frame. Where it fails, nothing of the shard is left there.
 func copyShard(ctx context.Context, from, to shard.Store, id shard.ID, h shard.Header) error {
 	r, err := from.Open(ctx, id, shard.Span{Len: h.FramedBytes()})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = r.Close() }() // Of reading: nothing to lose.
+	defer func() { _ = r.Close() }() // It was only read.
 	w, err := to.Create(ctx, h)
 	if err != nil {
 		return err
@@ -207,7 +211,7 @@ func copyShard(ctx context.Context, from, to shard.Store, id shard.ID, h shard.H
 	return w.Commit(ctx)
 }
 
-// rebuild makes the shard from the others, on the new drive.
+// rebuild makes the shard of an extent from the others, on the new drive; false where it cannot.
 func (m *mover) rebuild(ctx context.Context, it *metapb.WorkItem) (bool, error) {
 	there := *m.v
 	there.Slots = slices.Clone(m.v.Slots)

@@ -11,8 +11,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// steerMoves begins and ends moves of slots, where the metadata is led. The moves
-// themselves are made by the nodes that get the slots.
+// steerMoves begins and cancels moves of slots, on the node that leads the metadata. The moves
+// themselves are made by the nodes that get the slots (makeMoves).
 func (u *Upkeep) steerMoves(ctx context.Context) error {
 	topo, err := u.c.Metadata.Topology(ctx)
 	if err != nil {
@@ -25,9 +25,7 @@ func (u *Upkeep) steerMoves(ctx context.Context) error {
 	paused := func(job string) bool { return u.track.of(job).isPaused() }
 	p := planMoves(topo, stats, u.c.Alive, paused)
 	u.tellMoves(topo, p)
-	if u.c.Events.Tolerance != nil {
-		u.c.Events.Tolerance(u.tolerances.Of(topo, stats, u.gone(topo)))
-	}
+	u.c.Events.Tolerance(u.tolerances.Of(topo, stats, u.gone(topo)))
 	for _, v := range p.cancel {
 		cmd := &metapb.CancelMove{Volume: uint32(v.ID), Slot: uint32(v.Move.Slot), To: uint64(v.Move.To)}
 		if _, err := u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_CancelMove{CancelMove: cmd}}); err != nil {
@@ -42,7 +40,7 @@ func (u *Upkeep) steerMoves(ctx context.Context) error {
 	return nil
 }
 
-// gone reports whether what lies on a drive is not there now.
+// gone returns a function that reports whether the data of a drive cannot be reached now.
 func (u *Upkeep) gone(topo *meta.Topology) func(cluster.DriveID) bool {
 	return func(d cluster.DriveID) bool {
 		n := topo.View.NodeOf(d)
@@ -50,19 +48,19 @@ func (u *Upkeep) gone(topo *meta.Topology) func(cluster.DriveID) bool {
 	}
 }
 
-// startMove begins one move. A refusal says that the plan was made on an older
-// state: the next round plans anew.
+// startMove begins one move. A refusal is no error: the metadata have changed since the plan was
+// made, and the next round plans anew.
 func (u *Upkeep) startMove(ctx context.Context, s moveStart) error {
 	cmd := &metapb.StartMove{Volume: uint32(s.volume.ID), Epoch: s.volume.Epoch, Slot: uint32(s.slot), To: uint64(s.to),
 		Rebuild: s.reason == jobRebuild}
 	r, err := u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_StartMove{StartMove: cmd}})
-	if err == nil && r.Refusal == metapb.Refusal_REFUSAL_NONE && u.c.Events.MoveStarted != nil {
+	if err == nil && r.Refusal == metapb.Refusal_REFUSAL_NONE {
 		u.c.Events.MoveStarted(s.volume.ID, s.slot, s.reason)
 	}
 	return err
 }
 
-// volumeStats reads what every volume holds.
+// volumeStats reads what every volume holds and misses.
 func (u *Upkeep) volumeStats(ctx context.Context) (map[shard.VolumeID]*metapb.VolumeStats, error) {
 	a, err := u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_VolumeStats{VolumeStats: &metapb.ListVolumeStats{}}})
 	if err != nil {
@@ -75,7 +73,7 @@ func (u *Upkeep) volumeStats(ctx context.Context) (map[shard.VolumeID]*metapb.Vo
 	return stats, nil
 }
 
-// tellMoves reports how far the cluster is with what moves are for.
+// tellMoves reports how many slots are left of what moves are for.
 func (u *Upkeep) tellMoves(topo *meta.Topology, p movePlan) {
 	detail := func(what string, slots int) string {
 		if p.noSpare > 0 {
@@ -89,15 +87,13 @@ func (u *Upkeep) tellMoves(topo *meta.Topology, p movePlan) {
 	}
 	u.track.of(jobRebuild).left(uint64(p.lost), p.lostBytes, lost)
 	u.track.of(jobDrain).left(uint64(p.draining), p.drainingBytes, detail("draining drives", p.draining))
-	u.track.of(jobRebalance).left(uint64(p.rebalancing), p.rebalancingBytes, fmt.Sprintf("%d slots on their way", p.rebalancing))
-	if u.c.Events.SlotsLeft != nil {
-		u.c.Events.SlotsLeft(p.lost, p.draining, p.noSpare, p.beyond)
-	}
+	u.track.of(jobRebalance).left(uint64(p.rebalancing), p.rebalancingBytes,
+		fmt.Sprintf("%d slots on their way", p.rebalancing))
+	u.c.Events.SlotsLeft(p.lost, p.draining, p.noSpare, p.beyond)
 	u.tellDrained(topo)
 }
 
-// tellDrained tells once of each node or drive that drains and holds nothing any
-// more.
+// tellDrained tells, once, of each draining drive that holds nothing any more.
 func (u *Upkeep) tellDrained(topo *meta.Topology) {
 	held := map[cluster.DriveID]bool{}
 	for _, v := range topo.Volumes {
@@ -111,7 +107,7 @@ func (u *Upkeep) tellDrained(topo *meta.Topology) {
 	for i := range topo.View.Nodes {
 		for _, d := range topo.View.Nodes[i].Drives {
 			empty := topo.View.StateOf(d.ID) == cluster.Draining && !held[d.ID]
-			if empty && !u.drained[d.ID] && u.c.Events.Drained != nil {
+			if empty && !u.drained[d.ID] {
 				u.c.Events.Drained(topo.View.Nodes[i].ID, d.ID)
 			}
 			u.drained[d.ID] = empty
@@ -119,8 +115,9 @@ func (u *Upkeep) tellDrained(topo *meta.Topology) {
 	}
 }
 
-// makeMoves makes the moves to this node's drives: those that copy, or those of
-// lost slots, which are quick and must not wait for the others.
+// makeMoves returns a job that makes moves to this node's drives: those of lost slots (rebuild), or
+// those that copy. There are two jobs, since moves of lost slots are quick and must not wait for
+// copies.
 func (u *Upkeep) makeMoves(rebuild bool, t *tracker) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for {
@@ -153,12 +150,10 @@ func (u *Upkeep) makeMoves(rebuild bool, t *tracker) func(context.Context) error
 	}
 }
 
-// moveRests is how many times an interval a node looks for more moves while it has
-// some.
+// moveRests is how many times in an interval a node that has made moves looks for more.
 const moveRests = 10
 
-// movesHere returns the volumes with a move of the kind to a drive of this node, in
-// order.
+// movesHere returns, in order, the volumes with a move of the kind to a drive of this node.
 func (u *Upkeep) movesHere(topo *meta.Topology, rebuild bool) (mine []*shard.Volume) {
 	for _, id := range sortedVolumes(topo) {
 		v := topo.Volumes[id]
@@ -169,7 +164,7 @@ func (u *Upkeep) movesHere(topo *meta.Topology, rebuild bool) (mine []*shard.Vol
 	return mine
 }
 
-// own returns a drive of this node; nil if it is another's.
+// own returns a drive of this node; nil where the drive is another node's.
 func (u *Upkeep) own(id cluster.DriveID) Drive {
 	for _, d := range u.c.Drives {
 		if d.ID() == id {

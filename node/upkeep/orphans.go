@@ -15,12 +15,11 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// sweepOrphans deletes shards of this node's drives that the metadata do not want to
-// stay: of extents that neither exist nor are leased, which a writer left that died
-// before its commit, and what a move left behind, once the extent is whole without it.
-// What another drive should have and lacks is brought there. A round over many shards
-// has no limit, or it would never come to the last ones; its steps have. A drive that
-// cannot be swept holds up none of the others.
+// sweepOrphans deletes the shards on this node's drives that the metadata do not want. They belong
+// to extents that neither exist nor are leased, whose writer died before its commit. Or a move has
+// left them behind, and the extent is whole without them. A shard that another drive should have
+// and lacks is brought there. A round may take as long as it takes, or it would never come to the
+// last shards; each of its steps has a limit. A drive that cannot be swept holds up none of the others.
 func (u *Upkeep) sweepOrphans(ctx context.Context) error {
 	var failed []error
 	for _, d := range u.c.Drives {
@@ -95,8 +94,7 @@ func (u *Upkeep) sweepRange(
 	return bad, err
 }
 
-// sweepPage deletes the orphans of a page, and returns the shards that another drive
-// lacks.
+// sweepPage deletes the orphans of a page of shards, and returns those that another drive lacks.
 func (u *Upkeep) sweepPage(ctx context.Context, d Drive, page []drive.Entry) (wanted []drive.Entry, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
@@ -117,13 +115,13 @@ func (u *Upkeep) sweepPage(ctx context.Context, d Drive, page []drive.Entry) (wa
 		return wanted, nil
 	}
 	done, err := u.counted(d.ID()).delete(known.AppliedIndex, func() error { return d.Delete(ctx, orphans) })
-	if done && u.c.Events.Orphans != nil {
+	if done {
 		u.c.Events.Orphans(len(orphans))
 	}
 	return wanted, err
 }
 
-// known asks which shards of a drive must stay, and which others lack.
+// known asks the metadata which shards of a drive must stay, and which of them another drive lacks.
 func (u *Upkeep) known(ctx context.Context, d Drive, page []drive.Entry) (*metapb.KnownAnswer, error) {
 	q := &metapb.KnownExtents{Drive: uint64(d.ID())}
 	for _, e := range page {
@@ -134,31 +132,35 @@ func (u *Upkeep) known(ctx context.Context, d Drive, page []drive.Entry) (*metap
 		return nil, err
 	}
 	if len(a.Known.GetKnown()) != len(page) {
-		return nil, errs.Newf("upkeep.sweepOrphans", errs.Internal, "asked about %d extents, got %d answers", len(page), len(a.Known.GetKnown()))
+		return nil, errs.Newf("upkeep.sweepOrphans", errs.Internal,
+			"asked about %d extents, got %d answers", len(page), len(a.Known.GetKnown()))
 	}
 	return a.Known, nil
 }
 
-// counted keeps an orphan sweep from deleting what somebody on this node has counted on
-// since the metadata were asked: the answer to a sweep's question expires by log index,
-// however long the process was stopped between question and deletion. Whoever finds a
-// shard in a place that is new to it calls rely first, with an index as of which the
-// place is one; then either the sweep's answer is older, and void, or it is as new, and
-// takes the shard for what it is.
+// counted keeps an orphan sweep from deleting a shard that somebody on this node has meanwhile
+// begun to count on. A sweep asks the metadata which shards are orphans and deletes them
+// afterwards. In between, however long the process was stopped, a slot may have moved to this
+// drive, and a mover may have found that the shard is there already.
+//
+// So an answer is void once somebody relies on a later log index. Whoever is about to look whether
+// a shard is in a place calls rely first, with the index as of which this is its place. Then
+// either the sweep's answer is older, and nothing is deleted by it, or the answer is as new and
+// knows the place. Safe for concurrent use.
 type counted struct {
 	mu    sync.Mutex
-	index uint64 // Of the youngest state that somebody went by.
+	index uint64 // The greatest index that somebody relies on.
 }
 
-// rely makes answers as of before an index void. A deletion under way is waited for.
+// rely makes all answers of before an index void. It waits for a deletion that is under way.
 func (c *counted) rely(index uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.index = max(c.index, index)
 }
 
-// delete deletes by an answer as of an index, unless it is void; then the next sweep
-// asks again.
+// delete calls do, which deletes by an answer as of an index. Where the answer is void it does
+// nothing and returns false: the next sweep asks again.
 func (c *counted) delete(asOf uint64, do func() error) (done bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -168,7 +170,7 @@ func (c *counted) delete(asOf uint64, do func() error) (done bool, err error) {
 	return true, do()
 }
 
-// counted returns what is counted on of a drive of this node.
+// counted returns the counted of a drive of this node.
 func (u *Upkeep) counted(d cluster.DriveID) *counted {
 	u.countedMu.Lock()
 	defer u.countedMu.Unlock()

@@ -95,7 +95,7 @@ func TestSweepAnswerExpiresByIndex(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := &shelf{list: []drive.Entry{{ID: id}}}
 			o := &oracle{answer: &metapb.KnownAnswer{Known: []bool{false}, Wanted: []bool{false}, AppliedIndex: 7}}
-			u := &Upkeep{c: Config{Metadata: o, Drives: []Drive{d}}}
+			u := &Upkeep{c: Config{Metadata: o, Drives: []Drive{d}}.withDefaults()}
 			o.after = func() { u.counted(d.ID()).rely(c.relied) }
 			require.NoError(t, u.sweepOrphans(t.Context()))
 			require.Equal(t, c.gone, len(d.deleted) == 1)

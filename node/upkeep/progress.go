@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// States of a job.
+// The states of a job.
 const (
-	StateIdle    = "idle"    // Between rounds, or nothing to do.
-	StateRunning = "running" // A round with work is under way.
-	StatePaused  = "paused"  // An operator paused it.
-	StateFailed  = "failed"  // Its last round failed; it is tried again.
+	StateIdle    = "idle"    // It has nothing to do, or waits for its next round.
+	StateRunning = "running" // It has work, and a piece of it is under way.
+	StatePaused  = "paused"  // An operator has paused it.
+	StateFailed  = "failed"  // Its last round has failed; the next one tries again.
 )
 
-// Progress is how far a job is on this node. Totals are of the work known now: they
-// grow where more is found.
+// Progress is how far a job is on this node. Totals are of the work that is known now, and grow where
+// more is found.
 type Progress struct {
 	Job, State            string
-	Done, Total           uint64 // Items: shards, slots, extents; see Detail.
-	DoneBytes, TotalBytes uint64 // 0 where a job moves no bytes.
+	Done, Total           uint64 // Items, such as shards, slots or extents: Detail says which.
+	DoneBytes, TotalBytes uint64 // 0 for a job that moves no bytes.
 	Started               time.Time
-	ETA                   time.Duration // 0: not known.
+	ETA                   time.Duration // 0: it is not known.
 	Detail, Err           string
 }
 
-// tracker is one job's report. Safe for concurrent use.
+// tracker keeps the report of one job. Safe for concurrent use.
 type tracker struct {
 	job    string
 	paused func(job string) bool // May be nil.
@@ -41,29 +41,29 @@ func newTracker(job string, paused func(string) bool) *tracker {
 // isPaused reports whether an operator has paused the job.
 func (t *tracker) isPaused() bool { return t.paused != nil && t.paused(t.job) }
 
-// begin starts a piece of work of so many items and bytes, as far as is known.
+// begin begins a piece of work of some items and bytes, as far as is known.
 func (t *tracker) begin(total, totalBytes uint64, detail string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.p = Progress{Job: t.job, State: StateRunning, Total: total, TotalBytes: totalBytes, Started: time.Now(), Detail: detail}
 }
 
-// resume goes on, in another round, with what begin started.
+// resume goes on, in another round, with the piece of work that begin began.
 func (t *tracker) resume() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.p.State = StateRunning
 }
 
-// running reports whether begin was called, and since then neither finish nor a
-// round failed.
+// running reports whether a piece of work is under way: begin was called, finish was not since then,
+// and no round has failed.
 func (t *tracker) running() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.p.State == StateRunning
 }
 
-// say replaces the detail.
+// say replaces the detail of the report.
 func (t *tracker) say(detail string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,8 +88,8 @@ func (t *tracker) add(items, bytes uint64) {
 	t.p.TotalBytes = max(t.p.TotalBytes, t.p.DoneBytes)
 }
 
-// left is for work that is counted elsewhere: so much of it is left now. The work
-// begins when there is some and is finished when there is none.
+// left is for work that is counted elsewhere, and says how much of it is left now. The piece of work
+// begins when there is some, and is finished when there is none.
 func (t *tracker) left(items, bytes uint64, detail string) {
 	switch {
 	case items == 0:
@@ -105,7 +105,7 @@ func (t *tracker) left(items, bytes uint64, detail string) {
 	t.p.Done, t.p.DoneBytes = t.p.Total-items, t.p.TotalBytes-bytes
 }
 
-// finish ends a piece of work; what was done stays to be seen until the next begins.
+// finish ends the piece of work. The report shows what was done until the next one begins.
 func (t *tracker) finish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,7 +114,7 @@ func (t *tracker) finish() {
 	}
 }
 
-// ended tells how a round of the job ended.
+// ended notes how a round of the job ended.
 func (t *tracker) ended(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -140,7 +140,8 @@ func (t *tracker) progress() Progress {
 	return p
 }
 
-// eta extends the pace so far: of bytes where there are any, else of items.
+// eta returns how long the rest takes at the pace so far, which is that of bytes where the job moves
+// any, else that of items.
 func eta(p Progress, took time.Duration) time.Duration {
 	done, total := p.DoneBytes, p.TotalBytes
 	if total == 0 {
@@ -155,7 +156,7 @@ func eta(p Progress, took time.Duration) time.Duration {
 // pausedPoll is how often a paused job looks whether it may go on.
 const pausedPoll = time.Second
 
-// waitWhilePaused returns when the job may go on; false when ctx ended.
+// waitWhilePaused returns when the job is not paused, and false where ctx has ended.
 func (t *tracker) waitWhilePaused(ctx context.Context) bool {
 	for t.isPaused() {
 		if !pause(ctx, pausedPoll) {
@@ -165,7 +166,8 @@ func (t *tracker) waitWhilePaused(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// trackers is the reports of all jobs, in the order in which they were made.
+// trackers keeps the reports of all jobs in the order in which they were made. Safe for concurrent
+// use.
 type trackers struct {
 	paused func(job string) bool
 
@@ -173,7 +175,7 @@ type trackers struct {
 	list []*tracker
 }
 
-// of returns the tracker of a job, made when first asked for.
+// of returns the tracker of a job, and makes it when it is first asked for.
 func (t *trackers) of(job string) *tracker {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -198,6 +200,6 @@ func (t *trackers) progress() []Progress {
 	return out
 }
 
-// Jobs returns how far each job of this node is. Jobs of the whole cluster report
-// where the metadata is led, or where the drive is that gets the data.
+// Jobs returns how far each job of this node is. A job of the whole cluster reports on the node that
+// leads the metadata, and moves report on the node that gets the data.
 func (u *Upkeep) Jobs() []Progress { return u.track.progress() }

@@ -18,10 +18,9 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// repair rebuilds the shards that the metadata records as missing. Each node does so
-// for the extents whose first missing shard that can be rebuilt belongs on a drive
-// of its own, so that the work is shared and no extent is read twice; the most
-// endangered volumes come first.
+// repair rebuilds the shards that the metadata record as missing, those of the most endangered
+// volumes first. An extent is the work of one node, which rebuilds all its missing shards, so that
+// it is read once: the node with the drive of the first missing shard that can be written now.
 func (u *Upkeep) repair(ctx context.Context) error {
 	stats, err := u.volumeStats(ctx)
 	if err != nil {
@@ -51,9 +50,10 @@ func (u *Upkeep) repair(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// damaged returns the volumes in which shards are missing that belong on drives of
-// this node, the most endangered first, and how many extents miss one, at most.
-func (u *Upkeep) damaged(topo *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats) (volumes []*shard.Volume, extents uint64) {
+// damaged returns the volumes in which shards are missing that belong on drives of this node, the
+// most endangered first. extents is about how many extents miss one.
+func (u *Upkeep) damaged(topo *meta.Topology, stats map[shard.VolumeID]*metapb.VolumeStats) (
+	volumes []*shard.Volume, extents uint64) {
 	for _, id := range sortedVolumes(topo) {
 		v, missing := topo.Volumes[id], stats[id].GetMissingSlots()
 		most := uint64(0)
@@ -75,8 +75,7 @@ func sortedVolumes(topo *meta.Topology) []shard.VolumeID {
 	return slices.Sorted(maps.Keys(topo.Volumes))
 }
 
-// repairVolume goes through the extents of a volume that miss shards. One that was
-// moved or looked at anew meanwhile is left to the next round.
+// repairVolume repairs the extents of a volume that miss shards, page by page.
 func (u *Upkeep) repairVolume(ctx context.Context, topo *meta.Topology, v *shard.Volume, t *tracker) error {
 	var seq uint64
 	for {
@@ -100,9 +99,10 @@ func (u *Upkeep) repairVolume(ctx context.Context, topo *meta.Topology, v *shard
 	}
 }
 
-// repairPage rebuilds a page of extents, a few at a time. What fails is tried
-// again in the next round; the others are not held up.
-func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.Volume, items []*metapb.WorkItem, t *tracker) error {
+// repairPage repairs a page of extents, a few at a time. One that fails is tried again in the next
+// round and does not hold up the others.
+func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.Volume, items []*metapb.WorkItem,
+	t *tracker) error {
 	var mu sync.Mutex
 	var failed []error
 	var g errgroup.Group
@@ -110,15 +110,17 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 	for _, it := range items {
 		targets := u.reachable(v, topo, shard.SlotSet(it.Extent.Missing))
 		if targets == 0 {
-			continue // Not now.
+			continue // No drive can take a shard now.
 		}
 		repair := u.repairExtent
 		if u.own(v.Slots[bits.TrailingZeros32(uint32(targets))]) == nil {
 			whole := shard.SlotSet(1<<v.Scheme.N() - 1)
 			if there := u.reachable(v, topo, whole&^shard.SlotSet(it.Extent.Missing)); there.Len() >= int(v.Scheme.K) {
-				continue // Another node's work.
+				continue // It is another node's work.
 			}
-			repair = u.tellThere // That node can make nothing anew: what is here after all would help it.
+			// That node can rebuild nothing: too few shards are there. Shards that lie on drives of
+			// this node after all would help it.
+			repair = u.tellThere
 		}
 		g.Go(func() error {
 			defer t.add(1, 0)
@@ -134,8 +136,8 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 	return errors.Join(failed...)
 }
 
-// repairExtent rebuilds shards and records at once which are back: a round may be
-// cut off, and must not have to begin where the one before began.
+// repairExtent rebuilds the missing shards of an extent whose drives can take them, and records at
+// once which are there: a round that is cut off must not be done again from its beginning.
 func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, targets shard.SlotSet) error {
 	id := shard.ExtentID{Volume: v.ID, Seq: it.Seq}
 	there := u.thereAfterAll(ctx, v, id, targets)
@@ -149,38 +151,39 @@ func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.W
 		rebuilt, err = u.c.Engine.Rebuild(ctx, id, v, meta.Geometry(v, it.Extent), lost)
 		repaired |= rebuilt
 		if rebuilt != 0 {
-			call(u.c.Events.Rebuilt, bytes*int64(rebuilt.Len()))
+			u.c.Events.Rebuilt(bytes * int64(rebuilt.Len()))
 		}
 	}
 	return errors.Join(err, u.recordRepaired(ctx, v, it, repaired))
 }
 
-// tellThere records which of the shards on this node's drives are there after all.
+// tellThere records which of the missing shards lie on this node's drives after all.
 func (u *Upkeep) tellThere(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, targets shard.SlotSet) error {
 	return u.recordRepaired(ctx, v, it, u.thereAfterAll(ctx, v, shard.ExtentID{Volume: v.ID, Seq: it.Seq}, targets))
 }
 
+// recordRepaired records that shards are not missing any more.
 func (u *Upkeep) recordRepaired(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, repaired shard.SlotSet) error {
 	if repaired == 0 {
 		return nil
 	}
-	if u.c.Events.Repaired != nil {
-		u.c.Events.Repaired(shard.ExtentID{Volume: v.ID, Seq: it.Seq}, repaired)
-	}
-	done := &metapb.SetMissing{Remove: []*metapb.ExtentSlots{{Volume: it.Volume, Seq: it.Seq, Slots: uint32(repaired), Epoch: v.Epoch}}}
+	u.c.Events.Repaired(shard.ExtentID{Volume: v.ID, Seq: it.Seq}, repaired)
+	done := &metapb.SetMissing{Remove: []*metapb.ExtentSlots{{
+		Volume: it.Volume, Seq: it.Seq, Slots: uint32(repaired), Epoch: v.Epoch}}}
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	_, err := u.c.Metadata.Propose(rctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: done}})
 	return err
 }
 
-// recordTimeout bounds how long a finished repair waits to be recorded, also when
-// its round is over.
+// recordTimeout is how long a finished repair may take to be recorded, even if its round has been
+// ended meanwhile.
 const recordTimeout = 5 * time.Second
 
-// thereAfterAll returns the slots whose shards lie on drives of this node and are
-// right: a node that was away comes back with what it had.
-func (u *Upkeep) thereAfterAll(ctx context.Context, v *shard.Volume, id shard.ExtentID, slots shard.SlotSet) (there shard.SlotSet) {
+// thereAfterAll returns the slots whose shards lie on drives of this node and are right. A shard
+// may count as missing only because its node was away.
+func (u *Upkeep) thereAfterAll(ctx context.Context, v *shard.Volume, id shard.ExtentID, slots shard.SlotSet) (
+	there shard.SlotSet) {
 	for slot, d := range v.Slots {
 		if own := u.own(d); own == nil || !slots.Has(slot) {
 			continue
@@ -191,8 +194,8 @@ func (u *Upkeep) thereAfterAll(ctx context.Context, v *shard.Volume, id shard.Ex
 	return there
 }
 
-// reachable returns those of slots whose drive can take a shard now. The slot that
-// is on its way elsewhere is rebuilt there, when it has arrived.
+// reachable returns those of the slots whose drive can take a shard now. A slot that is moving is
+// left out: its shard is rebuilt on the new drive, when the move is over.
 func (u *Upkeep) reachable(v *shard.Volume, topo *meta.Topology, slots shard.SlotSet) (out shard.SlotSet) {
 	for slot, d := range v.Slots {
 		if !slots.Has(slot) {
@@ -206,7 +209,8 @@ func (u *Upkeep) reachable(v *shard.Volume, topo *meta.Topology, slots shard.Slo
 	return out
 }
 
-// finder collects shards found bad or missing until they are recorded.
+// finder collects the shards that were found bad or missing until they are recorded. Safe for
+// concurrent use.
 type finder struct {
 	mu    sync.Mutex
 	slots map[shard.ExtentID]shard.SlotSet
@@ -232,7 +236,7 @@ func (f *finder) add(id shard.ID, cause error) {
 	f.cause[id] = cause
 }
 
-// take returns what was found since the last take; it is the caller's alone.
+// take returns what was found since the last call, and forgets it.
 func (f *finder) take() (slots map[shard.ExtentID]shard.SlotSet, cause map[shard.ID]error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -244,7 +248,7 @@ func (f *finder) take() (slots map[shard.ExtentID]shard.SlotSet, cause map[shard
 	return slots, cause
 }
 
-// report records what was found bad or missing since the last time.
+// report records in the metadata which shards were found bad or missing since the last round.
 func (u *Upkeep) report(ctx context.Context) error {
 	slots, cause := u.found.take()
 	if len(slots) == 0 {
@@ -260,7 +264,8 @@ func (u *Upkeep) report(ctx context.Context) error {
 	cmd := &metapb.SetMissing{}
 	for id := range slots {
 		if set, epoch := u.confirm(ctx, topo, id, slots[id], cause); set != 0 {
-			cmd.Add = append(cmd.Add, &metapb.ExtentSlots{Volume: uint32(id.Volume), Seq: id.Seq, Slots: uint32(set), Epoch: epoch})
+			cmd.Add = append(cmd.Add, &metapb.ExtentSlots{
+				Volume: uint32(id.Volume), Seq: id.Seq, Slots: uint32(set), Epoch: epoch})
 		}
 	}
 	if len(cmd.Add) == 0 {
@@ -268,21 +273,21 @@ func (u *Upkeep) report(ctx context.Context) error {
 	}
 	if _, err := u.c.Metadata.Propose(ctx, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: cmd}}); err != nil {
 		for id, err := range cause {
-			u.found.add(id, err) // Once more, later.
+			u.found.add(id, err) // The next round records it.
 		}
 		return err
 	}
-	if u.c.Events.Found != nil {
-		for id, err := range cause {
-			u.c.Events.Found(id, err)
-		}
+	for id, err := range cause {
+		u.c.Events.Found(id, err)
 	}
 	return nil
 }
 
-// confirm leaves out the slots whose shard is where the slot is now: whoever missed
-// it looked where it was before it moved. epoch is that of the volume.
-func (u *Upkeep) confirm(ctx context.Context, topo *meta.Topology, id shard.ExtentID, slots shard.SlotSet, cause map[shard.ID]error) (shard.SlotSet, uint32) {
+// confirm returns the slots without those whose shard is on the drive that has the slot now, and
+// the epoch of the volume. Whoever missed such a shard has looked on the drive that had the slot
+// before it moved.
+func (u *Upkeep) confirm(ctx context.Context, topo *meta.Topology, id shard.ExtentID, slots shard.SlotSet,
+	cause map[shard.ID]error) (shard.SlotSet, uint32) {
 	v := topo.Volumes[id.Volume]
 	if v == nil {
 		return 0, 0

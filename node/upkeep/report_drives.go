@@ -7,11 +7,11 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// usedStep is by which share of its capacity a drive must have become fuller or
-// emptier to be told of again: balance does not need it more exactly.
+// usedStep is the share of its capacity by which a drive must have become fuller or emptier before
+// that is told again. Balancing does not need it more exactly.
 const usedStep = 1.0 / 64
 
-// reporter tells the cluster how the drives of this node are.
+// reporter tells the cluster when the condition of a drive of this node has changed.
 type reporter struct {
 	u    *Upkeep
 	told map[cluster.DriveID]*metapb.ReportDrive
@@ -29,7 +29,7 @@ func (r *reporter) run(ctx context.Context) error {
 	for _, d := range r.u.c.Drives {
 		rec := topo.View.Drive(d.ID())
 		if rec == nil {
-			continue // Removed.
+			continue // The drive was removed from the cluster.
 		}
 		now := r.look(d)
 		told := r.told[d.ID()]
@@ -42,14 +42,14 @@ func (r *reporter) run(ctx context.Context) error {
 		}
 		r.told[d.ID()] = now
 		changed := told.GetFailed() != now.Failed || told.GetFull() != now.Full || told.GetSlow() != now.Slow
-		if changed && r.u.c.Events.DriveTold != nil {
+		if changed {
 			r.u.c.Events.DriveTold(d.ID(), now.Failed, now.Full, now.Slow)
 		}
 	}
 	return nil
 }
 
-// look returns how a drive is.
+// look returns the present condition of a drive.
 func (r *reporter) look(d Drive) *metapb.ReportDrive {
 	u := d.Usage()
 	is := func(f func(cluster.DriveID) bool) bool { return f != nil && f(d.ID()) }
@@ -57,7 +57,7 @@ func (r *reporter) look(d Drive) *metapb.ReportDrive {
 		UsedBytes: uint64(u.UsedBytes), FreeBytes: uint64(max(0, u.FreeBytes)), CapacityBytes: uint64(u.CapacityBytes)}
 }
 
-// filled reports whether a drive has become much fuller or emptier.
+// filled reports whether a drive has become fuller or emptier by usedStep since it was told.
 func filled(told, now *metapb.ReportDrive) bool {
 	differs := func(a, b uint64) bool { return max(a, b)-min(a, b) > uint64(usedStep*float64(now.CapacityBytes)) }
 	return differs(told.UsedBytes, now.UsedBytes) || differs(told.FreeBytes, now.FreeBytes)

@@ -17,32 +17,31 @@ type Restores interface {
 }
 
 const (
-	// restoreWorkers bounds the versions that are restored at once. A large one holds
-	// up none of the others while there is a worker left.
+	// restoreWorkers is how many versions are restored at once. A large one holds up no other as
+	// long as a worker is left.
 	restoreWorkers = 8
-	// expiredFor is how long a copy has to have expired before it is dropped, so
-	// that a node whose clock is late may still make its life longer.
+	// expiredFor is how long a warm copy is kept after it has expired. A client of a node whose
+	// clock is behind may still prolong it.
 	expiredFor = time.Minute
 	// leadEvery is how often a restore under way looks whether this node still leads.
 	leadEvery = time.Second
 )
 
-// restorer does what is due of restores: it makes warm copies whose time has come,
-// and drops those that have expired. Each version is worked at by one goroutine,
-// which goes on over the rounds.
+// restorer makes the warm copies that are due, and drops those that have expired. One goroutine works
+// at a version, over as many rounds as it takes.
 type restorer struct {
 	u       *Upkeep
-	workers chan struct{} // Holds one of each that works.
+	workers chan struct{} // Has an element for each worker that is busy.
 
 	mu    sync.Mutex
-	under map[string]bool // Being worked at, by the id of the item.
+	under map[string]bool // The items that are worked at, by id.
 }
 
 func newRestorer(u *Upkeep) *restorer {
 	return &restorer{u: u, workers: make(chan struct{}, restoreWorkers), under: map[string]bool{}}
 }
 
-// run starts all work that is due, each as soon as there is a worker.
+// run starts all work that is due, as soon as there are workers for it.
 func (r *restorer) run(ctx context.Context) error {
 	now := time.Now()
 	q := &metapb.ListWork{Kind: metapb.WorkKind_WORK_RESTORES, Max: pageItems, BeforeIndex: uint64(now.UnixMilli()) + 1}
@@ -69,7 +68,7 @@ func dueAt(it *metapb.WorkItem, now time.Time) bool {
 	return r.GetOngoing() || r.GetExpiresMs() <= now.Add(-expiredFor).UnixMilli()
 }
 
-// start works at an item unless that is done already; false where ctx ended.
+// start has a worker work at an item, unless one does already. It returns false where ctx has ended.
 func (r *restorer) start(ctx context.Context, it *metapb.WorkItem) bool {
 	id := string(it.Id)
 	r.mu.Lock()
@@ -93,15 +92,15 @@ func (r *restorer) start(ctx context.Context, it *metapb.WorkItem) bool {
 			delete(r.under, id)
 			<-r.workers
 		}()
-		if err := r.work(ctx, it); err != nil && ctx.Err() == nil && r.u.c.Events.Failed != nil {
+		if err := r.work(ctx, it); err != nil && ctx.Err() == nil {
 			r.u.c.Events.Failed("restore", err)
 		}
 	})
 	return true
 }
 
-// work does an item. Two nodes must not make the same copy at the same time, for
-// each would drop what the other has made: who leads no longer stops.
+// work does what is due of an item. It stops when this node does not lead any more: two nodes must not
+// make the same copy at the same time, since each would drop what the other has made.
 func (r *restorer) work(ctx context.Context, it *metapb.WorkItem) error {
 	if !r.u.c.Leads() {
 		return nil
@@ -130,7 +129,7 @@ func (r *restorer) work(ctx context.Context, it *metapb.WorkItem) error {
 	case err == nil && events.Restored != nil:
 		events.Restored(it.Version.Size)
 	case context.Cause(ctx) == errNoLongerLeads:
-		return nil // The other node begins anew.
+		return nil // The node that leads now begins anew.
 	}
 	return err
 }

@@ -1,16 +1,8 @@
-// Package upkeep is a node's background work: garbage collection, repair, scrub,
-// the orphan sweep, the inventory, the adoption of shards that are elsewhere, what becomes of lost and draining nodes and
-// drives, moves of slots, restores of cold objects, aborting uploads, deleting
-// master keys, delivering access logs, choosing voters. One scheduler runs jobs; one file holds a
-// job.
-//
-// Jobs keep nothing that matters: what is to be done is read from the metadata or
-// the drives, and every step may be repeated. Jobs of the whole cluster run on
-// the node that leads the metadata, the others on every node for its own drives.
 package upkeep
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
@@ -23,7 +15,7 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// Metadata is what upkeep reads and changes the metadata through.
+// Metadata is how upkeep reads and changes the metadata.
 type Metadata interface {
 	meta.Client
 	Topology(ctx context.Context) (*meta.Topology, error)
@@ -40,114 +32,137 @@ type Drive interface {
 	Failed() error
 }
 
-// Extents allocates and places new extents, for re-encoding.
+// Extents re-encodes extents.
 type Extents interface {
-	// Widen re-encodes an extent into a volume of the widest scheme that the
-	// living domains allow and puts it in the old one's place. It reports false
-	// where the extent is as wide as it can be.
+	// Widen re-encodes an extent into a volume of the widest scheme that the living domains
+	// allow, and puts the new extent in the place of the old one. It returns false where the
+	// extent is as wide as it can be.
 	Widen(ctx context.Context, from *shard.Volume, extent *metapb.WorkItem) (bool, error)
 }
 
-// Events tells what upkeep does. Any func may be nil.
+// Events tells what upkeep does, for logs and metrics. Any function may be nil. Functions are
+// called from many goroutines and must not block.
 type Events struct {
-	Failed     func(job string, err error)
-	Doomed     func(extents int) // Garbage whose shards are being deleted.
-	Deleted    func(shards int)  // Shards of doomed extents deleted.
-	Repaired   func(id shard.ExtentID, slots shard.SlotSet)
-	Found      func(id shard.ID, cause error) // A shard found bad or missing, recorded for repair.
-	Orphans    func(shards int)               // Shards that nothing knows, deleted.
-	Adopted    func(id shard.ID)              // A shard of this node's was brought to a drive that lacked it.
-	ScrubRound func(shards int, bad int)      // A drive was verified whole.
-	VoterAdded func(node cluster.NodeID)
-	// VoterRemoved is told when a node has no vote any more.
-	VoterRemoved func(node cluster.NodeID)
-	Widened      func(id shard.ExtentID, plain uint64)
+	Failed     func(job string, err error)                  // A round of a job has failed; it is tried again.
+	Doomed     func(extents int)                            // Extents are garbage, and their shards are deleted next.
+	Deleted    func(shards int)                             // Shards of doomed extents are deleted.
+	Repaired   func(id shard.ExtentID, slots shard.SlotSet) // Shards that were missing are there.
+	Found      func(id shard.ID, cause error)               // A shard is bad or missing, which is recorded.
+	Orphans    func(shards int)                             // Shards that nothing knows are deleted.
+	Adopted    func(id shard.ID)                            // A shard was brought to a drive that lacked it.
+	ScrubRound func(shards int, bad int)                    // A whole drive was verified.
+	Widened    func(id shard.ExtentID, plain uint64)        // An extent was re-encoded under a wider scheme.
 
-	Lost         func(cluster.NodeID)                                          // Declared lost.
-	LossHeld     func(n cluster.NodeID, why string)                            // Not declared lost though it is time.
+	VoterAdded   func(node cluster.NodeID) // A node has a vote.
+	VoterRemoved func(node cluster.NodeID) // A node has no vote any more.
+
+	Lost         func(cluster.NodeID)                                          // A node was declared lost.
+	LossHeld     func(n cluster.NodeID, why string)                            // It should be, but why forbids it.
 	Returned     func(cluster.NodeID)                                          // A lost node is back.
-	Drained      func(n cluster.NodeID, d cluster.DriveID)                     // A draining drive holds nothing any more.
-	SlotsLeft    func(lost, draining, noSpare, beyond int)                     // To be moved, in the whole cluster.
+	Drained      func(n cluster.NodeID, d cluster.DriveID)                     // A draining drive is empty.
+	SlotsLeft    func(lost, draining, noSpare, beyond int)                     // Slots that are still to be moved.
 	Tolerance    func(meta.Tolerance)                                          // What may be lost now.
-	MoveStarted  func(v shard.VolumeID, slot int, reason string)               // Why: rebuild, drain, rebalance.
-	MoveFinished func(v shard.VolumeID, slot int, rebuild bool, copied uint64) // By this node.
-	ShardMoved   func(bytes int64)                                             // To a drive of this node.
-	Rebuilt      func(bytes int64)                                             // Shards written by repair.
-	DriveTold    func(d cluster.DriveID, failed, full, slow bool)              // To the cluster, when it changes.
+	MoveStarted  func(v shard.VolumeID, slot int, reason string)               // reason: rebuild, drain or rebalance.
+	MoveFinished func(v shard.VolumeID, slot int, rebuild bool, copied uint64) // A slot has moved to this node.
+	ShardMoved   func(bytes int64)                                             // A shard was copied to this node.
+	Rebuilt      func(bytes int64)                                             // Repair has written shards.
+	DriveTold    func(d cluster.DriveID, failed, full, slow bool)              // A drive's condition has changed.
 
 	Restored     func(bytes uint64) // A cold version can be read.
-	RestoreEnded func()             // A warm copy has expired and is dropped.
+	RestoreEnded func()             // A warm copy has expired and was dropped.
 
-	Aborted      func(uploads int)  // Uploads that lifecycle rules aborted.
-	Expired      func(versions int) // Versions that lifecycle rules ended.
-	Delivered    func(target string, events int)
-	Undelivered  func(target string, err error) // It is tried again.
-	EventQueues  func([]*metapb.EventQueue)     // All of them, as of now.
-	Transitioned func(bytes uint64)             // Of a version whose class lifecycle rules changed.
-	KeysDeleted  func(ids []string)             // Master keys whose time had come.
+	Aborted      func(uploads int)               // Lifecycle rules have aborted uploads.
+	Expired      func(versions int)              // Lifecycle rules have ended versions.
+	Transitioned func(bytes uint64)              // Lifecycle rules have changed the class of a version.
+	Delivered    func(target string, events int) // A target has taken events.
+	Undelivered  func(target string, err error)  // A target has not; it is tried again.
+	EventQueues  func([]*metapb.EventQueue)      // All queues of events as they are now.
+	KeysDeleted  func(ids []string)              // Master keys were deleted, since their time had come.
+}
+
+// withDefaults gives every event that nobody wants to hear of a function that does nothing.
+// Events return nothing and all do, so none can be forgotten here.
+func (e Events) withDefaults() Events {
+	fields := reflect.ValueOf(&e).Elem()
+	for i := range fields.NumField() {
+		if f := fields.Field(i); f.IsNil() {
+			f.Set(reflect.MakeFunc(f.Type(), func([]reflect.Value) []reflect.Value { return nil }))
+		}
+	}
+	return e
 }
 
 // Config says what upkeep works on and how often.
 type Config struct {
 	Node     cluster.NodeID
 	Metadata Metadata
-	Leads    func() bool // Whether this node leads the metadata now.
-	Alive    func(cluster.NodeID) bool
-	Stores   func(cluster.DriveID) (shard.Store, error)
+	Leads    func() bool                                // Reports whether this node leads the metadata now.
+	Alive    func(cluster.NodeID) bool                  // Reports whether a node is up, as gossip has it.
+	Stores   func(cluster.DriveID) (shard.Store, error) // Reaches any drive of the cluster.
 	Engine   *stripe.Engine
-	Drives   []Drive
+	Drives   []Drive // This node's.
 	Voters   Voters
-	Extents  Extents
-	Restores Restores
-	Keys     Keys
+	Extents  Extents  // Nil: nothing is widened.
+	Restores Restores // Nil: nothing is restored.
+	Keys     Keys     // Nil: no key is deleted.
 
-	// VoterReplaceAfter is how long a voter must be down before another votes in
-	// its place.
+	// VoterReplaceAfter is how long a voter must be down before another votes in its place.
 	VoterReplaceAfter time.Duration
-	// MayVote reports whether a node is up and could vote now; nil: those alive can.
+	// MayVote reports whether a node is up and could vote now. Nil: every node that is alive.
 	MayVote func(cluster.NodeID) bool
 
-	// Paused reports whether an operator has paused a job, by the names that Jobs
-	// gives them. It is asked before each round and inside long ones. Nil: never.
+	// Paused reports whether an operator has paused a job, by the name that Jobs gives it. It
+	// is asked before each round and during long ones. Nil: none ever is.
 	Paused func(job string) bool
 
-	Transitions Transitions                  // Nil: no lifecycle rules but those of uploads.
-	LostAfter   time.Duration                // A node that is down for so long is lost. 0: none ever is by itself.
+	Transitions Transitions                  // Nil: only the lifecycle rules of uploads are carried out.
+	LostAfter   time.Duration                // A node is lost after so long; 0: not by itself.
 	MoveRate    int64                        // Bytes a second that moves bring to this node; 0: no limit.
 	RepairRate  int64                        // Bytes a second that this node rebuilds; 0: no limit.
-	Busy        func() float64               // Share of the buffers that clients hold. Nil: none.
-	Full, Slow  func(d cluster.DriveID) bool // Of drives of this node. Nil: none is.
+	Busy        func() float64               // The share of the buffers that clients hold. Nil: none.
+	Full, Slow  func(d cluster.DriveID) bool // How a drive of this node is. Nil: none is full, or slow.
 	AccessLogs  AccessLogs                   // Nil: there are none.
-	// Targets returns the target of an ARN; nil if there is none. Nil: there are none.
+
+	// Targets returns the target of notifications that an ARN names; nil where there is none.
+	// Nil: there are no targets.
 	Targets func(arn string) notify.Target
 
-	Interval      time.Duration // Pause between rounds of the jobs on the metadata.
-	OrphanEvery   time.Duration // Pause between orphan sweeps.
-	ScrubInterval time.Duration // A whole drive is verified once in this time.
-	Grace         time.Duration // Unreferenced extents are kept this long.
-	Remember      time.Duration // Finished uploads are remembered this long.
-	LifecycleDay  time.Duration // How long a day of lifecycle rules is. 0: lifecycle.DefaultDay.
+	Interval      time.Duration // The pause between rounds of jobs on the metadata.
+	OrphanEvery   time.Duration // The pause between orphan sweeps.
+	ScrubInterval time.Duration // Every drive is verified once in this time.
+	Grace         time.Duration // An extent that nothing refers to is kept for so long.
+	Remember      time.Duration // A finished upload is remembered for so long.
+	LifecycleDay  time.Duration // How long a day of lifecycle rules is; 0: lifecycle.DefaultDay.
 	Events        Events
+}
+
+// withDefaults fills in what is not set.
+func (c Config) withDefaults() Config {
+	if c.MayVote == nil {
+		c.MayVote = c.Alive
+	}
+	c.Events = c.Events.withDefaults()
+	return c
 }
 
 // Limits of one round.
 const (
-	pageItems     = 256
-	trimRecords   = 1024
-	repairWorkers = 2
+	pageItems     = 256  // Items of a page, as of a list of extents or shards.
+	trimRecords   = 1024 // Records that one command removes.
+	repairWorkers = 2    // Extents of a volume that are rebuilt at once.
 	jobTimeout    = 5 * time.Minute
 
-	// steerEvery bounds the pause between two rounds about moves, for a loss with many
-	// volumes takes many rounds, and about voters: a new cluster has one.
+	// steerEvery bounds the pause between two rounds of the jobs that plan moves and voters: a
+	// loss with many volumes takes many rounds, and a new cluster waits for its voters.
 	steerEvery = 2 * time.Second
 )
 
-// job is one kind of work.
+// job is one kind of work, which the scheduler runs round by round.
 type job struct {
 	name   string
-	every  time.Duration
-	leader bool          // Only where the metadata is led.
-	limit  time.Duration // Of a round; 0: it may take as long as it takes.
+	every  time.Duration // The pause between two rounds.
+	leader bool          // It runs only on the node that leads the metadata.
+	limit  time.Duration // How long a round may take; 0: as long as it takes.
 	run    func(context.Context) error
 }
 
@@ -160,21 +175,20 @@ type Upkeep struct {
 	wg     sync.WaitGroup
 
 	movePace, repairPace *pacer
-	drained              map[cluster.DriveID]bool // Told as an event; of the job that steers moves alone.
+	drained              map[cluster.DriveID]bool // Told by Events.Drained. Only steerMoves uses it.
 	tolerances           meta.Tolerances
 
 	countedMu sync.Mutex
-	countedOn map[cluster.DriveID]*counted
+	countedOn map[cluster.DriveID]*counted // See counted.
 }
 
-// Start begins the jobs.
+// Start begins the jobs of a node. They end with Stop, or with ctx.
 func Start(ctx context.Context, c Config) *Upkeep {
 	ctx, cancel := context.WithCancel(ctx)
-	if c.MayVote == nil {
-		c.MayVote = c.Alive
-	}
+	c = c.withDefaults()
 	u := &Upkeep{c: c, found: newFinder(), track: trackers{paused: c.Paused}, cancel: cancel,
-		movePace: newPacer(c.MoveRate, c.Busy), repairPace: newPacer(c.RepairRate, c.Busy), drained: map[cluster.DriveID]bool{}}
+		movePace: newPacer(c.MoveRate, c.Busy), repairPace: newPacer(c.RepairRate, c.Busy),
+		drained: map[cluster.DriveID]bool{}}
 	jobs := []job{
 		{"garbage", c.Interval, true, jobTimeout, newCollector(c).run},
 		{"lost", c.Interval, true, jobTimeout, newWatcher(u).run},
@@ -194,13 +208,13 @@ func Start(ctx context.Context, c Config) *Upkeep {
 		jobs = append(jobs, job{"widen", c.Interval, true, jobTimeout, u.widen})
 	}
 	if c.Restores != nil {
-		// No limit: what a round begins goes on after it.
+		// A round needs no limit: it only begins restores, which go on after it.
 		jobs = append(jobs, job{"restore", c.Interval, true, 0, newRestorer(u).run})
 	}
 	if c.Transitions != nil {
 		jobs = append(jobs, job{"lifecycle", c.Interval, true, jobTimeout, newLifecycler(c, u.track.of("lifecycle")).run})
 	}
-	// No limit: what a round begins goes on after it.
+	// A round needs no limit: it only begins deliveries, which go on after it.
 	jobs = append(jobs, job{"events", eventsEvery, true, 0, newDeliverer(u, u.track.of("events")).run})
 	if c.AccessLogs != nil {
 		jobs = append(jobs, job{"access-logs", accessLogsEvery, false, jobTimeout, u.deliverLogs(u.track.of("access-logs"))})
@@ -225,11 +239,12 @@ func (u *Upkeep) Stop() {
 	u.wg.Wait()
 }
 
-// Found notes a shard that is bad or missing; it is recorded in the metadata soon
-// and repaired. It never blocks: when too many wait, the shard is found again
-// later.
+// Found notes a shard that is bad or missing. It is recorded in the metadata soon, and then
+// repaired. Found never blocks: where too many wait to be recorded, it forgets the shard, which
+// somebody will find again.
 func (u *Upkeep) Found(id shard.ID, cause error) { u.found.add(id, cause) }
 
+// loop runs a job round by round until ctx ends.
 func (u *Upkeep) loop(ctx context.Context, j job, t *tracker) {
 	for pause(ctx, j.every) {
 		if j.leader && !u.c.Leads() || t.isPaused() {
@@ -240,13 +255,13 @@ func (u *Upkeep) loop(ctx context.Context, j job, t *tracker) {
 			return
 		}
 		t.ended(err)
-		if err != nil && u.c.Events.Failed != nil {
+		if err != nil {
 			u.c.Events.Failed(j.name, err)
 		}
 	}
 }
 
-// round runs the job once.
+// round runs one round of the job.
 func (j job) round(ctx context.Context) error {
 	if j.limit > 0 {
 		var cancel context.CancelFunc
@@ -256,7 +271,7 @@ func (j job) round(ctx context.Context) error {
 	return j.run(ctx)
 }
 
-// pause waits for d; false when ctx ended.
+// pause waits for d, and returns false where ctx has ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -7,8 +7,8 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 )
 
-// maxVoters is the most voters there are: five bear the loss of two, and more
-// make every commit wait for more disks.
+// maxVoters is the most voters that there are. Five bear the loss of two. More would make every commit
+// wait for more disks.
 const maxVoters = 5
 
 // VoterCount returns how many of n nodes vote: the largest odd number up to
@@ -26,22 +26,22 @@ func VoterCount(n int) int {
 type seat struct {
 	node       cluster.NodeID
 	zone       string
-	addr       string // Of Raft, as the node registered.
+	addr       string // The address of its Raft, with which it has registered.
 	registered bool
-	leaving    bool // Drained or removed on purpose.
-	gone       bool // Down for so long, or lost for good, that another should vote in its place.
+	leaving    bool // An operator drains or removes it.
+	gone       bool // It is lost, or down for so long that another should vote in its place.
 	alive      bool
-	settled    bool // Alive for a while: no flapping node gets a vote in place of another.
-	member     bool // Of the Raft group, with or without a vote.
+	settled    bool // It has been alive for a while: a node that comes and goes gets no vote of another.
+	member     bool // It is in the Raft group, with or without a vote.
 	voter      bool
-	memberAddr string // In the Raft group.
+	memberAddr string // The address that the Raft group has of it.
 	leads      bool
 
-	// An earlier incarnation of the node is a member; staleVote: a voter. It never votes.
+	// An earlier incarnation of the node is in the Raft group; staleVote: as a voter. It never votes.
 	stale, staleVote bool
 }
 
-// stays reports whether a voter keeps its vote.
+// stays reports whether a node is a voter that should keep its vote.
 func (s *seat) stays() bool { return s.voter && s.registered && !s.leaving && !s.gone }
 
 // candidate reports whether a node could be given a vote now.
@@ -49,18 +49,18 @@ func (s *seat) candidate() bool {
 	return !s.voter && s.registered && !s.leaving && !s.gone && s.alive
 }
 
-// voterAction is what one step does.
+// voterAction is the kind of a step.
 type voterAction int
 
 const (
 	noAction voterAction = iota
 	readdress
 	addStandby
-	promote // A standby first, where it is none; a vote once it has caught up.
+	promote // Makes a node a standby, where it is none, and gives it a vote once it has caught up.
 	demote
 	remove
-	expel    // An earlier incarnation.
-	handOver // Leadership, to the node.
+	expel    // Removes the earlier incarnation of a node.
+	handOver // Makes the node the leader.
 )
 
 // voterStep is one change of the Raft group.
@@ -69,16 +69,15 @@ type voterStep struct {
 	node cluster.NodeID
 }
 
-// planVoters returns the next step towards the voters that there ought to be: 1, 3
-// or 5, spread over zones, none of them gone or leaving. Small clusters have all
-// other nodes as standbys, which hold the metadata without a vote.
+// planVoters returns the next step towards the voters that there should be: one, three or five of
+// them, spread over zones, none of which is gone or leaving. In small clusters all other nodes are
+// standbys, which hold the metadata without a vote.
 //
-// Whoever is gone votes until another has caught up and votes in its place, so the
-// number that may fail never shrinks on its own: only who leaves on purpose lowers
-// it. What is left of a node that has lost its metadata goes first: it never votes, so
-// every step is easier without it, and the node's new server cannot come in beside it.
-// No step leaves the living voters without a majority. Once nothing changes
-// any more, there is no step.
+// A voter that is gone keeps its vote until another node has caught up and votes in its place. So the
+// number of voters that may fail does not shrink by itself; only a node that leaves on purpose lowers
+// it. The earlier incarnation of a node that has lost its metadata goes first: it never votes, so
+// every other step is easier without it, and the node's new server cannot come in beside it. No step
+// leaves the living voters without a majority. Where nothing is to be done there is no step.
 func planVoters(seats []seat) voterStep {
 	p := newVoterPlan(seats)
 	for _, rule := range []func() voterStep{p.expel, p.readdress, p.fill, p.dismiss, p.shrink, p.spread, p.standbys} {
@@ -92,7 +91,7 @@ func planVoters(seats []seat) voterStep {
 type voterPlan struct {
 	seats []seat
 	want  int
-	zones map[string]int // Voters that stay, by zone.
+	zones map[string]int // How many voters stay in each zone.
 
 	votes, alive, stay int
 }
@@ -121,8 +120,8 @@ func newVoterPlan(seats []seat) *voterPlan {
 	return p
 }
 
-// expel removes the earlier incarnation of a node, which can only be done while the
-// living have a majority in spite of it.
+// expel removes the earlier incarnation of a node. That needs a majority of living voters in spite of
+// it.
 func (p *voterPlan) expel() voterStep {
 	for i := range p.seats {
 		if s := &p.seats[i]; s.stale {
@@ -132,7 +131,7 @@ func (p *voterPlan) expel() voterStep {
 	return voterStep{}
 }
 
-// readdress tells the group a member's new address.
+// readdress tells the Raft group the new address of a member.
 func (p *voterPlan) readdress() voterStep {
 	for i := range p.seats {
 		if s := &p.seats[i]; s.member && s.registered && s.alive && s.addr != s.memberAddr {
@@ -142,8 +141,8 @@ func (p *voterPlan) readdress() voterStep {
 	return voterStep{}
 }
 
-// fill gives a vote to another node where too few stay. The first voters of a
-// cluster need not have lived long; who takes the place of another does.
+// fill gives a node a vote where too few voters stay. The first voters of a cluster need not be
+// settled; a node that takes the place of another must be.
 func (p *voterPlan) fill() voterStep {
 	if p.stay >= p.want {
 		return voterStep{}
@@ -155,8 +154,8 @@ func (p *voterPlan) fill() voterStep {
 	return voterStep{}
 }
 
-// best returns the candidate whose zone has the fewest voters; of those a standby,
-// which has caught up already, then the lowest id.
+// best returns the candidate whose zone has the fewest voters. Of several it takes a standby, which
+// has caught up already, and then the one with the lowest id.
 func (p *voterPlan) best(ok func(*seat) bool) *seat {
 	var best *seat
 	for i := range p.seats {
@@ -172,8 +171,8 @@ func (p *voterPlan) best(ok func(*seat) bool) *seat {
 	return best
 }
 
-// dismiss takes the vote of who is gone, once another has it; of who leaves, also
-// where there is no other.
+// dismiss takes the vote of a node that is gone, once another votes in its place, and of a node that
+// leaves even where there is no other.
 func (p *voterPlan) dismiss() voterStep {
 	for i := range p.seats {
 		s := &p.seats[i]
@@ -192,8 +191,8 @@ func (p *voterPlan) dismiss() voterStep {
 	return voterStep{}
 }
 
-// unseat takes a vote, if the living keep a majority without it. A leader hands
-// over first.
+// unseat takes the vote of a node if the living voters keep a majority without it. A leader hands
+// leadership over first.
 func (p *voterPlan) unseat(s *seat) voterStep {
 	alive := p.alive
 	if s.alive {
@@ -213,8 +212,8 @@ func (p *voterPlan) unseat(s *seat) voterStep {
 	return voterStep{}
 }
 
-// shrink takes the vote of one too many: one that is down, then one of the zone
-// with the most voters, never the leader.
+// shrink takes a vote where there are too many: that of a node which is down, else that of one in the
+// zone with the most voters. It is never the leader's.
 func (p *voterPlan) shrink() voterStep {
 	if p.stay <= p.want {
 		return voterStep{}
@@ -236,8 +235,8 @@ func (p *voterPlan) shrink() voterStep {
 	return p.unseat(worst)
 }
 
-// spread gives a vote to a node of a zone that has two voters fewer than another;
-// shrink then takes one there. It waits until nothing else is amiss.
+// spread gives a vote to a node of a zone that has two voters fewer than another zone, where shrink
+// takes one afterwards. It comes last, when nothing else is to be done.
 func (p *voterPlan) spread() voterStep {
 	if p.stay != p.want || p.votes != p.want || p.alive != p.votes {
 		return voterStep{}
@@ -252,7 +251,7 @@ func (p *voterPlan) spread() voterStep {
 	return voterStep{}
 }
 
-// standbys adds and removes members without a vote.
+// standbys adds and removes members of the Raft group that have no vote.
 func (p *voterPlan) standbys() voterStep {
 	nodes := 0
 	for i := range p.seats {

@@ -8,18 +8,18 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// Voter is a member of the Raft group; a standby where it has no vote.
+// Voter is a member of the Raft group. One without a vote is a standby.
 type Voter struct {
 	Node     cluster.NodeID
 	RaftAddr string
 	Votes    bool
-	Stale    bool // Of an earlier incarnation of the node, which has lost what it promised.
+	Stale    bool // It is an earlier incarnation of the node, which has lost what it had promised.
 }
 
 // Voters is the membership of the Raft group, as its leader changes it.
 type Voters interface {
 	Members() []Voter
-	// AddStandby adds a node that gets the log but has no vote; a voter stays one.
+	// AddStandby adds a node that gets the log but has no vote. A voter keeps its vote.
 	AddStandby(ctx context.Context, node cluster.NodeID, raftAddr string) error
 	// AddVoter adds a node, waits until it has caught up, and gives it a vote.
 	AddVoter(ctx context.Context, node cluster.NodeID, raftAddr string) error
@@ -32,25 +32,24 @@ type Voters interface {
 }
 
 const (
-	// voterSteps bounds the changes of one round.
+	// voterSteps is how many changes one round makes at most.
 	voterSteps = 16
-	// catchUpTimeout is how long a node may take to catch up, before another is tried.
+	// catchUpTimeout is how long a node may take to catch up before another is tried.
 	catchUpTimeout = time.Minute
-	// settleTime is how long a node must have been alive to vote in place of
-	// another; less where replacing takes less.
+	// settleTime is how long a node must have been alive to vote in the place of another, or half
+	// of Config.VoterReplaceAfter where that is shorter.
 	settleTime = 10 * time.Second
 )
 
-// electorate keeps the voters of the metadata as planVoters wants them. How long
-// nodes have been up or down it counts by its own monotonic clock, from when this
-// node began to lead.
+// electorate makes the voters of the metadata those that planVoters wants. It counts how long nodes
+// have been up or down by its own monotonic clock, from when this node began to lead.
 type electorate struct {
 	c     Config
 	spell map[cluster.NodeID]spell
-	tried map[cluster.NodeID]time.Time // Who did not catch up, and when that was found.
+	tried map[cluster.NodeID]time.Time // The nodes that did not catch up, and when that was found.
 }
 
-// spell is since when a node has been in a state.
+// spell says since when a node has been up, or down.
 type spell struct {
 	alive bool
 	since time.Time
@@ -60,9 +59,9 @@ func newElectorate(c Config) *electorate {
 	return &electorate{c: c, spell: map[cluster.NodeID]spell{}, tried: map[cluster.NodeID]time.Time{}}
 }
 
-// run takes steps until there are none. A node that does not catch up is left out
-// for a while, so that the next round tries another. Where this node does not lead it
-// forgets what it has counted: whoever leads counts for itself.
+// run takes the steps of the plan until there are none. A node that does not catch up is left out for
+// a while, so that the next round tries another. Where this node does not lead, it forgets what it
+// has counted, since every leader counts for itself.
 func (e *electorate) run(ctx context.Context) error {
 	if !e.c.Leads() {
 		clear(e.spell)
@@ -82,13 +81,13 @@ func (e *electorate) run(ctx context.Context) error {
 			return err
 		}
 		if step.do == handOver {
-			return nil // The next leader goes on.
+			return nil // Another node leads, and goes on.
 		}
 	}
 	return nil
 }
 
-// seats describes all nodes that are registered or members.
+// seats returns a seat for every node that is registered or in the Raft group.
 func (e *electorate) seats(ctx context.Context, now time.Time) ([]seat, error) {
 	topo, err := e.c.Metadata.Topology(ctx)
 	if err != nil {
@@ -120,7 +119,7 @@ func (e *electorate) seats(ctx context.Context, now time.Time) ([]seat, error) {
 	return seats, nil
 }
 
-// judge fills in how a node is and has been.
+// judge fills in whether a node is alive, and whether it has been for long enough.
 func (e *electorate) judge(s *seat, now time.Time) {
 	s.alive, s.leads = e.c.MayVote(s.node), s.node == e.c.Node
 	p, known := e.spell[s.node]
@@ -135,7 +134,7 @@ func (e *electorate) judge(s *seat, now time.Time) {
 	if at, failed := e.tried[s.node]; failed && now.Sub(at) < catchUpTimeout {
 		s.settled = false
 		if !s.voter {
-			s.alive = false // As good as down, for who looks for a voter.
+			s.alive = false // A node that does not catch up is as good as down here.
 		}
 	}
 }
@@ -162,9 +161,7 @@ func (e *electorate) take(ctx context.Context, step voterStep, seats []seat) err
 		if err := v.Demote(ctx, s.node); err != nil {
 			return err
 		}
-		if events.VoterRemoved != nil {
-			events.VoterRemoved(s.node)
-		}
+		events.VoterRemoved(s.node)
 		return nil
 	case remove:
 		return v.Remove(ctx, s.node)
@@ -172,7 +169,7 @@ func (e *electorate) take(ctx context.Context, step voterStep, seats []seat) err
 		if err := v.Expel(ctx, s.node); err != nil {
 			return err
 		}
-		if s.staleVote && events.VoterRemoved != nil {
+		if s.staleVote {
 			events.VoterRemoved(s.node)
 		}
 		return nil
@@ -192,8 +189,6 @@ func (e *electorate) promote(ctx context.Context, s seat) error {
 		return err
 	}
 	delete(e.tried, s.node)
-	if e.c.Events.VoterAdded != nil {
-		e.c.Events.VoterAdded(s.node)
-	}
+	e.c.Events.VoterAdded(s.node)
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// widen re-encodes the extents of volumes that were made while domains were
-// missing into volumes of the scheme that the living domains allow.
+// widen re-encodes extents of volumes that were made while failure domains were missing. They come to
+// lie in volumes of the widest scheme that the living domains allow.
 func (u *Upkeep) widen(ctx context.Context) error {
 	topo, err := u.c.Metadata.Topology(ctx)
 	if err != nil {
@@ -24,7 +24,7 @@ func (u *Upkeep) widen(ctx context.Context) error {
 	}
 	for _, v := range topo.Volumes {
 		if v.Scheme.N() >= standard(topo.View.AnyCold(v.Slots)).N() {
-			continue // Cold data may be coded wider still: that is no reason to move the rest.
+			continue // Only cold data may be coded wider still, which is no reason to move other data.
 		}
 		if err := u.widenVolume(ctx, v); err != nil {
 			return err
@@ -33,8 +33,7 @@ func (u *Upkeep) widen(ctx context.Context) error {
 	return nil
 }
 
-// widenVolume widens the extents of a volume. One that cannot be read does not hold
-// up the others.
+// widenVolume widens the extents of a volume. One that cannot be read does not hold up the others.
 func (u *Upkeep) widenVolume(ctx context.Context, v *shard.Volume) error {
 	var seq uint64
 	var failed error
@@ -47,7 +46,7 @@ func (u *Upkeep) widenVolume(ctx context.Context, v *shard.Volume) error {
 		for _, it := range a.Work.Items {
 			seq = it.Seq
 			if it.Extent.GetGcIndex() != 0 {
-				continue // On its way out.
+				continue // The extent is garbage already.
 			}
 			wider, err := u.c.Extents.Widen(ctx, v, it)
 			switch {
@@ -56,8 +55,8 @@ func (u *Upkeep) widenVolume(ctx context.Context, v *shard.Volume) error {
 			case err != nil:
 				failed = err
 			case !wider:
-				return failed // Domains are still missing.
-			case u.c.Events.Widened != nil:
+				return failed // It is as wide as it can be, so domains are still missing.
+			default:
 				u.c.Events.Widened(shard.ExtentID{Volume: v.ID, Seq: it.Seq}, it.Extent.GetPlainBytes())
 			}
 		}
