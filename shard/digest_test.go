@@ -14,7 +14,7 @@ import (
 // neighbouring sets differ.
 func TestDigest(t *testing.T) {
 	type one struct {
-		seq  uint64
+		seq   uint64
 		slots shard.SlotSet
 	}
 	rapid.Check(t, func(t *rapid.T) {
