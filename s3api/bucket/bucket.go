@@ -143,13 +143,6 @@ func (b *Bucket) CORSRule(origin, method string, headers []string) *wirexml.CORS
 	return nil
 }
 
-func (b *Bucket) configBytes() (n int) {
-	for _, value := range b.Config {
-		n += len(value)
-	}
-	return n
-}
-
 // New returns a bucket of the metadata's records.
 func New(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
 	out := &Bucket{Bucket: b, Config: make(map[string][]byte, len(c.GetParts()))}
