@@ -66,7 +66,7 @@ func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
 	if ex.s.cfg.AccessLog == nil {
 		return
 	}
-	t, err := ex.target()
+	t, err := ex.address()
 	if ex.done.Bucket != "" {
 		t.bucket, t.key, err = ex.done.Bucket, ex.done.Key, nil
 	}

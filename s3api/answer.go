@@ -196,7 +196,7 @@ func (ex *exchange) fail(resp *response, err error) {
 		failed.headers = resp.headers
 	}
 	if e.Code == s3err.MethodNotAllowed && !failed.has(headerAllow) {
-		t, _ := ex.s.parseTarget(ex.r)
+		t, _ := ex.s.parseAddress(ex.r)
 		failed.set(headerAllow, allowedMethods(t.scope()))
 	}
 	if ex.r.Method == http.MethodHead {

@@ -106,7 +106,7 @@ func routed(method, path string) string {
 	if err != nil || !strings.HasPrefix(path, "/") {
 		return ""
 	}
-	t := target{}
+	t := address{}
 	t.bucket, t.key, _ = strings.Cut(path[1:], "/")
 	for _, copySource := range []bool{false, true} {
 		if op, err := findOperation(method, t.scope(), q, copySource); err == nil {
@@ -260,7 +260,7 @@ func TestModelRoutes(t *testing.T) {
 		if other, ok := elsewhere[want]; ok {
 			want = other
 		}
-		tg := target{}
+		tg := address{}
 		tg.bucket, tg.key, _ = strings.Cut(path[1:], "/")
 		q = append(q, parameter{name: "x-id", value: o.name})
 		if strings.HasPrefix(want, "UploadPart") {

@@ -16,7 +16,7 @@ func (s *server) completeMultipartUpload(ctx context.Context, rq *request) (*res
 		return nil, err
 	}
 	resp := &response{}
-	location := s.location(rq.r, rq.target)
+	location := s.location(rq.r, rq.address)
 	resp.later = func(ctx context.Context) (*response, error) {
 		v, err := s.cfg.Objects.Complete(ctx, in)
 		if err != nil {
@@ -75,7 +75,7 @@ func (s *server) parseComplete(ctx context.Context, rq *request) (*object.Comple
 }
 
 // location returns the URL of an object as the client addresses it.
-func (s *server) location(r *http.Request, t target) string {
+func (s *server) location(r *http.Request, t address) string {
 	u := url.URL{Scheme: "http", Host: r.Host, Path: "/" + t.bucket + "/" + t.key}
 	if r.TLS != nil {
 		u.Scheme = "https"

@@ -67,19 +67,19 @@ func (s *server) deleteBucketCORS(ctx context.Context, rq *request) (*response, 
 	return s.unconfigure(ctx, rq, bucket.PartCORS)
 }
 
-// target returns what a request names, on a website too.
-func (ex *exchange) target() (target, error) {
+// address returns what a request names, on a website too.
+func (ex *exchange) address() (address, error) {
 	if ex.website != "" {
-		return target{bucket: ex.website, key: strings.TrimPrefix(ex.r.URL.Path, "/")}, nil
+		return address{bucket: ex.website, key: strings.TrimPrefix(ex.r.URL.Path, "/")}, nil
 	}
-	return ex.s.parseTarget(ex.r)
+	return ex.s.parseAddress(ex.r)
 }
 
 // preflight answers a browser that asks whether a page of another origin may send a
 // request. It is never signed.
 func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 	r := ex.r
-	t, err := ex.target()
+	t, err := ex.address()
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 	return resp, nil
 }
 
-func forbiddenOrigin(message, method string, t target) error {
+func forbiddenOrigin(message, method string, t address) error {
 	return s3err.AccessForbidden.Say(message, s3err.Field{Name: "Method", Value: printable(method)},
 		s3err.Field{Name: "ResourceType", Value: t.scope().String()})
 }
@@ -151,7 +151,7 @@ func (resp *response) tellOrigin(r *wirexml.CORSRule, origin string) {
 // and that another origin may get another answer. The request has looked at its bucket
 // already if it got that far, so this costs no question but where it did not.
 func (ex *exchange) tellCORS(resp *response) {
-	t, err := ex.target()
+	t, err := ex.address()
 	if err != nil || t.bucket == "" || ex.done.Code == s3err.NoSuchBucket {
 		return
 	}

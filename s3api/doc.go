@@ -3,7 +3,7 @@
 //
 // # Shape
 //
-// A request is addressed (target.go), found in the table of operations
+// A request is addressed (address.go), found in the table of operations
 // (operations.go), refused if it asks for a feature that Cairn does not have
 // (features.go), authenticated (sigauth), and handed to its handler. A handler
 // parses, calls the object service and returns a *response or an error; it never

@@ -30,8 +30,8 @@ func (s *server) getObject(ctx context.Context, rq *request) (*response, error) 
 	if done || err != nil {
 		return resp, err
 	}
-	part := span{first: got.First, length: got.Length, unsatisfiable: got.Unsatisfiable}
-	if err := resp.setSpan(rq, in.Range, part, got.Version); err != nil {
+	part := servedRange{first: got.First, length: got.Length, unsatisfiable: got.Unsatisfiable}
+	if err := resp.setRange(rq, in.Range, part, got.Version); err != nil {
 		return resp, err
 	}
 	resp.setReadChecksums(rq, in.Range, got)
@@ -115,19 +115,19 @@ func (s *server) readResponse(ctx context.Context, rq *request, in *object.GetIn
 	return resp, false, nil
 }
 
-// span is the bytes of an object that a range turned out to be.
-type span struct {
+// servedRange is the bytes of an object that a range turned out to be.
+type servedRange struct {
 	first, length uint64
 	unsatisfiable bool
 }
 
-// setSpan makes the answer partial where a range or a part was asked for. Its error
+// setRange makes the answer partial where a range or a part was asked for. Its error
 // is the one of a range outside the object; the response then has only the headers
 // that go with it.
-func (resp *response) setSpan(rq *request, asked object.Range, sp span, v *metapb.Version) error {
+func (resp *response) setRange(rq *request, asked object.Range, served servedRange, v *metapb.Version) error {
 	size := v.GetSize()
 	byPart := asked.Kind == metapb.RangeKind_RANGE_PART
-	if sp.unsatisfiable {
+	if served.unsatisfiable {
 		resp.headers = nil
 		if byPart {
 			return s3err.InvalidPartNumber.Say("",
@@ -142,11 +142,11 @@ func (resp *response) setSpan(rq *request, asked object.Range, sp span, v *metap
 	if byPart && v.GetParts() > 0 {
 		resp.set("x-amz-mp-parts-count", itoa(v.GetParts()))
 	}
-	if asked.Kind == metapb.RangeKind_RANGE_ALL || asked.Kind == metapb.RangeKind_RANGE_NONE || sp.length == 0 {
+	if asked.Kind == metapb.RangeKind_RANGE_ALL || asked.Kind == metapb.RangeKind_RANGE_NONE || served.length == 0 {
 		return nil // An empty part has no Content-Range.
 	}
 	resp.status = http.StatusPartialContent
-	resp.set("Content-Range", "bytes "+itoa(sp.first)+"-"+itoa(sp.first+sp.length-1)+"/"+itoa(size))
+	resp.set("Content-Range", "bytes "+itoa(served.first)+"-"+itoa(served.first+served.length-1)+"/"+itoa(size))
 	return nil
 }
 

@@ -24,22 +24,22 @@ func (s *server) headObject(ctx context.Context, rq *request) (*response, error)
 		return tellMarker(got, err), err
 	}
 	v := got.Version
-	sp := span{first: got.First, length: got.Length, unsatisfiable: got.Unsatisfiable}
+	served := servedRange{first: got.First, length: got.Length, unsatisfiable: got.Unsatisfiable}
 	if asked.Kind != metapb.RangeKind_RANGE_PART {
 		if !rangeHolds(rq.r.Header.Get("If-Range"), v.GetEtag(), v.GetModifiedMs()) {
 			asked = object.Range{Kind: metapb.RangeKind_RANGE_ALL}
 		}
 		first, length, ok := resolveRange(asked, v.GetSize())
-		sp = span{first: first, length: length, unsatisfiable: !ok}
+		served = servedRange{first: first, length: length, unsatisfiable: !ok}
 	}
 	resp, done, err := s.readResponse(ctx, rq, in, got)
 	if done || err != nil {
 		return resp, err
 	}
-	if err := resp.setSpan(rq, asked, sp, v); err != nil {
+	if err := resp.setRange(rq, asked, served, v); err != nil {
 		return resp, err
 	}
 	resp.setReadChecksums(rq, asked, got)
-	resp.set("Content-Length", itoa(sp.length))
+	resp.set("Content-Length", itoa(served.length))
 	return resp, nil
 }

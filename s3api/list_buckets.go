@@ -42,7 +42,7 @@ func (s *server) listBuckets(ctx context.Context, rq *request) (*response, error
 			continue
 		}
 		if len(doc.Buckets) == limit {
-			doc.ContinuationToken = encodeToken(place{name: doc.Buckets[limit-1].GetName()})
+			doc.ContinuationToken = encodeToken(position{name: doc.Buckets[limit-1].GetName()})
 			break
 		}
 		doc.Buckets = append(doc.Buckets, b)

@@ -14,7 +14,7 @@ import (
 // listObjects is version 1: it goes on at a key.
 func (s *server) listObjects(ctx context.Context, rq *request) (*response, error) {
 	marker := rq.query.get("marker")
-	from := place{name: marker}
+	from := position{name: marker}
 	var listing wirexml.Listing
 	for {
 		page, next, err := s.list(ctx, rq, from)
@@ -34,16 +34,16 @@ func (s *server) listObjects(ctx context.Context, rq *request) (*response, error
 	return &response{document: doc}, nil
 }
 
-// place is where a list goes on: behind a name or, unless exact, behind all that its
+// position is where a list goes on: behind a name or, unless exact, behind all that its
 // common prefix stands for.
-type place struct {
+type position struct {
 	name  string
 	exact bool
 }
 
 // list reads what both versions have in common, and the page of entries behind a
-// place. It returns where the next page begins.
-func (s *server) list(ctx context.Context, rq *request, from place) (_ wirexml.Listing, next place, _ error) {
+// position. It returns where the next page begins.
+func (s *server) list(ctx context.Context, rq *request, from position) (_ wirexml.Listing, next position, _ error) {
 	encoding, err := encodingType(rq.query)
 	if err != nil {
 		return wirexml.Listing{}, next, err
@@ -75,7 +75,7 @@ func (s *server) list(ctx context.Context, rq *request, from place) (_ wirexml.L
 	for _, e := range listing.Entries {
 		e.Restore = toShow(asked, e.GetRestore(), now)
 	}
-	return listing, place{answer.GetNext(), answer.GetExact()}, nil
+	return listing, position{answer.GetNext(), answer.GetExact()}, nil
 }
 
 func lastKey(entries []*metapb.ListEntry) string {
@@ -100,9 +100,9 @@ const (
 	tokenExact = "2" // Right behind a name.
 )
 
-// encodeToken returns the continuation token of a page that ended at a place. What it
+// encodeToken returns the continuation token of a page that ended at a position. What it
 // holds is the server's to know.
-func encodeToken(p place) string {
+func encodeToken(p position) string {
 	form := tokenAfter
 	if p.exact {
 		form = tokenExact
@@ -110,15 +110,15 @@ func encodeToken(p place) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(form + p.name))
 }
 
-// decodeToken returns the place that a continuation token was made of; the beginning
+// decodeToken returns the position that a continuation token was made of; the beginning
 // for no token.
-func decodeToken(token string) (place, error) {
+func decodeToken(token string) (position, error) {
 	if token == "" {
-		return place{}, nil
+		return position{}, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < 2 || string(raw[:1]) != tokenAfter && string(raw[:1]) != tokenExact || !utf8.Valid(raw) {
-		return place{}, s3err.BadArgument("continuation-token", "", "The continuation token provided is incorrect")
+		return position{}, s3err.BadArgument("continuation-token", "", "The continuation token provided is incorrect")
 	}
-	return place{string(raw[1:]), string(raw[:1]) == tokenExact}, nil
+	return position{string(raw[1:]), string(raw[:1]) == tokenExact}, nil
 }

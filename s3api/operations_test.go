@@ -96,7 +96,7 @@ func TestFindOperation(t *testing.T) {
 			path, raw, _ := strings.Cut(fields[1], "?")
 			q, err := parseQuery(raw)
 			require.NoError(t, err)
-			sc := target{}
+			sc := address{}
 			sc.bucket, sc.key, _ = strings.Cut(path[1:], "/")
 			op, err := findOperation(fields[0], sc.scope(), q, len(fields) == 3)
 			if err != nil {

@@ -293,12 +293,12 @@ func TestSourceConditionsIgnoreFuture(t *testing.T) {
 func TestContinuationToken(t *testing.T) {
 	for _, key := range []string{"a", "a/b c", "ü\x01"} {
 		for _, exact := range []bool{false, true} {
-			got, err := decodeToken(encodeToken(place{key, exact}))
+			got, err := decodeToken(encodeToken(position{key, exact}))
 			require.NoError(t, err)
-			require.Equal(t, place{key, exact}, got)
+			require.Equal(t, position{key, exact}, got)
 		}
 	}
-	for _, token := range []string{"a", "%", encodeToken(place{}), encodeToken(place{name: "\xff"}), "M2E"} {
+	for _, token := range []string{"a", "%", encodeToken(position{}), encodeToken(position{name: "\xff"}), "M2E"} {
 		_, err := decodeToken(token)
 		require.Error(t, err, token)
 	}

@@ -18,7 +18,7 @@ import (
 
 // request is an authenticated request, ready for its handler.
 type request struct {
-	target
+	address
 	ex       *exchange
 	r        *http.Request // For its headers, in S3's names: the body is auth.Body.
 	query    query
@@ -51,7 +51,7 @@ func (s *server) prepare(ctx context.Context, ex *exchange) (*request, *operatio
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := s.parseTarget(r)
+	t, err := s.parseAddress(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +69,7 @@ func (s *server) prepare(ctx context.Context, ex *exchange) (*request, *operatio
 	if err != nil {
 		return nil, op, err
 	}
-	rq := &request{ex: ex, target: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
+	rq := &request{ex: ex, address: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
 	done.Source = rq.sourceIP()
 	if rq.auth, err = s.cfg.Verifier.Verify(signed); err != nil {
 		done.Claimed = sigauth.Claimed(signed)

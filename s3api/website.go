@@ -79,7 +79,7 @@ func (w *site) get(ctx context.Context, key string, h http.Header) (*response, e
 			r.Header[name] = values
 		}
 	}
-	rq := &request{ex: w.ex, target: target{bucket: w.bucket, key: key}, r: &r, auth: &sigauth.Request{Anonymous: true, Body: http.NoBody},
+	rq := &request{ex: w.ex, address: address{bucket: w.bucket, key: key}, r: &r, auth: &sigauth.Request{Anonymous: true, Body: http.NoBody},
 		style: w.ex.style, profile: w.ex.profile, done: &w.ex.done, virtual: true, byACL: &w.ex.byACL,
 		forwarded: w.s.cfg.Forwarded != nil && w.s.cfg.Forwarded(w.ex.r)}
 	if r.Method == http.MethodHead {

@@ -73,19 +73,20 @@ type change struct {
 	*snapshot
 	now    int64  // Unix time, ms.
 	whole  string // Id of the account that is made, changed or removed as such; empty: none.
-	checks map[place]*metapb.EntryCheck
-	put    map[place]*metapb.Entry
-	remove map[place]*metapb.EntryName
+	checks map[entryID]*metapb.EntryCheck
+	put    map[entryID]*metapb.Entry
+	remove map[entryID]*metapb.EntryName
 }
 
-type place struct {
+// entryID names an entry of the directory: by its kind, and by its name among those.
+type entryID struct {
 	kind metapb.EntryKind
 	name string
 }
 
 func newChange(s *snapshot) *change {
-	return &change{snapshot: s, now: time.Now().UnixMilli(), checks: map[place]*metapb.EntryCheck{},
-		put: map[place]*metapb.Entry{}, remove: map[place]*metapb.EntryName{}}
+	return &change{snapshot: s, now: time.Now().UnixMilli(), checks: map[entryID]*metapb.EntryCheck{},
+		put: map[entryID]*metapb.Entry{}, remove: map[entryID]*metapb.EntryName{}}
 }
 
 // set writes a record, new or in place of the one in the snapshot.
@@ -95,17 +96,17 @@ func (c *change) set(kind metapb.EntryKind, name string, record proto.Message) {
 		panic("iam: " + err.Error()) // Only for text that is not UTF-8, which names and documents are not.
 	}
 	c.check(kind, name)
-	c.put[place{kind, name}] = &metapb.Entry{Kind: kind, Name: name, Value: value}
+	c.put[entryID{kind, name}] = &metapb.Entry{Kind: kind, Name: name, Value: value}
 }
 
 func (c *change) check(kind metapb.EntryKind, name string) {
-	c.checks[place{kind, name}] = &metapb.EntryCheck{Kind: kind, Name: name, Revision: c.entry(kind, name).GetRevision()}
+	c.checks[entryID{kind, name}] = &metapb.EntryCheck{Kind: kind, Name: name, Revision: c.entry(kind, name).GetRevision()}
 }
 
 // hold writes an entry as it is, because something that is written now depends on
 // it: whoever removes it at the same time has to look again.
 func (c *change) hold(kind metapb.EntryKind, name string) {
-	at := place{kind, name}
+	at := entryID{kind, name}
 	if e := c.entry(kind, name); e != nil && c.put[at] == nil {
 		c.check(kind, name)
 		c.put[at] = &metapb.Entry{Kind: kind, Name: name, Value: e.Value}
@@ -114,7 +115,7 @@ func (c *change) hold(kind metapb.EntryKind, name string) {
 
 // delete removes an entry of the snapshot.
 func (c *change) delete(kind metapb.EntryKind, name string) {
-	at := place{kind, name}
+	at := entryID{kind, name}
 	c.check(kind, name)
 	delete(c.put, at)
 	c.remove[at] = &metapb.EntryName{Kind: kind, Name: name}
@@ -153,7 +154,7 @@ func (a *Admin) update(ctx context.Context, f func(c *change) error) error {
 	}
 }
 
-func values[V any](m map[place]V) []V {
+func values[V any](m map[entryID]V) []V {
 	out := make([]V, 0, len(m))
 	for _, v := range m {
 		out = append(out, v)

@@ -64,7 +64,7 @@ type view struct {
 // entry returns an entry, which the change then depends on, so that of two changes
 // that are harmless alone and not together one looks again.
 func (v view) entry(kind metapb.EntryKind, name string) *metapb.Entry {
-	at := place{kind, name}
+	at := entryID{kind, name}
 	if v.checks[at] == nil {
 		v.check(kind, name)
 	}
@@ -209,16 +209,16 @@ func (a *Admin) hold(ctx context.Context, c *change) error {
 func (c *change) touches(by *Identity) ([]touched, error) {
 	found := map[subject]bool{}
 	note := func(s subject, taken bool) { found[s] = found[s] || taken }
-	places := make(map[place]bool, len(c.put)+len(c.remove))
+	changed := make(map[entryID]bool, len(c.put)+len(c.remove))
 	for at, e := range c.put {
 		if old := c.entry(at.kind, at.name); old == nil || !bytes.Equal(old.Value, e.Value) {
-			places[at] = true // Others are only held.
+			changed[at] = true // Others are only held.
 		}
 	}
 	for at := range c.remove {
-		places[at] = true
+		changed[at] = true
 	}
-	for at := range places {
+	for at := range changed {
 		account, name, _ := cutPath(at.name)
 		switch at.kind {
 		case metapb.EntryKind_ENTRY_SETTING, metapb.EntryKind_ENTRY_EVENT_TARGET:
@@ -269,7 +269,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 }
 
 // keyAt returns a key that a change writes or removes.
-func (c *change) keyAt(at place) *metapb.AccessKey {
+func (c *change) keyAt(at entryID) *metapb.AccessKey {
 	if e := c.put[at]; e != nil {
 		return decode[metapb.AccessKey](e)
 	}
@@ -277,7 +277,7 @@ func (c *change) keyAt(at place) *metapb.AccessKey {
 }
 
 // trustsOthers reports whether a change makes a role, or changes whom it trusts.
-func (c *change) trustsOthers(at place) bool {
+func (c *change) trustsOthers(at entryID) bool {
 	e := c.put[at]
 	return e != nil && (c.roles.get(at.name) == nil || decode[metapb.Role](e).GetTrust() != c.roles.get(at.name).Trust)
 }

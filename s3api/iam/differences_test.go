@@ -96,10 +96,10 @@ func drawEntry(t *rapid.T) *metapb.Entry {
 func (w *world) drawChange(t *rapid.T) {
 	var put []*metapb.Entry
 	var remove []*metapb.EntryName
-	var seen []place
+	var seen []entryID
 	for range rapid.IntRange(1, 4).Draw(t, "entries") {
 		e := drawEntry(t)
-		at := place{e.Kind, e.Name}
+		at := entryID{e.Kind, e.Name}
 		if slices.Contains(seen, at) {
 			continue
 		}

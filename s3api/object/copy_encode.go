@@ -11,10 +11,10 @@ import (
 // where a digest must see the bytes in order.
 func (c *copier) encode(ctx context.Context) (*copiedPart, error) {
 	size := int64(c.src.length())
-	spans := c.s.cut(size, c.wrap != nil, c.at)
-	worthwhile := len(spans) > 1 || c.wrap != nil && size >= min(minTaskBytes, c.s.cfg.ExtentMaxBytes)
+	runs := c.s.cut(size, c.wrap != nil, c.at)
+	worthwhile := len(runs) > 1 || c.wrap != nil && size >= min(minTaskBytes, c.s.cfg.ExtentMaxBytes)
 	if worthwhile && !c.inOrder() {
-		return c.parallel(ctx, spans)
+		return c.parallel(ctx, runs)
 	}
 	return c.inSequence(ctx)
 }

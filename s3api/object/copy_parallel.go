@@ -12,19 +12,19 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// span is the run of a copy's range that one task stores: an extent.
-type span struct{ off, length int64 }
+// run is a run of what is copied that one task stores: an extent.
+type run struct{ off, length int64 }
 
 // cut cuts size bytes into what fits an extent each.
-func (s *Service) cut(size int64, sealed bool, p alloc.Placement) []span {
+func (s *Service) cut(size int64, sealed bool, p alloc.Placement) []run {
 	overhead := 0
 	if sealed {
 		overhead = sse.TagBytes
 	}
 	most := min(stripe.MaxPlainBytes(s.alloc.SchemeNow(p), overhead), s.cfg.ExtentMaxBytes)
-	var out []span
+	var out []run
 	for off := int64(0); off < size; off += most {
-		out = append(out, span{off, min(most, size-off)})
+		out = append(out, run{off, min(most, size-off)})
 	}
 	return out
 }
@@ -33,11 +33,11 @@ func (s *Service) cut(size int64, sealed bool, p alloc.Placement) []span {
 // at most.
 func (s *Service) taskBound(size int64) int64 { return s.readBound(size) + s.writeBound(size) }
 
-// parallelCopy is a re-encoding in tasks, one span each. Any task may be the last:
+// parallelCopy is a re-encoding in tasks, one run each. Any task may be the last:
 // none needs what another has read.
 type parallelCopy struct {
 	*copier
-	spans    []span
+	runs     []run
 	key      *sse.DataKey // Of the part; nil: not encrypted.
 	envelope uint32       // Of key: index + 1.
 	made     []*stored    // By task; filled as they begin.
@@ -47,15 +47,15 @@ type parallelCopy struct {
 // parallel stores the range as several extents at once. The copy is admitted like
 // any other request, with the buffers of one task; more run at once as far as the
 // budget has room, here and on other nodes. The first error ends the rest.
-func (c *copier) parallel(ctx context.Context, spans []span) (*copiedPart, error) {
-	bound := c.s.taskBound(spans[0].length)
+func (c *copier) parallel(ctx context.Context, runs []run) (*copiedPart, error) {
+	bound := c.s.taskBound(runs[0].length)
 	release, err := c.s.admit(ctx, bound)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	whole := &stored{s: c.s, at: c.at, part: &metapb.Part{Size: c.src.length()}}
-	p := &parallelCopy{copier: c, spans: spans, made: make([]*stored, len(spans)), lanes: newLanes(c.s, bound)}
+	p := &parallelCopy{copier: c, runs: runs, made: make([]*stored, len(runs)), lanes: newLanes(c.s, bound)}
 	if p.key, p.envelope, err = whole.newKey(ctx, c.wrap); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (c *copier) parallel(ctx context.Context, spans []span) (*copiedPart, error
 // run does all tasks. When it returns none runs any more.
 func (p *parallelCopy) run(ctx context.Context) error {
 	g, tctx := errgroup.WithContext(ctx)
-	for i := range p.spans {
+	for i := range p.runs {
 		at := p.lanes.enter(tctx)
 		if at == nil {
 			break
@@ -118,12 +118,12 @@ func (p *parallelCopy) work(ctx context.Context, at *lane, i int) (err error) {
 	return p.local(ctx, i)
 }
 
-// local reads a span and stores it.
+// local reads a run and stores it.
 func (p *parallelCopy) local(ctx context.Context, i int) error {
-	sp := p.spans[i]
-	r, stop := p.s.stream(ctx, p.s.sourceContent(p.src).slice(uint64(sp.off), uint64(sp.length)))
+	r := p.runs[i]
+	src, stop := p.s.stream(ctx, p.s.sourceContent(p.src).slice(uint64(r.off), uint64(r.length)))
 	defer stop()
-	w := &writer{s: p.s, src: r, size: sp.length, key: p.key, envelope: p.envelope, out: p.made[i]}
+	w := &writer{s: p.s, src: src, size: r.length, key: p.key, envelope: p.envelope, out: p.made[i]}
 	return w.extents(ctx)
 }
 

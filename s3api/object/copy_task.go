@@ -125,7 +125,7 @@ func (s *Service) taskContent(t *Task) *content {
 
 // remote has the lane's node do a task.
 func (p *parallelCopy) remote(ctx context.Context, at *lane, i int) error {
-	t, err := p.task(ctx, p.spans[i])
+	t, err := p.task(ctx, p.runs[i])
 	if err != nil {
 		return err
 	}
@@ -147,15 +147,15 @@ func (p *parallelCopy) remote(ctx context.Context, at *lane, i int) error {
 		return err
 	}
 	p.s.alloc.Suspect(g.Volume, shard.SlotSet(x.Missing))
-	to := &extentWrite{grant: g, sealID: t.SealID, plain: p.spans[i].length}
+	to := &extentWrite{grant: g, sealID: t.SealID, plain: p.runs[i].length}
 	p.made[i].grants = append(p.made[i].grants, to)
 	p.made[i].add(to, x, p.envelope)
 	return nil
 }
 
-// task returns what another node has to know to store a span, but for where.
-func (p *parallelCopy) task(ctx context.Context, sp span) (*Task, error) {
-	src := p.s.sourceContent(p.src).slice(uint64(sp.off), uint64(sp.length))
+// task returns what another node has to know to store a run, but for where.
+func (p *parallelCopy) task(ctx context.Context, r run) (*Task, error) {
+	src := p.s.sourceContent(p.src).slice(uint64(r.off), uint64(r.length))
 	defer src.close()
 	pieces, err := src.pieces(ctx, maxTaskPieces)
 	if err != nil {
@@ -168,7 +168,7 @@ func (p *parallelCopy) task(ctx context.Context, sp span) (*Task, error) {
 	if pieces == nil || inline > maxTaskInline {
 		return nil, errs.Newf("object.task", errs.Invalid, "the pieces are too many to be sent")
 	}
-	t := &Task{Source: &metapb.ContentAnswer{Length: uint64(sp.length)}}
+	t := &Task{Source: &metapb.ContentAnswer{Length: uint64(r.length)}}
 	var last *metapb.Envelope
 	for _, q := range pieces {
 		if q.envelope != nil && q.envelope != last {

@@ -18,10 +18,10 @@ const (
 	scopeObject
 )
 
-// target is the bucket and key that a request names.
-type target struct{ bucket, key string }
+// address is the bucket and key that a request names.
+type address struct{ bucket, key string }
 
-func (t target) scope() scope {
+func (t address) scope() scope {
 	switch {
 	case t.bucket == "":
 		return scopeService
@@ -31,24 +31,24 @@ func (t target) scope() scope {
 	return scopeObject
 }
 
-// parseTarget reads what a request names, in virtual host or path style. The path
+// parseAddress reads what a request names, in virtual host or path style. The path
 // is decoded once and never cleaned: a key may hold "//", "." and "..".
-func (s *server) parseTarget(r *http.Request) (target, error) {
-	t := target{bucket: s.hostBucket(r.Host)}
+func (s *server) parseAddress(r *http.Request) (address, error) {
+	t := address{bucket: s.hostBucket(r.Host)}
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	if t.bucket != "" {
 		t.key = path
 	} else {
 		t.bucket, t.key, _ = strings.Cut(path, "/")
 		if t.bucket == "" && path != "" {
-			return target{}, s3err.InvalidBucketName.Err() // "//key".
+			return address{}, s3err.InvalidBucketName.Err() // "//key".
 		}
 	}
 	if !utf8.ValidString(path) || strings.IndexByte(path, 0) >= 0 || r.URL.Opaque != "" {
-		return target{}, s3err.InvalidURI.Err()
+		return address{}, s3err.InvalidURI.Err()
 	}
 	if len(t.key) > MaxKeyBytes {
-		return target{bucket: t.bucket}, s3err.KeyTooLong.Err()
+		return address{bucket: t.bucket}, s3err.KeyTooLong.Err()
 	}
 	return t, nil
 }
