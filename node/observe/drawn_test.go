@@ -59,6 +59,11 @@ var undrawn = map[string][]string{
 		"cairn_extents_salvaged_total",
 		"cairn_volume_switches_total",
 	},
+	"for whoever asks why requests wait for the metadata": {
+		"cairn_bucket_cache_bytes",
+		"cairn_bucket_cache_hits_total",
+		"cairn_bucket_cache_misses_total",
+	},
 	"for whoever looks into a slow database or Raft": {
 		"cairn_block_cache_bytes",
 		"cairn_block_cache_limit_bytes",

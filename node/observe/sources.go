@@ -123,8 +123,8 @@ var (
 
 	gossipMembers = desc("cairn_gossip_members", "Nodes that this one has heard of, itself among them.", "state")
 	bucketHits    = desc("cairn_bucket_cache_hits_total", "Look-ups of a bucket that were answered from memory.")
-	bucketMisses  = desc("cairn_bucket_cache_misses_total", "Those for which the metadata was asked.")
-	bucketBytes   = desc("cairn_bucket_cache_bytes", "What the buckets take that are remembered.")
+	bucketMisses  = desc("cairn_bucket_cache_misses_total", "Look-ups of a bucket for which the metadata were asked.")
+	bucketBytes   = desc("cairn_bucket_cache_bytes", "Memory that remembered buckets take.")
 	directoryAge  = desc("cairn_directory_age_seconds", "Since accounts, keys and settings were last known to be current.")
 	connsOpen     = desc("cairn_connections", "Connections that are open.", "listener")
 	budgetBytes   = desc("cairn_budget_bytes", "Memory that requests share (--memory-budget).")
