@@ -51,7 +51,7 @@ race: ## The same under the race detector.
 
 # These packages do less under the race detector: fewer seeds, a part of what is
 # exhaustive, no counts of allocations.
-UNRACED := ./node/sim ./meta/state ./meta/group ./shard/stripe
+UNRACED := ./node/sim ./meta/state ./meta/group ./shard/stripe ./shard/drive
 test-unraced: ## What the race detector leaves out of the tests.
 	go test -vet=off -tags invariants $(BARE) -timeout 15m $(UNRACED)
 
