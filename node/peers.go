@@ -187,7 +187,7 @@ func (n *Node) comparePeers(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		n.compareLogs(m.Node, a)
+		n.compareLogs(ctx, m.Node, a)
 		n.heardRefusals(a)
 		measured[m.Node] = ahead
 		for _, name := range n.differing(a.Settings) {
@@ -208,14 +208,22 @@ func (n *Node) comparePeers(ctx context.Context) {
 }
 
 // compareLogs notes how far another node has applied the metadata's log, and ends this
-// one where the other knows that it was further once: its disks hold an older copy.
-func (n *Node) compareLogs(id cluster.NodeID, a about) {
+// one where the other knows that it was further once: its disks hold an older copy. Where
+// the node that was further runs elsewhere, this process has a copy of its directories.
+// That is told first: to start this one again, as the other sentence says, would not help.
+func (n *Node) compareLogs(ctx context.Context, id cluster.NodeID, a about) {
 	if a.Server != "" {
 		n.group.Heard(a.Server, a.Applied)
 	}
 	last := n.group.Stats().LastLogIndex
 	if a.AskerApplied <= last {
 		return
+	}
+	if topo, err := n.client.Topology(ctx); err == nil {
+		if err := n.checkClone(ctx, topo); err != nil {
+			n.fail(err)
+			return
+		}
 	}
 	if err := n.group.Distrust(a.AskerApplied); err != nil {
 		n.log.Error("what this node once held of the metadata cannot be noted", "cause", err)

@@ -27,6 +27,9 @@ func (v *View) shardDigest(q *metapb.DigestShards) (*metapb.ShardDigest, error) 
 		limit = min(limit, int(q.Max))
 	}
 	here := shard.SlotSet(p.here)
+	if here == 0 { // The drive must hold nothing of the volume, however many extents it has.
+		return &metapb.ShardDigest{ThroughSeq: math.MaxUint64}, nil
+	}
 	volume, through := shard.VolumeID(q.Volume), q.AfterSeq
 	after := shard.ExtentID{Volume: volume, Seq: q.AfterSeq}
 	var sum shard.Digest

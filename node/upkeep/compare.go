@@ -20,27 +20,29 @@ const (
 	adoptShare   = 2
 	questionCost = 100 * time.Microsecond // Of any question.
 	digestCost   = time.Microsecond       // Of an extent that a digest sums up.
+	digestItems  = 4096                   // Extents that one digest sums up.
 	lookCost     = 20 * time.Microsecond  // Of an extent that is looked at by itself.
 
 	// restMost bounds the rest after one question.
 	restMost = 10 * time.Minute
 )
 
-// rest waits after a question that had so much to look at.
+// rest waits after a question that cost the metadata so much. It fails only when ctx ends:
+// a round does not begin anew because the topology could not be asked for.
 func (u *Upkeep) rest(ctx context.Context, cost time.Duration) error {
-	topo, err := u.c.Metadata.Topology(ctx)
-	if err != nil {
-		return err
+	wait := u.c.Interval
+	if topo, err := u.c.Metadata.Topology(ctx); err == nil {
+		drives := 0
+		for _, n := range topo.View.Nodes {
+			drives += len(n.Drives)
+		}
+		share := time.Duration(compareShare)
+		if topo.OrphansHeld {
+			share = adoptShare
+		}
+		wait = min(restMost, share*time.Duration(max(1, drives))*(questionCost+cost))
 	}
-	drives := 0
-	for _, n := range topo.View.Nodes {
-		drives += len(n.Drives)
-	}
-	share := time.Duration(compareShare)
-	if topo.OrphansHeld {
-		share = adoptShare
-	}
-	if !pause(ctx, min(restMost, share*time.Duration(max(1, drives))*(questionCost+cost))) {
+	if !pause(ctx, wait) {
 		return context.Cause(ctx)
 	}
 	return nil
@@ -69,7 +71,11 @@ func (u *Upkeep) compare(ctx context.Context, d Drive, volume shard.VolumeID, af
 	if err != nil {
 		return 0, false, err
 	}
-	if err := u.rest(ctx, time.Duration(want.Count)*digestCost); err != nil {
+	looked := time.Duration(digestItems) // Where more follow; else what must be here is most of it.
+	if want.ThroughSeq == math.MaxUint64 {
+		looked = time.Duration(want.Count)
+	}
+	if err := u.rest(ctx, looked*digestCost); err != nil {
 		return 0, false, err
 	}
 	return want.ThroughSeq, has != shard.Digest{Count: want.Count, Sum: want.Sum}, nil
@@ -80,7 +86,7 @@ func (u *Upkeep) compare(ctx context.Context, d Drive, volume shard.VolumeID, af
 // release that does not know the question answers nil.
 func (u *Upkeep) digest(ctx context.Context, d Drive, volume shard.VolumeID, after uint64) (*metapb.ShardDigest, error) {
 	q := &metapb.Query{Op: &metapb.Query_ShardDigest{ShardDigest: &metapb.DigestShards{
-		Drive: uint64(d.ID()), Volume: uint32(volume), AfterSeq: after}}}
+		Drive: uint64(d.ID()), Volume: uint32(volume), AfterSeq: after, Max: digestItems}}}
 	for {
 		qctx, cancel := context.WithTimeout(ctx, pageTimeout)
 		a, err := u.c.Metadata.Read(qctx, q)

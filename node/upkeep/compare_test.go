@@ -201,3 +201,8 @@ func (f *faltering) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, 
 	}
 	return f.stocked.Read(ctx, q)
 }
+
+// Topology implements Metadata: it cannot be asked for.
+func (f *faltering) Topology(context.Context) (*meta.Topology, error) {
+	return nil, errs.Newf("meta.Topology", errs.Unavailable, "no leader")
+}

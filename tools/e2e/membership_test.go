@@ -137,6 +137,14 @@ func (m *membership) clone(t *testing.T) {
 	m.start(of)
 	m.waitReady(of)
 	m.until("health", healthy)
+	m.retry(t.Context(), func(c *s3.Client) error {
+		_, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: ptr(bucket)})
+		return err
+	})
+	for i := range 50 { // The copy is behind: that it is one must be said all the same.
+		o := &object{key: fmt.Sprint("after-the-copy-", i), data: []byte("small")}
+		m.retry(t.Context(), func(c *s3.Client) error { return put(t.Context(), c, bucket, o) })
+	}
 	m.refused(p, fmt.Sprintf("runs at %s already: the data directory %s is a copy of that node's. Stop one of the two", of.RPCHost(), home(p)))
 	m.until("health of the members", healthy)
 }

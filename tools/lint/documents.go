@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,33 +14,18 @@ import (
 // checklist that no test holds any more.
 func namedTests(root string) (breaches []string, err error) {
 	have := map[string]bool{}
-	var docs []string
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && path != root && (name == "bin" || name == "data" || name[0] == '.'):
-			return filepath.SkipDir
-		case filepath.Ext(name) == ".md":
-			docs = append(docs, path)
-		case strings.HasSuffix(name, "_test.go"):
-			text, err := os.ReadFile(path)
-			for _, m := range testFunc.FindAllSubmatch(text, -1) {
-				have[string(m[1])] = true
-			}
-			return err
+	docs := map[string]string{}
+	err = eachFile(root, func(path string, text []byte) error {
+		if filepath.Ext(path) == ".md" {
+			docs[path] = string(text)
+		}
+		for _, m := range testFunc.FindAllSubmatch(text, -1) {
+			have[string(m[1])] = true
 		}
 		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range docs {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		for i, line := range strings.Split(string(text), "\n") {
+	}, ".md", "_test.go")
+	for _, path := range slices.Sorted(maps.Keys(docs)) {
+		for i, line := range strings.Split(docs[path], "\n") {
 			for _, m := range testName.FindAllStringSubmatch(line, -1) {
 				if !have[m[1]] {
 					breaches = append(breaches, fmt.Sprintf("%s:%d: there is no test %s", path, i+1, m[1]))
@@ -48,7 +33,7 @@ func namedTests(root string) (breaches []string, err error) {
 			}
 		}
 	}
-	return breaches, nil
+	return breaches, err
 }
 
 var (

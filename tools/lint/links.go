@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,19 +14,10 @@ import (
 // there. Links to other hosts are not followed.
 func docLinks(root string) (breaches []string, err error) {
 	docs := make(map[string]string)
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && path != root && (name == "bin" || name == "data" || name == "node_modules" || name[0] == '.'):
-			return filepath.SkipDir
-		case filepath.Ext(name) != ".md":
-			return nil
-		}
-		text, err := os.ReadFile(path)
+	err = eachFile(root, func(path string, text []byte) error {
 		docs[path] = string(text)
-		return err
-	})
+		return nil
+	}, ".md")
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -15,18 +13,9 @@ const lineMax = 120
 // longLines finds the lines above lineMax of each Go file that is not generated.
 func longLines(root string) (map[string][]place, error) {
 	found := map[string][]place{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && path != root && (name == "bin" || name == "data" || name[0] == '.'):
-			return filepath.SkipDir
-		case filepath.Ext(name) != ".go" || strings.HasSuffix(name, ".pb.go") || strings.HasSuffix(name, ".connect.go"):
+	err := eachFile(root, func(path string, text []byte) error {
+		if strings.HasSuffix(path, ".pb.go") || strings.HasSuffix(path, ".connect.go") {
 			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
 		}
 		name, err := filepath.Rel(root, path)
 		number := 0
@@ -37,6 +26,6 @@ func longLines(root string) (map[string][]place, error) {
 			}
 		}
 		return err
-	})
+	}, ".go")
 	return found, err
 }

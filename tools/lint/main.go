@@ -23,7 +23,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -183,20 +182,15 @@ func list() ([]pkg, error) {
 // a program that has both panics when it starts.
 func protoNames(root string) (breaches []string, err error) {
 	seen := map[string]string{}
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && (name == "bin" || name == "data" || len(name) > 1 && name[0] == '.'):
-			return filepath.SkipDir
-		case filepath.Ext(name) != ".proto":
-		case seen[name] != "":
+	err = eachFile(root, func(path string, _ []byte) error {
+		name := filepath.Base(path)
+		if seen[name] != "" {
 			breaches = append(breaches, fmt.Sprintf("%s has the name of %s: rename one", path, seen[name]))
-		default:
+		} else {
 			seen[name] = path
 		}
 		return nil
-	})
+	}, ".proto")
 	return breaches, err
 }
 

@@ -5,8 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -20,17 +18,9 @@ const leastPatience = 2 * time.Minute
 
 // hasty finds the calls of Eventually in tests that give up before leastPatience.
 func hasty(root string) (breaches []string, err error) {
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && path != root && (name == "bin" || name == "data" || name[0] == '.'):
-			return filepath.SkipDir
-		case !strings.HasSuffix(name, "_test.go"):
-			return nil
-		}
+	err = eachFile(root, func(path string, text []byte) error {
 		files := token.NewFileSet()
-		f, err := parser.ParseFile(files, path, nil, 0)
+		f, err := parser.ParseFile(files, path, text, 0)
 		if err != nil {
 			return err
 		}
@@ -50,7 +40,7 @@ func hasty(root string) (breaches []string, err error) {
 			return true
 		})
 		return nil
-	})
+	}, "_test.go")
 	return breaches, err
 }
 

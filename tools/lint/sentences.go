@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,19 +16,7 @@ const sentenceMax = 30
 // lists. Code, tables and headings have none.
 func longSentences(root string) (map[string][]place, error) {
 	found := map[string][]place{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && path != root && (name == "bin" || name == "data" || name[0] == '.'):
-			return filepath.SkipDir
-		case filepath.Ext(name) != ".md":
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
+	err := eachFile(root, func(path string, text []byte) error {
 		name, err := filepath.Rel(root, path)
 		for _, s := range sentences(string(text)) {
 			if n := words(s.what); n > sentenceMax {
@@ -40,7 +26,7 @@ func longSentences(root string) (map[string][]place, error) {
 			}
 		}
 		return err
-	})
+	}, ".md")
 	return found, err
 }
 
