@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,15 +46,12 @@ func TestFailedSyncs(t *testing.T) {
 		}
 		return n
 	}
-	n := 0
+	// Many at once: what lies on the first drive to fail must not have been made anew before
+	// the second one fails.
+	round := 0
 	c.eventually("both drives are out of use", stepTimeout, func() bool {
-		o := &object{key: fmt.Sprint("meanwhile-", n), data: randomBytes(100_000)}
-		n++
-		ctx, cancel := context.WithTimeout(t.Context(), adminTimeout)
-		defer cancel()
-		if put(ctx, client(c.nodes[n%2]), bucket, o) == nil {
-			objects = append(objects, o)
-		}
+		objects = append(objects, c.putAtOnce(fmt.Sprint("meanwhile-", round), 32)...)
+		round++
 		s, err := c.status()
 		return err == nil && failed(s) == 2
 	})
@@ -84,4 +83,23 @@ func TestFailedSyncs(t *testing.T) {
 	more := &object{key: "more", data: randomBytes(300_000)}
 	c.retry(t.Context(), func(cl *s3.Client) error { return put(t.Context(), cl, bucket, more) })
 	c.allThere([]*object{more})
+}
+
+// putAtOnce writes n objects at once, at the nodes by turns, and returns those that were
+// acknowledged.
+func (c *cluster) putAtOnce(name string, n int) []*object {
+	ctx, cancel := context.WithTimeout(c.t.Context(), adminTimeout)
+	defer cancel()
+	tried := make([]*object, n)
+	var puts sync.WaitGroup
+	for i := range tried {
+		puts.Go(func() {
+			o := &object{key: fmt.Sprintf("%s-%d", name, i), data: randomBytes(100_000)}
+			if put(ctx, client(c.nodes[i%len(c.nodes)]), bucket, o) == nil {
+				tried[i] = o
+			}
+		})
+	}
+	puts.Wait()
+	return slices.DeleteFunc(tried, func(o *object) bool { return o == nil })
 }
