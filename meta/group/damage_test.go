@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -131,10 +132,10 @@ func eachDamage(t *testing.T, mem *vfs.MemFS, dir string, f func(t *testing.T, f
 			continue
 		}
 		stride := int64(1)
-		if !long() && (strings.HasPrefix(name, "OPTIONS") || name == "meta") {
+		if !effort.Long() && (strings.HasPrefix(name, "OPTIONS") || name == "meta") {
 			stride = 61
 		}
-		if raced && !long() {
+		if effort.Lessened() {
 			stride *= 11
 		}
 		t.Run(path, func(t *testing.T) {

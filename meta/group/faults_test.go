@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,11 +16,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
-
-func long() bool { return os.Getenv("CAIRN_TEST_LONG") == "1" }
 
 // isolate cuts a node off from all others, or heals it.
 func (c *testCluster) isolate(n *testNode, cut bool) {
@@ -35,13 +33,7 @@ func (c *testCluster) isolate(n *testNode, cut bool) {
 // TestPartitionedLeader is the shape of hashicorp/raft issue 695: the leader is cut
 // off while both sides write, and comes back; the state machines must stay equal.
 func TestPartitionedLeader(t *testing.T) {
-	heals := 8
-	switch {
-	case long():
-		heals = 1000
-	case raced:
-		heals = 2
-	}
+	heals := effort.Of(8, 2, 1000)
 	for _, voters := range []int{3, 5} {
 		t.Run(fmt.Sprint(voters), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/cluster/effort"
 )
 
 type registerInput struct {
@@ -20,11 +22,7 @@ type registerInput struct {
 
 // TestLinearizable checks a history of one register under changes of leader.
 func TestLinearizable(t *testing.T) {
-	seeds := uint64(4)
-	if long() {
-		seeds = 300
-	}
-	for seed := range seeds {
+	for seed := range effort.Of[uint64](4, 2, 300) {
 		synctest.Test(t, func(t *testing.T) { linearizable(t, seed) })
 	}
 }

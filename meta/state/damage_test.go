@@ -2,13 +2,13 @@ package state
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
@@ -95,10 +95,10 @@ func TestDamagedManifest(t *testing.T) {
 
 func (d damaged) flipAndCut(t *testing.T, path, want string) {
 	stride := int64(1)
-	if strings.Contains(path, "OPTIONS") && os.Getenv("CAIRN_TEST_LONG") == "" {
+	if strings.Contains(path, "OPTIONS") && !effort.Long() {
 		stride = 23
 	}
-	if raced && os.Getenv("CAIRN_TEST_LONG") == "" {
+	if effort.Lessened() {
 		stride *= 11
 	}
 	info, err := d.m.fs.Stat(path)

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"os"
 	"slices"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -93,10 +93,7 @@ func TestUnlistedPartsAreNoDrop(t *testing.T) {
 // do, of which records were lost, cut short, changed or swapped. A query may fail, as
 // Corrupt or Invalid; it never panics, nor does it read past what it was asked for.
 func TestQueriesOfDamagedStates(t *testing.T) {
-	rounds := 30
-	if os.Getenv("CAIRN_TEST_LONG") != "" {
-		rounds = 1000
-	}
+	rounds := effort.Of(30, 30, 1000)
 	rapid.Check(t, func(rt *rapid.T) {
 		limits := dropLimits{inline: rapid.IntRange(0, 3).Draw(rt, "inline"), listSteps: 100, eventsMax: 4}
 		m := newMachine(rt, &limits)

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/record"
@@ -643,10 +644,7 @@ func bit(x shard.ExtentID, slot int, drive uint64) disks {
 // them at once as far as seconds go; with CAIRN_TEST_LONG, further. CAIRN_EXPLORE says how
 // many situations there may be of each set of actors.
 func TestExplore(t *testing.T) {
-	most := 20_000
-	if raced {
-		most = 2_000
-	}
+	most := effort.Of(20_000, 2_000, 1_000_000)
 	sets := [][]string{
 		{"writer 1", "writer 2", "reader", "trimmer", "gc", "deleter of shards"},
 		{"writer 1", "writer 2", "mover", "session end", "sweeper of 100", "sweeper of 103"},
@@ -654,9 +652,6 @@ func TestExplore(t *testing.T) {
 		{"restorer", "reader", "deletion", "trimmer", "copier"},
 		{"writer 1", "mover", "gc", "deleter of shards", "trimmer", "sweeper of 100"},
 		nil, // All.
-	}
-	if os.Getenv("CAIRN_TEST_LONG") != "" {
-		most = 1_000_000
 	}
 	if n, err := strconv.Atoi(os.Getenv("CAIRN_EXPLORE")); err == nil {
 		most = n

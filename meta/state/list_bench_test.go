@@ -2,13 +2,13 @@ package state
 
 import (
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
@@ -26,7 +26,7 @@ func listKey(i, n int) string {
 // for all of them.
 func BenchmarkList(b *testing.B) {
 	sizes := []int{1000, 100_000}
-	if os.Getenv("CAIRN_TEST_LONG") != "" {
+	if effort.Long() {
 		sizes = append(sizes, 1_000_000, 5_000_000)
 	}
 	for _, n := range sizes {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
@@ -110,7 +111,7 @@ func TestPagesCostWhatTheyReturn(t *testing.T) {
 		return out
 	}
 	small, large := cost(few), cost(many)
-	if invariants || raced { // Then Pebble itself looks at more, or allocates at random.
+	if invariants || effort.Raced { // Then Pebble itself looks at more, or allocates at random.
 		return
 	}
 	for name, allocs := range large {

@@ -1,18 +1,14 @@
 package state
 
 import (
-	"flag"
-	"os"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/cairnstore/cairn/cluster/effort"
 )
 
 func TestMain(m *testing.M) {
-	if raced && os.Getenv("CAIRN_TEST_LONG") == "" {
-		if err := flag.Set("rapid.checks", "15"); err != nil {
-			panic(err)
-		}
-	}
+	effort.LessenRapid()
 	goleak.VerifyTestMain(m)
 }

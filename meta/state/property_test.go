@@ -3,7 +3,6 @@ package state
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/record"
@@ -249,10 +249,7 @@ func (g *generator) start() []*metapb.Command {
 // State agrees with itself, and a second State that is fed the same log in other
 // batches ends up the same.
 func TestModel(t *testing.T) {
-	steps := 60
-	if os.Getenv("CAIRN_TEST_LONG") != "" {
-		steps = 600
-	}
+	steps := effort.Of(60, 60, 600)
 	rapid.Check(t, func(rt *rapid.T) { checkModel(rt, steps) })
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
@@ -32,7 +33,7 @@ func TestBeyond(t *testing.T) {
 		{"drives fail", (*nemesis).drivesFail},
 		{"given up by hand", (*nemesis).givenUp},
 	} {
-		if i > 0 && firstKindOnly() {
+		if i > 0 && effort.Lessened() {
 			break
 		}
 		for i := range count {

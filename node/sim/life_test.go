@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
@@ -273,7 +274,7 @@ func (n *nemesis) slotsOn(ctx context.Context, id cluster.NodeID) (count int, er
 // A node that comes back before it is lost gets what it missed and nothing else: what
 // it has is not written again.
 func TestBackEarlyGetsWhatItMissed(t *testing.T) {
-	withoutRace(t)
+	effort.SkipLessened(t)
 	synctest.Test(t, func(t *testing.T) {
 		log := &Log{}
 		c, err := form(t.Context(), 1, 6, log)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/cairnstore/cairn/cluster/effort"
 )
 
 // rareEvent is something that the simulation is there for, and that many of its runs
@@ -130,7 +132,7 @@ func mustReach(t *testing.T) {
 	t.Cleanup(func() {
 		counts.mu.Lock()
 		defer counts.mu.Unlock()
-		all := os.Getenv("CAIRN_TEST_LONG") != "" && os.Getenv("CAIRN_SIM_SEED") == "" && os.Getenv("CAIRN_SIM_BLOW") == ""
+		all := effort.Long() && os.Getenv("CAIRN_SIM_SEED") == "" && os.Getenv("CAIRN_SIM_BLOW") == ""
 		for _, e := range rareEvents {
 			if e.test != t.Name() {
 				continue

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/snapshot"
@@ -20,7 +21,7 @@ import (
 // since: whatever was moved, all that the backup has can be read, is as redundant as
 // before, and what it does not know goes only when nothing of it can be needed.
 func TestRestore(t *testing.T) {
-	withoutRace(t)
+	effort.SkipLessened(t)
 	mustReach(t)
 	first, count := seeds(t, 1, 100)
 	for _, between := range []struct {

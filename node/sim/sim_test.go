@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
@@ -39,27 +40,11 @@ func seeds(t *testing.T, few, many int) (first uint64, count int) {
 		return n, 1
 	}
 	switch {
-	case os.Getenv("CAIRN_TEST_LONG") != "":
-		return 1, many
 	case testing.Short():
 		return 1, 2
 	}
-	return 1, max(1, few/slowdown)
+	return 1, effort.Of(few, 1, many)
 }
-
-// withoutRace skips a test that takes minutes under the race detector and has no other
-// goroutines than TestSimulation and TestLife: `make test-unraced` runs it, and
-// `make test-long` both ways.
-func withoutRace(t *testing.T) {
-	t.Helper()
-	if firstKindOnly() {
-		t.Skip("left to make test-unraced")
-	}
-}
-
-// firstKindOnly reports whether tests of several kinds of harm do the first alone: under
-// the race detector each takes minutes, and has no other goroutines than the first.
-func firstKindOnly() bool { return slowdown > 1 && os.Getenv("CAIRN_TEST_LONG") == "" }
 
 // fail says how to run a failed seed again.
 func fail(t *testing.T, seed uint64, log *Log, err error) {

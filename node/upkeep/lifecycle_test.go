@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -142,6 +143,7 @@ func TestLifecycleExpires(t *testing.T) {
 // In a bucket with versions an object that expires is hidden, older ones go for good,
 // and so does the marker once it hides nothing.
 func TestLifecycleOfVersions(t *testing.T) {
+	effort.SkipLessened(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := newRuled(t, metapb.Versioning_VERSIONING_ENABLED, ruleOf("<Filter/>", expiresIn2+olderIn2))
 		r.put("k", 9*testDay)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
@@ -19,7 +20,10 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	effort.LessenRapid()
+	goleak.VerifyTestMain(m)
+}
 
 // metaClient is metadata of one replica: the state machine without Raft.
 type metaClient struct {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
@@ -217,7 +218,11 @@ func TestTasksOnOtherNodes(t *testing.T) {
 		w.multipart("multi", srcKey, contentOf(testExtent+1, 2), contentOf(200, 3), contentOf(3000, 4), contentOf(2*testExtent-1, 5))
 		for _, name := range []string{"single", "multi"} {
 			b, _ := w.get(name, srcKey, Range{})
-			for _, r := range []*Range{nil, fromTo(1, len(b)-2), fromTo(testExtent, 3*testExtent), fromTo(testExtent-1, 3*testExtent-1)} {
+			ranges := []*Range{nil, fromTo(1, len(b)-2), fromTo(testExtent, 3*testExtent), fromTo(testExtent-1, 3*testExtent-1)}
+			for i, r := range ranges {
+				if effort.Leaves(i, 2) {
+					continue
+				}
 				want := b
 				if r != nil {
 					want = b[r.First : r.Last+1]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
 	"github.com/cairnstore/cairn/s3api/profile"
@@ -57,7 +58,10 @@ func TestCopyPartMatrix(t *testing.T) {
 		for name, b := range sources {
 			src := CopySource{Bucket: testBucket, Key: name, CustomerKey: srcKey}
 			for kd, dstKey := range []*sse.CustomerKey{nil, testKey('2'), srcKey} {
-				for _, r := range rangesOf(len(b)) {
+				for i, r := range rangesOf(len(b)) {
+					if effort.Leaves(i, 3) {
+						continue
+					}
 					want := b
 					if r != nil {
 						want = b[r.First : r.Last+1]

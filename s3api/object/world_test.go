@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
@@ -32,7 +33,10 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	effort.LessenRapid()
+	goleak.VerifyTestMain(m)
+}
 
 // world is a cluster as far as the object service sees one: the real state
 // machine without Raft, and the real engine over stores in memory.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 
@@ -13,12 +12,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/shardtest"
 )
-
-const longEnv = "CAIRN_TEST_LONG"
 
 func crashOptions(fs vfs.FS) Options {
 	return Options{FS: fs, Dir: "top/drive", SegmentBytes: MinSegmentBytes, ReserveBytes: -1, CacheBytes: 256 << 10, IdleFiles: 1}
@@ -305,8 +303,8 @@ func damageIndex(t *testing.T, fs vfs.FS, rng *rand.Rand) string {
 }
 
 func TestCrash(t *testing.T) {
-	seeds, steps, every := 3, 14, 3
-	if os.Getenv(longEnv) != "" {
+	seeds, steps, every := effort.Of(3, 1, 3), 14, 3
+	if effort.Long() {
 		seeds, steps, every = 40, 40, 1
 	}
 	for seed := range seeds {

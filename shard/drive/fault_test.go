@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -16,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/shardtest"
@@ -39,7 +39,7 @@ func failOnce(int64, int64) bool { return false }
 // TestFailEveryIO runs a script once for each of its I/Os, which fails.
 func TestFailEveryIO(t *testing.T) {
 	steps, stride := 16, int64(3)
-	if os.Getenv(longEnv) != "" {
+	if effort.Long() {
 		steps, stride = 40, 1
 	}
 	for _, mode := range []struct {

@@ -3,12 +3,12 @@ package drive
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
@@ -35,10 +35,7 @@ func twoLives(t *testing.T) (*vfs.MemFS, *promises) {
 // Pebble makes of it, every shard is there, in its last form, and counted once.
 func TestDamagedIndex(t *testing.T) {
 	const dir = "top/drive/" + indexDirName
-	stride := int64(7)
-	if os.Getenv(longEnv) != "" {
-		stride = 1
-	}
+	stride := effort.Of[int64](7, 35, 1)
 	mem, p := twoLives(t)
 	names, err := mem.List(dir)
 	require.NoError(t, err)

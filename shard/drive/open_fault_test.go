@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/shardtest"
@@ -22,10 +23,7 @@ import (
 // has, with one that a crash took back, and with one that is lost. A drive that opens all
 // the same has every shard, and one that does not has lost none.
 func TestOpenFailsEveryIO(t *testing.T) {
-	stride := int64(1)
-	if raced {
-		stride = 7
-	}
+	stride := effort.Of[int64](1, 7, 1)
 	mem, p := vfs.NewCrashableMem(), newPromises()
 	for life := range uint64(2) {
 		d, err := Open(context.Background(), crashOptions(mem))

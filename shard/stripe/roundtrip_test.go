@@ -13,6 +13,7 @@ import (
 	"github.com/minio/crc64nvme"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/buf"
@@ -127,7 +128,7 @@ func TestEveryLossUpToM(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(s.K)))
 			all := sizes(s, xorOverhead)
 			for i, n := range all {
-				if (testing.Short() || raced) && i%5 != 0 {
+				if testing.Short() && i%5 != 0 || effort.Leaves(i, 5) {
 					continue
 				}
 				r := newRig(t, s, nil)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cairnstore/cairn/cluster/effort"
 )
 
 func TestMain(m *testing.M) {
@@ -18,8 +20,13 @@ func TestMain(m *testing.M) {
 // TestCommands runs the scripts of testdata: what a person sees of the commands,
 // their words and their exit statuses.
 func TestCommands(t *testing.T) {
+	dir, files := "testdata", []string(nil)
+	if effort.Lessened() { // Each command is a process, with the goroutines of all others.
+		dir, files = "", []string{"testdata/cluster.txtar", "testdata/server.txtar"}
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata",
+		Dir:           dir,
+		Files:         files,
 		UpdateScripts: os.Getenv("CAIRN_REWRITE") != "", // Then look at the difference.
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)

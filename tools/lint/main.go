@@ -37,6 +37,7 @@ const module = "github.com/cairnstore/cairn/"
 var rooms = []string{
 	"cluster/errs",
 	"cluster/cost",
+	"cluster/effort",
 	"cluster/listen",
 	"cluster",
 	"cluster/place",
@@ -138,7 +139,9 @@ func main() {
 		os.Exit(2)
 	}
 	var breaches []string
-	looks := []func(root string) ([]string, error){protoNames, docLinks, namedTests, changelog, documentedRooms, hasty}
+	looks := []func(root string) ([]string, error){
+		protoNames, docLinks, namedTests, changelog, documentedRooms, hasty, unraced,
+	}
 	for _, l := range laws {
 		looks = append(looks, func(root string) ([]string, error) { return l.check(root, *shrink) })
 	}
