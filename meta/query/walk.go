@@ -41,8 +41,8 @@ type walk struct {
 // What it is given is valid during the call. It returns record.ErrStop to end the walk.
 type visitor func(name, value, key []byte) error
 
-// run walks, and calls visit for each name and common prefix. Errors: those of visit and of
-// the database.
+// run walks, and calls visit for each name and common prefix. Errors: those of visit, which
+// are made to name the record (record.Of), and those of the database.
 func (w *walk) run(r pebble.Reader, visit visitor) (err error) {
 	lower := keys.AppendNames(nil, w.kind, w.bucket, w.prefix)
 	upper := keys.PrefixEnd(slices.Clone(lower))
@@ -72,7 +72,7 @@ func (w *walk) iterate(it *pebble.Iterator, visit visitor) error {
 		}
 		next, err := w.step(it, visit)
 		if err != nil {
-			return err
+			return record.Of(it.Key(), err)
 		}
 		if next == nil {
 			ok = it.Next()

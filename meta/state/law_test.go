@@ -251,6 +251,48 @@ func TestMovesKeepTheLaw(t *testing.T) {
 	require.NoError(t, m.s.Check())
 }
 
+// A status names, of a volume that cannot be read, the drives that would bring it back: those
+// that are away, and those that had a slot before, as long as something of the slot is missing.
+func TestStatusNamesWhatWouldHelp(t *testing.T) {
+	m, c := law(t)
+	defer m.close()
+	v := m.firstVolume()
+	set := func(drive uint64, l metapb.Life) {
+		c.ok(t, &metapb.Command{Op: &metapb.Command_SetDriveState{SetDriveState: &metapb.SetDriveState{
+			Drive: drive, State: l, Force: true}}})
+	}
+	missing := func(change *metapb.SetMissing) {
+		for _, e := range append(change.Add, change.Remove...) {
+			e.Volume, e.Seq, e.Epoch = 1, 1, m.firstVolume().Epoch
+		}
+		c.ok(t, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: change}})
+	}
+	named := func() (out []string) {
+		st := m.status()
+		require.Len(t, st.Unreadable, 1)
+		for _, s := range st.Unreadable[0].Slots {
+			out = append(out, fmt.Sprintf("%d:%d on %d misses %d", s.Slot, s.Drive, s.Node, s.Missing))
+		}
+		return out
+	}
+	// Slot 0 is made anew on a spare drive, with the extent's shard still missing there.
+	set(v.Slots[0], metapb.Life_LIFE_LOST)
+	c.ok(t, &metapb.Command{Op: &metapb.Command_StartMove{StartMove: &metapb.StartMove{
+		Volume: 1, Epoch: v.Epoch, To: spare[0], Rebuild: true}}})
+	missing(&metapb.SetMissing{Add: []*metapb.ExtentSlots{{Slots: 1}}})
+	c.ok(t, &metapb.Command{Op: &metapb.Command_FinishMove{FinishMove: &metapb.FinishMove{
+		Volume: 1, Epoch: m.firstVolume().Epoch, To: spare[0], SeenIndex: 1 << 40}}})
+	set(v.Slots[1], metapb.Life_LIFE_LOST)
+	require.Equal(t, []string{"0:100 on 1 misses 1", "1:101 on 1 misses 0"}, named(), "either would do")
+	missing(&metapb.SetMissing{Remove: []*metapb.ExtentSlots{{Slots: 1}}})
+	require.Empty(t, m.status().Unreadable, "the shard was made")
+	set(v.Slots[2], metapb.Life_LIFE_LOST)
+	require.Equal(t, []string{"1:101 on 1 misses 0", "2:102 on 1 misses 0"}, named(), "the drive of before has nothing")
+	missing(&metapb.SetMissing{Add: []*metapb.ExtentSlots{{Slots: 1}}})
+	require.Equal(t, []string{"0:100 on 1 misses 1", "1:101 on 1 misses 0", "2:102 on 1 misses 0"}, named())
+	require.NoError(t, m.s.Check())
+}
+
 // A move that began again after it was cancelled is not finished by what was seen before.
 func TestMoveBeginsAfresh(t *testing.T) {
 	m, c := law(t)

@@ -245,10 +245,9 @@ func TestUploadAnswers(t *testing.T) {
 	require.Empty(t, parts(9, 1).Parts)
 }
 
-// TestGolden holds the encoding of every kind of record as it was first released.
-func TestGolden(t *testing.T) {
+// golden makes a state that has every kind of record.
+func golden(t *testing.T) *machine {
 	m := newMachine(t, nil)
-	defer m.close()
 	c := newClient(t, m, 1, 2, 1)
 	multipart(t, c, 2)
 	c.ok(t, put("b", "inline", 2, []byte("hello")))
@@ -274,6 +273,13 @@ func TestGolden(t *testing.T) {
 	at, term := m.s.Applied()
 	_, err := m.s.Apply([]Entry{{Index: at + 1, Term: term, Command: []byte{0xff}}})
 	require.NoError(t, err)
+	return m
+}
+
+// TestGolden holds the encoding of every kind of record as it was first released.
+func TestGolden(t *testing.T) {
+	m := golden(t)
+	defer m.close()
 	var b strings.Builder
 	require.NoError(t, m.s.records(func(key, value []byte) error {
 		_, err := fmt.Fprintf(&b, "%x %x\n", key, value)

@@ -278,6 +278,36 @@ func checkPage(t *testing.T, page *metapb.ContentAnswer, at uint64) (n uint64) {
 	return n
 }
 
+// TestSealedInlineBytes: inline bytes that are sealed come whole, with what opens them,
+// whatever range of their plaintext is asked for.
+func TestSealedInlineBytes(t *testing.T) {
+	m := newMachine(t, nil)
+	defer m.close()
+	c := newClient(t, m, 0, 1, 0)
+	c.bucket(t, "b")
+	sealed := []byte("ten bytes and what sealing adds")
+	p := put("b", "k", 1, sealed)
+	envelope := &metapb.Envelope{WrappedKey: []byte{9}, Salt: []byte{1}}
+	p.GetPutObject().Version.Size, p.GetPutObject().Part.Size = 10, 10
+	p.GetPutObject().Part.Envelopes = []*metapb.Envelope{envelope}
+	c.ok(t, p)
+	for first := range uint64(10) {
+		for last := first; last < 10; last++ {
+			a := m.get(&metapb.GetObject{Bucket: "b", Key: "k", Range: metapb.RangeKind_RANGE_FIRST_LAST,
+				First: first, Last: last})
+			require.Len(t, a.Content.Pieces, 1)
+			piece := a.Content.Pieces[0]
+			require.Equal(t, sealed, piece.Inline)
+			require.Equal(t, []uint64{first, last - first + 1}, []uint64{piece.Ref.Offset, piece.Ref.Length})
+			require.Equal(t, last-first+1, a.Content.Length)
+			require.EqualValues(t, 1, piece.Ref.Envelope)
+			require.Len(t, a.Content.Envelopes, 1)
+			require.True(t, proto.Equal(envelope, a.Content.Envelopes[0]))
+			require.Equal(t, first == 0 && last == 9, a.WholePart)
+		}
+	}
+}
+
 func TestListUploadsOrderAndMarkers(t *testing.T) {
 	m := newMachine(t, nil)
 	defer m.close()
