@@ -42,7 +42,10 @@ const FindingsMax = 20
 //   - I12 a queue counts the events that wait in it, and no event is of an entry that
 //     is not applied;
 //   - I13 the refusals for contradictions are the latest ones, in order, and none is of
-//     an entry that is not applied.
+//     an entry that is not applied;
+//   - I14 a record that says of which bucket, node, volume, upload or target it is lies
+//     under the key of that; a bucket has a number of its own that was given out, and a
+//     volume as many slots as its scheme.
 //
 // Errors: Corrupt, joined from one error for each disagreement; a Contradiction if a record
 // cannot be decoded; those of each. Records holds what it reads in memory.
@@ -167,6 +170,7 @@ func (c *checker) read(key, value []byte) error {
 
 // keep files a record. m has the type that records of k's kind have.
 func (c *checker) keep(k keys.Key, m any) {
+	c.checkPlace(k, m)
 	switch m := m.(type) {
 	case *metapb.Applied:
 		c.applied = m
@@ -307,7 +311,7 @@ func (c *checker) checkSessions() {
 	}
 }
 
-// checkSums proves I7 for the Applied record, and I13.
+// checkSums proves I7 for the Applied record, I13, and I14 for the numbers of buckets.
 func (c *checker) checkSums() {
 	a := c.applied
 	sums := &metapb.Applied{Index: a.Index, Term: a.Term, Buckets: uint64(len(c.buckets)),
@@ -329,6 +333,11 @@ func (c *checker) checkSums() {
 		c.wrong("sums are %s, a recount gives %s", got, want)
 	}
 	c.checkRefused()
+	for id := range c.buckets {
+		if id > c.cluster.LastBucket {
+			c.wrong("bucket %d has a number that was not given out; the last one is %d", id, c.cluster.LastBucket)
+		}
+	}
 	if int(c.cluster.LastVolume) != len(c.volumes) {
 		c.wrong("%d volumes, the last being %d", len(c.volumes), c.cluster.LastVolume)
 	}

@@ -12,6 +12,9 @@ import (
 // keepBucket files a bucket. A bucket with object lock has its versions kept, or a locked
 // version could be replaced.
 func (c *checker) keepBucket(b *metapb.Bucket) {
+	if c.buckets[b.Id] != "" {
+		c.wrong("two buckets have the number %d", b.Id)
+	}
 	c.buckets[b.Id], c.locked[b.Id] = b.Name, b.ObjectLock
 	if b.ObjectLock && b.Versioning != metapb.Versioning_VERSIONING_ENABLED || !b.ObjectLock && b.DefaultRetention != nil {
 		c.wrong("bucket %d has object lock without versions, or a default retention without it", b.Id)

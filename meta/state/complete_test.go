@@ -25,7 +25,6 @@ import (
 
 // unread are records that Check keeps nothing of, by what they hold and why.
 var unread = map[keys.Kind]string{
-	keys.KindNode:    "no other record repeats what it says",
 	keys.KindRemoved: "what is removed is in no other record",
 }
 
