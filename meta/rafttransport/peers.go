@@ -62,10 +62,9 @@ func (p *Peers) Store(fs vfs.FS, dir string) error {
 		return nil
 	}
 	body, err := json.Marshal(known)
-	if err != nil {
-		return err
+	if err == nil {
+		err = files.Replace(fs, dir, peersName, files.WithSum(body))
 	}
-	err = files.Replace(fs, dir, peersName, files.WithSum(body))
 	if err != nil {
 		p.mu.Lock()
 		p.stored = false

@@ -1,7 +1,10 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -165,4 +168,34 @@ func TestErrorsNameTheRecord(t *testing.T) {
 	require.False(t, found)
 	require.False(t, IsContradiction(DBError(pebble.ErrCorruption)), "the block itself is bad: this node's damage")
 	require.Equal(t, errs.Corrupt, errs.KindOf(DBError(pebble.ErrCorruption)))
+}
+
+// TestOpenKind: only what the file system says of itself is no damage, and of that a file
+// that is missing is.
+func TestOpenKind(t *testing.T) {
+	failed := func(err error) error { return &fs.PathError{Op: "read", Path: "000001.sst", Err: err} }
+	for _, tc := range []struct {
+		err  error
+		want errs.Kind
+	}{
+		{pebble.ErrCorruption, errs.Corrupt},
+		{errors.New("anything else"), errs.Corrupt},
+		{failed(syscall.EIO), errs.Internal},
+		{fmt.Errorf("a table: %w", failed(syscall.EMFILE)), errs.Internal},
+		{failed(syscall.ENOENT), errs.Corrupt},
+		{errors.Join(failed(syscall.EIO), pebble.ErrCorruption), errs.Corrupt},
+	} {
+		require.Equal(t, tc.want, OpenKind(tc.err), "%v", tc.err)
+		require.Equal(t, tc.want, errs.KindOf(DBError(tc.err)), "%v", tc.err)
+		require.ErrorIs(t, DBError(tc.err), tc.err)
+	}
+}
+
+// TestFieldsEndWithTheirCaller: an error of whoever is given the fields ends the reading.
+func TestFieldsEndWithTheirCaller(t *testing.T) {
+	msg, err := proto.Marshal(&metapb.Version{VersionId: "id", Order: 300})
+	require.NoError(t, err)
+	n, stop := 0, errors.New("stop")
+	require.Equal(t, stop, Fields(msg, func(protowire.Number, uint64, []byte) error { n++; return stop }))
+	require.Equal(t, 1, n)
 }
