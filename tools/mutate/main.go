@@ -35,6 +35,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -62,6 +63,16 @@ type suite struct {
 	in    string
 	files []string // If set, those of in that are broken: what plans and decides.
 	tests []string // The first are its own: those of its package, or of the one that makes what it reads.
+}
+
+// own returns the packages of a suite's own tests: that of the tests which come first, and
+// the broken one where it is another.
+func (s suite) own() []string {
+	own := s.tests[:1:1]
+	if s.dir() != own[0] && slices.Contains(s.tests, s.dir()) {
+		own = append(own, s.dir())
+	}
+	return own
 }
 
 func (s suite) dir() string {
@@ -158,7 +169,7 @@ func run(ctx context.Context, w io.Writer, suites []suite, o options) (int, erro
 	var total tally
 	for _, s := range suites {
 		if o.own {
-			s.tests = s.tests[:1]
+			s.tests = s.own()
 		}
 		all, err := s.mutants()
 		if err != nil {

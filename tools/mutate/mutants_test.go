@@ -104,3 +104,17 @@ func TestChosen(t *testing.T) {
 		suites[9],
 	}, got)
 }
+
+// The own tests of a room that is tested by what it serves are those, and its own.
+func TestOwn(t *testing.T) {
+	for in, want := range map[string][]string{
+		"meta/record":            {"meta/state", "meta/record"},
+		"meta/record/fields.go":  {"meta/state", "meta/record"},
+		"meta/snapshot":          {"meta/snapshot"},
+		"meta/state/move.go":     {"meta/state"},
+		"cluster/rpc":            {"cluster/rpc"},
+		"node/upkeep/garbage.go": {"node/upkeep"},
+	} {
+		require.Equal(t, want, chosen(in)[0].own(), in)
+	}
+}
