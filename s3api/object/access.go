@@ -5,8 +5,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// permit returns the error of a caller who may not do what it asks with a version of
-// a key. Of a delete marker may know who may know that a key is missing.
+// permit returns AccessDenied if the caller may not do what it asks with a version of a key. A
+// delete marker says no more than that the key is missing, so whoever may know that may know the
+// marker.
 func permit(a Access, key string, v *metapb.Version) error {
 	switch {
 	case a == nil:
@@ -17,8 +18,8 @@ func permit(a Access, key string, v *metapb.Version) error {
 	return s3err.AccessDenied.Err()
 }
 
-// hideMissing turns the error of a lookup into AccessDenied where the object, or
-// its version, is missing and the caller may not know.
+// hideMissing returns the error of a lookup. If it says that an object or a version is missing, and
+// the caller may not know, it becomes AccessDenied.
 func hideMissing(a Access, err error) error {
 	missing := isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_KEY) || isRefusal(err, metapb.Refusal_REFUSAL_NO_SUCH_VERSION)
 	if missing && a != nil && !a.Missing() {

@@ -11,19 +11,20 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// CreateBucket makes a bucket.
+// CreateBucket makes a bucket that belongs to who. Errors: BucketAlreadyOwnedByYou,
+// BucketAlreadyExists, InvalidBucketName, TooManyBuckets.
 func (s *Service) CreateBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
 	return s.createBucket(ctx, who, &metapb.Bucket{Name: name, Region: region}, config)
 }
 
-// CreateLockedBucket makes a bucket with versions and object lock.
+// CreateLockedBucket makes a bucket with versions and object lock, else as CreateBucket does.
 func (s *Service) CreateLockedBucket(ctx context.Context, who Caller, name, region string, config []*metapb.ConfigPart) (*metapb.Bucket, error) {
 	return s.createBucket(ctx, who, &metapb.Bucket{Name: name, Region: region, ObjectLock: true,
 		Versioning: metapb.Versioning_VERSIONING_ENABLED}, config)
 }
 
-// LockBucket turns the object lock of a bucket on and replaces its default retention;
-// nil is none.
+// LockBucket turns on the object lock of a bucket and replaces its default retention; nil: none. It
+// returns InvalidBucketState if the bucket has no versions enabled.
 func (s *Service) LockBucket(ctx context.Context, of Request, bucket string, d *metapb.DefaultRetention) error {
 	_, err := s.commit(ctx, of, &metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
 		Bucket: bucket, Lock: &metapb.BucketLock{DefaultRetention: d}}}})
@@ -58,8 +59,8 @@ func (s *Service) HeadBucket(ctx context.Context, who Caller, name string) (*met
 	return a.Bucket, nil
 }
 
-// DeleteBucket deletes an empty bucket. Where open uploads do not keep one, they are
-// aborted first; those that begin meanwhile keep it all the same.
+// DeleteBucket deletes an empty bucket. If the knob DeleteWithUploads is set, open uploads are
+// aborted first. An upload that begins meanwhile keeps the bucket all the same.
 func (s *Service) DeleteBucket(ctx context.Context, who Caller, name string) error {
 	remove := &metapb.Command{Op: &metapb.Command_DeleteBucket{DeleteBucket: &metapb.DeleteBucket{Name: name}}}
 	_, err := s.commit(ctx, who.Request, remove)
@@ -80,7 +81,7 @@ func (s *Service) DeleteBucket(ctx context.Context, who Caller, name string) err
 	return err
 }
 
-// maxAbortedAtOnce is how many uploads of a bucket are looked up, and aborted, at a time.
+// maxAbortedAtOnce is how many uploads of a bucket are looked up at a time before they are aborted.
 const maxAbortedAtOnce = 1000
 
 // abortAll aborts the uploads that are open in a bucket.
@@ -101,7 +102,7 @@ func (s *Service) abortAll(ctx context.Context, who Caller, bucket string) error
 	}
 }
 
-// ListBuckets returns the caller's buckets by name.
+// ListBuckets returns the buckets that the caller owns, in the order of their names.
 func (s *Service) ListBuckets(ctx context.Context, who Caller) ([]*metapb.Bucket, error) {
 	a, err := s.query(ctx, who.Request, &metapb.Query{Op: &metapb.Query_ListBuckets{ListBuckets: &metapb.ListBuckets{Owner: who.Account}}})
 	if err != nil {
@@ -119,8 +120,8 @@ func (s *Service) ListObjects(ctx context.Context, who Caller, q *metapb.ListObj
 	return a.List, nil
 }
 
-// Delete deletes objects, each by itself: the results are one for each name. A key
-// that does not exist is deleted all the same.
+// Delete deletes objects, each by itself, and returns one result for each name in the same order. A
+// key that does not exist counts as deleted.
 func (s *Service) Delete(ctx context.Context, who Caller, bucket string, names []*metapb.ObjectName) ([]*metapb.DeleteResult, error) {
 	if len(names) == 0 {
 		return nil, s3err.MalformedXML.Err()

@@ -9,14 +9,15 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// Types of a checksum of the whole, as a Complete names them.
+// Types of the checksum of a whole object, as a Complete names them.
 const (
 	typeComposite  = "COMPOSITE"
 	typeFullObject = "FULL_OBJECT"
 )
 
-// checkClaims compares what the client says of the whole with what it is. A claim
-// that cannot be checked is refused: to accept it would say that it is true.
+// checkClaims compares what the client claims of the whole object with what it is: its size, and
+// its checksums, of which sums are known. A claim that cannot be checked is refused, because
+// accepting it would confirm it.
 func checkClaims(in *CompleteInput, u *metapb.Upload, size uint64, sums []*metapb.Checksum) error {
 	if in.ObjectSize != nil && *in.ObjectSize != size {
 		return s3err.InvalidRequest.Say("The provided 'x-amz-mp-object-size' header value " +
@@ -33,8 +34,8 @@ func checkClaims(in *CompleteInput, u *metapb.Upload, size uint64, sums []*metap
 	return nil
 }
 
-// checkClaim compares one checksum with that of the whole, sums, which is of the
-// upload's algorithm or not known.
+// checkClaim compares one claimed checksum with that of the whole object, which is of the upload's
+// algorithm. sums is empty if it is not known.
 func checkClaim(claim *metapb.Checksum, u *metapb.Upload, sums []*metapb.Checksum) error {
 	if want := algorithmOf(u); claim.Algorithm != want {
 		return s3err.InvalidRequest.Say("Checksum Type mismatch occurred, expected checksum Type: " + want +
@@ -56,7 +57,7 @@ func wrongChecksumType(want string) error {
 		" checksum mode. The complete request must use the same checksum mode.")
 }
 
-// algorithmOf returns the algorithm of an upload's whole.
+// algorithmOf returns the algorithm of the checksum of an upload's whole object.
 func algorithmOf(u *metapb.Upload) string {
 	if u.ChecksumAlgorithm == "" {
 		return checksum.CRC64NVME
@@ -64,6 +65,7 @@ func algorithmOf(u *metapb.Upload) string {
 	return u.ChecksumAlgorithm
 }
 
+// checksumTypeOf returns the type of the checksum of an upload's whole object.
 func checksumTypeOf(u *metapb.Upload) string {
 	if u.ChecksumAlgorithm == "" || u.ChecksumFullObject {
 		return typeFullObject
@@ -71,8 +73,7 @@ func checksumTypeOf(u *metapb.Upload) string {
 	return typeComposite
 }
 
-// sameChecksums reports whether all checksums that a client claims of a part are
-// the part's.
+// sameChecksums reports whether all checksums that a client claims of a part are those of the part.
 func sameChecksums(claimed, have []*metapb.Checksum) bool {
 	for _, c := range claimed {
 		if !bytes.Equal(valueOf(have, c.Algorithm), c.Value) {

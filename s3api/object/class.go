@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// placementOf returns where the extents of what has these attributes belong.
+// placementOf returns where the extents of an object with these attributes belong.
 func placementOf(a *metapb.Attributes) alloc.Placement {
 	if isCold(a) {
 		return alloc.Cold
@@ -20,14 +20,14 @@ func placementOf(a *metapb.Attributes) alloc.Placement {
 
 func isCold(a *metapb.Attributes) bool { return a.GetStorageClass() == profile.ClassGlacier }
 
-// Restored reports whether a version can be read at a time: it is not cold, or
-// its restore is done and has not expired.
+// Restored reports whether a version can be read at the time now: it is not cold, or its restore is
+// done and has not expired.
 func Restored(v *metapb.Version, now time.Time) bool {
 	return !isCold(v.GetAttributes()) || WarmUntil(v, now) != 0
 }
 
-// WarmUntil returns when, in Unix ms, the restore of a version expires; 0 where it
-// is not restored at the time.
+// WarmUntil returns when the restore of a version expires, in Unix ms, or 0 if the version is not
+// restored at the time now.
 func WarmUntil(v *metapb.Version, now time.Time) int64 {
 	r := v.GetRestore()
 	if r == nil || r.Ongoing || r.ExpiresMs <= now.UnixMilli() {
@@ -36,15 +36,15 @@ func WarmUntil(v *metapb.Version, now time.Time) int64 {
 	return r.ExpiresMs
 }
 
-// Messages of S3 about cold objects; what a copy is told is the code's own.
+// Messages of S3 about cold objects. Copies have the message of the code itself.
 const (
 	msgColdRead    = "The operation is not valid for the object's storage class"
 	msgNotCold     = "Restore is not allowed, as object's storage class is not GLACIER"
 	fieldColdClass = "StorageClass"
 )
 
-// warm refuses a version that has to be restored before it is read. The message is
-// the code's own where none is given.
+// warm refuses a version that has to be restored before it can be read. If message is empty, the
+// error has that of its code.
 func warm(v *metapb.Version, message string) error {
 	if Restored(v, time.Now()) {
 		return nil
@@ -52,8 +52,8 @@ func warm(v *metapb.Version, message string) error {
 	return s3err.InvalidObjectState.Say(message, s3err.Field{Name: fieldColdClass, Value: wirexml.ClassOfObject(v.Attributes)})
 }
 
-// at returns where the extents of a source lie: those of a warm copy are no colder
-// than others.
+// at returns the placement that the source's extents are of. A warm copy has the extents of
+// standard objects.
 func (r *source) at() alloc.Placement {
 	if r.answer.Restored {
 		return alloc.Standard

@@ -3,25 +3,24 @@ package object
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/etag"
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// completeTries bounds how often Complete starts over because parts of the upload
-// were committed meanwhile.
+// completeTries bounds how often Complete starts over because a part of the upload was committed
+// meanwhile.
 const completeTries = 16
 
-// Complete makes an object of an upload's parts. A repeat with the same list is
-// answered as the first call was.
+// Complete makes an object of an upload's parts and returns its version. If the upload was
+// completed before with the same list, it returns the version that was made then.
 func (s *Service) Complete(ctx context.Context, in *CompleteInput) (*metapb.Version, error) {
 	if err := checkList(in.Parts); err != nil {
 		return nil, err
@@ -33,8 +32,7 @@ func (s *Service) Complete(ctx context.Context, in *CompleteInput) (*metapb.Vers
 		if v, err = s.complete(ctx, in, digest); err == nil {
 			return v, nil
 		}
-		// Either another part has come, or another Complete has won: what it
-		// did decides what this one answers.
+		// Another part was committed, or another Complete was. The next try finds out which.
 		if !isRefusal(err, metapb.Refusal_REFUSAL_UPLOAD_CHANGED) {
 			return nil, err
 		}
@@ -42,7 +40,7 @@ func (s *Service) Complete(ctx context.Context, in *CompleteInput) (*metapb.Vers
 	return nil, err
 }
 
-// checkList checks what can be checked of a list without its upload.
+// checkList checks what can be checked of a list without looking the upload up.
 func checkList(parts []CompletePart) error {
 	if len(parts) == 0 {
 		return s3err.MalformedXML.Err()
@@ -58,7 +56,7 @@ func checkList(parts []CompletePart) error {
 	return nil
 }
 
-// listDigest identifies a part list: a repeat of a Complete sends the same.
+// listDigest returns what tells one list from another. A repeated Complete sends the same list.
 func listDigest(parts []CompletePart) []byte {
 	h := sha256.New()
 	var n [8]byte
@@ -95,8 +93,8 @@ func (s *Service) complete(ctx context.Context, in *CompleteInput, digest []byte
 	return r.Version, nil
 }
 
-// completion checks the client's list against the upload's parts, in S3's order,
-// and returns what to propose.
+// completion checks the client's list against the upload's parts, in S3's order, and returns the
+// command that completes the upload.
 func (s *Service) completion(in *CompleteInput, a *metapb.UploadAnswer) (*metapb.CompleteUpload, error) {
 	u := a.Upload
 	if err := s.checkListedSums(u, in.Parts); err != nil {
@@ -124,15 +122,15 @@ func (s *Service) completion(in *CompleteInput, a *metapb.UploadAnswer) (*metapb
 	for i, p := range parts {
 		layout.Numbers[i], layout.Sizes[i] = p.Number, p.Size
 	}
-	v := &metapb.Version{ContentId: u.Id, Size: size, Etag: multipartETag(parts), ModifiedMs: nowMS(),
+	v := &metapb.Version{ContentId: u.Id, Size: size, Etag: etag.OfParts(parts), ModifiedMs: nowMS(),
 		Attributes: u.Attributes, Parts: uint32(len(parts)), Encryption: u.Encryption, Checksums: sums, Owner: u.Owner,
 		Acl: u.Acl, Tags: u.Tags, VersionId: newVersionID()}
 	return &metapb.CompleteUpload{UploadId: u.Id, Bucket: in.Bucket, Key: in.Key, Initiator: s.initiator(in.Caller),
 		Revision: a.State.GetRevision(), Version: v, Layout: layout, Conditions: in.Conditions}, nil
 }
 
-// checkListedSums refuses a list without the checksums of its parts, of which that of the
-// whole is made, where they are wanted.
+// checkListedSums refuses a list that lacks checksums of its parts if the upload's own is made of
+// these and they are wanted.
 func (s *Service) checkListedSums(u *metapb.Upload, parts []CompletePart) error {
 	if u.ChecksumAlgorithm == "" || u.ChecksumFullObject || !s.knobs().CompleteRequiresSums {
 		return nil
@@ -146,8 +144,8 @@ func (s *Service) checkListedSums(u *metapb.Upload, parts []CompletePart) error 
 	return nil
 }
 
-// listed returns the parts that the client lists, in its order, which is
-// ascending.
+// listed returns the parts that the client lists, in its order, which is ascending. It returns
+// InvalidPart for one that the upload does not have as the client says.
 func listed(in *CompleteInput, have []*metapb.Part) ([]*metapb.Part, error) {
 	out := make([]*metapb.Part, len(in.Parts))
 	for i, p := range in.Parts {
@@ -163,7 +161,8 @@ func listed(in *CompleteInput, have []*metapb.Part) ([]*metapb.Part, error) {
 	return out, nil
 }
 
-// checkSizes returns the size of the whole.
+// checkSizes returns the size of the whole object, if that and the sizes of the parts are within
+// bounds.
 func (s *Service) checkSizes(in *CompleteInput, parts []*metapb.Part) (uint64, error) {
 	var size uint64
 	least := s.knobs().MinPartBytes
@@ -183,7 +182,7 @@ func (s *Service) checkSizes(in *CompleteInput, parts []*metapb.Part) (uint64, e
 	return size, nil
 }
 
-// checkCompleteKey checks the customer's key if one is given, or must be.
+// checkCompleteKey checks the customer's key, if the request carries one or must.
 func (s *Service) checkCompleteKey(u *metapb.Upload, in *CompleteInput) error {
 	if in.CustomerKey == nil && !(s.knobs().CompleteRequiresSSEC && isSSEC(u.Encryption)) {
 		return nil
@@ -192,17 +191,8 @@ func (s *Service) checkCompleteKey(u *metapb.Upload, in *CompleteInput) error {
 	return err
 }
 
-// multipartETag returns the MD5 of the parts' MD5s, a dash and their number.
-func multipartETag(parts []*metapb.Part) string {
-	h := md5.New()
-	for _, p := range parts {
-		h.Write(etagBytes(p.Etag))
-	}
-	return hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts))
-}
-
-// uploadChecksums returns the checksum of the whole: of the upload's algorithm and
-// type, or CRC64NVME of the whole where it names none and every part has one.
+// uploadChecksums returns the checksum of the whole object, of the upload's algorithm and type. If
+// the upload names no algorithm, it is CRC64NVME, or none if a part has none.
 func uploadChecksums(u *metapb.Upload, parts []*metapb.Part) ([]*metapb.Checksum, error) {
 	algorithm, full := u.ChecksumAlgorithm, u.ChecksumFullObject
 	if algorithm == "" {

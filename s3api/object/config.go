@@ -16,29 +16,31 @@ const (
 	MaxPartBytes  = 5 << 30 // Also of an object made by one request or one copy.
 )
 
-// Config is the settings of the object service. A zero field means its default.
+// Config is the settings of the object service. A zero field means its default, which the comment
+// names.
 type Config struct {
-	InlineMaxBytes int64 // Largest part kept in its record: meta.InlineMaxBytes. Negative: none.
-	ExtentMaxBytes int64 // Largest plaintext of an extent; 0: what the format allows. Tests make it small.
-	MaxPartBytes   int64 // Of a part or an object made by one request: MaxPartBytes.
+	InlineMaxBytes int64 // The largest part that is kept in its record: meta.InlineMaxBytes. Negative: none is.
+	ExtentMaxBytes int64 // The largest plaintext of an extent: what the format allows. Tests make it small.
+	MaxPartBytes   int64 // The largest part, and object made by one request: MaxPartBytes.
 
-	// Knobs returns what may change while the service runs. Nil: what a zero Knobs
-	// stands for.
+	// Knobs returns what may change while the service runs. Nil: it stays as the zero Knobs says.
 	Knobs func() Knobs
 
-	Alloc      alloc.Config // Of the allocator; its MetaTimeout is this one's where it is zero.
-	WriteTries int          // Volumes tried for one extent: 4.
+	Alloc      alloc.Config // Of the allocator. A zero MetaTimeout of its own means the one below.
+	WriteTries int          // How many volumes are tried for one extent: 4.
 
-	BudgetBytes   int64         // Of buffers, for all requests of the node together: 256 MiB.
-	BudgetWait    time.Duration // How long a request waits for its share before SlowDown: 10 s.
-	MetaTimeout   time.Duration // For one query or commit, whatever the client does: 10 s.
-	PinAboveBytes int64         // Longer re-encoding copies pin their source: 64 MiB.
+	BudgetBytes   int64         // Buffers of all requests of the node together: 256 MiB.
+	BudgetWait    time.Duration // How long a request waits for buffers before SlowDown: 10 s.
+	MetaTimeout   time.Duration // How long one query or commit may take: 10 s.
+	PinAboveBytes int64         // A copy that reads more than this pins its source: 64 MiB.
 
-	// How long a restore waits before it begins, by tier: 1 minute, 3 and 5 hours.
+	// How long a restore waits before it begins, by tier: 1 minute, 3 hours, 5 hours.
 	RestoreExpedited, RestoreStandard, RestoreBulk time.Duration
 
-	CopyParallel int // Extents of one copy re-encoded at once, on all nodes together: 4.
-	CopyTasks    int // Re-encodings beyond which this node looks for help, and gives none: half its processors. Negative: none where others help.
+	CopyParallel int // How many extents of one copy are re-encoded at once, on all nodes together: 4.
+	// CopyTasks is how many tasks of copies this node runs before it looks for help and gives none:
+	// half as many as it has processors. Negative: it runs none as long as others help.
+	CopyTasks int
 }
 
 // Defaults of Config.
@@ -71,7 +73,7 @@ func (c Config) withDefaults() Config {
 	def(&c.RestoreStandard, defaultRestoreStandard)
 	def(&c.RestoreBulk, defaultRestoreBulk)
 	def(&c.CopyParallel, defaultCopyParallel)
-	def(&c.CopyTasks, max(1, runtime.GOMAXPROCS(0)/2)) // A task keeps about two busy.
+	def(&c.CopyTasks, max(1, runtime.GOMAXPROCS(0)/2)) // A task keeps about two processors busy.
 	return c
 }
 
@@ -83,19 +85,19 @@ func def[T comparable](field *T, value T) {
 	}
 }
 
-// Events tells what the service does, for metrics and logs. Any field may be nil.
-// Functions are called from many goroutines and must not block.
+// Events is called with what the service does, for metrics and logs. A field may be nil. Functions
+// are called from many goroutines and must not block.
 type Events struct {
-	Stored       func(bytes int64)                      // Plaintext of a committed put or part.
-	Read         func(bytes int64)                      // Plaintext sent by one WriteTo.
-	CopiedByRef  func(bytes int64)                      // Committed without moving a byte.
-	CopiedByRead func(bytes int64)                      // Committed after re-encoding.
-	Salvaged     func(from, to shard.ExtentID)          // Written below quorum, then re-encoded elsewhere.
+	Stored       func(bytes int64)                      // A put or a part of so much plaintext was committed.
+	Read         func(bytes int64)                      // One WriteTo has sent so much plaintext.
+	CopiedByRef  func(bytes int64)                      // A copy was committed without moving a byte.
+	CopiedByRead func(bytes int64)                      // A copy was committed after re-encoding.
+	Salvaged     func(from, to shard.ExtentID)          // An extent below its quorum was re-encoded elsewhere.
 	VolumeSwitch func(from shard.VolumeID, cause error) // An extent goes to another volume.
-	WrongSum     func(content []byte, x shard.ExtentID) // Plaintext read was not what is recorded of the extent (zero: the whole).
-	ShortWrite   func(id shard.ExtentID, missing int)   // Committed with shards missing.
+	WrongSum     func(content []byte, x shard.ExtentID) // Plaintext is not what is recorded of x (zero: of the whole).
+	ShortWrite   func(id shard.ExtentID, missing int)   // A durable extent lacks some of its shards.
 	Alloc        alloc.Events                           // What the allocator does.
-	Rejected     func(bytes int64)                      // The buffer budget refused a request.
-	TaskBegan    func(TaskPlace)                        // An extent of a copy is being re-encoded.
-	TaskEnded    func(TaskPlace, time.Duration, error)  // It took so long, or failed.
+	Rejected     func(bytes int64)                      // The buffer budget refused a request of so many bytes.
+	TaskBegan    func(TaskPlace)                        // A task of a copy has begun.
+	TaskEnded    func(TaskPlace, time.Duration, error)  // A task has ended after so long.
 }

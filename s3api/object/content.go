@@ -10,43 +10,43 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// maxRefs is how many pieces of content one query answers: 60 GiB of whole
-// extents.
+// maxRefs is how many pieces one query returns. That is 60 GiB of whole extents.
 const maxRefs = 1000
 
-// content is a run of a version's plaintext, as pieces that are fetched a page at
-// a time. One goroutine uses it.
+// content is a run of a version's plaintext. Its pieces, each an extent or a stretch of one or
+// inline bytes, are looked up a page at a time. It belongs to one goroutine.
 type content struct {
 	s         *Service
 	id        []byte // Content id.
 	multipart bool
 	wrap      sse.WrappingKey // Nil: no piece is encrypted.
-	first     uint64          // Of the run, in the version.
+	first     uint64          // Where the run begins in the version.
 	length    uint64
 	size      uint64             // Of the whole content.
-	sums      []*metapb.Checksum // Recorded of the run.
-	proof     *proof             // Of the run, once it is being sent; goes on where a read begins again.
+	sums      []*metapb.Checksum // What is recorded of the run.
+	proof     *proof.Proof       // Nil before the run is sent. A second try goes on with the first one's.
 
 	page   *metapb.ContentAnswer
-	seen   bool   // The page was compared with what it should be.
-	next   int    // Index into page.pieces.
-	paged  uint64 // Bytes of the run that this page and those before cover.
-	opened *envelopeKey
+	seen   bool         // checkPage has found the page good.
+	next   int          // Index into page.pieces.
+	paged  uint64       // Bytes of the run that this page and those before cover.
+	opened *envelopeKey // Nil: none is open.
 
-	// Of a task that came from another node: it has the data keys, and the page
-	// is all there is.
+	// A task that came from another node brings its data keys. Its page is all there is, and
+	// nothing is looked up again.
 	keys  map[*metapb.Envelope]*sse.DataKey
 	final bool
 }
 
-// envelopeKey is the data key of the envelope that was opened last: the pieces of
-// one part follow one another.
+// envelopeKey is the data key of the envelope that was opened last. One is enough: the pieces of a
+// part follow one another.
 type envelopeKey struct {
 	envelope *metapb.Envelope
 	key      *sse.DataKey
@@ -58,11 +58,10 @@ func (s *Service) newContent(v *metapb.Version, a *metapb.ObjectAnswer, wrap sse
 		id = v.Restore.ContentId // The warm copy's: it has the version's parts.
 	}
 	return &content{s: s, id: id, multipart: v.Parts > 0, wrap: wrap, first: a.First, length: a.Length, size: v.Size,
-		sums: recorded(v, a), page: a.Content, paged: a.Content.GetLength()}
+		sums: proof.Recorded(v, a), page: a.Content, paged: a.Content.GetLength()}
 }
 
-// at returns the run of the same version that begins off bytes further on. Its
-// first piece is asked for anew.
+// at returns the run from off to the end of this one. Its pieces are looked up anew.
 func (c *content) at(off uint64) *content {
 	return &content{s: c.s, id: c.id, multipart: c.multipart, wrap: c.wrap, first: c.first + off, length: c.length - off, size: c.size}
 }
@@ -75,13 +74,15 @@ func (c *content) close() {
 	}
 }
 
-// held is a piece and the envelope of its data key; nil where it is not encrypted.
+// held is a piece with the envelope of its data key, which is nil if the piece is not encrypted.
 type held struct {
 	*metapb.Piece
 	envelope *metapb.Envelope
 }
 
-// piece returns the next piece of the run; one without a Piece after the last.
+// piece returns the next piece of the run. After the last one it returns a held without a Piece.
+// Errors: errGone where the content was dropped meanwhile; Internal where the metadata contradict
+// themselves.
 func (c *content) piece(ctx context.Context) (held, error) {
 	for {
 		if err := c.checkPage(); err != nil {
@@ -116,9 +117,10 @@ func (c *content) piece(ctx context.Context) (held, error) {
 	return p, nil
 }
 
-// checkPage compares a page with what it should be: the pieces of this content that
-// follow on those before. Nothing of it is used otherwise, whatever the metadata has
-// come to. A leader of an older release does not tell whose a page is.
+// checkPage compares a page with what it should be: the pieces of this content that follow the ones
+// before. No piece of another page is used, so a read is never answered with other bytes
+// (docs/architecture.md, "Reading"). A leader of an older release does not say whose a page is;
+// then only the lengths are compared.
 func (c *content) checkPage() error {
 	if c.seen || c.page == nil {
 		return nil
@@ -139,11 +141,12 @@ func (c *content) checkPage() error {
 	return nil
 }
 
-// errGone: an object was overwritten or deleted, and cleared away, between being
-// looked up and being read or referred to.
+// errGone is the error of a read or a copy whose object was overwritten or deleted, and dropped,
+// after it was looked up.
 var errGone = s3err.NoSuchKey.Say("The object was overwritten or deleted while it was read.")
 
-// key returns the data key of a piece; nil where it is not encrypted.
+// key returns the data key of a piece, or nil if it is not encrypted. The key is valid until the
+// next call or close; the caller does not wipe it.
 func (c *content) key(ctx context.Context, p held) (*sse.DataKey, error) {
 	switch {
 	case p.envelope == nil:
@@ -164,7 +167,7 @@ func (c *content) key(ctx context.Context, p held) (*sse.DataKey, error) {
 	return k, nil
 }
 
-// isInline reports whether a piece's bytes are in its record.
+// isInline reports whether the bytes of a piece are in its record.
 func isInline(p *metapb.Piece) bool { return p.Extent == nil }
 
 // inline returns the plaintext of an inline piece.
@@ -186,7 +189,7 @@ func (c *content) inline(ctx context.Context, p held) ([]byte, error) {
 	return plain[off:end], nil
 }
 
-// request returns how to read an extent's piece.
+// request returns the request that reads and opens the piece of an extent.
 func (c *content) request(ctx context.Context, p held) (stripe.ReadRequest, error) {
 	k, err := c.key(ctx, p)
 	if err != nil {
@@ -199,7 +202,8 @@ func (c *content) request(ctx context.Context, p held) (stripe.ReadRequest, erro
 	return r, err
 }
 
-// readRequest returns how to read the packages of an extent's piece.
+// readRequest returns the request that reads the packages of the piece of an extent as they are,
+// sealed or not.
 func (s *Service) readRequest(ctx context.Context, p *metapb.Piece) (stripe.ReadRequest, error) {
 	const op = "object.content"
 	t, err := s.topology.Topology(ctx)
@@ -216,13 +220,13 @@ func (s *Service) readRequest(ctx context.Context, p *metapb.Piece) (stripe.Read
 	return r, nil
 }
 
-// wholeExtent returns how to read the packages of all of an extent.
+// wholeExtent returns the request that reads all packages of an extent as they are.
 func wholeExtent(id shard.ExtentID, v *shard.Volume, e *metapb.Extent) stripe.ReadRequest {
 	return stripe.ReadRequest{Extent: id, Volume: v, Geometry: meta.Geometry(v, e),
 		Length: int64(e.PlainBytes), Known: shard.SlotSet(e.Missing)}
 }
 
-// writeTo admits the read and sends the run to w.
+// writeTo waits for buffers and sends the run to w.
 func (c *content) writeTo(ctx context.Context, w io.Writer) (int64, error) {
 	release, err := c.s.admitClient(ctx, c.s.reads, c.bound())
 	if err != nil {
@@ -234,7 +238,7 @@ func (c *content) writeTo(ctx context.Context, w io.Writer) (int64, error) {
 	return n, err
 }
 
-// bound returns how many bytes of buffers reading the run takes at most.
+// bound returns how many bytes of buffers it takes to read the run, at most.
 func (c *content) bound() int64 {
 	if c.paged >= c.length && !slices.ContainsFunc(c.page.GetPieces(), func(p *metapb.Piece) bool { return !isInline(p) }) {
 		return int64(c.length)
@@ -242,9 +246,8 @@ func (c *content) bound() int64 {
 	return c.s.readBound(int64(c.length))
 }
 
-// sendAll sends the run to w. An extent that cannot be read may have been moved
-// since it was looked up, so the rest of the run is looked up once more before
-// the read fails.
+// sendAll sends the run to w. If an extent cannot be read, it may have been moved since it was
+// looked up. So the rest of the run is looked up once more before the read fails.
 func (c *content) sendAll(ctx context.Context, w io.Writer) (int64, error) {
 	n, err := c.send(ctx, w)
 	if moved(err) && !c.final && ctx.Err() == nil {
@@ -257,16 +260,16 @@ func (c *content) sendAll(ctx context.Context, w io.Writer) (int64, error) {
 	return n, err
 }
 
-// moved reports whether a failed read may succeed where the extent is now.
+// moved reports whether a read that failed so may succeed after the extents are looked up again.
 func moved(err error) bool {
-	if err == nil || errors.Is(err, errWriting) || errors.Is(err, errWrongSum) {
+	if err == nil || errors.Is(err, errWriting) || errors.Is(err, proof.ErrWrong) {
 		return false
 	}
 	k := errs.KindOf(err)
 	return k == errs.Unavailable || k == errs.NotFound || k == errs.Corrupt
 }
 
-// errWriting marks an error of the receiver, not of the store.
+// errWriting marks an error of the receiver: the store is not to blame.
 var errWriting = errors.New("the receiver failed")
 
 // opened is a piece that is being read.
@@ -274,7 +277,7 @@ type opened struct {
 	io.ReadCloser
 	piece  *metapb.Piece
 	length int64
-	err    error // It could not be opened.
+	err    error // Why it could not be opened.
 }
 
 func (o *opened) close() {
@@ -283,8 +286,8 @@ func (o *opened) close() {
 	}
 }
 
-// open opens the next piece, whose first stripes are fetched from then on; nil
-// after the last.
+// open opens the next piece, whose first stripes are fetched from then on. It returns nil after the
+// last piece.
 func (c *content) open(ctx context.Context) *opened {
 	p, err := c.piece(ctx)
 	if p.Piece == nil && err == nil {
@@ -307,20 +310,20 @@ func (c *content) open(ctx context.Context) *opened {
 	return o
 }
 
-// send sends the pieces in order. Shortly before one ends the next one is opened,
-// so that its first stripes are here when they are wanted. The last bytes of a piece,
-// and of the run, are sent only if all of it is what is recorded of it.
+// send sends the pieces in order. Shortly before one ends, the next one is opened, so that its
+// first stripes are here when they are wanted. The last bytes of a piece, and of the run, are sent
+// only if the piece, and the run, agree with what is recorded of them.
 func (c *content) send(ctx context.Context, w io.Writer) (n int64, err error) {
 	defer c.close()
 	if c.proof == nil {
-		c.proof = c.newProof(c.sums)
+		c.proof = proof.New(c.id, c.length, c.sums, c.s.events.WrongSum)
 	}
 	cur := c.open(ctx)
 	for cur != nil {
 		if cur.err != nil {
 			return n, cur.err
 		}
-		c.proof.begin(cur.piece)
+		c.proof.Begin(cur.piece)
 		to := &aheadWriter{w: w, proof: c.proof, left: cur.length, open: func() *opened { return c.open(ctx) }}
 		m, err := io.Copy(to, cur)
 		n += m
@@ -329,7 +332,7 @@ func (c *content) send(ctx context.Context, w io.Writer) (n int64, err error) {
 			to.next.close()
 			return n, err
 		}
-		if to.open != nil { // A piece of no bytes.
+		if to.open != nil { // The piece had no bytes, so Write was not called.
 			to.ahead()
 		}
 		cur = to.next
@@ -337,18 +340,18 @@ func (c *content) send(ctx context.Context, w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// aheadBytes is how long before the end of a piece the next one is opened: some
-// milliseconds of a fast client, one stripe of memory.
+// aheadBytes is how long before the end of a piece the next one is opened. A fast client takes some
+// milliseconds for it, and one more stripe is in memory.
 const aheadBytes = 1 << 20
 
-// aheadWriter sends one piece, marks the receiver's errors as its own, and opens
-// the next piece in time.
+// aheadWriter sends one piece. It compares it with its record, marks errors of the receiver, and
+// opens the next piece in time.
 type aheadWriter struct {
 	w     io.Writer
-	proof *proof
+	proof *proof.Proof
 	left  int64
-	open  func() *opened // Nil once it was called.
-	next  *opened
+	open  func() *opened // Opens the next piece. Nil once it was called.
+	next  *opened        // What open returned.
 }
 
 func (a *aheadWriter) ahead() { a.next, a.open = a.open(), nil }
@@ -358,7 +361,7 @@ func (a *aheadWriter) Write(p []byte) (int, error) {
 	if a.left -= int64(len(p)); a.left <= aheadBytes && a.open != nil {
 		a.ahead()
 	}
-	if err := a.proof.add(p); err != nil {
+	if err := a.proof.Add(p); err != nil {
 		return 0, err
 	}
 	n, err := a.w.Write(p)

@@ -6,8 +6,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// slice returns the run of the same version that lies [off, off+length) in this
-// one, of which nothing was read yet. Pieces that are here are not asked for again.
+// slice returns the run of the same version that lies at [off, off+length) of this one. Nothing of
+// this one may have been read yet. Pieces that were looked up already are not looked up again.
 func (c *content) slice(off, length uint64) *content {
 	out := c.at(off)
 	out.length = length
@@ -20,7 +20,8 @@ func (c *content) slice(off, length uint64) *content {
 	return out
 }
 
-// narrow returns the pieces of [off, off+length) of a page.
+// narrow returns the pieces of a page that lie in [off, off+length) of it. The first and the last
+// one may be cut.
 func narrow(a *metapb.ContentAnswer, off, length uint64) *metapb.ContentAnswer {
 	out := &metapb.ContentAnswer{Envelopes: a.Envelopes, Length: length, ContentId: a.ContentId, Offset: a.Offset + off,
 		ContentSize: a.ContentSize}
@@ -40,7 +41,7 @@ func narrow(a *metapb.ContentAnswer, off, length uint64) *metapb.ContentAnswer {
 	return out
 }
 
-// pieces returns all pieces of a run, or nil where there are more than most.
+// pieces returns all pieces of the run, or nil if there are more than most.
 func (c *content) pieces(ctx context.Context, most int) ([]held, error) {
 	var out []held
 	for {

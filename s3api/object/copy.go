@@ -9,21 +9,21 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// copier makes a part of a source's range.
+// copier makes a part of a source's range: by reference, or by re-encoding it.
 type copier struct {
 	s    *Service
 	of   Request
 	src  *source
 	wrap sse.WrappingKey // Of the destination; nil: not encrypted.
-	at   alloc.Placement // Of the destination.
+	at   alloc.Placement // Where new extents of the destination go.
 
-	algorithm string // Checksum wanted; empty: whatever is known.
-	wantMD5   bool   // The ETag must be an MD5, unless the destination has none (hasMD5).
-	pin       []byte // Holds the source's extents; empty: none.
-	unpin     func() // Drops the pin. Nil: there is none.
+	algorithm string // The checksum that the part must have; empty: those that need no reading.
+	wantMD5   bool   // The ETag must be an MD5, unless what the key encrypts has none (hasMD5).
+	pin       []byte // The id of the pin that keeps the source's extents; empty: there is none.
+	unpin     func() // Drops the pin; nil: there is none.
 }
 
-// copiedPart is what a copier made, not committed yet.
+// copiedPart is a part that a copier made and nobody has committed.
 type copiedPart struct {
 	*stored
 	etag        string
@@ -44,7 +44,9 @@ func (c *copier) Close() {
 	}
 }
 
-// hold pins the source's extents if reading them may take long.
+// hold pins the source's extents if reading them may outlast the grace period of garbage
+// (Config.PinAboveBytes). If one of them is gone, it may have been moved, so the source is looked
+// up once more.
 func (c *copier) hold(ctx context.Context) error {
 	if c.src.length() <= uint64(c.s.cfg.PinAboveBytes) || !c.reads() {
 		return nil
@@ -59,11 +61,12 @@ func (c *copier) hold(ctx context.Context) error {
 	return c.addPin(ctx)
 }
 
-// reads reports whether the copy will, or may, read its source.
+// reads reports whether making the part reads from the source, or may.
 func (c *copier) reads() bool {
 	return !c.shares() || c.algorithm != "" || c.wantMD5
 }
 
+// addPin pins the source's extents. The caller calls Close, which drops the pin.
 func (c *copier) addPin(ctx context.Context) error {
 	pieces, err := c.s.sourceContent(c.src).pieces(ctx, maxPinRefs)
 	if err != nil {
@@ -78,8 +81,8 @@ func (c *copier) addPin(ctx context.Context) error {
 	if len(refs) == 0 {
 		return nil
 	}
-	// The pin is dropped even where it is not known whether it was added. One
-	// that stays all the same ends with this node's session.
+	// Close drops the pin also where it is not known whether it was added. A pin that stays all the
+	// same ends with this node's session.
 	c.pin = newID()
 	drop := &metapb.Command{Op: &metapb.Command_DropPins{DropPins: &metapb.DropPins{Pins: [][]byte{c.pin}}}}
 	c.unpin = func() { _, _ = c.s.commit(ctx, Request{}, drop) }
@@ -90,12 +93,12 @@ func (c *copier) addPin(ctx context.Context) error {
 	return err
 }
 
-// maxPinRefs bounds one pin: the references of a part of 5 GiB in extents of
-// 320 KiB. Smaller ones live as long as a reader without a pin may rely on.
+// maxPinRefs bounds the references of one pin. A part of 5 GiB has as many if its extents have 320
+// KiB. A source with more is not pinned: its extents stay for the grace period of garbage.
 const maxPinRefs = 16384
 
-// lookAgain looks the source up anew, after an extent of it was gone: it may have
-// been moved. Another version is another source, though: NoSuchKey.
+// lookAgain looks the source up once more after one of its extents was gone, which may have been
+// moved. It returns errGone if the key has another version by now.
 func (c *copier) lookAgain(ctx context.Context) error {
 	src, err := c.s.lookUp(ctx, c.of, c.src.in)
 	if err != nil {

@@ -6,9 +6,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/checksum"
 )
 
-// encode reads the range and stores it as new extents, under a fresh data key
-// if the destination is encrypted: extents at once where there are several, except
-// where a digest must see the bytes in order.
+// encode reads the range and stores it as new extents, under a fresh data key if the destination is
+// encrypted. Several extents are made at once, except where a digest has to see the bytes in order.
 func (c *copier) encode(ctx context.Context) (*copiedPart, error) {
 	size := int64(c.src.length())
 	runs := c.s.cut(size, c.wrap != nil, c.at)
@@ -19,19 +18,18 @@ func (c *copier) encode(ctx context.Context) (*copiedPart, error) {
 	return c.inSequence(ctx)
 }
 
-// minTaskBytes is the least that is worth asking another node for. A copy of one
-// extent is a task only where it is encrypted: in the clear it has an MD5.
+// minTaskBytes is the least that is worth asking another node for. A copy of one extent is made as
+// a task only if it is encrypted: in the clear it has an MD5 for its ETag, and a task has none.
 const minTaskBytes = 1 << 20
 
-// inOrder reports whether the copy needs a digest that does not follow from those
-// of its extents. Such a digest takes one core longer than all else of its bytes
-// takes, so nothing is gained by work ahead of it.
+// inOrder reports whether the copy needs a digest that has to see the bytes in order. One core
+// takes longer for such a digest than for all other work on the bytes, so tasks would gain nothing.
 func (c *copier) inOrder() bool {
 	return c.algorithm != "" && !checksum.Combines(c.algorithm) ||
 		hasMD5(c.wrap) && c.wantMD5
 }
 
-// inSequence stores the range as one stream.
+// inSequence reads the range and stores it as one stream.
 func (c *copier) inSequence(ctx context.Context) (*copiedPart, error) {
 	d, err := newDigests(hasMD5(c.wrap), c.algorithm)
 	if err != nil {

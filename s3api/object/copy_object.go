@@ -19,11 +19,11 @@ const msgSelfCopy = "This copy request is illegal because it is trying to copy a
 type objectCopy struct {
 	copier
 	in   *CopyInput
-	kept *metapb.Checksum // The source's, which is the copy's; nil: it is made anew.
+	kept *metapb.Checksum // The source's checksum, which the copy takes over; nil: it is computed.
 }
 
-// Copy checks a CopyObject and readies it. The copy is an object of one part,
-// whatever its source is.
+// Copy checks a CopyObject and readies it. The copy has one part, however many its source has. The
+// caller calls Close.
 func (s *Service) Copy(ctx context.Context, in *CopyInput) (Copy, error) {
 	if err := s.checkNew(in.Key, 0); err != nil {
 		return nil, err
@@ -66,15 +66,16 @@ func (s *Service) Copy(ctx context.Context, in *CopyInput) (Copy, error) {
 	return c, nil
 }
 
-// checksum returns the checksum that a copy takes over from its source: of the named
-// algorithm, or of the source's own. Where the source has none of the whole, as where
-// its is of its parts, it returns the algorithm of the one to be made.
+// checksum returns the checksum that a copy takes over from its source: that of the named
+// algorithm, or, where none is named, that of the source's own. A source may have no such checksum
+// of its whole: a composite one is made of its parts' checksums. Then checksum returns the
+// algorithm of the checksum that has to be computed.
 func (r *source) checksum(named string) (kept *metapb.Checksum, algorithm string) {
 	sums := r.version().Checksums
 	algorithm = named
 	for _, c := range sums {
 		if algorithm == "" || named == "" && algorithm == checksum.CRC64NVME {
-			algorithm = c.Algorithm // Another one beside CRC64NVME is what a client asked for.
+			algorithm = c.Algorithm // A client asked for it if it is not CRC64NVME, the default.
 		}
 	}
 	if value := valueOf(sums, algorithm); value != nil {
@@ -83,8 +84,8 @@ func (r *source) checksum(named string) (kept *metapb.Checksum, algorithm string
 	return nil, algorithm
 }
 
-// checkTags refuses a copy whose source has tags that the caller may not read or give
-// to the copy.
+// checkTags refuses a copy that would take over tags that the caller may not read at the source, or
+// may not give to the copy.
 func (in *CopyInput) checkTags(src *source) error {
 	if in.ReplaceTags || len(src.version().Tags) == 0 {
 		return nil
@@ -95,8 +96,7 @@ func (in *CopyInput) checkTags(src *source) error {
 	return in.TagsDenied
 }
 
-// changesNothing reports whether the copy would put an object in its own place as
-// it is.
+// changesNothing reports whether the copy would put an object in its own place without changing it.
 func (in *CopyInput) changesNothing(src *source) bool {
 	if in.Bucket != in.Source.Bucket || in.Key != src.key || in.Source.VersionID != "" || in.ReplaceAttributes || in.Named ||
 		in.Attributes.GetStorageClass() != src.version().GetAttributes().GetStorageClass() {

@@ -8,14 +8,16 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/etag"
+	"github.com/cairnstore/cairn/s3api/lanes"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// run is a run of what is copied that one task stores: an extent.
+// run is the stretch of the copied range that one task stores as one extent.
 type run struct{ off, length int64 }
 
-// cut cuts size bytes into what fits an extent each.
+// cut divides size bytes into runs that fit an extent each.
 func (s *Service) cut(size int64, sealed bool, p alloc.Placement) []run {
 	overhead := 0
 	if sealed {
@@ -29,24 +31,24 @@ func (s *Service) cut(size int64, sealed bool, p alloc.Placement) []run {
 	return out
 }
 
-// taskBound returns how many bytes of buffers reading and writing size bytes takes
-// at most.
+// taskBound returns how many bytes of buffers it takes to read and write size bytes, at most.
 func (s *Service) taskBound(size int64) int64 { return s.readBound(size) + s.writeBound(size) }
 
-// parallelCopy is a re-encoding in tasks, one run each. Any task may be the last:
-// none needs what another has read.
+// parallelCopy is a re-encoding in tasks, one for each run. No task needs what another has read, so
+// they may end in any order.
 type parallelCopy struct {
 	*copier
 	runs     []run
 	key      *sse.DataKey // Of the part; nil: not encrypted.
 	envelope uint32       // Of key: index + 1.
-	made     []*stored    // By task; filled as they begin.
-	lanes    *lanes
+	made     []*stored    // By task. Nil: the task has not begun.
+	lanes    *lanes.Copy
 }
 
-// parallel stores the range as several extents at once. The copy is admitted like
-// any other request, with the buffers of one task; more run at once as far as the
-// budget has room, here and on other nodes. The first error ends the rest.
+// parallel stores the range as one extent a run, several at once. The copy is admitted with the
+// buffers of one task, as any other request is. More tasks run at once as far as the budget has
+// room, here and on other nodes. The first error ends the other tasks, and what they stored is
+// deleted.
 func (c *copier) parallel(ctx context.Context, runs []run) (*copiedPart, error) {
 	bound := c.s.taskBound(runs[0].length)
 	release, err := c.s.admit(ctx, bound)
@@ -55,7 +57,7 @@ func (c *copier) parallel(ctx context.Context, runs []run) (*copiedPart, error) 
 	}
 	defer release()
 	whole := &stored{s: c.s, at: c.at, part: &metapb.Part{Size: c.src.length()}}
-	p := &parallelCopy{copier: c, runs: runs, made: make([]*stored, len(runs)), lanes: newLanes(c.s, bound)}
+	p := &parallelCopy{copier: c, runs: runs, made: make([]*stored, len(runs)), lanes: c.s.lanes.Copy(bound)}
 	if p.key, p.envelope, err = whole.newKey(ctx, c.wrap); err != nil {
 		return nil, err
 	}
@@ -68,15 +70,15 @@ func (c *copier) parallel(ctx context.Context, runs []run) (*copiedPart, error) 
 		whole.abandon(ctx)
 		return nil, err
 	}
-	// No MD5: it would have to see the extents one after the other.
-	return &copiedPart{stored: whole, etag: opaqueETag(newID()), sums: []*metapb.Checksum{whole.crc(c.algorithm)}}, nil
+	// There is no MD5: that would have to see the extents one after the other.
+	return &copiedPart{stored: whole, etag: etag.Opaque(newID()), sums: []*metapb.Checksum{whole.crc(c.algorithm)}}, nil
 }
 
-// run does all tasks. When it returns none runs any more.
+// run does all tasks. None of them runs any more when it returns.
 func (p *parallelCopy) run(ctx context.Context) error {
 	g, tctx := errgroup.WithContext(ctx)
 	for i := range p.runs {
-		at := p.lanes.enter(tctx)
+		at := p.lanes.Enter(tctx)
 		if at == nil {
 			break
 		}
@@ -86,29 +88,30 @@ func (p *parallelCopy) run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil { // Not all have begun.
+	if ctx.Err() != nil { // Some tasks have not begun.
 		return errs.New("object.copy", errs.Canceled, context.Cause(ctx))
 	}
 	return nil
 }
 
-// do runs a task in a lane, which it leaves. What another node does not do is done
-// here.
-func (p *parallelCopy) do(ctx context.Context, at *lane, i int) error {
+// do runs task i in a lane and leaves the lane. If another node does not do the task, it is done on
+// this one.
+func (p *parallelCopy) do(ctx context.Context, at *lanes.Lane, i int) error {
 	err := p.work(ctx, at, i)
-	p.lanes.leave(at)
-	if err == nil || at.node == 0 || ctx.Err() != nil {
+	p.lanes.Leave(at)
+	if err == nil || at.Node == 0 || ctx.Err() != nil {
 		return err
 	}
-	if at = p.lanes.enterHere(ctx); at == nil {
+	if at = p.lanes.EnterHere(ctx); at == nil {
 		return err
 	}
-	defer p.lanes.leave(at)
+	defer p.lanes.Leave(at)
 	return p.work(ctx, at, i)
 }
 
-func (p *parallelCopy) work(ctx context.Context, at *lane, i int) (err error) {
-	if at.node != 0 {
+// work runs task i on the node that the lane names.
+func (p *parallelCopy) work(ctx context.Context, at *lanes.Lane, i int) (err error) {
+	if at.Node != 0 {
 		ended := p.s.taskEvents(TaskSent)
 		defer func() { ended(err) }()
 		return p.remote(ctx, at, i)
@@ -118,7 +121,7 @@ func (p *parallelCopy) work(ctx context.Context, at *lane, i int) (err error) {
 	return p.local(ctx, i)
 }
 
-// local reads a run and stores it.
+// local runs task i on this node.
 func (p *parallelCopy) local(ctx context.Context, i int) error {
 	r := p.runs[i]
 	src, stop := p.s.stream(ctx, p.s.sourceContent(p.src).slice(uint64(r.off), uint64(r.length)))
@@ -127,7 +130,7 @@ func (p *parallelCopy) local(ctx context.Context, i int) error {
 	return w.extents(ctx)
 }
 
-// append adds what another has stored behind what st has.
+// append adds what o has stored at the end of the part. st is the one to be ended from then on.
 func (st *stored) append(o *stored) {
 	if o == nil {
 		return

@@ -16,9 +16,9 @@ type partCopy struct {
 	upload *metapb.Upload
 }
 
-// CopyPart checks an Upload Part - Copy and readies it. Destination and source are
-// looked up at the same time; what is wrong is told in S3's order: the
-// destination, the source, their keys, the conditions, the range.
+// CopyPart checks an Upload Part - Copy and readies it. It looks up destination and source at the
+// same time. If several things are wrong, it returns the first in S3's order: the destination, the
+// source, their keys, the conditions, the range. The caller calls Close.
 func (s *Service) CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error) {
 	if err := checkPartNumber(in.PartNumber); err != nil {
 		return nil, err
@@ -57,9 +57,9 @@ func (s *Service) CopyPart(ctx context.Context, in *CopyPartInput) (Copy, error)
 	return c, nil
 }
 
-// firstOf returns which error of a copy's two sides is told: a missing bucket of
-// either side comes first, then a source that the caller may not read, then
-// anything else of the destination, then anything else of the source.
+// firstOf returns the error that a copy's client is told if its two sides fail with dst and src:
+// first a missing bucket of either side, then a source that the caller may not read, then any other
+// error of the destination, then any other of the source.
 func firstOf(dst, src error) error {
 	var s3 *s3err.Error
 	switch {
@@ -78,8 +78,8 @@ func firstOf(dst, src error) error {
 // Encryption implements Copy.
 func (c *partCopy) Encryption() *metapb.Encryption { return c.upload.Encryption }
 
-// Run implements Copy. An extent that is gone at the commit may have been moved:
-// the source is looked up once more.
+// Run implements Copy. If an extent is gone at the commit, it may have been moved: the source is
+// looked up once more.
 func (c *partCopy) Run(ctx context.Context) (*Copied, error) {
 	done, err := c.run(ctx)
 	if isRefusal(err, metapb.Refusal_REFUSAL_EXTENT_GONE) {
@@ -106,12 +106,12 @@ func (c *partCopy) run(ctx context.Context) (*Copied, error) {
 	if err := c.s.commitPart(ctx, c.in.Caller, c.upload, made.stored, c.pin); err != nil {
 		return nil, err
 	}
-	c.pin, c.unpin = nil, nil // Dropped with the commit.
+	c.pin, c.unpin = nil, nil // The commit has dropped it.
 	c.copied(made)
 	return &Copied{ETag: p.Etag, ModifiedMS: p.ModifiedMs, Checksums: shown(c.algorithm, p.Checksums)}, nil
 }
 
-// copied tells of a committed copy.
+// copied tells the events of a committed copy.
 func (c *copier) copied(p *copiedPart) {
 	if p.byReference {
 		call1(c.s.events.CopiedByRef, int64(p.part.Size))
@@ -120,7 +120,7 @@ func (c *copier) copied(p *copiedPart) {
 	call1(c.s.events.CopiedByRead, int64(p.part.Size))
 }
 
-// shown returns the checksums that an answer tells: of the algorithm asked for.
+// shown returns the one checksum of sums that the answer tells: that of the algorithm asked for.
 func shown(algorithm string, sums []*metapb.Checksum) []*metapb.Checksum {
 	for _, c := range sums {
 		if c.Algorithm == algorithm {

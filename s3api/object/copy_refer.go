@@ -8,28 +8,31 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/etag"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// Bounds of a part that refers to extents of others. A range beyond one of them is
-// re-encoded: it has been copied together from crumbs.
+// Bounds of a part that refers to extents of other parts. A range that exceeds one of them was
+// itself copied together from small pieces. It is re-encoded, which makes whole extents of it.
 const (
 	maxPartRefs      = 4096
-	maxPartEnvelopes = 1024 // Data keys to wrap anew: one for each part of the source.
-	maxInlineRuns    = 16
-	maxInlineCopied  = 1 << 20 // Bytes of all runs together.
+	maxPartEnvelopes = 1024    // Data keys to wrap anew: one for each part of the source.
+	maxInlineRuns    = 16      // Runs of inline pieces. Each becomes an extent of its own.
+	maxInlineCopied  = 1 << 20 // Bytes of these runs together.
 )
 
-// shares reports whether source and destination are in one trust domain and of one
-// kind, so that the destination may refer to the source's extents.
+// shares reports whether the part may refer to the source's extents. Source and destination have to
+// be in one trust domain, with extents of one placement, and the range larger than what is kept
+// inline.
 func (c *copier) shares() bool {
 	return sse.SameDomain(c.src.wrap, c.wrap) && c.src.at() == c.at && c.src.length() > uint64(max(0, c.s.cfg.InlineMaxBytes))
 }
 
-// refer makes a part that refers to the source's extents: no byte of them moves.
-// Where they are sealed their data keys are wrapped anew, and packages at the edges
-// are referred to as they are. Nil where the range has too many pieces.
+// refer makes a part that refers to the source's extents, so none of their bytes moves. If they are
+// sealed, their data keys are wrapped anew, and packages at the edges of the range are referred to
+// whole. It returns nil if the range exceeds a bound of such parts.
 func (c *copier) refer(ctx context.Context) (*copiedPart, error) {
 	src := c.s.sourceContent(c.src)
 	defer src.close()
@@ -55,8 +58,7 @@ func (c *copier) refer(ctx context.Context) (*copiedPart, error) {
 	return p, nil
 }
 
-// referable reports whether a part can refer to the pieces, with few enough
-// inline ones between the extents and few enough data keys.
+// referable reports whether the pieces are within the bounds of a part that refers to them.
 func referable(pieces []held) bool {
 	runs, size, inRun := 0, uint64(0), false
 	envelopes, last := 0, (*metapb.Envelope)(nil)
@@ -74,10 +76,11 @@ func referable(pieces []held) bool {
 	return len(pieces) > 0 && runs <= maxInlineRuns && size <= maxInlineCopied && envelopes <= maxPartEnvelopes
 }
 
-// knownETag returns the ETag that needs no reading: the MD5 of a whole part or
-// single-part object, else one of the content's identity and the range.
+// knownETag returns the ETag that needs no reading. It is the MD5 of the range if that is recorded,
+// because the range is a whole part or an object of one part. Else it is made of the content's id
+// and the range, so that a repeated copy has the same ETag.
 func (c *copier) knownETag() string {
-	if c.src.answer.WholePart && isMD5(c.src.answer.PartEtag) {
+	if c.src.answer.WholePart && etag.IsMD5(c.src.answer.PartEtag) {
 		return c.src.answer.PartEtag
 	}
 	h := sha256.New()
@@ -85,11 +88,11 @@ func (c *copier) knownETag() string {
 	h.Write(c.src.version().ContentId)
 	h.Write(binary.BigEndian.AppendUint64(nil, c.src.answer.First))
 	h.Write(binary.BigEndian.AppendUint64(nil, c.src.length()))
-	return opaqueETag(h.Sum(nil))
+	return etag.Opaque(h.Sum(nil))
 }
 
-// knownChecksums returns the checksums that need no reading: those that are
-// recorded of the range, and the CRCs that follow from those of its extents.
+// knownChecksums returns the checksums that need no reading: those that are recorded of the range,
+// and CRCs that follow from those of its extents.
 func (c *copier) knownChecksums(st *stored) []*metapb.Checksum {
 	sources := [][]*metapb.Checksum{nil, nil}
 	if c.src.answer.WholePart {
@@ -117,12 +120,12 @@ func (c *copier) knownChecksums(st *stored) []*metapb.Checksum {
 	return out
 }
 
-// digest sets a part's ETag and checksums. What is wanted and not known is
-// computed: an MD5 and the SHAs of the whole range, read once; a CRC of those runs
-// alone that are not whole extents.
+// digest sets the ETag and the checksums of a part that was made by reference. What is wanted and
+// not known is computed. For an MD5 or a SHA the whole range is read once. For a CRC only the runs
+// that are not whole extents are read.
 func (c *copier) digest(ctx context.Context, p *copiedPart) error {
 	p.sums = c.knownChecksums(p.stored)
-	wantMD5 := c.wantMD5 && hasMD5(c.wrap) && !isMD5(p.etag)
+	wantMD5 := c.wantMD5 && hasMD5(c.wrap) && !etag.IsMD5(p.etag)
 	wantSum := c.algorithm != "" && valueOf(p.sums, c.algorithm) == nil
 	if wantSum && !wantMD5 && checksum.Combines(c.algorithm) {
 		if err := c.readEdges(ctx, p.stored); err != nil {
@@ -143,32 +146,32 @@ func (c *copier) digest(ctx context.Context, p *copiedPart) error {
 		return err
 	}
 	if wantMD5 {
-		p.etag = etagOf(d.md5.Sum(nil))
+		p.etag = etag.OfMD5(d.md5.Sum(nil))
 	}
 	if wantSum {
-		p.sums = d.checksums(&stored{runs: []summed{summedNow(int64(p.part.Size), w.sums)}})
+		p.sums = d.checksums(&stored{runs: []proof.Run{proof.Computed(int64(p.part.Size), w.sums)}})
 	}
 	return nil
 }
 
-// readEdges computes the CRCs of the part's runs of which the wanted one is not
-// known: pieces of extents, mostly at the two ends of the range.
+// readEdges computes the CRCs of those runs of the part of which the wanted one is not known.
+// Mostly these are the two ends of the range, which are pieces of extents.
 func (c *copier) readEdges(ctx context.Context, st *stored) error {
 	off := uint64(0)
 	for i, r := range st.runs {
-		if !r.knows(c.algorithm) {
+		if !r.Knows(c.algorithm) {
 			w := &digestWriter{digests: new(digests)}
-			if _, err := c.s.sourceContent(c.src).slice(off, uint64(r.bytes)).writeTo(ctx, w); err != nil {
+			if _, err := c.s.sourceContent(c.src).slice(off, uint64(r.Bytes)).writeTo(ctx, w); err != nil {
 				return err
 			}
-			st.runs[i] = summedNow(r.bytes, w.sums)
+			st.runs[i] = proof.Computed(r.Bytes, w.sums)
 		}
-		off += uint64(r.bytes)
+		off += uint64(r.Bytes)
 	}
 	return nil
 }
 
-// digestWriter digests what is read for nothing else.
+// digestWriter digests what is read only to be digested.
 type digestWriter struct {
 	*digests
 	sums stripe.Sums
@@ -181,23 +184,23 @@ func (w *digestWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// assembly is a part in the making, of extents of others and new ones for inline
-// bytes between them.
+// assembly is a part that is being made of references to extents of others. Inline bytes between
+// these become extents of its own.
 type assembly struct {
 	s        *Service
 	src      *content        // Opens inline pieces.
 	from, to sse.WrappingKey // Of the source's envelopes and of the part's; nil: not encrypted.
 	st       *stored
 
-	last     *metapb.Envelope // Of the source: the one wrapped anew last, as
-	envelope uint32           // index + 1 into the part's.
-	key      *sse.DataKey     // Of new extents; nil: none yet, or not encrypted.
-	keyIndex uint32           // Its envelope's index + 1.
+	last     *metapb.Envelope // The envelope of the source that was wrapped anew last.
+	envelope uint32           // Index + 1 of what became of last, among the part's envelopes.
+	key      *sse.DataKey     // Of new extents; nil: there is none yet, or they are not encrypted.
+	keyIndex uint32           // Index + 1 of its envelope; 0: there is none yet.
 }
 
 func (a *assembly) close() { a.key.Wipe() }
 
-// addAll adds pieces in order; runs of inline ones become one extent.
+// addAll adds pieces in order. Each run of inline pieces becomes one extent.
 func (a *assembly) addAll(ctx context.Context, pieces []held) error {
 	for i := 0; i < len(pieces); {
 		if !isInline(pieces[i].Piece) {
@@ -222,7 +225,7 @@ func (a *assembly) addAll(ctx context.Context, pieces []held) error {
 	return nil
 }
 
-// write stores bytes that were inline as a new extent.
+// write stores a run of bytes that were inline as a new extent.
 func (a *assembly) write(ctx context.Context, run []byte) error {
 	if a.keyIndex == 0 {
 		var err error
@@ -238,7 +241,8 @@ func (a *assembly) write(ctx context.Context, run []byte) error {
 	return err
 }
 
-// add adds a reference, joined with the one before where they touch.
+// add adds a reference to a piece. Where it goes on where the last reference ends, it lengthens
+// that one.
 func (a *assembly) add(ctx context.Context, p held) error {
 	if err := a.rewrap(ctx, p.envelope); err != nil {
 		return err
@@ -247,7 +251,7 @@ func (a *assembly) add(ctx context.Context, p held) error {
 	if p.envelope != nil {
 		ref.Envelope = a.envelope
 	}
-	a.st.runs = append(a.st.runs, summedPiece(p.Piece))
+	a.st.runs = append(a.st.runs, proof.OfPiece(p.Piece))
 	refs := a.st.part.Extents
 	if n := len(refs); n > 0 {
 		last := refs[n-1]
@@ -260,8 +264,8 @@ func (a *assembly) add(ctx context.Context, p held) error {
 	return nil
 }
 
-// rewrap records a source's envelope in the part, under the part's key. The pieces
-// of one envelope follow one another.
+// rewrap adds an envelope of the source to the part, wrapped under the part's key. It remembers
+// only the last one: the pieces of one envelope follow one another.
 func (a *assembly) rewrap(ctx context.Context, e *metapb.Envelope) error {
 	if e == nil || e == a.last {
 		return nil

@@ -8,8 +8,8 @@ import (
 
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/etag"
 	"github.com/cairnstore/cairn/shard"
-	"github.com/cairnstore/cairn/shard/stripe"
 )
 
 // envelopes returns those of an object's parts.
@@ -38,7 +38,7 @@ func TestSealedByReference(t *testing.T) {
 		refs := w.count("reference")
 		done, err := w.copyPart(src, r, key, "")
 		require.NoError(t, err)
-		require.False(t, isMD5(done.ETag))
+		require.False(t, etag.IsMD5(done.ETag))
 		require.Equal(t, refs+1, w.count("reference"), "%v", r)
 		w.same(want, "dst", key)
 		got, _ := w.get("dst", key, *fromTo(len(want)/3, len(want)/2))
@@ -132,19 +132,4 @@ func TestReferenceReadsEdgesOnly(t *testing.T) {
 		}
 	}
 	require.Zero(t, w.count("here"))
-}
-
-// TestExtentsWithoutCRC32: an extent whose record has CRC-64 alone is read for the
-// others.
-func TestExtentsWithoutCRC32(t *testing.T) {
-	p := contentOf(1000, 1)
-	s := stripe.SumsOf(p)
-	old := &metapb.Piece{Ref: &metapb.ExtentRef{Length: 1000}, Extent: &metapb.Extent{PlainBytes: 1000, Crc64: s.CRC64}}
-	runs := []summed{summedPiece(old), summedNow(1000, s)}
-	require.NotNil(t, crcOf(checksum.CRC64NVME, runs))
-	require.Nil(t, crcOf(checksum.CRC32, runs))
-	require.Nil(t, crcOf(checksum.SHA256, runs))
-	old.Ref.Offset, old.Ref.Length = 1, 999
-	require.False(t, (&summed{}).knows(checksum.CRC64NVME))
-	require.Nil(t, crcOf(checksum.CRC64NVME, []summed{summedPiece(old)}))
 }

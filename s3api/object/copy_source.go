@@ -15,11 +15,11 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// source is the version that a copy reads, and the range of it. It stays that
-// version whatever happens to its key.
+// source is the version that a copy reads, and the range of it. It stays that version whatever
+// happens to its key meanwhile.
 type source struct {
 	in     *CopySource
-	key    string // The one that was found.
+	key    string // The key that exists: that of in, or its alternate one.
 	answer *metapb.ObjectAnswer
 	wrap   sse.WrappingKey // Opens its envelopes; nil: not encrypted.
 }
@@ -30,7 +30,8 @@ func (r *source) length() uint64           { return r.answer.Length }
 // whole reports whether the range is the whole version.
 func (r *source) whole() bool { return r.answer.First == 0 && r.answer.Length == r.answer.Version.Size }
 
-// lookUp finds a source and the content of its range in one query.
+// lookUp finds a source and the content of its range in one query. It checks that the caller may
+// read it, and nothing else.
 func (s *Service) lookUp(ctx context.Context, of Request, in *CopySource) (*source, error) {
 	q := &metapb.GetObject{Bucket: in.Bucket, Key: in.Key, AlternateKey: in.AlternateKey,
 		VersionId: in.VersionID, MaxRefs: maxRefs, Restored: true}
@@ -51,8 +52,8 @@ func (s *Service) lookUp(ctx context.Context, of Request, in *CopySource) (*sour
 	return r, nil
 }
 
-// unlockSource checks that the source can be read with the key that the request
-// carries for it.
+// unlockSource checks that the source is an object that can be read now, and with the key that the
+// request carries for it.
 func (s *Service) unlockSource(r *source) (err error) {
 	if v := r.version(); v.DeleteMarker {
 		if r.in.VersionID == "" {
@@ -67,7 +68,7 @@ func (s *Service) unlockSource(r *source) (err error) {
 	return err
 }
 
-// checkRange checks conditions, range and size, in this order.
+// checkRange checks the conditions, the range and the size of the source, in this order.
 func (s *Service) checkRange(r *source) error {
 	v := r.version()
 	if failed := failedCondition(&r.in.Conditions, v); failed != "" {
@@ -95,9 +96,9 @@ func (s *Service) checkRange(r *source) error {
 	return nil
 }
 
-// failedCondition returns the header whose condition does not hold; empty if all
-// do. A condition on the tag makes the one on the date of its kind void, and a
-// date in the future is no condition.
+// failedCondition returns the name of the header whose condition does not hold; empty: all hold. A
+// condition on the tag makes the one on the date of its kind void. A date in the future is no
+// condition.
 func failedCondition(c *ReadConditions, v *metapb.Version) string {
 	modified := time.UnixMilli(v.ModifiedMs).Truncate(time.Second)
 	set := func(t time.Time) bool { return !t.IsZero() && !t.After(time.Now()) }
@@ -120,8 +121,7 @@ func failedCondition(c *ReadConditions, v *metapb.Version) string {
 	return ""
 }
 
-// namesETag reports whether a list of entity tags, quoted or bare, names etag; *
-// names any.
+// namesETag reports whether a list of entity tags, quoted or bare, names etag. The tag * names any.
 func namesETag(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {
 		tag = strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
@@ -132,13 +132,13 @@ func namesETag(list, etag string) bool {
 	return false
 }
 
-// content returns the source's range.
+// sourceContent returns the source's range as content that was not read yet.
 func (s *Service) sourceContent(r *source) *content {
 	return s.newContent(r.version(), r.answer, r.wrap)
 }
 
-// stream returns the source's plaintext as a reader, which another goroutine
-// fetches, verifies and decrypts ahead of it. stop ends that goroutine.
+// stream returns the plaintext of c as a reader. Another goroutine fetches, verifies and decrypts
+// it meanwhile. The caller calls stop, which ends that goroutine.
 func (s *Service) stream(ctx context.Context, c *content) (r io.Reader, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
@@ -149,7 +149,7 @@ func (s *Service) stream(ctx context.Context, c *content) (r io.Reader, stop fun
 		if err == nil && uint64(n) != c.length {
 			err = errs.Newf("object.stream", errs.Internal, "content %x ended after %d of %d bytes", c.id, n, c.length)
 		}
-		pw.CloseWithError(err) // Nil is EOF.
+		pw.CloseWithError(err) // Nil stands for io.EOF.
 	}()
 	return pr, func() {
 		cancel()

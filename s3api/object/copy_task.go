@@ -5,24 +5,26 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/lanes"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// Task is one extent of a copy, as any node can make it: read, open, seal, encode,
-// write. It holds keys; whoever has one wipes them.
+// Task is one extent of a copy, described so that any node can make it: read, open, seal, encode,
+// write. It holds data keys. Whoever has a Task wipes it.
 type Task struct {
-	Source *metapb.ContentAnswer // All pieces of the extent's plaintext. No envelopes: the keys are open.
-	Keys   []*sse.DataKey        // Of the source: ExtentRef.envelope indexes them (+1).
+	Source *metapb.ContentAnswer // All pieces of the extent's plaintext, without envelopes.
+	Keys   []*sse.DataKey        // Of the source. ExtentRef.envelope is an index + 1 into them.
 
-	Extent shard.ExtentID // To be written, under a lease of the asking node.
-	Epoch  uint32         // Of its volume, as the asking node knows it.
+	Extent shard.ExtentID // What to write: a number under a lease of the asking node.
+	Epoch  uint32         // The epoch of its volume, as the asking node knows it.
 	Key    *sse.DataKey   // Of the destination; nil: not encrypted.
-	SealID []byte         // Fresh; empty where Key is nil.
+	SealID []byte         // Of the new extent, and of no other; empty where Key is nil.
 }
 
 // Wipe clears the keys of the task.
@@ -33,14 +35,15 @@ func (t *Task) Wipe() {
 	t.Key.Wipe()
 }
 
-// Bounds of what one task reads: an extent's worth of smaller crumbs is copied
-// where they were looked up.
+// Bounds of what is sent with one task. A run of more and smaller pieces is done on the node that
+// has looked them up.
 const (
-	maxTaskPieces = 1024
+	maxTaskPieces = 1024    // Pieces of the source.
 	maxTaskInline = 1 << 20 // Bytes of inline pieces together.
 )
 
-// valid reports what is wrong with a task that came from another node.
+// valid returns an error of the kind Invalid if a task that came from another node does not make
+// sense. Nothing of such a task may be used: indices into it are not checked again.
 func (t *Task) valid() error {
 	left := t.Source.GetLength()
 	bad := left == 0 || left > shard.ExtentMaxBytes || len(t.Source.Pieces) > maxTaskPieces ||
@@ -63,22 +66,32 @@ func (t *Task) valid() error {
 	return nil
 }
 
-// DoTask does a task for another node and returns the record of the extent it
-// made, durable on a quorum. It keeps nothing of t and does not wipe it. Errors:
-// Overloaded, at once, where this node has enough to do; Unavailable; Corrupt;
-// Canceled; Invalid. On an error nothing is left but what no drive could be told
-// to delete.
+// Workers are the other nodes as far as they help with copies.
+type Workers interface {
+	// Nodes returns the other nodes that are thought alive.
+	Nodes() []cluster.NodeID
+	// Do has a node do a task and returns the record of the extent, which is durable on a quorum of
+	// its slots. Errors: Overloaded (the node has enough to do), Unavailable, Canceled, or what the
+	// task met there. What a failed task wrote is deleted by the node if it can, else by the
+	// caller. Do keeps nothing of t.
+	Do(ctx context.Context, node cluster.NodeID, t *Task) (*metapb.Extent, error)
+}
+
+// DoTask does a task for another node and returns the record of the extent, which is durable on a
+// quorum. It keeps nothing of t and does not wipe it. Errors: Overloaded, at once, if this node has
+// enough to do; Unavailable, also if the volume has another epoch here; Corrupt; Canceled; Invalid.
+// After an error nothing is left in the store, except what a drive could not be told to delete.
 func (s *Service) DoTask(ctx context.Context, t *Task) (_ *metapb.Extent, err error) {
 	const op = "object.DoTask"
 	if err := t.valid(); err != nil {
 		return nil, err
 	}
 	size := int64(t.Source.Length)
-	bound := min(s.taskBound(size), s.budget.Total())
-	if s.load.crowded(s.cfg.CopyTasks) || !s.admitTask(bound) {
+	end := s.lanes.Serve(s.taskBound(size))
+	if end == nil {
 		return nil, errs.Newf(op, errs.Overloaded, "this node has as many copy tasks as it should")
 	}
-	defer s.endTask(bound)
+	defer end()
 	ended := s.taskEvents(TaskServed)
 	defer func() { ended(err) }()
 	top, err := s.topology.Topology(ctx)
@@ -111,20 +124,21 @@ func (s *Service) DoTask(ctx context.Context, t *Task) (_ *metapb.Extent, err er
 	return extentRecord(done, t.SealID), nil
 }
 
-// taskContent returns the plaintext that a task reads. It is read where the task
-// says or not at all.
+// taskContent returns the plaintext that a task reads. It is read where the task says or not at
+// all: this node looks nothing up.
 func (s *Service) taskContent(t *Task) *content {
 	page := &metapb.ContentAnswer{Pieces: t.Source.Pieces, Length: t.Source.Length}
 	keys := make(map[*metapb.Envelope]*sse.DataKey, len(t.Keys))
 	for _, k := range t.Keys {
-		e := new(metapb.Envelope) // Stands for the one that was opened.
+		e := new(metapb.Envelope) // It is empty: its key is open already.
 		keys[e], page.Envelopes = k, append(page.Envelopes, e)
 	}
 	return &content{s: s, length: t.Source.Length, page: page, paged: t.Source.Length, keys: keys, final: true}
 }
 
-// remote has the lane's node do a task.
-func (p *parallelCopy) remote(ctx context.Context, at *lane, i int) error {
+// remote has the lane's node do task i. The extent's number is this node's, so what a failed task
+// left behind is deleted from here.
+func (p *parallelCopy) remote(ctx context.Context, at *lanes.Lane, i int) error {
 	t, err := p.task(ctx, p.runs[i])
 	if err != nil {
 		return err
@@ -135,13 +149,13 @@ func (p *parallelCopy) remote(ctx context.Context, at *lane, i int) error {
 		return err
 	}
 	t.Extent, t.Epoch = g.ID, g.Volume.Epoch
-	x, err := p.s.workers.Do(ctx, at.node, t)
+	x, err := p.s.workers.Do(ctx, at.Node, t)
 	if err == nil {
 		err = madeAsAsked(x, t, g)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			at.err = err
+			at.Err = err
 		}
 		p.s.discard(ctx, g, nil)
 		return err
@@ -153,7 +167,8 @@ func (p *parallelCopy) remote(ctx context.Context, at *lane, i int) error {
 	return nil
 }
 
-// task returns what another node has to know to store a run, but for where.
+// task returns what another node has to know to store a run, except where to. The caller wipes it.
+// It returns an error if there is more than may be sent with a task.
 func (p *parallelCopy) task(ctx context.Context, r run) (*Task, error) {
 	src := p.s.sourceContent(p.src).slice(uint64(r.off), uint64(r.length))
 	defer src.close()
@@ -191,8 +206,8 @@ func (p *parallelCopy) task(ctx context.Context, r run) (*Task, error) {
 	return t, nil
 }
 
-// madeAsAsked checks what another node says it has made: the metadata will say the
-// same.
+// madeAsAsked checks the record that another node returned for a task. It is compared with what
+// this node would have made, because the commit takes over what it says.
 func madeAsAsked(x *metapb.Extent, t *Task, g alloc.Grant) error {
 	overhead := 0
 	if t.Key != nil {
@@ -208,17 +223,17 @@ func madeAsAsked(x *metapb.Extent, t *Task, g alloc.Grant) error {
 	return nil
 }
 
-// TaskPlace says where a task of a copy runs, and whose it is.
+// TaskPlace says on which node a task of a copy runs, and who counts it.
 type TaskPlace string
 
-// The places, as metrics name them.
+// The values of TaskPlace, as metrics name them.
 const (
 	TaskHere   TaskPlace = "here"   // On the node that copies.
-	TaskSent   TaskPlace = "sent"   // On another node, as the one that copies sees it,
-	TaskServed TaskPlace = "served" // and as that one does.
+	TaskSent   TaskPlace = "sent"   // On another node, counted by the node that copies.
+	TaskServed TaskPlace = "served" // On another node, counted by that one.
 )
 
-// taskEvents tells of a task's begin; what it returns, of its end.
+// taskEvents tells that a task has begun. The caller calls what it returns when the task has ended.
 func (s *Service) taskEvents(at TaskPlace) func(error) {
 	call1(s.events.TaskBegan, at)
 	began := time.Now()

@@ -3,7 +3,6 @@ package object
 import (
 	"bytes"
 	"crypto/md5"
-	"encoding/hex"
 	"hash"
 	"strings"
 
@@ -12,16 +11,16 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// digests are what is computed of plaintext on its way into the store. CRCs are not
-// among them: the data path computes them of every extent.
+// digests are computed of plaintext while it is written. CRCs are not among them: the data path
+// computes those of every extent.
 type digests struct {
 	md5       hash.Hash // Nil: not wanted.
 	sum       hash.Hash // Nil: not wanted, or a CRC.
-	algorithm string    // Of the checksum wanted; empty: none is named.
+	algorithm string    // Of the checksum that is wanted; empty: the client names none.
 }
 
-// newDigests returns the digests for a body: the MD5 if wanted, and an algorithm,
-// which may be empty.
+// newDigests returns the digests for a body: an MD5 if withMD5 is set, and a checksum of algorithm,
+// which may be empty. It returns an error for an algorithm that S3 does not know.
 func newDigests(withMD5 bool, algorithm string) (*digests, error) {
 	d := &digests{algorithm: algorithm}
 	if withMD5 {
@@ -39,7 +38,7 @@ func errUnknownAlgorithm() error {
 	return s3err.InvalidRequest.Say("The checksum algorithm is not one of " + strings.Join(checksum.Algorithms(), ", ") + ".")
 }
 
-// write returns what to call with the plaintext; nil where nothing is computed.
+// write returns the function that takes the plaintext, or nil if it has nothing to compute.
 func (d *digests) write() func([]byte) {
 	if d.md5 == nil && d.sum == nil {
 		return nil
@@ -56,8 +55,8 @@ func (d *digests) add(p []byte) {
 	}
 }
 
-// checksums returns the checksums of the plaintext, which was stored: the one asked
-// for, or CRC64NVME, which S3 stores where the client names none.
+// checksums returns the checksum to record of the plaintext: the one asked for, or CRC64NVME, which
+// S3 stores where the client names none.
 func (d *digests) checksums(st *stored) []*metapb.Checksum {
 	if d.sum != nil {
 		return []*metapb.Checksum{{Algorithm: d.algorithm, Value: d.sum.Sum(nil)}}
@@ -65,7 +64,7 @@ func (d *digests) checksums(st *stored) []*metapb.Checksum {
 	return []*metapb.Checksum{st.crc(d.algorithm)}
 }
 
-// verify compares what was computed with what the client claims.
+// verify compares what was computed with what the client claims of the body.
 func (d *digests) verify(b *Body, sums []*metapb.Checksum) error {
 	if b.ContentMD5 != nil && !bytes.Equal(b.ContentMD5, d.md5.Sum(nil)) {
 		return s3err.BadDigest.Say("The Content-MD5 you specified did not match what we received.")
@@ -83,8 +82,8 @@ func (d *digests) verify(b *Body, sums []*metapb.Checksum) error {
 	return nil
 }
 
-// valueOf returns the value of an algorithm, over bytes and not over parts; nil
-// where there is none.
+// valueOf returns the value of an algorithm's checksum, or nil if sums has none. A composite
+// checksum is one of parts, and not meant.
 func valueOf(sums []*metapb.Checksum, algorithm string) []byte {
 	for _, c := range sums {
 		if c.Algorithm == algorithm && !c.Composite {
@@ -92,34 +91,4 @@ func valueOf(sums []*metapb.Checksum, algorithm string) []byte {
 		}
 	}
 	return nil
-}
-
-// ETags. One that is not the MD5 of the bytes holds a dash, so that no client
-// takes it for one.
-
-// etagOf returns the ETag of an MD5.
-func etagOf(md5sum []byte) string { return hex.EncodeToString(md5sum) }
-
-// opaqueETag returns an ETag of 16 bytes that are not an MD5.
-func opaqueETag(id []byte) string { return hex.EncodeToString(id[:md5.Size]) + "-1" }
-
-// isMD5 reports whether an ETag is the MD5 of the bytes.
-func isMD5(etag string) bool {
-	if len(etag) != 2*md5.Size {
-		return false
-	}
-	_, err := hex.DecodeString(etag)
-	return err == nil
-}
-
-// etagBytes returns what an ETag contributes to that of a multipart object: its
-// MD5, or the 16 bytes of an opaque one.
-func etagBytes(etag string) []byte {
-	if len(etag) >= 2*md5.Size {
-		if b, err := hex.DecodeString(etag[:2*md5.Size]); err == nil {
-			return b
-		}
-	}
-	sum := md5.Sum([]byte(etag))
-	return sum[:]
 }

@@ -1,53 +1,52 @@
-// Package object is the object service: what S3 means, apart from HTTP. It joins
-// the metadata (meta.Client) and the data path (shard/stripe).
+// Package object is the object service: what S3 means, apart from HTTP. It joins the metadata
+// (meta.Client) and the data path (shard/stripe).
 //
-// Methods return *s3err.Error where S3 has a code for the failure; any other
-// error is mapped by its kind at the edge. No error holds a key or a body.
+// Methods return a *s3err.Error if S3 has a code for the failure. Any other error is turned into a
+// code by its kind, at the edge (package s3api). No error holds a key or a body.
 //
 // # Writing
 //
-// A body is stored first and committed then (put.go, write.go): inline, or as
-// extents one after another, the next being written while the one before becomes
-// durable. What a command commits is durable on a quorum of each extent's slots.
-// An extent below its quorum is re-encoded to another volume; one whose volume
-// fails before a byte was read goes to another. Whatever is not committed is
-// deleted; whatever could not be deleted, because a node died, lies under a lease
-// that ends, and is found as an orphan. Only where the outcome of a commit is not
-// known are its shards left alone.
+// A body is first stored and then committed (put.go, write.go). It is stored inline, in the record
+// of its part, or as extents. Extents are written one after another: while one becomes durable, the
+// next is being written. What a command commits is durable on a quorum of each extent's slots.
+//
+// An extent that does not reach its quorum is re-encoded to another volume from the shards that are
+// durable. If its volume fails before a byte was read, the extent goes to another volume.
+//
+// What is not committed is deleted. If it cannot be deleted, because a node has died, it lies under
+// a lease that ends, and is found as an orphan. If the outcome of a commit is not known, its shards
+// are left alone: they may be wanted.
 //
 // # Reading
 //
-// One query answers a version and the places of its bytes (content.go). They are
-// read when WriteTo is called: what is overwritten meanwhile stays readable for
-// upkeep's grace period, as far as its places are looked up. A content of more
-// than maxRefs pieces looks them up page by page, and ends short if it is cleared
-// away between two pages.
+// One query returns a version and the places of its bytes (content.go). WriteTo reads them. If the
+// object is overwritten meanwhile, the places that were looked up stay readable for upkeep's grace
+// period. A content of more than maxRefs pieces is looked up page by page. If it is dropped between
+// two pages, the read ends short.
 //
 // # Copying
 //
-// A copy is checked whole before it runs (copy_source.go). Where source and
-// destination are in one trust domain it adds references to the source's extents,
-// packages at the edges included, wraps their data keys anew and moves no byte
-// (copy_refer.go). CRCs follow from those of the extents; only what is less than an
-// extent is read for them.
+// Everything that can be refused is refused before a copy runs (copy_source.go). If source and
+// destination are in one trust domain, the copy refers to the source's extents, with the packages
+// at the edges of the range. Their data keys are wrapped anew and no byte moves (copy_refer.go).
+// Its CRCs follow from those of the extents; only pieces of extents are read for them.
 //
-// Else it is re-encoded under a fresh data key, an extent a task, several at once
-// (copy_parallel.go): here while the node has room, else on another node that has
-// (copy_task.go, lanes.go). A digest that must see the bytes in order, an MD5 or a
-// SHA, makes it one stream instead; so a re-encoded part of more than one extent has
-// an MD5 for its ETag only where the setting demands it. A long re-encoding pins its
-// source.
+// Any other copy is re-encoded under a fresh data key. Each extent is a task, and several run at
+// once (copy_parallel.go): on this node while it has room, else on another (copy_task.go, package
+// lanes). An MD5 or a SHA has to see the bytes in order, so a copy that needs one is one stream
+// instead. For that reason a re-encoded part of more than one extent has an MD5 for its ETag only
+// if the setting demands it. A copy whose re-encoding takes long pins its source.
 //
 // # What it is not
 //
-// It authenticates nobody and evaluates no policy, except that parts belong to
-// the initiator of their upload. It keeps no state of objects: any number of
-// services on any nodes work side by side.
+// It authenticates nobody and evaluates no policy. The one right that it checks itself is that
+// parts belong to the initiator of their upload. It holds no state of objects: any number of
+// services work side by side, on any nodes.
 //
 // # Concurrency and memory
 //
-// Everything is safe for concurrent use, except that a Got and a Copy belong to
-// one goroutine. No goroutine outlives the call that started it. Buffers are
-// bounded per request (writeBound, readBound) and by the node's Budget, which
-// turns requests away (SlowDown) rather than let memory grow.
+// Everything is safe for concurrent use, except that a Got and a Copy belong to one goroutine each.
+// No goroutine outlives the call that started it. Buffers are bounded for each request (writeBound,
+// readBound) and for all of them by the node's Budget. It turns requests away (SlowDown) before
+// memory grows.
 package object

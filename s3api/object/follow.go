@@ -5,12 +5,14 @@ import (
 
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/shard"
 )
 
-// follow writes the extents again whose slots have moved while they were written,
-// from the shards that are still where they were: with what lies elsewhere now too
-// few are left to acknowledge them. The part that refers to them is changed in place.
+// follow re-encodes the extents whose slots have moved while they were written, from the shards
+// that lie where the slots still are. What lies where a slot was does not count, and too few were
+// left to acknowledge the extent. The part and the extents of st are changed in place to name the
+// new ones.
 func (st *stored) follow(ctx context.Context) error {
 	t, err := st.s.freshTopology(ctx)
 	if err != nil {
@@ -33,14 +35,14 @@ func (st *stored) follow(ctx context.Context) error {
 	return nil
 }
 
-// rewrite re-encodes one extent to another volume.
+// rewrite re-encodes one extent, which n makes known, to another volume.
 func (st *stored) rewrite(ctx context.Context, x *extentWrite, n *metapb.NewExtent) error {
 	old, oldPending, e := x.grant, x.pending, n.Extent
 	g, to, err := st.s.reencodeTo(ctx, st.at, wholeExtent(old.ID, old.Volume, e), old.Volume.ID)
 	if err != nil {
 		return err
 	}
-	if err := sameSums(e, to); err != nil {
+	if err := proof.SameExtent(e, to); err != nil {
 		st.s.discard(ctx, g, nil)
 		return err
 	}
@@ -56,13 +58,13 @@ func (st *stored) rewrite(ctx context.Context, x *extentWrite, n *metapb.NewExte
 	return nil
 }
 
-// freshTopology returns the topology as it is now.
+// freshTopology returns the topology of now, and not one that is remembered.
 func (s *Service) freshTopology(ctx context.Context) (*meta.Topology, error) {
 	t, err := s.topology.Topology(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// The answer makes the client notice that the one it holds is old.
+	// The client of the metadata sees in the answer that the topology it remembers is old.
 	if _, err := s.query(ctx, Request{}, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{HaveEpoch: t.View.Epoch}}}); err != nil {
 		return nil, err
 	}

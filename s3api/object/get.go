@@ -8,9 +8,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// Get opens an object, or only looks at it (RANGE_NONE). A range outside the
-// object is no error but Got.Unsatisfiable. Of a delete marker Got tells, beside the
-// error, which it is.
+// Get looks an object up and readies it to be read; RANGE_NONE only looks it up. A range outside
+// the object is no error but Got.Unsatisfiable. If a delete marker is found, Got names it beside
+// the error.
 func (s *Service) Get(ctx context.Context, in *GetInput) (*Got, error) {
 	r := in.Range
 	a, err := s.query(ctx, in.Caller.Request, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{
@@ -44,8 +44,8 @@ func (s *Service) Get(ctx context.Context, in *GetInput) (*Got, error) {
 	return g, nil
 }
 
-// hidden tells, beside the error of a key that does not exist, the delete marker that
-// hides it, if the caller may know so much.
+// hidden returns the error of a key that does not exist. If a delete marker hides the key, and the
+// caller may know that the key is missing, it returns the marker too.
 func hidden(a *metapb.Answer, err error) (*Got, error) {
 	v := a.GetObject().GetVersion()
 	var told *s3err.Error
@@ -55,7 +55,7 @@ func hidden(a *metapb.Answer, err error) (*Got, error) {
 	return &Got{Bucket: a.GetObject().GetBucket(), Version: v}, err
 }
 
-// visible returns the error of reading a version that is a delete marker.
+// visible returns the error of reading a version, which is nil if it is no delete marker.
 func visible(v *metapb.Version, versionID string) error {
 	switch {
 	case !v.GetDeleteMarker():
@@ -64,4 +64,15 @@ func visible(v *metapb.Version, versionID string) error {
 		return s3err.NoSuchKey.Err()
 	}
 	return s3err.MethodNotAllowed.Err()
+}
+
+// Parts lists the parts of a multipart version from the number after on. It returns NoSuchVersion
+// if the version is gone meanwhile.
+func (s *Service) Parts(ctx context.Context, v *metapb.Version, after, most uint32) (*metapb.ObjectPartsAnswer, error) {
+	a, err := s.query(ctx, Request{}, &metapb.Query{Op: &metapb.Query_ObjectParts{ObjectParts: &metapb.ObjectParts{
+		ContentId: v.GetContentId(), After: after, Max: most}}})
+	if err != nil {
+		return nil, err
+	}
+	return a.ObjectParts, nil
 }

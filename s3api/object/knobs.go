@@ -2,19 +2,19 @@ package object
 
 import "github.com/cairnstore/cairn/s3api/profile"
 
-// Knobs are what an operator may change of the object service while it runs. A
-// zero field means its default.
+// Knobs is what an operator may change of the object service while it runs. A zero field means its
+// default, which the comment names.
 type Knobs struct {
-	MinPartBytes         int64            // Of a part that is not the last: profile.DefaultMinPart.
+	MinPartBytes         int64            // The least of a part that is not the last: profile.DefaultMinPart.
 	CopyRangePastEnd     profile.PastEnd  // profile.PastEndClamp.
 	CopyPartETag         profile.CopyETag // profile.CopyETagReference.
 	AnyInitiator         bool             // Parts may come from others than the upload's initiator.
 	CompleteRequiresSSEC bool             // Complete of an SSE-C upload must carry its key.
 	IgnoreMD5UnderSSE    bool             // Content-MD5 of what is encrypted is not verified.
-	CompleteRequiresSums bool             // Complete of composite checksums must carry those of the parts.
-	DeleteWithUploads    bool             // Open uploads do not keep a bucket.
-	BucketsMax           int              // Of an account of which nothing else was said: profile.DefaultBuckets.
-	WrongKeyAsAWS        bool             // A wrong customer's key is told as AWS does.
+	CompleteRequiresSums bool             // Complete must carry the parts' checksums if the whole's is composite.
+	DeleteWithUploads    bool             // A bucket with open uploads may be deleted.
+	BucketsMax           int              // How many buckets an account may have by default: profile.DefaultBuckets.
+	WrongKeyAsAWS        bool             // A wrong customer's key has the error that AWS gives it.
 }
 
 // KnobsOf returns what a profile says of the object service.
@@ -33,8 +33,8 @@ func KnobsOf(p *profile.Profile) Knobs {
 	}
 }
 
-// knobs returns the knobs as they are now. An operation that looks at one several
-// times keeps the answer.
+// knobs returns the knobs of now. An operation that looks at one several times keeps the answer,
+// for it may change in between.
 func (s *Service) knobs() Knobs {
 	k := s.cfg.Knobs()
 	def(&k.MinPartBytes, profile.DefaultMinPart)
@@ -44,5 +44,5 @@ func (s *Service) knobs() Knobs {
 	return k
 }
 
-// wantsMD5 reports whether parts copied by reference must have an MD5.
+// wantsMD5 reports whether a copied part must have an MD5 for its ETag.
 func (s *Service) wantsMD5() bool { return s.knobs().CopyPartETag == profile.CopyETagMD5 }

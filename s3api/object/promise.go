@@ -8,55 +8,56 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// promise is what the CRCs of a copy's range must be, as far as that is known before a
-// byte of it is read.
+// promise is what the CRCs of a copy's range must be, as far as that is known before a byte is
+// read.
 type promise struct {
-	crc64    []byte             // Follows from the source's extents; nil: not all of them lie in the range whole.
-	recorded []*metapb.Checksum // With the source, of just this range.
+	crc64    []byte             // What follows from the source's extents; nil: the range cuts one.
+	recorded []*metapb.Checksum // What is recorded of the source and is of just this range.
 }
 
-// promise returns what the copy has to be. It is taken before the source is read, of
-// all its pages, so that it does not share what may go wrong with these later.
+// promise returns what the copy has to be. It looks the source's pieces up by itself, before the
+// source is read: what goes wrong when these are looked up again does not spoil the promise too.
 func (c *copier) promise(ctx context.Context) (*promise, error) {
-	p := &promise{recorded: recorded(c.src.version(), c.src.answer)}
+	p := &promise{recorded: proof.Recorded(c.src.version(), c.src.answer)}
 	src := c.s.sourceContent(c.src)
 	defer src.close()
-	var runs []summed
+	var runs []proof.Run
 	for {
 		q, err := src.piece(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if q.Piece == nil {
-			p.crc64 = crcOf(checksum.CRC64NVME, runs)
+			p.crc64 = proof.CRC(checksum.CRC64NVME, runs)
 			return p, nil
 		}
-		run := summedPiece(q.Piece)
+		run := proof.OfPiece(q.Piece)
 		if isInline(q.Piece) && len(q.Inline) > 0 {
 			b, err := src.inline(ctx, q)
 			if err != nil {
 				return nil, err
 			}
-			run = summedNow(int64(len(b)), stripe.SumsOf(b))
+			run = proof.Computed(int64(len(b)), stripe.SumsOf(b))
 		}
-		if !run.crc64 {
+		if !run.Knows(checksum.CRC64NVME) {
 			return p, nil
 		}
 		runs = append(runs, run)
 	}
 }
 
-// keep compares what was stored with the promise.
+// keep returns an error if what was stored is not as promised.
 func (p *promise) keep(st *stored) error {
-	if got := crcOf(checksum.CRC64NVME, st.runs); p.crc64 != nil && got != nil && !bytes.Equal(got, p.crc64) {
+	if got := proof.CRC(checksum.CRC64NVME, st.runs); p.crc64 != nil && got != nil && !bytes.Equal(got, p.crc64) {
 		return errBroken()
 	}
 	for _, sum := range p.recorded {
-		if got := crcOf(sum.Algorithm, st.runs); !sum.Composite && got != nil && !bytes.Equal(got, sum.Value) {
+		if got := proof.CRC(sum.Algorithm, st.runs); !sum.Composite && got != nil && !bytes.Equal(got, sum.Value) {
 			return errBroken()
 		}
 	}
@@ -64,17 +65,16 @@ func (p *promise) keep(st *stored) error {
 }
 
 func errBroken() error {
-	return errs.Newf("object.copy", errs.Corrupt, "a copy: %w", errWrongSum)
+	return errs.Newf("object.copy", errs.Corrupt, "a copy: %w", proof.ErrWrong)
 }
 
-// reencode reads the range and stores it as new extents. What it has made is compared
-// with what is recorded of the source. If that is not the same, or a source's extent is
-// not what its record says, it is made once more from the beginning; nothing that is
-// wrong is ever returned.
+// reencode reads the range and stores it as new extents. It compares what it has stored with what
+// is recorded of the source. If they differ, or a source's extent is not what its record says, it
+// deletes what it made and makes it once more from the beginning. Wrong bytes are never returned.
 func (c *copier) reencode(ctx context.Context) (*copiedPart, error) {
 	for first := true; ; first = false {
 		made, err := c.reencodeOnce(ctx)
-		if err == nil || !first || !errors.Is(err, errWrongSum) || ctx.Err() != nil {
+		if err == nil || !first || !errors.Is(err, proof.ErrWrong) || ctx.Err() != nil {
 			return made, err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
@@ -79,7 +80,7 @@ func TestWrongPlaintextIsNeverSentWhole(t *testing.T) {
 			require.NoError(t, err)
 			var out bytes.Buffer
 			n, err := g.WriteTo(t.Context(), &out)
-			require.ErrorIs(t, err, errWrongSum, "%s %v", tc.key, tc.r.Kind)
+			require.ErrorIs(t, err, proof.ErrWrong, "%s %v", tc.key, tc.r.Kind)
 			require.Equal(t, errs.Corrupt, errs.KindOf(err))
 			require.Less(t, n, int64(g.Length))
 			require.EqualValues(t, out.Len(), n)
@@ -116,7 +117,7 @@ func TestWrongPlacesAreNoticed(t *testing.T) {
 		g, err := s.Get(t.Context(), &tc)
 		require.NoError(t, err)
 		n, err := g.WriteTo(t.Context(), io.Discard)
-		require.ErrorIs(t, err, errWrongSum)
+		require.ErrorIs(t, err, proof.ErrWrong)
 		require.Less(t, n, int64(g.Length))
 	}
 	c, err := s.Copy(t.Context(), &CopyInput{Caller: alice, Source: CopySource{Bucket: testBucket, Key: "k"}, Bucket: testBucket, Key: "dst",
@@ -124,7 +125,7 @@ func TestWrongPlacesAreNoticed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Run(t.Context())
 	c.Close()
-	require.ErrorIs(t, err, errWrongSum)
+	require.ErrorIs(t, err, proof.ErrWrong)
 	require.Zero(t, w.orphans())
 }
 
@@ -151,7 +152,7 @@ func TestWrongCopyIsNotCommitted(t *testing.T) {
 						w.same(b, "dst", testKey('1'))
 						return
 					}
-					require.ErrorIs(t, err, errWrongSum)
+					require.ErrorIs(t, err, proof.ErrWrong)
 					_, err = w.Get(t.Context(), &GetInput{Caller: alice, Bucket: testBucket, Key: "dst", Head: true})
 					require.Error(t, err)
 				})
@@ -197,7 +198,7 @@ func TestReadGoesOnWithItsProof(t *testing.T) {
 		var out bytes.Buffer
 		_, err = g.WriteTo(t.Context(), &out)
 		if wrong {
-			require.ErrorIs(t, err, errWrongSum)
+			require.ErrorIs(t, err, proof.ErrWrong)
 			continue
 		}
 		require.NoError(t, err)

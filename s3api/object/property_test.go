@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
@@ -56,7 +57,7 @@ func TestAssembledObjects(t *testing.T) {
 			}
 			v := w.complete(name, id, list)
 			if sum := valueOf(v.Checksums, "CRC64NVME"); sum != nil {
-				require.Equal(t, crcOf(checksum.CRC64NVME, []summed{summedNow(int64(len(whole)), stripe.SumsOf(whole))}), sum, "a checksum that is told is right")
+				require.Equal(t, proof.CRC(checksum.CRC64NVME, []proof.Run{proof.Computed(int64(len(whole)), stripe.SumsOf(whole))}), sum, "a checksum that is told is right")
 			}
 			made = append(made, object{whole, key})
 		}

@@ -6,16 +6,16 @@ import (
 
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/etag"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// earlyCheckBytes is the size from which a put asks whether its bucket exists
-// before it reads the body, unless its caller has. The commit of a smaller one finds out
-// soon enough.
+// earlyCheckBytes is the size from which a put looks whether its bucket exists before it reads the
+// body, unless the caller has looked. A smaller body is not worth the query: its commit tells.
 const earlyCheckBytes = 1 << 20
 
-// Put stores an object.
+// Put stores an object and returns its version.
 func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error) {
 	if err := s.checkNew(in.Key, in.Body.Size); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error
 	return v, err
 }
 
-// checkNew refuses what no object or part may be.
+// checkNew refuses a key or a size that no object or part may have.
 func (s *Service) checkNew(key string, size int64) error {
 	switch {
 	case len(key) > MaxKeyBytes:
@@ -52,8 +52,8 @@ func (s *Service) checkNew(key string, size int64) error {
 	return nil
 }
 
-// storeBody stores a request's body and checks what the client claims of it. It
-// returns its ETag and checksums with it.
+// storeBody stores a request's body and returns it with its ETag and checksums. It refuses a body
+// that is not what the client claims of it.
 func (s *Service) storeBody(ctx context.Context, b *Body, wrap sse.WrappingKey, at alloc.Placement) (*stored, string, []*metapb.Checksum, error) {
 	if wrap != nil && s.knobs().IgnoreMD5UnderSSE {
 		unchecked := *b
@@ -95,24 +95,25 @@ func (s *Service) storeBody(ctx context.Context, b *Body, wrap sse.WrappingKey, 
 	return st, d.etag(wrap), sums, nil
 }
 
-// hasMD5 reports whether the ETag of what is encrypted under a key, nil for none, is the
-// MD5 of its plaintext. Under a customer's or a master key it is opaque and tells
-// nothing; that spares the MD5, which costs more than everything else together.
+// hasMD5 reports whether the ETag of what wrap encrypts is the MD5 of its plaintext; wrap is nil
+// where nothing is encrypted. Under a customer's key or a master key it is opaque, so it tells
+// nothing of the plaintext, and no MD5 has to be computed, which would cost more than all the rest
+// together.
 func hasMD5(wrap sse.WrappingKey) bool {
 	_, ofCluster := wrap.(*sse.S3Key)
 	return wrap == nil || ofCluster
 }
 
-// etag returns the ETag of what was digested.
+// etag returns the ETag of what was digested and encrypted by wrap.
 func (d *digests) etag(wrap sse.WrappingKey) string {
 	if !hasMD5(wrap) {
-		return opaqueETag(newID())
+		return etag.Opaque(newID())
 	}
-	return etagOf(d.md5.Sum(nil))
+	return etag.OfMD5(d.md5.Sum(nil))
 }
 
-// bodyEnd reads a body's end, where trailers and the last signature are: a body
-// that is not accepted to its end is not accepted.
+// bodyEnd reads the end of a body, where trailers and the last signature are. A body whose end is
+// not good is refused as a whole.
 func bodyEnd(r io.Reader) error {
 	var b [1]byte
 	for {
@@ -128,7 +129,7 @@ func bodyEnd(r io.Reader) error {
 	}
 }
 
-// commitObject makes a version of what was stored: where cmd says.
+// commitObject commits st as version v, under the bucket and key of cmd.
 func (s *Service) commitObject(
 	ctx context.Context, of Request, v *metapb.Version, st *stored, cmd *metapb.PutObject,
 ) (*metapb.Version, error) {

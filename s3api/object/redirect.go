@@ -6,9 +6,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// RedirectHeader is the name under which an object's attributes say where visitors of
-// a website are sent in its place. A copy has the one that its request names, never
-// its source's.
+// RedirectHeader is the header, among an object's attributes, that says where visitors of a website
+// are sent instead. A copy has the redirect that its request names, and never its source's.
 const RedirectHeader = "x-amz-website-redirect-location"
 
 // Redirect returns where an object sends visitors of a website; empty: nowhere.
@@ -21,7 +20,7 @@ func Redirect(a *metapb.Attributes) string {
 	return ""
 }
 
-// setRedirect puts the redirect of from in the place of that of a.
+// setRedirect returns a with the redirect of from in place of its own. It may change a.
 func setRedirect(a, from *metapb.Attributes) *metapb.Attributes {
 	to := Redirect(from)
 	if to == Redirect(a) {

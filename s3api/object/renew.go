@@ -11,49 +11,51 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Bounds of one command of a renewed content.
+// Bounds of one command that brings a step of a renewed content.
 const (
-	warmStepExtents = 64      // New extents, some gigabytes: what a failure makes do again.
-	warmStepBytes   = 1 << 20 // Records of parts.
+	warmStepExtents = 64      // New extents: some gigabytes, which a failure makes do again.
+	warmStepBytes   = 1 << 20 // Records of parts, about.
 )
 
-// What a node does for renewed contents at once, and how patient it is: one that is
-// given up has to begin anew.
+// What a node does for renewed contents at once, and how patient it is. Patience pays: a content
+// that is given up is begun anew.
 const (
-	warmParallel = 2 // Extents re-encoded, for all copies together.
-	warmTries    = 3 // For one extent.
-	warmPause    = 5 * time.Second
+	warmParallel = 2               // Extents that are re-encoded at once, for all contents together.
+	warmTries    = 3               // Tries for one extent.
+	warmPause    = 5 * time.Second // Between two tries.
 )
 
-// renewing is another content of a version in the making: the same parts over extents
-// of a placement's scheme.
+// renewing is a second content of a version that is being made: the same parts over other extents,
+// of a placement's scheme. It is made in steps, each of which is committed by a command. Packages
+// are copied as they are, so no key is needed (docs/architecture.md, "Cold objects").
 type renewing struct {
 	s       *Service
 	it      *metapb.WorkItem
 	at      alloc.Placement
-	command func(brought) *metapb.Command // Brings a step.
+	command func(brought) *metapb.Command // Returns the command that commits a step.
 	layout  *metapb.Layout
 	renewed map[shard.ExtentID]*renewal // By the old extent: parts may share one.
 
-	// Since the last command:
+	// What the step under way has gathered.
 	parts []*metapb.Part
-	bytes int         // Of their records, about.
+	bytes int         // How large the records of parts are, about.
 	fresh []*renewal  // Extents to be re-encoded.
-	refs  []*newPlace // References to be turned to the new extents.
+	refs  []*newPlace // References that are to name the new extents.
 
-	inRecord bool // There is no extent to renew.
+	inRecord bool // The version lies in its record: there is no extent to renew.
 }
 
-// brought is what a step of a new content brings.
+// brought is what a step brings.
 type brought struct {
 	parts   []*metapb.Part
 	extents []*metapb.NewExtent
-	layout  *metapb.Layout // Where it is done, of a version of several parts.
-	done    bool
-	nothing bool // The version lies in its record, and there is no new content.
+	layout  *metapb.Layout // With the last step of a version of several parts.
+	done    bool           // It is the last step.
+	nothing bool           // The version lies in its record, so there is no new content.
 }
 
 func newRenewing(s *Service, it *metapb.WorkItem, at alloc.Placement) *renewing {
@@ -62,20 +64,22 @@ func newRenewing(s *Service, it *metapb.WorkItem, at alloc.Placement) *renewing 
 
 // renewal is an extent that is re-encoded.
 type renewal struct {
-	old *metapb.Piece
-	id  shard.ExtentID
+	old *metapb.Piece  // A piece of the old extent.
+	id  shard.ExtentID // The new extent, once it is made.
 }
 
-// newPlace is a reference and what it is to refer to.
+// newPlace is a reference and the extent that it is to name.
 type newPlace struct {
 	ref *metapb.ExtentRef
 	to  *renewal
 }
 
+// run makes the content and commits all its steps. An error leaves what the steps before committed:
+// the next try drops it.
 func (w *renewing) run(ctx context.Context) error {
 	version := w.it.Version
 	most := max(version.Parts, 1)
-	// Numbers may have gaps: which there are is learnt by asking.
+	// The numbers of parts may have gaps. Which parts there are is found out by asking for each.
 	for number := uint32(1); uint32(len(w.layout.Numbers)) < most && number <= MaxPartNumber; number++ {
 		part, err := w.part(ctx, number)
 		if err != nil {
@@ -98,7 +102,8 @@ func (w *renewing) run(ctx context.Context) error {
 	return w.commit(ctx, true)
 }
 
-// part adds a part of the version to the copy; nil where it has none of the number.
+// part adds the part of a number to the content and returns it, or nil if the version has no such
+// part. It commits steps as they become full.
 func (w *renewing) part(ctx context.Context, number uint32) (*metapb.Part, error) {
 	q := versionOf(w.it)
 	q.Range, q.Part, q.MaxRefs = metapb.RangeKind_RANGE_PART, number, maxRefs
@@ -132,13 +137,14 @@ func (w *renewing) part(ctx context.Context, number uint32) (*metapb.Part, error
 			if err := w.commit(ctx, false); err != nil {
 				return nil, err
 			}
-			w.parts, w.bytes = []*metapb.Part{part}, 0 // Brought again when there is more of it.
+			// The part was committed as far as it went. The next step brings all of it again.
+			w.parts, w.bytes = []*metapb.Part{part}, 0
 		}
 		w.add(part, p)
 	}
 }
 
-// add adds a piece to a part.
+// add adds a piece to a part. Its reference names the new extent when the step is committed.
 func (w *renewing) add(part *metapb.Part, p held) {
 	part.Size += p.Ref.Length
 	envelope := uint32(0)
@@ -162,8 +168,7 @@ func (w *renewing) add(part *metapb.Part, p held) {
 	w.refs = append(w.refs, &newPlace{ref, r})
 }
 
-// commit re-encodes what is to be re-encoded and commits what the copy has since the
-// last time; done says that this is all of it.
+// commit re-encodes the extents of the step and commits it; done says that it is the last one.
 func (w *renewing) commit(ctx context.Context, done bool) error {
 	st := &stored{s: w.s, at: w.at}
 	if err := w.renew(ctx, st); err != nil {
@@ -182,7 +187,7 @@ func (w *renewing) commit(ctx context.Context, done bool) error {
 	return err
 }
 
-// renew re-encodes the extents of a step.
+// renew re-encodes the extents of the step.
 func (w *renewing) renew(ctx context.Context, st *stored) error {
 	var mu sync.Mutex
 	g, gctx := errgroup.WithContext(ctx)
@@ -204,8 +209,8 @@ func (w *renewing) renew(ctx context.Context, st *stored) error {
 	return g.Wait()
 }
 
-// renewPatiently is renew when its turn comes; clients that keep the buffers busy are
-// waited for, and what is away for a moment is tried again.
+// renewPatiently is Service.renew, when its turn has come. While clients keep the buffers busy it
+// waits, and it tries again what is away for a moment.
 func (s *Service) renewPatiently(ctx context.Context, p *metapb.Piece, at alloc.Placement) (*extentWrite, *metapb.Extent, error) {
 	select {
 	case s.renewals <- struct{}{}:
@@ -230,7 +235,8 @@ func (s *Service) renewPatiently(ctx context.Context, p *metapb.Piece, at alloc.
 	}
 }
 
-// renew re-encodes the extent of a piece into a volume of a placement.
+// renew re-encodes the extent of a piece to a volume of a placement. The grant of what it returns
+// is to be resolved.
 func (s *Service) renew(ctx context.Context, p *metapb.Piece, at alloc.Placement) (*extentWrite, *metapb.Extent, error) {
 	bound := min(s.taskBound(int64(p.Extent.PlainBytes)), s.budget.Total())
 	if err := s.budget.Acquire(ctx, bound); err != nil {
@@ -243,7 +249,7 @@ func (s *Service) renew(ctx context.Context, p *metapb.Piece, at alloc.Placement
 	}
 	g, to, err := s.reencodeTo(ctx, at, src)
 	if err == nil {
-		if err = sameSums(p.Extent, to); err != nil {
+		if err = proof.SameExtent(p.Extent, to); err != nil {
 			s.discard(ctx, g, nil)
 		}
 	}

@@ -16,19 +16,20 @@ type RestoreInput struct {
 	Caller      Caller
 	Bucket, Key string
 	VersionID   string
-	Days        uint32 // wirexml.MinRestoreDays to MaxRestoreDays, of the warm copy.
-	Tier        string // One of wirexml's; decides how long the restore waits.
+	Days        uint32 // How long the warm copy stays: wirexml.MinRestoreDays to MaxRestoreDays.
+	Tier        string // One of wirexml's tiers. It decides how long the restore waits.
 }
 
-// restoreTries bounds how often a restore starts over because the version or its
-// restore changed meanwhile.
+// restoreTries bounds how often a restore starts over because the version, or its restore, has
+// changed meanwhile.
 const restoreTries = 3
 
-// Restore asks for a warm copy of a cold version, which upkeep makes after the
-// tier's delay. Where there is one it is kept longer: extended is true.
+// Restore asks for a warm copy of a cold version, which upkeep makes after the tier's delay. If
+// there is a warm copy already, it is kept for longer, and extended is true.
 //
-// Errors: InvalidObjectState (not a cold version), RestoreAlreadyInProgress,
-// ObjectHasAlreadyRestored (for longer than is asked for), OperationAborted.
+// Errors: InvalidObjectState (the version is not cold), RestoreAlreadyInProgress,
+// ObjectHasAlreadyRestored (for longer than is asked for), OperationAborted (it changes all the
+// time).
 func (s *Service) Restore(ctx context.Context, in *RestoreInput) (extended bool, err error) {
 	for range restoreTries {
 		extended, err = s.restore(ctx, in)
@@ -57,14 +58,14 @@ func (s *Service) restore(ctx context.Context, in *RestoreInput) (extended bool,
 	if err != nil || r == nil {
 		return extended, err
 	}
-	// Which version it is stays fixed, and a copy that is extended is named: if it
-	// expires first the change is refused.
+	// The command names the content of the version, and the warm copy that it extends, if any. If
+	// the version is overwritten or the copy expires first, Apply refuses the change.
 	_, err = s.commit(ctx, in.Caller.Request, &metapb.Command{Op: &metapb.Command_UpdateVersion{UpdateVersion: &metapb.UpdateVersion{
 		Bucket: in.Bucket, Key: in.Key, VersionId: in.VersionID, ContentId: v.ContentId, Restore: r}}})
 	return extended, err
 }
 
-// nextRestore returns what a version's restore becomes; nil where it stays.
+// nextRestore returns what becomes of a version's restore, or nil if it stays as it is.
 func (s *Service) nextRestore(v *metapb.Version, in *RestoreInput, now time.Time) (r *metapb.Restore, extended bool, err error) {
 	if !isCold(v.GetAttributes()) {
 		return nil, false, s3err.InvalidObjectState.Say(msgNotCold)
@@ -98,8 +99,8 @@ func (c *Config) delay(tier string) time.Duration {
 	return c.RestoreStandard
 }
 
-// restoreExpiry returns when, in Unix ms, a copy made now for some days expires: at
-// the midnight (UTC) that follows.
+// restoreExpiry returns when a warm copy that is made now expires, in Unix ms: at the midnight
+// (UTC) that follows after so many days.
 func restoreExpiry(now time.Time, days uint32) int64 {
 	const day = 24 * time.Hour
 	return now.Add(time.Duration(days) * day).Truncate(day).Add(day).UnixMilli()

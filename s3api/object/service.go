@@ -12,6 +12,7 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/lanes"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
@@ -29,30 +30,30 @@ type Engine interface {
 
 var _ Engine = (*stripe.Engine)(nil)
 
-// Budget admits requests to the node's memory; *buf.Budget. Acquire fails with
-// Overloaded after a bounded wait.
+// Budget admits requests to the node's memory; *buf.Budget. Acquire fails with Overloaded after a
+// bounded wait.
 type Budget interface {
 	Acquire(ctx context.Context, n int64) error
 	Release(n int64)
-	TryAcquire(n int64) bool // Only what is free and nobody waits for.
+	TryAcquire(n int64) bool // Takes only what is free and nobody waits for.
 	Total() int64
 }
 
 var _ Budget = (*buf.Budget)(nil)
 
-// Deps are what a Service works with.
+// Deps is what a Service works with.
 type Deps struct {
 	Meta     meta.Client
 	Topology alloc.Topology
 	Engine   Engine
-	Alive    func(cluster.NodeID) bool // A hint, as gossip knows it. Nil: all are.
-	Budget   Budget                    // Nil: one of Config.BudgetBytes.
-	Keys     sse.KeyService            // Of SSE-KMS and SSE-S3. Nil: nothing is encrypted with them.
+	Alive    func(cluster.NodeID) bool // A hint from gossip. Nil: every node is alive.
+	Budget   Budget                    // Nil: the service makes one of Config.BudgetBytes.
+	Keys     sse.KeyService            // The keys of SSE-KMS and SSE-S3. Nil: there are none.
 	Workers  Workers                   // Nil: this node copies alone.
 }
 
-// Service is the object service. It is safe for concurrent use, holds no state of
-// objects and starts no goroutine that outlives a call.
+// Service is the object service. It is safe for concurrent use, holds no state of objects, and
+// starts no goroutine that outlives a call.
 type Service struct {
 	meta     meta.Client
 	topology alloc.Topology
@@ -60,10 +61,9 @@ type Service struct {
 	budget   Budget
 	reads    *buf.Budget   // What reads for clients may take of budget.
 	writes   *buf.Budget   // What bodies of clients may.
-	copies   *buf.Budget   // What tasks of copies may, beyond what each was admitted with.
-	renewals chan struct{} // Holds one of each extent that is re-encoded for a warm copy.
+	lanes    *lanes.Node   // Where the tasks of copies run.
+	renewals chan struct{} // Has an entry for each extent that is being renewed.
 	workers  Workers
-	load     taskLoad
 	alloc    *alloc.Allocator
 	keys     sse.KeyService
 	cfg      Config
@@ -79,11 +79,14 @@ func New(d Deps, c Config, e Events) *Service {
 	if d.Budget == nil {
 		d.Budget = buf.NewBudget(c.BudgetBytes, c.BudgetWait)
 	}
+	var others func() []cluster.NodeID
+	if d.Workers != nil {
+		others = d.Workers.Nodes
+	}
 	share := max(1, d.Budget.Total()/clientShareDivisor*clientShareFactor)
 	return &Service{meta: d.Meta, topology: d.Topology, engine: d.Engine, budget: d.Budget, workers: d.Workers,
 		renewals: make(chan struct{}, warmParallel),
-		copies:   buf.NewBudget(max(1, d.Budget.Total()/2), c.BudgetWait),
-		load:     taskLoad{there: map[cluster.NodeID]int{}, rest: map[cluster.NodeID]time.Time{}},
+		lanes:    lanes.New(lanes.Config{Budget: d.Budget, Tasks: c.CopyTasks, Parallel: c.CopyParallel, Others: others}),
 		reads:    buf.NewBudget(share, c.BudgetWait), writes: buf.NewBudget(share, c.BudgetWait),
 		alloc: alloc.New(d.Meta, d.Topology, d.Alive, c.Alloc, e.Alloc), keys: d.Keys, cfg: c, events: e}
 }
@@ -91,7 +94,7 @@ func New(d Deps, c Config, e Events) *Service {
 // Allocator returns the service's allocator, for upkeep that makes extents too.
 func (s *Service) Allocator() *alloc.Allocator { return s.alloc }
 
-// Busy returns which share of the node's buffers clients hold.
+// Busy returns the share of the node's buffers that clients hold, from 0 to 1.
 func (s *Service) Busy() float64 {
 	held := s.reads.Total() - s.reads.Free() + s.writes.Total() - s.writes.Free()
 	return min(1, float64(held)/float64(s.budget.Total()))
@@ -100,20 +103,21 @@ func (s *Service) Busy() float64 {
 // newID returns a random content, upload or pin id.
 func newID() []byte {
 	id := make([]byte, idBytes)
-	_, _ = rand.Read(id) // Never fails.
+	_, _ = rand.Read(id) // It never fails.
 	return id
 }
 
 func nowMS() int64 { return time.Now().UnixMilli() }
 
-// query reads the metadata; a refusal is the S3 error it stands for.
+// query reads the metadata. A refusal comes back as the S3 error that it stands for, together with
+// the answer.
 func (s *Service) query(ctx context.Context, of Request, q *metapb.Query) (*metapb.Answer, error) {
 	limited, cancel := context.WithTimeout(ctx, s.cfg.MetaTimeout)
 	defer cancel()
 	q.Decided = of.Decided
 	a, err := s.meta.Read(limited, q)
 	if err != nil {
-		if ctx.Err() == nil { // The client is still there: it is the metadata that is not.
+		if ctx.Err() == nil { // The client has not left: the metadata did not answer in time.
 			err = alloc.OutOfTime("object.query", err)
 		}
 		return nil, err
@@ -121,13 +125,13 @@ func (s *Service) query(ctx context.Context, of Request, q *metapb.Query) (*meta
 	return a, refused(a.Refusal, "")
 }
 
-// errUncertain marks a commit that may have happened.
+// errUncertain marks a commit that may have happened, or may happen yet.
 var errUncertain = errors.New("the outcome of the commit is not known")
 
-// commit proposes a command. It is not given up when the client goes away, so
-// that what the client is told, and what is done about shards, matches what
-// happened. Errors: a *s3err.Error for a refusal; errUncertain in the chain where
-// the command may be applied or yet be.
+// commit proposes a command. It goes on when the client leaves, because what is done about shards
+// afterwards has to agree with what was committed. Errors: a *s3err.Error for a refusal;
+// Unavailable or NoSpace, when the command was not and will not be applied; else Unknown with
+// errUncertain in the chain, when it may have been applied or may be yet.
 func (s *Service) commit(ctx context.Context, of Request, cmd *metapb.Command) (*metapb.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
 	defer cancel()
@@ -175,13 +179,13 @@ func refusalCode(r metapb.Refusal) s3err.Code {
 	case metapb.Refusal_REFUSAL_UPLOAD_CHANGED, metapb.Refusal_REFUSAL_LEASE_GONE,
 		metapb.Refusal_REFUSAL_EXTENT_GONE, metapb.Refusal_REFUSAL_STALE_SESSION,
 		metapb.Refusal_REFUSAL_STALE_EPOCH, metapb.Refusal_REFUSAL_SLOTS_MOVED, metapb.Refusal_REFUSAL_NO_SUCH_VOLUME:
-		return s3err.ServiceUnavailable // Another try meets another state.
+		return s3err.ServiceUnavailable // The client may try again, and will meet another state.
 	}
 	return s3err.InternalError
 }
 
-// refusedError is a refusal on its way to the client. Its cause tells callers
-// here which it was.
+// refusedError says which refusal an S3 error stands for. It is the cause of that error, so callers
+// in this package find it (isRefusal).
 type refusedError struct {
 	refusal metapb.Refusal
 	detail  string
@@ -194,6 +198,7 @@ func (e *refusedError) Error() string {
 	return e.refusal.String() + ": " + e.detail
 }
 
+// refused returns the S3 error of a refusal, or nil if there is none.
 func refused(r metapb.Refusal, detail string) error {
 	if r == metapb.Refusal_REFUSAL_NONE {
 		return nil
@@ -205,7 +210,7 @@ func refused(r metapb.Refusal, detail string) error {
 	return e
 }
 
-// isRefusal reports whether err comes from the given refusal.
+// isRefusal reports whether err stands for the given refusal.
 func isRefusal(err error, r metapb.Refusal) bool {
 	var e *refusedError
 	return errors.As(err, &e) && e.refusal == r

@@ -6,19 +6,18 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// TransitionInput is a version whose class is to change, as it was when that was
-// decided.
+// TransitionInput is a version whose class is to change, as it was when that was decided.
 type TransitionInput struct {
 	Bucket, Key string
 	Version     *metapb.Version
-	Class       string // As Attributes has it.
-	CheckTags   bool   // It depends on the version's tags.
+	Class       string // The new class, as Attributes.StorageClass has it.
+	CheckTags   bool   // The decision depends on the version's tags: they must be the same.
 }
 
-// Transition changes the storage class of a version. Its extents are re-encoded where
-// the new class has another scheme, packages as they are, so no key is needed; a
-// large one comes in steps, of which the last puts the new content in the old one's
-// place, all at once. False where the version is gone, or another by now.
+// Transition changes the storage class of a version. If the new class has another scheme, the
+// extents are re-encoded, packages as they are, so no key is needed. A large version comes in
+// steps. The last one puts the new content in place of the old one, all at once. It returns false
+// if the version is gone, or is another one by now.
 func (s *Service) Transition(ctx context.Context, in *TransitionInput) (bool, error) {
 	v := in.Version
 	it := &metapb.WorkItem{Bucket: in.Bucket, Key: in.Key, Version: v}

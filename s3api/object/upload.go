@@ -8,7 +8,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// CreateUpload begins a multipart upload.
+// CreateUpload begins a multipart upload and returns its id.
 func (s *Service) CreateUpload(ctx context.Context, in *UploadInput) (string, error) {
 	if err := s.checkNew(in.Key, 0); err != nil {
 		return "", err
@@ -32,7 +32,8 @@ func (s *Service) CreateUpload(ctx context.Context, in *UploadInput) (string, er
 	return FormatUploadID(id), nil
 }
 
-// checkUploadChecksum refuses a type of checksum that an algorithm cannot have.
+// checkUploadChecksum refuses an algorithm that S3 does not know, and a type that its checksums
+// cannot have.
 func checkUploadChecksum(algorithm string, fullObject bool) error {
 	kind := "COMPOSITE"
 	if fullObject {
@@ -49,8 +50,8 @@ func checkUploadChecksum(algorithm string, fullObject bool) error {
 	return nil
 }
 
-// openUpload returns an upload that parts may be put into, after the checks that
-// every request on it makes.
+// openUpload returns an upload, which may be completed. It makes the checks that every request for
+// an upload makes: there is such an upload, and the caller is its initiator.
 func (s *Service) openUpload(ctx context.Context, who Caller, bucket, key, uploadID string, withParts bool) (*metapb.UploadAnswer, error) {
 	id, err := ParseUploadID(uploadID)
 	if err != nil {
@@ -67,8 +68,8 @@ func (s *Service) openUpload(ctx context.Context, who Caller, bucket, key, uploa
 	return a.Upload, nil
 }
 
-// unknownUpload returns NoSuchBucket where the bucket is missing too: that comes
-// first.
+// unknownUpload returns the error of an upload id that names nothing: err, or NoSuchBucket if the
+// bucket is missing too, which S3 tells first.
 func (s *Service) unknownUpload(ctx context.Context, who Caller, bucket string, err error) error {
 	if who.Request.knows(bucket) {
 		return err
@@ -79,7 +80,7 @@ func (s *Service) unknownUpload(ctx context.Context, who Caller, bucket string, 
 	return err
 }
 
-// initiator returns who a commit must find to be the upload's initiator.
+// initiator returns whom Apply must find to be the upload's initiator; empty: it does not matter.
 func (s *Service) initiator(who Caller) string {
 	if s.knobs().AnyInitiator {
 		return ""
@@ -87,7 +88,7 @@ func (s *Service) initiator(who Caller) string {
 	return who.User
 }
 
-// PutPart stores a part.
+// PutPart stores a part. If there is one of the same number, it is replaced.
 func (s *Service) PutPart(ctx context.Context, in *PartInput) (*metapb.Part, error) {
 	if err := checkPartNumber(in.PartNumber); err != nil {
 		return nil, err
@@ -124,8 +125,9 @@ func (s *Service) PutPart(ctx context.Context, in *PartInput) (*metapb.Part, err
 	return p, nil
 }
 
-// partChecksums adds CRC64NVME, which costs nothing, to what a client sends with
-// the parts of an upload that names no algorithm: so the whole object has one.
+// partChecksums returns the checksums to record of a part. If the upload names no algorithm,
+// CRC64NVME is among them, whatever the client sent: it costs nothing, and the whole object's
+// follows from it.
 func partChecksums(u *metapb.Upload, sums []*metapb.Checksum, st *stored) []*metapb.Checksum {
 	if u.ChecksumAlgorithm == "" && valueOf(sums, checksum.CRC64NVME) == nil {
 		sums = append(sums, st.crc(checksum.CRC64NVME))
@@ -133,7 +135,7 @@ func partChecksums(u *metapb.Upload, sums []*metapb.Checksum, st *stored) []*met
 	return sums
 }
 
-// openPart returns an upload that is still open.
+// openPart returns an upload that parts may be put into: one that was not completed.
 func (s *Service) openPart(ctx context.Context, who Caller, bucket, key, uploadID string) (*metapb.Upload, error) {
 	a, err := s.openUpload(ctx, who, bucket, key, uploadID, false)
 	if err != nil {
@@ -152,8 +154,8 @@ func checkPartNumber(n int) error {
 	return nil
 }
 
-// checkPartDigest makes a part have the checksum that its upload asks for, which
-// the client may leave to the server but not replace by another one.
+// checkPartDigest has d compute the checksum that the upload asks for. The client may leave it to
+// the server, but it may not send one of another algorithm.
 func checkPartDigest(u *metapb.Upload, d *Digest) error {
 	switch {
 	case u.ChecksumAlgorithm == "" || d.Algorithm == u.ChecksumAlgorithm:
@@ -166,8 +168,8 @@ func checkPartDigest(u *metapb.Upload, d *Digest) error {
 		u.ChecksumAlgorithm + ", actual checksum Type: " + d.Algorithm)
 }
 
-// commitPart makes or replaces a part of what was stored, and drops the copy's
-// pin, if any.
+// commitPart commits st as a part of an upload. The same command drops the pin of the copy that
+// made it; pin is nil if there is none.
 func (s *Service) commitPart(ctx context.Context, who Caller, u *metapb.Upload, st *stored, pin []byte) error {
 	_, err := s.commitStored(ctx, who.Request, st, &metapb.Command{Op: &metapb.Command_PutPart{PutPart: &metapb.PutPart{
 		UploadId: u.Id, Bucket: u.Bucket, Key: u.Key, Initiator: s.initiator(who), Part: st.part,
@@ -175,7 +177,7 @@ func (s *Service) commitPart(ctx context.Context, who Caller, u *metapb.Upload, 
 	return err
 }
 
-// ListParts lists an upload's parts after a number.
+// ListParts lists the parts of an upload from the number after on.
 func (s *Service) ListParts(ctx context.Context, who Caller, bucket, key, uploadID string, after, maxParts int) (*metapb.PartsAnswer, error) {
 	id, err := ParseUploadID(uploadID)
 	if err != nil {
@@ -201,8 +203,8 @@ func (s *Service) ListUploads(ctx context.Context, who Caller, q *metapb.ListUpl
 	return a.Uploads, nil
 }
 
-// Abort ends an upload and frees its parts. A part that is still being written
-// will be refused and freed. The initiator may, and the bucket's owner.
+// Abort ends an upload and frees its parts. A part that is being written meanwhile will be refused,
+// and what it stored deleted. The initiator of the upload and the owner of the bucket may abort it.
 func (s *Service) Abort(ctx context.Context, who Caller, bucket, key, uploadID string) error {
 	id, err := ParseUploadID(uploadID)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// idBytes is the length of content, upload and pin ids.
+// idBytes is the length of content ids, upload ids and pin ids.
 const idBytes = 16
 
-// FormatUploadID returns an upload id as clients see it: 32 hex digits, safe in
-// URLs, file names and command lines.
+// FormatUploadID returns an upload id as clients see it: 32 hex digits, which are safe in URLs,
+// file names and command lines.
 func FormatUploadID(id []byte) string { return hex.EncodeToString(id) }
 
-// ParseUploadID reads what FormatUploadID wrote. Anything else names no upload.
+// ParseUploadID reads what FormatUploadID wrote. Anything else names no upload: NoSuchUpload.
 func ParseUploadID(s string) ([]byte, error) {
 	if len(s) != 2*idBytes {
 		return nil, s3err.NoSuchUpload.Err()

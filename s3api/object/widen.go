@@ -6,15 +6,15 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// Widen re-encodes an extent that lies in a volume of a narrow scheme into a
-// volume of the widest one that the living domains allow, and puts it in the old
-// one's place in every part that refers to it. It reports false where nothing
-// wider can be had now, and true where the old one is gone. No key is needed: the
-// packages stay as they are.
+// Widen re-encodes an extent that lies in a volume of a narrow scheme to a volume of the widest
+// scheme that the living domains allow, and puts it in place of the old one in every part that
+// refers to that. Packages stay as they are, so no key is needed. It returns true if it has done so
+// or the old extent is gone, and false if nothing wider can be had now.
 func (s *Service) Widen(ctx context.Context, from *shard.Volume, it *metapb.WorkItem) (bool, error) {
 	if err := s.budget.Acquire(ctx, widenBufferBytes); err != nil {
 		return false, err
@@ -36,13 +36,13 @@ func (s *Service) Widen(ctx context.Context, from *shard.Volume, it *metapb.Work
 	e := it.Extent
 	to, err := s.engine.Reencode(ctx, wholeExtent(old, from, e), g.ID, g.Volume)
 	if err != nil {
-		return false, err // It has deleted what it wrote.
+		return false, err // Reencode has deleted what it wrote.
 	}
 	if !to.Quorum() {
 		s.engine.Remove(ctx, g.ID, g.Volume)
 		return false, nil
 	}
-	if err := sameSums(e, to); err != nil {
+	if err := proof.SameExtent(e, to); err != nil {
 		s.engine.Remove(ctx, g.ID, g.Volume)
 		return false, err
 	}
@@ -54,14 +54,14 @@ func (s *Service) Widen(ctx context.Context, from *shard.Volume, it *metapb.Work
 	s.engine.Remove(ctx, g.ID, g.Volume)
 	switch refusal {
 	case metapb.Refusal_REFUSAL_EXTENT_GONE:
-		return true, nil // Deleted meanwhile: nothing narrow is left.
+		return true, nil // It was deleted meanwhile, so nothing narrow is left.
 	case metapb.Refusal_REFUSAL_LEASE_GONE:
-		s.alloc.LeaseGone(g.ID) // Or the next try would be refused as well.
+		s.alloc.LeaseGone(g.ID) // Otherwise the next try would use the same lease.
 	}
 	return false, refused(refusal, "")
 }
 
-// kindOf returns for which kind of data the drives of a volume are.
+// kindOf returns the placement that the drives of a volume are for.
 func (s *Service) kindOf(ctx context.Context, v *shard.Volume) (alloc.Placement, error) {
 	t, err := s.topology.Topology(ctx)
 	if err != nil {
@@ -73,7 +73,8 @@ func (s *Service) kindOf(ctx context.Context, v *shard.Volume) (alloc.Placement,
 	return alloc.Standard, nil
 }
 
-// movedRecord returns the record of an extent that was re-encoded.
+// movedRecord returns the record of what an extent was re-encoded to: its plaintext is the same,
+// and its shards are not.
 func movedRecord(e *metapb.Extent, to stripe.Written) *metapb.Extent {
 	moved := meta.ExtentOf(to.Geometry)
 	moved.SealId, moved.Missing = e.SealId, uint32(to.Missing())
@@ -81,9 +82,9 @@ func movedRecord(e *metapb.Extent, to stripe.Written) *metapb.Extent {
 	return moved
 }
 
-// replaceExtent puts an extent in another's place; one command does a bounded
-// number of parts. A refusal says that it did not, not even for one part: where the
-// old extent goes away between two commands, the parts before it have the new one.
+// replaceExtent puts an extent in place of another one. One command changes a bounded number of
+// parts, so there may be several. A refusal says that not even one part was changed. If the old
+// extent goes away between two commands, the parts that were changed before keep the new one.
 func (s *Service) replaceExtent(ctx context.Context, cmd *metapb.ReplaceExtent) (metapb.Refusal, error) {
 	for first := true; ; first = false {
 		r, err := s.meta.Propose(ctx, &metapb.Command{Op: &metapb.Command_ReplaceExtent{ReplaceExtent: cmd}})
@@ -98,5 +99,6 @@ func (s *Service) replaceExtent(ctx context.Context, cmd *metapb.ReplaceExtent) 
 	}
 }
 
-// widenBufferBytes is what one re-encoding holds: a window read and one written.
+// widenBufferBytes is what one re-encoding holds in buffers: a window that is read, and one that is
+// written.
 const widenBufferBytes = 2 * stripe.WindowStripes * shard.MaxShards * shard.UnitBytes / 2

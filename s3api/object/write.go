@@ -11,35 +11,36 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/checksum"
+	"github.com/cairnstore/cairn/s3api/proof"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sse"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// stored is plaintext that lies in the store but is not committed yet: the
-// record of its part, and the extents that the commit makes known. settle or
-// abandon ends it.
+// stored is plaintext that lies in the store and is not committed: the record of its part, and the
+// extents that a commit makes known. Whoever has one ends it with commitStored, settle or abandon.
 type stored struct {
 	s       *Service
-	at      alloc.Placement // Of new extents.
+	at      alloc.Placement // Where new extents go.
 	part    *metapb.Part    // Inline bytes or extents, envelopes, size.
 	extents []*metapb.NewExtent
-	runs    []summed // The plaintext, in order.
-	grants  []*extentWrite
+	runs    []proof.Run    // The plaintext in order, with the CRCs that are known of it.
+	grants  []*extentWrite // The numbers of the extents, which are this node's until resolved.
 }
 
-// extentWrite is one extent on its way.
+// extentWrite is an extent that is being written, or was.
 type extentWrite struct {
 	grant   alloc.Grant
-	pending *stripe.Pending // Nil once salvage has put another extent in its place.
+	pending *stripe.Pending // Nil: it was re-encoded, here or on another node.
 	sealID  []byte
 	plain   int64
 }
 
-// newKey makes a data key for what the part stores from now on, and records its
-// envelope, whose index + 1 it returns. No key where wrap is nil. The caller wipes
-// the key.
+// newKey makes a data key for what the part stores from now on and adds its envelope to the part.
+// It returns the key, which the caller wipes, and the index + 1 of the envelope. If wrap is nil,
+// nothing is encrypted: there is no key and the index is 0.
 func (st *stored) newKey(ctx context.Context, wrap sse.WrappingKey) (*sse.DataKey, uint32, error) {
 	if wrap == nil {
 		return nil, 0, nil
@@ -54,22 +55,22 @@ func (st *stored) newKey(ctx context.Context, wrap sse.WrappingKey) (*sse.DataKe
 	return key, uint32(len(st.part.Envelopes)), nil
 }
 
-// writer stores plaintext of one part.
+// writer stores plaintext as one part.
 type writer struct {
 	s      *Service
 	src    io.Reader
 	size   int64
-	digest func([]byte) // May be nil.
+	digest func([]byte) // Sees the plaintext in order; nil: nothing does.
 
 	key      *sse.DataKey // Nil: not encrypted.
 	envelope uint32       // Of key: index + 1 into the part's envelopes.
 	out      *stored
 }
 
-// store reads size bytes from src and stores them, encrypted under a fresh data
-// key if wrap is not nil. digest, if not nil, sees the plaintext in order. On an
-// error nothing is left but what no drive could be told to delete. Errors of src
-// come back unchanged.
+// store reads size bytes from src and stores them. If wrap is not nil, they are encrypted under a
+// fresh data key. digest, unless it is nil, sees the plaintext in order. After an error nothing is
+// left in the store, except what a drive could not be told to delete. Errors of src come back
+// unchanged.
 func (s *Service) store(ctx context.Context, at alloc.Placement, src io.Reader, size int64, wrap sse.WrappingKey, digest func([]byte)) (*stored, error) {
 	w := &writer{s: s, src: src, size: size, digest: digest,
 		out: &stored{s: s, at: at, part: &metapb.Part{Size: uint64(size)}}}
@@ -102,7 +103,7 @@ func (w *writer) inline() error {
 	if w.digest != nil {
 		w.digest(plain)
 	}
-	w.out.runs = []summed{summedNow(w.size, stripe.SumsOf(plain))}
+	w.out.runs = []proof.Run{proof.Computed(w.size, stripe.SumsOf(plain))}
 	if w.key == nil {
 		w.out.part.Inline = plain
 		return nil
@@ -113,17 +114,18 @@ func (w *writer) inline() error {
 	return nil
 }
 
-// shortBody maps the ways in which a body can end too early; any other error
-// stays what it is.
+// shortBody turns the end of a body that is too short into IncompleteBody and returns any other
+// error as it is. It compares the error itself and not its chain: an unexpected end that comes from
+// another node is not the client's fault.
 func shortBody(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF { // Unwrapped: a peer's is another matter.
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return s3err.IncompleteBody.Because(err)
 	}
 	return err
 }
 
-// extents writes one extent after the other; each becomes durable while the next
-// is being written.
+// extents writes one extent after the other. Each becomes durable while the next one is being
+// written.
 func (w *writer) extents(ctx context.Context) error {
 	var last *extentWrite
 	done := int64(0)
@@ -150,13 +152,12 @@ func (w *writer) extents(ctx context.Context) error {
 		w.out.part.Size = uint64(done)
 	}
 	if last == nil {
-		return nil // A late body that has nothing after all.
+		return nil // A LateBody that turned out to be empty.
 	}
 	return w.finish(ctx, last)
 }
 
-// left returns how many bytes are there for certain behind the first done ones; 0: none
-// at all.
+// left returns how many bytes are certain to follow the first done ones; 0: none.
 func (w *writer) left(done int64) (int64, error) {
 	late, ok := w.src.(LateBody)
 	if !ok {
@@ -173,8 +174,8 @@ func (w *writer) overhead() int {
 	return sse.TagBytes
 }
 
-// write sends the next extent to a volume, and to another one if that failed
-// before a byte of the source was read.
+// write sends the next extent to a volume. If that fails before a byte of the source was read, it
+// goes to another one.
 func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
 	var avoid []shard.VolumeID
 	for try := 1; ; try++ {
@@ -199,7 +200,7 @@ func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
 	}
 }
 
-// writeTo writes up to left bytes as one extent.
+// writeTo begins to write up to left bytes of the source as one extent.
 func (w *writer) writeTo(ctx context.Context, g alloc.Grant, left int64) (*extentWrite, *countingReader, error) {
 	most := min(stripe.MaxPlainBytes(g.Volume.Scheme, w.overhead()), w.s.cfg.ExtentMaxBytes)
 	x := &extentWrite{grant: g, plain: min(left, most)}
@@ -219,8 +220,9 @@ func (w *writer) writeTo(ctx context.Context, g alloc.Grant, left int64) (*exten
 	return x, src, nil
 }
 
-// finish waits until an extent is durable and records it. One that reached k
-// shards but no quorum is re-encoded elsewhere: the source may be gone.
+// finish waits until an extent is durable and adds it to the part. An extent that reached k shards
+// but no quorum is re-encoded from these to another volume, because the source may not be there any
+// more.
 func (w *writer) finish(ctx context.Context, x *extentWrite) error {
 	done, err := x.pending.Wait()
 	if err != nil {
@@ -233,7 +235,7 @@ func (w *writer) finish(ctx context.Context, x *extentWrite) error {
 			return err
 		}
 	}
-	done.Sums = sums // A salvaged extent has none of its own.
+	done.Sums = sums // Re-encoding has no plaintext to compute CRCs of where packages are sealed.
 	w.out.add(x, extentRecord(done, x.sealID), w.envelope)
 	return nil
 }
@@ -244,19 +246,19 @@ func (st *stored) add(x *extentWrite, rec *metapb.Extent, envelope uint32) {
 	st.part.Extents = append(st.part.Extents, &metapb.ExtentRef{Volume: uint32(id.Volume), Seq: id.Seq,
 		Length: uint64(x.plain), Envelope: envelope})
 	st.extents = append(st.extents, newExtent(x.grant, rec))
-	st.runs = append(st.runs, summedExtent(rec))
+	st.runs = append(st.runs, proof.OfExtent(rec))
 	if m := shard.SlotSet(rec.Missing); m != 0 {
 		call2(st.s.events.ShortWrite, id, m.Len())
 	}
 }
 
-// newExtent returns an extent as a commit makes it known. The epoch tells the
-// metadata where its shards are.
+// newExtent returns an extent as a commit makes it known. Apply compares the volume's epoch with
+// the one that it knows: the shards lie where the slots of that epoch were.
 func newExtent(g alloc.Grant, rec *metapb.Extent) *metapb.NewExtent {
 	return &metapb.NewExtent{Volume: uint32(g.ID.Volume), Seq: g.ID.Seq, Extent: rec, VolumeEpoch: g.Volume.Epoch}
 }
 
-// extentRecord returns the record of an extent that was written.
+// extentRecord returns the record of an extent that was written from plaintext.
 func extentRecord(done stripe.Written, sealID []byte) *metapb.Extent {
 	rec, sums := meta.ExtentOf(done.Geometry), done.Sums
 	rec.SealId, rec.Missing = sealID, uint32(done.Missing())
@@ -264,8 +266,8 @@ func extentRecord(done stripe.Written, sealID []byte) *metapb.Extent {
 	return rec
 }
 
-// salvage re-encodes an extent that has k shards, but too few to acknowledge it,
-// to another volume.
+// salvage re-encodes an extent that has k shards, but no quorum, to another volume, and deletes
+// what was written of it.
 func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Written) (stripe.Written, error) {
 	old, oldPending := x.grant, x.pending
 	src := stripe.ReadRequest{Extent: old.ID, Volume: old.Volume, Geometry: done.Geometry,
@@ -274,7 +276,7 @@ func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Writte
 	if err != nil {
 		return done, err
 	}
-	if err := sameSums(extentRecord(done, x.sealID), to); err != nil {
+	if err := proof.SameExtent(extentRecord(done, x.sealID), to); err != nil {
 		w.s.discard(ctx, g, nil)
 		return done, err
 	}
@@ -284,8 +286,8 @@ func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Writte
 	return to, nil
 }
 
-// reencodeTo re-encodes an extent to a volume, none of avoid, that takes a quorum of
-// its shards. The grant is to be resolved.
+// reencodeTo re-encodes the extent of src to a volume that is not among avoid, until one takes a
+// quorum of its shards. The caller resolves the grant. On an error nothing is to be resolved.
 func (s *Service) reencodeTo(ctx context.Context, p alloc.Placement, src stripe.ReadRequest, avoid ...shard.VolumeID) (alloc.Grant, stripe.Written, error) {
 	for try := 1; ; try++ {
 		g, err := s.alloc.Grant(ctx, p, avoid...)
@@ -311,8 +313,8 @@ func (s *Service) reencodeTo(ctx context.Context, p alloc.Placement, src stripe.
 	}
 }
 
-// settle ends the grants of what was committed, or may have been: from here on
-// the metadata knows which shards are wanted.
+// settle gives back the extent numbers of what was committed, or may have been. From here on only
+// the metadata say which shards are wanted: deleting any could lose data that was acknowledged.
 func (st *stored) settle() {
 	for _, x := range st.grants {
 		st.s.alloc.Resolve(x.grant.ID)
@@ -331,12 +333,12 @@ func (st *stored) abandon(ctx context.Context) {
 	st.grants = nil
 }
 
-// abandonAtOnce bounds how many extents are deleted at once: a drive that does not
-// answer holds up one for seconds.
+// abandonAtOnce bounds how many extents are deleted at once: a drive that does not answer holds up
+// one for seconds.
 const abandonAtOnce = 16
 
-// discard deletes an extent's shards, though the client may have gone. What
-// cannot be deleted now is found as orphans later.
+// discard deletes an extent's shards, also after the client has gone. Shards that cannot be deleted
+// now are found as orphans when the lease of the number has ended.
 func (s *Service) discard(ctx context.Context, g alloc.Grant, p *stripe.Pending) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.MetaTimeout)
 	defer cancel()
@@ -348,7 +350,8 @@ func (s *Service) discard(ctx context.Context, g alloc.Grant, p *stripe.Pending)
 	s.alloc.Resolve(g.ID)
 }
 
-// commitStored commits what was stored. Whatever the outcome, st is ended.
+// commitStored commits what was stored, and ends st in any case. cmd refers to the part and the
+// extents of st, so what follow changes in them is committed by the next try.
 func (s *Service) commitStored(ctx context.Context, of Request, st *stored, cmd *metapb.Command) (*metapb.Result, error) {
 	if err := ctx.Err(); err != nil { // The client has gone before the commit point.
 		st.abandon(ctx)
@@ -360,7 +363,7 @@ func (s *Service) commitStored(ctx context.Context, of Request, st *stored, cmd 
 			err = failed
 			break
 		}
-		r, err = s.commit(ctx, of, cmd) // Whose extents and references st shares.
+		r, err = s.commit(ctx, of, cmd)
 	}
 	switch {
 	case err == nil || errors.Is(err, errUncertain):
@@ -376,11 +379,12 @@ func (s *Service) commitStored(ctx context.Context, of Request, st *stored, cmd 
 	return r, err
 }
 
-// countingReader counts what was read and keeps the source's own error.
+// countingReader counts the bytes that were read and remembers the first error of the source
+// itself.
 type countingReader struct {
 	r       io.Reader
 	n, want int64
-	err     error // Not the end after all that is wanted.
+	err     error // Not io.EOF after all that is wanted.
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
@@ -390,4 +394,16 @@ func (c *countingReader) Read(p []byte) (int, error) {
 		c.err = err
 	}
 	return n, err
+}
+
+// crc returns a CRC of what was stored, or nil if it is not known or the algorithm is no CRC. An
+// empty algorithm means CRC64NVME, which S3 stores where the client names none.
+func (st *stored) crc(algorithm string) *metapb.Checksum {
+	if algorithm == "" {
+		algorithm = checksum.CRC64NVME
+	}
+	if v := proof.CRC(algorithm, st.runs); v != nil {
+		return &metapb.Checksum{Algorithm: algorithm, Value: v}
+	}
+	return nil
 }
