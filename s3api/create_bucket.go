@@ -31,7 +31,7 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 		return nil, s3err.IllegalLocationConstraint.Say("The "+printable(location)+" location constraint is incompatible for the region specific endpoint this request was sent to.",
 			s3err.Field{Name: "Region", Value: s.cfg.Region})
 	}
-	rq.location = location
+	rq.location, rq.ownership = location, rq.r.Header.Get(headerOwnership)
 	who, config, err := s.admitNewBucket(rq)
 	if err != nil {
 		return nil, err

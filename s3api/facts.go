@@ -91,6 +91,8 @@ func (rq *request) ownFacts(key string) ([]string, bool) {
 		return fact(rq.copied)
 	case policy.KeyLocation:
 		return fact(rq.location)
+	case policy.KeyOwnership:
+		return fact(rq.ownership)
 	case policy.KeySignatureVersion:
 		if rq.auth.Version == sigauth.OBS {
 			return fact(string(sigauth.V2)) // The same in other words.

@@ -81,6 +81,7 @@ func TestFacts(t *testing.T) {
 		"referer":                {header("Referer", "http://a/"), policy.KeyReferer, "http://a/"},
 		"copy source":            {func(rq *request) { rq.copied = "b/k" }, policy.KeyCopySource, "b/k"},
 		"a copy source not read": {header("X-Amz-Copy-Source", "b/k"), policy.KeyCopySource, ""},
+		"ownership":              {func(rq *request) { rq.ownership = "ObjectWriter" }, policy.KeyOwnership, "ObjectWriter"},
 		"location":               {func(rq *request) { rq.location = "eu" }, policy.KeyLocation, "eu"},
 		"V4":                     {func(rq *request) { rq.auth.Version = sigauth.V4 }, policy.KeySignatureVersion, "AWS4-HMAC-SHA256"},
 		"V2":                     {func(rq *request) { rq.auth.Version = sigauth.V2 }, policy.KeySignatureVersion, "AWS"},

@@ -9,18 +9,25 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
+// maxOwnershipBytes bounds the document of ownership controls: one rule of one word.
+const maxOwnershipBytes = 4 << 10
+
 func (s *server) putBucketOwnershipControls(ctx context.Context, rq *request) (*response, error) {
+	// Policies may ask what the document says, so it is read before they are. It is small.
+	body, err := rq.readDocument(maxOwnershipBytes)
+	if err != nil {
+		return nil, err
+	}
+	doc, malformed := wirexml.ParseOwnershipControls(body)
+	if malformed == nil {
+		rq.ownership = doc.Ownership
+	}
 	b, err := s.admitBucket(ctx, rq, "s3:PutBucketOwnershipControls")
 	if err != nil {
 		return nil, err
 	}
-	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := wirexml.ParseOwnershipControls(body)
-	if err != nil {
-		return nil, err
+	if malformed != nil {
+		return nil, malformed
 	}
 	if doc.Ownership == wirexml.OwnershipEnforced && bucket.GivesOthers(b.ACL, b.GetOwner()) {
 		return nil, s3err.InvalidBucketACLWithObjectOwnership.Err()

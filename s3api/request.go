@@ -36,6 +36,7 @@ type request struct {
 	charged   bool   // The caller pays for the request.
 	copied    string // What policies know as the source of a copy: /bucket/key.
 	location  string // Of a bucket to be made, as the request names it.
+	ownership string // That the request gives a bucket; empty where it gives none.
 
 	tags []*metapb.Pair // That the request gives.
 	lock lockRequest    // That the request asks for.

@@ -40,6 +40,7 @@ const (
 	KeyStorageClass      = "s3:x-amz-storage-class"
 	KeyContentSHA256     = "s3:x-amz-content-sha256"
 	KeyRedirect          = "s3:x-amz-website-redirect-location"
+	KeyOwnership         = "s3:x-amz-object-ownership" // That the request gives the bucket.
 
 	KeyIfMatch     = "s3:if-match" // This and the next: conditions on what is there, of a request that changes it.
 	KeyIfNoneMatch = "s3:if-none-match"
@@ -70,7 +71,7 @@ var conditionKeys = [...]string{
 	KeyPrefix, KeyDelimiter, KeyMaxKeys,
 	KeyACL, KeyGrantRead, KeyGrantWrite, KeyGrantReadACP, KeyGrantWriteACP, KeyGrantFullControl,
 	KeyCopySource, KeyMetadataDirective, KeyVersionID,
-	KeySSE, KeySSEKMSKeyID, KeySSECustomer, KeyStorageClass, KeyContentSHA256, KeyRedirect,
+	KeySSE, KeySSEKMSKeyID, KeySSECustomer, KeyStorageClass, KeyContentSHA256, KeyRedirect, KeyOwnership,
 	KeyIfMatch, KeyIfNoneMatch, KeyCreates,
 	KeySignatureVersion, KeyAuthType, KeySignatureAge, KeyTLSVersion,
 	KeyRequestTagKeys, KeyLockMode, KeyLockUntil, KeyLockDays, KeyLockLegalHold,

@@ -36,7 +36,7 @@ var awsKeys = map[string]bool{
 	"s3:DataAccessPointAccount": false, "s3:DataAccessPointArn": false, "s3:ExistingJobOperation": false, "s3:ExistingJobPriority": false,
 	"s3:if-match": true, "s3:if-none-match": true, "s3:InventoryAccessibleOptionalFields": false, "s3:isReplicationPauseRequest": false,
 	"s3:JobSuspendedCause": false, "s3:ObjectCreationOperation": true, "s3:RequestJobOperation": false, "s3:RequestJobPriority": false,
-	"s3:x-amz-object-ownership": false, "s3:x-amz-website-redirect-location": true,
+	"s3:x-amz-object-ownership": true, "s3:x-amz-website-redirect-location": true,
 	"aws:CalledVia": false, "aws:FederatedProvider": false, "aws:MultiFactorAuthPresent": false, "aws:PrincipalIsAWSService": false,
 	"aws:PrincipalOrgID": false, "aws:PrincipalOrgPaths": false, "aws:PrincipalServiceName": false, "aws:PrincipalTag/<key>": false,
 	"aws:RequestedRegion": false, "aws:RequestTag/<key>": false, "aws:ResourceAccount": false, "aws:ResourceOrgID": false,
