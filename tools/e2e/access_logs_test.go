@@ -21,7 +21,7 @@ const (
 	logsSource = "logged"
 	logsTarget = "logs"
 
-	logsTimeout = 2 * time.Minute
+	logsTimeout = 5 * time.Minute
 )
 
 // TestAccessLogs has boto3 turn the access log of a bucket on and read what was logged

@@ -19,7 +19,7 @@ import (
 
 const (
 	busyBucket  = "busy"
-	stepTimeout = 3 * time.Minute // Of anything that is waited for; generous.
+	stepTimeout = 6 * time.Minute // Of anything that is waited for; generous.
 	dialTimeout = 2 * time.Second // Until a client tries the next node.
 )
 

@@ -20,10 +20,11 @@ const (
 	rootUser     = testbed.RootUser
 	rootPassword = testbed.RootPassword
 
-	readyTimeout  = 60 * time.Second
-	leaderTimeout = 30 * time.Second
-	healTimeout   = 180 * time.Second
-	adminTimeout  = 20 * time.Second
+	// Generous: three clusters and their clients share a small machine.
+	readyTimeout  = 3 * time.Minute
+	leaderTimeout = 2 * time.Minute
+	healTimeout   = 6 * time.Minute
+	adminTimeout  = time.Minute
 	pollEvery     = 100 * time.Millisecond
 )
 

@@ -125,7 +125,7 @@ func (d *diskStory) full(t *testing.T, ctx context.Context) {
 	d.healed()
 }
 
-const warnTimeout = time.Minute
+const warnTimeout = 3 * time.Minute
 
 // warned reports whether the status has a warning with these words.
 func (d *diskStory) warned(words string) bool {
