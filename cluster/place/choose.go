@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 )
 
-// slackSlots is how much fuller than the least filled drive, in slots of a drive
-// of mean capacity, another may be and still count as equal.
+// slackSlots is by how much a drive may be fuller than the least filled one and still count as
+// equal, in slots of a drive of mean capacity.
 const slackSlots = 1
 
 // chooser makes one list.
@@ -21,12 +21,12 @@ type chooser struct {
 
 	onNode []int // Slots of the list by node, as in the view.
 	inZone []int // Slots of the list by zone.
-	share  int   // Of a zone, by rule 2.
-	most   int   // That a node may have.
-	held   bool  // Drives on hold are taken, too.
+	share  int   // How many slots a zone may have by rule 2.
+	most   int   // How many slots a node may have.
+	held   bool  // Drives on hold may be taken too.
 }
 
-// choose begins a list. The chooser of the list before ends.
+// choose begins a list. The chooser of the list before may not be used any more.
 func (d *Drives) choose(seed, list uint64, share int) *chooser {
 	c := &d.chosen
 	if c.d == nil {
@@ -41,7 +41,7 @@ func (d *Drives) choose(seed, list uint64, share int) *chooser {
 	return c
 }
 
-// chooseSpare begins with all of a list but for a slot.
+// chooseSpare begins with a list of which all slots are taken but one.
 func (d *Drives) chooseSpare(q Vacancy) *chooser {
 	c := d.choose(q.Seed, uint64(q.Slots[q.Slot]), 0)
 	room := append([]int(nil), d.inZone...) // Drives by zone that the list can lie on.
@@ -135,8 +135,8 @@ func (c *chooser) take() *candidate {
 	return best
 }
 
-// leastFilled returns a node that is best by rules 1 to 4, and how full the least
-// filled drive of all such nodes is; -1: there is none.
+// leastFilled returns a node that is best by rules 1 to 4, and how full the least filled drive of
+// all such nodes is. The node is -1 if there is none.
 func (c *chooser) leastFilled() (node int, least float64) {
 	node = -1
 	for n := range c.onNode {
@@ -161,7 +161,7 @@ func (c *chooser) leastFilled() (node int, least float64) {
 	return node, least
 }
 
-// crowd compares two nodes by rules 2 to 4; negative prefers a.
+// crowd compares two nodes by rules 2 to 4. It is negative if a is better.
 func (c *chooser) crowd(a, b int) int {
 	za, zb := c.inZone[c.d.zoneOf[a]], c.inZone[c.d.zoneOf[b]]
 	if over := za >= c.share; over != (zb >= c.share) {
@@ -179,8 +179,8 @@ func (c *candidate) score(hash uint64) float64 { return c.weight / negLog2(hash)
 // lessThanLog is a little less than log2(e) / 2^64.
 const lessThanLog = 1.44 / (1 << 64)
 
-// scoreBelow reports, for most drives and cheaply, that the score is certainly below
-// another: -log2(x) is at least log2(e) * (1-x).
+// scoreBelow reports cheaply that the score is certainly below another one, which is so for most
+// drives: -log2(x) is at least log2(e) * (1-x).
 func (c *candidate) scoreBelow(hash uint64, score float64) bool {
 	return c.weight/(float64(^hash)*lessThanLog) < score
 }
@@ -206,8 +206,8 @@ func hash(seed, list uint64, id cluster.DriveID) uint64 {
 // logBits is the number of binary places of negLog2.
 const logBits = 24
 
-// negLog2 returns -log2(h / 2^64), above zero, in integers only: math.Log is not
-// the same on all machines.
+// negLog2 returns -log2(h / 2^64), which is above zero. It computes in integers only, because
+// math.Log is not the same on all machines.
 func negLog2(h uint64) float64 {
 	h |= 1
 	whole := bits.LeadingZeros64(h)

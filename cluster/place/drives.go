@@ -17,12 +17,12 @@ type candidate struct {
 	taken  bool    // In the current list.
 }
 
-// filled returns how full the drive is once it has one slot more. It divides and
-// never multiplies and adds, which some machines round differently.
+// filled returns how full the drive is once it has one slot more. It divides only: some machines
+// round a multiplication with an addition differently.
 func (c *candidate) filled() float64 { return float64(c.slots+1) / c.weight }
 
-// Drives is the usable drives of a view and what they hold, for many choices one after
-// the other. Not safe for concurrent use.
+// Drives is the usable drives of a view and what they hold, for many choices one after the other.
+// It belongs to one goroutine.
 type Drives struct {
 	view   *cluster.View
 	list   []candidate // In the view's order.
@@ -34,11 +34,11 @@ type Drives struct {
 	chosen chooser
 }
 
-// NewDrives returns the drives of a view that are usable; load is the number of slots
-// that a drive holds, nil: none.
+// NewDrives returns the drives of a view that are usable. load is how many slots a drive holds;
+// nil: none holds any.
 func NewDrives(v *cluster.View, usable func(cluster.DriveID) bool, load func(cluster.DriveID) int) *Drives {
 	d := &Drives{view: v, index: map[cluster.DriveID]int{}, first: make([]int, len(v.Nodes)+1), zoneOf: make([]int, len(v.Nodes))}
-	zones := make(map[string]int) // Looked up, never walked.
+	zones := make(map[string]int) // It is never walked: map order must not matter.
 	var sum float64
 	for i := range v.Nodes {
 		z, ok := zones[v.Nodes[i].Zone]
@@ -71,14 +71,14 @@ func NewDrives(v *cluster.View, usable func(cluster.DriveID) bool, load func(clu
 	return d
 }
 
-// Add notes that a drive holds so many slots more.
+// Add notes that a drive holds some slots more.
 func (d *Drives) Add(id cluster.DriveID, slots int) {
 	if i, ok := d.index[id]; ok {
 		d.list[i].slots = max(0, d.list[i].slots+slots)
 	}
 }
 
-// Hold notes that a drive takes nothing for now, though it could.
+// Hold notes that a drive gets no new slots for now, though it could hold them.
 func (d *Drives) Hold(id cluster.DriveID) {
 	if i, ok := d.index[id]; ok {
 		d.list[i].held = true
@@ -106,11 +106,11 @@ func (d *Drives) nodeOf(id cluster.DriveID) int {
 	return i
 }
 
-// share returns how many slots of a list a zone may have by rule 2; as many as there
-// are where the rule does not hold.
+// share returns how many slots of a list a zone may have by rule 2, or the number of all slots if
+// the rule does not apply.
 func (d *Drives) share(w Width) int { return zoneShare(w, d.inZone) }
 
-// zoneShare is share, for zones with so many drives each.
+// zoneShare is share for zones with the given numbers of drives.
 func zoneShare(w Width, drives []int) int {
 	if least := leastShare(w.Slots, drives); least <= w.Spare {
 		return least
@@ -118,8 +118,8 @@ func zoneShare(w Width, drives []int) int {
 	return w.Slots
 }
 
-// leastShare returns the least number of slots a zone by which so many find a place
-// in zones with so many drives each; all of them where they find none.
+// leastShare returns the least number of slots per zone by which the slots find room in zones with
+// the given numbers of drives. It returns slots if they find none.
 func leastShare(slots int, drives []int) int {
 	for share := 1; share < slots; share++ {
 		room := 0

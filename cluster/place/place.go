@@ -7,9 +7,9 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// Domains returns the number of failure domains: the nodes with a usable drive, or,
-// where the cluster has but one node, its usable drives. The drives of the last node
-// that is left of several are one domain: what lay on them alone would go with it.
+// Domains returns the number of failure domains. These are the nodes with a usable drive, or the
+// usable drives if the cluster has only one node. If only one node of several is usable, its drives
+// are one domain: what lay on them alone would be lost with it.
 func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
 	nodes, drives := 0, 0
 	for i := range v.Nodes {
@@ -30,8 +30,8 @@ func Domains(v *cluster.View, usable func(cluster.DriveID) bool) int {
 	return drives
 }
 
-// SeveralNodes reports whether more than one node has drives, usable or not: then nodes
-// are the failure domains.
+// SeveralNodes reports whether more than one node has drives, usable or not. Then nodes are the
+// failure domains.
 func SeveralNodes(v *cluster.View) bool {
 	withDrives := 0
 	for i := range v.Nodes {
@@ -45,15 +45,15 @@ func SeveralNodes(v *cluster.View) bool {
 // Width is how wide lists are.
 type Width struct {
 	Slots int
-	Spare int // So many of them may be lost.
+	Spare int // How many of the slots may be lost.
 }
 
-// Plan returns count lists of drives, by the rules of the package. load is the number
-// of slots that a drive holds already; the lists planned before count as well. Equal
-// arguments give equal lists; seed varies them. The order of a list is varied too, so
-// that parity, which has the last slots, is spread.
+// Plan returns count lists of drives, by the rules of the package. load is the number of slots that
+// a drive holds already; the lists planned before count as well. Equal arguments give equal lists,
+// and seed varies them. The order of a list is varied too, so that parity, which has the last
+// slots, is spread.
 //
-// Errors: Invalid; NoSpace where there are fewer usable drives than slots.
+// Errors: Invalid; NoSpace if there are fewer usable drives than slots.
 func Plan(d *Drives, w Width, count int, seed uint64) ([][]cluster.DriveID, error) {
 	const op = "place.Plan"
 	if w.Slots < 1 || count < 0 {
@@ -77,22 +77,22 @@ func Plan(d *Drives, w Width, count int, seed uint64) ([][]cluster.DriveID, erro
 	return lists, nil
 }
 
-// Vacancy is a slot that needs another drive while the others of its list stay.
+// Vacancy is a slot that needs another drive while the other slots of its list stay.
 type Vacancy struct {
 	Slots []cluster.DriveID
 	Slot  int
-	Spare int  // So many slots of the list may be lost.
-	Held  bool // Drives on hold may take it, too.
+	Spare int  // How many slots of the list may be lost.
+	Held  bool // Drives on hold may take it too.
 	Seed  uint64
 }
 
-// SpareFor returns the drive that best takes a slot over. It is none of the list, and
-// no node gets more slots of the list than the fullest has now: a second shard on a
-// node is no redundancy against the loss of that node, and must not look like it.
-// Only where the cluster has a node for every slot may a node get as many as its
-// zone's share, by rule 2 of the package. From now on the slot counts as the drive's.
+// SpareFor returns the best drive to take a slot over. The list has no other slot there, and no
+// node gets more slots of the list than the fullest one has now. A second shard on a node is no
+// redundancy against the loss of that node, and must not look like it. Only if the cluster has a
+// node for every slot may a node get as many as its zone's share, by rule 2 of the package. From
+// now on the slot counts as the drive's.
 //
-// Errors: Invalid; NoSpace where no usable drive can take it.
+// Errors: Invalid; NoSpace if no usable drive can take it.
 func SpareFor(d *Drives, q Vacancy) (cluster.DriveID, error) {
 	const op = "place.SpareFor"
 	if q.Slot < 0 || q.Slot >= len(q.Slots) {

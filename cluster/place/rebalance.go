@@ -8,26 +8,26 @@ import (
 )
 
 const (
-	// hysteresis is by which share of its due a drive must hold too much, or another
-	// too little, before anything is moved: else every write would move something.
+	// hysteresis is by which part of its due a drive must hold too much, or another one too little,
+	// before anything is moved. Without it every write would move something.
 	hysteresis = 0.05
-	// fullShare is the share of its room that a drive below its reserve is held to
-	// have, so that it sheds slots.
+	// fullShare: of a drive that has less room than its reserve, only this part of its room counts,
+	// so it gives slots away.
 	fullShare = 0.8
-	// emptySlotShare is what an empty slot weighs, as a share of the mean one: the
-	// volumes of tomorrow's writes are to be spread as well.
+	// emptySlotShare is what an empty slot weighs, as a part of what the mean one does. Volumes
+	// that will be written to tomorrow are to be spread as well.
 	emptySlotShare = 0.125
-	// exact is what a shift must fall short of swapping two drives' loads, as a share:
-	// sums are rounded, and one that only swaps them would be taken back for ever.
+	// exact keeps a shift from swapping the loads of two drives: it must move less than this part
+	// of what would. Sums are rounded, and such a shift would be taken back, again and again.
 	exact = 1 - 1e-6
 )
 
 // Group is a list of slots, as Rebalance sees it.
 type Group struct {
 	Slots []cluster.DriveID
-	Spare int    // So many of them may be lost.
-	Bytes uint64 // What each slot of it holds.
-	Fixed bool   // Stays where it is for now, but counts.
+	Spare int    // How many of the slots may be lost.
+	Bytes uint64 // How much each slot holds.
+	Fixed bool   // It stays where it is for now, but counts.
 }
 
 // Shift is a slot that should lie on another drive.
@@ -36,13 +36,13 @@ type Shift struct {
 	To          cluster.DriveID
 }
 
-// Rebalance returns at most so many shifts, at most one a group, that spread the
-// groups better: first slots that lie worse by the rules of the package than they must
-// (in a zone that has more than its share, on a node with others) go elsewhere; then
-// slots go from drives that hold more than their share of the bytes, by room, to those
-// that hold less. Those crowd neither a node nor a zone more than it was, and none
-// overshoots by more than half its slot, so little more is moved than must be, and
-// repeated calls come to an end.
+// Rebalance returns the shifts that spread the groups better: at most most of them, and at most one
+// a group. First it moves slots that lie worse by the rules of the package than they must: in a
+// zone that has more than its share, or on a node with others. Then it moves slots from drives that
+// hold more than their part of the bytes, by their room, to drives that hold less.
+//
+// Such a shift crowds neither a node nor a zone more than before, and it overshoots by at most half
+// its slot. So little more is moved than must be, and repeated calls come to an end.
 func Rebalance(v *cluster.View, usable func(cluster.DriveID) bool, groups []Group, most int) []Shift {
 	b := newBalance(v, usable, groups)
 	var shifts []Shift
@@ -65,17 +65,17 @@ type vessel struct {
 	id     cluster.DriveID
 	site   site
 	room   float64
-	takes  bool // May get slots.
+	takes  bool // It may get slots.
 	load   float64
-	target float64
-	groups []int // That have a slot here, or had.
+	due    float64
+	groups []int // The groups that have a slot here, or had.
 }
 
 // site is where a drive is: indexes of its node and zone.
 type site struct{ node, zone int }
 
-// over returns how much more than its share the vessel holds.
-func (d *vessel) over() float64 { return d.load - d.target }
+// over returns by how much the vessel holds more than its due.
+func (d *vessel) over() float64 { return d.load - d.due }
 
 // balance is a distribution being changed.
 type balance struct {
@@ -83,23 +83,23 @@ type balance struct {
 	index   map[cluster.DriveID]int
 	sites   map[cluster.DriveID]site // Of all drives.
 	groups  []Group
-	weight  []float64         // Of a slot of each group.
-	inZone  []int             // Drives that take slots, of each zone.
-	shares  map[Width]shareOf // Worked out so far.
+	weight  []float64         // What a slot of each group weighs.
+	inZone  []int             // How many drives of each zone take slots.
+	shares  map[Width]shareOf // Those that were worked out so far.
 	mended  int               // Groups before this one lie as well as they can.
 }
 
-// shareOf is what a zone's share of a list is.
+// shareOf is the share of a list that a zone has.
 type shareOf struct {
 	slots int
-	first bool // It comes before distinct nodes: rule 2.
+	first bool // Rule 2 applies: the share comes before distinct nodes.
 }
 
 func newBalance(v *cluster.View, usable func(cluster.DriveID) bool, groups []Group) *balance {
 	b := &balance{index: map[cluster.DriveID]int{}, sites: map[cluster.DriveID]site{}, groups: slices.Clone(groups),
 		shares: map[Width]shareOf{}}
 	var room float64
-	zones := map[string]int{} // Looked up, never walked.
+	zones := map[string]int{} // It is never walked: map order must not matter.
 	for i := range v.Nodes {
 		z, ok := zones[v.Nodes[i].Zone]
 		if !ok {
@@ -127,12 +127,12 @@ func newBalance(v *cluster.View, usable func(cluster.DriveID) bool, groups []Gro
 		load += b.vessels[i].load
 	}
 	for i := range b.vessels {
-		b.vessels[i].target = load / room * b.vessels[i].room
+		b.vessels[i].due = load / room * b.vessels[i].room
 	}
 	return b
 }
 
-// roomOf returns what a drive can hold of shards, in bytes.
+// roomOf returns how many bytes of shards a drive can hold.
 func roomOf(d cluster.Drive) float64 {
 	room := float64(d.UsedBytes) + float64(d.FreeBytes)
 	if room == 0 {
@@ -174,7 +174,7 @@ func (b *balance) apply(s Shift) {
 	if i, ok := b.index[g.Slots[s.Slot]]; ok {
 		b.vessels[i].load -= w
 	}
-	b.vessels[b.index[s.To]].load += w // The group is fixed now: it need not be among the vessel's.
+	b.vessels[b.index[s.To]].load += w // The group is fixed now, so the vessel's groups need not have it.
 	g.Slots = slices.Clone(g.Slots)
 	g.Slots[s.Slot], g.Fixed = s.To, true
 }
@@ -191,8 +191,8 @@ func (b *balance) share(g Group) shareOf {
 	return s
 }
 
-// crowd is how a slot of a group lies: how many others share its node, and whether its
-// zone has more than its share.
+// crowd says how a slot of a group lies: how many others share its node and its zone, and whether
+// its zone has more than its share.
 type crowd struct {
 	node     int
 	zone     int // Others in the zone.
@@ -224,7 +224,7 @@ func (s shareOf) at(to site, others []site) (c crowd) {
 	return c
 }
 
-// allowed reports whether a slot may go to a drive: nothing is more crowded by it.
+// allowed reports whether a slot may go to a drive: nothing may be more crowded then.
 func (b *balance) allowed(g Group, slot int, to *vessel) bool {
 	if !to.takes || slices.Contains(g.Slots, to.id) {
 		return false
@@ -234,8 +234,7 @@ func (b *balance) allowed(g Group, slot int, to *vessel) bool {
 	return would.node <= is.node && (would.zone <= is.zone || !would.overZone)
 }
 
-// better reports whether a slot lies better in one way than in another, by the rules 2
-// to 4 of the package.
+// better reports whether a slot lies better as a than as b, by the rules 2 to 4 of the package.
 func (s shareOf) better(a, b crowd) bool {
 	if s.first && a.overZone != b.overZone {
 		return b.overZone
@@ -266,8 +265,8 @@ func (b *balance) mend() (Shift, bool) {
 	return Shift{}, false
 }
 
-// betterPlace returns the vessel where a slot lies best, the emptiest of them; -1 where
-// it lies nowhere better than it does.
+// betterPlace returns the vessel where a slot lies best, and of several the emptiest. It returns -1
+// if the slot lies nowhere better than where it is.
 func (b *balance) betterPlace(g Group, slot int) (best int) {
 	share, others := b.share(g), b.around(g, slot)
 	is := share.at(b.sites[g.Slots[slot]], others)
@@ -275,7 +274,7 @@ func (b *balance) betterPlace(g Group, slot int) (best int) {
 	if is.node == 0 && !is.overZone {
 		return best
 	}
-	worse := -1 // The last node found to be worse than what there is.
+	worse := -1 // The last node that was found to be no better.
 	for j := range b.vessels {
 		to := &b.vessels[j]
 		if !to.takes || to.site.node == worse || slices.Contains(g.Slots, to.id) {
@@ -293,8 +292,8 @@ func (b *balance) betterPlace(g Group, slot int) (best int) {
 	return best
 }
 
-// level finds a slot that should go from the fullest drive to the emptiest, or
-// between the next ones.
+// level finds a slot that should go from the fullest drive to the emptiest, or between the ones
+// next to these.
 func (b *balance) level() (Shift, bool) {
 	order := make([]int, len(b.vessels)) // Fullest first.
 	for i := range order {
@@ -313,7 +312,7 @@ func (b *balance) level() (Shift, bool) {
 			if to.over() >= 0 {
 				break
 			}
-			if from.over() < hysteresis*from.target && -to.over() < hysteresis*to.target {
+			if from.over() < hysteresis*from.due && -to.over() < hysteresis*to.due {
 				continue
 			}
 			if s, ok := b.heaviest(from, to); ok {
@@ -324,8 +323,7 @@ func (b *balance) level() (Shift, bool) {
 	return Shift{}, false
 }
 
-// heaviest returns the largest slot that may go from one drive to another without
-// overshooting.
+// heaviest returns the largest slot that may go from one drive to another without overshooting.
 func (b *balance) heaviest(from, to *vessel) (best Shift, ok bool) {
 	for _, i := range from.groups {
 		g, w := b.groups[i], b.weight[i]

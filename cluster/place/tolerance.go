@@ -7,26 +7,27 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 )
 
-// Tolerance is how many nodes, drives or zones may be lost at once, whichever they are,
-// while all that lies on them can be read. They are alternatives, no sum.
+// Tolerance is how many nodes, drives or zones may be lost at once, whichever they are, while all
+// that lies on them can be read. Each of the three stands by itself: it is that many of one kind
+// and none of the others.
 type Tolerance struct{ Nodes, Drives, Zones int }
 
-// Min returns what both allow.
+// Min returns what both tolerances allow.
 func (t Tolerance) Min(o Tolerance) Tolerance {
 	return Tolerance{min(t.Nodes, o.Nodes), min(t.Drives, o.Drives), min(t.Zones, o.Zones)}
 }
 
-// Below reports whether t allows less than another does, of one kind at least.
+// Below reports whether t allows less than o does, of at least one kind.
 func (t Tolerance) Below(o Tolerance) bool {
 	return t.Nodes < o.Nodes || t.Drives < o.Drives || t.Zones < o.Zones
 }
 
-// Units are the nodes and zones that drives are lost with.
+// Units are the nodes and zones with which drives are lost together.
 type Units struct {
 	of map[cluster.DriveID]site
 }
 
-// NewUnits returns the units of a view, in which the drives that are gone hold nothing.
+// NewUnits returns the units of a view. Drives that are gone hold nothing.
 func NewUnits(v *cluster.View, gone func(cluster.DriveID) bool) *Units {
 	u := &Units{of: make(map[cluster.DriveID]site)}
 	zones := make(map[string]int) // Looked up, never walked.
@@ -48,17 +49,16 @@ func NewUnits(v *cluster.View, gone func(cluster.DriveID) bool) *Units {
 // Holding is a list of slots and what of it is known to be missing.
 type Holding struct {
 	Slots []cluster.DriveID
-	Spare int // So many of the slots may be lost.
+	Spare int // How many of the slots may be lost.
 
-	// What lies in the list may miss some of these slots (a set) though their drives are
-	// there: which ones is not known of each, but that none misses more than Most.
+	// Missing is a set of slots that some of what lies in the list misses, though their drives are
+	// there. Which of them each thing misses is not known; none misses more than Most.
 	Missing uint32
 	Most    int
 }
 
-// Tolerance returns what a list can lose, besides what it misses already: of all that
-// lies in it and may miss what Holding says, the worst is meant. False: some of it
-// cannot be read as it is.
+// Tolerance returns what a list can lose besides what it misses already. Of all that may lie in it
+// as Holding says, the worst case is meant. It returns false if some of it cannot be read as it is.
 func (u *Units) Tolerance(h Holding) (Tolerance, bool) {
 	var nodes, zones groups
 	var gone uint32
@@ -79,7 +79,7 @@ func (u *Units) Tolerance(h Holding) (Tolerance, bool) {
 	if all <= 0 && known <= 0 {
 		return Tolerance{}, false
 	}
-	// A drive has one slot of a list, so the drives that cost the most come first.
+	// A drive has one slot of a list, so the drives whose loss costs the most come first.
 	return Tolerance{Nodes: l.bears(&nodes), Drives: max(all, known) - 1, Zones: l.bears(&zones)}, true
 }
 
@@ -104,17 +104,16 @@ func (g *groups) add(unit int, slot uint32) {
 	g.n++
 }
 
-// loss is what a list misses already. Something in it misses any `most` of the slots
-// `missing`, as far as is known: so with the slots L lost besides, the worst misses
-// min(|gone ∪ L| + most, |gone ∪ L ∪ missing|) of them.
+// loss is what a list misses already. Something in it misses any `most` of the slots `missing`, as
+// far as is known: so with the slots L lost besides, the worst misses min(|gone ∪ L| + most, |gone
+// ∪ L ∪ missing|) of them.
 type loss struct {
 	gone, missing uint32
 	most, spare   int
 }
 
-// left returns how many slots have to be lost before it is too much: so many of all
-// that are there, and so many of those that are not known to be missing. It is too much
-// once both are.
+// left returns how many slots have to be lost before it is too much: so many of all that are there,
+// and so many of those that are not known to be missing. It is too much once both are.
 func (l loss) left() (all, known int) {
 	return l.spare + 1 - bits.OnesCount32(l.gone) - l.most, l.spare + 1 - bits.OnesCount32(l.gone|l.missing)
 }
@@ -131,8 +130,8 @@ func (l loss) bears(g *groups) int {
 	}
 }
 
-// fewest returns the least number of units that have so many slots together, those of a
-// set left out.
+// fewest returns the least number of units that have so many slots together, those of a set left
+// out.
 func (g *groups) fewest(without uint32, slots int) int {
 	var ofSize [maxSlots + 1]uint8
 	largest := 0
@@ -153,8 +152,8 @@ func (g *groups) fewest(without uint32, slots int) int {
 	return g.n + 1
 }
 
-// fewestOfBoth returns the least number of units whose slots are so many in all and so
-// many besides the missing ones. need[a][b] is the least number for the sums a and b.
+// fewestOfBoth returns the least number of units whose slots are so many in all and so many besides
+// the missing ones. need[a][b] is the least number for the sums a and b.
 func (l loss) fewestOfBoth(g *groups, all, known int) int {
 	var need [maxSlots + 1][maxSlots + 1]uint8
 	for a := range all + 1 {
@@ -175,9 +174,9 @@ func (l loss) fewestOfBoth(g *groups, all, known int) int {
 	return int(need[all][known])
 }
 
-// Promised returns what lists of a width can bear to lose where their slots lie as
-// evenly over nodes, and over zones, as there are drives for that. Rules 2 and 3 of the
-// package cannot always give both.
+// Promised returns what lists of a width can bear to lose where their slots lie as evenly over
+// nodes, and over zones, as there are drives for that. Rules 2 and 3 of the package cannot always
+// give both.
 func (d *Drives) Promised(w Width) Tolerance {
 	onNode := make([]int, len(d.first)-1)
 	for n := range onNode {

@@ -40,8 +40,8 @@ type Promise struct {
 	Era   uint64
 	Term  uint64
 	Index uint64
-	// Forgot says what the incarnation before this one has lost; it goes on after "this node's
-	// metadata". It stays until this incarnation has a vote.
+	// Forgot says what the incarnation before this one has lost, in words that go on after "this
+	// node's metadata". It stays until this incarnation has a vote.
 	Forgot string `json:",omitempty"`
 	// Disowned says why the metadata of this server must not be used any more: they were found
 	// to differ from those of most voters (Judge). The next start makes another incarnation.
@@ -186,8 +186,8 @@ type found struct {
 	era, term, last uint64 // What the metadata have reached; last is of the log or the snapshot.
 }
 
-// forgot says what a node has lost of what it had promised; empty where that is nothing. It
-// goes on after "this node's metadata". testdata/promises shows the cases.
+// forgot says what a node has lost of what it had promised, in words that go on after "this node's
+// metadata"; empty: nothing. testdata/promises shows the cases.
 func (f *found) forgot() string {
 	p := f.said
 	if !f.hasSaid || f.hasOwn && f.own.newer(p) {

@@ -41,11 +41,11 @@ func (t *tx) addCopy(c *metapb.UpdateVersion, v *metapb.Version) *metapb.Result 
 	for _, p := range c.Parts {
 		refs = append(refs, p.Extents...)
 	}
-	claims, refusal := t.claim(refs, c.Extents)
+	held, refusal := t.referents(refs, c.Extents)
 	if refusal != nil {
 		return refusal
 	}
-	t.writeCopy(c, id, claims)
+	t.writeCopy(c, id, held)
 	return nil
 }
 
@@ -129,13 +129,13 @@ func partSize(part []byte) (size uint64, err error) {
 
 // writeCopy writes the parts and the layout that c brings of a copy. Several parts may refer to
 // the same new extent: the first of them makes it known.
-func (t *tx) writeCopy(c *metapb.UpdateVersion, id keys.ID, claims []claim) {
-	byID := make(map[shard.ExtentID]*claim, len(claims))
-	for i := range claims {
-		byID[claims[i].id] = &claims[i]
+func (t *tx) writeCopy(c *metapb.UpdateVersion, id keys.ID, held []referent) {
+	byID := make(map[shard.ExtentID]*referent, len(held))
+	for i := range held {
+		byID[held[i].id] = &held[i]
 	}
 	for _, p := range c.Parts {
-		var own []claim
+		var own []referent
 		for _, e := range record.ExtentsOf(p.Extents) {
 			own = append(own, *byID[e])
 			byID[e].fresh = false // This part makes it known.

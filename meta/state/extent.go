@@ -149,27 +149,27 @@ func (t *tx) replaceExtent(c *metapb.ReplaceExtent) *metapb.Result {
 			break
 		}
 		bytes += t.rewriteOwner(o, oldID, newID)
-		t.hold([]claim{into}, o)
+		t.hold([]referent{into}, o)
 		t.release([]shard.ExtentID{oldID}, o)
 		into.fresh = false
 	}
 	return &metapb.Result{More: more}
 }
 
-// replacement returns a claim of the extent that is to replace another. This command makes the
+// replacement returns the extent that is to replace another, as a referent. This command makes the
 // extent known, or the one that began the replacement did.
-func (t *tx) replacement(id shard.ExtentID, n *metapb.NewExtent) (claim, *metapb.Result) {
+func (t *tx) replacement(id shard.ExtentID, n *metapb.NewExtent) (referent, *metapb.Result) {
 	rec := new(metapb.Extent)
 	if t.get(keys.AppendExtent(t.key(), id), rec) {
 		if n.Extent == nil || !samePackages(n.Extent, rec) {
-			return claim{}, invalid("the new extent has the number of another that exists")
+			return referent{}, invalid("the new extent has the number of another that exists")
 		}
-		return claim{id: id, rec: rec}, nil
+		return referent{id: id, rec: rec}, nil
 	}
 	if refusal := t.checkFresh(id, n); refusal != nil {
-		return claim{}, refusal
+		return referent{}, refusal
 	}
-	return claim{id: id, rec: n.Extent, fresh: true}, nil
+	return referent{id: id, rec: n.Extent, fresh: true}, nil
 }
 
 // samePackages reports whether two extents hold the same plaintext in the same packages, whatever

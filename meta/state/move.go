@@ -47,9 +47,10 @@ func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
 	return &metapb.Result{}
 }
 
-// finishMove puts a slot on its new drive. It is refused if an extent may have got a shard of the
-// slot on the old drive since the mover has looked (MOVE_BEHIND), and if a rebuild could no longer
-// do without the slot: more may have been lost since it began.
+// finishMove puts a slot on its new drive. It is refused with MOVE_BEHIND if an extent may have got
+// a shard on the old drive after the mover had looked at what is there. It is refused too if the slot
+// is to be rebuilt, not copied, and more shards were lost since the move began, so that it cannot
+// be rebuilt from the others any more.
 func (t *tx) finishMove(c *metapb.FinishMove) *metapb.Result {
 	v := t.mem.volume(shard.VolumeID(c.Volume))
 	switch {

@@ -45,14 +45,14 @@ func (t *tx) putObject(c *metapb.PutObject) *metapb.Result {
 	if exists && old.content == id || invariants && t.contentInUse(id) {
 		return invalid("the content id is in use")
 	}
-	claims, refusal := t.claim(p.Extents, c.Extents)
+	held, refusal := t.referents(p.Extents, c.Extents)
 	if refusal != nil {
 		return refusal
 	}
 	if p.ModifiedMs == 0 {
 		p.ModifiedMs = t.cmd.TimeMs
 	}
-	t.hold(claims, keys.Owner{ID: id, Number: 1})
+	t.hold(held, keys.Owner{ID: id, Number: 1})
 	t.set(keys.AppendPart(t.key(), id, 1), p)
 	t.setHead(b, c.Key, v, &old, exists)
 	t.tell(b, cmp.Or(c.Event, metapb.EventKind_EVENT_PUT), c.Key, v)

@@ -18,11 +18,11 @@ func (t *tx) addPin(c *metapb.AddPin) *metapb.Result {
 	if t.has(keys.AppendPin(t.key(), pin)) {
 		return refuse(metapb.Refusal_REFUSAL_ALREADY_DONE)
 	}
-	claims, refusal := t.claim(c.Extents, nil)
+	held, refusal := t.referents(c.Extents, nil)
 	if refusal != nil {
 		return refusal
 	}
-	t.hold(claims, keys.Owner{Pin: true, ID: pin})
+	t.hold(held, keys.Owner{Pin: true, ID: pin})
 	t.set(keys.AppendPin(t.key(), pin), &metapb.Pin{Session: t.session.id[:], Extents: c.Extents})
 	t.session.pins = append(t.session.pins, pin)
 	return &metapb.Result{}

@@ -12,8 +12,8 @@ const (
 	freshMax = 1024  // Extents that one command makes known.
 )
 
-// claim is an extent that a part or pin is to refer to.
-type claim struct {
+// referent is an extent that a part or pin is to refer to.
+type referent struct {
 	id    shard.ExtentID
 	rec   *metapb.Extent
 	fresh bool // This command makes it known.
@@ -37,19 +37,19 @@ func without(ids, others []shard.ExtentID) []shard.ExtentID {
 	return rest
 }
 
-// claim returns the extents that refs name, each once: those that exist, and those that the
+// referents returns the extents that refs name, each once: those that exist, and those that the
 // command makes known (fresh). It refuses if one is gone or may not be made known, if a reference
 // reaches beyond its extent, or if an extent is made known that nothing refers to. It changes no
 // record: hold does, once nothing else can refuse the command.
-func (t *tx) claim(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]claim, *metapb.Result) {
+func (t *tx) referents(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]referent, *metapb.Result) {
 	if len(refs) > refsMax || len(fresh) > freshMax {
 		return nil, invalid("too many extents in one command")
 	}
 	ids := record.ExtentsOf(refs)
-	claims := make([]claim, len(ids))
+	held := make([]referent, len(ids))
 	used := 0
 	for i, id := range ids {
-		c := &claims[i]
+		c := &held[i]
 		c.id = id
 		if n := findFresh(fresh, id); n != nil {
 			if refusal := t.checkFresh(id, n); refusal != nil {
@@ -67,7 +67,7 @@ func (t *tx) claim(refs []*metapb.ExtentRef, fresh []*metapb.NewExtent) ([]claim
 	if used != len(fresh) {
 		return nil, invalid("a new extent is given twice or not referred to")
 	}
-	return claims, checkRanges(refs, claims)
+	return held, checkRanges(refs, held)
 }
 
 // findFresh returns what the command says of an extent that it makes known; nil if it does not.
@@ -99,22 +99,22 @@ func (t *tx) checkFresh(id shard.ExtentID, n *metapb.NewExtent) *metapb.Result {
 	return missMoved(v, n)
 }
 
-// checkRanges refuses references that reach beyond their extents. claims has the extents of all
+// checkRanges refuses references that reach beyond their extents. held has the extents of all
 // of them.
-func checkRanges(refs []*metapb.ExtentRef, claims []claim) *metapb.Result {
-	var byID map[shard.ExtentID]*metapb.Extent // Made only if a search of claims would be slow.
-	if len(claims) > 32 {
-		byID = make(map[shard.ExtentID]*metapb.Extent, len(claims))
-		for i := range claims {
-			byID[claims[i].id] = claims[i].rec
+func checkRanges(refs []*metapb.ExtentRef, held []referent) *metapb.Result {
+	var byID map[shard.ExtentID]*metapb.Extent // Made only where a search of held would be slow.
+	if len(held) > 32 {
+		byID = make(map[shard.ExtentID]*metapb.Extent, len(held))
+		for i := range held {
+			byID[held[i].id] = held[i].rec
 		}
 	}
 	for _, r := range refs {
 		id := shard.ExtentID{Volume: shard.VolumeID(r.Volume), Seq: r.Seq}
 		rec := byID[id]
-		for i := 0; rec == nil && i < len(claims); i++ {
-			if claims[i].id == id {
-				rec = claims[i].rec
+		for i := 0; rec == nil && i < len(held); i++ {
+			if held[i].id == id {
+				rec = held[i].rec
 			}
 		}
 		if r.Offset > rec.PlainBytes || r.Length > rec.PlainBytes-r.Offset {
@@ -124,10 +124,10 @@ func checkRanges(refs []*metapb.ExtentRef, claims []claim) *metapb.Result {
 	return nil
 }
 
-// hold writes the references of an owner to the extents that it claims. One that the command makes
+// hold writes the references of an owner to the extents of held. One that the command makes
 // known gets its record; one that is in the gc queue is taken out of it.
-func (t *tx) hold(claims []claim, owner keys.Owner) {
-	for _, c := range claims {
+func (t *tx) hold(held []referent, owner keys.Owner) {
+	for _, c := range held {
 		switch {
 		case c.fresh:
 			t.setExtent(c.id, c.rec)

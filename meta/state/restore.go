@@ -6,9 +6,9 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// listRestore lists a version by the time at which something is due about its restore, if ever.
-// The list names it by bucket, key and order. So it need not change when the version becomes an
-// older one, or the latest again.
+// listRestore lists a version by the time at which its restore begins or its warm copy expires, if
+// either is to come. The list names it by bucket, key and order. So it need not change when the
+// version becomes an older one, or the latest again.
 func (t *tx) listRestore(b *metapb.Bucket, key string, order uint64, r *metapb.Restore) {
 	if at, due := record.RestoreTime(r); due {
 		t.setBytes(keys.AppendRestore(t.key(), at, b.Id, key, order), []byte(b.Name))

@@ -49,7 +49,7 @@ func (s *session) find(seq uint64) (int, bool) {
 }
 
 // enter decides whether the command of t is to be applied, and returns nil if it is. Else it
-// returns what the command is answered: the recorded result of an earlier try, or a refusal.
+// returns the answer to the command: the recorded result of an earlier try, or a refusal.
 func (t *tx) enter() *metapb.Result {
 	if _, opens := t.cmd.Op.(*metapb.Command_OpenSession); opens {
 		return nil // It belongs to no session yet, and may be repeated: see openSession.

@@ -68,14 +68,14 @@ func (t *tx) putPart(c *metapb.PutPart) *metapb.Result {
 	if refusal := t.checkGrowth(t.bucket(c.Bucket), old.Size, c.Part.Size); refusal != nil {
 		return refusal
 	}
-	claims, refusal := t.claim(c.Part.Extents, c.Extents)
+	held, refusal := t.referents(c.Part.Extents, c.Extents)
 	if refusal != nil {
 		return refusal
 	}
 	if c.Part.ModifiedMs == 0 {
 		c.Part.ModifiedMs = t.cmd.TimeMs
 	}
-	t.replacePart(id, c.Part, old, claims)
+	t.replacePart(id, c.Part, old, held)
 	t.bumpRevision(id, u, c.Part.Size, old, replaces)
 	t.dropPin(c.Pin)
 	return &metapb.Result{}
@@ -89,11 +89,11 @@ func (t *tx) part(id keys.ID, number uint32) (*metapb.Part, bool) {
 	return p, found
 }
 
-// replacePart writes p, whose extents are claimed. If it replaces a part with the same number, old,
+// replacePart writes p, whose extents are those of held. If it replaces a part with the same number, old,
 // the references that only the old part held are released.
-func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, claims []claim) {
+func (t *tx) replacePart(id keys.ID, p, old *metapb.Part, held []referent) {
 	owner := keys.Owner{ID: id, Number: p.Number}
-	t.hold(claims, owner)
+	t.hold(held, owner)
 	t.set(keys.AppendPart(t.key(), id, p.Number), p)
 	if len(old.Extents) > 0 {
 		t.release(without(record.ExtentsOf(old.Extents), record.ExtentsOf(p.Extents)), owner)

@@ -11,17 +11,18 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// The sweep and the inventory of all drives ask the node that leads the metadata. Together
-// they take one part in compareShare of one core of it, however many drives there are: a
-// drive rests after each question for what the question costs, times the drives.
-// After a restore shards wait to be adopted, so it is a half then.
+// The sweep and the inventory of every drive of the cluster ask the node that leads the metadata.
+// All their questions together may take 1/compareShare of one of its cores, however many drives
+// there are. So after each question a drive rests for compareShare times what the question costs,
+// times the number of drives. After metadata were restored it is 1/adoptShare, because shards wait
+// to be adopted.
 const (
 	compareShare = 20
 	adoptShare   = 2
-	questionCost = 100 * time.Microsecond // Of any question.
-	digestCost   = time.Microsecond       // Of an extent that a digest sums up.
-	digestItems  = 4096                   // Extents that one digest sums up.
-	lookCost     = 20 * time.Microsecond  // Of an extent that is looked at by itself.
+	questionCost = 100 * time.Microsecond // What any question costs,
+	digestCost   = time.Microsecond       // and besides each extent that a digest sums up,
+	lookCost     = 20 * time.Microsecond  // and each extent that is looked at by itself.
+	digestItems  = 4096                   // How many extents one digest sums up.
 
 	// restMost bounds the rest after one question.
 	restMost = 10 * time.Minute

@@ -20,8 +20,7 @@
 //	access_logs.go    delivers access logs
 //	keys.go           deletes master keys whose time has come
 //
-// It is not what a client waits for: requests read and write without it, and it yields to them
-// (pacer).
+// No client waits for it: requests read and write without it, and it yields to them (pacer).
 //
 // Jobs keep nothing that matters. What is to be done is read from the metadata or the drives,
 // and every step may be repeated, so a job may be cut off anywhere and another node may go on.

@@ -209,8 +209,8 @@ func (m *marks) add(now time.Time, index uint64) {
 	m.list = append(m.list, mark{now, index})
 }
 
-// before returns the greatest log index that is known to have been applied for the whole age; 0
-// where none is.
+// before returns the greatest log index of which this node knows that it was applied at least m.age
+// ago, or 0 if there is none.
 func (m *marks) before(now time.Time) uint64 {
 	i := 0
 	for i+1 < len(m.list) && now.Sub(m.list[i+1].at) >= m.age {

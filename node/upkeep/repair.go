@@ -108,12 +108,12 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 	var g errgroup.Group
 	g.SetLimit(repairWorkers)
 	for _, it := range items {
-		targets := u.reachable(v, topo, shard.SlotSet(it.Extent.Missing))
-		if targets == 0 {
+		slots := u.reachable(v, topo, shard.SlotSet(it.Extent.Missing))
+		if slots == 0 {
 			continue // No drive can take a shard now.
 		}
 		repair := u.repairExtent
-		if u.own(v.Slots[bits.TrailingZeros32(uint32(targets))]) == nil {
+		if u.own(v.Slots[bits.TrailingZeros32(uint32(slots))]) == nil {
 			whole := shard.SlotSet(1<<v.Scheme.N() - 1)
 			if there := u.reachable(v, topo, whole&^shard.SlotSet(it.Extent.Missing)); there.Len() >= int(v.Scheme.K) {
 				continue // It is another node's work.
@@ -124,7 +124,7 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 		}
 		g.Go(func() error {
 			defer t.add(1, 0)
-			if err := repair(ctx, v, it, targets); err != nil && !unavailable(err) {
+			if err := repair(ctx, v, it, slots); err != nil && !unavailable(err) {
 				mu.Lock()
 				failed = append(failed, err)
 				mu.Unlock()
@@ -138,11 +138,11 @@ func (u *Upkeep) repairPage(ctx context.Context, topo *meta.Topology, v *shard.V
 
 // repairExtent rebuilds the missing shards of an extent whose drives can take them, and records at
 // once which are there: a round that is cut off must not be done again from its beginning.
-func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, targets shard.SlotSet) error {
+func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, slots shard.SlotSet) error {
 	id := shard.ExtentID{Volume: v.ID, Seq: it.Seq}
-	there := u.thereAfterAll(ctx, v, id, targets)
+	there := u.thereAfterAll(ctx, v, id, slots)
 	repaired, err := there, error(nil)
-	if lost := targets &^ there; lost != 0 {
+	if lost := slots &^ there; lost != 0 {
 		bytes := meta.Geometry(v, it.Extent).Header(shard.ID{Extent: id}, v.Epoch).FramedBytes()
 		if err := u.repairPace.wait(ctx, bytes*int64(lost.Len())); err != nil {
 			return err
@@ -158,8 +158,8 @@ func (u *Upkeep) repairExtent(ctx context.Context, v *shard.Volume, it *metapb.W
 }
 
 // tellThere records which of the missing shards lie on this node's drives after all.
-func (u *Upkeep) tellThere(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, targets shard.SlotSet) error {
-	return u.recordRepaired(ctx, v, it, u.thereAfterAll(ctx, v, shard.ExtentID{Volume: v.ID, Seq: it.Seq}, targets))
+func (u *Upkeep) tellThere(ctx context.Context, v *shard.Volume, it *metapb.WorkItem, slots shard.SlotSet) error {
+	return u.recordRepaired(ctx, v, it, u.thereAfterAll(ctx, v, shard.ExtentID{Volume: v.ID, Seq: it.Seq}, slots))
 }
 
 // recordRepaired records that shards are not missing any more.

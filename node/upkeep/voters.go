@@ -41,8 +41,9 @@ const (
 	settleTime = 10 * time.Second
 )
 
-// electorate makes the voters of the metadata those that planVoters wants. It counts how long nodes
-// have been up or down by its own monotonic clock, from when this node began to lead.
+// electorate gives and takes votes on the metadata until the voters are those that planVoters
+// wants. It counts how long nodes have been up or down by its own monotonic clock, from when this
+// node began to lead.
 type electorate struct {
 	c     Config
 	spell map[cluster.NodeID]spell

@@ -13,8 +13,8 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// WindowStripes is how many stripes of one writer, and how many units of one slot
-// of a reader, are in memory at once.
+// WindowStripes is how many stripes of one writer, and how many units of one slot of a reader, are
+// in memory at once.
 const WindowStripes = 4
 
 // Defaults of Config.
@@ -24,31 +24,30 @@ const (
 	DefaultSlotStallTimeout = 5 * time.Second
 )
 
-// patience is how many SlotStallTimeouts nothing at all may happen before a read
-// or a write gives up.
+// patience is for how many SlotStallTimeouts nothing at all may happen before a read or a write
+// gives up.
 const patience = 4
 
 // Sealer seals the blocks of one extent.
 type Sealer interface {
 	// Overhead returns how many bytes sealing adds.
 	Overhead() int
-	// Seal seals in place: frame is n plaintext bytes and Overhead bytes of room.
+	// Seal seals a block in place: frame is n plaintext bytes and room for Overhead more.
 	Seal(frame []byte, n, block int)
 }
 
-// Opener opens the blocks of one extent. Open works in place; the error is of
-// kind Corrupt.
+// Opener opens the blocks of one extent. Open works in place. Its error is of the kind Corrupt.
 type Opener interface {
 	Overhead() int
 	Open(sealed []byte, block int) (plain []byte, err error)
 }
 
-// Events are told what happens to shards. Any may be nil. They are called from
-// goroutines of reads and writes and must not block.
+// Events is told what happens to shards. A field may be nil. Functions are called from goroutines
+// of reads and writes and must not block.
 type Events struct {
 	ShardMissing  func(shard.ID, error)     // A read found no such shard.
-	BlockCorrupt  func(shard.ID, int)       // A read found a bad block; once for a shard and read.
-	HedgeFired    func(shard.ID)            // A slot was slow, others were asked.
+	BlockCorrupt  func(shard.ID, int)       // A read found a bad block; told once for each shard and read.
+	HedgeFired    func(shard.ID)            // A slot was slow, so others were asked.
 	Reconstructed func(shard.ExtentID, int) // So many blocks were computed from others.
 	SlotFailed    func(shard.ID, error)     // A write left a slot behind.
 }
@@ -59,9 +58,9 @@ type Config struct {
 	Stores func(cluster.DriveID) (shard.Store, error) // Unavailable where the drive is down.
 	Events Events
 
-	HedgeDelay       time.Duration // A reader asks other slots after waiting so long for one.
-	StragglerWait    time.Duration // A writer with a quorum waits so long, and as long again as the quorum took.
-	SlotStallTimeout time.Duration // A writer drops a slot that holds it up so long.
+	HedgeDelay       time.Duration // How long a reader waits for a slot before it asks others.
+	StragglerWait    time.Duration // How long a writer that has its quorum waits, besides as long as the quorum took.
+	SlotStallTimeout time.Duration // How long a slot may hold a writer up before it is dropped.
 }
 
 // Engine writes and reads extents.
@@ -100,11 +99,11 @@ func New(c Config) *Engine {
 	return e
 }
 
-// Close waits for the goroutines of reads and writes that were left behind. Calls
-// that come later, or are under way, fail (Unavailable) where they need more.
+// Close waits for the goroutines that reads and writes have left behind. A call that comes later,
+// or is under way, fails with Unavailable if it needs another one.
 func (e *Engine) Close() { e.tasks.close() }
 
-// coder returns the code of a scheme; nil where there is no parity. The default
+// coder returns the code of a scheme, or nil if the scheme has no parity. The library's default
 // matrix is part of the format.
 func (e *Engine) coder(s shard.Scheme) (reedsolomon.Encoder, error) {
 	if s.M == 0 {
@@ -123,7 +122,8 @@ func (e *Engine) coder(s shard.Scheme) (reedsolomon.Encoder, error) {
 	return c, nil
 }
 
-// checkVolume checks what comes from metadata.
+// checkVolume returns Invalid if the extent or the volume, which come from the metadata, do not
+// make sense.
 func checkVolume(op string, id shard.ExtentID, v *shard.Volume) error {
 	if v == nil || !v.Scheme.Valid() || len(v.Slots) != v.Scheme.N() {
 		return errs.Newf(op, errs.Invalid, "extent %s: its volume has no valid scheme and slots", id)

@@ -11,21 +11,21 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// fanout sends the units of one extent to slots, one goroutine a slot, and knows
-// how far each is. It lives as long as one write: made, ready, then admit and
-// push for each stripe, finish, wait; or abort at any time.
+// fanout sends the units of one extent to slots, one goroutine a slot, and knows how far each is.
+// It lives as long as one write: made, ready, then admit and push for each stripe, finish, wait; or
+// abort at any time.
 //
 // Invariants, under mu:
 //
-//	F1  A sender has at most WindowStripes units queued or in its hands, since
-//	    admit lets the caller be at most so far ahead of the slowest one that is
-//	    not settled; so push never blocks.
-//	F2  Nothing is queued for a sender that is settled, and its queue is empty
-//	    once whoever settled it has drained it.
+//	F1  A sender has at most WindowStripes units queued or in its hands, because admit
+//	    lets the caller get no further ahead of the slowest sender that is not settled.
+//	    So push never blocks.
+//	F2  Nothing is queued for a sender after it is settled. Whoever settles it drains
+//	    its queue.
 //	F3  A sender settles once.
 type fanout struct {
 	e      *Engine
-	ctx    context.Context // The write's: it outlives the call that began it.
+	ctx    context.Context // That of the write, which outlives the call that began it.
 	op     string
 	need   int // The write fails when fewer senders are left.
 	quorum int
@@ -67,27 +67,27 @@ type sender struct {
 	err    error
 }
 
-// target says what a fanout writes, and where.
-type target struct {
+// order says what a fanout writes, and where.
+type order struct {
 	extent shard.ExtentID
 	volume *shard.Volume
 	g      Geometry
-	slots  shard.SlotSet // Those that take part.
-	need   int           // The write fails when fewer are left.
-	quorum int
+	slots  shard.SlotSet // The slots to write to.
+	need   int           // The write fails when fewer slots are left.
+	quorum int           // How many slots acknowledge the write.
 }
 
-// newFanout starts a sender for each slot of the target.
-func newFanout(ctx context.Context, e *Engine, op string, t target) *fanout {
+// newFanout starts a sender for each slot of the order.
+func newFanout(ctx context.Context, e *Engine, op string, o order) *fanout {
 	f := &fanout{
-		e: e, ctx: ctx, op: op, need: t.need, quorum: t.quorum,
+		e: e, ctx: ctx, op: op, need: o.need, quorum: o.quorum,
 		changed: make(chan struct{}, 1), moved: time.Now(),
 	}
-	f.senders = make([]sender, 0, len(t.volume.Slots))
-	for slot, drive := range t.volume.Slots {
-		if t.slots.Has(slot) {
+	f.senders = make([]sender, 0, len(o.volume.Slots))
+	for slot, drive := range o.volume.Slots {
+		if o.slots.Has(slot) {
 			f.senders = append(f.senders, sender{
-				header: t.g.Header(shard.ID{Extent: t.extent, Slot: uint8(slot)}, t.volume.Epoch),
+				header: o.g.Header(shard.ID{Extent: o.extent, Slot: uint8(slot)}, o.volume.Epoch),
 				drive:  drive,
 				queue:  make(chan *buf.Buf, WindowStripes),
 			})
@@ -105,7 +105,7 @@ func newFanout(ctx context.Context, e *Engine, op string, t target) *fanout {
 	return f
 }
 
-// end is the end of a sender's goroutine.
+// end notes that the goroutine of a sender ends.
 func (f *fanout) end(s *sender, err error) {
 	defer s.cancel()
 	f.mu.Lock()
@@ -134,7 +134,8 @@ func (f *fanout) send(ctx context.Context, s *sender) error {
 		select {
 		case u, more := <-s.queue:
 			if !more {
-				// Dropped, its queue drained: the shard may not be whole.
+				// The sender may have been dropped and its queue drained: then the shard is not
+				// whole.
 				if err := ctx.Err(); err != nil {
 					return err
 				}
@@ -168,8 +169,8 @@ func (f *fanout) poke() {
 	}
 }
 
-// settleLocked ends a sender: durable where err is nil. It reports whether the
-// failure is news, to be told as an event once mu is released.
+// settleLocked ends a sender: as durable if err is nil, else as failed. It reports whether a
+// failure is news, which the caller tells as an event after it has released mu.
 func (f *fanout) settleLocked(s *sender, err error) (report bool) {
 	defer drain(s.queue)
 	if s.state.settled() {
@@ -226,7 +227,7 @@ func (f *fanout) countLocked() (live, done int) {
 	return live, done
 }
 
-// drop settles the senders at work that match as failed.
+// drop settles as failed all senders at work that match.
 func (f *fanout) drop(match func(*sender) bool, why error) {
 	var dropped []shard.ID
 	f.mu.Lock()
@@ -244,7 +245,7 @@ func (f *fanout) drop(match func(*sender) bool, why error) {
 	}
 }
 
-// push queues a stripe's units, by slot, and takes over those of its senders.
+// push queues the units of a stripe, which are in the order of slots. It takes them over.
 func (f *fanout) push(units []*buf.Buf) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -255,11 +256,11 @@ func (f *fanout) push(units []*buf.Buf) {
 			u.Release()
 			continue
 		}
-		s.queue <- u // Has room: F1.
+		s.queue <- u // There is room: F1.
 	}
 }
 
-// fail makes the write fail for a reason that is not a slot's.
+// fail makes the write fail for a reason that is not the fault of a slot.
 func (f *fanout) fail(err error) {
 	f.mu.Lock()
 	if f.err == nil {
@@ -276,7 +277,7 @@ func (f *fanout) failure() error {
 	return f.err
 }
 
-// finish says that no more stripes come: senders commit when they are through.
+// finish says that no more stripes come. Senders commit when they have sent what is queued.
 func (f *fanout) finish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -318,8 +319,8 @@ func (f *fanout) abort() {
 	f.drop(func(*sender) bool { return true }, aborted)
 }
 
-// remove deletes what was written, once the senders are through or have been
-// given SlotStallTimeout to be.
+// remove deletes what was written. It waits until the senders have ended, but not longer than
+// SlotStallTimeout.
 func (f *fanout) remove(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, f.e.slotStall)
 	defer cancel()
@@ -343,7 +344,7 @@ func (f *fanout) remove(ctx context.Context) {
 		}
 		wg.Go(func() {
 			if st, err := f.e.stores(s.drive); err == nil {
-				_ = st.Delete(ctx, []shard.ID{s.header.ID}) // What stays is an orphan, which the drive sweeps.
+				_ = st.Delete(ctx, []shard.ID{s.header.ID}) // A shard that stays is an orphan, which upkeep deletes.
 			}
 		})
 	}

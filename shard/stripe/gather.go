@@ -16,9 +16,9 @@ import (
 // rowSet is a set of rows of one stripe, as bits.
 type rowSet = uint8
 
-// gatherer brings together the wanted blocks of an extent, stripe after stripe:
-// from the slots they lie in, or else from the same rows of k others. One
-// goroutine uses it; streams work for it in theirs.
+// gatherer brings the wanted blocks of an extent together, stripe after stripe: from the slots they
+// lie in, or else from the same rows of k other slots. It belongs to one goroutine; the streams
+// that work for it have goroutines of their own.
 type gatherer struct {
 	fetcher
 	op    string
@@ -41,9 +41,9 @@ type gatherer struct {
 
 // slotView is what a gatherer knows of a slot.
 type slotView struct {
-	want   shardRows // Blocks that the reader is after.
-	target bool      // To be rebuilt: never asked.
-	known  bool      // Said to be missing: asked last, and only as a source.
+	want    shardRows // The blocks of it that the reader wants.
+	rebuilt bool      // It is being rebuilt: never asked.
+	known   bool      // Said to be missing: asked last, and only in place of others.
 
 	failed   bool  // Missing or unreadable: not asked again.
 	away     error // Failed because it could not be reached: why.
@@ -58,8 +58,8 @@ type slotView struct {
 	made   *buf.Buf                 // A whole unit for reconstructed rows.
 }
 
-// standIn reports whether the slot's blocks are to come from others now.
-func (v *slotView) standIn() bool { return v.failed || v.slow || v.target || v.known }
+// standIn reports whether the slot's blocks have to come from other slots now.
+func (v *slotView) standIn() bool { return v.failed || v.slow || v.rebuilt || v.known }
 
 func newGatherer(e *Engine, op string, id shard.ExtentID, v *shard.Volume, g Geometry) (*gatherer, error) {
 	if err := checkVolume(op, id, v); err != nil {
@@ -93,7 +93,7 @@ func (r *gatherer) open(ctx context.Context, slot int, run shardRows) {
 	r.streams = append(r.streams, r.start(ctx, slot, run))
 }
 
-// close releases everything; the streams' context must have ended.
+// close releases everything. The context of the streams must have ended.
 func (r *gatherer) close() {
 	r.leave()
 	for _, st := range r.streams {
@@ -128,8 +128,8 @@ func (r *gatherer) drop(b *buf.Buf) {
 	b.Release()
 }
 
-// gather makes a stripe the one at hand and returns when all its wanted blocks are
-// there. Stripes must be asked for in ascending order.
+// gather makes a stripe the one at hand and returns when all its wanted blocks are there. Stripes
+// must be asked for in ascending order.
 func (r *gatherer) gather(ctx context.Context, stripe int) error {
 	r.leave()
 	r.stripe, r.rows, r.payload = stripe, r.g.Rows(stripe), r.g.Payload(stripe)
@@ -168,9 +168,9 @@ func (r *gatherer) wanted(v *slotView) rowSet {
 	return rowSet(1<<hi - 1<<lo)
 }
 
-// missing returns the rows in which a wanted block has to come from other slots,
-// and whether any is still to come from its own. A slot whose stream broke after
-// it had given something is asked again.
+// missing returns the rows in which a wanted block has to come from other slots, and whether any
+// wanted block is still to come from its own slot. A slot whose stream broke after it had given
+// something is asked again.
 func (r *gatherer) missing(ctx context.Context) (lost rowSet, waiting bool) {
 	for slot := range r.slots {
 		v := &r.slots[slot]
@@ -210,8 +210,8 @@ func (r *gatherer) collect() {
 	r.streams = slices.DeleteFunc(r.streams, func(st *stream) bool { return !r.receive(st) })
 }
 
-// receive takes what a stream has for the stripe at hand, and throws away what it
-// has for earlier ones; it reports whether more can come.
+// receive takes what a stream has for the stripe at hand, and throws away what it has for earlier
+// ones; it reports whether more can come.
 func (r *gatherer) receive(st *stream) bool {
 	for {
 		p := st.head
@@ -272,15 +272,15 @@ func (r *gatherer) broken(st *stream, err error) {
 	v := &r.slots[st.slot]
 	r.arrived = time.Now()
 	switch errs.KindOf(err) {
-	case errs.NotFound, errs.Invalid: // Invalid: a shard of another shape.
+	case errs.NotFound, errs.Invalid: // Invalid: the shard has another shape.
 		v.failed = true
 		r.reportMissing(st.slot, err)
 	case errs.Corrupt:
 		v.failed = true
 		r.reportCorrupt(st.slot, st.next*shard.UnitBlocks)
 	default:
-		// A connection that broke while the client was slow is no verdict on
-		// the slot; one that gave nothing is.
+		// A connection may break because the client was slow, which says nothing about the slot. If
+		// it has given nothing, the slot is at fault.
 		if v.failed = !st.progress; v.failed {
 			v.away = err
 		}
@@ -303,8 +303,8 @@ func (r *gatherer) reportCorrupt(slot, block int) {
 
 func (r *gatherer) shardID(slot int) shard.ID { return shard.ID{Extent: r.id, Slot: uint8(slot)} }
 
-// await waits for something to arrive. A slot that keeps the reader waiting for
-// HedgeDelay becomes slow.
+// await waits for something to arrive. A slot that keeps the reader waiting for HedgeDelay becomes
+// slow.
 func (r *gatherer) await(ctx context.Context) error {
 	due := r.arrived.Add(patience * r.e.slotStall)
 	hedge := due

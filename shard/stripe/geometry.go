@@ -12,15 +12,14 @@ const (
 	maxOverheadBytes = 256
 )
 
-// Geometry says which plaintext lies where in an extent. It is a value without
-// behaviour in time; docs/architecture.md has the rules.
+// Geometry says which plaintext lies where in an extent. It is a pure value. docs/architecture.md,
+// "Geometry", has the rules.
 //
-// The plaintext is cut into blocks: FullBlocks of BlockBytes-Overhead bytes, then
-// blocks of TailBlockBytes, the last of which may hold less. What a block holds
-// does not depend on the scheme, so an extent may be coded anew under another
-// one. Blocks fill units of shard.UnitBlocks rows, units fill stripes; the blocks
-// left over fill a last stripe of fewer rows. The payload of a stripe's blocks is
-// BlockBytes if one of them is a full block, else TailBlockBytes+Overhead.
+// The plaintext is cut into blocks: FullBlocks of BlockBytes-Overhead bytes, then blocks of
+// TailBlockBytes, the last of which may hold less. What a block holds does not depend on the
+// scheme, so an extent may be coded anew under another one. Blocks fill units of shard.UnitBlocks
+// rows, and units fill stripes. The blocks left over fill a last stripe of fewer rows. The payload
+// of a stripe's blocks is BlockBytes if one of them is a full block, else TailBlockBytes+Overhead.
 type Geometry struct {
 	Scheme         shard.Scheme
 	PlainBytes     int64
@@ -29,8 +28,7 @@ type Geometry struct {
 	TailBlockBytes int // g: plaintext of the blocks after them; 0 where there are none.
 }
 
-// Place is where a block lies: row of unit of stripe. Unit u of every stripe is
-// in slot u.
+// Place is where a block lies: row of unit of stripe. Unit u of every stripe is in slot u.
 type Place struct {
 	Stripe, Unit, Row int
 }
@@ -49,15 +47,15 @@ func NewGeometry(s shard.Scheme, plain int64, overhead int) Geometry {
 	return g
 }
 
-// MaxPlainBytes returns the largest plaintext of one extent: a whole number of
-// stripes within shard.ExtentMaxBytes.
+// MaxPlainBytes returns the largest plaintext of one extent: a whole number of stripes within
+// shard.ExtentMaxBytes.
 func MaxPlainBytes(s shard.Scheme, overhead int) int64 {
 	stripes := int64(shard.ExtentMaxBytes) / (int64(s.K) * shard.UnitBytes)
 	return stripes * int64(s.K) * shard.UnitBlocks * int64(shard.BlockBytes-overhead)
 }
 
-// Valid reports whether the geometry is one that an extent can have. Values read
-// from metadata are checked with it before any other method is called.
+// Valid reports whether the geometry is one that an extent can have. Values read from metadata are
+// checked with it before any other method is called.
 func (g Geometry) Valid() bool {
 	switch {
 	case !g.Scheme.Valid() || g.Overhead < 0 || g.Overhead > maxOverheadBytes:
@@ -155,8 +153,8 @@ func (g Geometry) Locate(block int) Place {
 	return Place{Stripe: s, Unit: in / rows, Row: in % rows}
 }
 
-// BlockAt returns the block that lies at a place of a data unit; false where
-// there is only padding.
+// BlockAt returns the block that lies at a place of a data unit. It returns false if only padding
+// lies there.
 func (g Geometry) BlockAt(p Place) (block int, ok bool) {
 	block = p.Stripe*g.stripeBlocks() + p.Unit*g.Rows(p.Stripe) + p.Row
 	return block, block < g.Blocks()
@@ -188,8 +186,8 @@ func (g Geometry) BlockOf(off int64) int {
 	return g.FullBlocks + int((off-int64(g.FullBlocks)*c)/int64(g.TailBlockBytes))
 }
 
-// Rows of a shard are counted through all its units: row r of stripe s is the
-// shard's block s*UnitBlocks+r.
+// Rows of a shard are counted through all its units: row r of stripe s is the shard's block
+// s*UnitBlocks+r.
 
 // shardRows is a run [From, To) of a shard's blocks.
 type shardRows struct{ from, to int }
@@ -208,9 +206,9 @@ func (g Geometry) allRows() shardRows {
 	return shardRows{0, last*shard.UnitBlocks + g.Rows(last)}
 }
 
-// rangeRows returns which blocks of data shard unit hold blocks first..last (both
-// included). They are always one run: inside the stripes of the two ends a unit
-// is wanted from some row on or up to some row, between them whole.
+// rangeRows returns which blocks of the data shard of a unit hold some of the blocks first to last.
+// They are always one run: in the first stripe the unit is wanted from some row on, in the last
+// stripe up to some row, and in those between as a whole.
 func (g Geometry) rangeRows(unit, first, last int) shardRows {
 	a, b := g.Locate(first), g.Locate(last)
 	var r shardRows

@@ -9,8 +9,7 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// pipeline cuts what a source gives into the units of one extent and pushes them
-// to a fanout.
+// pipeline cuts what a source gives into the units of one extent and pushes them to a fanout.
 type pipeline struct {
 	e     *Engine
 	f     *fanout
@@ -18,12 +17,12 @@ type pipeline struct {
 	g     Geometry
 	coder reedsolomon.Encoder // Nil: no parity.
 
-	// fill puts the bytes of a block to the front of its payload: the plaintext,
-	// or where blocks are copied as they are, the package.
+	// fill puts the bytes of a block at the front of its payload: the plaintext, or the package
+	// where packages are copied as they are.
 	fill   func(block int, payload []byte) error
-	seal   Sealer             // Nil: fill gives what is stored.
-	digest func(plain []byte) // Nil: none.
-	crc    bool               // fill gives plaintext: sum it.
+	seal   Sealer             // Nil: what fill gives is stored.
+	digest func(plain []byte) // Takes the plaintext; nil: nothing does.
+	crc    bool               // What fill gives is plaintext, whose CRCs are computed.
 
 	sums   Sums     // Of the plaintext digested so far.
 	slices [][]byte // Scratch of encode: one row of payloads.
@@ -41,12 +40,12 @@ func frameOf(unit *buf.Buf, row, payload int) []byte {
 	return unit.Bytes()[row*size : (row+1)*size : (row+1)*size]
 }
 
-// run works through all stripes. It returns when the last one is pushed or the
-// write has failed; no stage runs on.
+// run works through all stripes. It returns when the last one is pushed or the write has failed,
+// and no goroutine of the pipeline runs then.
 func (p *pipeline) run() error {
 	p.slices = make([][]byte, p.g.Scheme.N())
 	stripes := p.g.Stripes()
-	if stripes == 1 { // Nothing to overlap.
+	if stripes == 1 { // There is nothing to do at the same time.
 		set, err := p.next(0)
 		if err != nil {
 			return err
@@ -151,8 +150,8 @@ func (p *pipeline) eachBlock(set *unitSet, do func(block int, payload []byte)) {
 	}
 }
 
-// encode seals a stripe, adds its parity and checksums, and pushes it. Row by row,
-// so that what one step leaves in the cache the next one finds there.
+// encode seals a stripe, adds its parity and checksums, and pushes it. It goes row by row, so that
+// each step finds in the cache what the one before has left there.
 func (p *pipeline) encode(set *unitSet) {
 	if p.f.failure() != nil {
 		set.release()
@@ -196,7 +195,7 @@ func (p *pipeline) encodeRow(set *unitSet, row int) error {
 	return nil
 }
 
-// release gives back the units that are there.
+// release gives back those units that the set has.
 func (s *unitSet) release() {
 	for i, u := range s.units {
 		if u != nil {

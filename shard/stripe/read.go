@@ -15,22 +15,21 @@ type ReadRequest struct {
 	Geometry       Geometry
 	Offset, Length int64
 	Opener         Opener        // Nil: plain.
-	Known          shard.SlotSet // Slots known to be missing: asked last.
+	Known          shard.SlotSet // Slots that are said to be missing. They are asked last.
 }
 
-// WriteTo sends exactly the plaintext [Offset, Offset+Length), verified and in
-// order, and returns how many bytes w took. It fails with w's error, unchanged;
-// with Unavailable where too few slots can be reached, with Corrupt where all can
-// and too few blocks are good, or a block does not open; with Canceled; and with
-// Invalid. What w took before is right.
+// WriteTo sends exactly the plaintext [Offset, Offset+Length), verified and in order, and returns
+// how many bytes w took. These are right, also after an error. Errors: w's own, unchanged;
+// Unavailable if too few slots can be reached; Corrupt if all can be reached and too few blocks are
+// good, or if a block does not open; Canceled; Invalid.
 func (e *Engine) WriteTo(ctx context.Context, w io.Writer, r ReadRequest) (int64, error) {
 	rd := e.newReader(ctx, r)
 	defer rd.Close() // Returns nil.
 	return rd.WriteTo(w)
 }
 
-// NewReader returns a reader of the same bytes, which fetches ahead. It must be
-// closed, and is used by one goroutine. It is an io.WriterTo as well.
+// NewReader returns a reader of the same bytes, which fetches ahead. It is an io.WriterTo as well.
+// It belongs to one goroutine, which closes it.
 func (e *Engine) NewReader(ctx context.Context, r ReadRequest) io.ReadCloser {
 	return e.newReader(ctx, r)
 }
@@ -38,16 +37,16 @@ func (e *Engine) NewReader(ctx context.Context, r ReadRequest) io.ReadCloser {
 // reader reads a range of an extent block by block.
 type reader struct {
 	*gatherer                 // Nil where there is nothing to read.
-	ctx       context.Context // The caller's, for as long as the reader lives.
+	ctx       context.Context // That of the caller, for as long as the reader lives.
 	cancel    context.CancelFunc
 
 	opener      Opener
-	raw         bool  // Give packages as they are stored, whole.
+	raw         bool  // It gives whole packages as they are stored.
 	block, last int   // The next block, and the last one.
 	off, end    int64 // Plaintext range.
 
-	rest []byte // Of the block that Read is in.
-	err  error  // Sticky.
+	rest []byte // What Read has not given yet of the block that it is in.
+	err  error  // Read returns it from now on.
 }
 
 func (e *Engine) newReader(ctx context.Context, q ReadRequest) *reader {
@@ -91,8 +90,8 @@ func (e *Engine) openReader(ctx context.Context, op string, q ReadRequest, raw b
 	return rd
 }
 
-// next returns the plaintext of the next block that lies in the range, or its
-// package. It is good until the next call.
+// next returns the plaintext of the next block that lies in the range, or its package if the reader
+// is raw. It is valid until the next call.
 func (r *reader) next() ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err

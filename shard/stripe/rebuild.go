@@ -11,26 +11,26 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// Rebuild reconstructs the shards of the target slots from the others and commits
-// them to their drives; no key is needed. It returns the slots that are durable
-// now. The error is not nil unless all are: why the others are not.
-func (e *Engine) Rebuild(ctx context.Context, id shard.ExtentID, v *shard.Volume, g Geometry, targets shard.SlotSet) (repaired shard.SlotSet, err error) {
+// Rebuild reconstructs the shards of the lost slots from the others and commits them to their
+// drives. No key is needed. It returns the slots that are durable now. If these are not all of
+// lost, the error says why.
+func (e *Engine) Rebuild(ctx context.Context, id shard.ExtentID, v *shard.Volume, g Geometry, lost shard.SlotSet) (repaired shard.SlotSet, err error) {
 	const op = "stripe.Rebuild"
 	r, err := newGatherer(e, op, id, v, g)
 	if err != nil {
 		return 0, err
 	}
-	if targets == 0 || targets&^allSlots(g.Scheme) != 0 {
-		return 0, errs.Newf(op, errs.Invalid, "extent %s: slots %b are not among its %d", id, targets, g.Scheme.N())
+	if lost == 0 || lost&^allSlots(g.Scheme) != 0 {
+		return 0, errs.Newf(op, errs.Invalid, "extent %s: slots %b are not among its %d", id, lost, g.Scheme.N())
 	}
 	rctx, cancel := context.WithCancel(ctx)
 	for slot := range r.slots {
-		if targets.Has(slot) {
-			r.slots[slot].target, r.slots[slot].want = true, g.allRows()
+		if lost.Has(slot) {
+			r.slots[slot].rebuilt, r.slots[slot].want = true, g.allRows()
 		}
 	}
-	f := newFanout(ctx, e, op, target{
-		extent: id, volume: v, g: g, slots: targets, need: 1, quorum: bits.OnesCount32(uint32(targets)),
+	f := newFanout(ctx, e, op, order{
+		extent: id, volume: v, g: g, slots: lost, need: 1, quorum: bits.OnesCount32(uint32(lost)),
 	})
 	defer func() {
 		cancel()
@@ -42,7 +42,7 @@ func (e *Engine) Rebuild(ctx context.Context, id shard.ExtentID, v *shard.Volume
 	}
 	f.finish()
 	repaired, err = f.wait()
-	if err == nil && repaired != targets {
+	if err == nil && repaired != lost {
 		err = errs.Wrap(op, f.slotError())
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (e *Engine) rebuildStripes(ctx context.Context, r *gatherer, f *fanout) err
 		}
 		for slot := range r.slots {
 			v := &r.slots[slot]
-			if !v.target {
+			if !v.rebuilt {
 				continue
 			}
 			for row := range r.rows {
@@ -78,9 +78,9 @@ func (e *Engine) rebuildStripes(ctx context.Context, r *gatherer, f *fanout) err
 	return nil
 }
 
-// Verify checks all blocks of all shards and returns the slots whose shard is
-// missing or has a bad block; these are told to Events too. Slots that cannot be
-// reached are not among them but make the error Unavailable; bad is right even so.
+// Verify checks all blocks of all shards. It returns the slots whose shard is missing or has a bad
+// block, and tells Events of them. If slots cannot be reached, the error is Unavailable and bad has
+// those of the others that are bad.
 func (e *Engine) Verify(ctx context.Context, id shard.ExtentID, v *shard.Volume, g Geometry) (bad shard.SlotSet, err error) {
 	const op = "stripe.Verify"
 	r, err := newGatherer(e, op, id, v, g)
@@ -114,7 +114,7 @@ func (e *Engine) Verify(ctx context.Context, id shard.ExtentID, v *shard.Volume,
 	return bad, err
 }
 
-// verifySlot reads a shard to the first bad block, which it returns.
+// verifySlot reads a shard up to the first bad block and returns its number.
 func (f *fetcher) verifySlot(ctx context.Context, slot int) (block int, err error) {
 	id := shard.ID{Extent: f.id, Slot: uint8(slot)}
 	store, err := f.e.stores(f.v.Slots[slot])
@@ -142,12 +142,11 @@ func (f *fetcher) verifySlot(ctx context.Context, slot int) (block int, err erro
 	return block, nil
 }
 
-// Reencode reads the stored packages of an extent and writes them as another
-// extent in another volume with that volume's scheme, and the same FullBlocks,
-// TailBlockBytes and Overhead: no key is needed. It saves a write below quorum
-// (with what it misses as Known), and widens narrow extents. Offset, Length and
-// Opener are not used. The result has no sums where the packages are sealed.
-// Errors are those of WriteTo and Write.
+// Reencode reads the stored packages of an extent and writes them as another extent in another
+// volume, with that volume's scheme and the same FullBlocks, TailBlockBytes and Overhead. No key is
+// needed. It serves to save a write below its quorum, with what that misses as Known, and to widen
+// narrow extents. Offset, Length and Opener are not used. If the packages are sealed, the result
+// has no sums. Errors are those of WriteTo and Write.
 func (e *Engine) Reencode(ctx context.Context, src ReadRequest, dst shard.ExtentID, dv *shard.Volume) (Written, error) {
 	const op = "stripe.Reencode"
 	if err := checkVolume(op, dst, dv); err != nil {
@@ -164,7 +163,7 @@ func (e *Engine) Reencode(ctx context.Context, src ReadRequest, dst shard.Extent
 	src.Offset, src.Length, src.Opener = 0, src.Geometry.PlainBytes, nil
 	rd := e.openReader(ctx, op, src, true)
 	defer rd.Close() // Returns nil.
-	p := &Pending{g: g, f: newFanout(ctx, e, op, wholeTarget(dst, dv, g))}
+	p := &Pending{g: g, f: newFanout(ctx, e, op, wholeOrder(dst, dv, g))}
 	line := pipeline{e: e, f: p.f, id: dst, g: g, coder: coder, crc: g.Overhead == 0, fill: rd.fill}
 	if err = p.f.ready(); err == nil {
 		err = line.run()

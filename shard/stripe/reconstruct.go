@@ -11,8 +11,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// reconstruct computes the wanted blocks of the given rows whose slots do not give
-// them, as far as k blocks of the row are there; it returns the rows left.
+// reconstruct computes the wanted blocks that their slots do not give, in those of the given rows
+// that have k blocks. It returns the other rows.
 func (r *gatherer) reconstruct(lost rowSet) (left rowSet, err error) {
 	done := 0
 	for row := range r.rows {
@@ -75,8 +75,7 @@ func (r *gatherer) reconstructRow(row int) (n int, err error) {
 	return n, nil
 }
 
-// ask sees to it that each of the rows will have k blocks, opening more slots as
-// needed.
+// ask makes sure that each of the rows will have k blocks. It opens more slots if it must.
 func (r *gatherer) ask(ctx context.Context, rows rowSet) error {
 	lo, hi := bits.TrailingZeros8(rows), bits.Len8(rows)
 	for row := lo; row < hi; row++ {
@@ -87,18 +86,18 @@ func (r *gatherer) ask(ctx context.Context, rows rowSet) error {
 				continue
 			}
 			if r.expectedSlow(row) < int(r.g.Scheme.K) {
-				if ctx.Err() != nil { // Which failed the streams.
+				if ctx.Err() != nil { // The streams failed because the context ended.
 					return errs.New(r.op, errs.Canceled, context.Cause(ctx))
 				}
 				return r.lostError(row)
 			}
-			break // Those that are slow have to do.
+			break // The slots that are slow have to do.
 		}
 	}
 	return nil
 }
 
-// expected counts the slots that have a row or will soon.
+// expected counts the slots that have a row, or will have it soon.
 func (r *gatherer) expected(row int) (n int) {
 	for slot := range r.slots {
 		v := &r.slots[slot]
@@ -119,20 +118,20 @@ func (r *gatherer) expectedSlow(row int) (n int) {
 	return n
 }
 
-// candidate returns the best slot to ask for a row: parity first, since nobody else
-// reads it; then data; then slow ones; then those said to be missing; among equals the
-// one whose drive is the least busy. Rebuilding is in no hurry and moves much: there the
-// least busy comes first, parity or not.
+// candidate returns the best slot to ask for a row: parity first, because no other reader reads it;
+// then data; then slow slots; then those said to be missing. Of several equal ones it is the one
+// whose drive is the least busy. A rebuild is in no hurry and moves much, so for it the least busy
+// drive comes first, parity or not.
 func (r *gatherer) candidate(row int) (slot int, ok bool) {
 	const none = 4
 	best, least, k := none, 0, int(r.g.Scheme.K)
 	rebuilds := false
 	for i := range r.slots {
-		rebuilds = rebuilds || r.slots[i].target
+		rebuilds = rebuilds || r.slots[i].rebuilt
 	}
 	for i := range r.slots {
 		v := &r.slots[i]
-		if v.failed || v.target || (v.have|v.bad)&(1<<row) != 0 || r.pending(i, row) {
+		if v.failed || v.rebuilt || (v.have|v.bad)&(1<<row) != 0 || r.pending(i, row) {
 			continue
 		}
 		rank, busy := 0, 2*r.e.busy.of(r.v.Slots[i])
@@ -142,7 +141,7 @@ func (r *gatherer) candidate(row int) (slot int, ok bool) {
 		case v.slow:
 			rank = 2
 		case i < k && rebuilds:
-			busy++ // Where drives are alike, parity.
+			busy++ // If drives are equally busy, parity wins.
 		case i < k:
 			rank = 1
 		}
@@ -153,9 +152,9 @@ func (r *gatherer) candidate(row int) (slot int, ok bool) {
 	return slot, best < none
 }
 
-// sourceRun returns what to ask of a slot that stands in for others in rows lo to
-// hi of the stripe at hand: all that they lack from there on, unless the slot is
-// being read further on anyway or only single blocks are bad.
+// sourceRun returns which blocks to ask of a slot that stands in for others in rows lo to hi of the
+// stripe at hand. These are all that the others lack from there on, unless the slot is being read
+// further on anyway, or only single blocks are bad.
 func (r *gatherer) sourceRun(slot, lo, hi int) shardRows {
 	base := r.stripe * shard.UnitBlocks
 	run := shardRows{base + lo, base + hi}
@@ -172,8 +171,8 @@ func (r *gatherer) sourceRun(slot, lo, hi int) shardRows {
 	return run
 }
 
-// lostError says that a row cannot be had: Unavailable where a slot that is away
-// might have it, else Corrupt.
+// lostError returns the error of a row that cannot be had: Unavailable if a slot that cannot be
+// reached might have it, else Corrupt.
 func (r *gatherer) lostError(row int) error {
 	kind, away, gone := errs.Corrupt, 0, 0
 	var why error

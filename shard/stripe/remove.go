@@ -7,8 +7,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Remove deletes the shards of an extent that nobody refers to nor will. Drives
-// that do not answer in time keep theirs, as orphans.
+// Remove deletes the shards of an extent that nobody refers to nor will. Drives that do not answer
+// in time keep theirs, as orphans.
 func (e *Engine) Remove(ctx context.Context, id shard.ExtentID, v *shard.Volume) {
 	ctx, cancel := context.WithTimeout(ctx, e.slotStall)
 	defer cancel()

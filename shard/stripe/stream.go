@@ -9,8 +9,8 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// stream fetches a run of a shard's blocks with one request and checks each. Its
-// goroutine runs ahead of the reader by what ch holds and one unit.
+// stream fetches a run of a shard's blocks with one request and checks each. Its goroutine runs
+// ahead of the reader, by what ch holds and one unit more.
 type stream struct {
 	slot   int
 	run    shardRows
@@ -18,19 +18,19 @@ type stream struct {
 	opened time.Time
 
 	// The reader's side.
-	head     piece // Received too early, where early is set: of a later stripe.
+	head     piece // A piece of a later stripe that was received too early, if early is set.
 	early    bool
 	next     int  // The stripe it gives next.
 	progress bool // It has given something.
 }
 
-// aheadPieces is the capacity of stream.ch: with the unit that the reader works on,
-// the one it has received early (head), and the one that is being filled they are
-// WindowStripes.
+// aheadPieces is the capacity of stream.ch. Three more units are in memory: the one that the reader
+// works on, the one that it has received early (head), and the one that is being filled. Together
+// they are WindowStripes.
 const aheadPieces = WindowStripes - 3
 
-// piece is what a stream gives of one stripe: checked rows of a unit, or an error
-// after which nothing comes.
+// piece is what a stream gives of one stripe: rows of a unit that were checked, or an error, after
+// which nothing comes.
 type piece struct {
 	stripe, lo, hi int // Rows lo to hi, hi not included.
 	buf            *buf.Buf
@@ -53,14 +53,14 @@ type fetcher struct {
 	wake chan struct{} // Poked when a piece is there.
 }
 
-// start runs a stream. It ends with its run, with an error, or with ctx, which
-// also has it release what nobody received.
+// start runs a stream. It ends with its run, with an error, or with ctx. When ctx ends, the
+// goroutine releases what nobody has received.
 func (f *fetcher) start(ctx context.Context, slot int, run shardRows) *stream {
 	st := &stream{
 		slot: slot, run: run, next: run.from / shard.UnitBlocks,
 		ch: make(chan piece, aheadPieces), opened: time.Now(),
 	}
-	end := f.e.busy.begin(f.v.Slots[slot]) // At once: others choose their slots now.
+	end := f.e.busy.begin(f.v.Slots[slot]) // Not in the goroutine: other readers choose their slots now.
 	err := f.e.tasks.start(func() {
 		if err := f.fetch(ctx, st, end); err != nil {
 			f.give(ctx, st, piece{err: err})
@@ -76,8 +76,8 @@ func (f *fetcher) start(ctx context.Context, slot int, run shardRows) *stream {
 	return st
 }
 
-// drain releases what waits in the channel. The reader calls it after it has
-// ended the context, the goroutine when it sees that; so nothing stays.
+// drain releases what waits in the channel. The reader calls it after it has ended the context, and
+// the goroutine when it sees that the context has ended, so nothing stays.
 func (st *stream) drain() {
 	for {
 		select {
@@ -95,7 +95,7 @@ func (p piece) release() {
 	}
 }
 
-// give hands a piece to the reader; false where that has gone.
+// give hands a piece to the reader. It returns false if the reader has gone.
 func (f *fetcher) give(ctx context.Context, st *stream, p piece) bool {
 	select {
 	case st.ch <- p:
@@ -110,7 +110,7 @@ func (f *fetcher) give(ctx context.Context, st *stream, p piece) bool {
 	return true
 }
 
-// fetch gives the run unit by unit. end tells that the first one has come, or will not.
+// fetch gives the run unit by unit. It calls end when the first unit has come, or will not come.
 func (f *fetcher) fetch(ctx context.Context, st *stream, end func(came bool)) error {
 	defer func() { end(false) }()
 	id, d := shard.ID{Extent: f.id, Slot: uint8(st.slot)}, f.v.Slots[st.slot]

@@ -6,9 +6,8 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// Sums are the CRCs of a run of plaintext: all that S3 knows. They cost 0.1 ns a
-// byte together, and those of a whole follow from those of its runs, so no digest
-// of these kinds ever needs the bytes again.
+// Sums are the CRCs of a run of plaintext: all that S3 knows. They cost 0.1 ns a byte together. The
+// CRC of a whole follows from those of its runs, so the bytes are never needed again for it.
 type Sums struct {
 	CRC64  uint64 // CRC-64/NVME.
 	CRC32  uint32 // IEEE.

@@ -7,8 +7,9 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// tasks are goroutines that may outlive the call that started them. A WaitGroup
-// would not do: requests that a node could not wait for still call while it closes.
+// tasks are goroutines that may outlive the call that started them. It is no WaitGroup, whose Add
+// must not be called while Wait waits: requests that a node could not wait for start tasks while it
+// closes.
 type tasks struct {
 	mu      sync.Mutex
 	idle    sync.Cond // Of mu: no task runs.
@@ -16,10 +17,10 @@ type tasks struct {
 	closed  bool
 }
 
-// errClosed is what calls get that come while the engine closes, or later.
+// errClosed is the error of calls that come while the engine closes, or later.
 var errClosed = errs.New("stripe", errs.Unavailable, errors.New("this node is shutting down"))
 
-// start runs f in a goroutine of its own; errClosed after close.
+// start runs f in a goroutine of its own. After close it returns errClosed.
 func (t *tasks) start(f func()) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 
 // How long a fanout waits for its slots: to open, to make room, to commit.
 
-// slowestLocked returns how far the slowest sender at work is, how many are
-// further, and how many are as slow.
+// slowestLocked returns how far the slowest sender at work is, how many senders are further, and
+// how many are no further.
 func (f *fanout) slowestLocked() (low, ahead, behind int) {
 	low = f.admitted
 	for i := range f.senders {
@@ -31,8 +31,8 @@ func (f *fanout) slowestLocked() (low, ahead, behind int) {
 	return low, ahead, behind
 }
 
-// sleep blocks until something changes, the context ends, or limit has passed
-// since a time; it reports whether that was so.
+// sleep waits until something changes, the context ends, or limit has passed since a time. It
+// reports whether the latter was so.
 func (f *fanout) sleep(since time.Time, limit time.Duration) (expired bool, err error) {
 	left := limit - time.Since(since)
 	if left <= 0 {
@@ -54,8 +54,8 @@ func (f *fanout) canceled() error {
 	return errs.New(f.op, errs.Canceled, context.Cause(f.ctx))
 }
 
-// ready waits until the quorum has opened, or all that can have and enough did.
-// Others may still follow while the write goes on.
+// ready waits until a quorum of slots has opened, or until no more can open and those that have are
+// enough. Other slots may still follow while the write goes on.
 func (f *fanout) ready() error {
 	began := time.Now()
 	for {
@@ -88,8 +88,8 @@ func (f *fanout) ready() error {
 	}
 }
 
-// admit waits until another stripe may be in memory. Slots that hold the write
-// up too long while others go on are dropped.
+// admit waits until another stripe may be in memory. Slots that hold the write up for too long
+// while others go on are dropped.
 func (f *fanout) admit() error {
 	var since time.Time
 	last := -1
@@ -116,7 +116,7 @@ func (f *fanout) admit() error {
 		switch {
 		case ahead >= f.quorum:
 		case ahead >= f.need:
-			limit *= 2 // To go on costs the quorum: be slower to do it.
+			limit *= 2 // Dropping them costs the quorum, so they get more time.
 		default:
 			limit *= patience
 		}
@@ -131,9 +131,9 @@ func (f *fanout) admit() error {
 	}
 }
 
-// wait returns the slots that are durable. Once the quorum is, stragglers get
-// StragglerWait and as long again as the quorum took; before, the senders at work
-// get as long as any of them gets on at all.
+// wait returns the slots that are durable. When a quorum is durable, the other senders get
+// StragglerWait and as long again as the quorum took. Before that, the senders at work get as long
+// as any of them gets on at all.
 func (f *fanout) wait() (shard.SlotSet, error) {
 	for {
 		f.mu.Lock()

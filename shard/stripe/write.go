@@ -18,8 +18,8 @@ type WriteRequest struct {
 	Sealer     Sealer // Nil: plain.
 	Source     io.Reader
 
-	// Digest is called with every plaintext byte in order, from one goroutine,
-	// and not after Write has returned. It must not keep plain. It may be nil.
+	// Digest is called with every plaintext byte in order, from one goroutine, and not after Write
+	// has returned. It must not keep plain. It may be nil.
 	Digest func(plain []byte)
 }
 
@@ -27,7 +27,7 @@ type WriteRequest struct {
 type Written struct {
 	Geometry Geometry
 	Durable  shard.SlotSet // Slots whose shard is on stable storage.
-	Sums     Sums          // Of the plaintext; zero where sealed packages were re-encoded.
+	Sums     Sums          // Of the plaintext; zero if sealed packages were re-encoded.
 }
 
 // Missing returns the slots whose shard is not known to be durable.
@@ -42,8 +42,8 @@ func (w Written) Quorum() bool {
 
 func allSlots(s shard.Scheme) shard.SlotSet { return shard.SlotSet(uint64(1)<<s.N() - 1) }
 
-// Pending is a write whose bytes are handed on and whose shards are becoming
-// durable. Wait or Discard must be called, both by one goroutine.
+// Pending is a write whose bytes were handed on and whose shards are becoming durable. The caller
+// calls Wait or Discard; one goroutine calls both.
 type Pending struct {
 	f        *fanout // Nil where the write was refused before it began.
 	g        Geometry
@@ -55,9 +55,8 @@ type Pending struct {
 	err     error
 }
 
-// Write consumes exactly PlainBytes of the source and returns when the last byte
-// has been handed on to the slots' senders and to Digest; Wait tells the outcome.
-// ctx governs both. It fails
+// Write consumes exactly PlainBytes of the source and returns when the last byte has been handed on
+// to the slots' senders and to Digest; Wait tells the outcome. ctx governs both. It fails
 //
 //   - with the source's error, unchanged, where that fails, io.ErrUnexpectedEOF
 //     where it ends early;
@@ -65,8 +64,7 @@ type Pending struct {
 //     the source is untouched and another volume may be tried;
 //   - with Canceled where ctx ends, and with Invalid.
 //
-// On failure nothing is kept and neither Wait nor Discard need be called. The
-// result is never nil.
+// On failure nothing is kept and neither Wait nor Discard need be called. The result is never nil.
 func (e *Engine) Write(ctx context.Context, r WriteRequest) (*Pending, error) {
 	const op = "stripe.Write"
 	p := &Pending{}
@@ -120,13 +118,13 @@ func (e *Engine) begin(ctx context.Context, op string, r WriteRequest, p *Pendin
 		return errs.Newf(op, errs.Invalid, "extent %s with %d bytes and %d overhead cannot exist",
 			r.Extent, r.PlainBytes, overhead)
 	}
-	p.f = newFanout(ctx, e, op, wholeTarget(r.Extent, r.Volume, p.g))
+	p.f = newFanout(ctx, e, op, wholeOrder(r.Extent, r.Volume, p.g))
 	return nil
 }
 
-// wholeTarget is the target of a new extent: all slots of its volume.
-func wholeTarget(id shard.ExtentID, v *shard.Volume, g Geometry) target {
-	return target{
+// wholeOrder is the order for a new extent: all slots of its volume.
+func wholeOrder(id shard.ExtentID, v *shard.Volume, g Geometry) order {
+	return order{
 		extent: id, volume: v, g: g, slots: allSlots(g.Scheme),
 		need: int(g.Scheme.K), quorum: g.Scheme.Quorum(),
 	}
@@ -140,10 +138,10 @@ func (p *Pending) Consumed() int64 {
 	return p.consumed
 }
 
-// Wait returns when the shards are durable or given up. The error is nil where at
-// least k shards are durable: below Quorum the caller may save the extent with
-// Reencode, reading with Missing as Known. A write that fails leaves what it wrote
-// to Discard, or to the sweep for orphans.
+// Wait returns when each shard is durable or given up. The error is nil if at least k shards are
+// durable. If these are no quorum, the caller may save the extent with Reencode, with Missing as
+// Known. If the write has failed, Discard deletes what was written, or else the sweep for orphans
+// does.
 func (p *Pending) Wait() (Written, error) {
 	p.once.Do(func() {
 		if p.err == nil {
