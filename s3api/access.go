@@ -11,19 +11,19 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// Access is how the handler decides who may do what.
+// Access decides who may do what.
 type Access struct {
 	Buckets    *bucket.Cache
 	Authorizer *iam.Authorizer
 }
 
-// anonymousUser is the initiator of what nobody known begins.
+// anonymousUser is the initiator of the uploads of callers whom nobody knows.
 const anonymousUser = "anonymous"
 
-// admit decides whether the caller may do an action on the bucket or key that the
-// request names, and returns the caller as the object service knows it. Handlers
-// have no caller but this one. They call it once they have read what the request
-// says, for S3 tells of malformed requests before it tells of rights.
+// admit decides whether the caller may do an action on the bucket or key that the request names,
+// and returns the caller as the object service knows it. It is the only way in which a handler gets
+// a caller. A handler calls it after it has parsed the request, because S3 tells of malformed
+// requests before it tells of rights.
 func (s *server) admit(ctx context.Context, rq *request, action string) (object.Caller, error) {
 	if err := s.allow(ctx, rq, action, subject{bucket: rq.bucket, key: rq.key, versionID: rq.query.get("versionId")}); err != nil {
 		return object.Caller{}, err
@@ -31,14 +31,14 @@ func (s *server) admit(ctx context.Context, rq *request, action string) (object.
 	return s.callerOf(ctx, rq)
 }
 
-// admitObject is admit for actions on an object that exists, which has an owner
-// and an ACL of its own: the object service asks when it has found it.
+// admitObject is admit for actions on an object that exists. Such an object has an owner and an ACL
+// of its own, so the object service asks (object.Access) when it has found it.
 func (s *server) admitObject(ctx context.Context, rq *request, action string) (object.Caller, error) {
 	return s.admitAs(ctx, rq, versioned(action, rq.query.has("versionId")))
 }
 
-// admitAs is admitObject for an action that has the same name whether or not the
-// request names a version.
+// admitAs is admitObject for an action that has the same name whether or not the request names a
+// version.
 func (s *server) admitAs(ctx context.Context, rq *request, action string) (object.Caller, error) {
 	access, err := s.objectAccess(ctx, rq, action, rq.bucket, rq.query.get("versionId"))
 	if err != nil {
@@ -62,8 +62,8 @@ func versioned(action string, named bool) string {
 	return action + "Version"
 }
 
-// callerOf returns who makes a request. What nobody known writes belongs to the
-// bucket's owner.
+// callerOf returns who makes a request. What an unknown caller writes belongs to the bucket's
+// owner.
 func (s *server) callerOf(ctx context.Context, rq *request) (object.Caller, error) {
 	if !rq.auth.Anonymous {
 		who := rq.caller
@@ -80,8 +80,8 @@ func (s *server) callerOf(ctx context.Context, rq *request) (object.Caller, erro
 // subject is what an action is done on: a bucket, a key in it, or a version of that.
 type subject struct{ bucket, key, versionID string }
 
-// allow returns the error of a caller who may not do an action on something in a
-// bucket that is there.
+// allow returns the error of a caller who may not do an action on something in a bucket. The bucket
+// exists.
 func (s *server) allow(ctx context.Context, rq *request, action string, on subject) error {
 	b, err := s.otherBucket(ctx, rq, on.bucket)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *server) allow(ctx context.Context, rq *request, action string, on subje
 	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Bucket: b, Key: on.key, Conditions: rq.facts(on.versionID), Memo: rq.memo, ByACL: rq.byACL})
 }
 
-// allowNew is allow for an action on a bucket that is to be made; an empty name is
-// the service.
+// allowNew is allow for an action on a bucket that does not exist yet, or on the service if bucket
+// is empty.
 func (s *server) allowNew(rq *request, action, bucket string) error {
 	return s.decide(&iam.Access{Identity: rq.identity, Action: action, Name: bucket, Conditions: rq.facts("")})
 }
@@ -107,14 +107,14 @@ func (s *server) decide(a *iam.Access) error {
 	return nil
 }
 
-// pays returns the error of a caller who does not say that it pays, where
-// requesters do.
+// pays returns the error of a caller who does not say that it pays, where the bucket has requesters
+// pay.
 func (rq *request) pays(b *bucket.Bucket) error {
 	if !b.RequesterPays() || rq.identity != nil && rq.identity.Account == b.Owner {
 		return nil
 	}
 	if rq.identity == nil {
-		return s3err.AccessDenied.Err() // Nobody pays for those whom nobody knows.
+		return s3err.AccessDenied.Err() // There is no account that could pay.
 	}
 	if !strings.EqualFold(rq.r.Header.Get("X-Amz-Request-Payer"), "requester") && !strings.EqualFold(rq.query.get("x-amz-request-payer"), "requester") {
 		return s3err.RequestPayerDenied.Err()
@@ -123,8 +123,8 @@ func (rq *request) pays(b *bucket.Bucket) error {
 	return nil
 }
 
-// objectAccess is the rights of a request on an object in a bucket, whatever it turns
-// out to be. It implements object.Access.
+// objectAccess is the rights of a request to an object in a bucket, before it is known what there
+// is. It implements object.Access.
 type objectAccess struct {
 	authorizer *iam.Authorizer
 	access     iam.Access
@@ -149,9 +149,9 @@ func (o *objectAccess) Object(key string, v *metapb.Version) bool {
 	return o.mayOpen(v) && o.authorizer.AllowsObject(&access, v)
 }
 
-// mayOpen reports whether the caller may use the key that a version is encrypted
-// under. A master key is its account's, which is the version's owner: neither the
-// policy of a bucket nor an ACL gives it to others.
+// mayOpen reports whether the caller may use the key that a version is encrypted under. A master
+// key belongs to an account, which is the version's owner. Neither a bucket's policy nor an ACL
+// gives it to others.
 func (o *objectAccess) mayOpen(v *metapb.Version) bool {
 	if v.GetEncryption().GetKind() != metapb.EncryptionKind_ENCRYPTION_SSE_KMS || !readsContent[o.access.Action] {
 		return true
@@ -160,14 +160,13 @@ func (o *objectAccess) mayOpen(v *metapb.Version) bool {
 	return id != nil && (id.Admin || id.Account == v.GetOwner())
 }
 
-// readsContent are the actions that need the key of an object.
+// readsContent has the actions that need the key of an object.
 var readsContent = newSet("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes")
 
-// Missing implements object.Access: who may list a bucket may know what is not in
-// it.
+// Missing implements object.Access. Whoever may list a bucket may know what is not in it.
 func (o *objectAccess) Missing() bool {
 	list := o.access
-	list.ByACL = nil // It asks what may be told, not what may be done.
+	list.ByACL = nil // This asks what may be told. It is not what lets the request do something.
 	list.Action = "s3:ListBucket"
 	return o.authorizer.Allows(&list)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// loggedAs is what S3's access logs call an operation, after REST. and its method; with
-// a dot in it, instead of them.
+// loggedAs is what S3's access logs call an operation. A name without a dot follows "REST.METHOD.";
+// a name with one stands alone.
 var loggedAs = map[string]string{
 	"ListBuckets": "SERVICE", "CreateBucket": "BUCKET", "DeleteBucket": "BUCKET", "HeadBucket": "BUCKET",
 	"ListObjects": "BUCKET", "ListObjectsV2": "BUCKET", "ListObjectVersions": "BUCKETVERSIONS", "GetBucketLocation": "LOCATION",
@@ -51,17 +51,18 @@ var loggedAs = map[string]string{
 	preflightName: "PREFLIGHT",
 }
 
-// What access logs call the reading of a copy's source, and one deletion of many.
+// sourceLoggedAs is what access logs call the reading of a copy's source.
 var sourceLoggedAs = map[string]string{"CopyObject": "REST.COPY.OBJECT_GET", "UploadPartCopy": "REST.COPY.PART_GET"}
 
+// deletionLoggedAs is what they call one deletion of a DeleteObjects.
 const deletionLoggedAs = "BATCH.DELETE.OBJECT"
 
-// logLookup bounds how long an answer is held up by the question whether its request is
-// to be logged, which is asked of those alone that were refused before they had asked.
+// logLookup bounds how long an answer waits until it is known whether its request is to be logged.
+// Only a request that was refused before its bucket was looked up has to wait.
 const logLookup = time.Second
 
-// logAccess records the request in the access logs of the buckets that it concerned,
-// those that have one.
+// logAccess records the request in the access logs of the buckets that it concerned, if they have
+// one.
 func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
 	if ex.s.cfg.AccessLog == nil {
 		return
@@ -71,7 +72,7 @@ func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
 		t.bucket, t.key, err = ex.done.Bucket, ex.done.Key, nil
 	}
 	if err != nil || t.bucket == "" {
-		return // AWS logs no request of which the bucket is not known either.
+		return // AWS does not log a request without a bucket either.
 	}
 	if b := ex.loggedBucket(ctx, t.bucket); b != nil {
 		r := ex.record(start)
@@ -91,8 +92,8 @@ func (ex *exchange) logAccess(ctx context.Context, start time.Time) {
 	ex.logSource(ctx, start)
 }
 
-// logSource records a copy in the log of its source's bucket. Where it went is not for
-// the owner of that bucket to know.
+// logSource records a copy in the log of its source's bucket. It does not say where the copy went,
+// which the owner of that bucket has no right to know.
 func (ex *exchange) logSource(ctx context.Context, start time.Time) {
 	operation := sourceLoggedAs[ex.done.Operation]
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(ex.done.CopySource, "/"), "/")
@@ -108,8 +109,8 @@ func (ex *exchange) logSource(ctx context.Context, start time.Time) {
 	ex.log(b, r)
 }
 
-// loggedBucket returns a bucket whose logging is on; nil for others. What the request
-// itself has asked of it is enough.
+// loggedBucket returns a bucket whose logging is on, and nil for any other. If the request has
+// looked the bucket up, that is enough.
 func (ex *exchange) loggedBucket(ctx context.Context, name string) *bucket.Bucket {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logLookup) // The client may have left.
 	defer cancel()
@@ -121,7 +122,7 @@ func (ex *exchange) loggedBucket(ctx context.Context, name string) *bucket.Bucke
 			b, _ = ex.lookUp(ctx, name, false)
 		}
 	case b != nil && ex.done.Code == s3err.NoSuchBucket && !ex.buckets.missed():
-		b, _ = buckets.Get(ctx, name) // It went after it was looked up.
+		b, _ = buckets.Get(ctx, name) // The bucket was deleted after it was looked up.
 	}
 	if b == nil || b.Logging == nil {
 		return nil
@@ -135,7 +136,7 @@ func (ex *exchange) log(b *bucket.Bucket, r *accesslog.Record) {
 	ex.s.cfg.AccessLog(s, r.Append(nil))
 }
 
-// record returns what is to be recorded of the request, but for the bucket and key.
+// record returns what is to be recorded of the request, except the bucket and the key.
 func (ex *exchange) record(start time.Time) *accesslog.Record {
 	d, h := &ex.done, ex.r.Header
 	r := &accesslog.Record{Time: start, RemoteIP: d.Source, RequestID: d.ID, Operation: ex.operationLogged(),
@@ -170,8 +171,7 @@ func (ex *exchange) record(start time.Time) *accesslog.Record {
 	return r
 }
 
-// recordSigned fills in how the request was authenticated. A form is neither of the two
-// ways that there are words for.
+// recordSigned fills in how the request was authenticated. The format has no word for a form.
 func (ex *exchange) recordSigned(r *accesslog.Record) {
 	switch ex.done.signature {
 	case "":
@@ -195,7 +195,7 @@ func (ex *exchange) operationLogged() string {
 		return "WEBSITE." + ex.r.Method + ".OBJECT"
 	}
 	name := loggedAs[ex.done.Operation]
-	if name == "" { // None that there is.
+	if name == "" { // The request is of no operation.
 		name = "OBJECT"
 		if ex.done.Key == "" {
 			name = "BUCKET"

@@ -11,13 +11,13 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// grantees returns who can be granted something, and by which names.
+// grantees returns the names of those who can be granted something.
 func (s *server) grantees() wirexml.Grantees {
 	return s.cfg.Access.Authorizer.Grantees()
 }
 
-// aclDocument returns the document of an ACL: its grants as they were listed, else with
-// its owner's own rights before them.
+// aclDocument returns the document of an ACL: the list that a client gave, or, where none was given
+// as a list, the owner's rights and the grants.
 func (s *server) aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessControlPolicy {
 	names := s.grantees()
 	name, _ := names.Account(owner)
@@ -35,8 +35,7 @@ func (s *server) aclDocument(owner string, acl *metapb.Acl) *wirexml.AccessContr
 	return doc
 }
 
-// givenACL reads the ACL that a request to replace one gives, in headers or in its
-// body.
+// givenACL reads the ACL with which a request replaces one. It is in headers or in the body.
 func (s *server) givenACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
 	if namesACL(rq) {
 		acl, err := s.requestACL(rq, owner, bucketOwner)
@@ -86,7 +85,7 @@ func (s *server) putBucketACL(ctx context.Context, rq *request) (*response, erro
 	return s.configure(ctx, rq, part)
 }
 
-// describe looks at a version of which an ACL, tags or a lock are read or replaced.
+// describe looks up the version whose ACL, tags or lock are to be read or replaced.
 func (s *server) describe(ctx context.Context, rq *request, action string) (*object.Got, error) {
 	who, err := s.admitAs(ctx, rq, action)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// scope is what a request is about.
+// scope says whether a request is about the service, a bucket or an object.
 type scope uint8
 
 const (
@@ -31,8 +31,8 @@ func (t address) scope() scope {
 	return scopeObject
 }
 
-// parseAddress reads what a request names, in virtual host or path style. The path
-// is decoded once and never cleaned: a key may hold "//", "." and "..".
+// parseAddress reads what a request names, in virtual host or path style. The path is decoded once
+// and never cleaned: a key may hold "//", "." and "..".
 func (s *server) parseAddress(r *http.Request) (address, error) {
 	t := address{bucket: s.hostBucket(r.Host)}
 	path := strings.TrimPrefix(r.URL.Path, "/")
@@ -56,8 +56,7 @@ func (s *server) parseAddress(r *http.Request) (address, error) {
 // hostBucket returns the bucket of a virtual host, empty for path style.
 func (s *server) hostBucket(host string) string { return bucketUnder(host, s.cfg.Domains) }
 
-// bucketUnder returns the bucket in a host name BUCKET.DOMAIN of one of the domains;
-// empty: none.
+// bucketUnder returns BUCKET if host is BUCKET.DOMAIN for one of the domains, and nothing else.
 func bucketUnder(host string, domains []string) string {
 	if len(domains) == 0 {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// admitAccount is admit for actions on no bucket, which only accounts have.
+// admitAccount is admit for actions on no bucket, such as listing them. Only accounts may do these.
 func (s *server) admitAccount(rq *request, action string) (object.Caller, error) {
 	if rq.auth.Anonymous {
 		return object.Caller{}, s3err.AccessDenied.Err()
@@ -21,8 +21,8 @@ func (s *server) admitAccount(rq *request, action string) (object.Caller, error)
 	return rq.caller, s.allowNew(rq, action, "")
 }
 
-// admitNewBucket admits who makes a bucket, and reads its first configuration. To give
-// others rights takes a right of its own, as it does later.
+// admitNewBucket admits the maker of a bucket and reads the bucket's first configuration. If that
+// gives others rights, the maker needs the right to do so, as later.
 func (s *server) admitNewBucket(rq *request) (object.Caller, []*metapb.ConfigPart, error) {
 	if rq.auth.Anonymous {
 		return object.Caller{}, nil, s3err.AccessDenied.Err()
@@ -58,8 +58,8 @@ func (s *server) admitNewBucket(rq *request) (object.Caller, []*metapb.ConfigPar
 	return who, append(config, rules...), err
 }
 
-// admitWrite admits who makes an object, and completes what is said of it: by whom
-// else it may be read, of which storage class it is, and how it is encrypted.
+// admitWrite admits the writer of an object and completes its description: ACL, storage class and
+// encryption.
 func (s *server) admitWrite(ctx context.Context, rq *request, in *object.Description) (object.Caller, error) {
 	who, err := s.admit(ctx, rq, "s3:PutObject")
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *server) admitWrite(ctx context.Context, rq *request, in *object.Descrip
 	return who, s.encrypt(ctx, rq, in)
 }
 
-// describeNew reads what the headers of a request say of something new besides its
-// bytes, its ACL and its key. Policies may ask for all of it.
+// describeNew reads what the headers of a request say of something new, except its bytes, its ACL
+// and its key. Policies may ask for all of it.
 func (rq *request) describeNew(in *object.Description) (err error) {
 	h := rq.r.Header
 	if in.Attributes, err = parseAttributes(h); err != nil {
@@ -99,8 +99,8 @@ func (rq *request) describeNew(in *object.Description) (err error) {
 	return err
 }
 
-// writeACL reads the ACL of a new object. To give others rights takes a right of
-// its own.
+// writeACL reads the ACL of a new object. If it gives others rights, the writer needs the right to
+// do so.
 func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (*metapb.Acl, error) {
 	if !namesACL(rq) {
 		return nil, nil
@@ -119,7 +119,7 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 	if rq.identity == nil || rq.identity.Account == b.GetOwner() {
 		return acl, s.allow(ctx, rq, "s3:PutObjectAcl", subject{bucket: rq.bucket, key: rq.key})
 	}
-	// Of another account: the object will be its own.
+	// The writer is of another account than the bucket. The object will be the writer's own.
 	access, err := s.objectAccess(ctx, rq, "s3:PutObjectAcl", rq.bucket, "")
 	if err == nil && !access.Object(rq.key, &metapb.Version{Owner: who.Account}) {
 		err = s3err.AccessDenied.Err()
@@ -127,8 +127,8 @@ func (s *server) writeACL(ctx context.Context, rq *request, who object.Caller) (
 	return acl, err
 }
 
-// admitCopy admits the destination of a copy, and readies the question whether its
-// source may be read. A bucket that is missing is told before any right that is.
+// admitCopy admits the destination of a copy, and sets in src who decides whether the source may be
+// read. A bucket that is missing, on either side, is told before any right that is missing.
 func (s *server) admitCopy(ctx context.Context, rq *request, src *object.CopySource) (object.Caller, error) {
 	if _, err := s.bucket(ctx, rq); err != nil {
 		return object.Caller{}, err
@@ -141,7 +141,7 @@ func (s *server) admitCopy(ctx context.Context, rq *request, src *object.CopySou
 	if err := s.expectOwner(ctx, rq, src.Bucket, "X-Amz-Source-Expected-Bucket-Owner"); err != nil {
 		return object.Caller{}, err
 	}
-	// Which of two keys the source is nobody knows yet: both must be allowed.
+	// Which of the two keys exists is not known yet, so both must be allowed.
 	if src.AlternateKey != "" {
 		rq.copied = src.Bucket + "/" + src.AlternateKey
 		if _, err := s.admit(ctx, rq, "s3:PutObject"); err != nil {
@@ -165,7 +165,7 @@ func namesACL(rq *request) bool {
 	return false
 }
 
-// requestACL reads the ACL that the headers of a request give; nil: private.
+// requestACL reads the ACL that the headers of a request give. Nil: none, which is private.
 func (s *server) requestACL(rq *request, owner, bucketOwner string) (*metapb.Acl, error) {
 	h := rq.r.Header
 	canned := h.Get("X-Amz-Acl")
@@ -214,7 +214,7 @@ func aclPart(acl *metapb.Acl) (*metapb.ConfigPart, error) {
 	return &metapb.ConfigPart{Name: bucket.PartACL, Value: raw}, nil
 }
 
-// tellCharged tells a caller that it pays.
+// tellCharged tells the caller that it pays, if it does.
 func (resp *response) tellCharged(rq *request) {
 	if rq.charged {
 		resp.set("x-amz-request-charged", "requester")

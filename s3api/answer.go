@@ -12,8 +12,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// exchange is one request and its answer: the only place that writes to the
-// socket.
+// exchange is one request and its answer. Nothing else writes to the socket.
 type exchange struct {
 	s    *server
 	w    http.ResponseWriter
@@ -25,7 +24,7 @@ type exchange struct {
 
 	buckets  lookedUp
 	held     int64       // Of the budget of documents.
-	byACL    atomic.Bool // Only an ACL allowed the request.
+	byACL    atomic.Bool // The request was allowed by an ACL, and by nothing else.
 	answered time.Time   // When the first byte of the answer was sent.
 
 	website string           // The bucket whose website is asked; empty: the request is one of S3.
@@ -34,19 +33,19 @@ type exchange struct {
 	dialect profile.Dialect
 }
 
-// output writes an answer's body. Headers go out with the first byte, so that work
-// that fails before it gets a status of its own.
+// output writes the body of an answer. Status and headers go out with the first byte, so work that
+// fails before it can answer with a status of its own.
 type output struct {
 	w       http.ResponseWriter
 	rc      *http.ResponseController
 	idle    time.Duration
 	begin   func() // Sends the headers; nil once they are sent.
-	http2   bool   // A deadline is a timer that breaks the stream even if nobody writes.
+	http2   bool   // Deadlines of HTTP/2 are timers: they break the stream even if nobody writes.
 	armed   time.Time
 	written int64
 }
 
-// maxWriteBytes is the most that a client must accept within the idle time.
+// maxWriteBytes is how much a client must accept within the idle time, at most.
 const maxWriteBytes = 64 << 10
 
 // Write implements io.Writer.
@@ -77,7 +76,7 @@ func (o *output) start() {
 func (o *output) arm() {
 	if now := time.Now(); now.Sub(o.armed) > o.idle/4 {
 		o.armed = now
-		_ = o.rc.SetWriteDeadline(now.Add(o.idle)) // Unsupported only by recorders in tests.
+		_ = o.rc.SetWriteDeadline(now.Add(o.idle)) // Only recorders of tests have none.
 	}
 }
 
@@ -131,8 +130,8 @@ func (ex *exchange) answer(ctx context.Context, resp *response, err error) {
 	}
 }
 
-// stream sends an object. A failure before its first byte is a clean error; one
-// after it cuts the connection, so that no client takes the part for the whole.
+// stream sends an object. A failure before its first byte is answered as an error. A later one cuts
+// the connection, so no client takes the part that it got for the whole.
 func (ex *exchange) stream(ctx context.Context, resp *response) {
 	drain := false
 	ex.out.begin = func() { drain = ex.sendHeader(resp, resp.content.length) }
@@ -146,13 +145,13 @@ func (ex *exchange) stream(ctx context.Context, resp *response) {
 		ex.done.Aborted, ex.done.Cause = true, err
 		panic(http.ErrAbortHandler)
 	}
-	ex.out.start() // An empty object.
+	ex.out.start() // An empty object has written nothing.
 	if drain {
 		ex.drainBody()
 	}
 }
 
-// sendRaw sends an answer that is no document of ours.
+// sendRaw sends an answer whose body the handler has made.
 func (ex *exchange) sendRaw(resp *response) {
 	drain := ex.sendHeader(resp, int64(len(resp.raw)))
 	if ex.r.Method != http.MethodHead {
@@ -163,15 +162,15 @@ func (ex *exchange) sendRaw(resp *response) {
 	}
 }
 
-// send sends a whole answer; chunked says that it has no Content-Length if the
-// client knows chunks.
+// send sends a whole answer. chunked says that it goes without Content-Length to a client that
+// knows chunks.
 func (ex *exchange) send(resp *response, document []byte, chunked bool) {
 	if document != nil {
 		resp.set("Content-Type", "application/xml")
 	}
 	length := int64(len(document))
 	if document == nil && (ex.r.Method == http.MethodHead || resp.status == http.StatusNoContent || resp.status == http.StatusNotModified) {
-		length = -1 // A HEAD's handler has said it, the others have none.
+		length = -1 // A HEAD's handler has set it, and other statuses have no body.
 	}
 	if chunked && ex.r.ProtoMajor == 1 && ex.r.ProtoAtLeast(1, 1) {
 		resp.set("Transfer-Encoding", "chunked")
@@ -186,7 +185,7 @@ func (ex *exchange) send(resp *response, document []byte, chunked bool) {
 	}
 }
 
-// fail sends an error. Headers of resp, which may be nil, go with it.
+// fail sends an error, with the headers of resp, which may be nil.
 func (ex *exchange) fail(resp *response, err error) {
 	e := s3err.FromError(err)
 	ex.done.Code, ex.done.Cause = e.Code, err
@@ -211,8 +210,8 @@ const (
 	headerAllow     = "Allow"
 )
 
-// sendHeader sends status and headers; length < 0 sets no Content-Length. It
-// returns whether the request's body is to be drained after the answer.
+// sendHeader sends status and headers. If length is negative there is no Content-Length. It returns
+// whether to drain the request's body after the answer.
 func (ex *exchange) sendHeader(resp *response, length int64) (drain bool) {
 	h := ex.w.Header()
 	ex.tellCORS(resp)

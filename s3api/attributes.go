@@ -13,11 +13,11 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// defaultContentType is what an object without one has.
+// defaultContentType is the Content-Type of an object whose writer named none.
 const defaultContentType = "binary/octet-stream"
 
-// keptHeaders are the headers of a PUT that come back with a GET, and the query
-// parameters that override them.
+// keptHeaders has the headers of a PUT that come back with a GET, and the query parameters that
+// override them.
 var keptHeaders = []struct{ name, override string }{
 	{"Cache-Control", "response-cache-control"},
 	{"Content-Disposition", "response-content-disposition"},
@@ -63,8 +63,8 @@ func parseMetadata(a *metapb.Attributes, h http.Header) error {
 	return nil
 }
 
-// withoutAWSChunked returns a Content-Encoding without the framing of the request. All
-// else of it is kept as it is spelled.
+// withoutAWSChunked returns a Content-Encoding without aws-chunked, which is the framing of the
+// request. The rest is kept as it is spelled.
 func withoutAWSChunked(values []string) string {
 	whole := strings.Join(values, ",")
 	var kept []string
@@ -82,8 +82,8 @@ func withoutAWSChunked(values []string) string {
 	return strings.TrimSpace(strings.Join(kept, ","))
 }
 
-// setAttributes tells what the writer said of an object, as overridden by the
-// reader.
+// setAttributes sets the headers that the writer gave an object, as far as the reader does not
+// override them.
 func (resp *response) setAttributes(a *metapb.Attributes, q query, p *profile.Profile) {
 	contentType := q.get("response-content-type")
 	if contentType == "" {
@@ -108,7 +108,7 @@ func (resp *response) setAttributes(a *metapb.Attributes, q query, p *profile.Pr
 	for _, pair := range a.GetMetadata() {
 		value := pair.GetValue()
 		if p.AnswerProfile == profile.AWS {
-			value = mime.BEncoding.Encode("UTF-8", value) // As it is, if it is ASCII.
+			value = mime.BEncoding.Encode("UTF-8", value) // It leaves ASCII as it is.
 		}
 		resp.set(metadataHeader+pair.GetName(), value)
 	}

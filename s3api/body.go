@@ -13,17 +13,16 @@ import (
 const (
 	// minProgressBytes is what a client must send, or accept, per idle time.
 	minProgressBytes = 1 << 10
-	// maxDrainBytes and drainTimeout bound how much of a body that nobody wants is
-	// read, so that a client that sends before it reads sees the answer.
+	// maxDrainBytes and drainTimeout bound how much of a body is read that nobody wants. It is read
+	// so that a client that sends before it reads sees the answer.
 	maxDrainBytes = 1 << 20
 	drainTimeout  = 2 * time.Second
 	// netHTTPDrainBytes is what net/http drains by itself before it answers.
 	netHTTPDrainBytes = 256 << 10
 )
 
-// requestBody is the body of a request as it comes from the connection. It gives
-// up on a client that sends too slowly; time in which nobody reads is not the
-// client's.
+// requestBody is the body of a request as it comes from the connection. It gives up on a client
+// that sends too slowly. Time in which the handler does not read does not count.
 type requestBody struct {
 	src  io.ReadCloser
 	rc   *http.ResponseController
@@ -31,17 +30,17 @@ type requestBody struct {
 	size int64 // -1: not known.
 
 	read    int64
-	touched bool // Read was called: 100 Continue is sent.
+	touched bool // Read was called, so 100 Continue was sent.
 	ended   bool
 	endedAt time.Time // Zero: there was no body, or it was not read to its end.
 	failed  bool      // The connection brings no more.
 
-	until time.Time // When all of it has to be there; zero: progress is enough.
+	until time.Time // When all of it must have come; zero: it need only go on coming.
 
-	http2    bool          // A deadline is a timer that breaks the body even if nobody reads.
-	deadline time.Time     // As set; zero: none.
-	waited   time.Duration // In Read, since progress was made.
-	progress int64         // Value of read then.
+	http2    bool          // Deadlines of HTTP/2 are timers: they break the body even if nobody reads.
+	deadline time.Time     // The one that is set; zero: none is.
+	waited   time.Duration // How long Read has waited since progress was made.
+	progress int64         // The value of read at that progress.
 }
 
 // Read implements io.Reader. Its errors are io.EOF or *s3err.Error.
@@ -70,11 +69,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, b.translate(err)
 }
 
-// Close implements io.Closer; the server closes the body itself.
+// Close implements io.Closer. It does nothing: the server closes the body itself.
 func (b *requestBody) Close() error { return nil }
 
-// end takes the deadline off: the server goes on reading the connection to learn
-// whether the client leaves, and must not take a timeout for that.
+// end takes the deadline off. The server goes on reading the connection to find out whether the
+// client leaves, and must not take a timeout for that.
 func (b *requestBody) end() {
 	if !b.ended {
 		b.ended, b.endedAt = true, time.Now()
@@ -84,7 +83,7 @@ func (b *requestBody) end() {
 
 func (b *requestBody) arm(t time.Time) {
 	b.deadline = t
-	_ = b.rc.SetReadDeadline(t) // Unsupported only by recorders in tests.
+	_ = b.rc.SetReadDeadline(t) // Only recorders of tests have none.
 }
 
 func (b *requestBody) translate(err error) error {
@@ -99,8 +98,7 @@ func (b *requestBody) translate(err error) error {
 	return s3err.IncompleteBody.Because(err)
 }
 
-// atEnd reports whether a chunked body has nothing left but its end, which nobody
-// has read yet.
+// atEnd reports whether nothing is left of a chunked body but its end, which was not read yet.
 func (b *requestBody) atEnd() bool {
 	b.arm(time.Now().Add(drainTimeout))
 	var p [1]byte
@@ -112,8 +110,8 @@ func (b *requestBody) atEnd() bool {
 	return true
 }
 
-// settleBody decides, before headers are sent, what becomes of a body that was not
-// read to its end. It returns whether the rest is to be drained afterwards.
+// settleBody decides, before headers are sent, what becomes of a body that was not read to its end.
+// It returns whether to drain the rest after the answer.
 func (ex *exchange) settleBody(h http.Header) (drain bool) {
 	b := ex.body
 	if b.ended || ex.r.ProtoMajor != 1 {
@@ -125,7 +123,7 @@ func (ex *exchange) settleBody(h http.Header) (drain bool) {
 		h["Connection"] = []string{"close"}
 	case b.size < 0 && b.touched && b.atEnd():
 	case !b.touched && ex.r.Header.Get("Expect") != "":
-		b.arm(time.Now()) // It was never asked for; the server closes the connection.
+		b.arm(time.Now()) // Nobody has asked for the body, so the server closes the connection.
 	case ex.r.Header.Get("X-Amz-Copy-Source") != "":
 		// Some clients announce a body with a copy and send none: answer first.
 		b.arm(time.Now().Add(drainTimeout))
@@ -147,20 +145,20 @@ func (ex *exchange) drainBody() {
 	}
 }
 
-// readDocument reads the document in the body of a request, of at most limit bytes,
-// and verifies the sums of it that came along.
+// readDocument reads the document in the body of a request, of at most limit bytes, and compares it
+// with the checksums that came with it.
 func (rq *request) readDocument(limit int64) ([]byte, error) {
 	return rq.readVerified(limit, false)
 }
 
-// readSummedDocument is readDocument for documents that have to come with a sum of
-// theirs: what they do cannot be undone.
+// readSummedDocument is readDocument for documents that must come with a checksum, because what
+// they ask for cannot be undone.
 func (rq *request) readSummedDocument(limit int64) ([]byte, error) {
 	return rq.readVerified(limit, true)
 }
 
-// readPartList is readDocument for a Complete, whose checksum headers are of the object
-// that it makes: of the list itself are Content-MD5 and a checksum in its trailer.
+// readPartList is readDocument for a Complete. Its checksum headers are those of the object that it
+// makes. Only a Content-MD5 and a checksum in the trailer are of the list itself.
 func (rq *request) readPartList(limit int64) ([]byte, error) {
 	sum, err := contentMD5(rq.r.Header)
 	if err != nil {

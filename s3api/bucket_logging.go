@@ -49,7 +49,8 @@ func (s *server) getBucketLogging(ctx context.Context, rq *request) (*response, 
 	return &response{document: &doc}, nil
 }
 
-// checkLogging returns the error of a target that the logs of a bucket cannot go to.
+// checkLogging returns the error of a logging configuration whose target cannot take the logs of
+// the bucket.
 func (s *server) checkLogging(ctx context.Context, rq *request, source *bucket.Bucket, doc *wirexml.Logging) error {
 	target, err := s.otherBucket(ctx, rq, doc.TargetBucket)
 	if err != nil && s3err.FromError(err).Code == s3err.NoSuchBucket {

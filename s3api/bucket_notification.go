@@ -53,7 +53,7 @@ func (s *server) getBucketNotification(ctx context.Context, rq *request) (*respo
 	return &response{document: doc}, nil
 }
 
-// principalOf is who did something, as events tell it.
+// principalOf returns who did something, as events name it.
 func principalOf(who object.Caller, id *iam.Identity) string {
 	switch {
 	case id == nil:

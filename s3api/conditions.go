@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// verdict is what the conditions of a read come to.
+// verdict is the result of the conditions of a read.
 type verdict int
 
 const (
@@ -33,8 +33,8 @@ func parseReadConditions(h http.Header) readConditions {
 	}
 }
 
-// evaluate weighs the conditions in the order of RFC 9110, 13.2.2: a condition on
-// the tag makes the one on the date of its kind void.
+// evaluate weighs the conditions in the order of RFC 9110, 13.2.2: a condition on the tag makes the
+// one on the date of its kind void.
 func (c readConditions) evaluate(etag string, modifiedMS int64) verdict {
 	modified := time.UnixMilli(modifiedMS).Truncate(time.Second)
 	switch {
@@ -77,7 +77,7 @@ func unquoteETag(tag string) string {
 	return tag
 }
 
-// rangeHolds reports whether If-Range lets a Range apply to the object as it is.
+// rangeHolds reports whether If-Range allows a Range for the object as it is.
 func rangeHolds(ifRange, etag string, modifiedMS int64) bool {
 	if ifRange == "" {
 		return true
@@ -88,9 +88,9 @@ func rangeHolds(ifRange, etag string, modifiedMS int64) bool {
 	return !strings.HasPrefix(ifRange, "W/") && unquoteETag(ifRange) == etag
 }
 
-// writeConditions reads the conditions of a PUT, a CopyObject or a Complete; nil
-// if there are none. They are decided when the write commits. S3 knows If-Match
-// with one tag or *, and If-None-Match with * alone.
+// writeConditions reads the conditions of a PUT, a CopyObject or a Complete; nil: there are none.
+// They are decided when the write commits. S3 knows If-Match with one tag or *, and If-None-Match
+// only with *.
 func writeConditions(h http.Header) (*metapb.Conditions, error) {
 	for _, name := range []string{"If-Modified-Since", "If-Unmodified-Since"} {
 		if h.Get(name) != "" {

@@ -18,7 +18,7 @@ import (
 // Limits that S3 sets.
 const (
 	MaxKeyBytes      = 1024
-	MaxMetadataBytes = 2048 // Names without their prefix, and values.
+	MaxMetadataBytes = 2048 // Of the names, without their prefix, and the values together.
 	MaxListKeys      = 1000 // Also of parts, uploads, and keys of one DeleteObjects.
 	MaxPartNumber    = 10000
 )
@@ -36,19 +36,17 @@ const (
 	DefaultHalfClosedTimeout = 10 * time.Second
 )
 
-// Config is what the S3 handler needs. A zero field means its default, if one is
-// named.
+// Config is what the S3 handler needs. A zero field means its default, if one is named.
 type Config struct {
 	Objects  *object.Service
 	Verifier *sigauth.Verifier
-	// Caller says who a credential stands for; the identity is what Access decides
-	// about.
+	// Caller says who a credential stands for. Access decides about the identity.
 	Caller func(sigauth.Credential) (object.Caller, *iam.Identity)
-	// Access decides who may do what, and knows how buckets are configured. Needed: a
-	// handler that has none does not start.
+	// Access decides who may do what, and knows how buckets are configured. It is required: New
+	// panics without it.
 	Access *Access
-	// Keys is the key service of SSE-KMS and SSE-S3, KeyName how clients are told a
-	// key id. Nil: there is none.
+	// Keys is the key service of SSE-KMS and SSE-S3; nil: there is none. KeyName returns a key id
+	// as clients are told it.
 	Keys    sse.KeyService
 	KeyName func(keyID string) string
 
@@ -58,33 +56,32 @@ type Config struct {
 	Region         string // Of buckets that are made; us-east-1.
 	HostID         string // x-amz-id-2: which node answered.
 
-	// SSECAllowed reports whether a request may carry customer keys: it came over
-	// TLS, or another way on which they are safe. Nil: TLS alone.
+	// SSECAllowed reports whether a request may carry customer keys, because it came over TLS or in
+	// another way that is safe for them. Nil: only TLS is.
 	SSECAllowed func(*http.Request) bool
 
-	// Forwarded reports whether a request comes from a proxy whose X-Forwarded-For
-	// and X-Forwarded-Proto are to be believed. Nil: none does.
+	// Forwarded reports whether a request comes from a proxy whose X-Forwarded-For and
+	// X-Forwarded-Proto are to be believed. Nil: none is.
 	Forwarded func(*http.Request) bool
 
 	Events Events
 	Limits Limits
 
-	// Budget is the memory of the node's requests, of which documents take a share; who
-	// waits longer than BudgetWait for some is told to slow down. Nil: one of its own;
-	// 0: buf.DefaultMaxWait.
+	// Budget is the memory of the node's requests, of which documents take a share; who waits
+	// longer than BudgetWait for some is told to slow down. Nil: one of its own; 0:
+	// buf.DefaultMaxWait.
 	Budget     Budget
 	BudgetWait time.Duration
 
 	KnownTarget func(ctx context.Context, arn, account string) bool // Whether events of an account's buckets may go to a target. Nil: there is none.
 
-	// AccessLog takes the lines of requests to buckets whose logging is on. Nil: they
-	// are dropped.
+	// AccessLog takes the lines of requests to buckets whose logging is on. Nil: they are dropped.
 	AccessLog func(accesslog.Stream, []byte)
 
 	LifecycleDay time.Duration // How long a day of lifecycle rules is. 0: lifecycle.DefaultDay.
 
-	// Profile returns the run-time knobs as they are now; it is asked once for
-	// each request. Nil: those of profile.Default.
+	// Profile returns the settings of now that can change at run time. It is asked once for each
+	// request. Nil: those of profile.Default.
 	Profile func() *profile.Profile
 
 	STS    http.Handler // Serves the STS API at the root; authenticates by itself. Nil: none.
@@ -93,8 +90,8 @@ type Config struct {
 	Readyz func() error // Nil result or nil func: ready.
 }
 
-// Unheld reports whether a request is answered while a node is still joining its
-// cluster: those of health checks and of the admin API.
+// Unheld reports whether a request is answered while a node is still joining its cluster. Health
+// checks and the admin API are.
 func Unheld(r *http.Request) bool {
 	return r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, AdminPrefix)
 }
@@ -111,15 +108,15 @@ type Limits struct {
 
 	ReadHeaderTimeout time.Duration // For a request's headers to arrive.
 	IdleConnTimeout   time.Duration // Between requests of a connection.
-	// IdleReadTimeout is how long a body may bring less than minProgressBytes,
-	// IdleWriteTimeout how long a client may take to accept a block.
+	// IdleReadTimeout is how long a body may bring less than minProgressBytes, IdleWriteTimeout how
+	// long a client may take to accept a block.
 	IdleReadTimeout  time.Duration
 	IdleWriteTimeout time.Duration
-	// DocumentTimeout is how long a document may take to arrive, and the body of a
-	// request that is not to S3.
+	// DocumentTimeout is how long a document may take to arrive, and the body of a request that is
+	// not to S3.
 	DocumentTimeout time.Duration
-	// HalfClosedTimeout is how long a request goes on whose client has closed its side of
-	// the connection.
+	// HalfClosedTimeout is how long a request goes on whose client has closed its side of the
+	// connection.
 	HalfClosedTimeout time.Duration
 }
 

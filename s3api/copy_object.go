@@ -9,8 +9,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// maxIgnoredBodyBytes is the longest body that a copy may announce: a copy takes
-// none, but some clients send a Content-Length.
+// maxIgnoredBodyBytes is the longest body that a copy may announce: a copy takes none, but some
+// clients send a Content-Length.
 const maxIgnoredBodyBytes = 64 << 10
 
 func (s *server) copyObject(ctx context.Context, rq *request) (*response, error) {
@@ -77,8 +77,7 @@ func (s *server) parseCopy(ctx context.Context, rq *request) (*object.CopyInput,
 	return in, err
 }
 
-// namesChange reports whether a copy names something of the copy that may be other than
-// the source's.
+// namesChange reports whether a copy names something that may differ between it and its source.
 func namesChange(h http.Header) bool {
 	for _, name := range []string{headerStorageClass, headerEncryption, targetKeyHeaders.algorithm, "X-Amz-Checksum-Algorithm", headerRedirect} {
 		if h.Get(name) != "" {

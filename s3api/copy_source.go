@@ -23,10 +23,10 @@ const maxRangeDigits = 19
 
 const versionIDMark = "?versionId="
 
-// parseCopySource reads an x-amz-copy-source. The version id is split off the
-// raw value, at the last mark, so that a key may hold an encoded one; the rest is
-// decoded once, as a path. Where the raw value holds a '+', AlternateKey is the
-// key that a client meant who encoded a space so.
+// parseCopySource reads an x-amz-copy-source. The version id is split off the raw value at the last
+// question mark, so a key may hold an encoded one. The rest is decoded once, as a path. If the raw
+// value holds a '+', AlternateKey is the key in which it stands for a space, as some clients encode
+// it.
 func parseCopySource(raw string) (object.CopySource, error) {
 	var src object.CopySource
 	if strings.HasPrefix(raw, "arn:") {
@@ -76,8 +76,8 @@ func badCopySource(message, raw string) error {
 	return s3err.BadArgument("x-amz-copy-source", strings.ToValidUTF8(raw, "\uFFFD"), message)
 }
 
-// parseCopySourceRange reads an x-amz-copy-source-range; both offsets are
-// mandatory. Whether it lies in the source is the object service's to say.
+// parseCopySourceRange reads an x-amz-copy-source-range. Both offsets are required. The object
+// service checks whether the range lies in the source.
 func parseCopySourceRange(raw string) (*object.Range, error) {
 	spec, ok := strings.CutPrefix(raw, "bytes=")
 	first, last, found := strings.Cut(spec, "-")
@@ -112,8 +112,8 @@ func (s *server) copySource(rq *request) (object.CopySource, error) {
 	return src, nil
 }
 
-// sourceConditions reads the x-amz-copy-source-if-* headers. A date that cannot
-// be read or lies in the future is no condition.
+// sourceConditions reads the x-amz-copy-source-if-* headers. A date is no condition if it cannot be
+// read or lies in the future.
 func sourceConditions(h http.Header, now time.Time) object.ReadConditions {
 	return object.ReadConditions{
 		IfMatch:           h.Get("X-Amz-Copy-Source-If-Match"),

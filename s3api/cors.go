@@ -18,8 +18,8 @@ const (
 	headerRequestMethod  = "Access-Control-Request-Method"
 	headerRequestHeaders = "Access-Control-Request-Headers"
 
-	// maxPreflightHeaders bounds what a preflight request may ask for: each name is
-	// compared with each pattern of each rule.
+	// maxPreflightHeaders bounds what a preflight request may ask for: each name is compared with
+	// each pattern of each rule.
 	maxPreflightHeaders = 100
 
 	corsVary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
@@ -67,7 +67,7 @@ func (s *server) deleteBucketCORS(ctx context.Context, rq *request) (*response, 
 	return s.unconfigure(ctx, rq, bucket.PartCORS)
 }
 
-// address returns what a request names, on a website too.
+// address returns the bucket and key that a request names. The request may be one to a website.
 func (ex *exchange) address() (address, error) {
 	if ex.website != "" {
 		return address{bucket: ex.website, key: strings.TrimPrefix(ex.r.URL.Path, "/")}, nil
@@ -75,8 +75,8 @@ func (ex *exchange) address() (address, error) {
 	return ex.s.parseAddress(ex.r)
 }
 
-// preflight answers a browser that asks whether a page of another origin may send a
-// request. It is never signed.
+// preflight answers a browser that asks whether a page of another origin may send a request. It is
+// never signed.
 func (ex *exchange) preflight(ctx context.Context) (*response, error) {
 	r := ex.r
 	t, err := ex.address()
@@ -147,9 +147,9 @@ func (resp *response) tellOrigin(r *wirexml.CORSRule, origin string) {
 	}
 }
 
-// tellCORS adds to an answer, errors too, what lets a page of another origin read it,
-// and that another origin may get another answer. The request has looked at its bucket
-// already if it got that far, so this costs no question but where it did not.
+// tellCORS adds to an answer, which may be an error, what lets a page of another origin read it,
+// and that other origins may get another answer. The bucket was looked up by the request, unless
+// that was refused before.
 func (ex *exchange) tellCORS(resp *response) {
 	t, err := ex.address()
 	if err != nil || t.bucket == "" || ex.done.Code == s3err.NoSuchBucket {
@@ -171,7 +171,7 @@ func (ex *exchange) tellCORS(resp *response) {
 	if origin == "" || ex.r.Method == http.MethodOptions {
 		return
 	}
-	// S3 believes a request that says what it asks for, as a preflight one does.
+	// S3 goes by the method that a request names, as a preflight request does, if it names one.
 	method := cmp.Or(ex.r.Header.Get(headerRequestMethod), ex.r.Method)
 	if rule := b.CORSRule(origin, method, headerList(ex.r.Header.Values(headerRequestHeaders))); rule != nil {
 		resp.tellOrigin(rule, origin)

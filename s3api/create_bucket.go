@@ -58,8 +58,8 @@ func (s *server) createBucket(ctx context.Context, rq *request) (*response, erro
 	return resp, nil
 }
 
-// hasAlready reports whether a bucket could not be made for the one reason that its maker
-// has it, and that is no error: AWS answers so in its first region alone.
+// hasAlready reports whether a bucket could not be made only because its maker has it already, and
+// that is no error. AWS answers so in its first region alone.
 func (s *server) hasAlready(rq *request, err error) bool {
 	return s3err.FromError(err).Code == s3err.BucketAlreadyOwnedByYou &&
 		rq.profile.AnswerProfile == profile.AWS && s.cfg.Region == wirexml.DefaultRegion

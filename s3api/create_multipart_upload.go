@@ -24,7 +24,7 @@ func (s *server) createMultipartUpload(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now() // Before it is recorded: no upload is aborted before the date told.
+	began := time.Now() // The client is told this time, and the upload is recorded with a later one: it is never aborted too early.
 	id, err := s.cfg.Objects.CreateUpload(ctx, in)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ const (
 	longKeyBytes  = 64
 )
 
-// keyHeaders are the names of one triple of customer key headers.
+// keyHeaders are the names of three headers that go together: they carry one customer key.
 type keyHeaders struct{ algorithm, key, md5 string }
 
 var (
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// customerKey reads and checks a triple; nil if the request has none of it.
+// customerKey reads and checks the three headers of a key; nil: the request has none of them.
 func (s *server) customerKey(rq *request, names keyHeaders) (*sse.CustomerKey, error) {
 	h := rq.r.Header
 	algorithm, key, sum := h.Get(names.algorithm), h.Get(names.key), h.Get(names.md5)

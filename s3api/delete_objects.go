@@ -45,8 +45,7 @@ func (s *server) deleteObjects(ctx context.Context, rq *request) (*response, err
 	return &response{document: doc}, nil
 }
 
-// refuseDenied adds the keys that the caller may not delete to the answer and
-// returns the others.
+// refuseDenied adds the keys that the caller may not delete to the answer and returns the others.
 func (s *server) refuseDenied(ctx context.Context, rq *request, doc *wirexml.DeleteObjects, names []*metapb.ObjectName) ([]*metapb.ObjectName, error) {
 	kept := names[:0:0]
 	rq.memo = policy.NewMemo()
@@ -91,7 +90,7 @@ func verifyDocument(body, contentMD5 []byte, digest object.Digest) error {
 	return nil
 }
 
-// refuseLongKeys puts keys that cannot exist among the errors and returns the
+// refuseLongKeys adds keys that are too long to exist to the errors of the answer and returns the
 // others.
 func refuseLongKeys(doc *wirexml.DeleteObjects, names []*metapb.ObjectName) []*metapb.ObjectName {
 	kept := names[:0]
@@ -118,8 +117,8 @@ func addDeleted(doc *wirexml.DeleteObjects, name *metapb.ObjectName, result *met
 	doc.Deleted = append(doc.Deleted, d)
 }
 
-// deleteError returns why an object was not deleted; nil if it is gone. That there is
-// nothing whose tag could match AWS tells by another code.
+// deleteError returns why an object was not deleted, or nil if it is gone. If a condition named a
+// tag and there is no object, AWS answers with another code.
 func (s *server) deleteError(ctx context.Context, rq *request, name *metapb.ObjectName, result *metapb.DeleteResult) *s3err.Error {
 	failed := result.GetRefusal() == metapb.Refusal_REFUSAL_PRECONDITION_FAILED
 	if failed && name.IfMatch != "" && rq.profile.ErrorProfile == profile.AWS && s.absent(ctx, rq, name) {

@@ -10,10 +10,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// OBS's native API is the S3 API with x-obs- for x-amz- in the names of headers,
-// and a few words of its own. Here, and nowhere else, the one is turned into the
-// other: a request by normalize, before anything but its signature is looked at; an
-// answer's headers by responseHeader.
+// OBS's native API is the S3 API with x-obs- for x-amz- in the names of headers, and a few words of
+// its own. Only this file turns one into the other: normalize a request, before anything but its
+// signature is looked at, and responseHeader the headers of an answer.
 const (
 	prefixAMZ = "X-Amz-"
 	prefixOBS = "X-Obs-"
@@ -27,11 +26,10 @@ const (
 	encryptionKMSOBS = "kms"
 )
 
-// normalize returns a request in the names of the S3 API. A header's name and words
-// that are OBS's are replaced; a parameter by which a presigned URL stands in for
-// a header becomes that header, unless the request has
-// it, as sigauth counts them. It does not change r, which is what is signed. A request
-// that says one thing under both names is refused.
+// normalize returns a request in the names of the S3 API. Names and words of headers that are OBS's
+// are replaced. A parameter of a presigned URL that stands in for a header becomes that header,
+// unless the request has it, as sigauth counts them. It does not change r, which is what is signed.
+// It refuses a request that says one thing under both names.
 func normalize(r *http.Request) (*http.Request, error) {
 	obs := false
 	for name := range r.Header {
@@ -69,7 +67,7 @@ func normalize(r *http.Request) (*http.Request, error) {
 	return &normal, nil
 }
 
-// requestName returns S3's name of a header of OBS's.
+// requestName returns S3's name of a header that has OBS's name.
 func requestName(name string) string {
 	if strings.EqualFold(name, headerKeyIDOBS) {
 		return headerKeyID
@@ -77,7 +75,7 @@ func requestName(name string) string {
 	return prefixAMZ + name[len(prefixOBS):]
 }
 
-// requestValues returns the values of a header of OBS's in S3's words; name is S3's.
+// requestValues returns the values of a header of OBS in S3's words. name is S3's.
 func requestValues(name string, values []string) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
@@ -92,8 +90,7 @@ func requestValues(name string, values []string) []string {
 	return out
 }
 
-// responseHeader returns a header of an answer as a client of dialect d knows it;
-// name is as S3 writes it.
+// responseHeader returns a header of an answer as a client of dialect d knows it. name is S3's.
 func responseHeader(d profile.Dialect, name, value string) (string, string) {
 	if d != profile.DialectOBS || !hasPrefixFold(name, prefixAMZ) {
 		return name, value
@@ -109,8 +106,8 @@ func responseHeader(d profile.Dialect, name, value string) (string, string) {
 	return "x-obs-" + name[len(prefixAMZ):], value
 }
 
-// movedParameters returns the parameters of a presigned URL that stand in for
-// headers, by the headers' names, and the raw query without them.
+// movedParameters returns the parameters of a presigned URL that stand in for headers, by the
+// headers' names, and the raw query without them.
 func movedParameters(r *http.Request) (moved http.Header, rest string) {
 	raw := r.URL.RawQuery
 	stands := standsIn(raw)
@@ -134,9 +131,9 @@ func movedParameters(r *http.Request) (moved http.Header, rest string) {
 	return moved, strings.Join(kept, "&")
 }
 
-// standsIn tells which parameters of a raw query are signed as the headers of their
-// name would be: it depends on what the query is signed with. Nil: none is. A query
-// that seems to be signed in two ways is refused by sigauth.
+// standsIn says which parameters of a raw query are signed as the headers of their name would be,
+// which depends on the kind of signature; nil: none is. sigauth refuses a query that seems to be
+// signed in two ways.
 func standsIn(raw string) func(name string) bool {
 	var v4 func(string) bool
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -154,14 +151,14 @@ func standsIn(raw string) func(name string) bool {
 	return v4
 }
 
-// staysInQuery are parameters of Signature Version 4 that sigauth reads where they are,
-// or reads as headers alone.
+// staysInQuery has the parameters of Signature Version 4 that sigauth reads in the query, or only
+// as headers.
 var staysInQuery = newSet("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signedheaders", "X-Amz-Signature",
 	"X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Decoded-Content-Length", "X-Amz-Trailer")
 
-// standsInV4 is standsIn of Signature Version 4, whose signature covers all of a query.
-// The SDKs of Go and JavaScript move headers there. Checksums of a body are not counted,
-// as S3 does not: who makes the URL has no body, and JavaScript's SDK sums that.
+// standsInV4 is standsIn of Signature Version 4, whose signature covers all of a query. The SDKs of
+// Go and JavaScript move headers there. Checksums of a body do not count, as with S3: whoever makes
+// the URL has no body, and JavaScript's SDK sends the checksum of none.
 func standsInV4(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	switch {
@@ -173,7 +170,7 @@ func standsInV4(name string) bool {
 	return true
 }
 
-// parameterName returns the name of a pair of a raw query, empty if it is malformed.
+// parameterName returns the name of a pair of a raw query; empty: the pair is malformed.
 func parameterName(pair string) string {
 	name, _, _ := strings.Cut(pair, "=")
 	name, err := url.QueryUnescape(name)

@@ -1,8 +1,7 @@
 package s3api
 
-// HostBucket returns the function that says which bucket a Host header names as a
-// virtual host of one of the domains; empty if none. sigauth needs it, for V2 and OBS
-// sign the bucket.
+// HostBucket returns a function that returns the bucket that a Host header names, as a virtual host
+// of one of the domains; empty: none. sigauth needs it, because V2 and OBS sign the bucket.
 func HostBucket(domains []string) func(host string) string {
 	return (&server{cfg: Config{Domains: domains}}).hostBucket
 }

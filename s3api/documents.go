@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// documentCost is what a byte of room for a document costs of the budget: the room,
-	// the one that it grew out of, and the text and records that are made of it.
+	// documentCost is how many bytes of the budget one byte of a document's buffer takes: that
+	// byte, one of the smaller buffer that was copied into it, and one for the text and records
+	// that are made of the document.
 	documentCost = 3
-	// formBytes is what the fields of a form cost before it is known who sent it.
+	// formBytes is how much of the budget the fields of a form take before it is known who sent it.
 	formBytes = 64 << 10
 	// documentsDivisor: all documents together may take a quarter of the buffers.
 	documentsDivisor = 4
@@ -23,8 +24,8 @@ const (
 	defaultDocumentsBytes = 64 << 20
 )
 
-// Budget is the memory of requests; *buf.Budget. Acquire fails with Overloaded where
-// it would have to wait for too long, with Canceled where ctx ends first.
+// Budget is the memory of requests; *buf.Budget. Acquire fails with Overloaded after a bounded
+// wait, and with Canceled if ctx ends first.
 type Budget interface {
 	Acquire(ctx context.Context, n int64) error
 	Release(n int64)
@@ -33,8 +34,8 @@ type Budget interface {
 
 var _ Budget = (*buf.Budget)(nil)
 
-// documents is the share of a node's budget that documents of requests may take, so
-// that they leave room for objects however many come.
+// documents is the share of a node's budget that documents of requests may take. However many come,
+// they leave room for objects.
 type documents struct {
 	node  Budget
 	share *buf.Budget
@@ -57,7 +58,7 @@ func (d *documents) acquire(ctx context.Context, n int64) error {
 	switch {
 	case err == nil:
 		return nil
-	case errs.Is(err, errs.Overloaded), errs.Is(err, errs.Invalid): // More than the whole share.
+	case errs.Is(err, errs.Overloaded), errs.Is(err, errs.Invalid): // Invalid: it wants more than the whole share.
 		return s3err.SlowDown.Because(err)
 	}
 	return err
@@ -85,10 +86,10 @@ func (ex *exchange) letGo() {
 	}
 }
 
-// readMatching reads a document and verifies the sums that the client claims of it.
-// Strangers send documents only to buckets that may be open to them. Room for a
-// document is taken of the budget as it grows, and the whole of it has to come within
-// Limits.DocumentTimeout.
+// readMatching reads a document and compares it with the checksums that the client claims of it. It
+// takes room for the document from the budget as it grows. All of the document has to come within
+// Limits.DocumentTimeout. A caller whom nobody knows is refused unless the bucket may be open to it
+// (admitDocument).
 func (rq *request) readMatching(limit int64, sum []byte, digest object.Digest) ([]byte, error) {
 	ex, ctx := rq.ex, rq.r.Context()
 	if err := ex.s.admitDocument(ctx, rq); err != nil {
@@ -107,9 +108,9 @@ func (rq *request) readMatching(limit int64, sum []byte, digest object.Digest) (
 	return body, verifyDocument(body, sum, digest)
 }
 
-// admitDocument refuses a document of somebody unknown that cannot come to anything,
-// before any of it is read. An ACL of an object may be open in a bucket that is not, so
-// its document is read: it is small.
+// admitDocument refuses the document of an unknown caller, before it is read, if the bucket cannot
+// be open to strangers. The ACL of an object is read in any case: an object may be open in a bucket
+// that is not, and the document is small.
 func (s *server) admitDocument(ctx context.Context, rq *request) error {
 	if !rq.auth.Anonymous || rq.op.name == "PutObjectAcl" {
 		return nil

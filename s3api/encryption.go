@@ -22,9 +22,8 @@ const (
 	msgReadMode       = "The encryption method of an object cannot be named when it is read."
 )
 
-// encrypt fills in under which key something new is encrypted: the customer's or
-// the key service's that the request names, else what the bucket is set to, else
-// what the cluster is.
+// encrypt fills in the key that something new is encrypted under. That is the customer's key or the
+// key service's that the request names, else the bucket's default, else the cluster's.
 func (s *server) encrypt(ctx context.Context, rq *request, in *object.Description) error {
 	var err error
 	if in.CustomerKey, err = s.customerKey(rq, targetKeyHeaders); err != nil {
@@ -49,7 +48,7 @@ func (s *server) encrypt(ctx context.Context, rq *request, in *object.Descriptio
 	return err
 }
 
-// namedEncryption reads which mode of the key service a request names, if any.
+// namedEncryption reads which mode of the key service a request names, if it names one.
 func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err error) {
 	h := rq.r.Header
 	mode, keyID = h.Get(headerEncryption), h.Get(headerKeyID)
@@ -72,7 +71,7 @@ func namedEncryption(rq *request) (mode, keyID string, kmsContext []byte, err er
 	return mode, keyID, kmsContext, nil
 }
 
-// serviceKey returns the key of a mode; nil for none.
+// serviceKey returns the key of a mode, or nil for no encryption.
 func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string, kmsContext []byte) (sse.WrappingKey, error) {
 	if mode != encryptionKMS {
 		return s.cfg.keyOf(ctx, "", mode, keyID, kmsContext)
@@ -88,10 +87,10 @@ func (s *server) serviceKey(ctx context.Context, rq *request, mode, keyID string
 	if err != nil {
 		return nil, err
 	}
-	return s.cfg.keyOf(ctx, ownerOf(rq, b, who.Account), mode, keyID, kmsContext) // Keys are of whom the object is.
+	return s.cfg.keyOf(ctx, ownerOf(rq, b, who.Account), mode, keyID, kmsContext) // A key belongs to the object's owner.
 }
 
-// keyOf returns the key of a mode for what an account owns; nil for none.
+// keyOf returns the key of a mode for objects of an account, or nil for no encryption.
 func (c *Config) keyOf(ctx context.Context, owner, mode, keyID string, kmsContext []byte) (sse.WrappingKey, error) {
 	switch {
 	case mode == "":
@@ -108,8 +107,8 @@ func (c *Config) keyOf(ctx context.Context, owner, mode, keyID string, kmsContex
 	return &sse.KMSKey{Service: c.Keys, KeyID: id, Context: kmsContext}, nil
 }
 
-// repeated reads the mode that a part's request repeats; nil if it names none. What
-// is fixed at initiation cannot be changed by a part.
+// repeated reads the mode that the request of a part repeats; nil: it names none. A part cannot
+// change what was fixed when its upload began.
 func (s *server) repeated(ctx context.Context, rq *request) (*metapb.Encryption, error) {
 	mode, keyID, kmsContext, err := namedEncryption(rq)
 	if err != nil || mode == "" {
@@ -130,8 +129,8 @@ func refuseModeOnRead(rq *request) error {
 	return nil
 }
 
-// tellEncryption tells how something is encrypted; k is the customer's key that
-// came with the request, if any.
+// tellEncryption tells the client how something is encrypted. k is the customer's key that came
+// with the request; nil: none did.
 func (s *server) tellEncryption(resp *response, e *metapb.Encryption, k *sse.CustomerKey) {
 	switch e.GetKind() {
 	case metapb.EncryptionKind_ENCRYPTION_SSE_C:
@@ -148,7 +147,7 @@ func (s *server) tellEncryption(resp *response, e *metapb.Encryption, k *sse.Cus
 	}
 }
 
-// KeyErrors returns a key service whose errors are what clients are told.
+// KeyErrors returns a key service like s whose errors are those that clients are told.
 func KeyErrors(s sse.KeyService) sse.KeyService { return &keyErrors{s} }
 
 type keyErrors struct{ sse.KeyService }

@@ -10,24 +10,24 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Events tells what the handler does, for metrics and logs. Any field may be nil.
-// Functions are called from many goroutines and must not block.
+// Events is told what the handler does, for metrics and logs. A field may be nil. Functions are
+// called from many goroutines and must not block.
 type Events struct {
 	RequestDone func(context.Context, RequestDone) // The context is the request's.
 	ServerError func(message string)               // A line of net/http's error log.
 }
 
-// RequestDone tells of one finished request. What is under "names" is for whoever
-// asked to see requests, and is never logged.
+// RequestDone tells of one finished request. The fields under "Names" are for operators who asked
+// to see requests, and are never logged.
 type RequestDone struct {
 	ID        string // x-amz-request-id.
 	Method    string
-	Operation string // S3's name; empty if the request is none.
-	Account   string // Of the caller; empty if not authenticated.
-	Remote    string // Address of the peer.
-	Status    int    // 0: the connection was cut without one.
+	Operation string // S3's name; empty: the request is of no operation.
+	Account   string // The caller's; empty: the request was not authenticated.
+	Remote    string // The address of the peer.
+	Status    int    // 0: the connection was cut before a status was sent.
 	Code      s3err.Code
-	Cause     error // Of a failure, for the log; may be nil.
+	Cause     error // Of a failure, for the log. It may be nil.
 	Aborted   bool  // The answer was cut short: the connection was closed.
 	BytesIn   int64 // Of the request's body.
 	BytesOut  int64 // Of the answer's body.
@@ -35,8 +35,8 @@ type RequestDone struct {
 
 	// Names.
 	Who        *iam.Identity // Nil: anonymous, or not authenticated.
-	Claimed    string        // Access key that a request names whose signature does not hold.
-	Source     string        // IP address of the client, also behind a trusted proxy; empty if not known.
+	Claimed    string        // The access key that the request names, if its signature is wrong.
+	Source     string        // The IP address of the client, also behind a trusted proxy; empty: not known.
 	Bucket     string
 	Key        string
 	VersionID  string         // As the request names it, else as the answer does.

@@ -13,8 +13,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// facts returns what policies ask of a request: the values of a condition key, and
-// whether the request has it. They are of an action on one version, empty for none.
+// facts returns a function for policies to ask of a request: it returns the values of a condition
+// key, and whether the request has it. versionID is the version that the action is on; empty: none.
 func (rq *request) facts(versionID string) func(key string) ([]string, bool) {
 	return func(key string) ([]string, bool) {
 		if key == policy.KeyVersionID {
@@ -24,7 +24,7 @@ func (rq *request) facts(versionID string) func(key string) ([]string, bool) {
 			return fact(rq.r.Header.Get(name))
 		}
 		if name, ok := factParameters[key]; ok {
-			// A parameter that the operation does not take says nothing of it.
+			// A parameter that the operation does not read tells nothing about the request.
 			if rq.op == nil || !rq.op.takes(name) {
 				return nil, false
 			}
@@ -44,8 +44,8 @@ func (rq *request) facts(versionID string) func(key string) ([]string, bool) {
 	}
 }
 
-// changeFacts are what a request that changes objects says of the change: on what
-// condition, and whether it makes an object. Conditions of reads are none of them.
+// changeFacts are the facts of a request that changes objects: its conditions, and whether it makes
+// an object. Conditions of reads are not among them.
 func (rq *request) changeFacts(key string) ([]string, bool) {
 	if rq.op == nil {
 		return nil, false
@@ -62,7 +62,7 @@ func (rq *request) changeFacts(key string) ([]string, bool) {
 	return nil, false
 }
 
-// makers are the operations that take s3:PutObject, and whether each makes an object.
+// makers has the operations that need s3:PutObject, and whether each makes an object.
 var makers = map[string]bool{
 	"PutObject": true, "PostObject": true, "CopyObject": true, "CompleteMultipartUpload": true,
 	"CreateMultipartUpload": false, "UploadPart": false, "UploadPartCopy": false,
@@ -95,7 +95,7 @@ func (rq *request) ownFacts(key string) ([]string, bool) {
 		return fact(rq.ownership)
 	case policy.KeySignatureVersion:
 		if rq.auth.Version == sigauth.OBS {
-			return fact(string(sigauth.V2)) // The same in other words.
+			return fact(string(sigauth.V2)) // OBS's signature is V2 with other words.
 		}
 		return fact(string(rq.auth.Version))
 	case policy.KeyAuthType:
@@ -117,16 +117,15 @@ func (rq *request) ownFacts(key string) ([]string, bool) {
 	return nil, false
 }
 
-// fact is a fact of one value; there is none if it is empty.
+// fact is a fact of one value. If that is empty, the request does not have it.
 func fact(value string) ([]string, bool) { return []string{value}, value != "" }
 
-// secure reports whether a request came over TLS, to this node or to a proxy that is
-// trusted.
+// secure reports whether a request came over TLS to this node, or to a trusted proxy.
 func (rq *request) secure() bool {
 	return rq.r.TLS != nil || rq.forwarded && rq.r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// scheme returns that of the URL that a client used.
+// scheme returns the scheme of the URL that the client used.
 func (rq *request) scheme() string {
 	if rq.secure() {
 		return "https"
@@ -134,8 +133,8 @@ func (rq *request) scheme() string {
 	return "http"
 }
 
-// sourceIP returns the address of who sent a request; empty if it is not known. What
-// a trusted proxy forwards came from the last address that it tells.
+// sourceIP returns the address of who sent a request; empty: it is not known. For a request that a
+// trusted proxy forwards it is the last address that the proxy names.
 func (rq *request) sourceIP() string {
 	host, _, err := net.SplitHostPort(rq.r.RemoteAddr)
 	if rq.forwarded {
@@ -149,8 +148,8 @@ func (rq *request) sourceIP() string {
 	return addr.Unmap().WithZone("").String()
 }
 
-// Facts returns the function that gives the facts of a request that is not to S3, as
-// policies ask for them; forwarded is Config.Forwarded.
+// Facts returns a function that returns the facts of a request that is not to S3, as policies ask
+// for them. forwarded is Config.Forwarded.
 func Facts(forwarded func(*http.Request) bool) func(*http.Request) func(key string) ([]string, bool) {
 	return func(r *http.Request) func(key string) ([]string, bool) {
 		rq := &request{r: r, auth: &sigauth.Request{Anonymous: true}, forwarded: forwarded != nil && forwarded(r)}
@@ -158,7 +157,7 @@ func Facts(forwarded func(*http.Request) bool) func(*http.Request) func(key stri
 	}
 }
 
-// factHeaders are the condition keys that are headers.
+// factHeaders has the condition keys that are headers.
 var factHeaders = map[string]string{
 	policy.KeyUserAgent:         "User-Agent",
 	policy.KeyReferer:           "Referer",
@@ -177,7 +176,7 @@ var factHeaders = map[string]string{
 	policy.KeyRedirect:          object.RedirectHeader,
 }
 
-// factParameters are the condition keys that are parameters.
+// factParameters has the condition keys that are parameters.
 var factParameters = map[string]string{
 	policy.KeyPrefix:    "prefix",
 	policy.KeyDelimiter: "delimiter",

@@ -9,9 +9,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// subResources are the query parameters by which S3 and OBS select an operation
-// or a version. One that the operation does not take is refused, never ignored:
-// a DELETE ?lifecycle must not delete a bucket.
+// subResources are the query parameters by which S3 and OBS select an operation or a version. One
+// that the operation does not take is refused and never ignored: DELETE ?lifecycle must not delete
+// a bucket.
 var subResources = newSet(
 	"abac", "accelerate", "acl", "analytics", "append", "attributes", "attname", "backtosource", "cors",
 	"customdomain", "delete", "deletebucket", "encryption", "intelligent-tiering", "inventory", "legal-hold",
@@ -35,8 +35,8 @@ func newSet(names ...string) map[string]bool {
 	return set
 }
 
-// checkQuery refuses parameters that would give the request another meaning than
-// op has. Others are ignored, as S3 does.
+// checkQuery refuses parameters that would give the request another meaning than op has. Other
+// parameters are ignored, as S3 ignores them.
 func checkQuery(op *operation, q query) error {
 	for _, p := range q {
 		switch {
@@ -50,11 +50,11 @@ func checkQuery(op *operation, q query) error {
 	return nil
 }
 
-// headerRule decides on the value of a header; nil allows every one.
+// headerRule checks the value of a header. A nil one allows every value.
 type headerRule func(value string) error
 
-// headerRules are the x-amz- headers that are understood somewhere. Of the others those
-// of S3 are refused: they would be ignored in silence.
+// headerRules has the x-amz- headers that some operation understands. Other headers of S3 are
+// refused, because to ignore them would do something else than the client asked for.
 var headerRules = map[string]headerRule{
 	"X-Amz-Abort-Date":             nil,
 	"X-Amz-Content-Sha256":         nil,
@@ -80,7 +80,7 @@ var headerRules = map[string]headerRule{
 	headerEncryption: nil,
 	headerKeyID:      nil,
 	headerContext:    nil,
-	"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled": nil, // Our envelopes need no such key.
+	"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled": nil, // Envelopes here need no key of the bucket.
 
 	"X-Amz-Checksum-Type":          nil,
 	"X-Amz-Sdk-Checksum-Algorithm": nil,
@@ -104,18 +104,18 @@ var headerRules = map[string]headerRule{
 	sourceKeyHeaders.md5:       nil,
 
 	headerBucketLock: nil,
-	"X-Amz-Confirm-Remove-Self-Bucket-Access": nil, // Who may not put a policy by it may still by being the root.
-	"X-Amz-Mfa": nil, // Whoever may delete versions may without a second factor, as at OBS.
+	"X-Amz-Confirm-Remove-Self-Bucket-Access": nil, // The root may replace any policy, so nobody is shut out.
+	"X-Amz-Mfa": nil, // Deleting versions needs no second factor, as at OBS.
 
-	// Values that say what is so anyway.
+	// These say what is so anyway, and only such values are allowed.
 	headerStorageClass: checkClass,
 }
 
-// newObject are the operations that say what something new is.
+// newObject has the operations whose headers describe something new.
 var newObject = newSet("PutObject", "PostObject", "CopyObject", "CreateMultipartUpload")
 
-// operationHeaders are headers that are understood by some operations and would change
-// the meaning of others.
+// operationHeaders has headers that some operations understand. They would change the meaning of
+// others, which refuse them.
 var operationHeaders = map[string]map[string]bool{
 	headerObjectAttributes:    newSet("GetObjectAttributes"),
 	headerMaxParts:            newSet("GetObjectAttributes"),
@@ -131,9 +131,9 @@ var operationHeaders = map[string]map[string]bool{
 	headerIfMatchSize:         newSet("DeleteObject"),
 }
 
-// meaningful are the beginnings of the names of S3's headers that say what is to be
-// done: one that is not understood would have its request do something else. A header of
-// none of them is no word of S3's, as those are not that proxies add on the way.
+// meaningful has the beginnings of the names of headers by which S3 is told what to do. If one of
+// these is not understood, the request would do something else than it asks for. Other names are
+// not S3's: proxies add such headers.
 var meaningful = []string{
 	"X-Amz-Acl", "X-Amz-Bucket-", "X-Amz-Bypass-", "X-Amz-Checksum-", "X-Amz-Client-Token", "X-Amz-Confirm-", "X-Amz-Content-Sha256",
 	"X-Amz-Copy-", "X-Amz-Create-Session-", "X-Amz-Expected-", "X-Amz-Fwd-", "X-Amz-Grant-", "X-Amz-If-", "X-Amz-Metadata-", "X-Amz-Mp-",
@@ -142,7 +142,7 @@ var meaningful = []string{
 	"X-Amz-Transition-", "X-Amz-Website-", "X-Amz-Write-",
 }
 
-// changesMeaning reports whether an x-amz- header that is not in headerRules asks for
+// changesMeaning reports whether an x-amz- header that headerRules does not have asks for
 // something.
 func changesMeaning(name string) bool {
 	if _, ok := checksum.FromHeader(name); ok {
@@ -153,7 +153,7 @@ func changesMeaning(name string) bool {
 
 const metadataPrefix = "X-Amz-Meta-"
 
-// checkHeaders refuses headers that ask for something that op or Cairn does not do.
+// checkHeaders refuses headers that ask for what op does not do, or Cairn does not.
 func checkHeaders(op *operation, h http.Header) error {
 	if err := checkText(h); err != nil {
 		return err
@@ -192,7 +192,8 @@ func checkHeaders(op *operation, h http.Header) error {
 	return nil
 }
 
-// notImplementedHeader names a header whose meaning Cairn does not have.
+// notImplementedHeader is the error of a header that asks for what Cairn does not do. It names the
+// header.
 func notImplementedHeader(name string) error {
 	return s3err.NotImplemented.Say("A header you provided implies functionality that is not implemented: "+name,
 		s3err.Field{Name: "Header", Value: name})
@@ -202,7 +203,7 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// maxPrintableBytes bounds what of a client's text a message repeats.
+// maxPrintableBytes bounds how much of a client's text a message repeats.
 const maxPrintableBytes = 128
 
 func printable(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxPrintableBytes)], "") }

@@ -39,8 +39,8 @@ func (s *server) getObject(ctx context.Context, rq *request) (*response, error) 
 	return resp, nil
 }
 
-// tellMarker returns the headers that go with the error of reading a delete marker; nil
-// for other errors. One that is named is there, and can be deleted and nothing else.
+// tellMarker returns the headers that go with the error of reading a delete marker, or nil for
+// other errors. A marker that the request names exists; it can be deleted and nothing else.
 func tellMarker(got *object.Got, err error) *response {
 	if got == nil {
 		return nil
@@ -62,7 +62,7 @@ func (s *server) parseRead(ctx context.Context, rq *request) (*object.GetInput, 
 		return nil, err
 	}
 	if rq.auth.Anonymous && slices.ContainsFunc(overrideParameters, rq.query.has) {
-		// Else a link to somebody's object could have it shown as a page.
+		// Otherwise anybody could make a link that shows somebody's object as a page.
 		return nil, s3err.ForbidAnonymousOverrides.Err()
 	}
 	var err error
@@ -87,8 +87,8 @@ func (s *server) parseRead(ctx context.Context, rq *request) (*object.GetInput, 
 	return in, err
 }
 
-// readResponse begins the answer of a read; done means that the conditions made an
-// end of it.
+// readResponse begins the answer of a read. done means that the answer is complete, because of the
+// conditions.
 func (s *server) readResponse(ctx context.Context, rq *request, in *object.GetInput, got *object.Got) (_ *response, done bool, _ error) {
 	v := got.Version
 	rq.done.ObjectSize = int64(v.GetSize())
@@ -115,15 +115,14 @@ func (s *server) readResponse(ctx context.Context, rq *request, in *object.GetIn
 	return resp, false, nil
 }
 
-// servedRange is the bytes of an object that a range turned out to be.
+// servedRange is the range of an object that is sent.
 type servedRange struct {
 	first, length uint64
 	unsatisfiable bool
 }
 
-// setRange makes the answer partial where a range or a part was asked for. Its error
-// is the one of a range outside the object; the response then has only the headers
-// that go with it.
+// setRange makes the answer partial if a range or a part was asked for. It returns the error of a
+// range outside the object; the response then has only the headers that go with that.
 func (resp *response) setRange(rq *request, asked object.Range, served servedRange, v *metapb.Version) error {
 	size := v.GetSize()
 	byPart := asked.Kind == metapb.RangeKind_RANGE_PART
@@ -150,8 +149,8 @@ func (resp *response) setRange(rq *request, asked object.Range, served servedRan
 	return nil
 }
 
-// setReadChecksums tells the checksums of what is sent, if they are asked for and
-// known: of the whole object or of a part.
+// setReadChecksums tells the checksums of the object or the part that is sent, if they are asked
+// for and known.
 func (resp *response) setReadChecksums(rq *request, asked object.Range, got *object.Got) {
 	if !wantsChecksums(rq.r.Header) {
 		return

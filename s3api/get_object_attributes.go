@@ -23,7 +23,7 @@ const maxPartsPage = 1000
 // objectAttributes are those that can be asked for.
 var objectAttributes = newSet("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
-// attributesAsked is a GetObjectAttributes.
+// attributesAsked says what a GetObjectAttributes asks for.
 type attributesAsked struct {
 	of        map[string]bool
 	after     uint32
@@ -59,8 +59,7 @@ func parseAttributesAsked(rq *request) (*attributesAsked, error) {
 	return a, nil
 }
 
-// getObjectAttributes tells of an object what it is asked for, without its content and
-// without what the writer said of it.
+// getObjectAttributes answers what is asked about an object, without its content.
 func (s *server) getObjectAttributes(ctx context.Context, rq *request) (*response, error) {
 	asked, err := parseAttributesAsked(rq)
 	if err != nil {
@@ -70,7 +69,7 @@ func (s *server) getObjectAttributes(ctx context.Context, rq *request) (*respons
 	if err != nil {
 		return nil, err
 	}
-	// It takes the right to read the object as well, which parseRead asked for.
+	// The caller also needs the right to read the object, which parseRead has asked for.
 	who, err := s.admitObject(ctx, rq, "s3:GetObjectAttributes")
 	if err != nil {
 		return nil, err
@@ -94,10 +93,10 @@ func (s *server) getObjectAttributes(ctx context.Context, rq *request) (*respons
 	return resp, nil
 }
 
-// twoAccesses allows what both allow.
+// twoAccesses allows what both of two allow.
 type twoAccesses [2]object.Access
 
-// bothOf returns the access that both give; nil decides about nothing.
+// bothOf returns the access that allows what both allow. A nil one allows everything.
 func bothOf(a, b object.Access) object.Access {
 	if a == nil || b == nil {
 		return nil

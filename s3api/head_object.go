@@ -7,8 +7,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// headObject answers as getObject does, without content. Only a part's place has
-// to be asked for: a range follows from the size.
+// headObject answers as getObject does, without content. The object service is asked where a part
+// lies; other ranges follow from the size.
 func (s *server) headObject(ctx context.Context, rq *request) (*response, error) {
 	in, err := s.parseRead(ctx, rq)
 	if err != nil {

@@ -10,10 +10,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// Headers are made of what clients say elsewhere too: of the parameters of a presigned
-// URL, of the fields of a form, of response-* overrides, of what was stored before. What
-// no header can hold would make an answer that no client can read, so it is refused
-// where it comes in, and left out of answers.
+// Headers are also made of parameters of a presigned URL, of fields of a form, of response-*
+// overrides, and of what was stored before. If one of these held what no header can hold, no client
+// could read the answer. So such text is refused where it comes in, and left out of answers.
 
 const (
 	metadataHeader = "x-amz-meta-"
@@ -21,8 +20,8 @@ const (
 	headerMissingMetadata = "x-amz-missing-meta"
 )
 
-// checkText refuses headers that no answer could repeat: what they say is recorded,
-// and comes back in headers and documents.
+// checkText refuses headers whose text no answer could repeat. What they say is recorded, and comes
+// back in headers and documents.
 func checkText(h http.Header) error {
 	for name, values := range h {
 		for _, v := range values {
@@ -49,7 +48,7 @@ func checkHeaderText(name, value string) error {
 	return nil
 }
 
-// checkOverrides refuses overrides of an answer's headers that are no headers.
+// checkOverrides refuses overrides of an answer's headers that no header can hold.
 func checkOverrides(q query) error {
 	for _, name := range overrideParameters {
 		if err := checkHeaderText(name, q.get(name)); err != nil {
@@ -64,8 +63,8 @@ func sendable(f header) bool {
 	return httpguts.ValidHeaderFieldName(f.name) && httpguts.ValidHeaderFieldValue(f.value)
 }
 
-// withoutUnsendable returns the headers of an answer that can be sent, and tells how
-// many entries of metadata cannot, as S3 does.
+// withoutUnsendable returns the headers of an answer that can be sent. It adds, as S3 does, how
+// many entries of metadata cannot.
 func withoutUnsendable(headers []header) []header {
 	var kept []header
 	missing := 0

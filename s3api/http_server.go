@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// HTTP/2 settings. Buffers are what a client may send ahead of what is read of its
-// bodies: of one upload, and of all that share a connection. net/http itself bounds the
-// handlers of a connection whose streams are opened and reset in haste.
+// Settings of HTTP/2. The buffers are how much a client may send before it is read: of one upload,
+// and of all uploads that share a connection. net/http itself bounds the handlers of a connection
+// that opens and resets streams in haste.
 const (
 	http2MaxStreams        = 250
 	http2BufferPerStream   = 1 << 20
 	http2BufferPerConn     = 4 << 20
-	http2PingAfter         = 30 * time.Second // Of silence; a client that is gone holds nothing for ever.
+	http2PingAfter         = 30 * time.Second // A silent client is asked, so one that is gone holds nothing for ever.
 	http2PingTimeout       = 15 * time.Second
 	maxServerErrorLogBytes = 4096
 )
 
-// NewHTTPServer returns a server of h with the timeouts of limits. The timeouts of
-// bodies are the handler's: they are per progress, not per request. With TLS it
-// speaks HTTP/2 too, with clients that know nothing else if tlsConfig asks for
-// HTTP/1.1 first, see PreferHTTP2; serve with ServeTLS and empty file names.
+// NewHTTPServer returns a server of h with the timeouts of limits. The timeouts of bodies are the
+// handler's: they go by progress, not by request. With TLS it speaks HTTP/2 too. If tlsConfig
+// offers HTTP/1.1 first, it does so only with clients that know nothing else (see PreferHTTP2).
+// Serve with ServeTLS and empty file names.
 func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, events Events) *http.Server {
 	limits = limits.withDefaults()
 	protocols := new(http.Protocols)
@@ -51,10 +51,10 @@ func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, events 
 	}
 }
 
-// PreferHTTP2 has a listener speak HTTP/2 with every client that can.
+// PreferHTTP2 makes a listener speak HTTP/2 with every client that can.
 func PreferHTTP2(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} }
 
-// errorLog makes events of net/http's error log.
+// errorLog makes events of the lines of net/http's error log.
 type errorLog struct{ events Events }
 
 func (l errorLog) Write(p []byte) (int, error) {

@@ -15,10 +15,10 @@ type outcome struct {
 	panicked any
 }
 
-// work runs a response's later work. If it ends soon, its outcome is returned to
-// be answered with its true status. Otherwise a 200 and the declaration go out,
-// then a blank now and then, then the verdict: a document or an error; sent is
-// true. A client that leaves cancels the work; work returns when it has ended.
+// work runs the later work of a response. If that ends soon, its outcome is returned, to be
+// answered with its own status. Otherwise a 200 and the XML declaration are sent, then a blank now
+// and then, and at the end a document or an error; sent is true then. A client that leaves cancels
+// the work. When work returns, the work has ended.
 func (ex *exchange) work(ctx context.Context, resp *response) (_ *response, sent bool, _ error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -36,7 +36,7 @@ func (ex *exchange) work(ctx context.Context, resp *response) (_ *response, sent
 		o = ex.keepAlive(resp, ended, cancel)
 	}
 	if o.panicked != nil {
-		panic(o.panicked) // As if it had been the handler's own goroutine.
+		panic(o.panicked) // It is handled as a panic of the handler's own goroutine.
 	}
 	if early {
 		ex.sendVerdict(o)
@@ -48,8 +48,8 @@ func (ex *exchange) work(ctx context.Context, resp *response) (_ *response, sent
 	return o.resp, false, o.err
 }
 
-// await waits for the end of later work; early is true when the client is to be
-// answered before it. HTTP/1.0 has no chunks: its clients wait.
+// await waits until later work ends, or until it takes so long that the client has to be answered
+// before; early is true then. HTTP/1.0 has no chunks, so its clients wait.
 func (ex *exchange) await(ended <-chan outcome) (_ outcome, early bool) {
 	if !ex.r.ProtoAtLeast(1, 1) {
 		return <-ended, false
@@ -64,7 +64,7 @@ func (ex *exchange) await(ended <-chan outcome) (_ outcome, early bool) {
 	}
 }
 
-// errClientGone ends work whose answer nobody reads.
+// errClientGone ends work whose answer nobody would read.
 var errClientGone = errors.New("s3api: the client closed the connection")
 
 // keepAlive sends the early 200 and blanks until the work ends.
@@ -88,20 +88,20 @@ func (ex *exchange) keepAlive(resp *response, ended <-chan outcome, cancel conte
 	}
 }
 
-// abandon ends the work of a client that is gone.
+// abandon ends the work of a client that is gone, and waits for its end.
 func (ex *exchange) abandon(ended <-chan outcome, cancel context.CancelCauseFunc) outcome {
 	ex.done.Aborted = true
 	cancel(errClientGone)
 	return <-ended
 }
 
-// beat sends text at once; it returns false if the client is gone.
+// beat sends text at once. It returns false if the client is gone.
 func (ex *exchange) beat(text string) bool {
 	_, err := ex.out.Write([]byte(text))
 	return err == nil && ex.rc.Flush() == nil && ex.r.Context().Err() == nil
 }
 
-// sendVerdict ends an early 200.
+// sendVerdict sends the outcome of work whose 200 was sent early.
 func (ex *exchange) sendVerdict(o outcome) {
 	var body []byte
 	if o.err != nil {

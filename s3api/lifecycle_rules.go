@@ -17,7 +17,7 @@ func (s *server) lifecycleRules(ctx context.Context, rq *request) (lifecycle.Rul
 	return b.LifecycleRules(s.cfg.LifecycleDay), nil
 }
 
-// tellAbort tells when an upload is aborted if nobody completes it.
+// tellAbort tells when an upload will be aborted unless somebody completes it.
 func (resp *response) tellAbort(rules lifecycle.Rules, key string, initiatedMs int64) {
 	at, rule := rules.Abort(key, initiatedMs)
 	if at.IsZero() {
@@ -27,8 +27,8 @@ func (resp *response) tellAbort(rules lifecycle.Rules, key string, initiatedMs i
 	resp.set("x-amz-abort-rule-id", headerText(rule))
 }
 
-// tellExpiration tells when the latest version of a key expires. A bucket that cannot
-// be looked at now tells nothing: what the answer is about has happened.
+// tellExpiration tells when the latest version of a key expires. If the bucket's rules cannot be
+// read now, it tells nothing: the request itself has succeeded.
 func (s *server) tellExpiration(ctx context.Context, resp *response, rq *request, v *metapb.Version) {
 	rules, err := s.lifecycleRules(ctx, rq)
 	if err != nil || v == nil {

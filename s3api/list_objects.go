@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// listObjects is version 1: it goes on at a key.
+// listObjects is version 1, in which the client says after which key to go on.
 func (s *server) listObjects(ctx context.Context, rq *request) (*response, error) {
 	marker := rq.query.get("marker")
 	from := position{name: marker}
@@ -22,7 +22,7 @@ func (s *server) listObjects(ctx context.Context, rq *request) (*response, error
 			return nil, err
 		}
 		listing, from = page, next
-		// A marker is a key of the list: where there is none yet, go on.
+		// The next marker is a key of the page, so a page must have one unless the list ends.
 		if len(listing.Entries) > 0 || !listing.Truncated || ctx.Err() != nil {
 			break
 		}
@@ -34,15 +34,15 @@ func (s *server) listObjects(ctx context.Context, rq *request) (*response, error
 	return &response{document: doc}, nil
 }
 
-// position is where a list goes on: behind a name or, unless exact, behind all that its
-// common prefix stands for.
+// position is where a list goes on: behind a name, or, unless it is exact, behind all that the
+// common prefix of that name stands for.
 type position struct {
 	name  string
 	exact bool
 }
 
-// list reads what both versions have in common, and the page of entries behind a
-// position. It returns where the next page begins.
+// list reads what both versions have in common, and the page of entries behind a position. It
+// returns the position where the next page begins.
 func (s *server) list(ctx context.Context, rq *request, from position) (_ wirexml.Listing, next position, _ error) {
 	encoding, err := encodingType(rq.query)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *server) list(ctx context.Context, rq *request, from position) (_ wirexm
 		return listing, next, err
 	}
 	if listing.MaxKeys == 0 {
-		return listing, next, nil // That the bucket is there is all that is asked.
+		return listing, next, nil // A list of no keys only asks whether the bucket exists.
 	}
 	listing.Entries, listing.Truncated = answer.GetEntries(), answer.GetTruncated()
 	asked, now := rq.asksRestores(), time.Now()
@@ -96,12 +96,12 @@ func encodingType(q query) (string, error) {
 
 // Every continuation token begins with its form, so that it can change.
 const (
-	tokenAfter = "1" // Behind a name and what it stands for.
+	tokenAfter = "1" // Behind a name and all that it stands for as a common prefix.
 	tokenExact = "2" // Right behind a name.
 )
 
-// encodeToken returns the continuation token of a page that ended at a position. What it
-// holds is the server's to know.
+// encodeToken returns the continuation token of a page that ended at a position. Clients must not
+// look into it.
 func encodeToken(p position) string {
 	form := tokenAfter
 	if p.exact {
@@ -110,8 +110,8 @@ func encodeToken(p position) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(form + p.name))
 }
 
-// decodeToken returns the position that a continuation token was made of; the beginning
-// for no token.
+// decodeToken returns the position that a continuation token was made of. An empty token is the
+// beginning of the list.
 func decodeToken(token string) (position, error) {
 	if token == "" {
 		return position{}, nil

@@ -25,7 +25,7 @@ func (s *server) listParts(ctx context.Context, rq *request) (*response, error) 
 	if err != nil {
 		return nil, err
 	}
-	// Asked for none, one is read all the same: the upload must exist.
+	// If the client asks for no parts, one is read all the same to see that the upload exists.
 	answer, err := s.cfg.Objects.ListParts(ctx, who, rq.bucket, rq.key, id, marker, max(maxParts, 1))
 	if err != nil {
 		return nil, err

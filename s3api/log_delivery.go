@@ -16,16 +16,16 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// LogWriter returns what delivers access logs: it writes lines as objects of the
-// bucket's owner, encrypted and classed as the target is set. What it writes is no
-// request, and so is itself in no log. c is that of the handler.
+// LogWriter returns the function that delivers access logs. It writes lines as objects of the
+// bucket's owner, with the encryption and the class that the target is set to. It makes no request,
+// so what it writes is in no log. c is the Config of the handler.
 func LogWriter(c Config) accesslog.Write {
 	c = c.withDefaults()
 	return c.writeLog
 }
 
-// writeLog implements accesslog.Write. Whether the lines may go there is decided anew:
-// the target may be another bucket by now.
+// writeLog implements accesslog.Write. It decides anew whether the lines may go there, because the
+// target may be another bucket by now.
 func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte) error {
 	doc, err := wirexml.ParseLogging([]byte(s.Document), bucket.AnyGrantees{})
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *Config) writeLog(ctx context.Context, s accesslog.Stream, lines []byte)
 	return err
 }
 
-// uniqueLog returns what tells apart logs that are delivered in one second.
+// uniqueLog returns what tells logs apart that are delivered in the same second.
 func uniqueLog() string {
 	var raw [8]byte
 	_, _ = rand.Read(raw[:]) // Never fails.

@@ -14,16 +14,16 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// lookedUp are the buckets that a request has looked up. Each is looked up once: to the
-// request it stays what it was then, so that what is decided, done and told of it agrees.
-// It is safe for concurrent use: work that goes on while the client is kept waiting is
-// another goroutine's.
+// lookedUp has the buckets that a request has looked up. Each is looked up once, and stays what it
+// was then for this request, so what is decided, done and told of it agrees. It is safe for
+// concurrent use, because work that goes on while the client is kept waiting has a goroutine of its
+// own.
 type lookedUp struct {
 	mu   sync.Mutex
 	list []*seenBucket
 }
 
-// seenBucket is how a look-up ended.
+// seenBucket is the outcome of a look-up.
 type seenBucket struct {
 	name    string
 	bucket  *bucket.Bucket
@@ -32,7 +32,7 @@ type seenBucket struct {
 	decided bool // The request was decided on it.
 }
 
-// seen returns how the look-up of a bucket ended; nil where there was none. l.mu is held.
+// seen returns the outcome of the look-up of a bucket; nil: there was none. The caller holds l.mu.
 func (l *lookedUp) seen(name string) *seenBucket {
 	for _, b := range l.list {
 		if b.name == name {
@@ -42,8 +42,8 @@ func (l *lookedUp) seen(name string) *seenBucket {
 	return nil
 }
 
-// known returns a bucket that was looked up, nil if it was not found; looked is false where
-// nobody has looked.
+// known returns a bucket that was looked up; nil: it was not found. looked is false if nobody has
+// looked.
 func (l *lookedUp) known(name string) (b *bucket.Bucket, looked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,8 +61,8 @@ func (l *lookedUp) missed() bool {
 	return slices.ContainsFunc(l.list, func(b *seenBucket) bool { return b.err != nil })
 }
 
-// lookUp returns a bucket as it was when the request first asked for it. fresh says that
-// the first to ask asks the metadata itself.
+// lookUp returns a bucket as it was when the request first asked for it. fresh says that the first
+// look-up must ask the metadata and not take what this node remembers.
 func (ex *exchange) lookUp(ctx context.Context, name string, fresh bool) (*bucket.Bucket, error) {
 	l := &ex.buckets
 	l.mu.Lock()
@@ -91,12 +91,12 @@ func (s *server) bucket(ctx context.Context, rq *request) (*bucket.Bucket, error
 	return s.otherBucket(ctx, rq, rq.bucket)
 }
 
-// otherBucket returns a bucket that a request names besides its own, or that one.
+// otherBucket returns another bucket that a request names, which may be its own.
 func (s *server) otherBucket(ctx context.Context, rq *request, name string) (*bucket.Bucket, error) {
 	return rq.ex.lookUp(ctx, name, rq.op != nil && rq.op.fresh && name == rq.bucket)
 }
 
-// decidedOn notes that a request was decided on a bucket, which it has looked up.
+// decidedOn notes that the request was decided on a bucket that it has looked up.
 func (rq *request) decidedOn(b *bucket.Bucket) {
 	l := &rq.ex.buckets
 	l.mu.Lock()
@@ -106,7 +106,7 @@ func (rq *request) decidedOn(b *bucket.Bucket) {
 	}
 }
 
-// asks returns what the metadata is told of a request, which was decided by now.
+// asks returns what the metadata are told of a request. It is called after the request was decided.
 func (rq *request) asks() object.Request {
 	l := &rq.ex.buckets
 	l.mu.Lock()
@@ -120,8 +120,8 @@ func (rq *request) asks() object.Request {
 	return told
 }
 
-// origin returns whose request it is, for events, where its bucket has rules of them.
-// Where it was looked up long ago it may have some by now.
+// origin returns whose request it is, for events, if its bucket has rules for them. If the bucket
+// was looked up long ago it may have rules by now, so origin returns it then too.
 func (rq *request) origin() *metapb.Origin {
 	l := &rq.ex.buckets
 	l.mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// getObjectTagging answers GetObjectTagging. The aws CLI asks before it copies a
-// large object in parts, and gives up where the answer is an error.
+// getObjectTagging answers GetObjectTagging. The aws CLI asks before it copies a large object in
+// parts, and gives up where the answer is an error.
 func (s *server) getObjectTagging(ctx context.Context, rq *request) (*response, error) {
 	got, err := s.describe(ctx, rq, versioned("s3:GetObjectTagging", rq.query.has("versionId")))
 	if err != nil {

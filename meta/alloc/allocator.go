@@ -16,16 +16,16 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// leaseAhead bounds for how many volumes one command leases extent numbers.
+// leaseAhead is for how many volumes one command leases extent numbers, at most.
 const leaseAhead = 16
 
-// Allocator says where new extents go: it picks volumes that are whole now, makes
-// more of them where there are too few, and hands out extent ids of the blocks
-// that it leases. Safe for concurrent use.
+// Allocator says where new extents go. It picks volumes that are whole now, makes more of them
+// where there are too few, and gives out extent ids from the blocks that it leases. It is safe for
+// concurrent use.
 //
-// Every id granted must be resolved once: its extent is committed, or abandoned
-// for good. A block whose ids are all resolved is given back to the metadata,
-// which from then on takes uncommitted shards of it for orphans.
+// Whoever is granted an id calls Resolve once for it, when its extent is committed or given up for
+// good. A block whose ids are all resolved is given back to the metadata. From then on the metadata
+// take its uncommitted shards for orphans.
 type Allocator struct {
 	meta     meta.Client
 	topology Topology
@@ -37,11 +37,11 @@ type Allocator struct {
 	flights singleflight.Group // Leasing, and planning for each scheme.
 
 	mu       sync.Mutex
-	leases   uint64                        // Lease commands answered.
-	current  map[shard.VolumeID]*block     // The block ids are taken from.
-	blocks   map[blockKey]*block           // All that are leased.
-	spent    []*metapb.LeaseBlock          // Resolved whole; released with the next lease.
-	writing  map[shard.VolumeID]int        // Ids not resolved.
+	leases   uint64                        // How many lease commands were answered.
+	current  map[shard.VolumeID]*block     // The block that ids are taken from.
+	blocks   map[blockKey]*block           // All blocks that are leased.
+	spent    []*metapb.LeaseBlock          // Blocks that are resolved. The next lease gives them back.
+	writing  map[shard.VolumeID]int        // How many ids are not resolved.
 	suspects map[cluster.DriveID]time.Time // Until when a drive is avoided.
 	healthy  [placements]candidates        // Cached.
 	planned  [placements]planMark          // The last attempts to make volumes.
@@ -56,16 +56,15 @@ type blockKey struct {
 type block struct {
 	key         blockKey
 	lease       uint64 // Which lease command it came with.
-	next        uint64 // Numbers handed out.
-	outstanding int
+	next        uint64 // How many numbers were given out.
+	outstanding int    // How many of these are not resolved.
 }
 
 func (b *block) spentLocked() bool {
 	return b.next == meta.LeaseBlockExtents && b.outstanding == 0
 }
 
-// New returns an allocator. alive says whether a node is thought alive; a
-// hint is enough.
+// New returns an allocator. alive says whether a node is thought alive, which may be wrong.
 func New(m meta.Client, t Topology, alive func(cluster.NodeID) bool, c Config, e Events) *Allocator {
 	return &Allocator{
 		meta: m, topology: t, alive: alive, cfg: c.withDefaults(), events: e.withDefaults(), seed: maphash.MakeSeed(),
@@ -82,9 +81,9 @@ type Grant struct {
 	Volume *shard.Volume
 }
 
-// Grant picks a volume for a kind of data, none of avoid, and returns a new extent id
-// in it. It must be resolved. Errors: Unavailable (no volume can take writes at full
-// protection).
+// Grant picks a volume for a kind of data, none of avoid, and returns a new extent id in it. The
+// caller calls Resolve for it. Errors: Unavailable, if no volume can take writes at full
+// protection.
 func (a *Allocator) Grant(ctx context.Context, p Placement, avoid ...shard.VolumeID) (Grant, error) {
 	v, err := a.pick(ctx, p, avoid)
 	if err != nil {
@@ -103,7 +102,7 @@ func (a *Allocator) Grant(ctx context.Context, p Placement, avoid ...shard.Volum
 	}
 }
 
-// take hands out the next id of a volume's block, if there is one.
+// take gives out the next id of the block of a volume, if it has one.
 func (a *Allocator) take(v shard.VolumeID) (shard.ExtentID, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -117,7 +116,7 @@ func (a *Allocator) take(v shard.VolumeID) (shard.ExtentID, bool) {
 	return shard.ExtentID{Volume: v, Seq: b.key.block*meta.LeaseBlockExtents + b.next}, true
 }
 
-// Resolve ends a grant: the extent is committed, or nobody will commit it.
+// Resolve ends a grant: the extent was committed, or nobody will commit it.
 func (a *Allocator) Resolve(id shard.ExtentID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -129,7 +128,7 @@ func (a *Allocator) Resolve(id shard.ExtentID) {
 	key := blockOf(id)
 	b := a.blocks[key]
 	if b == nil {
-		return // Its lease was dropped meanwhile.
+		return // LeaseGone has dropped its lease meanwhile.
 	}
 	if b.outstanding--; b.spentLocked() {
 		delete(a.blocks, key)
@@ -147,9 +146,8 @@ func (a *Allocator) Outstanding() (n int) {
 	return n
 }
 
-// LeaseGone tells that a commit found the lease of an extent gone: the session
-// that held it is over. So is every lease that came no later, and they are
-// forgotten.
+// LeaseGone tells that a commit found the lease of an extent gone, because the session that held it
+// is over. So are all leases that came no later, and they are forgotten.
 func (a *Allocator) LeaseGone(id shard.ExtentID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -165,18 +163,18 @@ func (a *Allocator) LeaseGone(id shard.ExtentID) {
 			}
 		}
 	}
-	a.spent = nil // Leases that are over need not be given back.
+	a.spent = nil // A lease that is over need not be given back.
 }
 
 func blockOf(id shard.ExtentID) blockKey {
 	return blockKey{id.Volume, (id.Seq - 1) / meta.LeaseBlockExtents}
 }
 
-// lease takes a block of extent numbers for a volume, and for some others that
-// will be asked for soon. Callers that ask for one volume share a command.
+// lease leases a block of extent numbers for a volume, and for some others that will be asked for
+// soon. Callers that ask for the same volume share one command.
 func (a *Allocator) lease(ctx context.Context, p Placement, v shard.VolumeID) error {
 	_, err, _ := a.flights.Do("lease", func() (any, error) {
-		// The command serves all that wait, not only the request that came first.
+		// The command serves all callers that wait. It goes on if the first of them leaves.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.MetaTimeout)
 		defer cancel()
 		volumes, spent := a.wanted(p, v)
@@ -197,8 +195,9 @@ func (a *Allocator) lease(ctx context.Context, p Placement, v shard.VolumeID) er
 	return err
 }
 
-// OutOfTime keeps the kind of an error of work shared by several requests, but
-// its own deadline is not theirs: the metadata did not answer in time.
+// OutOfTime returns an error of work that several requests share. If the work ran out of its own
+// time, the error is Unavailable, because that deadline is not the requests': the metadata did not
+// answer in time. Else it keeps its kind.
 func OutOfTime(op string, err error) error {
 	switch errs.KindOf(err) {
 	case errs.Canceled, errs.Unknown:
@@ -240,8 +239,8 @@ func (a *Allocator) add(leases []*metapb.LeaseBlock) {
 	}
 }
 
-// release gives resolved blocks back. A failure costs only that orphans of those
-// blocks are found later: it is tried again with the next lease.
+// release gives resolved blocks back. If it fails, it is tried again with the next lease; until
+// then orphans of these blocks are not found.
 func (a *Allocator) release(ctx context.Context, spent []*metapb.LeaseBlock) {
 	if len(spent) == 0 {
 		return
@@ -253,8 +252,8 @@ func (a *Allocator) release(ctx context.Context, spent []*metapb.LeaseBlock) {
 	}
 }
 
-// Suspect avoids the drives of the given slots for a while: a write has just
-// failed there, and gossip may not know yet.
+// Suspect avoids the drives of the given slots for a while. A write has just failed there, and
+// gossip may not know yet.
 func (a *Allocator) Suspect(v *shard.Volume, slots shard.SlotSet) {
 	if slots == 0 {
 		return
@@ -268,13 +267,12 @@ func (a *Allocator) Suspect(v *shard.Volume, slots shard.SlotSet) {
 		}
 	}
 	for p := range a.healthy {
-		a.healthy[p].at = time.Time{} // Look again; topology and scheme stay known.
+		a.healthy[p].at = time.Time{} // Look for volumes again. Topology and scheme stay known.
 	}
 }
 
-// SlotFailed is what stripe.Events.SlotFailed should call: the drive that left a
-// write behind is avoided for a while. A write that was given up is no fault of
-// the drive.
+// SlotFailed is to be called by stripe.Events.SlotFailed. The drive that left a write behind is
+// avoided for a while, unless the write was given up, which is no fault of the drive.
 func (a *Allocator) SlotFailed(id shard.ID, cause error) {
 	if errs.Is(cause, errs.Canceled) || errs.Is(cause, errs.Invalid) {
 		return
@@ -322,8 +320,8 @@ func (a *Allocator) choose(volumes []*shard.Volume) *shard.Volume {
 	return v
 }
 
-// SchemeNow returns the scheme that new extents have at the moment, as far as it
-// is known without asking anybody.
+// SchemeNow returns the scheme that new extents have at the moment, as far as it is known without
+// asking the metadata.
 func (a *Allocator) SchemeNow(p Placement) shard.Scheme {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Topology is where nodes, drives and volumes are learnt; meta/group's client.
+// Topology is where the allocator learns of nodes, drives and volumes; meta/group's client.
 type Topology interface {
 	// Topology returns a topology no older than the answers this node has seen.
 	Topology(ctx context.Context) (*meta.Topology, error)
@@ -17,11 +17,11 @@ type Topology interface {
 
 // Config is the settings of an allocator. A zero field means its default.
 type Config struct {
-	ColdScheme       shard.Scheme  // Of cold data, where there are domains enough. Zero: shard.ColdScheme.
-	VolumesPerScheme int           // Volumes a scheme should have at least: 12.
-	VolumesPerDrive  int           // Slots a drive should have on average before volumes suffice: 8.
+	ColdScheme       shard.Scheme  // Of cold data, if there are enough domains: shard.ColdScheme.
+	VolumesPerScheme int           // How many volumes a scheme should have at least: 12.
+	VolumesPerDrive  int           // How many slots a drive should have on average: 8.
 	SuspectFor       time.Duration // How long a drive that failed a write is avoided: 15 s.
-	MetaTimeout      time.Duration // For one query or command, whoever waits for it: 10 s.
+	MetaTimeout      time.Duration // How long one query or command may take: 10 s.
 }
 
 // Defaults of Config.
@@ -40,8 +40,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Events tells what the allocator does, for logs. Any field may be nil. Functions are
-// called from many goroutines and must not block.
+// Events is told what the allocator does, for logs. A field may be nil. Functions are called from
+// many goroutines and must not block.
 type Events struct {
 	VolumesMade func(n int, scheme shard.Scheme)
 }

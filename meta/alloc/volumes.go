@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// candidatesFor bounds how old the cached candidates may be: liveness has
-	// no epoch to compare.
+	// candidatesFor bounds how old the cached candidates may be. They depend on which nodes are
+	// alive, and that has no epoch to compare.
 	candidatesFor = time.Second
 	// planTries bounds how often planning starts over because the view changed.
 	planTries = 5
@@ -32,11 +32,11 @@ type candidates struct {
 	at       time.Time
 	scheme   shard.Scheme
 	volumes  []*shard.Volume
-	nodes    []cluster.NodeID // That hold their slots.
+	nodes    []cluster.NodeID // The nodes that hold their slots.
 }
 
-// planMark is when volumes were last planned for a scheme: the same view with the
-// same living drives is not planned for twice.
+// planMark is for what volumes were last planned. The same view with the same living drives is not
+// planned for twice.
 type planMark struct {
 	epoch  uint64
 	scheme shard.Scheme
@@ -46,9 +46,9 @@ type planMark struct {
 // outlook is what a topology can hold right now.
 type outlook struct {
 	topology *meta.Topology
-	mine     func(cluster.DriveID) bool // Is for this kind of data.
-	alive    func(cluster.DriveID) bool // Mine, it takes slots, and its node is alive.
-	sound    func(cluster.DriveID) bool // Alive, not suspected, neither full nor slow.
+	mine     func(cluster.DriveID) bool // The drive is for this kind of data.
+	alive    func(cluster.DriveID) bool // It is mine, takes slots, and its node is alive.
+	sound    func(cluster.DriveID) bool // It is alive, not suspected, and neither full nor slow.
 }
 
 func (a *Allocator) look(t *meta.Topology, p Placement) outlook {
@@ -65,8 +65,8 @@ func (a *Allocator) look(t *meta.Topology, p Placement) outlook {
 	return outlook{topology: t, mine: mine, alive: alive, sound: sound}
 }
 
-// pick returns a volume to write to: of the widest scheme of its kind that the living
-// domains allow, with all slots alive.
+// pick returns a volume to write to: of the widest scheme of its kind that the living domains
+// allow, with all slots alive.
 func (a *Allocator) pick(ctx context.Context, p Placement, avoid []shard.VolumeID) (*shard.Volume, error) {
 	c, err := a.candidates(ctx, p)
 	if err != nil {
@@ -83,8 +83,8 @@ func (a *Allocator) pick(ctx context.Context, p Placement, avoid []shard.VolumeI
 	return a.choose(left), nil
 }
 
-// candidates returns at least one volume. They are cached for a moment, but not
-// when one of their nodes has died since.
+// candidates returns at least one volume. They are remembered for a moment, but not if one of their
+// nodes has died since.
 func (a *Allocator) candidates(ctx context.Context, p Placement) (candidates, error) {
 	t, err := a.topology.Topology(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *Allocator) candidates(ctx context.Context, p Placement) (candidates, er
 		if t, err = a.topology.Topology(ctx); err != nil {
 			return candidates{}, errs.Wrap("alloc.pick", err)
 		}
-		c, err = a.find(ctx, p, a.look(t, p)) // Other nodes may allow another scheme.
+		c, err = a.find(ctx, p, a.look(t, p)) // The nodes of the new view may allow another scheme.
 	}
 	if err != nil {
 		return candidates{}, err
@@ -130,9 +130,9 @@ func nodesOf(t *meta.Topology, volumes []*shard.Volume) []cluster.NodeID {
 	return nodes
 }
 
-// find tries, in this order: volumes of the scheme that the living nodes allow
-// without suspected drives; such with few enough suspected drives to reach the
-// quorum; volumes of the scheme that the unsuspected drives allow, made if need be.
+// find tries, in this order: volumes of the scheme that the living nodes allow, without suspected
+// drives; volumes of that scheme with so few suspected drives that the others are a quorum; volumes
+// of the scheme that the drives without suspicion allow. The last are made if there are none.
 func (a *Allocator) find(ctx context.Context, p Placement, o outlook) (candidates, error) {
 	scheme, err := a.schemeFor(p, o, o.alive)
 	if err != nil {
@@ -142,7 +142,7 @@ func (a *Allocator) find(ctx context.Context, p Placement, o outlook) (candidate
 	if err != nil || narrow == scheme {
 		usable := o.sound
 		if err != nil {
-			usable = o.alive // Suspicion alone must not stop writes.
+			usable = o.alive // A suspicion may be wrong, so it alone must not stop writes.
 		}
 		return a.ensure(ctx, p, o, scheme, usable)
 	}
@@ -152,9 +152,8 @@ func (a *Allocator) find(ctx context.Context, p Placement, o outlook) (candidate
 	return a.ensure(ctx, p, o, narrow, o.sound)
 }
 
-// schemeFor returns the widest scheme of a kind of data for the usable drives. A
-// cluster that could protect its data, were all of it alive, does not write it
-// unprotected.
+// schemeFor returns the widest scheme of a kind of data for the usable drives. It returns an error
+// rather than a scheme without redundancy if the cluster, all of it alive, could have redundancy.
 func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveID) bool) (shard.Scheme, error) {
 	domains := place.Domains(o.topology.View, usable)
 	all := place.Domains(o.topology.View, o.mine)
@@ -165,8 +164,8 @@ func (a *Allocator) schemeFor(p Placement, o outlook, usable func(cluster.DriveI
 	return a.cfg.scheme(p, domains), nil
 }
 
-// whole returns the volumes of a scheme that bear the loss of a node and whose drives
-// are all usable, by id.
+// whole returns the volumes of a scheme whose drives are all usable and that bear the loss of a
+// node, in the order of their ids.
 func (o outlook) whole(s shard.Scheme, usable func(cluster.DriveID) bool) []*shard.Volume {
 	several := place.SeveralNodes(o.topology.View)
 	return o.volumes(s, func(v *shard.Volume) bool {
@@ -174,8 +173,8 @@ func (o outlook) whole(s shard.Scheme, usable func(cluster.DriveID) bool) []*sha
 	})
 }
 
-// spread reports whether any node may be lost with its slots of a volume: one that was
-// made when there was a single node lies on that.
+// spread reports whether any one node may be lost with its slots of a volume. It is not so for a
+// volume that was made when there was a single node.
 func (o outlook) spread(v *shard.Volume) bool {
 	var nodes [shard.MaxShards]*cluster.Node
 	for i, d := range v.Slots {
@@ -195,8 +194,8 @@ func (o outlook) spread(v *shard.Volume) bool {
 	return true
 }
 
-// tolerant returns the volumes of a scheme that are alive and have enough
-// unsuspected drives for the quorum; only those with the fewest suspected ones.
+// tolerant returns the volumes of a scheme that are alive and have enough drives without suspicion
+// for the quorum. Of these it returns only those with the fewest suspected drives.
 func (o outlook) tolerant(s shard.Scheme) []*shard.Volume {
 	best := s.N() - s.Quorum()
 	suspects := func(v *shard.Volume) int {
@@ -215,8 +214,8 @@ func (o outlook) tolerant(s shard.Scheme) []*shard.Volume {
 	return slices.DeleteFunc(alive, func(v *shard.Volume) bool { return suspects(v) > best })
 }
 
-// settled returns the volumes that have no slot on its way, or, where there are
-// none, all: what is written to a volume that moves has to be looked at once more.
+// settled returns the volumes without a slot that is being moved, or all if there are none. Upkeep
+// has to look once more at what is written to a volume while one of its slots moves.
 func settled(all []*shard.Volume) []*shard.Volume {
 	moving := func(v *shard.Volume) bool { return v.Move != nil }
 	if rest := slices.DeleteFunc(slices.Clone(all), moving); len(rest) > 0 {
@@ -236,8 +235,8 @@ func (o outlook) volumes(s shard.Scheme, keep func(*shard.Volume) bool) []*shard
 	return out
 }
 
-// ensure returns the whole volumes of a scheme, after making some where there are
-// fewer than half as many as wanted or a usable drive has none.
+// ensure returns the whole volumes of a scheme. It first makes some if there are fewer than half as
+// many as wanted, or if a usable drive is in none.
 func (a *Allocator) ensure(ctx context.Context, p Placement, o outlook, s shard.Scheme, usable func(cluster.DriveID) bool) (candidates, error) {
 	found := o.whole(s, usable)
 	mark := planMark{o.topology.View.Epoch, s, a.hashDrives(o.topology.View, usable)}
@@ -267,10 +266,9 @@ func (a *Allocator) ensure(ctx context.Context, p Placement, o outlook, s shard.
 	return candidates{topology: o.topology, at: time.Now(), scheme: s, volumes: settled(found)}, nil
 }
 
-// missing returns how many volumes of a scheme should be made. It is zero while
-// there are half as many as wanted, so that nodes which come and go do not make
-// volumes for every set of living nodes; and it is not zero while a drive that
-// could take data is in no volume at all.
+// missing returns how many volumes of a scheme should be made. As long as there are half as many as
+// wanted it is zero, so that nodes which come and go do not lead to volumes for every set of living
+// nodes. But it is not zero while a drive that could take data is in no volume at all.
 func (a *Allocator) missing(o outlook, s shard.Scheme, usable func(cluster.DriveID) bool, found []*shard.Volume) int {
 	drives, idle := 0, 0
 	load := loads(o.topology)
@@ -306,13 +304,13 @@ func loads(t *meta.Topology) map[cluster.DriveID]int {
 	return load
 }
 
-// errViewChanged says that volumes were planned on a view that is not the newest:
-// which scheme to plan for must be decided anew.
+// errViewChanged says that volumes were planned on a view that is not the newest. The scheme to
+// plan for has to be decided anew.
 var errViewChanged = errs.New("alloc.plan", errs.Unavailable,
 	errors.New("the view of the cluster changed while volumes were planned"))
 
-// plan makes the volumes that are missing and waits until they are seen. Where the
-// view changed meanwhile it waits for the new one: errViewChanged.
+// plan makes the volumes that are missing and waits until this node knows them. If the view has
+// changed meanwhile, it waits for the new one and returns errViewChanged.
 func (a *Allocator) plan(ctx context.Context, s shard.Scheme, usable func(cluster.DriveID) bool) error {
 	const op = "alloc.plan"
 	t, err := a.topology.Topology(ctx)
@@ -361,8 +359,8 @@ func createVolumes(epoch uint64, s shard.Scheme, lists [][]cluster.DriveID) *met
 		CreateVolumes: &metapb.CreateVolumes{ViewEpoch: epoch, Volumes: volumes}}}
 }
 
-// await waits until the topology satisfies ok. The query makes the client notice
-// that the one it holds is old.
+// await waits until the topology satisfies ok. Its query makes the client see that the topology it
+// remembers is old.
 func (a *Allocator) await(ctx context.Context, ok func(*meta.Topology) bool) error {
 	tick := time.NewTicker(topologyPoll)
 	defer tick.Stop()
@@ -390,7 +388,8 @@ func hasVolumes(t *meta.Topology, ids []uint32) bool {
 	return !slices.ContainsFunc(ids, func(id uint32) bool { return t.Volumes[shard.VolumeID(id)] == nil })
 }
 
-// hashDrives identifies a set of drives for the life of the allocator.
+// hashDrives returns a number that tells one set of drives from another, for the life of the
+// allocator.
 func (a *Allocator) hashDrives(v *cluster.View, usable func(cluster.DriveID) bool) uint64 {
 	var h uint64
 	for i := range v.Nodes {
@@ -403,7 +402,7 @@ func (a *Allocator) hashDrives(v *cluster.View, usable func(cluster.DriveID) boo
 	return h
 }
 
-// SameScheme reports whether what is written now has the same scheme in both places.
+// SameScheme reports whether new extents of both kinds of data have the same scheme now.
 func (a *Allocator) SameScheme(ctx context.Context, from, to Placement) (bool, error) {
 	if from == to {
 		return true, nil

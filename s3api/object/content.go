@@ -39,8 +39,8 @@ type content struct {
 	paged  uint64       // Bytes of the run that this page and those before cover.
 	opened *envelopeKey // Nil: none is open.
 
-	// A task that came from another node brings its data keys. Its page is all there is, and
-	// nothing is looked up again.
+	// A task that came from another node brings its data keys, and all of its pieces in one page.
+	// final says so: nothing is looked up.
 	keys  map[*metapb.Envelope]*sse.DataKey
 	final bool
 }

@@ -167,8 +167,8 @@ func (p *parallelCopy) remote(ctx context.Context, at *lanes.Lane, i int) error 
 	return nil
 }
 
-// task returns what another node has to know to store a run, except where to. The caller wipes it.
-// It returns an error if there is more than may be sent with a task.
+// task returns what another node has to know to store a run, except under which extent id. The
+// caller wipes it. It returns an error if there is more than may be sent with a task.
 func (p *parallelCopy) task(ctx context.Context, r run) (*Task, error) {
 	src := p.s.sourceContent(p.src).slice(uint64(r.off), uint64(r.length))
 	defer src.close()

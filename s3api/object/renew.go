@@ -74,8 +74,8 @@ type newPlace struct {
 	to  *renewal
 }
 
-// run makes the content and commits all its steps. An error leaves what the steps before committed:
-// the next try drops it.
+// run makes the content and commits all its steps. After an error, what the earlier steps have
+// committed stays, and the next try drops it.
 func (w *renewing) run(ctx context.Context) error {
 	version := w.it.Version
 	most := max(version.Parts, 1)
