@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
@@ -114,6 +115,35 @@ func TestRemovedNodeIsNoTrouble(t *testing.T) {
 		require.True(t, leader.group.IsLeader())
 		c.set(gone, "k", "2") // As a client it is as good as any.
 		require.Equal(t, "2", c.get(leader, "k"))
+		c.close()
+	})
+}
+
+// TestLeaderIsTold: every voter tells who leads, also of a leader that came after another.
+func TestLeaderIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		told := map[cluster.NodeID]cluster.NodeID{}
+		c := newTestCluster(t, 3, 0, func(cfg *Config) {
+			node := cfg.Node
+			cfg.Events.LeaderChanged = func(leader cluster.NodeID) {
+				mu.Lock()
+				defer mu.Unlock()
+				told[node] = leader
+			}
+		})
+		for range 3 {
+			from := c.leader()
+			require.NoError(t, from.group.HandOver(c.ctx(time.Minute), c.nodes[(from.number+1)%3].id))
+			leads := c.leader(from)
+			c.converge()
+			synctest.Wait()
+			mu.Lock()
+			for _, n := range c.nodes {
+				require.Equal(t, leads.id, told[n.id], "node %d", n.number)
+			}
+			mu.Unlock()
+		}
 		c.close()
 	})
 }

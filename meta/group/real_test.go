@@ -56,6 +56,12 @@ func TestRealState(t *testing.T) {
 			require.Zero(t, r.Refusal, "%v %s", r.Refusal, r.Detail)
 		}
 		propose(c.nodes[3], createBucket("bucket"))
+		for _, n := range c.nodes[:3] {
+			counted := n.group.Databases()
+			require.Len(t, counted, 2)
+			require.NotNil(t, counted[DatabaseState])
+			require.NotNil(t, counted[DatabaseLog])
+		}
 		away := c.nodes[1]
 		for round := range 3 {
 			c.kill(away, 50, testRNG(uint64(round)))
