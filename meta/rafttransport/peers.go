@@ -44,8 +44,9 @@ func OpenPeers(fs vfs.FS, dir string, event func(id raft.ServerID, known, shown 
 		return p
 	}
 	if body, ok := files.CutSum(b); ok {
-		if err := json.Unmarshal(body, &p.known); err != nil {
-			p.known = map[raft.ServerID]uint64{}
+		var known map[raft.ServerID]uint64
+		if json.Unmarshal(body, &known) == nil && known != nil {
+			p.known = known
 		}
 	}
 	return p

@@ -161,15 +161,20 @@ func others(fd protoreflect.FieldDescriptor, old protoreflect.Value) map[string]
 	case protoreflect.EnumNumber:
 		return map[string]protoreflect.Value{" is another": protoreflect.ValueOf(v ^ 1)}
 	case uint32:
-		return map[string]protoreflect.Value{" is more": protoreflect.ValueOf(v + 1), " is less": protoreflect.ValueOf(v - 1)}
+		return numbers(v)
 	case uint64:
-		return map[string]protoreflect.Value{" is more": protoreflect.ValueOf(v + 1), " is less": protoreflect.ValueOf(v - 1)}
+		return numbers(v)
 	case int32:
-		return map[string]protoreflect.Value{" is more": protoreflect.ValueOf(v + 1), " is less": protoreflect.ValueOf(v - 1)}
+		return numbers(v)
 	case int64:
-		return map[string]protoreflect.Value{" is more": protoreflect.ValueOf(v + 1), " is less": protoreflect.ValueOf(v - 1)}
+		return numbers(v)
 	}
 	panic(fmt.Sprintf("a field of kind %s", fd.Kind()))
+}
+
+func numbers[T uint32 | uint64 | int32 | int64](v T) map[string]protoreflect.Value {
+	return map[string]protoreflect.Value{" is less": protoreflect.ValueOf(v - 1), " is more": protoreflect.ValueOf(v + 1),
+		" is far more": protoreflect.ValueOf(v + 1<<30)}
 }
 
 // checked makes a state that has what the golden one has not: a multipart object, a warm copy
