@@ -1,6 +1,9 @@
 package rafttransport
 
 import (
+	"context"
+	"io"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +40,31 @@ func TestCloseEndsConnections(t *testing.T) {
 		require.True(t, errs.Is(err, errs.Unavailable), "%v", err)
 		require.NoError(t, to.Close())
 		to.Wait()
+	})
+}
+
+// TestNoConnectionOutlivesClose: a connection that is made while the transport is closed, by
+// either side, is ended at once.
+func TestNoConnectionOutlivesClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := pipes{"a:1": make(listener)}
+		made := make(chan net.Conn)
+		a := New(Options{Addr: "a:1", Listener: n["a:1"], Timeout: time.Minute, Logger: hclog.NewNullLogger(),
+			Dial: func(context.Context, string) (net.Conn, error) { return <-made, nil }})
+		failed := make(chan error, 1)
+		go func() {
+			_, err := a.stream.Dial("b:1", time.Minute)
+			failed <- err
+		}()
+		synctest.Wait() // It dials.
+		require.NoError(t, a.Close())
+		near, far := net.Pipe()
+		made <- near
+		require.True(t, errs.Is(<-failed, errs.Unavailable))
+		_, err := far.Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
+		a.Wait()
+		require.Empty(t, a.stream.conns)
 	})
 }
 
