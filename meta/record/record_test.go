@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -198,4 +199,19 @@ func TestFieldsEndWithTheirCaller(t *testing.T) {
 	n, stop := 0, errors.New("stop")
 	require.Equal(t, stop, Fields(msg, func(protowire.Number, uint64, []byte) error { n++; return stop }))
 	require.Equal(t, 1, n)
+}
+
+// TestEntryName: which names entries of the directory may have, to the border.
+func TestEntryName(t *testing.T) {
+	longest := strings.Repeat("n", EntryNameMaxBytes)
+	for _, tc := range []struct {
+		kind  metapb.EntryKind
+		name  string
+		valid bool
+	}{
+		{0, "n", false}, {1, "n", true}, {EntryKindMax, "n", true}, {EntryKindMax + 1, "n", false}, {-1, "n", false},
+		{1, "", false}, {1, longest, true}, {1, longest + "n", false},
+	} {
+		require.Equal(t, tc.valid, EntryName{tc.kind, tc.name}.Valid(), "kind %d, %d bytes", tc.kind, len(tc.name))
+	}
 }

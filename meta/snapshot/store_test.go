@@ -118,6 +118,107 @@ func TestRework(t *testing.T) {
 	streamOf(t, again)
 }
 
+// TestNewestFirst: the newest snapshot is the one of the latest entry, and of several of one
+// entry the one that was made last, whichever order they came in.
+func TestNewestFirst(t *testing.T) {
+	s := openStore(t)
+	for _, index := range []uint64{5, 3, 5, 4, 5} {
+		take(t, s, index, map[string]string{"CURRENT": "1"})
+	}
+	require.Equal(t, []uint64{5, 3}, numbers(s))
+	take(t, s, 2, map[string]string{"CURRENT": "1"})
+	require.Equal(t, []uint64{5, 3}, numbers(s), "it is older than those that are kept")
+	again, err := Open(s.fs, s.dir)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{5, 3}, numbers(again))
+	list, err := again.List()
+	require.NoError(t, err)
+	require.Equal(t, []string{"5", "3"}, []string{list[0].ID, list[1].ID})
+}
+
+// TestUnpackLeavesNothingOpen: a stream that ends early, or is damaged, leaves no file open.
+func TestUnpackLeavesNothingOpen(t *testing.T) {
+	from := openStore(t)
+	take(t, from, testIndex, map[string]string{"MANIFEST-000001": "some bytes", "000002.sst": "the table"})
+	stream := streamOf(t, from)
+	opened := 0
+	fs := countedFS{vfs.NewMem(), &opened}
+	s, err := Open(fs, "snapshots")
+	require.NoError(t, err)
+	unpack := func(b []byte) error {
+		_, _, err := s.UnpackInto("snapshots", io.NopCloser(bytes.NewReader(b)))
+		return err
+	}
+	opened = 0
+	require.NoError(t, unpack(stream))
+	require.Zero(t, opened)
+	for i := range stream {
+		require.Error(t, unpack(stream[:i]), "cut at %d", i)
+		require.Zero(t, opened, "cut at %d", i)
+		bad := bytes.Clone(stream)
+		bad[i] ^= 0x10
+		require.Error(t, unpack(bad), "byte %d", i)
+		require.Zero(t, opened, "byte %d", i)
+	}
+}
+
+// countedFS counts the files that are being written.
+type countedFS struct {
+	vfs.FS
+	opened *int
+}
+
+func (c countedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := c.FS.Create(name, category)
+	if err != nil {
+		return nil, err
+	}
+	*c.opened++
+	return countedFile{f, c.opened}, nil
+}
+
+type countedFile struct {
+	vfs.File
+	opened *int
+}
+
+func (c countedFile) Close() error {
+	*c.opened--
+	return c.File.Close()
+}
+
+// TestNoStreamLeadsOut: a stream whose checksums are right, but of which a file's name is
+// none that a database gives, is refused before anything is written.
+func TestNoStreamLeadsOut(t *testing.T) {
+	stream := func(name string) []byte {
+		b := append([]byte(streamMagic), streamVersion)
+		b = binary.LittleEndian.AppendUint64(b, testIndex)
+		b = binary.LittleEndian.AppendUint64(b, 1)
+		b = appendSum(binary.LittleEndian.AppendUint32(b, 1))
+		head := binary.LittleEndian.AppendUint16(nil, uint16(len(name)))
+		head = binary.LittleEndian.AppendUint64(head, 1)
+		b = append(b, appendSum(append(head, name...))...)
+		content := appendSum([]byte("x"))
+		return append(append(b, content...), appendSum(content[1:])[sumBytes:]...)
+	}
+	for name, good := range map[string]bool{"000001.sst": true, "../000001.sst": false, "a/b": false, "..": false} {
+		s := openStore(t)
+		sink, err := s.Create(1, testIndex, 1, raft.Configuration{}, 1, nil)
+		require.NoError(t, err)
+		_, err = sink.Write(stream(name))
+		require.Equal(t, good, err == nil, "%q: %v", name, err)
+		if good {
+			require.NoError(t, sink.Close())
+			continue
+		}
+		require.True(t, errs.Is(err, errs.Corrupt), "%v", err)
+		require.NoError(t, sink.Cancel())
+		names, err := s.fs.List(s.dir)
+		require.NoError(t, err)
+		require.Empty(t, names)
+	}
+}
+
 // TestReadersCount: a snapshot that is read twice is kept until the last reader is closed,
 // and the others are not.
 func TestReadersCount(t *testing.T) {

@@ -193,8 +193,8 @@ func numbers[T uint32 | uint64 | int32 | int64](v T) map[string]protoreflect.Val
 		" is far more": protoreflect.ValueOf(v + 1<<30)}
 }
 
-// checked makes a state that has what the golden one has not: a multipart object, a warm copy
-// of several parts, a content that is dropped in part, a move under way and one that was made.
+// checked makes a state that has what the golden one has not: a multipart object, a warm copy,
+// a change of class under way, extents that miss shards, a move under way and one that was made.
 func checked(t *testing.T) *machine {
 	m, c := law(t)
 	c.ok(t, createUpload(20, "b", "parts"))
@@ -210,6 +210,12 @@ func checked(t *testing.T) *machine {
 		c.ok(t, putPart(21, "b", "open", p, fresh))
 	}
 	c.ok(t, update(copyOf(22, 40, 10, 900)))
+	c.ok(t, putExtent("b", "cooling", 23, 1, 50, 10))
+	p, fresh := extentPart(1, 1, 51, 10)
+	c.ok(t, &metapb.Command{Op: &metapb.Command_TransitionVersion{TransitionVersion: &metapb.TransitionVersion{
+		Bucket: "b", Key: "cooling", VersionId: "null", ContentId: id(23), StorageClass: "GLACIER",
+		NewContentId: id(24), Parts: []*metapb.Part{p}, Extents: fresh}}})
+	require.NotNil(t, m.get(&metapb.GetObject{Bucket: "b", Key: "cooling"}).Version.Transition)
 	first := m.firstVolume()
 	c.ok(t, &metapb.Command{Op: &metapb.Command_SetMissing{SetMissing: &metapb.SetMissing{
 		Add: []*metapb.ExtentSlots{{Volume: 1, Seq: 20, Slots: 2, Epoch: first.Epoch}}}}})
