@@ -29,7 +29,7 @@ type about struct {
 	Cluster string `json:"cluster"`
 	Run     uint64 `json:"run"`
 	Version string `json:"version"`
-	TimeNs  int64  `json:"time_ns"` // Of its clock, UTC.
+	TimeNs  int64  `json:"time_ns"` // What its clock shows, UTC.
 
 	Settings map[string]string `json:"settings,omitempty"` // See Node.agreed.
 
@@ -39,12 +39,13 @@ type about struct {
 	Applied      uint64 `json:"applied,omitempty"`
 	AskerApplied uint64 `json:"asker_applied,omitempty"`
 
-	// What its state has refused; told to who asks for it, since earlier releases read less.
+	// What its state has refused. It is told only to nodes that ask for it: earlier releases
+	// read fewer bytes of an answer.
 	Refusals *group.Refusals `json:"refusals,omitempty"`
 }
 
-// askerKey names the server of who asks, in the request; refusalsKey asks for what the
-// state has refused.
+// Parameters of the request: askerKey names the server of the node that asks, and refusalsKey asks
+// for what the state has refused.
 const (
 	askerKey    = "server"
 	refusalsKey = "refusals"
@@ -52,11 +53,11 @@ const (
 
 func newRun() uint64 {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // Never fails.
+	_, _ = rand.Read(b[:]) // It never fails.
 	return binary.LittleEndian.Uint64(b[:]) | 1
 }
 
-// clock is what this node tells others of the time.
+// clock returns the time that this node tells others.
 func (n *Node) clock() time.Time {
 	if n.env.Clock != nil {
 		return n.env.Clock()
@@ -108,6 +109,6 @@ func (n *Node) askAbout(ctx context.Context, addr string) (a about, ahead time.D
 		return a, 0, fmt.Errorf("what %s says of itself cannot be read: %w", addr, err)
 	}
 	got := n.clock()
-	// Its clock was read about half way through.
+	// The other clock was read about half way between the two readings of ours.
 	return a, time.Unix(0, a.TimeNs).Sub(sent.Add(got.Sub(sent) / 2)), nil
 }

@@ -20,25 +20,24 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// Labels of what is derived from the cluster key.
+// Labels of the keys that are derived from the cluster key.
 const (
-	labelSecrets = "cairn secrets v1"  // Seals access keys' secrets and session tokens.
-	labelKMS     = "cairn kms seed v1" // Of the root key, where none is given.
+	labelSecrets = "cairn secrets v1"  // The key that seals secrets of access keys, and session tokens.
+	labelKMS     = "cairn kms seed v1" // The root key, if none is given.
 )
 
-// access is who may do what, and the keys of the key service, as this node knows
-// them.
+// access is who may do what, and the keys of the key service, as far as this node knows.
 type access struct {
 	directory *iam.Directory
 	buckets   *bucket.Cache
 	keys      *iam.Keys
 	admin     *iam.Admin
 	kms       *kms.Service
-	told      sse.KeyService // kms, whose errors are what clients are told.
+	told      sse.KeyService // Like kms, with the errors that clients are told.
 }
 
-// openAccess builds the directory of accounts and keys on the metadata. It is
-// empty until the node has joined its cluster.
+// openAccess builds the directory of accounts and keys on top of the metadata. It is empty until
+// the node has joined its cluster.
 func (n *Node) openAccess(ctx context.Context) error {
 	a := &n.access
 	a.directory = iam.NewDirectory(n.client)
@@ -90,9 +89,9 @@ func (n *Node) kmsRoot() (*kms.RootKey, error) {
 	return kms.DeriveRootKey(seed[:]), nil
 }
 
-// secret returns the key of one use that every node derives from the cluster key.
+// secret returns the key of a label. Every node derives the same from the cluster key.
 func (n *Node) secret(label string) [32]byte {
-	if n.identity == nil { // Simulated: there is no cluster key.
+	if n.identity == nil { // A simulated node has no cluster key.
 		return sha256.Sum256([]byte(label))
 	}
 	return n.identity.Secret(label)
@@ -126,8 +125,8 @@ func (n *Node) bucketPolicies(ctx context.Context, account string) ([]*policy.Po
 	return out, nil
 }
 
-// loadDirectory waits until this node knows the directory: before that it would
-// refuse everybody but the root.
+// loadDirectory waits until this node knows the directory. Before that it would refuse everybody
+// except the root.
 func (n *Node) loadDirectory(ctx context.Context) error {
 	for {
 		err := n.access.directory.Refresh(ctx)
@@ -156,11 +155,11 @@ func callerOf(c sigauth.Credential) (object.Caller, *iam.Identity) {
 	return object.Caller{Account: id.Account, DisplayName: name, User: id.Initiator()}, id
 }
 
-// keyName returns the name under which clients are told of a master key.
+// keyName returns the name by which clients are told of a master key.
 func (n *Node) keyName(id string) string {
 	k, err := n.access.kms.Show(id)
 	if err != nil {
-		return id // Deleted; what is encrypted under it still names it.
+		return id // The key was deleted, but objects that are encrypted under it still name it.
 	}
 	return kms.AnswerID(n.cfg.Region, k.Account, id)
 }

@@ -13,7 +13,7 @@ import (
 // accessLogDir is where access logs wait for delivery, beside the metadata.
 const accessLogDir = "access-log"
 
-// minAccessLogSpool is room for a few segments.
+// minAccessLogSpool is the least room for access logs that wait: some segments.
 const minAccessLogSpool = 32 << 20
 
 func (c *Config) accessLogFlags(fs *pflag.FlagSet) {
@@ -32,7 +32,7 @@ func (c *Config) validateAccessLogs() error {
 	return nil
 }
 
-// openAccessLogs finds the access logs that wait for delivery and takes more.
+// openAccessLogs finds the access logs that wait for delivery, and takes new ones from then on.
 func (n *Node) openAccessLogs(context.Context) error {
 	l, err := accesslog.Open(accesslog.Config{FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.dir, accessLogDir),
 		Every: n.cfg.AccessLogEvery, SpoolBytes: int64(n.cfg.AccessLogSpool), Write: s3api.LogWriter(n.s3Config()), Events: n.obs.AccessLogs()})

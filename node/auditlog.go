@@ -41,7 +41,7 @@ func (c *Config) validateAudit() error {
 	return nil
 }
 
-// openAudit begins the audit log, if there is to be one.
+// openAudit opens the audit log, if the settings want one.
 func (n *Node) openAudit(context.Context) error {
 	c := n.cfg.Audit
 	c.Events = n.obs.Audit()

@@ -9,9 +9,9 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Upkeep's pace that no setting changes.
+// Upkeep's pace, where no setting changes it.
 const (
-	orphanRounds    = 30 // An orphan sweep every so many upkeep intervals.
+	orphanRounds    = 30 // How many upkeep intervals lie between two sweeps for orphans.
 	rememberUploads = 24 * time.Hour
 )
 
@@ -42,7 +42,7 @@ func (n *Node) jobPaused(job string) bool {
 	return n.access.directory.Get(metapb.EntryKind_ENTRY_PAUSED_JOB, job) != nil
 }
 
-// found is told of every bad or missing shard that a read meets.
+// found is called with every bad or missing shard that a read meets.
 func (n *Node) found(id shard.ID, cause error) {
 	if u := n.upkeep.Load(); u != nil {
 		u.Found(id, cause)

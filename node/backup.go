@@ -18,8 +18,8 @@ const backupPath = "/node/v1/backup"
 // LabelBackup names the key that signs backups among those derived from the cluster key.
 const LabelBackup = "backup"
 
-// backup writes a backup of the metadata to w: made here where this node leads, else by
-// the one that does.
+// backup writes a backup of the metadata to w. It is made here if this node leads, else by the node
+// that does.
 func (n *Node) backup(ctx context.Context, w io.Writer) error {
 	if n.group.IsLeader() {
 		return n.makeBackup(ctx, w)
@@ -65,7 +65,7 @@ func (n *Node) makeBackup(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// countingWriter knows whether anything was written, and how much.
+// countingWriter counts what was written.
 type countingWriter struct {
 	w io.Writer
 	n int64
@@ -77,8 +77,8 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// serveBackup answers another node. A failure once the stream has begun cuts it: the
-// backup lacks its end.
+// serveBackup answers another node with a backup. If making it fails after the stream has begun,
+// the connection is cut, and the backup lacks its end.
 func (n *Node) serveBackup(w http.ResponseWriter, r *http.Request) {
 	c := &countingWriter{w: w}
 	err := n.makeBackup(r.Context(), c)

@@ -9,13 +9,13 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// Where --metadata-cache is 0 the block cache is a share of the memory that the node may
-// use: of its control group, or of the machine.
+// If --metadata-cache is 0, the block cache is a part of the memory that the node may use: that of
+// its control group, or of the machine.
 const (
-	cacheShare    = 128 // One part in so many,
-	cacheLeast    = 64 << 20
-	cacheMost     = 1 << 30
-	memoryUnknown = 8 << 30 // What is taken for a memory that the system does not tell.
+	cacheShare    = 128      // The cache is one part in so many,
+	cacheLeast    = 64 << 20 // not less than this
+	cacheMost     = 1 << 30  // and not more than this.
+	memoryUnknown = 8 << 30  // Taken for the memory if the system does not tell it.
 )
 
 // cacheBytes returns how many bytes of blocks the node's databases may keep in memory
@@ -40,9 +40,9 @@ func memory() (uint64, error) {
 	return total, err
 }
 
-// newCache returns the one block cache of a node's databases: the metadata's, the Raft
-// log's and the indexes of the drives. Pebble takes memtables out of a cache, so there is
-// room for theirs besides: what is told as the cache is blocks' alone.
+// newCache returns the one block cache of a node's databases: the metadata's, the Raft log's and
+// the indexes of the drives. Pebble takes memtables from a cache, so this one has room for them
+// besides the blocks. What is shown as the cache's size is the blocks alone.
 func newCache(blocks int64, drives int) *pebble.Cache {
 	return pebble.NewCache(blocks + state.MemTableBytes + raftlog.MemTableBytes + int64(drives)*drive.IndexMemTableBytes)
 }

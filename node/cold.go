@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// autoScheme leaves the scheme of cold data to the number of failure domains.
+// autoScheme lets the number of failure domains decide the scheme of cold data.
 const autoScheme = "auto"
 
 // coldFlags registers the settings of cold data.
@@ -36,7 +36,7 @@ func (c *Config) validateCold() error {
 	return nil
 }
 
-// parseScheme reads DATA+PARITY; auto is the zero Scheme.
+// parseScheme reads DATA+PARITY. auto is the zero Scheme.
 func parseScheme(s string) (shard.Scheme, error) {
 	if s == autoScheme {
 		return shard.Scheme{}, nil

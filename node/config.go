@@ -17,14 +17,14 @@ import (
 	"github.com/cairnstore/cairn/s3api/lifecycle"
 )
 
-// Default credentials of `cairn dev`. A server refuses them.
+// The credentials of `cairn dev`. A server refuses them.
 const (
 	DevUser     = "cairnadmin"
 	DevPassword = "cairnadmin-secret"
 )
 
-// Config is everything an operator can set. Flags, environment variables
-// (CAIRN_ and the flag's name) and a YAML file set the same names; see Flags.
+// Config is everything that an operator can set. Flags, environment variables (CAIRN_ and the
+// flag's name) and a YAML file set the same names; see Flags.
 type Config struct {
 	DataDirs []string
 	// ColdDrives are those of DataDirs that are set aside for cold data.
@@ -94,9 +94,8 @@ type Config struct {
 	ColdScheme                                     string // DATA+PARITY, or auto.
 	RestoreExpedited, RestoreStandard, RestoreBulk time.Duration
 
-	// Knobs are this node's run-time knobs, by the names of package profile. One
-	// that is absent has the default of the compat in force; the cluster's settings
-	// come before them all.
+	// Knobs are this node's run-time knobs, by the names of package profile. One that is absent has
+	// the default of the compat in force. The cluster's settings come before all of them.
 	Knobs map[string]string
 
 	Membership
@@ -104,7 +103,7 @@ type Config struct {
 
 	Audit audit.Config // Its targets alone are settings.
 
-	AllowDevCredentials bool // Set by cairn dev alone; no setting.
+	AllowDevCredentials bool // It is no setting: only cairn dev sets it.
 }
 
 // Defaults returns the settings with their defaults.
@@ -202,7 +201,7 @@ func settingError(name, format string, args ...any) error {
 	return fmt.Errorf("setting --%s: %s", name, fmt.Sprintf(format, args...))
 }
 
-// Validate tells the first thing that is wrong with the settings of a server.
+// Validate returns the first thing that is wrong with the settings of a server.
 func (c *Config) Validate() error {
 	if err := c.validateDrives(); err != nil {
 		return err
@@ -241,7 +240,7 @@ func (c *Config) Validate() error {
 	return c.validateKnobs()
 }
 
-// samePath reports whether two names are of one directory.
+// samePath reports whether two names are those of one directory.
 func samePath(a, b string) bool {
 	x, errA := filepath.Abs(a)
 	y, errB := filepath.Abs(b)

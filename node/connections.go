@@ -17,18 +17,18 @@ import (
 const (
 	defaultMaxConnections = 4096
 	minConnections        = 16
-	// operatorReserve is how many connections operators have when all are taken.
+	// operatorReserve is how many connections are left for operators when all others are taken.
 	operatorReserve = 16
-	// filesDivisor: connections of clients may take half of the files that a process may
-	// have open; drives, databases and other nodes have the rest.
+	// filesDivisor: connections of clients may take half of the files that a process may have
+	// open. The other half is for drives, databases and other nodes.
 	filesDivisor = 2
-	// maxMetricsConnections bound the listener of --metrics-addr, which few ask.
+	// maxMetricsConnections bounds the listener of --metrics-addr, which few clients use.
 	maxMetricsConnections = 64
-	// troubleShown is how long the status tells of connections that were refused.
+	// troubleShown is how long the status shows that connections were refused.
 	troubleShown = 10 * time.Minute
 )
 
-// Connections is who may connect, and how often.
+// Connections says who may connect, and how often.
 type Connections struct {
 	MaxConnections           int
 	MaxConnectionsPerAddress int
@@ -75,7 +75,7 @@ func among(list []netip.Prefix) func(netip.Addr) bool {
 	}
 }
 
-// doors are the listeners of a node, as its status and metrics tell of them.
+// doors are the listeners of a node. Its status and metrics tell of them.
 type doors struct {
 	mu  sync.Mutex
 	all []*door
@@ -84,7 +84,7 @@ type doors struct {
 // door is one listener.
 type door struct {
 	name            string
-	open            func() int // Nil: not counted.
+	open            func() int // How many connections are open; nil: they are not counted.
 	refused, failed atomic.Int64
 	refusedAt       atomic.Int64 // Unix nanoseconds; 0: never.
 	failedAt        atomic.Int64
@@ -105,7 +105,7 @@ func (d *doors) list() []*door {
 	return d.all[:len(d.all):len(d.all)]
 }
 
-// connections counts what is open, by listener.
+// connections returns how many connections are open, by listener.
 func (d *doors) connections() map[string]int {
 	out := map[string]int{}
 	for _, x := range d.list() {
@@ -116,7 +116,7 @@ func (d *doors) connections() map[string]int {
 	return out
 }
 
-// warnings tell of connections that were not let in lately.
+// warnings are sentences about connections that were refused, or failed, lately.
 func (d *doors) warnings(node string, now time.Time) (out []string) {
 	lately := func(at int64) bool { return at != 0 && now.Sub(time.Unix(0, at)) < troubleShown }
 	for _, x := range d.list() {
@@ -132,7 +132,7 @@ func (d *doors) warnings(node string, now time.Time) (out []string) {
 	return out
 }
 
-// events are those of a listener, noted for the status.
+// doorEvents are the events of a listener. They are noted for the status.
 func (n *Node) doorEvents(d *door) listen.Events {
 	told := n.obs.Connections(d.name)
 	return listen.Events{
@@ -159,13 +159,13 @@ func (n *Node) bound(l net.Listener, name string, limits listen.Limits) net.List
 	return b
 }
 
-// watch notes what goes wrong with a listener for other nodes, whose peers are few and
-// known once they have shaken hands.
+// watch notes what goes wrong with a listener for other nodes. It sets no bounds: the peers are
+// few, and known once they have shaken hands.
 func (n *Node) watch(l net.Listener, name string) net.Listener {
 	return listen.Watch(l, n.doorEvents(n.doors.add(name)).AcceptFailed)
 }
 
-// clientLimits are those of the S3 listener.
+// clientLimits are the bounds of the S3 listener.
 func (n *Node) clientLimits() (listen.Limits, error) {
 	operators, err := prefixes("operator-addresses", n.cfg.OperatorAddresses)
 	if err != nil {

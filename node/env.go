@@ -13,8 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Env is the machine a node runs on: one file system, one transport, one log.
-// The clock is package time. Simulations pass their own.
+// Env is the machine that a node runs on: one file system, one transport, one log. The clock is
+// package time. Simulations pass their own.
 type Env struct {
 	FS        vfs.FS
 	Transport rpc.Transport // Between nodes, before TLS.
@@ -26,20 +26,20 @@ type Env struct {
 	// Clock is what this machine's clock shows; nil: time.Now.
 	Clock func() time.Time
 
-	// Simulated leaves out what only a real machine needs: TLS between nodes and
-	// the cluster key file.
+	// Simulated leaves out what only a real machine needs: TLS between nodes, and the file of the
+	// cluster key.
 	Simulated bool
 
-	// ExtentMaxBytes makes extents shorter than the format allows, so that
-	// simulations meet their borders; 0: what the format allows.
+	// ExtentMaxBytes makes extents shorter than the format allows, so that simulations meet the
+	// borders of extents; 0: as long as the format allows.
 	ExtentMaxBytes int64
 
-	// SnapshotThreshold and TrailingLogs make snapshots of the metadata more
-	// frequent, and followers need them sooner, than group's defaults (0).
+	// SnapshotThreshold and TrailingLogs make snapshots of the metadata more frequent, and make
+	// followers need them sooner. 0: the defaults of package group.
 	SnapshotThreshold, TrailingLogs uint64
 }
 
-// Gossip is who is alive, as far as this node has heard.
+// Gossip knows who is alive, as far as this node has heard.
 type Gossip interface {
 	Members() []gossip.Member
 	Member(cluster.NodeID) (gossip.Member, bool)

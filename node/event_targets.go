@@ -22,7 +22,7 @@ func (c *Config) eventFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.EventTokenFile, "event-token-file", "", "file with lines ID=TOKEN: what targets are shown to let this cluster in (webhooks: a bearer token; NATS: a token; Kafka: the password of the URL's user)")
 }
 
-// openEvents makes the targets of event notifications known.
+// openEvents opens the targets of event notifications.
 func (n *Node) openEvents(context.Context) error {
 	tokens, err := readTokens(n.cfg.EventTokenFile)
 	if err != nil {
@@ -46,8 +46,8 @@ func (n *Node) openEvents(context.Context) error {
 	return nil
 }
 
-// setEventTargets makes the targets that are set for the cluster known. What this node
-// cannot use of them is logged and left out.
+// setEventTargets opens the targets that are set for the cluster. A target that this node cannot
+// use is logged and left out.
 func (n *Node) setEventTargets() {
 	targets, err := n.access.keys.EventTargets()
 	specs := make([]notify.Spec, len(targets))
@@ -59,8 +59,8 @@ func (n *Node) setEventTargets() {
 	}
 }
 
-// knownTarget reports whether rules of an account's buckets may name a target, also one
-// that another node was told of just now.
+// knownTarget reports whether rules of an account's buckets may name a target. The target may have
+// been made on another node just now.
 func (n *Node) knownTarget(ctx context.Context, arn, account string) bool {
 	return n.eventTargets.Allows(arn, account) || (n.access.directory.Refresh(ctx) == nil && n.eventTargets.Allows(arn, account))
 }
@@ -81,8 +81,8 @@ func targetAccounts(lines []string, known []notify.Spec) (map[string][]string, e
 	return accounts, nil
 }
 
-// readTokens reads lines ID=TOKEN; empty ones and those that begin with # are passed
-// over. What is wrong is told without a token.
+// readTokens reads lines ID=TOKEN. Empty lines and those that begin with # are passed over. Errors
+// do not hold a token.
 func readTokens(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil

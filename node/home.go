@@ -16,9 +16,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// home is what a node keeps of itself in one of its data directories, beside the
-// metadata: who it is, which cluster it belongs to and which drives it has. The file is
-// replaced as a whole, synced.
+// home is what a node keeps of itself in one of its data directories, beside the metadata: who it
+// is, which cluster it belongs to and which drives it has. The file is replaced as a whole, and
+// synced.
 type home struct {
 	fs  vfs.FS
 	dir string
@@ -28,8 +28,8 @@ type home struct {
 
 	mu        sync.Mutex
 	ClusterID string     `json:"cluster,omitempty"` // Guarded by mu; see cluster.
-	Era       uint64     `json:"era,omitempty"`     // Of the metadata; guarded by mu; see era.
-	Drives    []ownDrive `json:"drives,omitempty"`  // As of the last start; guarded by mu.
+	Era       uint64     `json:"era,omitempty"`     // That of the metadata. Guarded by mu; see era.
+	Drives    []ownDrive `json:"drives,omitempty"`  // Those of the last start. Guarded by mu.
 }
 
 // ownDrive is a drive of this node, and where it lay.
@@ -44,8 +44,8 @@ const (
 	homeFormat = 1
 )
 
-// findHome returns the data directory that holds the node's home, in whatever order they
-// are given; the first where none does.
+// findHome returns the data directory that holds the node's home, in whatever order they are named.
+// If none does, it returns the first.
 func findHome(fs vfs.FS, dirs []string) (string, error) {
 	found := ""
 	for _, dir := range dirs {
@@ -114,8 +114,7 @@ func (h *home) id() cluster.NodeID {
 	return id
 }
 
-// cluster returns the cluster that the node belongs to; empty if it belongs to
-// none yet.
+// cluster returns the cluster that the node belongs to; empty: none yet.
 func (h *home) cluster() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,7 +128,7 @@ func (h *home) era() uint64 {
 	return h.Era
 }
 
-// begin records a later era.
+// begin records that the node belongs to a later era.
 func (h *home) begin(era uint64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,14 +139,14 @@ func (h *home) begin(era uint64) error {
 	return h.saveLocked()
 }
 
-// checkDrives compares the drives in the data directories with those that the node had.
-// accepted are the ids of drives that the operator gives up.
+// checkDrives compares the drives in the data directories with those that the node had. accepted
+// are the ids of drives that the operator gives up.
 func (h *home) checkDrives(dirs, accepted []string) error {
 	h.mu.Lock()
 	own := append([]ownDrive(nil), h.Drives...)
 	h.mu.Unlock()
 	if len(own) == 0 {
-		return nil // The first start.
+		return nil // The node starts for the first time.
 	}
 	there, empty := map[string]bool{}, ""
 	for _, dir := range dirs {
@@ -228,8 +227,8 @@ func (h *home) saveLocked() error {
 	return syncDir(h.fs, h.dir)
 }
 
-// makeDir makes a directory and its parents, each entry synced: a power cut must
-// not take back the directory that a node's identity is kept in.
+// makeDir makes a directory and its parents, and syncs each entry. A power cut must not take back
+// the directory that a node's identity is kept in.
 func makeDir(fs vfs.FS, dir string) error {
 	if _, err := fs.Stat(dir); err == nil {
 		return nil

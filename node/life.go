@@ -30,18 +30,18 @@ func (c *Config) validateLife() error {
 	return nil
 }
 
-// When a drive counts as full or slow, and when no longer: far enough apart that it
-// does not flap.
+// When a drive begins to count as full or slow, and when it ceases to. The two are far enough apart
+// that a drive does not change all the time.
 const (
-	fullMargin    = 8 // Full below the reserve and an eighth of it, so before it refuses writes,
-	freeMargin    = 2 // no longer above the reserve and half of it.
-	slowSync      = time.Second
-	quickSync     = 250 * time.Millisecond
-	syncWeight    = 0.1         // Of the newest sync in the mean.
-	slowForgotten = time.Minute // A drive that nobody syncs is not slow.
+	fullMargin    = 8                      // Full: it has less than its reserve and an eighth of it.
+	freeMargin    = 2                      // No longer full: it has more than its reserve and half of it.
+	slowSync      = time.Second            // Slow: its syncs take longer than this on average.
+	quickSync     = 250 * time.Millisecond // No longer slow: they take less than this.
+	syncWeight    = 0.1                    // The weight of the newest sync in the mean.
+	slowForgotten = time.Minute            // A drive without a sync for so long is not slow.
 )
 
-// driveHealth watches the drives of this node. Safe for concurrent use.
+// driveHealth watches the drives of this node. It is safe for concurrent use.
 type driveHealth struct {
 	reserve int64
 
@@ -69,7 +69,7 @@ func (s *syncPace) add(took time.Duration) {
 	s.last = time.Now()
 }
 
-// now returns the mean; 0 where there was no sync for long.
+// now returns the mean, or 0 if there was no sync for long.
 func (s *syncPace) now() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func newDriveHealth(reserve int64) *driveHealth {
 	return &driveHealth{reserve: reserve, drives: map[cluster.DriveID]*health{}}
 }
 
-// events returns a drive's events that watch its syncs besides.
+// events returns the events of a drive with its syncs watched.
 func (s *syncPace) events(e drive.Events) drive.Events {
 	told := e.SyncDone
 	e.SyncDone = func(took time.Duration, waiters int) {
@@ -101,7 +101,7 @@ func (h *driveHealth) watch(d *drive.Drive, s *syncPace) {
 	h.drives[d.ID()] = &health{d: d, sync: s}
 }
 
-// full reports whether a drive is to take no more new extents.
+// full reports whether a drive is to get no more new extents.
 func (h *driveHealth) full(id cluster.DriveID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

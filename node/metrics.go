@@ -23,7 +23,7 @@ func (n *Node) exportMetrics(budget *buf.Budget, pool *buf.Pool) {
 	})
 }
 
-// clusterStatus counts what the whole cluster has.
+// clusterStatus returns what the whole cluster has.
 func (n *Node) clusterStatus(ctx context.Context) (*metapb.StatusAnswer, error) {
 	topo, err := n.client.Topology(ctx)
 	if err != nil {

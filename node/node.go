@@ -1,9 +1,9 @@
-// Package node is the daemon: the only place that constructs everything and
-// knows in which order it starts and stops.
+// Package node is the daemon. It is the only place that constructs everything, and knows in which
+// order everything starts and stops.
 //
-// A node runs on an Env: one file system, one transport, one log. Whatever fails
-// in a way that the node must not survive (its metadata log cannot be written)
-// arrives at Failed; the process then ends, and a restart recovers.
+// A node runs on an Env: one file system, one transport, one log. If something fails that the node
+// must not survive, such as writing the log of its metadata, Failed is closed. The process then
+// ends, and a restart recovers.
 package node
 
 import (
@@ -153,7 +153,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 	return n, nil
 }
 
-// later registers what Stop does, in reverse order.
+// later registers what Stop calls, in reverse order.
 func (n *Node) later(f func(context.Context) error) { n.cleanup = append(n.cleanup, f) }
 
 // join makes the node part of its cluster, then starts what needs one.
@@ -185,7 +185,7 @@ func (n *Node) join(ctx context.Context) {
 // ID returns the node's id.
 func (n *Node) ID() cluster.NodeID { return n.home.id() }
 
-// Ready reports whether the node serves requests; if not, why.
+// Ready returns nil if the node serves requests, else why it does not.
 func (n *Node) Ready() error {
 	if err := n.Err(); err != nil {
 		return err
@@ -215,10 +215,10 @@ func (n *Node) Ready() error {
 
 const readyTimeout = 2 * time.Second
 
-// Failed is closed when the node must end; Err says why.
+// Failed returns a channel that is closed when the node must end. Err says why.
 func (n *Node) Failed() <-chan struct{} { return n.failed }
 
-// Err returns what ended the node, nil while it runs or was stopped.
+// Err returns what ended the node, or nil while it runs and after it was stopped.
 func (n *Node) Err() error {
 	if p := n.failure.Load(); p != nil {
 		return *p
@@ -226,7 +226,7 @@ func (n *Node) Err() error {
 	return nil
 }
 
-// fail ends the node: the first cause is kept.
+// fail ends the node. Only the first cause is kept.
 func (n *Node) fail(err error) {
 	n.failOnce.Do(func() {
 		n.failure.Store(&err)
@@ -235,8 +235,8 @@ func (n *Node) fail(err error) {
 	})
 }
 
-// fatal is fail for the metadata's log and state, whose callers must not go on:
-// the goroutine is held until the process ends.
+// fatal is fail for the log and the state of the metadata, whose callers must not go on: it does
+// not return before the process ends.
 func (n *Node) fatal(err error) {
 	n.fail(err)
 	if !n.env.Simulated {
@@ -244,8 +244,8 @@ func (n *Node) fatal(err error) {
 	}
 }
 
-// Stop ends the node: listeners first, then what they use. Requests under way
-// have until ctx ends.
+// Stop ends the node: first the listeners, then what they use. Requests under way have until ctx
+// ends.
 func (n *Node) Stop(ctx context.Context) error {
 	n.stopOnce.Do(func() {
 		n.drainClients(ctx)
@@ -333,7 +333,7 @@ func (n *Node) openTransport(ctx context.Context) error {
 	n.gossip = g
 	n.peers.gossip.Store(&n.gossip)
 	n.later(func(context.Context) error {
-		if err := g.Leave(leaveTimeout); err != nil { // The others find out by themselves.
+		if err := g.Leave(leaveTimeout); err != nil { // The others will find out by themselves.
 			n.log.Debug("nobody heard that this node leaves", "cause", err)
 		}
 		return g.Close()
@@ -392,8 +392,8 @@ func (n *Node) openMetadata(ctx context.Context) error {
 	return n.catchUpEra()
 }
 
-// catchUpEra takes over the era of this node's own metadata: a crash may have come
-// between a recovery and the note of it, and nodes of the era before must know.
+// catchUpEra takes over the era of this node's own metadata. A crash may have come between a
+// recovery and the note of it in the home, and nodes of the era before must be told.
 func (n *Node) catchUpEra() error {
 	era, err := n.group.Era()
 	if err != nil || era <= n.home.era() {
@@ -449,8 +449,7 @@ func (n *Node) openDataPath(context.Context) error {
 	return nil
 }
 
-// inlineMax returns object.Config's form of the setting, in which 0 would mean
-// the default.
+// inlineMax returns the setting as object.Config wants it, where 0 would mean the default.
 func inlineMax(b Bytes) int64 {
 	if b == 0 {
 		return -1
@@ -458,7 +457,7 @@ func inlineMax(b Bytes) int64 {
 	return int64(b)
 }
 
-// slotFailed lets the allocator go round a drive that has just failed a write.
+// slotFailed lets the allocator avoid a drive that has just failed a write.
 func (n *Node) slotFailed(id shard.ID, cause error) { n.objects.Allocator().SlotFailed(id, cause) }
 
 // Objects returns the object service.
@@ -468,7 +467,7 @@ func (n *Node) alive(id cluster.NodeID) bool {
 	return id == n.home.id() || n.gossip.State(id) == gossip.Alive
 }
 
-// listenError makes an S3 or metrics listener's failure name its setting.
+// listenError returns the failure of an S3 or metrics listener, with the name of its setting.
 func listenError(setting, addr string, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

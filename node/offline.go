@@ -20,14 +20,14 @@ type Offline struct {
 	lock io.Closer
 }
 
-// OpenOffline opens the home in dir, which no node may have in use; a new one where
-// there is none. Close ends it.
+// OpenOffline opens the home in dir, or a new one if there is none. No node may have it in use. The
+// caller calls Close.
 func OpenOffline(fs vfs.FS, dir string) (*Offline, error) {
 	h, err := openHome(fs, dir)
 	if err != nil {
 		return nil, err
 	}
-	// The drive's lock is the node's: it opens its drives first.
+	// The lock of the drive serves as that of the node, which opens its drives first.
 	lock, err := fs.Lock(fs.PathJoin(dir, driveLock))
 	if err != nil {
 		return nil, fmt.Errorf("%s is in use: stop the node first (%w)", dir, err)
@@ -41,13 +41,13 @@ const driveLock = "lock"
 // Close lets the node start again.
 func (o *Offline) Close() error { return o.lock.Close() }
 
-// Node returns the node's id, Cluster the cluster it belongs to (empty: none).
+// Node returns the node's id.
 func (o *Offline) Node() string { return o.home.Node }
 
 // Cluster returns the cluster that the node belongs to; empty: none.
 func (o *Offline) Cluster() string { return o.home.cluster() }
 
-// HasMetadata reports whether there is a directory of metadata.
+// HasMetadata reports whether the directory of the metadata exists.
 func (o *Offline) HasMetadata() (bool, error) {
 	_, err := o.cfg.FS.Stat(o.cfg.Dir)
 	if oserror.IsNotExist(err) {
@@ -56,10 +56,10 @@ func (o *Offline) HasMetadata() (bool, error) {
 	return err == nil, err
 }
 
-// Standing tells how far the metadata reach.
+// Standing returns how far the metadata reach.
 func (o *Offline) Standing() (group.Standing, error) { return group.Inspected(o.cfg) }
 
-// Recover makes this node the only voter, with what it has.
+// Recover makes this node the only voter, with the metadata that it has.
 func (o *Offline) Recover() (group.Recovered, error) {
 	r, err := group.Recover(o.cfg, o.home.era()+1)
 	if err != nil {
@@ -84,7 +84,7 @@ func (o *Offline) Restore(backup io.Reader, keys identity.Keys, head snapshot.Ba
 	return r, o.home.begin(r.Era)
 }
 
-// Faults looks for what is wrong with the records of the metadata.
+// Faults returns what is wrong with the records of the metadata.
 func (o *Offline) Faults() (faults []state.Fault, err error) {
 	err = group.LookAt(o.cfg, func(r *state.Records) (err error) {
 		faults, err = r.Faults()
@@ -93,8 +93,8 @@ func (o *Offline) Faults() (faults []state.Fault, err error) {
 	return faults, err
 }
 
-// Record finds a record by what logs call it, or by its key in hex. A nil value: there is
-// none.
+// Record finds a record by the name that logs give it, or by its key in hex. The value is nil if
+// there is no such record.
 func (o *Offline) Record(name string) (key, value []byte, err error) {
 	err = group.LookAt(o.cfg, func(r *state.Records) (err error) {
 		if key, err = r.Find(name); err == nil {
@@ -105,5 +105,5 @@ func (o *Offline) Record(name string) (key, value []byte, err error) {
 	return key, value, err
 }
 
-// Mend replaces a record of the metadata, or removes it (nil).
+// Mend replaces a record of the metadata. A nil value removes it.
 func (o *Offline) Mend(key, value []byte) error { return group.Mend(o.cfg, key, value) }

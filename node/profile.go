@@ -9,8 +9,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// knobFlag is the setting of a run-time knob. It has no default of its own: what
-// is not set follows compat.
+// knobFlag is the setting of a run-time knob. It has no default of its own: a knob that is not set
+// follows compat.
 type knobFlag struct {
 	knob  profile.Knob
 	knobs *map[string]string // Config.Knobs.
@@ -67,8 +67,8 @@ func checkKnob(name, value string) error {
 	return err
 }
 
-// setProfile makes the run-time knobs of the cluster, by name, those of this node,
-// over the node's own. What this node cannot use of them is logged and left out.
+// setProfile puts the run-time knobs of the cluster, by name, over this node's own, and uses the
+// result from now on. A knob of the cluster that this node cannot use is logged and left out.
 func (n *Node) setProfile(settings map[string]string) {
 	p, err := profile.FromSettings(n.cfg.Knobs, settings)
 	if err != nil {

@@ -8,13 +8,14 @@ import (
 	"github.com/cairnstore/cairn/cluster/gossip"
 )
 
-// refusalsLook is how soon a node asks the others again whether they have refused what it
-// has, while too few have told.
+// refusalsLook is the pause before a node asks the others again what they have refused, while too
+// few have answered.
 const refusalsLook = 200 * time.Millisecond
 
-// watchRefusals has this node compare what it refuses for contradictions with what the
-// voters do, at once, for as long as it runs. Besides, all nodes compare every clockEvery:
-// who should have refused and has not does not notice by itself.
+// watchRefusals compares, whenever this node has refused a command for a contradiction, what it has
+// refused with what the voters have. It does so as long as the node runs. All nodes compare every
+// clockEvery besides: a node that should have refused something and has not cannot notice it by
+// itself.
 func (n *Node) watchRefusals(ctx context.Context) {
 	for {
 		for n.group.Judge().Open {
@@ -31,11 +32,11 @@ func (n *Node) watchRefusals(ctx context.Context) {
 	}
 }
 
-// contradicted is told that this node's state has refused a command.
+// contradicted is called when this node's state has refused a command.
 func (n *Node) contradicted() {
 	select {
 	case n.anew <- struct{}{}:
-	default: // It is looked at already.
+	default: // The comparison is waiting to begin already.
 	}
 }
 
@@ -51,17 +52,17 @@ func (n *Node) askRefusals(ctx context.Context) {
 	n.judgeState()
 }
 
-// heardRefusals notes what another node's server has refused. A release that does not
-// compare says nothing.
+// heardRefusals notes what another node's server has refused. A node of a release that does not
+// compare tells nothing.
 func (n *Node) heardRefusals(a about) {
 	if a.Server != "" && a.Refusals != nil {
 		n.group.HeardRefusals(a.Server, *a.Refusals)
 	}
 }
 
-// judgeState ends this node where most voters agree with each other about what was refused
-// and not with it: its metadata are damaged, and are made anew from the others' when it
-// starts again, as another server without a vote.
+// judgeState ends this node if most voters agree with each other about what was refused, and not
+// with it. Its metadata are damaged then. When it starts again, they are made anew from those of
+// the others, and the node is another server, without a vote.
 func (n *Node) judgeState() {
 	j := n.group.Judge()
 	n.obs.Disagree(len(j.Differ))

@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// requestDone tells the audit log, and those who watch, of a request to S3.
+// requestDone tells the audit log, and whoever watches, of a request to S3.
 func (n *Node) requestDone(d *s3api.RequestDone) {
 	if n.audit != nil {
 		n.audit.Write(n.s3Record(d))
@@ -54,7 +54,7 @@ func (n *Node) s3Event(d *s3api.RequestDone) *adminpb.TraceEvent {
 	return e
 }
 
-// stsDone is requestDone for STS; facts are those of the request.
+// stsDone is requestDone for STS. facts are those of the request.
 func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 	remote := sourceOf(facts)
 	if n.audit != nil {
@@ -78,8 +78,8 @@ func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 	}
 }
 
-// adminDone is requestDone for the admin API. Looks are not kept, but for those that
-// were refused.
+// adminDone is requestDone for the admin API. Calls that only look are not kept, unless they were
+// refused.
 func (n *Node) adminDone(c *admin.Call) {
 	if n.audit != nil && (c.Changes || c.Status == http.StatusForbidden) {
 		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindAdmin, RequestID: c.ID, Who: whoOf(c.Who),
@@ -96,7 +96,7 @@ func (n *Node) adminDone(c *admin.Call) {
 	}
 }
 
-// event returns an event with what all kinds have.
+// event returns an event with the fields that all kinds have.
 func (n *Node) event(kind string, who *iam.Identity, operation string, took time.Duration) *adminpb.TraceEvent {
 	e := &adminpb.TraceEvent{Time: time.Now().UTC().Format(time.RFC3339Nano), Node: n.home.Node, Kind: kind, Operation: operation,
 		DurationUs: uint64(took.Microseconds())}
@@ -123,7 +123,7 @@ func sourceOf(facts func(string) ([]string, bool)) string {
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// traced shows requests between nodes to those who watch them.
+// traced shows requests between nodes to whoever watches them.
 func (n *Node) traced(pattern string, h http.Handler) (string, http.Handler) {
 	return pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !n.trace.Wants(true) {
@@ -141,7 +141,7 @@ func (n *Node) traced(pattern string, h http.Handler) (string, http.Handler) {
 	})
 }
 
-// countedWriter knows the status and the length of an answer.
+// countedWriter notes the status and the length of an answer.
 type countedWriter struct {
 	http.ResponseWriter
 	status int

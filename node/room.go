@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// roomLook is how often a node looks how much room its metadata have.
+	// roomLook is the pause between two looks at how much room the metadata have.
 	roomLook = time.Second
-	// stepAsideEvery is how often a leader without room tries to hand over.
+	// stepAsideEvery is the pause between two tries of a leader without room to hand over.
 	stepAsideEvery = 5 * time.Second
-	// stillFullEvery is how often a start says that it waits for room.
+	// stillFullEvery is the pause between two messages of a start that waits for room.
 	stillFullEvery = 10 * time.Second
-	// metadataLogMin is what a log must be able to keep: some of the largest commands.
+	// metadataLogMin is the least that a log must have room for: some of the largest commands.
 	metadataLogMin = 4 * group.MaxCommandBytes
 )
 
@@ -41,8 +41,8 @@ func (c *Config) validateRoom() error {
 	return nil
 }
 
-// openRoom begins to watch the room of the file system that holds the metadata. Where
-// there is none at all, not even in the ballast, it waits for some, and says so.
+// openRoom begins to watch the room of the file system that holds the metadata. If there is none at
+// all, not even in the ballast, it waits for some, and says so.
 func (n *Node) openRoom(ctx context.Context) (err error) {
 	n.room, err = room.Open(room.Config{FS: n.env.FS, Dir: n.home.dir, Reserve: int64(n.cfg.MetadataReserve),
 		Ballast: int64(n.cfg.MetadataBallast), Changed: n.obs.RoomChanged})
@@ -65,8 +65,8 @@ func (n *Node) openRoom(ctx context.Context) (err error) {
 	return nil
 }
 
-// watchRoom keeps the ballast, tells the others how much room there is, and works out
-// what the leader has to refuse, for as long as the node runs.
+// watchRoom keeps the ballast, tells the others how much room there is, and works out what the
+// leader has to refuse. It does so for as long as the node runs.
 func (n *Node) watchRoom(ctx context.Context) {
 	t := time.NewTicker(roomLook)
 	defer t.Stop()
@@ -93,12 +93,12 @@ func (n *Node) watchRoom(ctx context.Context) {
 	}
 }
 
-// reserveOf returns how much space a drive leaves free. One on the file system of the
-// metadata leaves theirs, and never writes into what the ballast gave up for deletions.
+// reserveOf returns how much space a drive leaves free. A drive on the file system of the metadata
+// leaves what these need, and never writes into what the ballast gave up for deletions.
 func (n *Node) reserveOf(dir string) int64 {
 	reserve := int64(n.cfg.DriveReserve)
 	own, err := n.env.FS.GetDiskUsage(n.home.dir)
-	if err != nil || reserve == 0 { // 0 is the drive's default, which is more.
+	if err != nil || reserve == 0 { // 0 stands for the drive's default, which is more than the metadata need.
 		return reserve
 	}
 	if u, err := n.env.FS.GetDiskUsage(dir); err == nil && u.TotalBytes == own.TotalBytes && u.AvailBytes == own.AvailBytes {

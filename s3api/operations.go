@@ -14,21 +14,22 @@ import (
 // response whose headers go with the error.
 type handler func(*server, context.Context, *request) (*response, error)
 
-// operation is a row of the table: an operation of S3, how a request selects it,
-// and what else of a query it takes.
+// operation is a row of the table: an operation of S3, how a request selects it, and which other
+// parameters it takes.
 type operation struct {
 	name   string
 	method string
 	scope  scope
-	// sub are sub-resources of which one is in the query; nil: none is needed.
+	// sub has sub-resources, one of which must be in the query; nil: none needs to be.
 	sub []string
-	// with is a parameter that is in the query besides; empty: none is needed.
+	// with is a parameter that must be in the query besides; empty: none needs to be.
 	with string
-	// copy selects by x-amz-copy-source being there.
+	// copy says that the request has an x-amz-copy-source.
 	copy bool
-	// parameters are further ones that the operation reads.
+	// parameters are further parameters that the operation reads.
 	parameters []string
-	// fresh says that it answers what the bucket is now: the look-up asks the metadata.
+	// fresh says that the answer must be what the bucket is now, so the metadata are asked for it
+	// and not what this node remembers.
 	fresh  bool
 	handle handler
 }

@@ -147,7 +147,7 @@ var formCredentials = newSet("x-amz-algorithm", "x-amz-credential", "x-amz-date"
 // requestHeaders are headers of the request itself that policies ask for.
 var requestHeaders = []string{"User-Agent", "Referer", "Origin", "X-Forwarded-For", "X-Forwarded-Proto", "X-Amz-Expected-Bucket-Owner"}
 
-// formHeader returns the headers that a PUT of the same meaning would have.
+// formHeader returns the headers that a PUT with the meaning of the form would have.
 func formHeader(f *form.Form, of http.Header) (http.Header, error) {
 	h := http.Header{}
 	for _, name := range requestHeaders {
@@ -173,7 +173,7 @@ func formHeader(f *form.Form, of http.Header) (http.Header, error) {
 		case hasPrefixFold(field.Name, prefixAMZ):
 			name = field.Name
 		default:
-			continue // Not for us: a button, or something of the page's own.
+			continue // The field is not for us: it is a button, or the page's own.
 		}
 		if strings.ContainsAny(field.Value, "\r\n") {
 			return nil, s3err.BadArgument(printable(field.Name), "", "The value of a field must be one line.")

@@ -8,17 +8,16 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// query is the parameters of a request, in order. Where a name comes twice, the
-// first counts.
+// query is the parameters of a request, in order. If a name comes twice, the first one counts.
 type query []parameter
 
 type parameter struct {
 	name, value string
-	bare        bool // Without '=': a sub-resource's form.
+	bare        bool // It has no '=', as a sub-resource has none.
 }
 
-// parseQuery decodes a raw query once. Unlike url.ParseQuery it lets ';' stand,
-// which prefixes may hold.
+// parseQuery decodes a raw query once. Unlike url.ParseQuery it lets ';' stand, which a prefix may
+// hold.
 func parseQuery(raw string) (query, error) {
 	if raw == "" {
 		return nil, nil
@@ -58,8 +57,8 @@ func (q query) has(name string) bool {
 	return ok
 }
 
-// number reads a parameter between 0 and maxInt32; what is absent or empty is
-// fallback. Negative or not a number: InvalidArgument.
+// number reads a parameter between 0 and maxInt32. One that is absent or empty is fallback. It
+// returns InvalidArgument for one that is negative or not a number.
 func (q query) number(name string, fallback int) (int, error) {
 	text := q.get(name)
 	if text == "" {

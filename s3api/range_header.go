@@ -8,9 +8,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// parseRange reads a Range header. As S3 does, one that is not well formed, is
-// of another unit or names several ranges is ignored: the whole object is asked
-// for, and ok is false.
+// parseRange reads a Range header. As with S3, a header is ignored if it is not well formed, is of
+// another unit, or names several ranges. Then ok is false and the whole object is asked for.
 func parseRange(header string) (_ object.Range, ok bool) {
 	whole := object.Range{Kind: metapb.RangeKind_RANGE_ALL}
 	unit, spec, found := strings.Cut(header, "=")
@@ -36,9 +35,8 @@ func parseRange(header string) (_ object.Range, ok bool) {
 	return whole, false
 }
 
-// resolveRange returns the bytes of an object of size bytes that r names; ok is
-// false if there are none. It is what the object service does for a GET, for
-// HEAD, which asks it for no content.
+// resolveRange returns the bytes that r names of an object of size bytes. ok is false if there are
+// none. The object service does the same for a GET; a HEAD asks it for no content.
 func resolveRange(r object.Range, size uint64) (first, length uint64, ok bool) {
 	switch r.Kind {
 	case metapb.RangeKind_RANGE_FIRST_LAST:
@@ -72,7 +70,7 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// saturatingUint reads digits; a number too large for 64 bits is the largest.
+// saturatingUint reads digits. A number too large for 64 bits becomes the largest.
 func saturatingUint(digits string) uint64 {
 	var n uint64
 	for i := range len(digits) {

@@ -20,32 +20,31 @@ import (
 type request struct {
 	address
 	ex       *exchange
-	r        *http.Request // For its headers, in S3's names: the body is auth.Body.
+	r        *http.Request // Only for its headers, in S3's names. The body is auth.Body.
 	query    query
 	auth     *sigauth.Request
 	style    wirexml.Style
 	profile  *profile.Profile
-	caller   object.Caller // As authenticated: handlers ask admit for it.
+	caller   object.Caller // As authenticated. Handlers must get it from admit.
 	identity *iam.Identity // Nil: anonymous.
 	op       *operation
 	done     *RequestDone
-	virtual  bool         // Addressed by a host name of the bucket.
-	byACL    *atomic.Bool // Set where only an ACL allows what is asked; may be nil.
+	virtual  bool         // It is addressed by a host name of the bucket.
+	byACL    *atomic.Bool // Set if only an ACL allows what is asked. It may be nil.
 
-	forwarded bool   // By a proxy that is trusted.
+	forwarded bool   // It came through a proxy that is trusted.
 	charged   bool   // The caller pays for the request.
-	copied    string // What policies know as the source of a copy: /bucket/key.
-	location  string // Of a bucket to be made, as the request names it.
-	ownership string // That the request gives a bucket; empty where it gives none.
+	copied    string // The source of a copy as policies know it: /bucket/key.
+	location  string // The region that the request names for a new bucket.
+	ownership string // The ownership that the request gives a bucket; empty: none.
 
-	tags []*metapb.Pair // That the request gives.
-	lock lockRequest    // That the request asks for.
-	memo *policy.Memo   // Of a request about many keys; nil: of one.
+	tags []*metapb.Pair // The tags that the request gives.
+	lock lockRequest    // The lock that the request asks for.
+	memo *policy.Memo   // Of a request about many keys; nil: it is about one.
 }
 
-// prepare finds the operation of a request and authenticates it. It does not
-// touch the body, so that a client that waits for 100 Continue is refused before
-// it sends one.
+// prepare finds the operation of a request and authenticates it. It does not touch the body, so a
+// client that waits for 100 Continue is refused before it sends one.
 func (s *server) prepare(ctx context.Context, ex *exchange) (*request, *operation, error) {
 	signed, done := ex.r, &ex.done
 	r, err := normalize(signed)
@@ -99,8 +98,8 @@ func (s *server) prepare(ctx context.Context, ex *exchange) (*request, *operatio
 	return rq, op, err
 }
 
-// checkVersionID refuses an id that no version can have where AWS does: elsewhere it is
-// one that does not exist.
+// checkVersionID refuses an id that no version can have, if errors are told as AWS tells them.
+// Otherwise it is the id of a version that does not exist.
 func (s *server) checkVersionID(id string) error {
 	if id == "" || object.MayBeVersionID(id) || s.cfg.Profile().ErrorProfile != profile.AWS {
 		return nil
@@ -108,7 +107,7 @@ func (s *server) checkVersionID(id string) error {
 	return s3err.BadArgument("versionId", printable(id), "Invalid version id specified")
 }
 
-// expectOwner refuses a request whose client believes a bucket to be another's.
+// expectOwner refuses a request whose client believes that the bucket belongs to somebody else.
 func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header string) error {
 	want := rq.r.Header.Get(header)
 	if want == "" {
@@ -124,7 +123,7 @@ func (s *server) expectOwner(ctx context.Context, rq *request, bucket, header st
 	return nil
 }
 
-// contentMD5 reads a Content-MD5 header; nil if there is none.
+// contentMD5 reads a Content-MD5 header; nil: there is none.
 func contentMD5(h http.Header) ([]byte, error) {
 	values, ok := h["Content-Md5"]
 	if !ok {
@@ -139,7 +138,7 @@ func contentMD5(h http.Header) ([]byte, error) {
 
 const md5Bytes = 16
 
-// body returns the plaintext of an upload, its length checked against limit.
+// body returns the plaintext of an upload. Its length is within limit.
 func (rq *request) body(limit int64) (object.Body, error) {
 	b := object.Body{Reader: rq.auth.Body, Size: rq.auth.Size}
 	switch {

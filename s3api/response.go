@@ -10,26 +10,26 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// response is what a handler wants answered. At most one of document, raw, content and
-// later is set.
+// response is what a handler wants answered. At most one of document, raw, content and later is
+// set.
 type response struct {
 	status  int // 0: 200.
 	headers []header
 
 	document wirexml.Document
-	raw      []byte // Sent as it is; its Content-Type is among the headers.
+	raw      []byte // It is sent as it is. Its Content-Type is among the headers.
 	content  *content
-	// later does what is left of the work and returns the final response: the
-	// connection is kept alive meanwhile. Its headers and status count only if it
-	// ends before the early 200. It is called exactly once.
+	// later does the rest of the work and returns the final response. The connection is kept alive
+	// meanwhile. Headers and status of that response count only if it comes before the early 200.
+	// later is called exactly once.
 	later func(context.Context) (*response, error)
 }
 
-// header is a header of a response. Names are sent as they stand: S3's in lower
-// case, HTTP's in canonical form.
+// header is a header of a response. Names are sent as they stand: S3's in lower case, HTTP's in
+// canonical form.
 type header struct{ name, value string }
 
-// content is the bytes of an object.
+// content is the bytes of an object that are sent.
 type content struct {
 	length  int64
 	writeTo func(context.Context, io.Writer) (int64, error)
@@ -46,8 +46,7 @@ func (resp *response) has(name string) bool {
 // setETag sets the ETag header; etag comes without quotes.
 func (resp *response) setETag(etag string) { resp.set("ETag", `"`+etag+`"`) }
 
-// setVersion names a version; the null version of an unversioned bucket has no
-// header.
+// setVersion names a version. A bucket that never had versions has none to name.
 func (resp *response) setVersion(name, id string) {
 	if id != "" {
 		resp.set(name, id)

@@ -8,8 +8,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// restoreObject asks for a warm copy of a cold object, or for a longer life of the
-// one that there is.
+// restoreObject asks for a warm copy of a cold object, or for a longer life of the one that exists.
 func (s *server) restoreObject(ctx context.Context, rq *request) (*response, error) {
 	body, err := rq.readDocument(wirexml.MaxConfigurationBytes)
 	if err != nil {

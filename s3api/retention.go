@@ -25,7 +25,7 @@ const (
 
 // lockRequest is what a request says of the lock of a version.
 type lockRequest struct {
-	retention *metapb.Retention // Nil: nothing.
+	retention *metapb.Retention // Nil: the request says nothing of it.
 	hold      metapb.LegalHold
 }
 
@@ -97,8 +97,8 @@ func (rq *request) lockFacts(key string, now time.Time) ([]string, bool) {
 	return nil, false
 }
 
-// lockNew fills in the lock of something new. Each half of it takes a right of its own,
-// and the bucket must have object lock.
+// lockNew fills in the lock of something new. Retention and legal hold need a right each, and the
+// bucket must have object lock.
 func (s *server) lockNew(ctx context.Context, rq *request, in *object.Description) error {
 	l := rq.lock
 	if l.retention == nil && l.hold == metapb.LegalHold_LEGAL_HOLD_AS_IT_IS {
@@ -123,7 +123,7 @@ func (s *server) lockNew(ctx context.Context, rq *request, in *object.Descriptio
 	return err
 }
 
-// bypasses reports whether a request passes by a governance retention, and may.
+// bypasses reports whether a request wants to get past a governance retention, and may.
 func (s *server) bypasses(ctx context.Context, rq *request, on subject) bool {
 	return strings.EqualFold(rq.r.Header.Get(headerBypassGovernance), "true") &&
 		s.allow(ctx, rq, "s3:BypassGovernanceRetention", on) == nil
@@ -164,7 +164,7 @@ func (s *server) relock(ctx context.Context, rq *request, action string, l *meta
 	if !got.Bucket.GetObjectLock() {
 		return nil, s3err.InvalidRequest.Say(msgNoObjectLock)
 	}
-	// As at AWS, also what makes a governance retention stricter alters it.
+	// As at AWS, making a governance retention stricter is a change too.
 	old := got.Version.GetRetention()
 	changes := l.Retention != nil && l.Retention.Mode != old.GetMode()
 	if old.GetMode() == metapb.RetentionMode_RETENTION_GOVERNANCE && old.GetUntilMs() > time.Now().UnixMilli() && changes && !l.BypassGovernance {
@@ -197,7 +197,7 @@ func (s *server) getObjectLegalHold(ctx context.Context, rq *request) (*response
 	return &response{document: &wirexml.LegalHold{On: got.Version.GetLegalHold()}}, nil
 }
 
-// describeLocked is describe for what only versions in buckets with object lock have.
+// describeLocked is describe for a lock, which only versions in buckets with object lock have.
 func (s *server) describeLocked(ctx context.Context, rq *request, action string) (*object.Got, error) {
 	got, err := s.describe(ctx, rq, action)
 	if err == nil && !got.Bucket.GetObjectLock() {
@@ -206,8 +206,8 @@ func (s *server) describeLocked(ctx context.Context, rq *request, action string)
 	return got, err
 }
 
-// tellExtras tells of a version that is read what its reader may know besides: its lock,
-// and how many tags it has.
+// tellExtras tells what the reader of a version may know besides: its lock, and how many tags it
+// has.
 func (s *server) tellExtras(ctx context.Context, rq *request, resp *response, v *metapb.Version) {
 	may := func(action string) bool {
 		access, err := s.objectAccess(ctx, rq, action, rq.bucket, rq.query.get("versionId"))

@@ -35,7 +35,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	continueEmpty(w, r)
 	ex := s.newExchange(w, r)
-	// Deferred: an aborted answer panics.
+	// This is deferred because an answer that is cut short panics.
 	defer func() {
 		ex.done.Duration = time.Since(start)
 		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
@@ -49,10 +49,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex.answer(ctx, resp, err)
 }
 
-// patient returns the context of a request's work. It ends later than the request's by
-// grace where that ends since the client has closed its side of the connection, as one
-// does that has said all and waits for the answer: whether it is gone altogether only a
-// write tells. In HTTP/2 a client that leaves says so.
+// patient returns the context of a request's work. If the request's own context ends because the
+// client has closed its side of the connection, the work goes on for grace: a client may have said
+// all and be waiting for the answer. Only a write tells whether it is gone. In HTTP/2 a client that
+// leaves says so.
 func patient(r *http.Request, grace time.Duration) (ctx context.Context, stop func()) {
 	if r.ProtoMajor != 1 {
 		return r.Context(), func() {}
@@ -96,17 +96,17 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 	return resp, err
 }
 
-// continueEmpty sends 100 Continue to a client that waits for it although its body
-// is empty. net/http does not, which is right; but boto3, once it got a final
-// answer in place of one, misreads the next answer on the connection and hangs.
+// continueEmpty sends 100 Continue to a client that waits for it although its body is empty.
+// net/http does not, which is right. But boto3, if it gets a final answer instead, misreads the
+// next answer on the connection and hangs.
 func continueEmpty(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 && r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		w.WriteHeader(http.StatusContinue)
 	}
 }
 
-// local returns the handler of a path that is no S3 resource; nil for S3. Virtual
-// hosts have none.
+// local returns the handler of a path that is no S3 resource; nil: it is one. Virtual hosts have
+// only S3 resources.
 func (s *server) local(r *http.Request) http.Handler {
 	path := r.URL.Path
 	if s.hostBucket(r.Host) != "" || s.websiteBucket(r.Host) != "" {
@@ -131,9 +131,9 @@ func (s *server) local(r *http.Request) http.Handler {
 	return nil
 }
 
-// serveLocal serves what is no S3 resource. What it reads of a body has to come as fast
-// as a document, and what it does not read has to come at once: net/http would wait
-// for it without end before it answers.
+// serveLocal serves what is no S3 resource. What the handler reads of a body has to come as fast as
+// a document. What it does not read has to come at once, because net/http would wait for it for
+// ever before it answers.
 func (s *server) serveLocal(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		h.ServeHTTP(w, r)
@@ -152,7 +152,7 @@ func (s *server) serveLocal(h http.Handler, w http.ResponseWriter, r *http.Reque
 	}
 }
 
-// health serves a check: 200 or 503 and the reason, as text.
+// health serves a check: 200, or 503 with the reason as text.
 type health func() error
 
 // ServeHTTP implements http.Handler.

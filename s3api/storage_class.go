@@ -14,8 +14,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// classify fills in the storage class of something new: the one that the request
-// names, else the bucket's.
+// classify fills in the storage class of something new: the one that the request names, else the
+// bucket's.
 func (s *server) classify(ctx context.Context, rq *request, in *object.Description) error {
 	b, err := s.bucket(ctx, rq)
 	if err != nil {
@@ -27,8 +27,8 @@ func (s *server) classify(ctx context.Context, rq *request, in *object.Descripti
 	return setClass(in.Attributes, classNamed(rq.r.Header, b))
 }
 
-// classNamed returns the name of the class of something new: the one that the request
-// gives, else the bucket's; empty for none.
+// classNamed returns the name of the class of something new: the one that the request names, else
+// the bucket's; empty: neither names one.
 func classNamed(h http.Header, b *bucket.Bucket) string {
 	if name := h.Get(headerStorageClass); name != "" {
 		return name
@@ -36,8 +36,8 @@ func classNamed(h http.Header, b *bucket.Bucket) string {
 	return b.StorageClass()
 }
 
-// setClass records a class by its name, empty for STANDARD: the class, and the name
-// where that is another word.
+// setClass records a class by its name, which is empty for STANDARD. It records the name too if
+// that is another word than the class.
 func setClass(a *metapb.Attributes, name string) error {
 	a.StorageClass, a.ClassName = "", ""
 	if name == "" {
@@ -56,8 +56,8 @@ func setClass(a *metapb.Attributes, name string) error {
 	return nil
 }
 
-// headerDefaultClass names the class of a new bucket's objects in OBS's S3 API; its
-// native one does it as for an object.
+// headerDefaultClass names the class of a new bucket's objects in OBS's S3 API. OBS's native API
+// names it as it names an object's.
 const headerDefaultClass = "X-Default-Storage-Class"
 
 // newBucketClass reads the class of a new bucket's objects; nil: STANDARD.
@@ -92,7 +92,7 @@ func unknownClass(name string) error {
 	return s3err.InvalidStorageClass.Say("", s3err.Field{Name: "StorageClassRequested", Value: printable(name)})
 }
 
-// tellRestore tells of a version that was ever restored how its restore stands.
+// tellRestore tells how the restore of a version stands, if it was ever restored.
 func (resp *response) tellRestore(v *metapb.Version) {
 	switch until := object.WarmUntil(v, time.Now()); {
 	case v.GetRestore().GetOngoing():

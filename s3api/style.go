@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// dialectOf returns how a client talks, by what it signs with. It believes what
-// the request says, verified or not: errors too are told as their client expects.
+// dialectOf returns the dialect of a client, by the kind of its signature. It believes the request
+// before this is verified, because errors too are told as their client expects.
 func dialectOf(r *http.Request) profile.Dialect {
 	switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme {
 	case "AWS":

@@ -71,8 +71,8 @@ func (s *server) tag(ctx context.Context, rq *request, in *object.Description) e
 	return s.allow(ctx, rq, "s3:PutObjectTagging", subject{bucket: rq.bucket, key: rq.key})
 }
 
-// copiesTags readies the question whether a copy may take over the tags of its source:
-// who reads and who gives tags needs a right to.
+// copiesTags sets who decides whether a copy may take over the tags of its source. Reading them
+// takes a right, and giving them takes another.
 func (s *server) copiesTags(ctx context.Context, rq *request, in *object.CopyInput) error {
 	switch directive := rq.r.Header.Get("X-Amz-Tagging-Directive"); directive {
 	case "", "COPY":
@@ -82,7 +82,7 @@ func (s *server) copiesTags(ctx context.Context, rq *request, in *object.CopyInp
 	default:
 		return s3err.BadArgument("x-amz-tagging-directive", printable(directive), "Unknown tagging directive.")
 	}
-	rq.tags = nil // They count with REPLACE alone.
+	rq.tags = nil // Tags in the request count only with REPLACE.
 	src := &in.Source
 	var err error
 	src.TagAccess, err = s.objectAccess(ctx, rq, versioned("s3:GetObjectTagging", src.VersionID != ""), src.Bucket, src.VersionID)

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// tlsVersion returns the version of TLS that a request came over, as policies have
-// it; empty for none.
+// tlsVersion returns the version of TLS that a request came over, as policies name it; empty: it
+// came without.
 func tlsVersion(r *http.Request) string {
 	if r.TLS == nil {
 		return ""

@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// uploadPartCopy makes a part of a range of an object. All that can be refused is
-// refused before the copy runs; a long copy is answered as later.go says.
+// uploadPartCopy makes a part of a range of an object. All that can be refused is refused before
+// the copy runs. A long copy is answered as later.go says.
 func (s *server) uploadPartCopy(ctx context.Context, rq *request) (*response, error) {
 	in, err := s.parseCopyPart(ctx, rq)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *server) uploadPartCopy(ctx context.Context, rq *request) (*response, er
 	return resp, nil
 }
 
-// parseCopyPart checks in the order that error tests expect: part and upload,
+// parseCopyPart checks the request in the order that tests of errors expect: part and upload,
 // source, range, keys.
 func (s *server) parseCopyPart(ctx context.Context, rq *request) (*object.CopyPartInput, error) {
 	in := &object.CopyPartInput{Bucket: rq.bucket, Key: rq.key}

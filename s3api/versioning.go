@@ -33,8 +33,8 @@ func (s *server) getBucketVersioning(ctx context.Context, rq *request) (*respons
 	return &response{document: &wirexml.Versioning{State: b.GetVersioning()}}, nil
 }
 
-// tellWritten names the version that a write made. The null version of a bucket whose
-// versioning is suspended AWS does not name.
+// tellWritten names the version that a write made. If the bucket's versioning is suspended that is
+// the null version, which AWS does not name.
 func (s *server) tellWritten(ctx context.Context, resp *response, rq *request, v *metapb.Version) {
 	if v.GetVersionId() == "" && rq.profile.AnswerProfile == profile.AWS {
 		return
@@ -42,11 +42,11 @@ func (s *server) tellWritten(ctx context.Context, resp *response, rq *request, v
 	s.tellVersion(ctx, resp, rq, v.GetVersionId())
 }
 
-// tellVersion names the version that a request made or removed. The null version has
-// a name where the bucket has or had others.
+// tellVersion names the version that a request made or removed. The null version is named only if
+// the bucket has or had other versions.
 func (s *server) tellVersion(ctx context.Context, resp *response, rq *request, id string) {
 	if id == "" {
-		// What was done is done, whatever becomes of this question.
+		// The request has succeeded, even if the bucket cannot be looked up now.
 		b, err := s.bucket(ctx, rq)
 		if err != nil || b.GetVersioning() == metapb.Versioning_VERSIONING_OFF {
 			return

@@ -16,13 +16,13 @@ import (
 // websiteName is the name of what visitors of websites do, in metrics and logs.
 const websiteName = "Website"
 
-// site is one request to a website: a bucket served to people. Nobody is known there,
-// so what is served is what anonymous callers may read.
+// site is one request to a website, which is a bucket served to people. Visitors are not
+// authenticated, so they get what anonymous callers may read.
 type site struct {
 	s       *server
 	ex      *exchange
 	bucket  string
-	key     string // As the path has it.
+	key     string // As it is in the path.
 	website *wirexml.Website
 }
 
@@ -58,8 +58,7 @@ func (ex *exchange) visit(ctx context.Context) (*response, error) {
 	return w.failed(ctx, err)
 }
 
-// indexed returns the key of the document that a path names: that of a folder is its
-// index.
+// indexed returns the key of the document that a path names. A folder stands for its index.
 func (w *site) indexed(key string) string {
 	if key == "" || strings.HasSuffix(key, "/") {
 		return key + w.website.Index
@@ -88,12 +87,12 @@ func (w *site) get(ctx context.Context, key string, h http.Header) (*response, e
 	return w.s.getObject(ctx, rq)
 }
 
-// visitorHeaders are the headers of a visitor that count: conditions, ranges, and what
+// visitorHeaders are the headers of a visitor that count: conditions, ranges, and those that
 // policies ask for.
 var visitorHeaders = []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
 	"User-Agent", "Referer", "X-Forwarded-For", "X-Forwarded-Proto"}
 
-// follow returns the answer of an object: where it sends its visitors, or itself.
+// follow returns the answer for an object: the redirect that it has, or the object itself.
 func (w *site) follow(resp *response) *response {
 	for _, h := range resp.headers {
 		if h.name == object.RedirectHeader {
@@ -105,8 +104,8 @@ func (w *site) follow(resp *response) *response {
 	return resp
 }
 
-// failed answers a document that cannot be read: by a rule, by the index of a folder
-// that was named without its slash, or with the website's error document.
+// failed answers a request whose document cannot be read: by a rule, by the index of a folder that
+// was named without its slash, or with the website's error document.
 func (w *site) failed(ctx context.Context, err error) (*response, error) {
 	e := s3err.FromError(err)
 	status := e.Status()
@@ -137,7 +136,7 @@ func (w *site) failed(ctx context.Context, err error) (*response, error) {
 	return resp, nil
 }
 
-// rule returns the first rule about a request (status 0) or an error; nil: none.
+// rule returns the first rule for a request (status 0) or an error; nil: there is none.
 func (w *site) rule(status int) *wirexml.RoutingRule {
 	for i := range w.website.Rules {
 		if r := &w.website.Rules[i]; r.ErrorCode == status && strings.HasPrefix(w.key, r.KeyPrefix) {
@@ -147,7 +146,7 @@ func (w *site) rule(status int) *wirexml.RoutingRule {
 	return nil
 }
 
-// redirect sends a visitor elsewhere; prefix is what the rule knows the key by.
+// redirect sends a visitor elsewhere. prefix is the beginning of the key that the rule names.
 func (w *site) redirect(to *wirexml.Redirect, prefix string) *response {
 	scheme, host, key := to.Protocol, to.Host, w.key
 	if scheme == "" {
@@ -180,7 +179,7 @@ func escapedPath(key string) string {
 	u := url.URL{Path: "/" + key}
 	path := u.EscapedPath()
 	if strings.HasPrefix(path, "//") {
-		path = "/%2F" + path[2:] // Else the key would name a host.
+		path = "/%2F" + path[2:] // Otherwise the browser would take the key for a host.
 	}
 	return path
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// committer gathers the writers that wait to be durable. One goroutine takes all
-// that wait, syncs their segments once, puts them into the index in one batch
-// and answers; who comes meanwhile waits for the next round. Its queue is
-// bounded by the number of open writers.
+// committer gathers the writers that wait until their shards are durable. One goroutine takes all
+// that wait, syncs their segments once, puts their shards into the index in one batch, and answers.
+// Whoever comes meanwhile waits for the next round. The queue is bounded by the number of open
+// writers.
 type committer struct {
 	mu      sync.Mutex
 	waiting []commit
@@ -26,7 +26,7 @@ type commit struct {
 	done chan<- error
 }
 
-// start begins the rounds; close ends them.
+// start begins the rounds. close ends them.
 func (c *committer) start(round func([]commit)) {
 	c.wake = make(chan struct{}, 1)
 	c.done.Go(func() {
@@ -43,7 +43,7 @@ func (c *committer) start(round func([]commit)) {
 	})
 }
 
-// add queues a commit; false after close.
+// add queues a commit. It returns false after close.
 func (c *committer) add(one commit) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,7 +63,7 @@ func (c *committer) close() {
 	c.mu.Lock()
 	if !c.closed {
 		c.closed = true
-		close(c.wake) // What is in it is still received.
+		close(c.wake) // An element that is in it is still received.
 	}
 	c.mu.Unlock()
 	c.done.Wait()
@@ -96,7 +96,7 @@ func (d *Drive) syncSegments(batch []commit) error {
 		}
 		start := time.Now()
 		if err := s.file.SyncData(); err != nil {
-			d.fence(err) // Whatever it is: the state of the pages is not known.
+			d.fence(err) // Whatever the error is, nobody knows which pages reached the disk.
 			return errs.New(op, errs.Unavailable, err)
 		}
 		d.o.Events.syncDone(time.Since(start), countOf(batch, s))
@@ -113,8 +113,8 @@ func countOf(batch []commit, s *segment) (n int) {
 	return n
 }
 
-// publish puts synced records into the index, in one batch with the settled
-// marks of their segments (D3), and buries what they replace.
+// publish puts synced records into the index, in one batch with the settled marks of their segments
+// (D3), and buries the records that they replace.
 func (d *Drive) publish(batch []commit) error {
 	const op = "drive.Commit"
 	if err := d.Failed(); err != nil {
@@ -155,7 +155,7 @@ func (d *Drive) publishLocked(batch []commit) ([]loser, error) {
 				return nil, err
 			}
 		}
-		if ok && old.newerThan(l) { // Reserved later, committed earlier (D4).
+		if ok && old.newerThan(l) { // The old one was reserved later and committed earlier (D4).
 			lost = append(lost, l)
 			l = old
 		} else if ok {
@@ -176,8 +176,8 @@ func (d *Drive) publishLocked(batch []commit) ([]loser, error) {
 	return losers, b.commit()
 }
 
-// count ends the reservations of batch and keeps the books: all of batch live,
-// then all of lost not.
+// count ends the reservations of batch and keeps the books: all records of batch are live, and then
+// all of lost are not.
 func (d *Drive) count(batch []commit, lost []location) []loser {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -195,8 +195,8 @@ func (d *Drive) count(batch []commit, lost []location) []loser {
 	return losers
 }
 
-// uncountLocked takes a record that is no longer in the index out of the books.
-// The result holds a reference to the segment.
+// uncountLocked takes a record that is no longer in the index out of the books. The result holds a
+// reference to the segment, which the caller releases.
 func (d *Drive) uncountLocked(l location) (deadRecord, bool) {
 	s := d.segments[l.seg]
 	if s == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// deleteBatch bounds how long the index is kept from commits.
+// deleteBatch is how many shards one batch deletes. It bounds how long commits wait for the index.
 const deleteBatch = 256
 
 // Delete implements shard.Store.

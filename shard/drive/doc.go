@@ -1,6 +1,6 @@
-// Package drive is one drive: a directory of one file system that holds shards,
-// behind shard.Store. It knows nothing of extents, quorums or other drives, and
-// keeps no bytes in memory but the index's cache.
+// Package drive is one drive: a directory of one file system that holds shards, and is a
+// shard.Store. It knows nothing of extents, quorums or other drives, and keeps no bytes in memory
+// except the index's cache.
 //
 // # Files
 //
@@ -23,9 +23,9 @@
 //	128 + FramedBytes    footer, 40 bytes: magic, crc of the header, offset, secret, crc
 //	                     zeros to the next 4 KiB
 //
-// The secret never leaves the drive, so payload that imitates a record is never
-// taken for one when a segment is scanned. The state word is outside the
-// checksum: changing it cannot tear the header.
+// The secret never leaves the drive, so payload that imitates a record is never taken for one when
+// a segment is scanned. The state word is outside the checksum: a header whose state is being
+// changed when the power fails is still a good one.
 //
 // # Invariants
 //
@@ -45,38 +45,37 @@
 //
 // # Crashes
 //
-// The index has no write-ahead log: a crash takes it back to its last flush,
-// entries and settled marks together (they share a batch). Open then scans every
-// segment from its settled mark. A record found there that has a footer is the
-// shard if a later header or the seal says it was settled (D3); otherwise all its
-// frames are checked first, and the segment synced before it counts. The rest
-// is given back. An index that is missing or damaged is the case where all
-// marks are zero; index.checkOrder finds damage that Pebble itself passes over.
-// Deleted shards may be there again after a crash; an index entry may then lead
-// to bytes that have been given back, which a reader finds by their checksums and
-// Verify removes.
+// The index has no write-ahead log. A crash takes it back to its last flush, entries and settled
+// marks together, because they share a batch. Open then scans every segment from its settled mark.
+// A record found there that has a footer is the shard if a later header or the seal says that it
+// was settled (D3). Otherwise all its frames are checked first, and the segment is synced before
+// the record counts. The rest is given back to the file system.
+//
+// An index that is missing or damaged is treated as one in which all marks are zero.
+// index.checkOrder finds damage that Pebble itself passes over.
+//
+// Shards that were deleted may be there again after a crash. An index entry may then lead to bytes
+// that were given back. A reader notices by their checksums, and Verify removes the entry.
 //
 // # Failures
 //
-// A write or sync that fails for another reason than a full file system fences
-// the drive: every call answers Unavailable until it is opened anew. A failed
-// sync is never tried again, since the kernel may have dropped the dirty pages.
-// A full file system is NoSpace for that shard and nothing else.
+// A write or sync that fails fences the drive: every call returns Unavailable until the drive is
+// opened anew. Only a full file system does not: it is NoSpace for that shard and nothing else. A
+// failed sync is never tried again, because the kernel may have dropped the dirty pages.
 //
-// A read that the device fails is Corrupt for that shard, which is then repaired.
-// At Options.Unreadable such places the drive is fenced: what is written to a device
-// that cannot be read is lost as well.
+// A read that fails in the device is Corrupt for that shard, which is then repaired. When there are
+// Options.Unreadable such places, the drive is fenced: what is written to a device that cannot be
+// read would be lost as well.
 //
-// A write or sync that hangs for Options.HangTimeout fences the drive too. What
-// waits for it then answers; the call that hangs, and Close, wait on.
+// A write or sync that hangs for Options.HangTimeout fences the drive too. Calls that wait for it
+// return then. The call that hangs goes on waiting, and so does Close.
 //
 // # Concurrency
 //
-// All methods of Drive are safe for concurrent use. Writers write their frames
-// side by side; one goroutine syncs for all that wait and then puts all of them
-// into the index in one batch.
+// All methods of Drive are safe for concurrent use. Writers write their frames side by side. One
+// goroutine syncs for all that wait and then puts all of their shards into the index in one batch.
 //
-// Files of sealed segments are closed when nobody uses them and there are more
-// than Options.IdleFiles; others stay open, so that no failed write of a shard goes
-// unnoticed.
+// Files of sealed segments are closed when nobody uses them and there are more than
+// Options.IdleFiles. Files of other segments stay open: a write that the kernel fails later is told
+// only to those who had the file open.
 package drive

@@ -45,13 +45,13 @@ type Drive struct {
 	appending turn       // Orders reservations and their headers (D1).
 	space     space      // Has a lock of its own.
 
-	mu       sync.Mutex // What follows, and the fields of segments that say so.
-	active   *segment   // Takes reservations; nil until the first. Changed by who is appending.
+	mu       sync.Mutex // Guards what follows, and the fields of segments that say so.
+	active   *segment   // Takes reservations; nil until the first. Whoever holds appending changes it.
 	segments map[uint64]*segment
 	nextSeg  uint64
 	pins     map[shard.ID]*pin
 	shards   int64
-	used     int64 // Bytes of all live and unfinished records.
+	used     int64 // How many bytes all live and unfinished records have.
 
 	files     files      // Has a lock of its own.
 	badPlaces unreadable // Has a lock of its own.
@@ -65,15 +65,15 @@ var _ shard.Store = (*Drive)(nil)
 type Usage struct {
 	CapacityBytes int64 // Of the file system.
 	FreeBytes     int64 // Of the file system, the reserve included.
-	UsedBytes     int64 // Allocated to shards here, headers and padding included.
+	UsedBytes     int64 // Taken by shards here, headers and padding included.
 	Shards        int64
 }
 
 // ID returns the drive's id.
 func (d *Drive) ID() cluster.DriveID { return d.id }
 
-// Failed returns why the drive is fenced, or nil. Once it is not nil all calls
-// answer Unavailable until the drive is closed and opened anew.
+// Failed returns why the drive is fenced, or nil. Once it is not nil, all calls return Unavailable
+// until the drive is closed and opened anew.
 func (d *Drive) Failed() error {
 	if p := d.failure.Load(); p != nil {
 		return *p
@@ -81,16 +81,15 @@ func (d *Drive) Failed() error {
 	return nil
 }
 
-// Cluster returns the cluster that the drive was said to belong to; empty where
-// nobody said.
+// Cluster returns the cluster that the drive belongs to; empty: none was recorded yet.
 func (d *Drive) Cluster() string {
 	d.identMu.Lock()
 	defer d.identMu.Unlock()
 	return d.ident.Cluster
 }
 
-// SetCluster records durably which cluster the drive belongs to. A drive of
-// another cluster is Exists: its shards would be taken for orphans.
+// SetCluster records durably which cluster the drive belongs to. It returns Exists for a drive of
+// another cluster, because its shards would be taken for orphans.
 func (d *Drive) SetCluster(id string) error {
 	const op = "drive.SetCluster"
 	d.identMu.Lock()
@@ -120,9 +119,9 @@ func (d *Drive) Usage() Usage {
 	return u
 }
 
-// Close ends the drive: shards being committed fail with Unavailable, open
-// readers and writers too, and the next Open is quick. It waits for I/O that hangs.
-// It returns nil the second time.
+// Close ends the drive. Shards that are being committed fail with Unavailable, as do open readers
+// and writers, and the next Open is quick. It waits for I/O that hangs. When called again, it
+// returns nil.
 func (d *Drive) Close() error {
 	d.commits.close()
 	d.gate.Lock()
@@ -151,13 +150,12 @@ func (d *Drive) Close() error {
 	return nil
 }
 
-// enter begins an operation that uses the index; leave must follow where it
-// returns nil.
+// enter begins an operation that uses the index. If it returns nil, the caller calls leave.
 func (d *Drive) enter(ctx context.Context, op string) error {
 	if err := ctx.Err(); err != nil {
 		return errs.New(op, errs.Canceled, err)
 	}
-	// Before the gate, where Close may wait for something that hangs.
+	// This is asked before the gate, at which Close may be waiting for something that hangs.
 	if err := d.Failed(); err != nil {
 		return errs.New(op, errs.Unavailable, err)
 	}
@@ -176,7 +174,7 @@ var (
 	errFenced = errors.New("the drive is fenced after failed or hanging I/O: check its device, then restart the node")
 )
 
-// fence takes the drive out of use; only the first failure counts.
+// fence takes the drive out of use. Only the first cause is kept.
 func (d *Drive) fence(cause error) {
 	err := errors.Join(errFenced, cause)
 	if d.failure.CompareAndSwap(nil, &err) {
@@ -185,8 +183,8 @@ func (d *Drive) fence(cause error) {
 	}
 }
 
-// failWrite tells what a failed write or sync means: NoSpace for this shard, or
-// the end of the drive.
+// failWrite returns what a failed write or sync means: NoSpace for this shard, or the end of the
+// drive.
 func (d *Drive) failWrite(op string, err error) error {
 	if vfs.IsNoSpaceError(err) {
 		d.space.sawFull()

@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// files keeps the files of segments open while they are used, and at most limit
-// others: a large drive has more segments than a process may have open files.
+// files keeps the files of segments open while they are used, and at most limit others. A large
+// drive has more segments than a process may have open files.
 type files struct {
 	fs    vfs.FS
 	limit int
@@ -21,8 +21,8 @@ type files struct {
 	idle list.List // Of *file: open and not used. The one used last is in front.
 }
 
-// file is a segment's file: it is opened when it is used. Whoever has a reference
-// to the segment may use it, from many goroutines.
+// file is a segment's file, which is opened when it is used. Whoever has a reference to the segment
+// may use it, from many goroutines.
 type file struct {
 	set  *files
 	path string
@@ -35,10 +35,10 @@ type file struct {
 	place *list.Element // In set.idle, where it is there.
 }
 
-// errNotOpened says that nothing is known of what is in a file.
+// errNotOpened says that a file could not be opened, so nothing is known of what is in it.
 var errNotOpened = errors.New("a segment could not be opened: check the limit of open files and the device")
 
-// add makes a file of one that is open, and used until its first rest.
+// add makes a file of an open one. It is in use until rest is called for the first time.
 func (s *files) add(path string, f vfs.File) *file {
 	return &file{set: s, path: path, f: f, users: 1}
 }
@@ -85,11 +85,11 @@ func (x *file) rest() {
 	}
 	x.set.mu.Unlock()
 	if last != nil {
-		_ = last.Close() // All that counts has been synced.
+		_ = last.Close() // Everything that counts was synced before.
 	}
 }
 
-// close closes the file; nobody uses it any more.
+// close closes the file. Nobody may use it any more.
 func (x *file) close() error {
 	x.set.mu.Lock()
 	f := x.f
@@ -134,7 +134,7 @@ func (x *file) Sync() error { return x.change("a sync", vfs.File.Sync) }
 // SyncData makes durable what is needed to read the file's bytes.
 func (x *file) SyncData() error { return x.change("a sync", vfs.File.SyncData) }
 
-// change does something to the file that must not hang.
+// change changes the file by do, which is watched because it may hang.
 func (x *file) change(what string, do func(vfs.File) error) error {
 	f, err := x.use()
 	if err != nil {

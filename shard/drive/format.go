@@ -33,7 +33,7 @@ const (
 	recordMagic  = 0x43455243 // "CREC"
 	footerMagic  = 0x544f4f46 // "FOOT"
 
-	// Far apart in all bits, so that one flipped bit does not kill a record.
+	// The two states differ in every bit, so no flipped bit makes a live record dead.
 	stateLive uint64 = 0x5a5a5a5a5a5a5a5a
 	stateDead uint64 = 0xa5a5a5a5a5a5a5a5
 )
@@ -44,7 +44,7 @@ var (
 	errOtherVersion = errors.New("written by a newer version of Cairn: use that one to open it")
 )
 
-// secret makes the records of one segment unforgeable by payload.
+// secret proves that a record belongs to its segment: payload cannot forge it.
 type secret [secretBytes]byte
 
 // record is what a record header says.
@@ -52,7 +52,7 @@ type record struct {
 	off       int64 // In the segment.
 	header    shard.Header
 	writtenMS int64
-	settled   int64 // Of the segment when the header was written (D3).
+	settled   int64 // What was settled of the segment when the header was written (D3).
 	dead      bool
 	crc       uint32 // Of the header; the footer repeats it.
 }
@@ -71,7 +71,7 @@ func alignUp(n int64) int64 { return (n + alignBytes - 1) &^ (alignBytes - 1) }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
 
-// castagnoli returns the table; MakeTable returns one and the same each time.
+// castagnoli returns the table. MakeTable returns the same one each time.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // encode writes the record header and keeps its checksum in r.
@@ -102,8 +102,8 @@ func (r *record) encode(b *[recordHeaderBytes]byte, s secret) {
 	le.PutUint64(b[recordStateOffset:], state)
 }
 
-// decodeRecord reads the record header at off of the segment with secret s. All
-// it returns has been checked: a shard that can exist, in its own place.
+// decodeRecord reads the record header at off of the segment with secret s. It checks all that it
+// returns: it is a shard that can exist, in its own place.
 func decodeRecord(b []byte, s secret, off int64) (record, error) {
 	le := binary.LittleEndian
 	if len(b) < recordHeaderBytes || le.Uint32(b) != recordMagic || secret(b[8:24]) != s {
@@ -182,9 +182,9 @@ func decodeSegmentHeader(b []byte, id cluster.DriveID, number uint64) (secret, e
 	return secret(b[24:40]), nil
 }
 
-// secretFromRecord returns the secret that the first record of a segment holds:
-// the way back where the segment's header is damaged. Payload never lies at
-// dataOffset, so it cannot be forged.
+// secretFromRecord returns the secret that the first record of a segment holds. It is the way to
+// read a segment whose own header is damaged. Payload never lies at dataOffset, so it cannot be
+// forged.
 func secretFromRecord(b []byte) (secret, bool) {
 	if len(b) < recordHeaderBytes {
 		return secret{}, false

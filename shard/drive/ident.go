@@ -27,8 +27,8 @@ type ident struct {
 	Cluster string `json:"cluster,omitempty"`
 }
 
-// Identify returns which drive a directory holds, and of which cluster (empty: none yet),
-// without opening it; false where it holds none.
+// Identify returns which drive a directory holds, and of which cluster (empty: none yet), without
+// opening it. It returns false if the directory holds no drive.
 func Identify(fs vfs.FS, dir string) (id cluster.DriveID, clusterID string, ok bool, err error) {
 	const op = "drive.Identify"
 	b, err := readSmallFile(fs, fs.PathJoin(dir, identName), identMaxBytes)
@@ -48,7 +48,7 @@ func Identify(fs vfs.FS, dir string) (id cluster.DriveID, clusterID string, ok b
 	return id, i.Cluster, true, nil
 }
 
-// loadIdent reads drive.id, or makes it where there is none and nothing else.
+// loadIdent reads drive.id. If there is none and the directory is empty, it makes one.
 func (d *Drive) loadIdent(want cluster.DriveID) error {
 	const op = "drive.Open"
 	b, err := readSmallFile(d.fs, d.path(identName), identMaxBytes)

@@ -12,30 +12,29 @@ import (
 )
 
 const (
-	// IndexMemTableBytes is what the index takes of its cache for memtables: one that is
-	// written to, and one that is flushed or kept to be written to next.
+	// IndexMemTableBytes is how much of its cache the index takes for memtables: for the one that
+	// is written to, and one that is being flushed or kept to be written to next.
 	IndexMemTableBytes = 2 * indexMemTableBytes
 
 	indexMemTableBytes = 4 << 20
 	indexOpenFiles     = 128
 
-	// indexRetry is between two tries of a flush or compaction that fails.
+	// indexRetry is the pause between two tries of a flush or compaction that fails.
 	indexRetry = time.Second
 )
 
-// index finds shards. Reads are safe at any time; who changes it holds
-// Drive.indexMu.
+// index finds shards. It may be read at any time. Whoever changes it holds Drive.indexMu.
 type index struct {
 	db      *pebble.DB
-	broken  atomic.Bool   // It has failed; nothing is written any more.
+	broken  atomic.Bool   // The index has failed, and nothing is written any more.
 	full    atomic.Bool   // A flush found the file system full.
 	trouble chan struct{} // Has one element after a flush failed.
 	compact *compactions
 	closing chan struct{}
 }
 
-// openIndex opens the index; any error means that it must be made anew. failed
-// is called, from any goroutine, when the index fails later.
+// openIndex opens the index. If it returns an error, the index must be made anew. failed is called,
+// from any goroutine, when the index fails later.
 func openIndex(fs vfs.FS, dir string, cache *pebble.Cache, cacheBytes int64, failed func(error)) (x *index, err error) {
 	x = &index{trouble: make(chan struct{}, 1), closing: make(chan struct{}),
 		compact: newCompactions()}
@@ -52,7 +51,7 @@ func openIndex(fs vfs.FS, dir string, cache *pebble.Cache, cacheBytes int64, fai
 	if cache != nil {
 		cache.Ref()
 	} else {
-		cache = pebble.NewCache(cacheBytes + IndexMemTableBytes) // Pebble takes memtables out of it.
+		cache = pebble.NewCache(cacheBytes + IndexMemTableBytes) // Pebble takes memtables from its cache.
 	}
 	defer cache.Unref()
 	x.db, err = pebble.Open(dir, x.options(indexFS{fs, &x.broken, fail}, cache, fail))
@@ -69,7 +68,7 @@ func (x *index) options(fs vfs.FS, cache *pebble.Cache, fail func(error)) *pebbl
 	o := &pebble.Options{
 		FS:                          fs,
 		Cache:                       cache,
-		DisableWAL:                  true, // A crash takes it back to the last flush; see the package comment.
+		DisableWAL:                  true, // See "Crashes" in the package comment.
 		FormatMajorVersion:          pebble.FormatWALSyncChunks,
 		MemTableSize:                indexMemTableBytes,
 		MemTableStopWritesThreshold: 4,
@@ -94,11 +93,11 @@ func (x *index) options(fs vfs.FS, cache *pebble.Cache, fail func(error)) *pebbl
 	return o
 }
 
-// backgroundError keeps what failed from being tried again at once. A full file
-// system is waited for, anything else breaks the index.
+// backgroundError keeps what failed from being tried again at once. If the file system is full, it
+// waits; anything else breaks the index.
 func (x *index) backgroundError(err error, fail func(error)) {
 	select {
-	case <-x.closing: // Unfinished compactions of a closing index.
+	case <-x.closing: // Closing an index ends its compactions with errors.
 		return
 	default:
 	}
@@ -129,8 +128,8 @@ func (x *index) flushSoon() error {
 	return faulty(err)
 }
 
-// close flushes what is in memory, if asked to and if it can: nothing depends
-// on it but the time of the next Open.
+// close flushes what is in memory, if flush is set and it can. Only the time that the next Open
+// takes depends on it.
 func (x *index) close(flush bool) error {
 	if flush && !x.full.Load() {
 		if done, err := x.db.AsyncFlush(); err == nil {
@@ -144,8 +143,8 @@ func (x *index) close(flush bool) error {
 	return x.db.Close()
 }
 
-// indexLogger turns Pebble's fatal errors into a failed drive instead of a dead
-// process; nothing is lost, since the segments say everything.
+// indexLogger turns a fatal error of Pebble into a failed drive, and the process goes on. Nothing
+// is lost: the segments say everything that the index does.
 type indexLogger struct{ fail func(error) }
 
 func (indexLogger) Infof(string, ...any)  {}
@@ -156,7 +155,7 @@ func (l indexLogger) Fatalf(format string, args ...any) {
 
 var errIndexBroken = errors.New("a file of it could not be written")
 
-// indexFault is an error of the index: it can be made anew, unlike a segment.
+// indexFault is an error of the index, which can be made anew. A segment cannot.
 type indexFault struct{ cause error }
 
 // Error implements error.

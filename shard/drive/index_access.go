@@ -22,8 +22,8 @@ func (x *index) get(id shard.ID) (location, bool, error) {
 	return l, err == nil, faulty(err, closer.Close())
 }
 
-// entries calls fn for each entry with an id greater than after, ascending,
-// until it returns false.
+// entries calls fn for each entry with an id greater than after, in ascending order, until fn
+// returns false.
 func (x *index) entries(after shard.ID, fn func(location) bool) error {
 	lower := entryKey(after)
 	it, err := x.db.NewIter(&pebble.IterOptions{

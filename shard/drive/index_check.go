@@ -23,14 +23,14 @@ func (x *index) checkFormat() (fresh bool, err error) {
 
 var errFuture = errors.New("a table holds entries that were written after the index's last change")
 
-// checkOrder finds an index whose tables hold sequence numbers that are still to
-// be given. Pebble reads a MANIFEST up to the first record that is damaged, and
-// the first record lists the tables but not the last sequence number. Entries of
-// such tables cannot be seen until so much has been written again, and then hide
-// what was written later. It must be called before anything is written.
+// checkOrder finds an index whose tables hold sequence numbers that are still to be given out.
+// Pebble reads a MANIFEST up to the first damaged record, and the first record lists the tables but
+// not the last sequence number. Entries of such tables cannot be seen until that many more were
+// written, and then they hide what was written later. checkOrder must be called before anything is
+// written.
 func (x *index) checkOrder() error {
 	b := x.db.NewBatch()
-	// Takes the next number but gives it to nothing, and writes nothing.
+	// This takes the next number, gives it to nothing, and writes nothing.
 	err := errors.Join(b.LogData(nil, nil), b.Commit(pebble.NoSync))
 	next := b.SeqNum()
 	if err = errors.Join(err, b.Close()); err != nil {
@@ -50,9 +50,8 @@ func (x *index) checkOrder() error {
 	return nil
 }
 
-// probe makes Pebble read what a walk over all entries does not: the filter of
-// every table. Damage shows while the drive is opened, not when a shard is asked
-// for.
+// probe makes Pebble read what a walk over all entries does not read: the filter of every table. So
+// damage shows while the drive is opened, and not when a shard is asked for.
 func (x *index) probe() error {
 	levels, err := x.db.SSTables()
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// compactions lets Pebble compact only once the drive is open. Before, a damaged
-// table would keep pebble.Open waiting for a compaction that fails for ever. It
-// also does without the goroutine of Pebble's own scheduler.
+// compactions lets Pebble compact only after the drive is open. Before that, a damaged table would
+// keep pebble.Open waiting for a compaction that fails for ever. It also saves the goroutine of
+// Pebble's own scheduler.
 type compactions struct {
 	*pebble.ConcurrencyLimitScheduler
 	allowed atomic.Bool
@@ -18,8 +18,8 @@ func newCompactions() *compactions {
 	return &compactions{ConcurrencyLimitScheduler: pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()}
 }
 
-// allow lets compactions run from now on, one that waits at once: a grant given
-// back makes the scheduler look for whom to give it to.
+// allow lets compactions run from now on. One that waits runs at once: a grant that is given back
+// makes the scheduler look for who is next.
 func (c *compactions) allow() {
 	c.allowed.Store(true)
 	if ok, grant := c.TrySchedule(); ok {

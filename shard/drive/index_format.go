@@ -33,7 +33,7 @@ type location struct {
 
 func (l location) bytes() int64 { return recordBytes(l.header) }
 
-// newerThan is the order of D4.
+// newerThan reports whether l is the shard rather than o, by D4.
 func (l location) newerThan(o location) bool {
 	return l.seg > o.seg || l.seg == o.seg && l.off > o.off
 }

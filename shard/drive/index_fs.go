@@ -8,13 +8,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// indexFS is the index's file system. A change that fails breaks the index, but Pebble is
-// not told: it would end the process where a directory cannot be synced, list a flush
-// twice where the MANIFEST cannot be written, and try a flush again for as long as it
-// fails, which its Open waits for. From then on nothing is written any more: changes go
-// nowhere and succeed, and the index is thrown away.
+// indexFS is the index's file system. A change that fails breaks the index, and from then on
+// changes go nowhere and succeed, and the index is thrown away. Pebble is not told of the failure,
+// because it would end the process if a directory cannot be synced, list a flush twice if the
+// MANIFEST cannot be written, and try a failing flush again and again while its Open waits.
 //
-// A table that finds no room is not written again at once, and breaks nothing.
+// If there is no room for a table, nothing is broken: it is written again, but not at once.
 type indexFS struct {
 	vfs.FS
 	broken *atomic.Bool
@@ -37,7 +36,7 @@ func (fs indexFS) change(name string, do func() error) error {
 	return nil
 }
 
-// file opens a file to write to. One in memory stands for one that is nowhere.
+// file opens a file to write to. If the index is broken, a file in memory stands for it.
 func (fs indexFS) file(name string, open func() (vfs.File, error)) (f vfs.File, err error) {
 	err = fs.change(name, func() (err error) { f, err = open(); return err })
 	if err != nil {
@@ -114,7 +113,7 @@ func (f indexFile) WriteAt(p []byte, off int64) (int, error) {
 	return written(n, p, err)
 }
 
-// written is what a write tells: all was, where no error may be told.
+// written is the result of a write. If the error may not be told, everything was written.
 func written(n int, p []byte, err error) (int, error) {
 	if err == nil {
 		n = len(p)

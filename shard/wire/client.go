@@ -19,7 +19,7 @@ import (
 
 // ClientConfig is how a Client behaves; zero values mean the defaults.
 type ClientConfig struct {
-	StallTimeout time.Duration // An operation without progress for so long is Unavailable; DefaultStallTimeout.
+	StallTimeout time.Duration // How long an operation may make no progress: DefaultStallTimeout.
 }
 
 // Client reaches the drives of other nodes.
@@ -39,7 +39,7 @@ func NewClient(hc *http.Client, addr func(cluster.DriveID) (string, error), cfg 
 	return &Client{http: hc, addr: addr, stall: cfg.StallTimeout}
 }
 
-// Store returns the store of one drive. It costs nothing to make.
+// Store returns the store of one drive. It sends nothing.
 func (c *Client) Store(id cluster.DriveID) shard.Store { return remote{c, id} }
 
 // remote is one drive of another node.
@@ -52,7 +52,7 @@ var _ shard.Store = remote{}
 
 var errStalled = errors.New("the peer made no progress for too long")
 
-// request returns a request of the drive's node.
+// request returns a request to the node that holds the drive.
 func (s remote) request(ctx context.Context, op, method, path, query string, body io.Reader) (*http.Request, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, errs.New(op, errs.Canceled, context.Cause(ctx))
@@ -67,13 +67,13 @@ func (s remote) request(ctx context.Context, op, method, path, query string, bod
 	}
 	req.URL = &url.URL{Scheme: "http", Host: addr, Path: path, RawQuery: query}
 	req.Host = addr
-	req.Header["Idempotency-Key"] = nil // Every request may be tried again; not sent.
+	req.Header["Idempotency-Key"] = nil // It is not sent. It tells net/http that the request may be tried again.
 	rpc.SetDeadline(req)
 	return req, nil
 }
 
-// answer returns the error that an answer means; its body is left to the caller
-// only where that is nil.
+// answer returns the error that an answer means. If it is nil, the caller reads and closes the
+// body.
 func answer(ctx context.Context, op string, resp *http.Response, err error) error {
 	if err != nil {
 		return rpc.CallError(ctx, op, callCause(ctx, err))
@@ -88,7 +88,7 @@ func answer(ctx context.Context, op string, resp *http.Response, err error) erro
 	return errs.Wrap(op, err)
 }
 
-// callCause puts why we ended a context in the place of its plain end.
+// callCause puts the reason why we ended a context in place of its plain end.
 func callCause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -96,7 +96,7 @@ func callCause(ctx context.Context, err error) error {
 	return err
 }
 
-// stallContext returns a context that ends when the watch is not reset for the
+// stallContext returns a context that ends unless the watch is reset again and again, within the
 // client's StallTimeout.
 func (c *Client) stallContext(ctx context.Context) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -113,7 +113,7 @@ func (w *watch) start() { w.timer.Reset(w.stall) }
 func (w *watch) pause() { w.timer.Stop() }
 func (w *watch) end()   { w.timer.Stop(); w.cancel(nil) }
 
-// stalledOr returns Unavailable where our own watch ended the operation.
+// stalledOr returns Unavailable if our own watch ended the operation, else err.
 func stalledOr(ctx context.Context, op string, err error) error {
 	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
 		return errs.New(op, errs.Unavailable, errStalled)
@@ -167,7 +167,7 @@ func (s remote) Delete(ctx context.Context, ids []shard.ID) error {
 	return nil
 }
 
-// drainBytes may be left when a reader is closed for the connection to be kept.
+// drainBytes is how much may be left when a reader is closed for its connection to be kept.
 const drainBytes = 64 << 10
 
 // Open implements shard.Store.
@@ -198,7 +198,7 @@ func (s remote) Open(ctx context.Context, id shard.ID, span shard.Span) (io.Read
 
 // reader is the body of a GET.
 type reader struct {
-	ctx   context.Context // Governs the reading, as shard.Store says.
+	ctx   context.Context // It governs the reading, as shard.Store says.
 	watch *watch
 	body  io.ReadCloser
 	left  int64
@@ -225,11 +225,11 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, stalledOr(r.ctx, op, rpc.CallError(r.ctx, op, err))
 }
 
-// Close implements io.Closer. What little may be left is read, so that the
-// connection can be used again; else it is dropped.
+// Close implements io.Closer. If little is left, it is read, so that the connection can be used
+// again. Otherwise the connection is dropped.
 func (r *reader) Close() error {
 	if r.left > 0 && r.left <= drainBytes && r.ctx.Err() == nil {
-		_, _ = io.CopyN(io.Discard, r, r.left) // The connection is dropped where it fails.
+		_, _ = io.CopyN(io.Discard, r, r.left) // If it fails, the connection is dropped.
 	}
 	err := r.body.Close()
 	r.left = 0

@@ -19,12 +19,11 @@
 //
 // # Stalls
 //
-// A body that makes no progress for StallTimeout ends its connection, on either
-// side. A PUT is tried again on another connection only where the first had been
-// closed while idle and none of the caller's bytes have been let go.
+// A body that makes no progress for StallTimeout ends its connection, on either side. A PUT is
+// tried again on another connection only if the first one was closed while it was idle, and the
+// caller still has all of its bytes.
 //
-// Handler and Client are safe for concurrent use and hold no goroutines besides
-// the one of each open Writer, which Commit and Abort wait for. Bytes are
-// copied once on their way out (into the connection's buffer) and once on their
-// way in.
+// Handler and Client are safe for concurrent use. The only goroutine is that of each open Writer,
+// for which Commit and Abort wait. Bytes are copied once on their way out, into the connection's
+// buffer, and once on their way in.
 package wire

@@ -6,21 +6,21 @@ import (
 	"sync"
 )
 
-// feed hands slices from a writer to the transport, which reads them as a
-// request's body, without a copy between: the writer lends a slice and waits
-// until it has been read. A slice that was taken back is not touched any more.
+// feed hands slices from a writer to the transport, which reads them as the body of a request.
+// Nothing is copied in between: the writer lends a slice and waits until it has been read. A slice
+// that was taken back is not touched any more.
 type feed struct {
 	mu    sync.Mutex
 	lent  []byte
-	read  int   // Of lent.
-	gone  int64 // Read of slices given back before.
-	eof   bool
+	read  int   // How much of lent was read.
+	gone  int64 // How much was read of slices that were taken back.
+	eof   bool  // Nothing follows lent.
 	err   error
-	round int // Bodies made; only the latest may read.
+	round int // How many bodies were made. Only the latest may read.
 
 	more  chan struct{} // Wakes the body; capacity 1.
-	taken chan struct{} // Wakes the writer: lent was read; capacity 1.
-	begun chan struct{} // Closed when a body is first read: there is a connection.
+	taken chan struct{} // Wakes the writer when lent was read; capacity 1.
+	begun chan struct{} // Closed when a body is first read: then there is a connection.
 	once  sync.Once
 }
 
@@ -40,8 +40,8 @@ func wake(c chan struct{}) {
 	}
 }
 
-// lend offers p; last says that nothing follows. taken wakes the caller when it
-// is all read; it must then, or when it gives up, call takeBack.
+// lend offers p; last says that nothing follows. taken wakes the caller when all of it was read.
+// Then, or when it gives up, the caller calls takeBack.
 func (f *feed) lend(p []byte, last bool) {
 	f.mu.Lock()
 	f.lent, f.read, f.eof = p, 0, last
@@ -68,7 +68,7 @@ func (f *feed) finished() bool {
 	return f.eof && f.read == len(f.lent)
 }
 
-// fail ends the body with an error; what is lent is not touched after that.
+// fail ends the body with an error. What is lent is not touched after that.
 func (f *feed) fail(err error) {
 	f.mu.Lock()
 	f.lent, f.read = nil, 0
@@ -79,8 +79,8 @@ func (f *feed) fail(err error) {
 	wake(f.more)
 }
 
-// body returns a reader from the first byte on, in the place of the one before;
-// an error where bytes are gone.
+// body returns a reader that begins at the first byte and takes the place of the one before. It
+// returns an error if bytes were read that are not lent any more.
 func (f *feed) body() (io.ReadCloser, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,13 +111,13 @@ func (b *feedBody) Read(p []byte) (int, error) {
 		select {
 		case <-b.f.more:
 		case <-b.closed:
-			wake(b.f.more) // It may have been meant for the next body.
+			wake(b.f.more) // The wake may have been meant for the next body.
 			return 0, errFeedClosed
 		}
 	}
 }
 
-// take copies what is there to p; nothing means: wait.
+// take copies what is there to p. If that is nothing, the caller waits.
 func (f *feed) take(round int, p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 // DefaultStallTimeout is how long a body may make no progress.
 const DefaultStallTimeout = 20 * time.Second
 
-// chunkBytes is moved at once: a unit's frames.
+// chunkBytes is how much is moved at once: the frames of a unit.
 const chunkBytes = shard.UnitBlocks * shard.FrameBytes
 
 // HandlerConfig is how a Handler behaves; zero values mean the defaults.
@@ -34,8 +34,8 @@ type handler struct {
 	buffers sync.Pool // *[chunkBytes]byte.
 }
 
-// NewHandler returns the handler of /shard/. drives returns a drive of this
-// node, or why there is none (NotFound, or Unavailable where it has failed).
+// NewHandler returns the handler of /shard/. drives returns a drive of this node, or the reason why
+// there is none: NotFound, or Unavailable if it has failed.
 func NewHandler(drives func(cluster.DriveID) (shard.Store, error), cfg HandlerConfig) http.Handler {
 	if cfg.StallTimeout <= 0 {
 		cfg.StallTimeout = DefaultStallTimeout
@@ -50,7 +50,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h.serve(ctx, w, r); err != nil {
 		var cut *cutError
 		if errors.As(err, &cut) {
-			panic(http.ErrAbortHandler) // The answer has begun: only a broken connection tells.
+			panic(http.ErrAbortHandler) // The answer has begun, so only a broken connection can tell the peer.
 		}
 		rpc.WriteError(w, err)
 	}
@@ -108,7 +108,7 @@ func (h *handler) put(ctx context.Context, store shard.Store, id shard.ID, w htt
 	return nil
 }
 
-// receive moves the body's frames to sw, whole frames at a time.
+// receive moves the frames of the body to sw, whole frames at a time.
 func (h *handler) receive(sw shard.Writer, head shard.Header, rc *http.ResponseController, body io.Reader) error {
 	const op = "wire.Put"
 	buf := h.buffer()
@@ -130,7 +130,7 @@ func (h *handler) receive(sw shard.Writer, head shard.Header, rc *http.ResponseC
 	return setDeadline(op, rc.SetReadDeadline, time.Time{})
 }
 
-// readChunk fills p; every read that brings something starts the clock anew.
+// readChunk fills p. Each read that brings something starts the clock anew.
 func (h *handler) readChunk(rc *http.ResponseController, body io.Reader, p []byte) error {
 	for got := 0; got < len(p); {
 		if err := setDeadline("wire.Put", rc.SetReadDeadline, time.Now().Add(h.stall)); err != nil {
@@ -145,10 +145,10 @@ func (h *handler) readChunk(rc *http.ResponseController, body io.Reader, p []byt
 	return nil
 }
 
-// progressBytes must move within StallTimeout.
+// progressBytes is how much must move within StallTimeout.
 const progressBytes = 64 << 10
 
-// setDeadline sets a deadline where the connection has them.
+// setDeadline sets a deadline if the connection has deadlines.
 func setDeadline(op string, set func(time.Time) error, at time.Time) error {
 	if err := set(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return errs.New(op, errs.Unavailable, err)
@@ -179,7 +179,7 @@ func (h *handler) get(ctx context.Context, store shard.Store, id shard.ID, w htt
 	return setDeadline(op, out.rc.SetWriteDeadline, time.Time{})
 }
 
-// send copies a span with the reader's own buffer if it has one (a drive does).
+// send copies a span. It uses the reader's own buffer if that has one, as a drive's has.
 func (h *handler) send(w io.Writer, body io.Reader) (int64, error) {
 	if wt, ok := body.(io.WriterTo); ok {
 		return wt.WriteTo(w)

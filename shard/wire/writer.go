@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// heldBytes of a shard's end are kept back until Commit, since the peer commits
-// once it has all: one TLS record. They are the one thing that is copied.
+// heldBytes is how much of a shard's end is kept back until Commit, because the peer commits as
+// soon as it has all: one TLS record. Nothing else is copied.
 const heldBytes = 16 << 10
 
 // writer streams one shard as the body of a PUT.
@@ -42,8 +42,8 @@ var (
 	errEarly      = errors.New("the peer answered before it had all frames")
 )
 
-// Create implements shard.Store. It returns when there is a connection. The
-// request does not end with ctx, only with Commit or Abort, or by itself.
+// Create implements shard.Store. It returns when there is a connection. The request does not end
+// with ctx, but with Commit or Abort, or when it fails.
 func (s remote) Create(ctx context.Context, h shard.Header) (shard.Writer, error) {
 	const op = "wire.Create"
 	if err := ctx.Err(); err != nil {
@@ -75,8 +75,7 @@ func (s remote) Create(ctx context.Context, h shard.Header) (shard.Writer, error
 	return w, nil
 }
 
-// run sends the request; done is closed at its end, and Commit and Abort wait
-// for it.
+// run sends the request. It closes done at the end, for which Commit and Abort wait.
 func (w *writer) run(req *http.Request) {
 	defer close(w.done)
 	const op = "wire.Write"
@@ -91,8 +90,8 @@ func (w *writer) run(req *http.Request) {
 	w.feed.fail(err)
 }
 
-// await waits for c; it fails when the request ends before, gone is closed, or
-// nothing happens for the client's StallTimeout.
+// await waits for c. It fails if the request ends before, if gone is closed, or if nothing happens
+// for the client's StallTimeout.
 func (w *writer) await(op string, c, gone <-chan struct{}) error {
 	w.timer.Reset(w.s.c.stall)
 	defer w.timer.Stop()
@@ -109,8 +108,8 @@ func (w *writer) await(op string, c, gone <-chan struct{}) error {
 	}
 }
 
-// Write implements shard.Writer. The frames' checksums are checked by the peer's
-// drive: its refusal may come with a later Write or with Commit.
+// Write implements shard.Writer. The peer's drive checks the checksums of the frames, so a later
+// Write or Commit may return its refusal.
 func (w *writer) Write(p []byte) (int, error) {
 	const op = "wire.Write"
 	switch {
@@ -171,7 +170,7 @@ func (w *writer) pass(op string, p []byte) error {
 			w.feed.fail(err)
 			return err
 		}
-		if w.feed.takeBack() { // Not where the body had to begin anew meanwhile.
+		if w.feed.takeBack() { // Else the body had to begin anew meanwhile.
 			w.sent += int64(len(p))
 			return nil
 		}
@@ -191,7 +190,7 @@ func (w *writer) Commit(ctx context.Context) error {
 	case w.block != w.h.Blocks():
 		return errs.New(op, errs.Invalid, errIncomplete)
 	}
-	// Nothing is taken back: the body may begin anew until the answer is there.
+	// Nothing is taken back before the answer is there: until then the body may have to begin anew.
 	w.feed.lend(w.held[:w.nheld], true)
 	err := w.await(op, w.done, ctx.Done())
 	select {

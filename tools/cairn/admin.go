@@ -24,25 +24,24 @@ or the cluster's metadata cannot be reached.`
 // api is what admin commands call.
 type api = adminpbconnect.AdminServiceClient
 
-// verb is one admin command: what it takes, what it asks of the cluster, and how
-// the answer looks.
+// verb is one admin command: what it takes, what it asks of the cluster, and how the answer looks.
 type verb struct {
 	use     string // Name and arguments in capitals; one in brackets may be left out.
 	short   string
 	long    string // More than short, if there is more.
 	example string
 
-	// ownKeys: --access-key and --secret-key are of what is made, so the caller's own
-	// come from elsewhere.
+	// ownKeys says that --access-key and --secret-key are the keys to be made. The caller's own
+	// keys come from elsewhere.
 	ownKeys bool
 	flags   func(cmd *cobra.Command)
-	// destroys says what cannot be taken back, as a sentence to be confirmed; nil:
-	// nothing.
+	// destroys returns a sentence about what cannot be taken back, which the user confirms; nil:
+	// everything can.
 	destroys func(args []string) string
 	run      func(ctx context.Context, c api, in io.Reader, args []string) (*answer, error)
 }
 
-// answer is what a command shows: message with -o json, else table.
+// answer is what a command shows: message with -o json, otherwise table.
 type answer struct {
 	message proto.Message
 	table   func(w io.Writer) // Columns are separated by tabs.
@@ -141,7 +140,7 @@ func (v *verb) arguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// argument returns args[i], empty where it was left out.
+// argument returns args[i], or nothing if it was left out.
 func argument(args []string, i int) string {
 	if i < len(args) {
 		return args[i]
@@ -186,7 +185,7 @@ func printTable(out io.Writer, table func(io.Writer)) error {
 	return w.Flush()
 }
 
-// done is the answer of a command that has nothing to show but that it is done.
+// done is the answer of a command that has nothing to show, except that it has succeeded.
 func done(m proto.Message, err error, format string, args ...any) (*answer, error) {
 	return &answer{m, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }}, err
 }

@@ -128,7 +128,7 @@ func (t *target) client() (adminpbconnect.AdminServiceClient, error) {
 	return adminpbconnect.NewAdminServiceClient(hc, strings.TrimRight(t.Endpoint, "/")+adminPath), nil
 }
 
-// streams is client for calls that last: nothing but their context ends them.
+// streams is client for calls that last: only their context ends them.
 func (t *target) streams() (adminpbconnect.AdminServiceClient, error) {
 	hc, err := t.httpClient()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// change is a command that changes what is decided of a node or a drive.
+// change is a command that changes what the cluster has decided about a node or a drive.
 type change struct {
 	noun   string // node or drive.
 	remove bool
@@ -23,7 +23,7 @@ type change struct {
 	output     string
 	yes, force bool
 	wait       bool
-	slots      uint32 // That were there when it was agreed on.
+	slots      uint32 // How many slots were there when the user agreed.
 }
 
 func drain(noun string) *cobra.Command {
@@ -107,8 +107,7 @@ func (c *change) run(ctx context.Context, in io.Reader, out, notes io.Writer, na
 	return printTable(out, a.table)
 }
 
-// agree shows the plan and asks. It returns the whole id: what was agreed on is what
-// is done.
+// agree shows the plan and asks. It returns the whole id, so what was agreed on is what is done.
 func (c *change) agree(ctx context.Context, admin api, in io.Reader, notes io.Writer, name string) (string, error) {
 	p, err := c.plan(ctx, admin, name)
 	if err != nil {
@@ -163,7 +162,7 @@ func (c *change) plan(ctx context.Context, admin api, name string) (*adminpb.Pla
 	return p, nil
 }
 
-// planText says what it would mean, in sentences.
+// planText says in sentences what the change would mean.
 func planText(noun string, p *adminpb.Plan) string {
 	var b strings.Builder
 	id := p.Node
@@ -216,11 +215,11 @@ func (c *change) call(ctx context.Context, admin api, name string) (*answer, err
 	return done(d, err, "drive %s is %s", d.GetId(), d.GetState())
 }
 
-// drainPoll is how often a waiting command looks.
+// drainPoll is the pause between two looks of a command that waits.
 const drainPoll = time.Second
 
-// await waits until no slot is left, and tells how far it is: in one line on a
-// terminal, in a line for each change elsewhere.
+// await waits until no slot is left, and tells how far it is: on a terminal in one line, elsewhere
+// in a line for each change.
 func (c *change) await(ctx context.Context, admin api, notes io.Writer, name string) error {
 	s := newScreen(notes)
 	first, last := c.slots, c.slots+1

@@ -126,8 +126,8 @@ func (r *removal) read(text string) error {
 	return nil
 }
 
-// agree asks on a terminal before much is deleted. Where nobody can be asked the
-// command is its own word.
+// agree asks on a terminal before much is deleted. If there is no terminal, nobody can be asked,
+// and the command itself is the answer.
 func (r *removal) agree(in io.Reader, notes io.Writer) error {
 	if !r.recursive && !r.versions || r.yes || r.dryRun || !isTerminal(in) {
 		return nil
@@ -142,8 +142,8 @@ func (r *removal) agree(in io.Reader, notes io.Writer) error {
 	return confirm(in, notes, what+" whose key begins with "+r.name(r.prefix, "")+" will be deleted.")
 }
 
-// name is how an object is written: as parseObject reads it, or quoted where a
-// terminal might take it for something else.
+// name is how an object is written: as parseObject reads it, or quoted if a terminal might take it
+// for something else.
 func (r *removal) name(key, version string) string {
 	text := "s3://" + r.bucket + "/" + key
 	if version != "" {
@@ -211,7 +211,7 @@ func (r *removal) work(ctx context.Context, c *s3Client, t *tally, out io.Writer
 	})
 	workers := r.parallel
 	if r.dryRun {
-		workers = 1 // In order.
+		workers = 1 // A dry run lists objects in order.
 	}
 	for range workers {
 		g.Go(func() error {
@@ -247,7 +247,7 @@ func (r *removal) show(page []listed, out io.Writer) error {
 	return nil
 }
 
-// find passes on all that is to be deleted, in pages.
+// find calls yield with all that is to be deleted, in pages.
 func (r *removal) find(ctx context.Context, c *s3Client, yield func([]listed) error) error {
 	if !r.recursive && !r.versions {
 		return yield([]listed{{Key: r.prefix, VersionID: r.version}})
@@ -282,8 +282,8 @@ func (r *removal) find(ctx context.Context, c *s3Client, yield func([]listed) er
 	return nil
 }
 
-// wanted returns the entries of a page that are to be deleted and were not told by
-// the page before, and whether the one key that is asked for is behind it.
+// wanted returns the entries of a page that are to be deleted and that the page before did not
+// have. beyond says that the page goes beyond the one key that is asked for.
 func (r *removal) wanted(entries []listed, before *listPage, told map[string]bool) (found []listed, beyond bool) {
 	for _, o := range entries {
 		switch {

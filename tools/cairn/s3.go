@@ -16,8 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-// How the few commands that speak S3 do it. A request that fails for a reason that
-// passes is made again: all of them may be.
+// How commands that speak S3 make requests. A request that fails for a reason that may pass is made
+// again; all of these requests may be repeated.
 const (
 	s3Timeout    = 2 * time.Minute // Of one request: deleting 1,000 large objects takes its time.
 	s3Attempts   = 6
@@ -50,7 +50,7 @@ func (t *target) s3(parallel int) (*s3Client, error) {
 	return &s3Client{http: hc, endpoint: strings.TrimRight(t.Endpoint, "/")}, nil
 }
 
-// s3Error is an answer of S3 that is none of success.
+// s3Error is an answer of S3 that is an error.
 type s3Error struct {
 	Status  int    `xml:"-"`
 	Code    string `xml:"Code"`
@@ -59,7 +59,7 @@ type s3Error struct {
 
 func (e *s3Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
 
-// passes reports whether a failure may be gone at the next attempt.
+// passes reports whether another attempt may succeed.
 func (e *s3Error) passes() bool {
 	return e.Status >= 500 && e.Status != http.StatusNotImplemented || e.Status == http.StatusTooManyRequests
 }
@@ -222,9 +222,9 @@ type notDeleted struct {
 	Message   string `json:"message"`
 }
 
-// delete deletes up to deleteMaxKeys objects in as many requests as it takes, and
-// returns those that the server would not delete. An error is of a request: of its
-// objects nothing is known.
+// delete deletes objects in as many requests as it takes, and returns those that the server would
+// not delete. If a request fails, it returns an error, and nothing is known about the objects of
+// that request.
 func (c *s3Client) delete(ctx context.Context, bucket string, objects []listed) ([]notDeleted, error) {
 	var left []notDeleted
 	for len(objects) > 0 {

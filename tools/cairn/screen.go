@@ -94,9 +94,9 @@ func terminalSize(f *os.File) (width, height int) {
 	return int(w.Col), int(w.Row)
 }
 
-// every calls draw again and again until ctx ends and shows what it writes. A failure
-// is shown and told of at the end of ctx alone, so that a node that restarts does not
-// end the watching; the first one ends it.
+// every calls draw again and again until ctx ends, and shows what it writes. If draw fails the
+// first time, every ends. A later failure is shown, and returned when ctx ends: a node that
+// restarts does not end the watching.
 func every(ctx context.Context, out io.Writer, pause time.Duration, draw func(context.Context, io.Writer) error) error {
 	s := newScreen(out)
 	defer s.close()

@@ -88,15 +88,15 @@ func serve(ctx context.Context, cfg node.Config) error {
 // startGrace is how long a start that was interrupted may take to end by itself.
 const startGrace = 5 * time.Second
 
-// start starts a node. When ctx ends the start ends soon too, whatever it waits for: it
-// has promised nothing yet, and the data are made for a process that ends at any moment.
+// start starts a node. If ctx ends, the start ends soon too, whatever it waits for. The node has
+// promised nothing by then, and its data are made for a process that may end at any moment.
 func start(ctx context.Context, cfg node.Config) (*node.Node, error) {
 	type started struct {
 		n   *node.Node
 		err error
 	}
 	done := make(chan started, 1)
-	go func() { // Ends with the start, or with the process.
+	go func() { // It ends with the start, or with the process.
 		n, err := node.Start(ctx, cfg, node.OS(version))
 		done <- started{n, err}
 	}()
