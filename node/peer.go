@@ -41,6 +41,10 @@ func (p peer) Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeRepo
 		AuditDropped: p.n.obs.AuditDropped(), Jobs: p.n.jobs(), Settings: p.n.agreed,
 		MetadataRoom: room.Level().String(), MetadataFreeBytes: uint64(room.Status().Free)}
 	r.Contradictions, r.ContradictingRecord = p.n.obs.Contradictions()
+	for _, m := range p.n.group.Databases() { // Each has the same to say of the cache that they share.
+		r.BlockCache = &adminpb.BlockCache{Bytes: uint64(m.BlockCache.Size), LimitBytes: uint64(p.n.cfg.cacheBytes(memory)),
+			Hits: uint64(m.BlockCache.Hits), Misses: uint64(m.BlockCache.Misses)}
+	}
 	for _, id := range p.n.group.Judge().Differ {
 		r.DisagreesWith = append(r.DisagreesWith, uint64(id))
 	}

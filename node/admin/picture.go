@@ -110,7 +110,7 @@ func (p *picture) nodes() []*adminpb.NodeStatus {
 			State: p.state[n.ID], Life: n.State.String(), Voter: voters[uint64(n.ID)], Leader: p.raft.Leader == uint64(n.ID)}
 		if r := p.reports[n.ID]; r.NodeReport != nil {
 			st.Answered, st.Version, st.UptimeSeconds, st.LogLevel = true, r.Version, r.UptimeSeconds, r.Log.GetLevel()
-			st.ClockSkewMs = r.skew.Milliseconds()
+			st.ClockSkewMs, st.BlockCache = r.skew.Milliseconds(), r.BlockCache
 		}
 		for j := range n.Drives {
 			d := p.drive(n, &n.Drives[j])

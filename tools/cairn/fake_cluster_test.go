@@ -23,9 +23,11 @@ func fakeDrive(node, zone, id, state string, used uint64) *adminpb.DriveStatus {
 func fakeNodes() []*adminpb.NodeStatus {
 	nodes := []*adminpb.NodeStatus{
 		{Id: "1a00000000000001", Zone: "rack1", S3Addr: "10.0.0.1:9000", RpcAddr: "10.0.0.1:9001", RaftAddr: "10.0.0.1:9002", GossipAddr: "10.0.0.1:9003",
-			State: "alive", Voter: true, Leader: true, Answered: true, Version: "1.2.0", UptimeSeconds: 93784, LogLevel: "info"},
+			State: "alive", Voter: true, Leader: true, Answered: true, Version: "1.2.0", UptimeSeconds: 93784, LogLevel: "info",
+			BlockCache: &adminpb.BlockCache{Bytes: 60 << 20, LimitBytes: 64 << 20, Hits: 97_500, Misses: 2_500}},
 		{Id: "2b00000000000002", Zone: "rack1", S3Addr: "10.0.0.2:9000", State: "alive", Voter: true, Answered: true, Version: "1.2.0",
-			UptimeSeconds: 59, ClockSkewMs: -7000, LogLevel: "debug"},
+			UptimeSeconds: 59, ClockSkewMs: -7000, LogLevel: "debug",
+			BlockCache: &adminpb.BlockCache{Bytes: 8 << 20, LimitBytes: 64 << 20, Hits: 600, Misses: 200}},
 		{Id: "3c00000000000003", Zone: "rack2", S3Addr: "10.0.0.3:9000", State: "down", Voter: true},
 	}
 	nodes[0].Drives = []*adminpb.DriveStatus{fakeDrive(nodes[0].Id, "rack1", "d100000000000001", "ok", 25)}

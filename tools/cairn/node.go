@@ -68,6 +68,7 @@ func showNode(w io.Writer, n *adminpb.NodeStatus) {
 	row(w, "up", uptime(n))
 	row(w, "clock", clock(n))
 	row(w, "log level", n.LogLevel)
+	row(w, "block cache", cacheLine(n.BlockCache))
 	row(w, "S3", n.S3Addr)
 	row(w, "internode", n.RpcAddr)
 	row(w, "Raft", n.RaftAddr)
@@ -86,6 +87,18 @@ func clock(n *adminpb.NodeStatus) string {
 		return "agrees"
 	}
 	return fmt.Sprintf("off by %s", skew)
+}
+
+// cacheLine says how much of a node's databases is in memory, and of what help that is.
+func cacheLine(c *adminpb.BlockCache) string {
+	if c == nil {
+		return ""
+	}
+	line := fmt.Sprintf("%s of %s", humanize.IBytes(c.Bytes), humanize.IBytes(c.LimitBytes))
+	if asked := c.Hits + c.Misses; asked > 0 {
+		line += fmt.Sprintf(", %d%% of %s blocks found there", 100*c.Hits/asked, humanize.Comma(int64(asked)))
+	}
+	return line
 }
 
 func newDrive() *cobra.Command {

@@ -100,6 +100,9 @@ func printStatus(w io.Writer, s *adminpb.StatusResponse) {
 	}
 	row(w, "data", fmt.Sprintf("%s; %s; %s kept for readers, %d being deleted", counted(s.Buckets, "bucket", "buckets"), repairLine(s),
 		counted(s.ExtentsGc, "extent", "extents"), s.ExtentsDoomed))
+	if n := coldest(s.Nodes); n != nil {
+		row(w, "cache", fmt.Sprintf("%s (node %s, the lowest)", cacheLine(n.BlockCache), n.Id))
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "\n! %s", warning)
 	}
@@ -130,6 +133,18 @@ func aligned(w io.Writer, table func(io.Writer)) {
 	if tw, ok := w.(*tabwriter.Writer); ok {
 		_ = tw.Flush()
 	}
+}
+
+// coldest returns the node whose block cache has missed most of what it was asked for; nil
+// where no node has told.
+func coldest(nodes []*adminpb.NodeStatus) (worst *adminpb.NodeStatus) {
+	found := func(c *adminpb.BlockCache) float64 { return float64(c.Hits) / float64(max(1, c.Hits+c.Misses)) }
+	for _, n := range nodes {
+		if n.BlockCache != nil && (worst == nil || found(n.BlockCache) < found(worst.BlockCache)) {
+			worst = n
+		}
+	}
+	return worst
 }
 
 func nodeTable(w io.Writer, nodes []*adminpb.NodeStatus) {

@@ -132,7 +132,16 @@ func (s *story) copyBorders(t *testing.T, ctx context.Context, key string, src *
 	return o
 }
 
-func (s *story) readEverywhere(t *testing.T, ctx context.Context) { s.readAll(t, ctx, s.up()) }
+func (s *story) readEverywhere(t *testing.T, ctx context.Context) {
+	s.readAll(t, ctx, s.up())
+	status, err := s.status()
+	require.NoError(t, err)
+	for _, n := range status.Nodes {
+		require.NotNil(t, n.Cache, n.ID)
+		require.NotZero(t, n.Cache.LimitBytes, n.ID)
+		require.NotZero(t, n.Cache.Hits+n.Cache.Misses, "node %s looks for blocks in its cache", n.ID)
+	}
+}
 
 func (s *story) readAll(t *testing.T, ctx context.Context, from []*process) {
 	t.Helper()

@@ -40,6 +40,14 @@ type NodeStatus struct {
 	Voter  bool          `json:"voter"`
 	Leader bool          `json:"leader"`
 	Drives []DriveStatus `json:"drives"`
+	Cache  *BlockCache   `json:"block_cache"` // Nil where the node could not be asked.
+}
+
+// BlockCache is how much of a node's databases is in memory.
+type BlockCache struct {
+	LimitBytes uint64 `json:"limit_bytes,string"`
+	Hits       uint64 `json:"hits,string"`
+	Misses     uint64 `json:"misses,string"`
 }
 
 // DriveStatus is a drive of a node.

@@ -488,7 +488,8 @@ type NodeStatus struct {
 	RaftAddr      string                 `protobuf:"bytes,13,opt,name=raft_addr,json=raftAddr,proto3" json:"raft_addr,omitempty"`
 	GossipAddr    string                 `protobuf:"bytes,14,opt,name=gossip_addr,json=gossipAddr,proto3" json:"gossip_addr,omitempty"`
 	LogLevel      string                 `protobuf:"bytes,15,opt,name=log_level,json=logLevel,proto3" json:"log_level,omitempty"`
-	Life          string                 `protobuf:"bytes,16,opt,name=life,proto3" json:"life,omitempty"` // What is decided of it: active, draining or lost.
+	Life          string                 `protobuf:"bytes,16,opt,name=life,proto3" json:"life,omitempty"`                               // What is decided of it: active, draining or lost.
+	BlockCache    *BlockCache            `protobuf:"bytes,18,opt,name=block_cache,json=blockCache,proto3" json:"block_cache,omitempty"` // Absent when the node could not be asked.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,6 +636,82 @@ func (x *NodeStatus) GetLife() string {
 	return ""
 }
 
+func (x *NodeStatus) GetBlockCache() *BlockCache {
+	if x != nil {
+		return x.BlockCache
+	}
+	return nil
+}
+
+// BlockCache is how much of a node's databases is kept in memory.
+type BlockCache struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Bytes         uint64                 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`                             // Of the blocks that are kept.
+	LimitBytes    uint64                 `protobuf:"varint,2,opt,name=limit_bytes,json=limitBytes,proto3" json:"limit_bytes,omitempty"` // How many may be (--metadata-cache).
+	Hits          uint64                 `protobuf:"varint,3,opt,name=hits,proto3" json:"hits,omitempty"`                               // Blocks found there since the node was started,
+	Misses        uint64                 `protobuf:"varint,4,opt,name=misses,proto3" json:"misses,omitempty"`                           // and those that were read.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockCache) Reset() {
+	*x = BlockCache{}
+	mi := &file_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockCache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockCache) ProtoMessage() {}
+
+func (x *BlockCache) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockCache.ProtoReflect.Descriptor instead.
+func (*BlockCache) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BlockCache) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *BlockCache) GetLimitBytes() uint64 {
+	if x != nil {
+		return x.LimitBytes
+	}
+	return 0
+}
+
+func (x *BlockCache) GetHits() uint64 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
+func (x *BlockCache) GetMisses() uint64 {
+	if x != nil {
+		return x.Misses
+	}
+	return 0
+}
+
 type DriveStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -653,7 +730,7 @@ type DriveStatus struct {
 
 func (x *DriveStatus) Reset() {
 	*x = DriveStatus{}
-	mi := &file_cluster_proto_msgTypes[4]
+	mi := &file_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +742,7 @@ func (x *DriveStatus) String() string {
 func (*DriveStatus) ProtoMessage() {}
 
 func (x *DriveStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[4]
+	mi := &file_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +755,7 @@ func (x *DriveStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStatus.ProtoReflect.Descriptor instead.
 func (*DriveStatus) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{4}
+	return file_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DriveStatus) GetId() string {
@@ -767,7 +844,7 @@ type VolumeCount struct {
 
 func (x *VolumeCount) Reset() {
 	*x = VolumeCount{}
-	mi := &file_cluster_proto_msgTypes[5]
+	mi := &file_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +856,7 @@ func (x *VolumeCount) String() string {
 func (*VolumeCount) ProtoMessage() {}
 
 func (x *VolumeCount) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[5]
+	mi := &file_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +869,7 @@ func (x *VolumeCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeCount.ProtoReflect.Descriptor instead.
 func (*VolumeCount) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{5}
+	return file_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *VolumeCount) GetScheme() string {
@@ -862,7 +939,7 @@ type NodeRef struct {
 
 func (x *NodeRef) Reset() {
 	*x = NodeRef{}
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +951,7 @@ func (x *NodeRef) String() string {
 func (*NodeRef) ProtoMessage() {}
 
 func (x *NodeRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +964,7 @@ func (x *NodeRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRef.ProtoReflect.Descriptor instead.
 func (*NodeRef) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{6}
+	return file_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *NodeRef) GetNode() string {
@@ -906,7 +983,7 @@ type DriveRef struct {
 
 func (x *DriveRef) Reset() {
 	*x = DriveRef{}
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +995,7 @@ func (x *DriveRef) String() string {
 func (*DriveRef) ProtoMessage() {}
 
 func (x *DriveRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1008,7 @@ func (x *DriveRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRef.ProtoReflect.Descriptor instead.
 func (*DriveRef) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{7}
+	return file_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DriveRef) GetDrive() string {
@@ -949,7 +1026,7 @@ type ListNodesRequest struct {
 
 func (x *ListNodesRequest) Reset() {
 	*x = ListNodesRequest{}
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1038,7 @@ func (x *ListNodesRequest) String() string {
 func (*ListNodesRequest) ProtoMessage() {}
 
 func (x *ListNodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1051,7 @@ func (x *ListNodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNodesRequest.ProtoReflect.Descriptor instead.
 func (*ListNodesRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{8}
+	return file_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 type Nodes struct {
@@ -986,7 +1063,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -998,7 +1075,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1011,7 +1088,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{9}
+	return file_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -1030,7 +1107,7 @@ type ListDrivesRequest struct {
 
 func (x *ListDrivesRequest) Reset() {
 	*x = ListDrivesRequest{}
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1119,7 @@ func (x *ListDrivesRequest) String() string {
 func (*ListDrivesRequest) ProtoMessage() {}
 
 func (x *ListDrivesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1132,7 @@ func (x *ListDrivesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDrivesRequest.ProtoReflect.Descriptor instead.
 func (*ListDrivesRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{10}
+	return file_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListDrivesRequest) GetNode() string {
@@ -1074,7 +1151,7 @@ type Drives struct {
 
 func (x *Drives) Reset() {
 	*x = Drives{}
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1163,7 @@ func (x *Drives) String() string {
 func (*Drives) ProtoMessage() {}
 
 func (x *Drives) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1176,7 @@ func (x *Drives) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drives.ProtoReflect.Descriptor instead.
 func (*Drives) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{11}
+	return file_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Drives) GetDrives() []*DriveStatus {
@@ -1120,7 +1197,7 @@ type ListVolumesRequest struct {
 
 func (x *ListVolumesRequest) Reset() {
 	*x = ListVolumesRequest{}
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1209,7 @@ func (x *ListVolumesRequest) String() string {
 func (*ListVolumesRequest) ProtoMessage() {}
 
 func (x *ListVolumesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1222,7 @@ func (x *ListVolumesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVolumesRequest.ProtoReflect.Descriptor instead.
 func (*ListVolumesRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{12}
+	return file_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListVolumesRequest) GetHealth() string {
@@ -1178,7 +1255,7 @@ type VolumeRef struct {
 
 func (x *VolumeRef) Reset() {
 	*x = VolumeRef{}
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1267,7 @@ func (x *VolumeRef) String() string {
 func (*VolumeRef) ProtoMessage() {}
 
 func (x *VolumeRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1280,7 @@ func (x *VolumeRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VolumeRef.ProtoReflect.Descriptor instead.
 func (*VolumeRef) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{13}
+	return file_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *VolumeRef) GetId() uint32 {
@@ -1222,7 +1299,7 @@ type Volumes struct {
 
 func (x *Volumes) Reset() {
 	*x = Volumes{}
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1311,7 @@ func (x *Volumes) String() string {
 func (*Volumes) ProtoMessage() {}
 
 func (x *Volumes) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1324,7 @@ func (x *Volumes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volumes.ProtoReflect.Descriptor instead.
 func (*Volumes) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{14}
+	return file_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Volumes) GetVolumes() []*Volume {
@@ -1273,7 +1350,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1362,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1375,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{15}
+	return file_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Volume) GetId() uint32 {
@@ -1351,7 +1428,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1440,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1453,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{16}
+	return file_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Slot) GetSlot() uint32 {
@@ -1441,7 +1518,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1530,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1543,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{17}
+	return file_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PlanRequest) GetNode() string {
@@ -1523,7 +1600,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1535,7 +1612,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1548,7 +1625,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{18}
+	return file_cluster_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Plan) GetNode() string {
@@ -1651,7 +1728,7 @@ type RepairClockRequest struct {
 
 func (x *RepairClockRequest) Reset() {
 	*x = RepairClockRequest{}
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1663,7 +1740,7 @@ func (x *RepairClockRequest) String() string {
 func (*RepairClockRequest) ProtoMessage() {}
 
 func (x *RepairClockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1676,7 +1753,7 @@ func (x *RepairClockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepairClockRequest.ProtoReflect.Descriptor instead.
 func (*RepairClockRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{19}
+	return file_cluster_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RepairClockRequest) GetDryRun() bool {
@@ -1698,7 +1775,7 @@ type ClockRepaired struct {
 
 func (x *ClockRepaired) Reset() {
 	*x = ClockRepaired{}
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1787,7 @@ func (x *ClockRepaired) String() string {
 func (*ClockRepaired) ProtoMessage() {}
 
 func (x *ClockRepaired) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1800,7 @@ func (x *ClockRepaired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockRepaired.ProtoReflect.Descriptor instead.
 func (*ClockRepaired) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{20}
+	return file_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ClockRepaired) GetBefore() string {
@@ -1764,7 +1841,7 @@ type ChangeNodeRequest struct {
 
 func (x *ChangeNodeRequest) Reset() {
 	*x = ChangeNodeRequest{}
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1853,7 @@ func (x *ChangeNodeRequest) String() string {
 func (*ChangeNodeRequest) ProtoMessage() {}
 
 func (x *ChangeNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1866,7 @@ func (x *ChangeNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeNodeRequest.ProtoReflect.Descriptor instead.
 func (*ChangeNodeRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{21}
+	return file_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ChangeNodeRequest) GetNode() string {
@@ -1816,7 +1893,7 @@ type ChangeDriveRequest struct {
 
 func (x *ChangeDriveRequest) Reset() {
 	*x = ChangeDriveRequest{}
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1905,7 @@ func (x *ChangeDriveRequest) String() string {
 func (*ChangeDriveRequest) ProtoMessage() {}
 
 func (x *ChangeDriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1918,7 @@ func (x *ChangeDriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeDriveRequest.ProtoReflect.Descriptor instead.
 func (*ChangeDriveRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{22}
+	return file_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ChangeDriveRequest) GetDrive() string {
@@ -1866,7 +1943,7 @@ type ShowHealthRequest struct {
 
 func (x *ShowHealthRequest) Reset() {
 	*x = ShowHealthRequest{}
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +1955,7 @@ func (x *ShowHealthRequest) String() string {
 func (*ShowHealthRequest) ProtoMessage() {}
 
 func (x *ShowHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +1968,7 @@ func (x *ShowHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowHealthRequest.ProtoReflect.Descriptor instead.
 func (*ShowHealthRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{23}
+	return file_cluster_proto_rawDescGZIP(), []int{24}
 }
 
 type Health struct {
@@ -1906,7 +1983,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +1995,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2008,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{24}
+	return file_cluster_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Health) GetState() string {
@@ -1974,7 +2051,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2063,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2076,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{25}
+	return file_cluster_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -2091,7 +2168,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\acrowded\x18\v \x01(\rR\acrowded\x12%\n" +
 	"\x0emetadata_nodes\x18\f \x01(\rR\rmetadataNodes\x12%\n" +
 	"\x0emetadata_zones\x18\r \x01(\rR\rmetadataZones\x12\x12\n" +
-	"\x04text\x18\x0e \x01(\tR\x04text\"\xcd\x03\n" +
+	"\x04text\x18\x0e \x01(\tR\x04text\"\x8a\x04\n" +
 	"\n" +
 	"NodeStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -2111,7 +2188,16 @@ const file_cluster_proto_rawDesc = "" +
 	"\vgossip_addr\x18\x0e \x01(\tR\n" +
 	"gossipAddr\x12\x1b\n" +
 	"\tlog_level\x18\x0f \x01(\tR\blogLevel\x12\x12\n" +
-	"\x04life\x18\x10 \x01(\tR\x04life\"\x82\x02\n" +
+	"\x04life\x18\x10 \x01(\tR\x04life\x12;\n" +
+	"\vblock_cache\x18\x12 \x01(\v2\x1a.cairn.admin.v1.BlockCacheR\n" +
+	"blockCache\"o\n" +
+	"\n" +
+	"BlockCache\x12\x14\n" +
+	"\x05bytes\x18\x01 \x01(\x04R\x05bytes\x12\x1f\n" +
+	"\vlimit_bytes\x18\x02 \x01(\x04R\n" +
+	"limitBytes\x12\x12\n" +
+	"\x04hits\x18\x03 \x01(\x04R\x04hits\x12\x16\n" +
+	"\x06misses\x18\x04 \x01(\x04R\x06misses\"\x82\x02\n" +
 	"\vDriveStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x04R\rcapacityBytes\x12\x1d\n" +
@@ -2231,56 +2317,58 @@ func file_cluster_proto_rawDescGZIP() []byte {
 	return file_cluster_proto_rawDescData
 }
 
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_cluster_proto_goTypes = []any{
 	(*StatusRequest)(nil),      // 0: cairn.admin.v1.StatusRequest
 	(*StatusResponse)(nil),     // 1: cairn.admin.v1.StatusResponse
 	(*Tolerance)(nil),          // 2: cairn.admin.v1.Tolerance
 	(*NodeStatus)(nil),         // 3: cairn.admin.v1.NodeStatus
-	(*DriveStatus)(nil),        // 4: cairn.admin.v1.DriveStatus
-	(*VolumeCount)(nil),        // 5: cairn.admin.v1.VolumeCount
-	(*NodeRef)(nil),            // 6: cairn.admin.v1.NodeRef
-	(*DriveRef)(nil),           // 7: cairn.admin.v1.DriveRef
-	(*ListNodesRequest)(nil),   // 8: cairn.admin.v1.ListNodesRequest
-	(*Nodes)(nil),              // 9: cairn.admin.v1.Nodes
-	(*ListDrivesRequest)(nil),  // 10: cairn.admin.v1.ListDrivesRequest
-	(*Drives)(nil),             // 11: cairn.admin.v1.Drives
-	(*ListVolumesRequest)(nil), // 12: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),          // 13: cairn.admin.v1.VolumeRef
-	(*Volumes)(nil),            // 14: cairn.admin.v1.Volumes
-	(*Volume)(nil),             // 15: cairn.admin.v1.Volume
-	(*Slot)(nil),               // 16: cairn.admin.v1.Slot
-	(*PlanRequest)(nil),        // 17: cairn.admin.v1.PlanRequest
-	(*Plan)(nil),               // 18: cairn.admin.v1.Plan
-	(*RepairClockRequest)(nil), // 19: cairn.admin.v1.RepairClockRequest
-	(*ClockRepaired)(nil),      // 20: cairn.admin.v1.ClockRepaired
-	(*ChangeNodeRequest)(nil),  // 21: cairn.admin.v1.ChangeNodeRequest
-	(*ChangeDriveRequest)(nil), // 22: cairn.admin.v1.ChangeDriveRequest
-	(*ShowHealthRequest)(nil),  // 23: cairn.admin.v1.ShowHealthRequest
-	(*Health)(nil),             // 24: cairn.admin.v1.Health
-	(*HealthCheck)(nil),        // 25: cairn.admin.v1.HealthCheck
-	(*Job)(nil),                // 26: cairn.admin.v1.Job
+	(*BlockCache)(nil),         // 4: cairn.admin.v1.BlockCache
+	(*DriveStatus)(nil),        // 5: cairn.admin.v1.DriveStatus
+	(*VolumeCount)(nil),        // 6: cairn.admin.v1.VolumeCount
+	(*NodeRef)(nil),            // 7: cairn.admin.v1.NodeRef
+	(*DriveRef)(nil),           // 8: cairn.admin.v1.DriveRef
+	(*ListNodesRequest)(nil),   // 9: cairn.admin.v1.ListNodesRequest
+	(*Nodes)(nil),              // 10: cairn.admin.v1.Nodes
+	(*ListDrivesRequest)(nil),  // 11: cairn.admin.v1.ListDrivesRequest
+	(*Drives)(nil),             // 12: cairn.admin.v1.Drives
+	(*ListVolumesRequest)(nil), // 13: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),          // 14: cairn.admin.v1.VolumeRef
+	(*Volumes)(nil),            // 15: cairn.admin.v1.Volumes
+	(*Volume)(nil),             // 16: cairn.admin.v1.Volume
+	(*Slot)(nil),               // 17: cairn.admin.v1.Slot
+	(*PlanRequest)(nil),        // 18: cairn.admin.v1.PlanRequest
+	(*Plan)(nil),               // 19: cairn.admin.v1.Plan
+	(*RepairClockRequest)(nil), // 20: cairn.admin.v1.RepairClockRequest
+	(*ClockRepaired)(nil),      // 21: cairn.admin.v1.ClockRepaired
+	(*ChangeNodeRequest)(nil),  // 22: cairn.admin.v1.ChangeNodeRequest
+	(*ChangeDriveRequest)(nil), // 23: cairn.admin.v1.ChangeDriveRequest
+	(*ShowHealthRequest)(nil),  // 24: cairn.admin.v1.ShowHealthRequest
+	(*Health)(nil),             // 25: cairn.admin.v1.Health
+	(*HealthCheck)(nil),        // 26: cairn.admin.v1.HealthCheck
+	(*Job)(nil),                // 27: cairn.admin.v1.Job
 }
 var file_cluster_proto_depIdxs = []int32{
 	3,  // 0: cairn.admin.v1.StatusResponse.nodes:type_name -> cairn.admin.v1.NodeStatus
-	5,  // 1: cairn.admin.v1.StatusResponse.volumes:type_name -> cairn.admin.v1.VolumeCount
-	25, // 2: cairn.admin.v1.StatusResponse.checks:type_name -> cairn.admin.v1.HealthCheck
-	26, // 3: cairn.admin.v1.StatusResponse.jobs:type_name -> cairn.admin.v1.Job
+	6,  // 1: cairn.admin.v1.StatusResponse.volumes:type_name -> cairn.admin.v1.VolumeCount
+	26, // 2: cairn.admin.v1.StatusResponse.checks:type_name -> cairn.admin.v1.HealthCheck
+	27, // 3: cairn.admin.v1.StatusResponse.jobs:type_name -> cairn.admin.v1.Job
 	2,  // 4: cairn.admin.v1.StatusResponse.tolerance:type_name -> cairn.admin.v1.Tolerance
-	4,  // 5: cairn.admin.v1.NodeStatus.drives:type_name -> cairn.admin.v1.DriveStatus
-	3,  // 6: cairn.admin.v1.Nodes.nodes:type_name -> cairn.admin.v1.NodeStatus
-	4,  // 7: cairn.admin.v1.Drives.drives:type_name -> cairn.admin.v1.DriveStatus
-	15, // 8: cairn.admin.v1.Volumes.volumes:type_name -> cairn.admin.v1.Volume
-	16, // 9: cairn.admin.v1.Volume.slots:type_name -> cairn.admin.v1.Slot
-	2,  // 10: cairn.admin.v1.Plan.before:type_name -> cairn.admin.v1.Tolerance
-	2,  // 11: cairn.admin.v1.Plan.after:type_name -> cairn.admin.v1.Tolerance
-	25, // 12: cairn.admin.v1.Health.checks:type_name -> cairn.admin.v1.HealthCheck
-	2,  // 13: cairn.admin.v1.Health.tolerance:type_name -> cairn.admin.v1.Tolerance
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	5,  // 5: cairn.admin.v1.NodeStatus.drives:type_name -> cairn.admin.v1.DriveStatus
+	4,  // 6: cairn.admin.v1.NodeStatus.block_cache:type_name -> cairn.admin.v1.BlockCache
+	3,  // 7: cairn.admin.v1.Nodes.nodes:type_name -> cairn.admin.v1.NodeStatus
+	5,  // 8: cairn.admin.v1.Drives.drives:type_name -> cairn.admin.v1.DriveStatus
+	16, // 9: cairn.admin.v1.Volumes.volumes:type_name -> cairn.admin.v1.Volume
+	17, // 10: cairn.admin.v1.Volume.slots:type_name -> cairn.admin.v1.Slot
+	2,  // 11: cairn.admin.v1.Plan.before:type_name -> cairn.admin.v1.Tolerance
+	2,  // 12: cairn.admin.v1.Plan.after:type_name -> cairn.admin.v1.Tolerance
+	26, // 13: cairn.admin.v1.Health.checks:type_name -> cairn.admin.v1.HealthCheck
+	2,  // 14: cairn.admin.v1.Health.tolerance:type_name -> cairn.admin.v1.Tolerance
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -2295,7 +2383,7 @@ func file_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

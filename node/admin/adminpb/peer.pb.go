@@ -156,9 +156,10 @@ type NodeReport struct {
 	MetadataFreeBytes uint64            `protobuf:"varint,242,opt,name=metadata_free_bytes,json=metadataFreeBytes,proto3" json:"metadata_free_bytes,omitempty"`
 	// Of the refusals for contradictions: how many there were since the node was started, the
 	// last record (see `cairn meta check`), and the voters that have refused others.
-	Contradictions      uint64   `protobuf:"varint,400,opt,name=contradictions,proto3" json:"contradictions,omitempty"`
-	ContradictingRecord string   `protobuf:"bytes,401,opt,name=contradicting_record,json=contradictingRecord,proto3" json:"contradicting_record,omitempty"`
-	DisagreesWith       []uint64 `protobuf:"fixed64,402,rep,packed,name=disagrees_with,json=disagreesWith,proto3" json:"disagrees_with,omitempty"`
+	Contradictions      uint64      `protobuf:"varint,400,opt,name=contradictions,proto3" json:"contradictions,omitempty"`
+	ContradictingRecord string      `protobuf:"bytes,401,opt,name=contradicting_record,json=contradictingRecord,proto3" json:"contradicting_record,omitempty"`
+	DisagreesWith       []uint64    `protobuf:"fixed64,402,rep,packed,name=disagrees_with,json=disagreesWith,proto3" json:"disagrees_with,omitempty"`
+	BlockCache          *BlockCache `protobuf:"bytes,403,opt,name=block_cache,json=blockCache,proto3" json:"block_cache,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -291,6 +292,13 @@ func (x *NodeReport) GetDisagreesWith() []uint64 {
 	return nil
 }
 
+func (x *NodeReport) GetBlockCache() *BlockCache {
+	if x != nil {
+		return x.BlockCache
+	}
+	return nil
+}
+
 var File_peer_proto protoreflect.FileDescriptor
 
 const file_peer_proto_rawDesc = "" +
@@ -301,7 +309,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rReportRequest\"#\n" +
 	"\rUnseatRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
-	"\x0eUnseatResponse\"\xa7\x05\n" +
+	"\x0eUnseatResponse\"\xe5\x05\n" +
 	"\n" +
 	"NodeReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
@@ -317,7 +325,9 @@ const file_peer_proto_rawDesc = "" +
 	"\x13metadata_free_bytes\x18\xf2\x01 \x01(\x04R\x11metadataFreeBytes\x12'\n" +
 	"\x0econtradictions\x18\x90\x03 \x01(\x04R\x0econtradictions\x122\n" +
 	"\x14contradicting_record\x18\x91\x03 \x01(\tR\x13contradictingRecord\x12&\n" +
-	"\x0edisagrees_with\x18\x92\x03 \x03(\x06R\rdisagreesWith\x1a;\n" +
+	"\x0edisagrees_with\x18\x92\x03 \x03(\x06R\rdisagreesWith\x12<\n" +
+	"\vblock_cache\x18\x93\x03 \x01(\v2\x1a.cairn.admin.v1.BlockCacheR\n" +
+	"blockCache\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xf6\x03\n" +
@@ -352,38 +362,40 @@ var file_peer_proto_goTypes = []any{
 	(*DriveStatus)(nil),        // 5: cairn.admin.v1.DriveStatus
 	(*Job)(nil),                // 6: cairn.admin.v1.Job
 	(*LogLevel)(nil),           // 7: cairn.admin.v1.LogLevel
-	(*TraceRequest)(nil),       // 8: cairn.admin.v1.TraceRequest
-	(*SetLogLevelRequest)(nil), // 9: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),    // 10: cairn.admin.v1.ListLogsRequest
-	(*NodeLoad)(nil),           // 11: cairn.admin.v1.NodeLoad
-	(*TraceEvent)(nil),         // 12: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),            // 13: cairn.admin.v1.NodeLog
-	(*SupportPiece)(nil),       // 14: cairn.admin.v1.SupportPiece
+	(*BlockCache)(nil),         // 8: cairn.admin.v1.BlockCache
+	(*TraceRequest)(nil),       // 9: cairn.admin.v1.TraceRequest
+	(*SetLogLevelRequest)(nil), // 10: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),    // 11: cairn.admin.v1.ListLogsRequest
+	(*NodeLoad)(nil),           // 12: cairn.admin.v1.NodeLoad
+	(*TraceEvent)(nil),         // 13: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),            // 14: cairn.admin.v1.NodeLog
+	(*SupportPiece)(nil),       // 15: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
 	5,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
 	6,  // 1: cairn.admin.v1.NodeReport.jobs:type_name -> cairn.admin.v1.Job
 	7,  // 2: cairn.admin.v1.NodeReport.log:type_name -> cairn.admin.v1.LogLevel
 	4,  // 3: cairn.admin.v1.NodeReport.settings:type_name -> cairn.admin.v1.NodeReport.SettingsEntry
-	0,  // 4: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
-	0,  // 5: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
-	8,  // 6: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
-	9,  // 7: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	10, // 8: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
-	0,  // 9: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 10: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
-	3,  // 11: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	11, // 12: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	12, // 13: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	7,  // 14: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	13, // 15: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	14, // 16: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	2,  // 17: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
-	11, // [11:18] is the sub-list for method output_type
-	4,  // [4:11] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	8,  // 4: cairn.admin.v1.NodeReport.block_cache:type_name -> cairn.admin.v1.BlockCache
+	0,  // 5: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
+	0,  // 6: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
+	9,  // 7: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
+	10, // 8: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	11, // 9: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
+	0,  // 10: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
+	1,  // 11: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
+	3,  // 12: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	12, // 13: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	13, // 14: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	7,  // 15: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	14, // 16: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	15, // 17: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	2,  // 18: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
+	12, // [12:19] is the sub-list for method output_type
+	5,  // [5:12] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
