@@ -1,26 +1,25 @@
-// Package shard holds the nouns of the data path: volume, extent, shard, block,
-// span; and Store, the interface that a local drive and a remote one satisfy.
+// Package shard holds the nouns of the data path: volume, extent, shard, block, span. It also holds
+// Store, the interface that both a local drive and a remote one satisfy.
 //
 // # Layout
 //
-// An extent is an immutable run of at most ExtentMaxBytes stored bytes, cut into
-// stripes of k data and m parity units. Slot i of the extent's volume holds unit
-// i of every stripe, one after the other: that is shard i. A unit is UnitBlocks
-// blocks of BlockBytes; the units of the last stripe are shorter, but all units of
-// one stripe are of one length, so all shards of an extent are too. Which
-// plaintext lies in which block is the business of shard/stripe (Geometry).
+// An extent is an immutable run of at most ExtentMaxBytes stored bytes, cut into stripes of k data
+// and m parity units. Slot i of the extent's volume holds unit i of every stripe, one after the
+// other: that is shard i. A unit is UnitBlocks blocks of BlockBytes. The units of the last stripe
+// are shorter. All units of a stripe have the same length, so all shards of an extent have too.
+// shard/stripe (Geometry) says which plaintext lies in which block.
 //
 // # Frames
 //
-// On a drive and on the wire a shard is the same run of bytes: its blocks in
-// order, each followed by its checksum.
+// On a drive and on the wire a shard is the same run of bytes: its blocks in order, each followed
+// by its checksum.
 //
 //	frame := payload (BlockBytes, or Header.TailBytes in the last stripe) crc32c (4 bytes, little endian)
 //
-// The checksum covers the shard's identity, the block's index and the payload
-// (BlockCRC), so that a right block in a wrong place is caught as well. It is
-// made once, by the writer of the extent; a drive checks it before it writes, a
-// reader after the bytes have crossed the network, and scrub at rest.
+// The checksum covers the shard's identity, the block's index and the payload (BlockCRC), so that a
+// right block in a wrong place is noticed as well. The writer of the extent makes it, once. A drive
+// checks it before it writes the block, a reader after the bytes have crossed the network, and
+// scrub while they lie on the drive.
 package shard
 
 import (
@@ -48,8 +47,8 @@ type Scheme struct{ K, M uint8 }
 // N returns the number of shards.
 func (s Scheme) N() int { return int(s.K) + int(s.M) }
 
-// Quorum returns how many shards must be durable before a write is acknowledged:
-// k + ceil(m/2), which is at least k+1 where m > 0.
+// Quorum returns how many shards must be durable before a write is acknowledged: k + ceil(m/2),
+// which is at least k+1 where m > 0.
 func (s Scheme) Quorum() int { return int(s.K) + (int(s.M)+1)/2 }
 
 // Valid reports whether the scheme can be used.
@@ -78,9 +77,9 @@ func DefaultScheme(domains int) Scheme {
 	}
 }
 
-// ColdScheme returns the scheme for data that is hardly ever read: as wide as
-// DefaultScheme's or wider, it loses as many shards without harm and, where there
-// are domains to spare, takes less space.
+// ColdScheme returns the scheme for data that is hardly ever read. It is at least as wide as
+// DefaultScheme's and survives the loss of as many shards. If there are domains to spare, it takes
+// less space.
 func ColdScheme(domains int) Scheme {
 	switch {
 	case domains < 8:
@@ -94,11 +93,11 @@ func ColdScheme(domains int) Scheme {
 	}
 }
 
-// VolumeID names a volume; assigned by the metadata, from 1.
+// VolumeID names a volume. The metadata give it out, from 1 on.
 type VolumeID uint32
 
-// ExtentID names an extent: the volume it lies in and its number there, from 1.
-// The zero ExtentID names none.
+// ExtentID names an extent: the volume it lies in and its number there, from 1. The zero ExtentID
+// names none.
 type ExtentID struct {
 	Volume VolumeID
 	Seq    uint64
@@ -124,7 +123,7 @@ type Span struct {
 // Header is what a shard says of itself: who it is and how its frames lie.
 type Header struct {
 	ID     ID
-	Epoch  uint32 // Of the volume when the shard was written.
+	Epoch  uint32 // The epoch of the volume when the shard was written.
 	Scheme Scheme
 
 	FullBlocks uint32 // Blocks of BlockBytes payload, then
@@ -135,8 +134,8 @@ type Header struct {
 // Blocks returns the number of blocks.
 func (h Header) Blocks() int { return int(h.FullBlocks) + int(h.TailBlocks) }
 
-// FramedBytes returns the length of all frames: what a drive stores of the shard
-// and what crosses the wire.
+// FramedBytes returns the length of all frames: what a drive stores of the shard and what crosses
+// the wire.
 func (h Header) FramedBytes() int64 {
 	return int64(h.FullBlocks)*FrameBytes + int64(h.TailBlocks)*int64(h.TailBytes+CRCBytes)
 }
@@ -150,8 +149,8 @@ func (h Header) BlockSpan(i int) Span {
 	return Span{Off: int64(h.FullBlocks)*FrameBytes + int64(i-int(h.FullBlocks))*tail, Len: tail}
 }
 
-// Valid reports whether the header describes a shard that can exist. What comes
-// from a drive or the network is checked with it before it is believed.
+// Valid reports whether the header describes a shard that can exist. A header from a drive or the
+// network is checked with it before anything else.
 func (h Header) Valid() bool {
 	switch {
 	case h.ID.Extent.Volume == 0 || h.ID.Extent.Seq == 0 || !h.Scheme.Valid():
@@ -167,15 +166,15 @@ func (h Header) Valid() bool {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// BlockCRC returns the checksum of a block: CRC-32C over the shard's identity (in
-// 20 bytes), the block's index and the payload.
+// BlockCRC returns the checksum of a block: CRC-32C over the shard's identity (in 20 bytes), the
+// block's index and the payload.
 func BlockCRC(id ID, block int, payload []byte) uint32 {
 	var head [20]byte
 	binary.LittleEndian.PutUint32(head[0:], uint32(id.Extent.Volume))
 	binary.LittleEndian.PutUint64(head[4:], id.Extent.Seq)
 	binary.LittleEndian.PutUint32(head[12:], uint32(id.Slot))
 	binary.LittleEndian.PutUint32(head[16:], uint32(block))
-	// Byte by byte: hash/crc32 would move head to the heap, for each block.
+	// This goes byte by byte, because hash/crc32 would move head to the heap, for each block.
 	crc := ^uint32(0)
 	for _, b := range head {
 		crc = castagnoli[byte(crc)^b] ^ crc>>8
@@ -183,8 +182,7 @@ func BlockCRC(id ID, block int, payload []byte) uint32 {
 	return crc32.Update(^crc, castagnoli, payload)
 }
 
-// CheckFrame reports whether a frame (payload and checksum) is the given block
-// of the given shard.
+// CheckFrame reports whether a frame (payload and checksum) is the given block of the given shard.
 func CheckFrame(id ID, block int, frame []byte) bool {
 	if len(frame) <= CRCBytes {
 		return false
@@ -193,8 +191,8 @@ func CheckFrame(id ID, block int, frame []byte) bool {
 	return BlockCRC(id, block, frame[:n]) == binary.LittleEndian.Uint32(frame[n:])
 }
 
-// SealFrame puts the checksum of the given block behind its payload; frame is
-// payload and CRCBytes of room.
+// SealFrame puts the checksum of a block behind its payload. frame is the payload and room for
+// CRCBytes.
 func SealFrame(id ID, block int, frame []byte) {
 	n := len(frame) - CRCBytes
 	binary.LittleEndian.PutUint32(frame[n:], BlockCRC(id, block, frame[:n]))

@@ -7,32 +7,31 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 )
 
-// Volume is a placement group: a scheme and the drive of each slot. It must not
-// be changed; its Epoch grows whenever a slot moves.
+// Volume is a placement group: a scheme and the drive of each slot. It must not be changed. Its
+// Epoch grows whenever a slot moves.
 type Volume struct {
 	ID     VolumeID
 	Epoch  uint32
 	Scheme Scheme
 	Slots  []cluster.DriveID // Len is Scheme.N().
 
-	SlotEpochs []uint32 // Epoch at which each slot last moved; nil: none ever did.
-	Move       *Move    // In progress; nil: none is.
-	Formers    []Former // Where slots were that miss shards; oldest first.
+	SlotEpochs []uint32 // The epoch at which each slot last moved; nil: none ever did.
+	Move       *Move    // The move under way; nil: there is none.
+	Formers    []Former // Where slots lay that miss shards, the oldest first.
 }
 
-// Former is a drive that a slot was taken from without a copy: it may come back with
-// what lies there.
+// Former is a drive that a slot was taken from without a copy. It may come back with what lies
+// there.
 type Former struct {
 	Slot  int
 	Drive cluster.DriveID
 }
 
-// Move is a slot of a volume on its way to another drive. Until it is finished the
-// slot lies where Slots says.
+// Move is a move of a slot to another drive. Until it is finished, the slot lies where Slots says.
 type Move struct {
 	Slot    int
 	To      cluster.DriveID
-	Rebuild bool // Nothing is copied: the drive that has the slot is lost.
+	Rebuild bool // Nothing is copied, because the drive that has the slot is lost.
 }
 
 // MovedAt returns the epoch at which a slot last moved; 0: it never did.
@@ -43,41 +42,39 @@ func (v *Volume) MovedAt(slot int) uint32 {
 	return v.SlotEpochs[slot]
 }
 
-// Store is one drive's shards, on this node or another. All methods are safe for
-// concurrent use. Errors have the kinds of package errs: NotFound, Corrupt,
-// Unavailable (the drive or its node is not there), NoSpace, Invalid.
+// Store is one drive's shards, on this node or another. All methods are safe for concurrent use.
+// Errors have the kinds of package errs: NotFound, Corrupt, Unavailable (the drive or its node
+// cannot be reached), NoSpace, Invalid.
 type Store interface {
-	// Create begins a shard. The header says its exact size, so room is
-	// reserved at once (NoSpace).
+	// Create begins a shard. Its header says its exact size, so room for all of it is reserved at
+	// once; NoSpace if there is none.
 	Create(ctx context.Context, h Header) (Writer, error)
 
-	// Open returns the bytes of span of a shard's frames, as stored: the
-	// caller checks them (CheckFrame). A span that reaches past the end is
-	// Invalid. The caller must Close the result, which may be closed early;
-	// ctx governs the reading too.
+	// Open returns the bytes of span of a shard's frames, as they are stored. The caller checks
+	// them (CheckFrame) and closes the result, which may be before its end. ctx governs the reading
+	// too. A span that reaches past the end is Invalid.
 	Open(ctx context.Context, id ID, span Span) (io.ReadCloser, error)
 
-	// Stat returns what the shard says of itself; NotFound where the drive has
-	// no whole shard of that id.
+	// Stat returns what the shard says of itself. It returns NotFound if the drive has no whole
+	// shard of that id.
 	Stat(ctx context.Context, id ID) (Header, error)
 
-	// Delete removes shards. One that does not exist is no error. On return no
-	// Open succeeds; the space may come back later, and after a crash a shard
-	// may be there again.
+	// Delete removes shards. One that does not exist is no error. After Delete has returned, no
+	// Open succeeds. The space may become free later, and after a crash a shard may be there again.
 	Delete(ctx context.Context, ids []ID) error
 }
 
-// Writer takes one shard's frames in order. It is used by one goroutine. Either
-// Commit or Abort ends it; Abort after Commit does nothing.
+// Writer takes the frames of one shard in order. It belongs to one goroutine. Commit or Abort ends
+// it; Abort after Commit does nothing.
 type Writer interface {
-	// Write appends whole frames. p is borrowed until Write returns. A frame
-	// whose checksum is wrong is refused (Corrupt).
+	// Write appends whole frames. It does not keep p. A frame whose checksum is wrong is refused
+	// (Corrupt).
 	Write(p []byte) (int, error)
 
-	// Commit returns nil once the whole shard is on stable storage. A shard
-	// of the same id that was there before is replaced.
+	// Commit returns nil when the whole shard is on stable storage. It replaces a shard of the same
+	// id that was there before.
 	Commit(ctx context.Context) error
 
-	// Abort gives the room back. Nothing of the shard remains visible.
+	// Abort gives the room back. Nothing of the shard can be seen afterwards.
 	Abort()
 }

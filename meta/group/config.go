@@ -182,15 +182,16 @@ type Events struct {
 	LeaderChanged func(leader cluster.NodeID)
 	// Contradiction: the state refused an entry (state.Events).
 	Contradiction func(index uint64, record string, cause error)
-	// Forgot: Open found that this node's metadata lack what the node had promised. what
-	// goes on after "this node's metadata".
+	// Forgot: Open found that this node's metadata lack what the node had promised. what says so,
+	// in words that go on after "this node's metadata".
 	Forgot func(what string)
-	// PeerForgot: another server shows a log that ends at entry shown, and had applied known.
+	// PeerForgot: another server has lost entries. Its log ends at entry shown, though it had
+	// applied entry known before.
 	PeerForgot func(server string, known, shown uint64)
 	// LeadershipLeft: this node led and stops. err is nil where it has handed leadership
 	// over; otherwise the others have to elect a leader.
 	LeadershipLeft func(err error)
-	// NoRoom: what was put off, since the file system is full.
+	// NoRoom: something was put off, which what names, because the file system is full.
 	NoRoom func(what string, err error)
 	// SnapshotTaken: a snapshot of the state as of an entry was taken.
 	SnapshotTaken func(index uint64, took time.Duration)

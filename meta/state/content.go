@@ -128,9 +128,9 @@ type trimStep struct {
 
 func (s trimStep) cost() int { return 1 + len(s.part.GetExtents()) }
 
-// trimSteps returns the steps from part next on. If they are within the budget these are all of
-// them (done); else the last one is the first that is beyond it. keep lists the numbers of the
-// parts that are kept, ascending.
+// trimSteps returns the steps from part next on. If the budget suffices for all of them, it returns
+// all, and done is true. Otherwise the last step that it returns is the first one for which the
+// budget does not suffice. keep lists the numbers of the parts that are kept, ascending.
 func (t *tx) trimSteps(id keys.ID, next uint32, keep []uint32) (steps []trimStep, done bool) {
 	left := t.budget
 	done = true

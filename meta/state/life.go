@@ -170,9 +170,10 @@ func noSuch(what string, id uint64) *metapb.Result {
 		Detail: fmt.Sprintf("no %s %016x belongs to the cluster", what, id)}
 }
 
-// checkRedundancy refuses a change of a node, or of a drive of it, if a volume with data has a slot
-// there that would have to move, and more slots than there would be domains that take data. The
-// domains are nodes or, if the cluster is one node, drives.
+// checkRedundancy refuses a change of a node, or of a drive of it, that would cost redundancy. It
+// does so if a volume with data has a slot there that would have to move, and fewer domains would
+// be left to take data than the volume has slots. Domains are nodes or, if the cluster has one
+// node, drives.
 func (t *tx) checkRedundancy(changed *metapb.Node) *metapb.Result {
 	nodes, drives := 0, 0
 	for _, n := range t.mem.nodes {

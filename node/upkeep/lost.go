@@ -84,10 +84,11 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 	return nil
 }
 
-// remaining returns how many nodes are neither lost nor down, and how many there are in all.
-// Where half of a cluster seems to be lost, the network is more likely the cause, so nothing is
-// declared lost then. Nodes that are down count as if they were lost already: otherwise the first
-// of many that go down together would be lost before the others were found to be too many.
+// remaining returns how many nodes are neither lost nor down, and how many there are in all. If
+// half of a cluster seems to be lost, the network is more likely the cause, so nothing is declared
+// lost then. Nodes that are down count as lost here, though they are not declared lost yet.
+// Otherwise, when many go down together, the first ones would be declared lost before it showed how
+// many they are.
 func (w *watcher) remaining(v *cluster.View) (left, all int) {
 	for i := range v.Nodes {
 		if v.Nodes[i].State != cluster.Lost && w.u.c.Alive(v.Nodes[i].ID) {

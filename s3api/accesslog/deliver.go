@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Deliver writes every segment that is due to where its streams go. What cannot be
-// written stays, and is tried again when its stream's time has come; a stream that fails
-// holds up no other. Late tells of those. The error is of the segments themselves.
+// Deliver writes every segment that is due to where its streams go. What cannot be written stays,
+// and is tried again when its stream is due. A stream that fails holds up no other; Late tells of
+// it. The error is of the segments themselves.
 func (l *Log) Deliver(ctx context.Context) error {
 	segments, err := l.spool.due(l.c.Every)
 	failed := []error{err}
@@ -114,8 +114,8 @@ func (l *Log) fail(s Stream, cause error) {
 	}
 }
 
-// tellLate lets Late say why segments are late: the failure that is told is that of the
-// stream that has failed for the longest.
+// tellLate tells Late why segments are late. Of several failures it is that of the stream that has
+// failed for the longest time.
 func (l *Log) tellLate() {
 	var worst *retry
 	failing := map[string]bool{}

@@ -45,8 +45,8 @@ func GroupByURI(uri string) (metapb.GranteeGroup, bool) {
 	return 0, false
 }
 
-// AnyGrantees implements wirexml.Grantees for what is kept: it knows no account by
-// name, and takes every id.
+// AnyGrantees implements wirexml.Grantees for ACLs that are stored: it knows no account by name,
+// and accepts every id.
 type AnyGrantees struct{}
 
 // URI implements wirexml.Grantees.

@@ -74,9 +74,9 @@ func (b *Bucket) IsPublic() bool {
 	return b.public && !b.Block.RestrictPublicBuckets || PublicACL(b.EffectiveACL(b.ACL))
 }
 
-// MayAdmitStrangers reports whether somebody whom nobody knows might be allowed
-// something in the bucket: where not, there is nothing to look at. Where so, it depends
-// on the action, the key and the conditions.
+// MayAdmitStrangers reports whether the bucket may allow anything to callers whom nobody knows. If
+// it is false, they need not be looked at further. If it is true, it depends on the action, the key
+// and the conditions.
 func (b *Bucket) MayAdmitStrangers() bool {
 	if b.Policy != nil && !b.broken && policy.MayAllow(b.Policy, policy.Principal{Anonymous: true}) {
 		return true

@@ -5,9 +5,9 @@
 // In: a bucket's record and configuration, as the metadata has them. Out: a Bucket,
 // whose documents are read once and which nobody changes.
 //
-// A Cache answers a bucket as it is after every change that this node was told of before
-// the question. What cannot be read closes: a bucket with a policy or a public access
-// block that is not understood is Broken.
+// A Cache returns a bucket as it is after every change that this node was told of before. A bucket
+// whose policy or public access block cannot be read is Broken: only its owner's root may do
+// anything then.
 //
 // It is not: the decision who may do what (package iam), the syntax of the documents
 // (package wirexml), or the operations on buckets, which packages s3api and object have.

@@ -121,8 +121,8 @@ func (c *change) delete(kind metapb.EntryKind, name string) {
 	c.remove[at] = &metapb.EntryName{Kind: kind, Name: name}
 }
 
-// update makes a change and writes it, again if others changed the same things
-// meanwhile. f may be called more than once.
+// update makes a change and writes it. If others have changed the same things meanwhile, it makes
+// the change again on what there is now. So f may be called more than once.
 func (a *Admin) update(ctx context.Context, f func(c *change) error) error {
 	s, err := a.read(ctx)
 	if err != nil {

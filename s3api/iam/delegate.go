@@ -308,8 +308,8 @@ func (c *change) notePolicy(account, name string, note func(subject, bool)) {
 	}
 }
 
-// usersEither returns the users of an account as they are, and those that a change
-// writes as it writes them.
+// usersEither returns the users of an account as they are, and, besides, those that a change
+// writes, as it writes them.
 func (c *change) usersEither(account string) []*metapb.User {
 	var out []*metapb.User
 	for _, e := range c.under(metapb.EntryKind_ENTRY_USER, account) {

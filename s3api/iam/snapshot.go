@@ -173,8 +173,8 @@ func decode[T any, P message[T]](e *metapb.Entry) P {
 	return v
 }
 
-// under returns the entries of a kind that lie in an account, or all of them where
-// it is empty, by name.
+// under returns the entries of a kind that lie in an account, in the order of their names. If
+// account is empty, it returns all entries of the kind.
 func (s *snapshot) under(kind metapb.EntryKind, account string) []*metapb.Entry {
 	prefix := ""
 	if account != "" {

@@ -7,10 +7,10 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// table is values by name, in the order of the names. What a copy of it changes is not
-// changed in the table itself: both share all that is the same. So a snapshot of the
-// directory costs what has changed since the one before. A table may be read by many
-// while a copy of it is changed. The zero table is empty, and cannot be set.
+// table is values by name, in the order of the names. A copy of it can be changed without changing
+// the table: both share what is the same in both. So a snapshot of the directory costs as much as
+// has changed since the one before. A table may be read by many while a copy of it is changed. The
+// zero table is empty, and cannot be set.
 type table[V any] struct{ rows *btree.Map[string, V] }
 
 func newTable[V any]() table[V] { return table[V]{new(btree.Map[string, V])} }

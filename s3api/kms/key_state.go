@@ -105,7 +105,7 @@ func (s *Service) Purge(ctx context.Context, now time.Time) (deleted []string, e
 	return deleted, failed
 }
 
-// purge destroys the material first: a record without it says what is wrong, and
+// purge destroys a key. The material goes first: a record without material says what is wrong, but
 // material without a record would stay for ever.
 func (s *Service) purge(ctx context.Context, k *metapb.MasterKey, revision uint64) error {
 	if external(k) {

@@ -162,8 +162,8 @@ func (s *Service) shown(k *metapb.MasterKey, aliases []string) *Key {
 	return out
 }
 
-// Rotate gives an enabled key another version, which wraps from then on; older ones
-// still open. With an external key other nodes go over to it within domainKeyLife.
+// Rotate gives an enabled key another version, which wraps from then on. Older versions still open.
+// If the key is an external one, other nodes wrap with the new version within domainKeyLife.
 // Errors: NotFound, Denied (not enabled), Precondition (it has MaxVersions), Unknown.
 func (s *Service) Rotate(ctx context.Context, id string) (*Key, error) {
 	const op = "kms.Rotate"

@@ -61,8 +61,8 @@ func (t *kafka) Send(ctx context.Context, messages []Message) (taken int, err er
 	return taken, t.explain(errs[taken], len(messages[taken].Body))
 }
 
-// connect makes a client and asks a broker for something, for a client by itself
-// tries for ever and does not tell what is wrong.
+// connect makes a client and asks a broker for something. A client by itself tries for ever, and
+// does not say what is wrong.
 func (t *kafka) connect(ctx context.Context) (err error) {
 	options := []kgo.Opt{kgo.SeedBrokers(t.brokers...), kgo.ClientID("cairn"), kgo.DialTimeout(t.timeout),
 		kgo.RequiredAcks(kgo.AllISRAcks()),                   // And idempotent, which is its default.

@@ -20,8 +20,8 @@ type condition struct {
 	perObject  bool // It may hold for one object of a request and not for another.
 }
 
-// operand is a value that a policy compares with. What it holds besides the text
-// goes by the operator's class.
+// operand is a value that a policy compares with. The class of the operator decides which fields it
+// has besides the text.
 type operand struct {
 	text    string
 	pattern pattern    // textClass.

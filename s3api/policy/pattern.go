@@ -167,8 +167,8 @@ func (m *matcher) search(i int, core []piece, text string) (int, bool) {
 	return f.find(text, &m.steps)
 }
 
-// split returns how many characters a segment asks for in front of its first literal
-// and behind its last one, and the pieces from the one to the other.
+// split returns the pieces of a segment from its first literal to its last one, and how many
+// characters it asks for before and after these.
 func split(s []piece) (lead int, core []piece, tail int) {
 	for len(s) > 0 && s[0].any > 0 {
 		lead, s = lead+s[0].any, s[1:]

@@ -8,10 +8,10 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// SameDomain reports whether a and b keep data keys for the same people: who can
-// open what the one wrapped can open what the other wrapped. Then sealed bytes may
-// be shared between objects, their envelopes wrapped anew (Rewrap). Nil is "not
-// encrypted". Customers' keys are compared in constant time.
+// SameDomain reports whether a and b keep data keys for the same people: whoever can open what one
+// of them wrapped can open what the other wrapped. Then objects may share sealed bytes, with their
+// envelopes wrapped anew (Rewrap). Nil is "not encrypted". Customers' keys are compared in constant
+// time.
 func SameDomain(a, b WrappingKey) bool {
 	switch a := a.(type) {
 	case nil:

@@ -10,20 +10,20 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// DefaultMaxWait is how long Budget.Acquire waits where NewBudget is given 0.
+// DefaultMaxWait is how long Budget.Acquire waits if NewBudget is given 0.
 const DefaultMaxWait = 5 * time.Second
 
-// Budget is a number of bytes that requests share. It is fair: nobody overtakes
-// a request that waits, however small the other is.
+// Budget is a number of bytes that requests share. It is fair: no request overtakes one that waits,
+// however small it is.
 type Budget struct {
 	total   int64
 	maxWait time.Duration
 	bytes   *semaphore.Weighted
-	taken   atomic.Int64 // Of bytes, which does not tell.
+	taken   atomic.Int64 // How much of bytes is taken. The semaphore does not tell.
 }
 
-// NewBudget returns a budget of total bytes, whose Acquire waits at most maxWait
-// (DefaultMaxWait where 0; not at all where negative).
+// NewBudget returns a budget of total bytes. Acquire waits at most maxWait; 0 means DefaultMaxWait,
+// and a negative one means that it does not wait.
 func NewBudget(total int64, maxWait time.Duration) *Budget {
 	if maxWait == 0 {
 		maxWait = DefaultMaxWait
@@ -46,9 +46,9 @@ func (b *Budget) TryAcquire(n int64) bool {
 	return true
 }
 
-// Acquire takes n bytes, to be given back with Release. It fails with Overloaded
-// where it would have to wait longer than the bound, with Canceled where ctx
-// ends first, and with Invalid where the whole budget is less than n.
+// Acquire takes n bytes. The caller gives them back with Release. Errors: Overloaded if it would
+// have to wait longer than the bound, Canceled if ctx ends first, Invalid if the whole budget is
+// less than n.
 func (b *Budget) Acquire(ctx context.Context, n int64) error {
 	const op = "buf.Acquire"
 	if n > b.total {
@@ -75,9 +75,9 @@ func (b *Budget) Acquire(ctx context.Context, n int64) error {
 	return b.overloaded(op)
 }
 
-// Release gives n bytes back. It panics where more come back than were taken.
+// Release gives n bytes back. It panics if more come back than were taken.
 func (b *Budget) Release(n int64) {
-	b.taken.Add(-n) // First: who takes them next adds them.
+	b.taken.Add(-n) // This comes first: whoever takes the bytes next adds them again.
 	b.bytes.Release(n)
 }
 

@@ -2,14 +2,13 @@ package buf
 
 import "sync/atomic"
 
-// Buf is a buffer with a count of references. See the package comment for who
-// owns what.
+// Buf is a buffer with a count of references. The package comment says who owns what.
 type Buf struct {
-	data  []byte // All of it; len is the class's size.
-	n     int    // What Get was asked for.
+	data  []byte // All of the buffer: as many bytes as its class has.
+	n     int    // How many bytes Get was asked for.
 	refs  atomic.Int32
 	pool  *Pool
-	class *class // Nil: too big to be reused.
+	class *class // Nil: the buffer is too large to be reused.
 }
 
 // Bytes returns the buffer's bytes, as many as Get was asked for.
@@ -37,6 +36,6 @@ func (b *Buf) Release() {
 	}
 }
 
-// Wipe overwrites the bytes with zeros; for those that held plaintext of a sealed
-// object, before Release. The caller must hold the only reference.
+// Wipe overwrites the bytes with zeros. Buffers that held plaintext of a sealed object are wiped
+// before Release. The caller must hold the only reference.
 func (b *Buf) Wipe() { clear(b.data[:b.n]) }

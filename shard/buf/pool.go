@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// AlignBytes is the alignment of every buffer: a cache line, and the width
-	// of the widest vector.
+	// AlignBytes is the alignment of every buffer: a cache line, and the width of the widest
+	// vector.
 	AlignBytes = 64
 
-	// DefaultIdleBytes is what a Pool keeps for reuse where Config says nothing:
-	// the buffers of about five 4+2 writers.
+	// DefaultIdleBytes is how much a Pool keeps for reuse if Config says nothing: the buffers of
+	// about five writers of 4+2.
 	DefaultIdleBytes = 32 << 20
 
 	poison = 0xdb
@@ -23,13 +23,13 @@ const (
 
 // Config says what a Pool keeps. The zero value means the defaults.
 type Config struct {
-	// Classes are the sizes of buffers that are reused, in any order. Default:
-	// 4 KiB, 16 KiB, and 1, 2 and shard.UnitBlocks frames. Greater buffers are
-	// made for each Get and left to the garbage collector.
+	// Classes are the sizes of buffers that are reused, in any order. Default: 4 KiB, 16 KiB, and
+	// 1, 2 and shard.UnitBlocks frames. Larger buffers are made for each Get and left to the
+	// garbage collector.
 	Classes []int
 
-	// IdleBytes bounds the released buffers kept for reuse; DefaultIdleBytes
-	// where 0, none where negative.
+	// IdleBytes bounds the released buffers that are kept for reuse. 0 means DefaultIdleBytes; a
+	// negative one means that none are kept.
 	IdleBytes int64
 }
 
@@ -42,8 +42,8 @@ type Pool struct {
 	liveBytes atomic.Int64
 }
 
-// class is the free list of one size. Last in, first out: what was released last
-// is still in the cache.
+// class is the free list of one size. What was released last is given out first, because it is
+// still in the cache.
 type class struct {
 	size int
 	mu   sync.Mutex
@@ -72,7 +72,7 @@ func New(c Config) *Pool {
 	return p
 }
 
-// Get returns a buffer of n bytes that holds anything. The caller owns it.
+// Get returns a buffer of n bytes, which may hold anything. The caller owns it.
 func (p *Pool) Get(n int) *Buf {
 	b := p.take(n)
 	b.n = n
@@ -104,7 +104,7 @@ func (p *Pool) take(n int) *Buf {
 	return &Buf{pool: p, data: alignedBytes(roundUp(n))}
 }
 
-// put takes back a buffer without references.
+// put takes back a buffer that has no references any more.
 func (p *Pool) put(b *Buf) {
 	p.live.Add(-1)
 	p.liveBytes.Add(-int64(len(b.data)))
@@ -120,7 +120,7 @@ func (p *Pool) put(b *Buf) {
 		return
 	}
 	if invariants {
-		// The old handle stays released for ever.
+		// A new handle is made, and the old one stays released for ever.
 		b = &Buf{pool: p, class: b.class, data: b.data}
 	}
 	b.class.push(b)

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// A law is a rule that came when some files already broke it. How often each of them does
-// stands in a list, which may only shrink: -shrink takes out what was mended.
+// A law is a rule that some files broke already when it was made. A list says how often each of them
+// breaks it. The list may only shrink: -shrink takes out what was mended.
 type law struct {
 	list string // The file with the counts.
 	what string // What is counted, in the plural.
@@ -20,7 +20,7 @@ type law struct {
 	find func(root string) (map[string][]place, error)
 }
 
-// place is a line of a file that breaks a rule, with what there is to say of it.
+// place is a line of a file that breaks a rule, with what is to be said about it.
 type place struct {
 	line int
 	what string

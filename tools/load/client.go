@@ -24,9 +24,9 @@ type Config struct {
 	Clients        int
 	MaxObject      int64         // Size of the largest object, at least PartBytes.
 	PartBytes      int64         // Smallest part that the cluster takes.
-	KeptBytes      int64         // Of each client; beyond it, it deletes more than it writes.
-	Pause          time.Duration // Mean pause of a client between two operations.
-	OpTimeout      time.Duration // Of one operation with its retries.
+	KeptBytes      int64         // A client that keeps more than this deletes more than it writes.
+	Pause          time.Duration // The mean pause of a client between two operations.
+	OpTimeout      time.Duration // How long one operation may take, with its retries.
 	Recorder       *Recorder
 }
 
@@ -45,8 +45,8 @@ type client struct {
 	s3     *s3.Client
 	rng    *rand.Rand
 	model  *model
-	values uint64 // Sources used so far.
-	keys   int    // Names used so far.
+	values uint64 // How many sources of bytes were used so far.
+	keys   int    // How many names were used so far.
 }
 
 // SDK returns an S3 client with the SDK's standard retries.
@@ -98,8 +98,7 @@ func (c *client) run(ctx context.Context) {
 	}
 }
 
-// step does one operation. It is not ended by the end of the load: its outcome
-// counts.
+// step does one operation. The end of the load does not end it, because its outcome counts.
 func (c *client) step() {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.OpTimeout)
 	defer cancel()
@@ -150,10 +149,10 @@ func attemptsOf(m middleware.Metadata) int {
 	return 1
 }
 
-// prefix of the client's keys.
+// prefix returns the prefix of the client's keys.
 func (c *client) prefix() string { return fmt.Sprintf("client-%02d/", c.id) }
 
-// key returns one to write: often one that has been written before.
+// key returns a key to write to, which often was written before.
 func (c *client) key(reuse bool) string {
 	if present := c.model.present(); reuse && len(present) > 0 && c.rng.IntN(3) == 0 {
 		if k := present[c.rng.IntN(len(present))]; !c.model.of(k).closed {
@@ -170,8 +169,8 @@ func (c *client) fresh(size int64) Value {
 	return Fresh(c.cfg.Seed<<40|uint64(c.id)<<32|c.values, size)
 }
 
-// size returns one by chance: small ones are as frequent as large ones, and those
-// at which something changes are more frequent.
+// size returns a size by chance. Small sizes are as frequent as large ones, and those at which
+// something changes are more frequent.
 func (c *client) size() int64 {
 	borders := []int64{0, 1, 8 << 10, 8<<10 + 1, 64 << 10, 256<<10 + 1, 1 << 20}
 	if c.rng.IntN(5) == 0 {

@@ -15,7 +15,7 @@ type state struct {
 // entry is what is known of a key.
 type entry struct {
 	states []state // What it may hold; one where it is known.
-	closed bool    // Nobody writes it again: an attempt may still be under way.
+	closed bool    // Nobody writes the key again: an attempt may still be under way.
 }
 
 // model is the keys of one client.
@@ -33,7 +33,7 @@ func (m *model) of(key string) *entry {
 	return &entry{states: []state{{}}}
 }
 
-// told notes an acknowledged change, which took so many attempts.
+// told notes an acknowledged change. attempts is how many it took.
 func (m *model) told(key string, now state, attempts int) {
 	e := m.of(key)
 	m.bytes += now.value.Size() - e.size()
@@ -55,7 +55,7 @@ func (e *entry) size() int64 {
 	return e.states[0].value.Size()
 }
 
-// known returns what the key holds; false where that is not known.
+// known returns what the key holds. It returns false if that is not known.
 func (e *entry) known() (state, bool) { return e.states[0], len(e.states) == 1 }
 
 // mayBeAbsent reports whether there may be no object.

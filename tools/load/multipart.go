@@ -14,7 +14,7 @@ const (
 	abortOneIn = 8
 )
 
-// upload is one in progress.
+// upload is a multipart upload in progress.
 type upload struct {
 	*client
 	key, id string
@@ -22,8 +22,8 @@ type upload struct {
 	values  []Value
 }
 
-// assemble makes an object of uploaded parts and of copies of ranges, or gives it up
-// half way. A failure ends the upload: it has done nothing to the key.
+// assemble makes an object of uploaded parts and of copies of ranges, or gives it up half way. A
+// failure ends the upload and leaves the key as it was.
 func (c *client) assemble(ctx context.Context) {
 	u := &upload{client: c, key: c.key(true)}
 	if u.create(ctx) != nil {

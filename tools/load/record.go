@@ -16,15 +16,15 @@ import (
 type Phase struct {
 	Name       string         `json:"name"`
 	Seconds    float64        `json:"seconds"`
-	Operations map[string]int `json:"operations"`  // By kind, those that were answered.
-	Errors     map[string]int `json:"errors"`      // By kind of error, after the SDK's own retries.
-	Retried    int            `json:"retried"`     // Operations that took more than one attempt.
-	InBytes    int64          `json:"in_bytes"`    // Of objects and parts sent.
-	OutBytes   int64          `json:"out_bytes"`   // Read and compared.
-	Longest    float64        `json:"longest_s"`   // Seconds of the longest operation.
-	LongestOp  string         `json:"longest_op"`  // Which that was.
-	Stall      float64        `json:"stall_s"`     // Longest time in which no operation of any client ended well.
-	WrongCount int            `json:"wrong_count"` // Answers that contradict what was acknowledged.
+	Operations map[string]int `json:"operations"`  // How many were answered, by kind.
+	Errors     map[string]int `json:"errors"`      // How many failed after the SDK's own retries, by kind of error.
+	Retried    int            `json:"retried"`     // How many took more than one attempt.
+	InBytes    int64          `json:"in_bytes"`    // Bytes of objects and parts that were sent.
+	OutBytes   int64          `json:"out_bytes"`   // Bytes that were read and compared.
+	Longest    float64        `json:"longest_s"`   // How many seconds the longest operation took,
+	LongestOp  string         `json:"longest_op"`  // and which it was.
+	Stall      float64        `json:"stall_s"`     // For how many seconds no operation of any client ended well, at most.
+	WrongCount int            `json:"wrong_count"` // How many answers contradict what was acknowledged.
 
 	began time.Time
 }
@@ -45,7 +45,7 @@ func (p *Phase) Failed() (n int) {
 	return n
 }
 
-// Recorder collects what clients see, by phase. Safe for concurrent use.
+// Recorder collects what clients see, by phase. It is safe for concurrent use.
 type Recorder struct {
 	mu     sync.Mutex
 	phases []*Phase
