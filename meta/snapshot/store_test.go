@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -217,6 +219,28 @@ func TestNoStreamLeadsOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, names)
 	}
+}
+
+// TestCheckpointIsReleased: of a checkpoint that failed, or that nobody persisted, nothing
+// stays; one that became a snapshot stays.
+func TestCheckpointIsReleased(t *testing.T) {
+	s := openStore(t)
+	left := func() []string {
+		names, err := s.fs.List(s.dir)
+		require.NoError(t, err)
+		return names
+	}
+	_, err := s.Checkpoint(1, 1, func(dir string) error {
+		return errors.Join(files.MkdirSynced(s.fs, dir), errorfs.ErrInjected)
+	})
+	require.ErrorIs(t, err, errorfs.ErrInjected)
+	require.Empty(t, left())
+	c, err := s.Checkpoint(1, 1, func(dir string) error { return files.MkdirSynced(s.fs, dir) })
+	require.NoError(t, err)
+	c.Release()
+	require.Empty(t, left())
+	m := take(t, s, 1, map[string]string{"CURRENT": "1"})
+	require.Equal(t, []string{strconv.FormatUint(m.Number, 10)}, left())
 }
 
 // TestReadersCount: a snapshot that is read twice is kept until the last reader is closed,

@@ -209,6 +209,7 @@ func checked(t *testing.T) *machine {
 		p, fresh := extentPart(uint32(n+1), 1, uint64(30+n), 10)
 		c.ok(t, putPart(21, "b", "open", p, fresh))
 	}
+	c.ok(t, putPart(21, "b", "open", &metapb.Part{Number: 3, Size: 3, Inline: []byte("abc")}, nil))
 	c.ok(t, update(copyOf(22, 40, 10, 900)))
 	c.ok(t, putExtent("b", "cooling", 23, 1, 50, 10))
 	p, fresh := extentPart(1, 1, 51, 10)

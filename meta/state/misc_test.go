@@ -240,6 +240,7 @@ func TestUploadAnswers(t *testing.T) {
 			Bucket: "b", Key: "open", UploadId: id(2), After: after, MaxParts: limit}}}).Parts
 	}
 	require.True(t, parts(0, 1).Truncated)
+	require.Equal(t, uint32(2), parts(1, 1).Parts[0].Number)
 	require.Equal(t, uint32(9), parts(2, 1).Parts[0].Number)
 	require.False(t, parts(2, 1).Truncated)
 	require.Empty(t, parts(9, 1).Parts)
