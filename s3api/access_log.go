@@ -23,7 +23,6 @@ var loggedAs = map[string]string{
 	"GetBucketLifecycleConfiguration": "LIFECYCLE", "PutBucketLifecycleConfiguration": "LIFECYCLE", "DeleteBucketLifecycle": "LIFECYCLE",
 	"GetBucketNotificationConfiguration": "NOTIFICATION", "PutBucketNotificationConfiguration": "NOTIFICATION",
 	"GetBucketVersioning": "VERSIONING", "PutBucketVersioning": "VERSIONING",
-	"GetBucketRoll":           "ROLL",
 	"GetBucketRequestPayment": "REQUEST_PAYMENT", "PutBucketRequestPayment": "REQUEST_PAYMENT",
 	"GetBucketAcl": "ACL", "PutBucketAcl": "ACL",
 	"GetBucketTagging": "TAGGING", "PutBucketTagging": "TAGGING", "DeleteBucketTagging": "TAGGING",

@@ -19,7 +19,7 @@ var subResources = newSet(
 	"metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "mirrorBackToSource", "modify",
 	"name", "notification", "object-lock", "ownershipControls", "partNumber", "policy", "policyStatus",
 	"policystatus", "position", "publicAccessBlock", "publicStatus", "quota", "rename", "renameObject", "replication",
-	"requestPayment", "restore", "retention", "roll", "select", "session", "storageClass", "storageinfo",
+	"requestPayment", "restore", "retention", "select", "session", "storageClass", "storageinfo",
 	"storagePolicy", "tagging", "torrent", "truncate", "uploadId", "uploads", "versionId", "versioning",
 	"versions", "website", "x-image-process",
 )

@@ -63,7 +63,6 @@ var operations = []operation{
 	{name: "PutBucketNotificationConfiguration", method: http.MethodPut, scope: scopeBucket, sub: []string{"notification"}, handle: (*server).putBucketNotification},
 	{name: "GetBucketVersioning", method: http.MethodGet, scope: scopeBucket, sub: []string{"versioning"}, fresh: true, handle: (*server).getBucketVersioning},
 	{name: "PutBucketVersioning", method: http.MethodPut, scope: scopeBucket, sub: []string{"versioning"}, handle: (*server).putBucketVersioning},
-	{name: "GetBucketRoll", method: http.MethodGet, scope: scopeBucket, sub: []string{"roll"}, handle: (*server).getBucketRoll},
 	{name: "GetBucketRequestPayment", method: http.MethodGet, scope: scopeBucket, sub: []string{"requestPayment"}, handle: (*server).getBucketRequestPayment},
 	{name: "PutBucketRequestPayment", method: http.MethodPut, scope: scopeBucket, sub: []string{"requestPayment"}, handle: (*server).putBucketRequestPayment},
 	{name: "GetBucketAcl", method: http.MethodGet, scope: scopeBucket, sub: []string{"acl"}, handle: (*server).getBucketACL},

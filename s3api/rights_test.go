@@ -87,7 +87,6 @@ var rightsTable = []rightsRow{
 	{operation: "ListBucketIntelligentTieringConfigurations", request: "GET /{b}?intelligent-tiering", may: rightsUsual},
 	{operation: "GetBucketVersioning", request: "GET /{b}?versioning", may: rightsUsual},
 	{operation: "PutBucketVersioning", request: "PUT /{b}?versioning", may: rightsUsual, body: versioningDocument("Suspended")},
-	{operation: "GetBucketRoll", request: "GET /{b}?roll", may: rightsUsual},
 	{operation: "GetBucketRequestPayment", request: "GET /{b}?requestPayment", may: rightsUsual},
 	{operation: "PutBucketRequestPayment", request: "PUT /{b}?requestPayment", may: rightsUsual,
 		body: "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"},

@@ -98,7 +98,7 @@ var s3Actions = [...]string{
 	"GetBucketAbac", "GetBucketAcl", "GetBucketCORS", "GetBucketLocation", "GetBucketLogging",
 	"GetBucketMetadataTableConfiguration", "GetBucketNotification",
 	"GetBucketObjectLockConfiguration", "GetBucketOwnershipControls", "GetBucketPolicy",
-	"GetBucketPolicyStatus", "GetBucketPublicAccessBlock", "GetBucketRequestPayment", "GetBucketRoll",
+	"GetBucketPolicyStatus", "GetBucketPublicAccessBlock", "GetBucketRequestPayment",
 	"GetBucketTagging", "GetBucketVersioning", "GetBucketWebsite", "GetEncryptionConfiguration",
 	"GetIntelligentTieringConfiguration", "GetInventoryConfiguration", "GetLifecycleConfiguration",
 	"GetMetricsConfiguration", "GetObject", "GetObjectAcl", "GetObjectAttributes",

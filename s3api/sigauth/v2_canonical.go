@@ -23,7 +23,7 @@ var signedParameters = setOf(
 	"encryption", "intelligent-tiering", "inventory", "legal-hold", "length", "lifecycle", "location", "logging",
 	"metadata", "metrics", "mirrorBackToSource", "modify", "name", "notification", "object-lock",
 	"ownershipControls", "partNumber", "policy", "policyStatus", "policystatus", "position", "publicAccessBlock",
-	"quota", "rename", "renameObject", "replication", "requestPayment", "roll", "response-cache-control",
+	"quota", "rename", "renameObject", "replication", "requestPayment", "response-cache-control",
 	"response-content-disposition", "response-content-encoding", "response-content-language",
 	"response-content-type", "response-expires", "restore", "retention", "select", "select-type", "storageClass",
 	"storagePolicy", "storageinfo", "tagging", "torrent", "truncate", "uploadId", "uploads", "versionId",
