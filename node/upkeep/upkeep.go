@@ -202,7 +202,6 @@ func Start(ctx context.Context, c Config) *Upkeep {
 		{"level", c.Interval, true, jobTimeout, u.raiseLevel},
 		{"report", reportEvery, false, jobTimeout, u.report},
 		{"orphans", c.OrphanEvery, false, 0, u.sweepOrphans},
-		{"roll", rollEvery, true, jobTimeout, u.callRoll},
 		{jobAdopt, c.Interval, false, 0, newAdopter(u).run},
 		{"abort", c.Interval, true, jobTimeout, newAborter(c).run},
 	}
