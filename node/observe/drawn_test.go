@@ -21,7 +21,6 @@ var undrawn = map[string][]string{
 		"cairn_log_lines_suppressed_total",
 		"cairn_metadata_query_panics_total",
 		"cairn_raft_restores_total",
-		"cairn_roll_calls_total",
 		"cairn_shards_adopted_total",
 		"cairn_trace_spans_total",
 	},

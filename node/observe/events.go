@@ -340,11 +340,7 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.m.upkeepFailed.WithLabelValues(job).Inc()
 			o.Log.Warn("upkeep", "job", job, "cause", err)
 		},
-		Doomed: func(n int) { o.m.doomed.Add(float64(n)) },
-		Called: func(alive int) {
-			o.m.rollCalls.Inc()
-			o.Log.Debug("roll called", "alive", alive)
-		},
+		Doomed:  func(n int) { o.m.doomed.Add(float64(n)) },
 		Deleted: func(n int) { o.m.deleted.Add(float64(n)) },
 		Repaired: func(id shard.ExtentID, slots shard.SlotSet) {
 			o.m.repaired.Inc()

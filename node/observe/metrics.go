@@ -58,7 +58,6 @@ type metrics struct {
 	metaSeconds   *prometheus.HistogramVec
 
 	upkeepFailed *prometheus.CounterVec
-	rollCalls    prometheus.Counter
 	doomed       prometheus.Counter
 	deleted      prometheus.Counter
 	repaired     prometheus.Counter
@@ -200,7 +199,6 @@ func newMetrics(r prometheus.Registerer) metrics {
 		metaSeconds:   hist("cairn_metadata_request_duration_seconds", "Time of changes (propose) and reads of the metadata, as this node saw them.", "request"),
 
 		upkeepFailed:  vec("cairn_upkeep_failures_total", "Rounds of upkeep that failed.", "task"),
-		rollCalls:     counter("cairn_roll_calls_total", "How often this node has called the roll."),
 		doomed:        counter("cairn_extents_doomed_total", "Unreferenced extents given up for deletion."),
 		deleted:       counter("cairn_shards_deleted_total", "Shards of doomed extents deleted."),
 		repaired:      counter("cairn_extents_repaired_total", "Extents whose missing shards were rebuilt."),

@@ -78,7 +78,6 @@ type Events struct {
 	Undelivered  func(target string, err error)  // A target has not; it is tried again.
 	EventQueues  func([]*metapb.EventQueue)      // All queues of events as they are now.
 	KeysDeleted  func(ids []string)              // Master keys were deleted, since their time had come.
-	Called       func(alive int)                 // The roll was called, and so many nodes answered.
 }
 
 // withDefaults gives every event that nobody wants to hear of a function that does nothing.
