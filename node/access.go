@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/member"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/bucket"
 	"github.com/cairnstore/cairn/s3api/iam"
@@ -22,8 +23,9 @@ import (
 
 // Labels of the keys that are derived from the cluster key.
 const (
-	labelSecrets = "cairn secrets v1"  // The key that seals secrets of access keys, and session tokens.
-	labelKMS     = "cairn kms seed v1" // The root key, if none is given.
+	labelSecrets  = "cairn secrets v1"  // Seals access keys' secrets and session tokens.
+	labelKMS      = "cairn kms seed v1" // Of the root key, where none is given.
+	labelSettings = "cairn settings v1" // Keys the digests by which nodes compare settings.
 )
 
 // access is who may do what, and the keys of the key service, as far as this node knows.
@@ -52,7 +54,7 @@ func (n *Node) openAccess(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.setAgreed(root)
+	n.agreed = member.Digests(n.secret(labelSettings), n.cfg.agreed(root))
 	cfg := kms.Config{Region: n.cfg.Region, Root: root}
 	if n.cfg.Vault.Address != "" {
 		v, err := kms.NewVault(n.cfg.Vault)
@@ -134,7 +136,7 @@ func (n *Node) loadDirectory(ctx context.Context) error {
 			return ctx.Err()
 		}
 		n.log.Debug("the directory is not loaded yet", "cause", err)
-		if err := n.await(ctx, directoryRetry); err != nil {
+		if err := n.peers.Await(ctx, directoryRetry); err != nil {
 			return err
 		}
 	}

@@ -34,10 +34,10 @@ func (c *Config) validateAccessLogs() error {
 
 // openAccessLogs finds the access logs that wait for delivery, and takes new ones from then on.
 func (n *Node) openAccessLogs(context.Context) error {
-	l, err := accesslog.Open(accesslog.Config{FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.dir, accessLogDir),
+	l, err := accesslog.Open(accesslog.Config{FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.Dir(), accessLogDir),
 		Every: n.cfg.AccessLogEvery, SpoolBytes: int64(n.cfg.AccessLogSpool), Write: s3api.LogWriter(n.s3Config()), Events: n.obs.AccessLogs()})
 	if err != nil {
-		return fmt.Errorf("%s in %s: %w", accessLogDir, n.home.dir, err)
+		return fmt.Errorf("%s in %s: %w", accessLogDir, n.home.Dir(), err)
 	}
 	n.accessLogs = l
 	n.later(func(context.Context) error { return l.Close() })

@@ -14,7 +14,7 @@ import (
 func (n *Node) adminHandler(v *sigauth.Verifier, forwarded func(*http.Request) bool) http.Handler {
 	a := &n.access
 	return http.StripPrefix(strings.TrimSuffix(s3api.AdminPrefix, "/"), admin.New(admin.Config{
-		Node: n.home.id(), Version: n.env.Version, Verifier: v,
+		Node: n.home.ID(), Version: n.env.Version, Verifier: v,
 		Metadata: n.client, State: n.gossip.State, Peer: n.peer, Stores: n.stores.store,
 		Region: n.cfg.Region, Directory: func(by *iam.Identity) admin.Directory { return a.admin.For(by) }, Settings: a.admin, NodeKnobs: n.cfg.Knobs, MasterKeys: a.kms, Entries: a.directory,
 		EventTargets: a.admin, KnownTargets: n.eventTargets,

@@ -28,7 +28,7 @@ func (n *Node) backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	addr, ok := n.rpcAddr(cluster.NodeID(members.Leader))
+	addr, ok := n.peers.RPCAddr(cluster.NodeID(members.Leader))
 	if !ok {
 		return errs.Newf("node.backup", errs.Unavailable, "the node that leads the metadata cannot be reached")
 	}
@@ -55,7 +55,7 @@ func (n *Node) makeBackup(ctx context.Context, w io.Writer) error {
 	}
 	begin := time.Now()
 	mac := n.secret(LabelBackup)
-	head := snapshot.BackupHead{ClusterID: topo.ClusterID, Era: topo.Era, Node: n.home.Node, Version: n.env.Version, MadeAt: n.clock().UTC().Format(time.RFC3339)}
+	head := snapshot.BackupHead{ClusterID: topo.ClusterID, Era: topo.Era, Node: n.home.ID().String(), Version: n.env.Version, MadeAt: n.clock().UTC().Format(time.RFC3339)}
 	if n.identity != nil {
 		head.KeyDigest = n.identity.SealDigest()
 	}

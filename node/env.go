@@ -7,10 +7,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/cairnstore/cairn/cluster"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/rpc"
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cairnstore/cairn/node/member"
 )
 
 // Env is the machine that a node runs on: one file system, one transport, one log. The clock is
@@ -41,12 +42,8 @@ type Env struct {
 
 // Gossip knows who is alive, as far as this node has heard.
 type Gossip interface {
-	Members() []gossip.Member
-	Member(cluster.NodeID) (gossip.Member, bool)
-	State(cluster.NodeID) gossip.State
-	SetCluster(id string, era uint64) error
+	member.Gossip
 	SetRoom(room uint32)
-	Changed() <-chan struct{}
 	Leave(timeout time.Duration) error
 	Close() error
 }

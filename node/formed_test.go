@@ -14,8 +14,8 @@ import (
 // them, but not for ever; health checks and the admin API do not.
 func TestHeldUntilFormed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &Node{formed: make(chan struct{})}
-		h := n.whenFormed(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		formed := make(chan struct{})
+		h := whenFormed(formed, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		took := func(path string) time.Duration {
 			began := time.Now()
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
@@ -25,7 +25,7 @@ func TestHeldUntilFormed(t *testing.T) {
 			require.Zero(t, took(path), path)
 		}
 		require.Equal(t, formingWait, took("/bucket/key"))
-		time.AfterFunc(time.Second, func() { close(n.formed) })
+		time.AfterFunc(time.Second, func() { close(formed) })
 		require.Equal(t, time.Second, took("/bucket/key"))
 		require.Zero(t, took("/bucket/key"))
 	})

@@ -20,10 +20,10 @@ func (n *Node) loadIdentity() (err error) {
 		return fmt.Errorf("setting --cluster-key-file: %w", err)
 	}
 	if c.InternodeCert == "" {
-		n.identity, err = identity.NewRotating(keys, n.home.id(), c.NodeCertLife)
+		n.identity, err = identity.NewRotating(keys, n.home.ID(), c.NodeCertLife)
 	} else {
-		n.identity, err = identity.Load(c.InternodeCert, c.InternodeKey, c.InternodeCA, n.home.id(), keys,
-			identity.OnReload(n.obs.CertificatesReloaded), identity.Names(c.InternodeNames), identity.Members(n.checkPeer))
+		n.identity, err = identity.Load(c.InternodeCert, c.InternodeKey, c.InternodeCA, n.home.ID(), keys,
+			identity.OnReload(n.obs.CertificatesReloaded), identity.Names(c.InternodeNames), identity.Members(n.peers.Check))
 		if err != nil {
 			err = fmt.Errorf("setting --internode-cert: %w", err)
 		}

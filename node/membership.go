@@ -1,12 +1,18 @@
 package node
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/identity"
+	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/member"
+	"github.com/cairnstore/cairn/s3api/kms"
 )
 
 // Membership is how a node joins its cluster and what it takes for a member.
@@ -83,4 +89,69 @@ func (c *Config) validateMember() error {
 		}
 	}
 	return nil
+}
+
+// agreed are the settings that must be equal on every node, by name, with what must be
+// equal of them.
+func (c *Config) agreed(root *kms.RootKey) map[string][]string {
+	sorted := func(values []string) []string { return slices.Sorted(slices.Values(values)) }
+	vault := "none"
+	if c.Vault.Address != "" {
+		vault = fmt.Sprintf("%q %q %q", c.Vault.Namespace, c.Vault.Mount, c.Vault.KeyPrefix)
+	}
+	return map[string][]string{
+		"kms-root-key":   {root.Fingerprint()},
+		"root-user":      {c.RootUser},
+		"root-password":  {c.RootPassword},
+		"region":         {c.Region},
+		"domain":         sorted(c.Domains),
+		"website-domain": sorted(c.WebsiteDomains),
+		"vault-mount":    {vault},
+		"event-target":   sorted(c.EventTargets),
+		"cold-scheme":    {c.ColdScheme},
+		"gc-grace":       {c.GCGrace.String()},
+		"lifecycle-day":  {c.LifecycleDay.String()},
+	}
+}
+
+// openMembership makes what joins this node to its cluster; it has asked nobody yet.
+func (n *Node) openMembership(context.Context) error {
+	drives := make([]member.Drive, len(n.drives))
+	for i, d := range n.drives {
+		drives[i] = d
+	}
+	n.self = member.New(member.Config{Home: n.home, Peers: n.peers, Group: n.group, Metadata: n.client, HTTP: n.http, Clock: n.time,
+		Drives: drives, Describe: n.describe, Version: n.env.Version, RPCAddr: n.cfg.hostPort(n.cfg.RPC),
+		Expect: n.cfg.BootstrapExpect, MaxClockSkew: n.cfg.MaxClockSkew, Settings: n.agreed,
+		Contradicted: n.anew, Go: n.wg.Go, Fail: n.fail, Events: n.obs.Member(), Log: n.log})
+	return nil
+}
+
+// describe returns this node as it registers, but for what its membership adds.
+func (n *Node) describe() *metapb.Node {
+	c := &n.cfg
+	out := &metapb.Node{Zone: c.Zone, RpcAddr: c.hostPort(c.RPC), RaftAddr: c.hostPort(c.Raft),
+		GossipAddr: c.hostPort(c.Gossip), S3Addr: c.hostPort(c.S3), Version: n.env.Version,
+		FeatureLevelMin: min(cluster.FeatureLevelMin, uint32(c.PretendLevel)), FeatureLevelMax: uint32(c.PretendLevel)}
+	for i, d := range n.drives {
+		out.Drives = append(out.Drives, &metapb.Drive{Id: uint64(d.ID()), CapacityBytes: uint64(d.Usage().CapacityBytes),
+			Cold: slices.ContainsFunc(c.ColdDrives, func(dir string) bool { return samePath(dir, c.DataDirs[i]) })})
+	}
+	return out
+}
+
+// clock is what this node tells others of the time.
+func (n *Node) clock() time.Time {
+	if n.env.Clock != nil {
+		return n.env.Clock()
+	}
+	return time.Now().Add(n.cfg.PretendClock)
+}
+
+// contradicted is told that this node's state has refused a command.
+func (n *Node) contradicted() {
+	select {
+	case n.anew <- struct{}{}:
+	default: // It is looked at already.
+	}
 }

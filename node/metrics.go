@@ -48,7 +48,7 @@ func (n *Node) openTraces(ctx context.Context) error {
 		return nil
 	}
 	if err := n.obs.StartTraces(ctx, observe.TraceConfig{Endpoint: n.cfg.OTLPEndpoint, Sample: n.cfg.TraceSample, Names: n.cfg.TraceNames,
-		Node: n.home.Node, Zone: n.cfg.Zone, Version: n.env.Version}); err != nil {
+		Node: n.home.ID().String(), Zone: n.cfg.Zone, Version: n.env.Version}); err != nil {
 		return settingError("otlp-endpoint", "%v", err)
 	}
 	n.later(n.obs.StopTraces)

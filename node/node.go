@@ -27,6 +27,8 @@ import (
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/room"
 	"github.com/cairnstore/cairn/node/audit"
+	"github.com/cairnstore/cairn/node/home"
+	"github.com/cairnstore/cairn/node/member"
 	"github.com/cairnstore/cairn/node/observe"
 	"github.com/cairnstore/cairn/node/trace"
 	"github.com/cairnstore/cairn/node/upkeep"
@@ -49,20 +51,17 @@ type Node struct {
 	log  *slog.Logger
 	logs *observe.Log
 	obs  *observe.Observer
-	home *home
+	home *home.Home
 
 	eventTargets *notify.Registry
 	drives       []*drive.Drive
 	health       *driveHealth
 	identity     *identity.Identity // Nil: simulated.
-	peers        peers
-	run          uint64                   // Of this process: no other has the same.
-	agreed       map[string]string        // Digests of the settings that must be equal on every node.
-	anew         chan struct{}            // Has one element after the state refused a command; see watchRefusals.
-	skewed       atomic.Pointer[[]string] // Sentences about clocks that differ.
+	peers        *member.Peers
+	self         *member.Self
+	agreed       map[string]string // Digests of the settings that must be equal on every node.
+	anew         chan struct{}     // Has one element after the state of the metadata refused a command.
 	time         *group.Clock
-	refused      atomic.Pointer[error] // Why no other node lets this one join; nil: none has said so.
-	distrusted   int                   // In how many rounds a certificate kept all others away; while joining.
 	gossip       Gossip
 	cache        *pebble.Cache // Of all databases.
 	group        *group.Group
@@ -96,7 +95,6 @@ type Node struct {
 
 	failOnce sync.Once
 	failed   chan struct{}
-	formed   chan struct{} // Closed when the cluster has its voters, or had them before.
 	failure  atomic.Pointer[error]
 	stopOnce sync.Once
 	stopErr  error
@@ -110,7 +108,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, env: env, log: logs.Logger, logs: logs, obs: observe.New(logs.Logger), health: newDriveHealth(int64(cfg.DriveReserve)),
-		anew: make(chan struct{}, 1), failed: make(chan struct{}), formed: make(chan struct{}), started: time.Now(), run: newRun()}
+		anew: make(chan struct{}, 1), failed: make(chan struct{}), started: time.Now()}
 	n.time = group.NewClock(n.clock, cfg.MaxClockSkew)
 	n.later(func(context.Context) error { logs.Close(); return nil })
 	n.setProfile(nil)
@@ -133,6 +131,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		{"metadata", n.openMetadata},
 		{"targets of events", n.openEvents},
 		{"accounts and keys", n.openAccess},
+		{"membership", n.openMembership},
 		{"data path", n.openDataPath},
 		{"audit log", n.openAudit},
 		{"access logs", n.openAccessLogs},
@@ -147,8 +146,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 			return nil, fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
-	n.wg.Go(func() { n.watchClocks(run) })
-	n.wg.Go(func() { n.watchRefusals(run) })
+	n.self.Compare(run)
 	n.wg.Go(func() { n.join(run) })
 	return n, nil
 }
@@ -158,13 +156,9 @@ func (n *Node) later(f func(context.Context) error) { n.cleanup = append(n.clean
 
 // join makes the node part of its cluster, then starts what needs one.
 func (n *Node) join(ctx context.Context) {
-	forms := n.home.cluster() == "" && n.cfg.BootstrapExpect > 1
-	if !forms {
-		close(n.formed)
-	}
-	if err := n.form(ctx); err != nil {
+	if err := n.self.Join(ctx); err != nil {
 		if ctx.Err() == nil {
-			n.fail(joinError(err))
+			n.fail(err)
 		}
 		return
 	}
@@ -172,18 +166,16 @@ func (n *Node) join(ctx context.Context) {
 		return
 	}
 	n.startUpkeep(ctx)
-	n.wg.Go(func() { n.watchPeers(ctx) })
-	if forms {
-		n.awaitVoters(ctx)
-		close(n.formed)
-	}
-	n.awaitClock(ctx)
+	n.wg.Go(func() { n.self.Watch(ctx) })
+	n.wg.Go(func() { n.watchStanding(ctx) })
+	n.self.AwaitVoters(ctx)
+	n.self.AwaitClock(ctx)
 	n.ready.Store(true)
-	n.log.Info("ready", "node", n.home.Node, "cluster", n.home.cluster(), "s3", n.cfg.S3)
+	n.log.Info("ready", "node", n.home.ID().String(), "cluster", n.home.Cluster(), "s3", n.cfg.S3)
 }
 
 // ID returns the node's id.
-func (n *Node) ID() cluster.NodeID { return n.home.id() }
+func (n *Node) ID() cluster.NodeID { return n.home.ID() }
 
 // Ready returns nil if the node serves requests, else why it does not.
 func (n *Node) Ready() error {
@@ -197,7 +189,7 @@ func (n *Node) Ready() error {
 		if what := n.group.Forgot(); what != "" {
 			return fmt.Errorf("joining the cluster: %s", what)
 		}
-		if n.home.cluster() == "" {
+		if n.home.Cluster() == "" {
 			return errors.New("waiting for the cluster to form")
 		}
 		return errors.New("joining the cluster")
@@ -265,14 +257,15 @@ func (n *Node) Stop(ctx context.Context) error {
 
 // openData opens the node's home and its drives.
 func (n *Node) openData(ctx context.Context) (err error) {
-	dir, err := findHome(n.env.FS, n.cfg.DataDirs)
+	dir, err := home.Find(n.env.FS, n.cfg.DataDirs)
 	if err != nil {
 		return err
 	}
-	if n.home, err = openHome(n.env.FS, dir); err != nil {
+	if n.home, err = home.Open(n.env.FS, dir); err != nil {
 		return err
 	}
-	if err := n.home.checkDrives(n.cfg.DataDirs, n.cfg.AcceptLostDrives); err != nil {
+	n.peers = member.NewPeers(n.home)
+	if err := n.home.CheckDrives(n.cfg.DataDirs, n.cfg.AcceptLostDrives); err != nil {
 		return err
 	}
 	if err := n.openRoom(ctx); err != nil {
@@ -280,7 +273,7 @@ func (n *Node) openData(ctx context.Context) (err error) {
 	}
 	n.cache = newCache(n.cfg.cacheBytes(memory), len(n.cfg.DataDirs))
 	n.later(func(context.Context) error { n.cache.Unref(); return nil })
-	var own []ownDrive
+	var own []home.Drive
 	for _, dir := range n.cfg.DataDirs {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -294,13 +287,13 @@ func (n *Node) openData(ctx context.Context) (err error) {
 		}
 		n.drives = append(n.drives, d)
 		n.health.watch(d, pace)
-		own = append(own, ownDrive{d.ID().String(), dir})
+		own = append(own, home.Drive{ID: d.ID().String(), Dir: dir})
 		n.later(func(context.Context) error { return d.Close() })
-		if c := d.Cluster(); c != "" && n.home.cluster() != "" && c != n.home.cluster() {
-			return fmt.Errorf("drive %s belongs to cluster %s, this node to %s", dir, c, n.home.cluster())
+		if c := d.Cluster(); c != "" && n.home.Cluster() != "" && c != n.home.Cluster() {
+			return fmt.Errorf("drive %s belongs to cluster %s, this node to %s", dir, c, n.home.Cluster())
 		}
 	}
-	return n.home.setDrives(own)
+	return n.home.SetDrives(own)
 }
 
 // openTransport opens the internode listener and gossip.
@@ -321,17 +314,17 @@ func (n *Node) openTransport(ctx context.Context) error {
 	n.rpcServer = rpc.NewServer(rpc.Config{Wrap: n.obs.Internode, Events: n.obs.RPC()})
 
 	g, err := n.env.Gossip(ctx, gossip.Config{
-		Self: gossip.Meta{Node: n.home.id(), Zone: n.cfg.Zone, RPCAddr: n.cfg.hostPort(n.cfg.RPC),
+		Self: gossip.Meta{Node: n.home.ID(), Zone: n.cfg.Zone, RPCAddr: n.cfg.hostPort(n.cfg.RPC),
 			RaftAddr: n.cfg.hostPort(n.cfg.Raft), S3Addr: n.cfg.hostPort(n.cfg.S3),
-			ClusterID: n.home.cluster(), Era: n.home.era(), Expect: n.cfg.BootstrapExpect},
+			ClusterID: n.home.Cluster(), Era: n.home.Era(), Expect: n.cfg.BootstrapExpect},
 		BindAddr: n.cfg.Gossip, AdvertiseAddr: n.cfg.hostPort(n.cfg.Gossip), Key: gossipKey, OtherKeys: otherKeys,
-		Label: gossipLabel, Seeds: n.cfg.Join, Fast: n.cfg.FastDetection, Events: n.gossipEvents(),
+		Label: gossipLabel, Seeds: n.cfg.Join, Fast: n.cfg.FastDetection, Events: n.peers.Events(n.obs.Gossip()),
 	})
 	if err != nil {
 		return fmt.Errorf("gossip on %s: %w", n.cfg.Gossip, err)
 	}
 	n.gossip = g
-	n.peers.gossip.Store(&n.gossip)
+	n.peers.UseGossip(g)
 	n.later(func(context.Context) error {
 		if err := g.Leave(leaveTimeout); err != nil { // The others will find out by themselves.
 			n.log.Debug("nobody heard that this node leaves", "cause", err)
@@ -363,12 +356,12 @@ func (n *Node) openMetadata(ctx context.Context) error {
 	said := events.SessionExpired
 	events.SessionExpired = func(id cluster.NodeID) {
 		said(id)
-		n.wg.Go(n.checkOnlyRun)
+		n.wg.Go(func() { n.self.CheckOnlyRun() })
 	}
-	n.group, err = group.Open(group.Config{Node: n.home.id(), FS: n.env.FS, Dir: n.env.FS.PathJoin(n.home.dir, metaDir),
-		Room: n.room, Refuse: n.refuses, Joined: n.home.cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
+	n.group, err = group.Open(group.Config{Node: n.home.ID(), FS: n.env.FS, Dir: n.home.MetaDir(),
+		Room: n.room, Refuse: n.refuses, Joined: n.home.Cluster() != "", Promises: group.PromiseDirs{FS: n.env.FS, Dirs: n.cfg.DataDirs},
 		RaftAddr: n.cfg.hostPort(n.cfg.Raft), Listener: raftListener, Dial: n.env.Transport.Dial,
-		HTTP: n.http, RPCAddrs: n.rpcAddr, Candidates: n.candidates, Timing: timing, Clock: n.time,
+		HTTP: n.http, RPCAddrs: n.peers.RPCAddr, Candidates: n.peers.Candidates, Timing: timing, Clock: n.time,
 		SnapshotThreshold: n.env.SnapshotThreshold, TrailingLogs: n.env.TrailingLogs, TrailingBytes: uint64(n.cfg.MetadataLog),
 		Cache: n.cache, Events: events})
 	if err != nil {
@@ -380,29 +373,20 @@ func (n *Node) openMetadata(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.peers.own.Store(own)
+	n.peers.UseOwn(own)
 	n.wg.Go(func() { n.watchRoom(ctx) })
-	n.client = group.NewClient(group.ClientConfig{Node: n.home.id(), Group: n.group, HTTP: n.http,
-		RPCAddrs: n.rpcAddr, Candidates: n.candidates, Events: events, Clock: n.time,
+	n.client = group.NewClient(group.ClientConfig{Node: n.home.ID(), Group: n.group, HTTP: n.http,
+		RPCAddrs: n.peers.RPCAddr, Candidates: n.peers.Candidates, Events: events, Clock: n.time,
 		Trace: group.Trace{Of: n.obs.TraceParent, Into: n.obs.WithTraceParent}})
-	n.peers.client.Store(n.client)
+	n.peers.UseNewest(n.client.LastTopology)
 	n.later(func(context.Context) error { n.client.Close(); return nil })
 
 	n.rpcServer.Handle(n.traced(n.group.Handler()))
-	return n.catchUpEra()
-}
-
-// catchUpEra takes over the era of this node's own metadata. A crash may have come between a
-// recovery and the note of it in the home, and nodes of the era before must be told.
-func (n *Node) catchUpEra() error {
 	era, err := n.group.Era()
-	if err != nil || era <= n.home.era() {
+	if err != nil {
 		return err
 	}
-	if err := n.home.begin(era); err != nil {
-		return err
-	}
-	return n.gossip.SetCluster(n.home.cluster(), era)
+	return n.peers.Begin(era)
 }
 
 // openDataPath builds what moves bytes and the object service on top of it, and
@@ -419,8 +403,8 @@ func (n *Node) openDataPath(context.Context) error {
 		HedgeDelay: n.cfg.HedgeDelay, Events: n.obs.Stripe(n.found, n.slotFailed)})
 	n.later(func(context.Context) error { n.engine.Close(); return nil })
 
-	n.objects = object.New(object.Deps{Meta: n.access.directory.Watch(n.obs.Metadata(n.client)), Keys: n.access.told, Topology: n.client, Engine: n.obs.Engine(n.engine), Alive: n.alive, Budget: budget,
-		Workers: spread.NewClient(spread.ClientConfig{HTTP: n.http, Nodes: n.others, Addr: n.rpcAddr})},
+	n.objects = object.New(object.Deps{Meta: n.access.directory.Watch(n.obs.Metadata(n.client)), Keys: n.access.told, Topology: n.client, Engine: n.obs.Engine(n.engine), Alive: n.peers.Alive, Budget: budget,
+		Workers: spread.NewClient(spread.ClientConfig{HTTP: n.http, Nodes: n.peers.Others, Addr: n.peers.RPCAddr})},
 		object.Config{InlineMaxBytes: inlineMax(n.cfg.InlineMax), ExtentMaxBytes: n.env.ExtentMaxBytes,
 			Knobs:            func() object.Knobs { return object.KnobsOf(n.profile.Load()) },
 			Alloc:            alloc.Config{VolumesPerScheme: n.cfg.VolumesPerScheme, ColdScheme: n.cfg.coldScheme()},
@@ -432,7 +416,7 @@ func (n *Node) openDataPath(context.Context) error {
 	n.rpcServer.Handle(n.traced(spread.Path, spread.NewHandler(n.objects, spread.HandlerConfig{})))
 	n.rpcServer.Handle(n.peerHandler())
 	n.exportMetrics(budget, pool)
-	n.rpcServer.Handle(aboutPath, http.HandlerFunc(n.serveAbout))
+	n.rpcServer.Handle(n.self.Handler())
 	n.rpcServer.Handle(backupPath, http.HandlerFunc(n.serveBackup))
 	n.serveDebug()
 	l, err := n.env.Transport.Listen(n.cfg.RPC)
@@ -463,11 +447,7 @@ func (n *Node) slotFailed(id shard.ID, cause error) { n.objects.Allocator().Slot
 // Objects returns the object service.
 func (n *Node) Objects() *object.Service { return n.objects }
 
-func (n *Node) alive(id cluster.NodeID) bool {
-	return id == n.home.id() || n.gossip.State(id) == gossip.Alive
-}
-
-// listenError returns the failure of an S3 or metrics listener, with the name of its setting.
+// listenError makes an S3 or metrics listener's failure name its setting.
 func listenError(setting, addr string, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

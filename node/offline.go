@@ -11,11 +11,12 @@ import (
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/snapshot"
 	"github.com/cairnstore/cairn/meta/state"
+	"github.com/cairnstore/cairn/node/home"
 )
 
 // Offline is the metadata of a node that does not run.
 type Offline struct {
-	home *home
+	home *home.Home
 	cfg  group.Config
 	lock io.Closer
 }
@@ -23,7 +24,7 @@ type Offline struct {
 // OpenOffline opens the home in dir, or a new one if there is none. No node may have it in use. The
 // caller calls Close.
 func OpenOffline(fs vfs.FS, dir string) (*Offline, error) {
-	h, err := openHome(fs, dir)
+	h, err := home.Open(fs, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func OpenOffline(fs vfs.FS, dir string) (*Offline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is in use: stop the node first (%w)", dir, err)
 	}
-	return &Offline{home: h, lock: lock, cfg: group.Config{Node: h.id(), FS: fs, Dir: fs.PathJoin(dir, metaDir)}}, nil
+	return &Offline{home: h, lock: lock, cfg: group.Config{Node: h.ID(), FS: fs, Dir: h.MetaDir()}}, nil
 }
 
 // driveLock is the name under which package shard/drive locks a directory.
@@ -41,11 +42,11 @@ const driveLock = "lock"
 // Close lets the node start again.
 func (o *Offline) Close() error { return o.lock.Close() }
 
-// Node returns the node's id.
-func (o *Offline) Node() string { return o.home.Node }
+// Node returns the node's id, Cluster the cluster it belongs to (empty: none).
+func (o *Offline) Node() string { return o.home.ID().String() }
 
 // Cluster returns the cluster that the node belongs to; empty: none.
-func (o *Offline) Cluster() string { return o.home.cluster() }
+func (o *Offline) Cluster() string { return o.home.Cluster() }
 
 // HasMetadata reports whether the directory of the metadata exists.
 func (o *Offline) HasMetadata() (bool, error) {
@@ -61,27 +62,27 @@ func (o *Offline) Standing() (group.Standing, error) { return group.Inspected(o.
 
 // Recover makes this node the only voter, with the metadata that it has.
 func (o *Offline) Recover() (group.Recovered, error) {
-	r, err := group.Recover(o.cfg, o.home.era()+1)
+	r, err := group.Recover(o.cfg, o.home.Era()+1)
 	if err != nil {
 		return r, err
 	}
-	return r, o.home.begin(r.Era)
+	return r, o.home.Begin(r.Era)
 }
 
 // Restore makes the metadata of a new single voter from a backup.
 func (o *Offline) Restore(backup io.Reader, keys identity.Keys, head snapshot.BackupHead) (group.Recovered, error) {
-	if c := o.home.cluster(); c != "" && c != head.ClusterID {
-		return group.Recovered{}, fmt.Errorf("the backup is of cluster %s, but %s belongs to cluster %s", head.ClusterID, o.home.dir, c)
+	if c := o.home.Cluster(); c != "" && c != head.ClusterID {
+		return group.Recovered{}, fmt.Errorf("the backup is of cluster %s, but %s belongs to cluster %s", head.ClusterID, o.home.Dir(), c)
 	}
 	mac := keys.Secret(LabelBackup)
-	_, r, err := group.Restore(o.cfg, o.home.era()+1, backup, mac[:])
+	_, r, err := group.Restore(o.cfg, o.home.Era()+1, backup, mac[:])
 	if err != nil {
 		return r, err
 	}
-	if err := o.home.join(head.ClusterID); err != nil {
+	if err := o.home.Join(head.ClusterID); err != nil {
 		return r, err
 	}
-	return r, o.home.begin(r.Era)
+	return r, o.home.Begin(r.Era)
 }
 
 // Faults returns what is wrong with the records of the metadata.

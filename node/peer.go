@@ -136,14 +136,14 @@ func (p peer) Watch(ctx context.Context, r *adminpb.TraceRequest, out *connect.S
 			return errs.Newf("node.Watch", errs.Unavailable, "the node is stopping")
 		case e = <-w.Events():
 		case <-tick.C:
-			e = &adminpb.TraceEvent{Node: p.n.home.Node}
+			e = &adminpb.TraceEvent{Node: p.n.home.ID().String()}
 		}
 		lost := w.Dropped()
 		if lost == 0 && e.Kind == "" {
 			continue
 		}
 		if lost > 0 {
-			if err := out.Send(&adminpb.TraceEvent{Node: p.n.home.Node, Dropped: lost}); err != nil {
+			if err := out.Send(&adminpb.TraceEvent{Node: p.n.home.ID().String(), Dropped: lost}); err != nil {
 				return err
 			}
 		}

@@ -25,7 +25,7 @@ func (n *Node) requestDone(d *s3api.RequestDone) {
 }
 
 func (n *Node) s3Record(d *s3api.RequestDone) *audit.Record {
-	r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindS3, RequestID: d.ID, Who: whoOf(d.Who), Remote: d.Source,
+	r := &audit.Record{Time: time.Now().UTC(), Node: n.home.ID().String(), Kind: audit.KindS3, RequestID: d.ID, Who: whoOf(d.Who), Remote: d.Source,
 		Operation: d.Operation, Bucket: d.Bucket, Key: d.Key, VersionID: d.VersionID, CopySource: d.CopySource,
 		Status: d.Status, Code: string(d.Code), Aborted: d.Aborted, BytesIn: d.BytesIn, BytesOut: d.BytesOut, DurationMS: millis(d.Duration)}
 	if d.Who == nil {
@@ -58,7 +58,7 @@ func (n *Node) s3Event(d *s3api.RequestDone) *adminpb.TraceEvent {
 func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 	remote := sourceOf(facts)
 	if n.audit != nil {
-		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindSTS, RequestID: d.RequestID, Who: whoOf(d.Identity),
+		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.ID().String(), Kind: audit.KindSTS, RequestID: d.RequestID, Who: whoOf(d.Identity),
 			Remote: remote, Operation: d.Action, Status: d.Status, DurationMS: millis(d.Duration)}
 		if d.Identity == nil && d.Request != nil {
 			r.Who.AccessKey = sigauth.Claimed(d.Request)
@@ -82,7 +82,7 @@ func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 // refused.
 func (n *Node) adminDone(c *admin.Call) {
 	if n.audit != nil && (c.Changes || c.Status == http.StatusForbidden) {
-		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.Node, Kind: audit.KindAdmin, RequestID: c.ID, Who: whoOf(c.Who),
+		r := &audit.Record{Time: time.Now().UTC(), Node: n.home.ID().String(), Kind: audit.KindAdmin, RequestID: c.ID, Who: whoOf(c.Who),
 			Remote: c.Remote, Operation: c.Method, Subject: c.Subject, Status: c.Status, Code: c.Code, DurationMS: millis(c.Duration)}
 		if c.Who == nil {
 			r.Who.AccessKey = c.Claimed
@@ -98,7 +98,7 @@ func (n *Node) adminDone(c *admin.Call) {
 
 // event returns an event with the fields that all kinds have.
 func (n *Node) event(kind string, who *iam.Identity, operation string, took time.Duration) *adminpb.TraceEvent {
-	e := &adminpb.TraceEvent{Time: time.Now().UTC().Format(time.RFC3339Nano), Node: n.home.Node, Kind: kind, Operation: operation,
+	e := &adminpb.TraceEvent{Time: time.Now().UTC().Format(time.RFC3339Nano), Node: n.home.ID().String(), Kind: kind, Operation: operation,
 		DurationUs: uint64(took.Microseconds())}
 	if who != nil {
 		e.Account, e.User, e.AccessKey = who.Account, who.User, who.AccessKey

@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/node/admin"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/node/audit"
+	"github.com/cairnstore/cairn/node/home"
 	"github.com/cairnstore/cairn/node/trace"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
@@ -28,7 +30,9 @@ func TestRequestsAreToldOf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	log, err := audit.Open(audit.Config{File: audit.FileConfig{Path: path}})
 	require.NoError(t, err)
-	n := &Node{home: &home{Node: "n1"}, audit: log}
+	own, err := home.Open(vfs.NewMem(), "n1")
+	require.NoError(t, err)
+	n := &Node{home: own, audit: log}
 	filter, err := trace.NewFilter(&adminpb.TraceRequest{Internal: true})
 	require.NoError(t, err)
 	w := n.trace.Watch(filter)
@@ -57,7 +61,7 @@ func TestRequestsAreToldOf(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	require.Len(t, lines, 7)
 	for i, want := range []string{
-		`"node":"n1","kind":"s3","request_id":"r1","who":{"account":"acme","account_name":"Acme","user":"alice","access_key":"ak"},"remote":"192.0.2.1",` +
+		`"node":"` + own.ID().String() + `","kind":"s3","request_id":"r1","who":{"account":"acme","account_name":"Acme","user":"alice","access_key":"ak"},"remote":"192.0.2.1",` +
 			`"operation":"DeleteObjects","bucket":"b","objects":[{"key":"k1"},{"key":"k2","version_id":"v","code":"AccessDenied"}],"status":200,"bytes_in":0,"bytes_out":0,"duration_ms":1.5}`,
 		`"request_id":"r2","who":{},"status":400,"code":"InvalidURI"`,
 		`"kind":"sts","request_id":"r3"`,

@@ -44,7 +44,7 @@ func (c *Config) validateRoom() error {
 // openRoom begins to watch the room of the file system that holds the metadata. If there is none at
 // all, not even in the ballast, it waits for some, and says so.
 func (n *Node) openRoom(ctx context.Context) (err error) {
-	n.room, err = room.Open(room.Config{FS: n.env.FS, Dir: n.home.dir, Reserve: int64(n.cfg.MetadataReserve),
+	n.room, err = room.Open(room.Config{FS: n.env.FS, Dir: n.home.Dir(), Reserve: int64(n.cfg.MetadataReserve),
 		Ballast: int64(n.cfg.MetadataBallast), Changed: n.obs.RoomChanged})
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (n *Node) openRoom(ctx context.Context) (err error) {
 		if time.Since(said) >= stillFullEvery {
 			said = time.Now()
 			n.log.Error("the file system is full and the ballast is used up: the node starts when there is room; delete what other programs have written",
-				"dir", n.home.dir, "room", n.room.Status().String())
+				"dir", n.home.Dir(), "room", n.room.Status().String())
 		}
 		select {
 		case <-ctx.Done():
@@ -97,8 +97,8 @@ func (n *Node) watchRoom(ctx context.Context) {
 // leaves what these need, and never writes into what the ballast gave up for deletions.
 func (n *Node) reserveOf(dir string) int64 {
 	reserve := int64(n.cfg.DriveReserve)
-	own, err := n.env.FS.GetDiskUsage(n.home.dir)
-	if err != nil || reserve == 0 { // 0 stands for the drive's default, which is more than the metadata need.
+	own, err := n.env.FS.GetDiskUsage(n.home.Dir())
+	if err != nil || reserve == 0 { // 0 is the drive's default, which is more.
 		return reserve
 	}
 	if u, err := n.env.FS.GetDiskUsage(dir); err == nil && u.TotalBytes == own.TotalBytes && u.AvailBytes == own.AvailBytes {
@@ -124,7 +124,7 @@ func (n *Node) votersRoom() (v votersRoom) {
 		}
 		v.voters++
 		level, alive := n.room.Level(), true
-		if m.Node != n.home.id() {
+		if m.Node != n.home.ID() {
 			g, known := n.gossip.Member(m.Node)
 			level, alive = room.Level(g.Room), known && g.State == gossip.Alive
 		}
@@ -135,7 +135,7 @@ func (n *Node) votersRoom() (v votersRoom) {
 			short++
 		} else {
 			v.plenty++
-			if m.Node != n.home.id() {
+			if m.Node != n.home.ID() {
 				v.better = append(v.better, m.Node)
 			}
 		}

@@ -53,7 +53,7 @@ func (n *Node) openS3(context.Context) error {
 	c.STS, c.Admin, c.Readyz = n.stsHandler(verifier, forwarded), n.adminHandler(verifier, forwarded), n.Ready
 	c.AccessLog = n.accessLogs.Add
 	h := s3api.New(c)
-	server := s3api.NewHTTPServer(n.obs.Requests(n.whenFormed(h)), tlsConfig, n.s3Limits(), n.obs.S3(n.requestDone))
+	server := s3api.NewHTTPServer(n.obs.Requests(whenFormed(n.self.Formed(), h)), tlsConfig, n.s3Limits(), n.obs.S3(n.requestDone))
 	n.serve(server, l, "S3 listener")
 	return n.openMetrics()
 }
@@ -66,7 +66,7 @@ func (n *Node) s3Config() s3api.Config {
 		Objects: n.objects,
 		Access:  &s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},
 		Keys:    a.told, KeyName: n.keyName,
-		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.Node,
+		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.ID().String(),
 		Budget: n.budget, BudgetWait: object.DefaultBudgetWait,
 		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.knownTarget, Profile: n.profile.Load,
 	}

@@ -60,7 +60,7 @@ func (p peer) Support(_ context.Context, _ *adminpb.ReportRequest, out *connect.
 
 func (n *Node) writeVersion(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "cairn %s\n%s %s/%s, %d processors\nnode %s of cluster %s\nstarted %s, now %s\n", n.env.Version, runtime.Version(),
-		runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), n.home.Node, n.home.cluster(),
+		runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), n.home.ID().String(), n.home.Cluster(),
 		n.started.UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339))
 	return err
 }

@@ -25,7 +25,7 @@ func (p peer) Unseat(ctx context.Context, r *adminpb.UnseatRequest) (*adminpb.Un
 		switch {
 		case m.Node != id || !m.Voter:
 			continue
-		case id == p.n.home.id():
+		case id == p.n.home.ID():
 			return nil, errs.Newf(op, errs.Precondition, "node %s leads the metadata: stop it, and another one does", id)
 		case p.n.gossip.State(id) == gossip.Alive:
 			return nil, errs.Newf(op, errs.Precondition, "node %s is alive and its vote counts: it would be given it back at once. Drain the node, or stop it first", id)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/node/upkeep"
 )
@@ -11,8 +12,7 @@ import (
 // voters adapts the Raft group to upkeep.
 type voters struct {
 	*group.Group
-	// incarnation returns as which a node takes part now, as it has registered.
-	incarnation func(cluster.NodeID) (string, bool)
+	topology func() *meta.Topology // The one that was read last; nil before there is one.
 }
 
 var _ upkeep.Voters = voters{}
@@ -30,8 +30,8 @@ func (v voters) Members() []upkeep.Voter {
 
 // incarnation returns as which a node takes part in the metadata's group, where the
 // topology that was read last has the node.
-func (n *Node) incarnation(id cluster.NodeID) (string, bool) {
-	topo := n.client.LastTopology()
+func (v voters) incarnation(id cluster.NodeID) (string, bool) {
+	topo := v.topology()
 	if topo == nil {
 		return "", false
 	}

@@ -6,11 +6,25 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/meta/room"
+	"github.com/cairnstore/cairn/node/member"
 )
 
-// ClockSkew is told how far a peer's clock is ahead of this node's.
-func (o *Observer) ClockSkew(peer cluster.NodeID, ahead time.Duration) {
-	o.m.clockSkew.WithLabelValues(peer.String()).Set(ahead.Seconds())
+// Member returns the events of this node among the others.
+func (o *Observer) Member() member.Events {
+	return member.Events{
+		ClockSkew: func(peer cluster.NodeID, ahead time.Duration) {
+			o.m.clockSkew.WithLabelValues(peer.String()).Set(ahead.Seconds())
+		},
+		ClockOff: func(off bool) {
+			v := 0.0
+			if off {
+				v = 1
+			}
+			o.m.clockOff.Set(v)
+		},
+		Disagree:       func(voters int) { o.m.disagree.Set(float64(voters)) },
+		SettingsDiffer: func(settings int) { o.m.settingsDiffer.Set(float64(settings)) },
+	}
 }
 
 // Room is told how much room the file system of the metadata has.
@@ -61,23 +75,6 @@ func (c *contradictions) get() (uint64, string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.count, c.last
-}
-
-// Disagree is told with how many voters this node disagrees about what was refused.
-func (o *Observer) Disagree(voters int) { o.m.disagree.Set(float64(voters)) }
-
-// SettingsDiffer is told of how many settings that must be equal on every node another
-// one has another value.
-func (o *Observer) SettingsDiffer(settings int) { o.m.settingsDiffer.Set(float64(settings)) }
-
-// ClockOff is told whether this node's clock is far from those of most voters, or has
-// jumped.
-func (o *Observer) ClockOff(off bool) {
-	v := 0.0
-	if off {
-		v = 1
-	}
-	o.m.clockOff.Set(v)
 }
 
 // LastContacts is told how long ago the leader of the metadata heard of each member; nil

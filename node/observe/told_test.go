@@ -28,6 +28,7 @@ func TestEverythingIsTold(t *testing.T) {
 		"rpc":       o.RPC(),
 		"gossip":    o.Gossip(),
 		"upkeep":    o.Upkeep(),
+		"member":    o.Member(),
 	} {
 		v := reflect.ValueOf(events)
 		for i := range v.NumField() {

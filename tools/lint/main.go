@@ -87,6 +87,8 @@ var rooms = []string{
 	"s3api/spread",
 	"s3api",
 	"node/upkeep",
+	"node/home",
+	"node/member",
 	"node/audit",
 	"node/observe",
 	"node/admin/adminpb",

@@ -1,4 +1,4 @@
-package node
+package member
 
 import (
 	"cmp"
@@ -10,7 +10,6 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/node/upkeep"
-	"github.com/cairnstore/cairn/s3api/iam"
 )
 
 const (
@@ -18,29 +17,21 @@ const (
 	peerLook = time.Second
 	// clockEvery is how often it compares clocks, logs and settings with them.
 	clockEvery = 10 * time.Second
-	// staleWarning is how old what it knows of accounts and keys may be before it warns.
-	staleWarning = 5 * iam.MaxAge
 )
 
-// watchPeers compares this node with the others for as long as it runs: their eras,
-// when they were last heard of, and whether this node is still one of them.
-func (n *Node) watchPeers(ctx context.Context) {
+// Watch looks for as long as the node runs whether it is still a member, and of the era
+// of the others. Where it is not, the node is ended.
+func (n *Self) Watch(ctx context.Context) {
 	t := time.NewTicker(peerLook)
 	defer t.Stop()
-	stale := false
 	for {
 		if err := n.checkEra(); err != nil {
-			n.fail(err)
+			n.cfg.Fail(err)
 			return
 		}
 		n.checkMember(ctx)
-		n.reportSelf()
-		if age := n.access.directory.Age(); stale != (age > staleWarning) {
-			if stale = !stale; stale {
-				n.log.Warn("changes of accounts and keys are not learned of: requests with access keys are refused", "for", age)
-			} else {
-				n.log.Info("changes of accounts and keys are learned of again")
-			}
+		if topo := n.client.LastTopology(); topo != nil {
+			n.peers.note(topo)
 		}
 		select {
 		case <-ctx.Done():
@@ -50,31 +41,23 @@ func (n *Node) watchPeers(ctx context.Context) {
 	}
 }
 
-// reportSelf renews the metrics of this node's standing among the others.
-func (n *Node) reportSelf() {
-	n.obs.LastContacts(n.group.LastContacts())
-	if topo := n.client.LastTopology(); topo != nil {
-		n.obs.FeatureLevel(topo.FeatureLevel)
-		n.peers.note(topo)
-	}
-	if n.identity == nil {
-		return
-	}
-	if at, err := n.identity.Expires(); err == nil {
-		n.obs.CertificateLeft(time.Until(at))
-	}
+// Compare compares this node with the others for as long as it runs: clocks, logs, settings,
+// and what the states of the metadata have refused. It returns at once.
+func (n *Self) Compare(ctx context.Context) {
+	n.cfg.Go(func() { n.watchClocks(ctx) })
+	n.cfg.Go(func() { n.watchRefusals(ctx) })
 }
 
 // watchClocks compares this node's clock and log with those of the others for as long as
 // it runs, at once where it does not know whether its clock is right.
-func (n *Node) watchClocks(ctx context.Context) {
+func (n *Self) watchClocks(ctx context.Context) {
 	var last time.Time
 	for {
-		if time.Since(last) >= clockEvery || n.time.Check() != nil {
+		if time.Since(last) >= clockEvery || n.cfg.Clock.Check() != nil {
 			last = time.Now()
 			n.comparePeers(ctx)
 		}
-		if n.await(ctx, peerLook) != nil {
+		if n.peers.Await(ctx, peerLook) != nil {
 			return
 		}
 	}
@@ -84,11 +67,12 @@ func (n *Node) watchClocks(ctx context.Context) {
 // serves, and what it is to change waits.
 const clockWait = 10 * time.Second
 
-func (n *Node) awaitClock(ctx context.Context) {
+// AwaitClock waits until it is known whether this node's clock is right, but not for ever.
+func (n *Self) AwaitClock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, clockWait)
 	defer cancel()
-	for n.time.Check() != nil && n.time.Suspect() == nil {
-		if n.await(ctx, formPoll) != nil {
+	for n.cfg.Clock.Check() != nil && n.cfg.Clock.Suspect() == nil {
+		if n.peers.Await(ctx, formPoll) != nil {
 			return
 		}
 	}
@@ -97,7 +81,7 @@ func (n *Node) awaitClock(ctx context.Context) {
 // judgeClock decides by the voters' clocks whether this node's is right: a majority of
 // them, itself included where it votes, must be near to it. Where too few answered,
 // what was found before holds, and the monotonic clock tells of jumps.
-func (n *Node) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Duration) {
+func (n *Self) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Duration) {
 	members, _ := n.group.Members()
 	var diffs []time.Duration // Of this node's clock, ahead of a voter's.
 	voters, near := 0, 0
@@ -107,7 +91,7 @@ func (n *Node) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Dur
 		}
 		voters++
 		d, measured := ahead[m.Node]
-		if m.Node == n.home.id() {
+		if m.Node == n.home.ID() {
 			d, measured = 0, true
 		}
 		if !measured {
@@ -131,15 +115,15 @@ func (n *Node) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Dur
 	if voters == 0 || len(diffs) < majority {
 		return
 	}
-	was := n.time.Suspect()
+	was := n.cfg.Clock.Suspect()
 	slices.SortFunc(diffs, func(a, b time.Duration) int { return cmp.Compare(a.Abs(), b.Abs()) })
 	if near >= majority {
-		n.time.Compared(diffs[near/2])
+		n.cfg.Clock.Compared(diffs[near/2])
 	} else {
-		n.time.Compared(diffs[majority-1]) // As far off as the nearest majority puts it.
+		n.cfg.Clock.Compared(diffs[majority-1]) // As far off as the nearest majority puts it.
 	}
-	now := n.time.Suspect()
-	n.obs.ClockOff(now != nil)
+	now := n.cfg.Clock.Suspect()
+	n.events.ClockOff(now != nil)
 	switch {
 	case now != nil && was == nil:
 		n.log.Error("this node changes nothing: its clock is wrong", "cause", now)
@@ -152,13 +136,13 @@ func (n *Node) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Dur
 }
 
 // leaveLead hands the lead of the metadata to a node whose clock may be right.
-func (n *Node) leaveLead(ctx context.Context) {
+func (n *Self) leaveLead(ctx context.Context) {
 	if !n.group.IsLeader() {
 		return
 	}
 	members, _ := n.group.Members()
 	for _, m := range members {
-		if !m.Voter || m.Node == n.home.id() || !n.alive(m.Node) {
+		if !m.Voter || m.Node == n.home.ID() || !n.peers.Alive(m.Node) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(ctx, proposeWait)
@@ -174,13 +158,13 @@ func (n *Node) leaveLead(ctx context.Context) {
 
 // comparePeers measures how far the clocks of the living are from this node's, and
 // counts the settings of which they have other values.
-func (n *Node) comparePeers(ctx context.Context) {
+func (n *Self) comparePeers(ctx context.Context) {
 	var far []string
 	var differ []string
 	measured := map[cluster.NodeID]time.Duration{}
 	defer func() { n.judgeClock(ctx, measured) }()
 	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID != n.home.cluster() {
+		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID != n.home.Cluster() {
 			continue
 		}
 		a, ahead, err := n.askAbout(ctx, m.RPCAddr)
@@ -196,22 +180,22 @@ func (n *Node) comparePeers(ctx context.Context) {
 				differ = append(differ, name)
 			}
 		}
-		n.obs.ClockSkew(m.Node, ahead)
+		n.events.ClockSkew(m.Node, ahead)
 		if ahead.Abs() > n.cfg.MaxClockSkew {
-			far = append(far, fmt.Sprintf("the clock of node %s (%s) is %s that of node %s: set both by NTP", m.Node, m.S3Addr, aheadOf(ahead), n.home.Node))
+			far = append(far, fmt.Sprintf("the clock of node %s (%s) is %s that of node %s: set both by NTP", m.Node, m.S3Addr, aheadOf(ahead), n.home.ID()))
 			n.log.Warn("clocks differ", "node", m.Node.String(), "ahead", ahead, "allowed", n.cfg.MaxClockSkew)
 		}
 	}
 	n.judgeState()
 	n.skewed.Store(&far)
-	n.obs.SettingsDiffer(len(differ))
+	n.events.SettingsDiffer(len(differ))
 }
 
 // compareLogs notes how far another node has applied the metadata's log, and ends this
 // one where the other knows that it was further once: its disks hold an older copy. Where
 // the node that was further runs elsewhere, this process has a copy of its directories.
 // That is told first: to start this one again, as the other sentence says, would not help.
-func (n *Node) compareLogs(ctx context.Context, id cluster.NodeID, a about) {
+func (n *Self) compareLogs(ctx context.Context, id cluster.NodeID, a about) {
 	if a.Server != "" {
 		n.group.Heard(a.Server, a.Applied)
 	}
@@ -221,20 +205,20 @@ func (n *Node) compareLogs(ctx context.Context, id cluster.NodeID, a about) {
 	}
 	if topo, err := n.client.Topology(ctx); err == nil {
 		if err := n.checkClone(ctx, topo); err != nil {
-			n.fail(err)
+			n.cfg.Fail(err)
 			return
 		}
 	}
 	if err := n.group.Distrust(a.AskerApplied); err != nil {
 		n.log.Error("what this node once held of the metadata cannot be noted", "cause", err)
 	}
-	n.fail(fmt.Errorf("node %s knows that this node had applied log entry %d of the metadata, but its log ends at entry %d: its disks hold an older copy; "+
+	n.cfg.Fail(fmt.Errorf("node %s knows that this node had applied log entry %d of the metadata, but its log ends at entry %d: its disks hold an older copy; "+
 		"start it again: it takes part without a vote until it has caught up", id, a.AskerApplied, last))
 }
 
 // forgotWarning says what this node's metadata have lost, for as long as that counts: an
 // earlier incarnation of the node is a member, or there are too few voters.
-func (n *Node) forgotWarning(ctx context.Context) string {
+func (n *Self) forgotWarning(ctx context.Context) string {
 	what := n.group.Forgot()
 	if what == "" {
 		return ""
@@ -249,7 +233,7 @@ func (n *Node) forgotWarning(ctx context.Context) string {
 		if m.Voter {
 			voters++
 		}
-		if m.Node == uint64(n.home.id()) && m.Incarnation != n.group.Incarnation() {
+		if m.Node == uint64(n.home.ID()) && m.Incarnation != n.group.Incarnation() {
 			return what
 		}
 	}
@@ -259,26 +243,17 @@ func (n *Node) forgotWarning(ctx context.Context) string {
 	return ""
 }
 
-// warnings are what this node has to say of the cluster besides what the metadata tell.
-func (n *Node) warnings() (out []string) {
+// Warnings are what this node has to say of itself among the others, besides what the
+// metadata tell.
+func (n *Self) Warnings(ctx context.Context) (out []string) {
 	if p := n.skewed.Load(); p != nil {
 		out = append(out, *p...)
 	}
-	if age := n.access.directory.Age(); age > staleWarning {
-		out = append(out, fmt.Sprintf("node %v has not learned of changes of accounts and keys for %v: it refuses requests with access keys, but the root's",
-			n.home.id(), age.Round(time.Second)))
-	}
-	out = append(out, n.doors.warnings(n.home.Node, time.Now())...)
-	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
-	defer cancel()
 	if what := n.forgotWarning(ctx); what != "" {
 		out = append(out, what)
 	}
-	if err := n.time.Suspect(); err != nil {
+	if err := n.cfg.Clock.Suspect(); err != nil {
 		out = append(out, err.Error())
-	}
-	if topo, err := n.client.Topology(ctx); err == nil && topo.OrphansHeld {
-		out = append(out, "the metadata were restored from a backup or recovered: shards that they do not know are kept; when all is well, run `cairn meta release-orphans`")
 	}
 	return out
 }

@@ -1,15 +1,12 @@
-package node
+package member
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
-	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/identity"
@@ -26,35 +23,8 @@ const (
 	askedPeers = 5
 )
 
-// gossipEvents are the observer's, and tell this node when nobody will let it in.
-func (n *Node) gossipEvents() gossip.Events {
-	events := n.obs.Gossip()
-	failed := events.JoinFailed
-	var refusals atomic.Int32
-	events.JoinFailed = func(seeds []string, err error) {
-		failed(seeds, err)
-		if !errs.Is(err, errs.Denied) {
-			refusals.Store(0)
-			return
-		}
-		if refusals.Add(1) >= joinRefusals {
-			n.refused.Store(&err)
-		}
-	}
-	return events
-}
-
-// joinRefused returns the error where no other node will ever let this one in. One that
-// is in already goes on: who calls it with another key is the other's trouble.
-func (n *Node) joinRefused() error {
-	if p := n.refused.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
 // fitToJoin checks what must hold before this node tells the cluster of itself.
-func (n *Node) fitToJoin(ctx context.Context) error {
+func (n *Self) fitToJoin(ctx context.Context) error {
 	if err := n.checkEra(); err != nil {
 		return err
 	}
@@ -63,11 +33,11 @@ func (n *Node) fitToJoin(ctx context.Context) error {
 	}
 	topo, err := n.client.Topology(ctx)
 	switch {
-	case err != nil && n.home.cluster() == "":
+	case err != nil && n.home.Cluster() == "":
 		return nil // The cluster begins with this node.
 	case err != nil:
 		return err
-	case topo.View.Node(n.home.id()) == nil:
+	case topo.View.Node(n.home.ID()) == nil:
 		if err := n.checkClock(ctx); err != nil { // Who is a member already is shown, and let in.
 			return err
 		}
@@ -82,33 +52,30 @@ func (n *Node) fitToJoin(ctx context.Context) error {
 // checkEra refuses to go on with metadata of before the others' were restored from a
 // backup or recovered: they may hold what the cluster knows nothing of, and vote for it.
 // A node without metadata takes over the era.
-func (n *Node) checkEra() error {
-	newest := n.home.era()
+func (n *Self) checkEra() error {
+	newest := n.home.Era()
 	for _, m := range n.gossip.Members() {
-		if m.ClusterID != "" && (n.home.cluster() == "" || m.ClusterID == n.home.cluster()) {
+		if m.ClusterID != "" && (n.home.Cluster() == "" || m.ClusterID == n.home.Cluster()) {
 			newest = max(newest, m.Era)
 		}
 	}
 	switch {
-	case newest == n.home.era():
+	case newest == n.home.Era():
 		return nil
 	case n.group.HasState():
 		return errs.Newf("node.join", errs.Denied, "the cluster's metadata were restored or recovered without this node (era %d), and this node's are of before that (era %d): "+
-			"move %s away and start it again; it gets them anew, and its drives keep their data", newest, n.home.era(), n.env.FS.PathJoin(n.home.dir, metaDir))
+			"move %s away and start it again; it gets them anew, and its drives keep their data", newest, n.home.Era(), n.home.MetaDir())
 	}
-	if err := n.home.begin(newest); err != nil {
-		return err
-	}
-	return n.gossip.SetCluster(n.home.cluster(), newest)
+	return n.peers.Begin(newest)
 }
 
 // checkTrust refuses to go on where no member takes a connection because of a
 // certificate. Gossip does not show it: that goes by the cluster key.
-func (n *Node) checkTrust(ctx context.Context) error {
+func (n *Self) checkTrust(ctx context.Context) error {
 	asked := 0
 	var last error
 	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
+		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
 			continue
 		}
 		_, _, err := n.askAbout(ctx, m.RPCAddr)
@@ -133,10 +100,10 @@ func (n *Node) checkTrust(ctx context.Context) error {
 }
 
 // checkClock refuses a clock that differs much from those of most others.
-func (n *Node) checkClock(ctx context.Context) error {
+func (n *Self) checkClock(ctx context.Context) error {
 	var ahead []time.Duration
 	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || len(ahead) == askedPeers {
+		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID == "" || len(ahead) == askedPeers {
 			continue
 		}
 		if _, d, err := n.askAbout(ctx, m.RPCAddr); err == nil {
@@ -164,21 +131,21 @@ func aheadOf(skew time.Duration) string {
 
 // checkClone refuses to run beside another process with this node's id: one of them has
 // a copy of the other's data directory.
-func (n *Node) checkClone(ctx context.Context, topo *meta.Topology) error {
-	own := topo.View.Node(n.home.id())
-	if own == nil || own.Run == n.run || own.RPCAddr == n.cfg.hostPort(n.cfg.RPC) {
+func (n *Self) checkClone(ctx context.Context, topo *meta.Topology) error {
+	own := topo.View.Node(n.home.ID())
+	if own == nil || own.Run == n.run || own.RPCAddr == n.cfg.RPCAddr {
 		return nil // Who has our address now is this process.
 	}
 	a, _, err := n.askAbout(ctx, own.RPCAddr)
-	if err != nil || a.Node != n.home.Node || a.Run == n.run {
+	if err != nil || a.Node != n.home.ID().String() || a.Run == n.run {
 		return nil // It has moved here.
 	}
 	return errs.Newf("node.join", errs.Denied, "node %s runs at %s already: the data directory %s is a copy of that node's. "+
-		"Stop one of the two; a new node starts with empty directories", n.home.Node, own.RPCAddr, n.home.dir)
+		"Stop one of the two; a new node starts with empty directories", n.home.ID(), own.RPCAddr, n.home.Dir())
 }
 
-// checkOnlyRun ends this process where another one has registered with this node's id.
-func (n *Node) checkOnlyRun() {
+// CheckOnlyRun ends this process where another one has registered with this node's id.
+func (n *Self) CheckOnlyRun() {
 	ctx, cancel := context.WithTimeout(context.Background(), proposeWait)
 	defer cancel()
 	a, err := n.client.Read(ctx, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
@@ -186,22 +153,22 @@ func (n *Node) checkOnlyRun() {
 		return // Its next session will tell.
 	}
 	topo := meta.NewTopology(a.View)
-	if own := topo.View.Node(n.home.id()); own != nil && own.Run != 0 && own.Run != n.run {
-		n.fail(fmt.Errorf("another process has joined as node %s, from %s: is its data directory a copy of this one's (%s)?", n.home.Node, own.RPCAddr, n.home.dir))
+	if own := topo.View.Node(n.home.ID()); own != nil && own.Run != 0 && own.Run != n.run {
+		n.cfg.Fail(fmt.Errorf("another process has joined as node %s, from %s: is its data directory a copy of this one's (%s)?", n.home.ID(), own.RPCAddr, n.home.Dir()))
 	}
 }
 
 // checkMember ends this process where its node was removed from the cluster, which it
 // may have heard of from nobody. It tells by the refusal that a restart would meet.
-func (n *Node) checkMember(ctx context.Context) {
+func (n *Self) checkMember(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()
 	topo, err := n.client.Topology(ctx)
-	if err != nil || topo.View.Node(n.home.id()) != nil {
+	if err != nil || topo.View.Node(n.home.ID()) != nil {
 		return
 	}
 	if err := n.tryRegister(ctx); errs.Is(err, errs.Denied) {
-		n.fail(joinError(err))
+		n.cfg.Fail(joinError(err))
 	}
 }
 
@@ -209,30 +176,16 @@ func (n *Node) checkMember(ctx context.Context) {
 func joinError(err error) error { return fmt.Errorf("join the cluster: %w", err) }
 
 // registerRefused says in a sentence why the cluster did not take this node.
-func (n *Node) registerRefused(res *metapb.Result) error {
+func (n *Self) registerRefused(res *metapb.Result) error {
 	switch res.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:
 		return nil
 	case metapb.Refusal_REFUSAL_OTHER_CLUSTER:
-		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and --data", n.home.cluster(), res.ClusterId)
+		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and --data", n.home.Cluster(), res.ClusterId)
 	case metapb.Refusal_REFUSAL_INCOMPATIBLE:
 		return errors.New(res.Detail)
 	case metapb.Refusal_REFUSAL_DRIVE_ELSEWHERE:
 		return errors.New("one of the drives in --data belongs to another node of the cluster: name this node's own directories; to use the disk here, empty it")
 	}
 	return fmt.Errorf("the cluster refuses this node: %s (%s)", res.Detail, res.Refusal)
-}
-
-// mayVote reports whether a node could be a voter now: it lives, and has no metadata of
-// another era.
-func (n *Node) mayVote(id cluster.NodeID) bool {
-	if id == n.home.id() {
-		return true
-	}
-	members := n.gossip.Members()
-	i, ok := slices.BinarySearchFunc(members, id, func(m gossip.Member, id cluster.NodeID) int { return cmp.Compare(m.Node, id) })
-	if !ok { // In no order, or not there.
-		i = slices.IndexFunc(members, func(m gossip.Member) bool { return m.Node == id })
-	}
-	return i >= 0 && members[i].State == gossip.Alive && members[i].Era == n.home.era()
 }

@@ -1,4 +1,4 @@
-package node
+package member
 
 import (
 	"context"
@@ -57,17 +57,14 @@ func newRun() uint64 {
 	return binary.LittleEndian.Uint64(b[:]) | 1
 }
 
-// clock returns the time that this node tells others.
-func (n *Node) clock() time.Time {
-	if n.env.Clock != nil {
-		return n.env.Clock()
-	}
-	return time.Now().Add(n.cfg.PretendClock)
+// Handler answers others who this node is, on the internode listener.
+func (n *Self) Handler() (path string, h http.Handler) {
+	return aboutPath, http.HandlerFunc(n.serveAbout)
 }
 
-func (n *Node) serveAbout(w http.ResponseWriter, r *http.Request) {
-	a := about{Node: n.home.Node, Cluster: n.home.cluster(), Run: n.run, Version: n.env.Version, TimeNs: n.clock().UnixNano(),
-		Server: n.group.Server(), Applied: n.group.Stats().AppliedIndex, Settings: n.agreed}
+func (n *Self) serveAbout(w http.ResponseWriter, r *http.Request) {
+	a := about{Node: n.home.ID().String(), Cluster: n.home.Cluster(), Run: n.run, Version: n.cfg.Version, TimeNs: n.cfg.Clock.Now().UnixNano(),
+		Server: n.group.Server(), Applied: n.group.Stats().AppliedIndex, Settings: n.cfg.Settings}
 	if asker := r.URL.Query().Get(askerKey); asker != "" {
 		a.AskerApplied = n.group.KnownOf(asker)
 	}
@@ -85,14 +82,14 @@ func (n *Node) serveAbout(w http.ResponseWriter, r *http.Request) {
 
 // askAbout asks the node at an address who it is, and how far its clock is ahead of
 // this node's.
-func (n *Node) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
+func (n *Self) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, aboutTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath+"?"+url.Values{askerKey: {n.group.Server()}, refusalsKey: {""}}.Encode(), nil)
 	if err != nil {
 		return a, 0, err
 	}
-	sent := n.clock()
+	sent := n.cfg.Clock.Now()
 	resp, err := n.http.Do(req)
 	if err != nil {
 		return a, 0, rpc.CallError(ctx, "node.about", err)
@@ -108,7 +105,7 @@ func (n *Node) askAbout(ctx context.Context, addr string) (a about, ahead time.D
 	if err := json.Unmarshal(text, &a); err != nil {
 		return a, 0, fmt.Errorf("what %s says of itself cannot be read: %w", addr, err)
 	}
-	got := n.clock()
-	// The other clock was read about half way between the two readings of ours.
+	got := n.cfg.Clock.Now()
+	// Its clock was read about half way through.
 	return a, time.Unix(0, a.TimeNs).Sub(sent.Add(got.Sub(sent) / 2)), nil
 }

@@ -1,4 +1,4 @@
-package node
+package member
 
 import (
 	"context"
@@ -12,15 +12,10 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/gossip"
-	"github.com/cairnstore/cairn/s3api/kms"
 )
 
-const (
-	// labelSettings derives the key of the digests by which nodes compare settings.
-	labelSettings = "cairn settings v1"
-	// digestBytes is how much of a digest is told: enough that two never agree by chance.
-	digestBytes = 16
-)
+// digestBytes is how much of a digest is told: enough that two never agree by chance.
+const digestBytes = 16
 
 // sealKeySetting is where the key comes from that seals what the metadata hold. Where it
 // differs, so do all digests.
@@ -30,46 +25,28 @@ const sealKeySetting = "cluster-key-file"
 // nothing that is sealed in the metadata, and nobody else what it seals.
 var vitalSettings = []string{sealKeySetting, "kms-root-key"}
 
-// setAgreed computes the digests of this node's settings that must be equal on every
-// node. A digest is keyed: without the cluster key it tells nothing of the value.
-func (n *Node) setAgreed(root *kms.RootKey) {
-	c := &n.cfg
-	key := n.secret(labelSettings)
+// Digests returns the digests of settings that must be equal on every node, by name. A
+// digest is keyed: without the key, which nodes derive from the cluster key, it tells
+// nothing of the value.
+func Digests(key [32]byte, settings map[string][]string) map[string]string {
 	digest := func(name string, values ...string) string {
 		mac := hmac.New(sha256.New, key[:])
 		_, _ = fmt.Fprintf(mac, "%q %q", name, values) // Quoted, so that no two lists read alike. It never fails.
 		return hex.EncodeToString(mac.Sum(nil)[:digestBytes])
 	}
-	sorted := func(values []string) []string { return slices.Sorted(slices.Values(values)) }
-	vault := "none"
-	if c.Vault.Address != "" {
-		vault = fmt.Sprintf("%q %q %q", c.Vault.Namespace, c.Vault.Mount, c.Vault.KeyPrefix)
+	out := map[string]string{sealKeySetting: digest(sealKeySetting)}
+	for name, values := range settings {
+		out[name] = digest(name, values...)
 	}
-	n.agreed = map[string]string{}
-	for name, values := range map[string][]string{
-		sealKeySetting:   nil,
-		"kms-root-key":   {root.Fingerprint()},
-		"root-user":      {c.RootUser},
-		"root-password":  {c.RootPassword},
-		"region":         {c.Region},
-		"domain":         sorted(c.Domains),
-		"website-domain": sorted(c.WebsiteDomains),
-		"vault-mount":    {vault},
-		"event-target":   sorted(c.EventTargets),
-		"cold-scheme":    {c.ColdScheme},
-		"gc-grace":       {c.GCGrace.String()},
-		"lifecycle-day":  {c.LifecycleDay.String()},
-	} {
-		n.agreed[name] = digest(name, values...)
-	}
+	return out
 }
 
 // differing returns the settings of which another node has another value. One that the
 // other does not tell, because its version does not know it, does not differ.
-func (n *Node) differing(other map[string]string) []string {
+func (n *Self) differing(other map[string]string) []string {
 	var out []string
-	for _, name := range slices.Sorted(maps.Keys(n.agreed)) {
-		if theirs, told := other[name]; told && theirs != n.agreed[name] {
+	for _, name := range slices.Sorted(maps.Keys(n.cfg.Settings)) {
+		if theirs, told := other[name]; told && theirs != n.cfg.Settings[name] {
 			out = append(out, name)
 		}
 	}
@@ -83,12 +60,12 @@ func (n *Node) differing(other map[string]string) []string {
 // asked has the same value. A value that some have is let in: it is being changed, node
 // by node. So a member may come back with a new one (health tells of it), but for those
 // that would make data unreadable.
-func (n *Node) checkAgreed(ctx context.Context, member bool) error {
+func (n *Self) checkAgreed(ctx context.Context, member bool) error {
 	asked, alive := 0, 0
 	same := map[string]bool{}
 	different := map[string]bool{}
 	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.id() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
+		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
 			continue
 		}
 		alive++

@@ -1,57 +1,33 @@
-package node
+package member
 
 import (
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta"
-	"github.com/cairnstore/cairn/meta/group"
 )
 
 // removedGrace is how long a node whose removal this one has just seen may still connect:
 // it learns so that it is none any more, and ends with the reason.
 const removedGrace = 30 * time.Second
 
-// peers is what decides who is a node of this cluster, beyond a certificate: what this
-// node knows without asking anybody. Safe for concurrent use; it fills as the node starts.
-type peers struct {
-	gossip atomic.Pointer[Gossip]
-	client atomic.Pointer[group.Client]
-	own    atomic.Pointer[meta.Topology] // As this node's disk had it at the start.
-
-	mu   sync.Mutex
-	seen map[cluster.NodeID]time.Time // When this process saw that a node is removed, while it ran.
-}
-
-// topology returns the newest that this node knows, nil before there is one.
-func (p *peers) topology() *meta.Topology {
-	if c := p.client.Load(); c != nil {
-		if t := c.LastTopology(); t != nil {
-			return t
-		}
-	}
-	return p.own.Load()
-}
-
-// checkPeer is identity.Members. A node is one of the cluster if it is registered. One that
+// Check is identity.Members. A node is one of the cluster if it is registered. One that
 // joins is not yet: it shows that it may by its gossip, which it could not send without the
 // cluster key. A certificate alone, of whatever node, opens nothing.
-func (n *Node) checkPeer(id cluster.NodeID) error {
-	t := n.peers.topology()
+func (p *Peers) Check(id cluster.NodeID) error {
+	t := p.topology()
 	if t != nil {
 		if t.View.Node(id) != nil {
 			return nil
 		}
-		if _, removed := t.Removed[id]; removed && !n.peers.leaves(id) {
+		if _, removed := t.Removed[id]; removed && !p.leaves(id) {
 			return fmt.Errorf("node %s was removed from the cluster", id)
 		}
 	}
-	if g := n.peers.gossip.Load(); g != nil {
-		if m, known := (*g).Member(id); known && m.State != gossip.Down || id == n.home.id() {
+	if g := p.gossip.Load(); g != nil {
+		if m, known := (*g).Member(id); known && m.State != gossip.Down || id == p.home.ID() {
 			return nil
 		}
 	}
@@ -60,7 +36,7 @@ func (n *Node) checkPeer(id cluster.NodeID) error {
 }
 
 // leaves reports whether a node that is removed was so only moments ago.
-func (p *peers) leaves(id cluster.NodeID) bool {
+func (p *Peers) leaves(id cluster.NodeID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at, ok := p.seen[id]
@@ -69,7 +45,7 @@ func (p *peers) leaves(id cluster.NodeID) bool {
 
 // note remembers which nodes are removed. Those that were before this process began, or
 // knew, have had their time.
-func (p *peers) note(t *meta.Topology) {
+func (p *Peers) note(t *meta.Topology) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := time.Now()

@@ -1,4 +1,4 @@
-package node
+package home
 
 import (
 	"crypto/rand"
@@ -16,46 +16,51 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// home is what a node keeps of itself in one of its data directories, beside the metadata: who it
-// is, which cluster it belongs to and which drives it has. The file is replaced as a whole, and
-// synced.
-type home struct {
+// Home is what a node keeps of itself in one of its data directories, beside the
+// metadata: who it is, which cluster it belongs to and which drives it has. The file is
+// replaced as a whole, synced.
+type Home struct {
 	fs  vfs.FS
 	dir string
+	id  cluster.NodeID
 
-	Format int    `json:"format"`
-	Node   string `json:"node"`
-
-	mu        sync.Mutex
-	ClusterID string     `json:"cluster,omitempty"` // Guarded by mu; see cluster.
-	Era       uint64     `json:"era,omitempty"`     // That of the metadata. Guarded by mu; see era.
-	Drives    []ownDrive `json:"drives,omitempty"`  // Those of the last start. Guarded by mu.
+	mu   sync.Mutex
+	note note // Guarded by mu.
 }
 
-// ownDrive is a drive of this node, and where it lay.
-type ownDrive struct {
+// note is the file.
+type note struct {
+	Format    int     `json:"format"`
+	Node      string  `json:"node"`
+	ClusterID string  `json:"cluster,omitempty"`
+	Era       uint64  `json:"era,omitempty"`    // Of the metadata.
+	Drives    []Drive `json:"drives,omitempty"` // As of the last start.
+}
+
+// Drive is a drive of this node, and where it lay.
+type Drive struct {
 	ID  string `json:"id"`
 	Dir string `json:"dir"`
 }
 
 const (
-	homeFile   = "node.json"
-	metaDir    = "meta" // Beside it: the metadata.
-	homeFormat = 1
+	fileName = "node.json"
+	metaDir  = "meta" // Beside it: the metadata.
+	format   = 1
 )
 
-// findHome returns the data directory that holds the node's home, in whatever order they are named.
-// If none does, it returns the first.
-func findHome(fs vfs.FS, dirs []string) (string, error) {
+// Find returns the data directory that holds the node's home, in whatever order they
+// are given; the first where none does.
+func Find(fs vfs.FS, dirs []string) (string, error) {
 	found := ""
 	for _, dir := range dirs {
-		_, err := fs.Stat(fs.PathJoin(dir, homeFile))
+		_, err := fs.Stat(fs.PathJoin(dir, fileName))
 		switch {
 		case oserror.IsNotExist(err):
 		case err != nil:
 			return "", fmt.Errorf("data directory %s: %w", dir, err)
 		case found != "":
-			return "", fmt.Errorf("both %s and %s hold a node's identity (%s): they are directories of two nodes; name those of one", found, dir, homeFile)
+			return "", fmt.Errorf("both %s and %s hold a node's identity (%s): they are directories of two nodes; name those of one", found, dir, fileName)
 		default:
 			found = dir
 		}
@@ -71,79 +76,82 @@ func findHome(fs vfs.FS, dirs []string) (string, error) {
 		if ok && clusterID != "" {
 			return "", fmt.Errorf("%s holds a drive of cluster %s, but none of the data directories holds the node's identity (%s): "+
 				"is a disk not mounted, or a directory not named in --data? If that disk is lost, so is the node: empty all its directories and let it join as a new one",
-				dir, clusterID, homeFile)
+				dir, clusterID, fileName)
 		}
 	}
 	return dirs[0], nil
 }
 
-// openHome reads the home in dir, or makes one with a new node id.
-func openHome(fs vfs.FS, dir string) (*home, error) {
-	h := &home{fs: fs, dir: dir}
+// Open reads the home in dir, or makes one with a new node id.
+func Open(fs vfs.FS, dir string) (*Home, error) {
+	h := &Home{fs: fs, dir: dir}
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	text, err := readFile(fs, fs.PathJoin(dir, homeFile))
+	text, err := readFile(fs, fs.PathJoin(dir, fileName))
 	switch {
 	case oserror.IsNotExist(err):
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
 			return nil, err
 		}
-		h.Format, h.Node = homeFormat, cluster.NodeID(binary.LittleEndian.Uint64(b[:])|1).String()
+		h.id = cluster.NodeID(binary.LittleEndian.Uint64(b[:]) | 1)
+		h.note.Format, h.note.Node = format, h.id.String()
 		return h, h.saveLocked()
 	case err != nil:
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	if err := json.Unmarshal(text, h); err != nil {
-		return nil, fmt.Errorf("%s: %w", fs.PathJoin(dir, homeFile), err)
+	if err := json.Unmarshal(text, &h.note); err != nil {
+		return nil, fmt.Errorf("%s: %w", fs.PathJoin(dir, fileName), err)
 	}
-	if h.Format != homeFormat {
+	if h.note.Format != format {
 		return nil, fmt.Errorf("%s: format %d is not one this version knows (%d): the data was written by another version of cairn",
-			fs.PathJoin(dir, homeFile), h.Format, homeFormat)
+			fs.PathJoin(dir, fileName), h.note.Format, format)
 	}
-	_, err = cluster.ParseNodeID(h.Node)
+	h.id, err = cluster.ParseNodeID(h.note.Node)
 	return h, err
 }
 
-func (h *home) id() cluster.NodeID {
-	id, err := cluster.ParseNodeID(h.Node)
-	if err != nil {
-		panic(err) // openHome has checked it.
-	}
-	return id
-}
+// ID returns the node's id, which it keeps for good.
+func (h *Home) ID() cluster.NodeID { return h.id }
 
-// cluster returns the cluster that the node belongs to; empty: none yet.
-func (h *home) cluster() string {
+// Dir returns the data directory that holds the home.
+func (h *Home) Dir() string { return h.dir }
+
+// MetaDir returns the directory of the node's metadata.
+func (h *Home) MetaDir() string { return h.fs.PathJoin(h.dir, metaDir) }
+
+// Cluster returns the cluster that the node belongs to; empty if it belongs to
+// none yet.
+func (h *Home) Cluster() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.ClusterID
+	return h.note.ClusterID
 }
 
-// era returns the era of the metadata that the node belongs to.
-func (h *home) era() uint64 {
+// Era returns the era of the metadata that the node belongs to.
+func (h *Home) Era() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.Era
+	return h.note.Era
 }
 
-// begin records that the node belongs to a later era.
-func (h *home) begin(era uint64) error {
+// Begin records a later era.
+func (h *Home) Begin(era uint64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if era <= h.Era {
+	if era <= h.note.Era {
 		return nil
 	}
-	h.Era = era
+	h.note.Era = era
 	return h.saveLocked()
 }
 
-// checkDrives compares the drives in the data directories with those that the node had. accepted
-// are the ids of drives that the operator gives up.
-func (h *home) checkDrives(dirs, accepted []string) error {
+// CheckDrives compares the drives in the data directories with those that the node had.
+// accepted are the ids of drives that the operator gives up.
+func (h *Home) CheckDrives(dirs, accepted []string) error {
 	h.mu.Lock()
-	own := append([]ownDrive(nil), h.Drives...)
+	own := append([]Drive(nil), h.note.Drives...)
 	h.mu.Unlock()
 	if len(own) == 0 {
 		return nil // The node starts for the first time.
@@ -158,7 +166,7 @@ func (h *home) checkDrives(dirs, accepted []string) error {
 			empty = dir
 			continue
 		}
-		known := slices.ContainsFunc(own, func(d ownDrive) bool { return d.ID == id.String() })
+		known := slices.ContainsFunc(own, func(d Drive) bool { return d.ID == id.String() })
 		if !known && clusterID != "" {
 			return fmt.Errorf("%s holds drive %s of another node of cluster %s, not one of this node's: name this node's own directories; "+
 				"to use the disk here, empty it", dir, id, clusterID)
@@ -179,37 +187,37 @@ func (h *home) checkDrives(dirs, accepted []string) error {
 	return nil
 }
 
-// setDrives records the drives that the node has from now on.
-func (h *home) setDrives(drives []ownDrive) error {
+// SetDrives records the drives that the node has from now on.
+func (h *Home) SetDrives(drives []Drive) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if slices.Equal(h.Drives, drives) {
+	if slices.Equal(h.note.Drives, drives) {
 		return nil
 	}
-	h.Drives = drives
+	h.note.Drives = drives
 	return h.saveLocked()
 }
 
-// join records the cluster that the node belongs to from now on.
-func (h *home) join(clusterID string) error {
+// Join records the cluster that the node belongs to from now on.
+func (h *Home) Join(clusterID string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ClusterID == clusterID {
+	if h.note.ClusterID == clusterID {
 		return nil
 	}
-	if h.ClusterID != "" {
-		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and the data directory", h.ClusterID, clusterID)
+	if h.note.ClusterID != "" {
+		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and the data directory", h.note.ClusterID, clusterID)
 	}
-	h.ClusterID = clusterID
+	h.note.ClusterID = clusterID
 	return h.saveLocked()
 }
 
-func (h *home) saveLocked() error {
-	text, err := json.Marshal(h)
+func (h *Home) saveLocked() error {
+	text, err := json.Marshal(h.note)
 	if err != nil {
 		return err
 	}
-	name, tmp := h.fs.PathJoin(h.dir, homeFile), h.fs.PathJoin(h.dir, homeFile+".new")
+	name, tmp := h.fs.PathJoin(h.dir, fileName), h.fs.PathJoin(h.dir, fileName+".new")
 	f, err := h.fs.Create(tmp, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err

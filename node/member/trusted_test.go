@@ -1,15 +1,17 @@
-package node
+package member
 
 import (
 	"slices"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/home"
 )
 
 // heard is a gossip that knows some nodes.
@@ -27,23 +29,24 @@ func (h heard) Member(id cluster.NodeID) (m gossip.Member, known bool) {
 	return m, known || slices.Contains(h.of, id)
 }
 
-// TestCheckPeer: who may connect with a certificate of a node, as a node comes to know more
+// TestCheck: who may connect with a certificate of a node, as a node comes to know more
 // of its cluster.
-func TestCheckPeer(t *testing.T) {
+func TestCheck(t *testing.T) {
 	const member, joining, removed, stranger, gone = 1, 2, 3, 4, 5
-	n := &Node{home: &home{Node: cluster.NodeID(9).String()}}
+	h, err := home.Open(vfs.NewMem(), "")
+	require.NoError(t, err)
+	p := NewPeers(h)
 	says := func(id cluster.NodeID, what string) {
 		t.Helper()
-		if err := n.checkPeer(id); what == "" {
+		if err := p.Check(id); what == "" {
 			require.NoError(t, err)
 		} else {
 			require.ErrorContains(t, err, what)
 		}
 	}
 	says(member, "neither registered") // Before anything is known.
-	n.gossip = heard{of: []cluster.NodeID{joining, removed}, down: gone}
-	n.peers.gossip.Store(&n.gossip)
-	says(9, "")
+	p.UseGossip(heard{of: []cluster.NodeID{joining, removed}, down: gone})
+	says(h.ID(), "")
 	says(member, "neither registered")
 	says(joining, "")
 	says(gone, "neither registered")
@@ -52,20 +55,20 @@ func TestCheckPeer(t *testing.T) {
 	topology := func(removed ...uint64) *meta.Topology {
 		return meta.NewTopology(&metapb.ViewAnswer{Epoch: 1, ClusterId: "c", Removed: removed, Nodes: []*metapb.Node{{Id: member}}})
 	}
-	n.peers.own.Store(topology(removed))
+	p.UseOwn(topology(removed))
 	says(member, "") // Though gossip does not know it: it may be down, or cut off.
 	says(joining, "")
 	says(removed, "was removed from the cluster")
 	says(stranger, "neither registered")
 
-	n.peers.note(topology()) // Before the removal is seen it was a member:
+	p.note(topology()) // Before the removal is seen it was a member:
 	says(removed, "")
-	n.peers.note(topology(removed)) // it has a while to learn of it,
+	p.note(topology(removed)) // it has a while to learn of it,
 	says(removed, "")
-	n.peers.seen[removed] = n.peers.seen[removed].Add(-removedGrace)
+	p.seen[removed] = p.seen[removed].Add(-removedGrace)
 	says(removed, "was removed from the cluster") // and no longer.
 
-	n.peers.seen = nil // A process that begins knows of removals from before.
-	n.peers.note(topology(removed))
+	p.seen = nil // A process that begins knows of removals from before.
+	p.note(topology(removed))
 	says(removed, "was removed from the cluster")
 }
