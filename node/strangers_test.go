@@ -87,13 +87,18 @@ func TestConnectionsAreBounded(t *testing.T) {
 	second := hold("127.0.0.3", 30)
 	require.Eventually(t, func() bool { return !alive("127.0.0.4") }, strangersPatience, 10*time.Millisecond, "all are taken")
 	require.True(t, alive("127.0.0.9"), "an operator gets in")
-	resp, err := http.Get("http://" + metrics + "/metrics")
-	require.NoError(t, err)
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	for _, want := range []string{`cairn_connections{listener="s3"} 16`, `cairn_connections_refused_total{listener="s3",reason="full"}`, `cairn_connections_refused_total{listener="s3",reason="full_address"}`} {
-		require.Contains(t, string(body), want)
+	told := func() string {
+		resp, err := http.Get("http://" + metrics + "/metrics")
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return string(body)
+	}
+	require.Eventually(t, func() bool { return strings.Contains(told(), `cairn_connections{listener="s3"} 16`) },
+		strangersPatience, 10*time.Millisecond, "the operator's connection ends")
+	for _, want := range []string{`cairn_connections_refused_total{listener="s3",reason="full"}`, `cairn_connections_refused_total{listener="s3",reason="full_address"}`} {
+		require.Contains(t, told(), want)
 	}
 	for _, c := range append(first, second...) {
 		_ = c.Close()
