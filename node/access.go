@@ -23,9 +23,9 @@ import (
 
 // Labels of the keys that are derived from the cluster key.
 const (
-	labelSecrets  = "cairn secrets v1"  // Seals access keys' secrets and session tokens.
-	labelKMS      = "cairn kms seed v1" // Of the root key, where none is given.
-	labelSettings = "cairn settings v1" // Keys the digests by which nodes compare settings.
+	labelSecrets  = "cairn secrets v1"  // The key that seals secrets of access keys, and session tokens.
+	labelKMS      = "cairn kms seed v1" // The root key, if none is given.
+	labelSettings = "cairn settings v1" // The key of the digests by which nodes compare settings.
 )
 
 // access is who may do what, and the keys of the key service, as far as this node knows.

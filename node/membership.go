@@ -120,8 +120,8 @@ func (n *Node) openMembership(context.Context) error {
 	for i, d := range n.drives {
 		drives[i] = d
 	}
-	n.self = member.New(member.Config{Home: n.home, Peers: n.peers, Group: n.group, Metadata: n.client, HTTP: n.http, Clock: n.time,
-		Drives: drives, Describe: n.describe, Version: n.env.Version, RPCAddr: n.cfg.hostPort(n.cfg.RPC),
+	n.self = member.New(member.Config{Home: n.home, Peers: n.peers, Group: n.group, Metadata: n.client, HTTP: n.http,
+		Clock: n.time, Drives: drives, Describe: n.describe, Version: n.env.Version, RPCAddr: n.cfg.hostPort(n.cfg.RPC),
 		Expect: n.cfg.BootstrapExpect, MaxClockSkew: n.cfg.MaxClockSkew, Settings: n.agreed,
 		Contradicted: n.anew, Go: n.wg.Go, Fail: n.fail, Events: n.obs.Member(), Log: n.log})
 	return nil

@@ -447,7 +447,7 @@ func (n *Node) slotFailed(id shard.ID, cause error) { n.objects.Allocator().Slot
 // Objects returns the object service.
 func (n *Node) Objects() *object.Service { return n.objects }
 
-// listenError makes an S3 or metrics listener's failure name its setting.
+// listenError returns the failure of an S3 or metrics listener, with the name of its setting.
 func listenError(setting, addr string, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

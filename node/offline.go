@@ -42,7 +42,7 @@ const driveLock = "lock"
 // Close lets the node start again.
 func (o *Offline) Close() error { return o.lock.Close() }
 
-// Node returns the node's id, Cluster the cluster it belongs to (empty: none).
+// Node returns the node's id.
 func (o *Offline) Node() string { return o.home.ID().String() }
 
 // Cluster returns the cluster that the node belongs to; empty: none.

@@ -53,7 +53,8 @@ func (n *Node) openS3(context.Context) error {
 	c.STS, c.Admin, c.Readyz = n.stsHandler(verifier, forwarded), n.adminHandler(verifier, forwarded), n.Ready
 	c.AccessLog = n.accessLogs.Add
 	h := s3api.New(c)
-	server := s3api.NewHTTPServer(n.obs.Requests(whenFormed(n.self.Formed(), h)), tlsConfig, n.s3Limits(), n.obs.S3(n.requestDone))
+	server := s3api.NewHTTPServer(n.obs.Requests(whenFormed(n.self.Formed(), h)), tlsConfig, n.s3Limits(),
+		n.obs.S3(n.requestDone))
 	n.serve(server, l, "S3 listener")
 	return n.openMetrics()
 }

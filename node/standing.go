@@ -58,12 +58,13 @@ func (n *Node) warnings() (out []string) {
 	defer cancel()
 	out = n.self.Warnings(ctx)
 	if age := n.access.directory.Age(); age > staleWarning {
-		out = append(out, fmt.Sprintf("node %v has not learned of changes of accounts and keys for %v: it refuses requests with access keys, but the root's",
-			n.home.ID(), age.Round(time.Second)))
+		out = append(out, fmt.Sprintf("node %v has not learned of changes of accounts and keys for %v: "+
+			"it refuses requests with access keys, but the root's", n.home.ID(), age.Round(time.Second)))
 	}
 	out = append(out, n.doors.warnings(n.home.ID().String(), time.Now())...)
 	if topo, err := n.client.Topology(ctx); err == nil && topo.OrphansHeld {
-		out = append(out, "the metadata were restored from a backup or recovered: shards that they do not know are kept; when all is well, run `cairn meta release-orphans`")
+		out = append(out, "the metadata were restored from a backup or recovered: shards that they do not know are kept; "+
+			"when all is well, run `cairn meta release-orphans`")
 	}
 	return out
 }

@@ -49,8 +49,9 @@ const (
 	format   = 1
 )
 
-// Find returns the data directory that holds the node's home, in whatever order they
-// are given; the first where none does.
+// Find returns the data directory that holds the node's home, in whatever order they are
+// given, and the first of them for a new node. Errors: two directories hold a home, or none
+// does and there are drives of a cluster, so that the disk with the home may be missing.
 func Find(fs vfs.FS, dirs []string) (string, error) {
 	found := ""
 	for _, dir := range dirs {
@@ -60,7 +61,8 @@ func Find(fs vfs.FS, dirs []string) (string, error) {
 		case err != nil:
 			return "", fmt.Errorf("data directory %s: %w", dir, err)
 		case found != "":
-			return "", fmt.Errorf("both %s and %s hold a node's identity (%s): they are directories of two nodes; name those of one", found, dir, fileName)
+			return "", fmt.Errorf("both %s and %s hold a node's identity (%s): they are directories of two nodes; "+
+				"name those of one", found, dir, fileName)
 		default:
 			found = dir
 		}
@@ -74,9 +76,9 @@ func Find(fs vfs.FS, dirs []string) (string, error) {
 			return "", err
 		}
 		if ok && clusterID != "" {
-			return "", fmt.Errorf("%s holds a drive of cluster %s, but none of the data directories holds the node's identity (%s): "+
-				"is a disk not mounted, or a directory not named in --data? If that disk is lost, so is the node: empty all its directories and let it join as a new one",
-				dir, clusterID, fileName)
+			return "", fmt.Errorf("%s holds a drive of cluster %s, but none of the data directories holds the node's "+
+				"identity (%s): is a disk not mounted, or a directory not named in --data? If that disk is lost, so is the "+
+				"node: empty all its directories and let it join as a new one", dir, clusterID, fileName)
 		}
 	}
 	return dirs[0], nil
@@ -105,8 +107,8 @@ func Open(fs vfs.FS, dir string) (*Home, error) {
 		return nil, fmt.Errorf("%s: %w", fs.PathJoin(dir, fileName), err)
 	}
 	if h.note.Format != format {
-		return nil, fmt.Errorf("%s: format %d is not one this version knows (%d): the data was written by another version of cairn",
-			fs.PathJoin(dir, fileName), h.note.Format, format)
+		return nil, fmt.Errorf("%s: format %d is not one this version knows (%d): "+
+			"the data was written by another version of cairn", fs.PathJoin(dir, fileName), h.note.Format, format)
 	}
 	h.id, err = cluster.ParseNodeID(h.note.Node)
 	return h, err
@@ -136,7 +138,7 @@ func (h *Home) Era() uint64 {
 	return h.note.Era
 }
 
-// Begin records a later era.
+// Begin records an era, if it is later than the one that is recorded.
 func (h *Home) Begin(era uint64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -147,8 +149,10 @@ func (h *Home) Begin(era uint64) error {
 	return h.saveLocked()
 }
 
-// CheckDrives compares the drives in the data directories with those that the node had.
-// accepted are the ids of drives that the operator gives up.
+// CheckDrives compares the drives in the data directories with those that the node had when
+// it was last started. accepted are the ids of drives that the operator gives up. Errors: a
+// drive is missing, or one of another node is there. Without this check, a disk that is not
+// mounted would count as an empty drive, and what it holds would be rebuilt elsewhere.
 func (h *Home) CheckDrives(dirs, accepted []string) error {
 	h.mu.Lock()
 	own := append([]Drive(nil), h.note.Drives...)
@@ -168,8 +172,8 @@ func (h *Home) CheckDrives(dirs, accepted []string) error {
 		}
 		known := slices.ContainsFunc(own, func(d Drive) bool { return d.ID == id.String() })
 		if !known && clusterID != "" {
-			return fmt.Errorf("%s holds drive %s of another node of cluster %s, not one of this node's: name this node's own directories; "+
-				"to use the disk here, empty it", dir, id, clusterID)
+			return fmt.Errorf("%s holds drive %s of another node of cluster %s, not one of this node's: "+
+				"name this node's own directories; to use the disk here, empty it", dir, id, clusterID)
 		}
 		there[id.String()] = true
 	}
@@ -181,8 +185,9 @@ func (h *Home) CheckDrives(dirs, accepted []string) error {
 		if empty != "" {
 			why = empty + " is empty"
 		}
-		return fmt.Errorf("drive %s of this node, last seen in %s, is missing: %s. Is its disk mounted? If it is lost for good or was replaced, "+
-			"start the node with --accept-lost-drive %s: what it held is rebuilt from the other drives", d.ID, d.Dir, why, d.ID)
+		return fmt.Errorf("drive %s of this node, last seen in %s, is missing: %s. Is its disk mounted? "+
+			"If it is lost for good or was replaced, start the node with --accept-lost-drive %s: "+
+			"what it held is rebuilt from the other drives", d.ID, d.Dir, why, d.ID)
 	}
 	return nil
 }
@@ -198,7 +203,8 @@ func (h *Home) SetDrives(drives []Drive) error {
 	return h.saveLocked()
 }
 
-// Join records the cluster that the node belongs to from now on.
+// Join records the cluster that the node belongs to from now on. Errors: it belongs to
+// another one.
 func (h *Home) Join(clusterID string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -206,7 +212,8 @@ func (h *Home) Join(clusterID string) error {
 		return nil
 	}
 	if h.note.ClusterID != "" {
-		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and the data directory", h.note.ClusterID, clusterID)
+		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: "+
+			"check --join and the data directory", h.note.ClusterID, clusterID)
 	}
 	h.note.ClusterID = clusterID
 	return h.saveLocked()

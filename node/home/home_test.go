@@ -45,7 +45,8 @@ func TestDirectoriesThatDoNotFit(t *testing.T) {
 	fs, ids := disks(t, "a", "b", "c")
 	h, err := Open(fs, "a")
 	require.NoError(t, err)
-	require.ErrorContains(t, h.CheckDrives([]string{"a", "b"}, nil), "drive "+ids[2]+" of this node, last seen in c, is missing: none of the directories")
+	require.ErrorContains(t, h.CheckDrives([]string{"a", "b"}, nil),
+		"drive "+ids[2]+" of this node, last seen in c, is missing: none of the directories")
 	require.ErrorContains(t, h.CheckDrives([]string{"a", "b", "new"}, nil), "new is empty")
 	require.ErrorContains(t, h.CheckDrives([]string{"a", "b", "new"}, []string{ids[1]}), "--accept-lost-drive "+ids[2])
 	require.NoError(t, h.CheckDrives([]string{"a", "b", "new"}, []string{ids[2]}))

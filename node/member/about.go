@@ -23,7 +23,8 @@ const (
 	aboutMaxBytes = 16 << 10
 )
 
-// about is what a node says of itself to another.
+// about is what a node says of itself to another, as JSON. A field that an earlier release
+// does not send has its zero value, which means that it says nothing.
 type about struct {
 	Node    string `json:"node"`
 	Cluster string `json:"cluster"`
@@ -33,14 +34,14 @@ type about struct {
 
 	Settings map[string]string `json:"settings,omitempty"` // See Node.agreed.
 
-	// Of its server in the metadata's group: how far it has applied the log, and how far it
-	// knows the server of who asks to have.
+	// Of its server in the metadata's group: how far it has applied the log, and how far the
+	// server of who asks had applied it, as far as it knows.
 	Server       string `json:"server,omitempty"`
 	Applied      uint64 `json:"applied,omitempty"`
 	AskerApplied uint64 `json:"asker_applied,omitempty"`
 
-	// What its state has refused. It is told only to nodes that ask for it: earlier releases
-	// read fewer bytes of an answer.
+	// What its state has refused. It is told only to those who ask for it, since earlier
+	// releases read no more than they know.
 	Refusals *group.Refusals `json:"refusals,omitempty"`
 }
 
@@ -51,6 +52,8 @@ const (
 	refusalsKey = "refusals"
 )
 
+// newRun returns the number of this process, by which it is told from any other with the
+// same node id. It is never 0.
 func newRun() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // It never fails.
@@ -63,8 +66,9 @@ func (n *Self) Handler() (path string, h http.Handler) {
 }
 
 func (n *Self) serveAbout(w http.ResponseWriter, r *http.Request) {
-	a := about{Node: n.home.ID().String(), Cluster: n.home.Cluster(), Run: n.run, Version: n.cfg.Version, TimeNs: n.cfg.Clock.Now().UnixNano(),
-		Server: n.group.Server(), Applied: n.group.Stats().AppliedIndex, Settings: n.cfg.Settings}
+	a := about{Node: n.home.ID().String(), Cluster: n.home.Cluster(), Run: n.run, Version: n.cfg.Version,
+		TimeNs: n.cfg.Clock.Now().UnixNano(), Settings: n.cfg.Settings,
+		Server: n.group.Server(), Applied: n.group.Stats().AppliedIndex}
 	if asker := r.URL.Query().Get(askerKey); asker != "" {
 		a.AskerApplied = n.group.KnownOf(asker)
 	}
@@ -80,12 +84,13 @@ func (n *Self) serveAbout(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text) // A peer that is gone needs no answer.
 }
 
-// askAbout asks the node at an address who it is, and how far its clock is ahead of
+// askAbout asks the node at an address about itself. ahead is how far its clock is ahead of
 // this node's.
 func (n *Self) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, aboutTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath+"?"+url.Values{askerKey: {n.group.Server()}, refusalsKey: {""}}.Encode(), nil)
+	asked := url.Values{askerKey: {n.group.Server()}, refusalsKey: {""}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+aboutPath+"?"+asked.Encode(), nil)
 	if err != nil {
 		return a, 0, err
 	}

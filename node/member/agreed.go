@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/cairnstore/cairn/cluster/errs"
-	"github.com/cairnstore/cairn/cluster/gossip"
 )
 
 // digestBytes is how much of a digest is told: enough that two never agree by chance.
@@ -21,8 +20,8 @@ const digestBytes = 16
 // differs, so do all digests.
 const sealKeySetting = "cluster-key-file"
 
-// vitalSettings must be equal even for a member: one with another value could open
-// nothing that is sealed in the metadata, and nobody else what it seals.
+// vitalSettings must be equal even for a member. A node with another value could not open
+// what is sealed in the metadata, and nobody else could open what it seals.
 var vitalSettings = []string{sealKeySetting, "kms-root-key"}
 
 // Digests returns the digests of settings that must be equal on every node, by name. A
@@ -31,7 +30,7 @@ var vitalSettings = []string{sealKeySetting, "kms-root-key"}
 func Digests(key [32]byte, settings map[string][]string) map[string]string {
 	digest := func(name string, values ...string) string {
 		mac := hmac.New(sha256.New, key[:])
-		_, _ = fmt.Fprintf(mac, "%q %q", name, values) // Quoted, so that no two lists read alike. It never fails.
+		_, _ = fmt.Fprintf(mac, "%q %q", name, values) // Quoted: no two lists read alike. It never fails.
 		return hex.EncodeToString(mac.Sum(nil)[:digestBytes])
 	}
 	out := map[string]string{sealKeySetting: digest(sealKeySetting)}
@@ -41,8 +40,8 @@ func Digests(key [32]byte, settings map[string][]string) map[string]string {
 	return out
 }
 
-// differing returns the settings of which another node has another value. One that the
-// other does not tell, because its version does not know it, does not differ.
+// differing returns the settings of which another node has another value. A setting that the
+// other does not tell of, because its release does not know it, does not differ.
 func (n *Self) differing(other map[string]string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(n.cfg.Settings)) {
@@ -56,17 +55,17 @@ func (n *Self) differing(other map[string]string) []string {
 	return out
 }
 
-// checkAgreed refuses to join with settings of which no node of the cluster that was
-// asked has the same value. A value that some have is let in: it is being changed, node
-// by node. So a member may come back with a new one (health tells of it), but for those
-// that would make data unreadable.
+// checkAgreed refuses to join with a setting that no node which was asked has with the same
+// value. A value that some have is let in: an operator changes it, node by node. A member
+// may therefore come back with a value that nobody has yet, and health tells of it. Vital
+// settings are the exception.
 func (n *Self) checkAgreed(ctx context.Context, member bool) error {
 	asked, alive := 0, 0
 	same := map[string]bool{}
 	different := map[string]bool{}
-	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
-			continue
+	for _, m := range n.peers.living() {
+		if asked == askedPeers {
+			break
 		}
 		alive++
 		a, _, err := n.askAbout(ctx, m.RPCAddr)
@@ -94,6 +93,7 @@ func (n *Self) checkAgreed(ctx context.Context, member bool) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return errs.Newf("node.join", errs.Denied, "this node has another value of %s than the nodes of the cluster (%d asked): "+
-		"it must be the same on every node; set it and start the node again", strings.Join(wrong, " and of "), asked)
+	return errs.Newf("node.join", errs.Denied, "this node has another value of %s than the nodes of the cluster "+
+		"(%d asked): it must be the same on every node; set it and start the node again",
+		strings.Join(wrong, " and of "), asked)
 }

@@ -2,28 +2,25 @@ package member
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/cairnstore/cairn/cluster/errs"
-	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/cluster/identity"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
 const (
-	// joinRefusals is how many rounds of calls in which nobody let this node in, and
-	// somebody said that he never will, make it give up.
+	// joinRefusals is after how many rounds a node gives up in which nobody let it in, and
+	// somebody will never do.
 	joinRefusals = 2
-	// askedPeers is how many nodes are asked for their time, and whether they believe
-	// this one.
+	// askedPeers is how many nodes are asked for their time and settings, and whether they
+	// believe this node's certificate.
 	askedPeers = 5
 )
 
-// fitToJoin checks what must hold before this node tells the cluster of itself.
+// fitToJoin checks what must hold before this node tells the cluster of itself: see
+// "Joining". Errors: Denied, where another try cannot help.
 func (n *Self) fitToJoin(ctx context.Context) error {
 	if err := n.checkEra(); err != nil {
 		return err
@@ -38,7 +35,7 @@ func (n *Self) fitToJoin(ctx context.Context) error {
 	case err != nil:
 		return err
 	case topo.View.Node(n.home.ID()) == nil:
-		if err := n.checkClock(ctx); err != nil { // Who is a member already is shown, and let in.
+		if err := n.checkClock(ctx); err != nil { // Of a member the clock is shown, and it is let in.
 			return err
 		}
 		return n.checkAgreed(ctx, false)
@@ -49,9 +46,9 @@ func (n *Self) fitToJoin(ctx context.Context) error {
 	return n.checkAgreed(ctx, true)
 }
 
-// checkEra refuses to go on with metadata of before the others' were restored from a
-// backup or recovered: they may hold what the cluster knows nothing of, and vote for it.
-// A node without metadata takes over the era.
+// checkEra refuses to go on with metadata of an era before that of the others. Their metadata
+// were restored from a backup or recovered since. This node's may hold what the cluster
+// knows nothing of, and it would vote for that. A node without metadata takes over the era.
 func (n *Self) checkEra() error {
 	newest := n.home.Era()
 	for _, m := range n.gossip.Members() {
@@ -63,27 +60,29 @@ func (n *Self) checkEra() error {
 	case newest == n.home.Era():
 		return nil
 	case n.group.HasState():
-		return errs.Newf("node.join", errs.Denied, "the cluster's metadata were restored or recovered without this node (era %d), and this node's are of before that (era %d): "+
-			"move %s away and start it again; it gets them anew, and its drives keep their data", newest, n.home.Era(), n.home.MetaDir())
+		return errs.Newf("node.join", errs.Denied, "the cluster's metadata were restored or recovered without this node "+
+			"(era %d), and this node's are of before that (era %d): move %s away and start it again; it gets them anew, "+
+			"and its drives keep their data", newest, n.home.Era(), n.home.MetaDir())
 	}
 	return n.peers.Begin(newest)
 }
 
-// checkTrust refuses to go on where no member takes a connection because of a
-// certificate. Gossip does not show it: that goes by the cluster key.
+// checkTrust refuses to go on where certificates keep all members away that answer. Gossip
+// does not show that, for it goes by the cluster key alone. Errors: Unavailable at first,
+// since a certificate may be replaced at this moment, then Denied.
 func (n *Self) checkTrust(ctx context.Context) error {
 	asked := 0
 	var last error
-	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID == "" || asked == askedPeers {
-			continue
+	for _, m := range n.peers.living() {
+		if asked == askedPeers {
+			break
 		}
 		_, _, err := n.askAbout(ctx, m.RPCAddr)
 		switch {
 		case identity.Distrusted(err):
 			asked, last = asked+1, err
 		case err == nil:
-			n.distrusted = 0
+			n.distrusted.Store(0)
 			return nil
 		}
 	}
@@ -91,60 +90,36 @@ func (n *Self) checkTrust(ctx context.Context) error {
 		return nil // Nobody answered.
 	}
 	kind := errs.Unavailable
-	if n.distrusted++; n.distrusted >= joinRefusals {
+	if n.distrusted.Add(1) >= joinRefusals {
 		kind = errs.Denied
 	}
-	return errs.Newf("node.join", kind, "no node of the cluster takes a connection with this node's certificate, or this node does not believe theirs (%d asked): "+
-		"give all nodes --internode-cert, --internode-key and --internode-ca of the same authorities, or none of them; "+
-		"where this node was removed from the cluster, empty its data directories to let it join as a new one (%w)", asked, last)
+	return errs.Newf("node.join", kind, "no node of the cluster takes a connection with this node's certificate, "+
+		"or this node does not believe theirs (%d asked): give all nodes --internode-cert, --internode-key and "+
+		"--internode-ca of the same authorities, or none of them; where this node was removed from the cluster, "+
+		"empty its data directories to let it join as a new one (%w)", asked, last)
 }
 
-// checkClock refuses a clock that differs much from those of most others.
-func (n *Self) checkClock(ctx context.Context) error {
-	var ahead []time.Duration
-	for _, m := range n.gossip.Members() {
-		if m.Node == n.home.ID() || m.State != gossip.Alive || m.ClusterID == "" || len(ahead) == askedPeers {
-			continue
-		}
-		if _, d, err := n.askAbout(ctx, m.RPCAddr); err == nil {
-			ahead = append(ahead, d)
-		}
-	}
-	if len(ahead) == 0 {
-		return nil
-	}
-	slices.Sort(ahead)
-	skew := -ahead[len(ahead)/2] // Of this node's clock.
-	if skew.Abs() <= n.cfg.MaxClockSkew {
-		return nil
-	}
-	return errs.Newf("node.join", errs.Denied, "this node's clock is %s the clocks of the cluster (%d nodes asked; --max-clock-skew allows %s): "+
-		"set it, best by NTP, and start the node again", aheadOf(skew), len(ahead), n.cfg.MaxClockSkew)
-}
-
-func aheadOf(skew time.Duration) string {
-	if skew < 0 {
-		return (-skew).Round(time.Second).String() + " behind"
-	}
-	return skew.Round(time.Second).String() + " ahead of"
-}
-
-// checkClone refuses to run beside another process with this node's id: one of them has
-// a copy of the other's data directory.
+// checkClone refuses to run beside another process with this node's id: one of them has a
+// copy of the other's data directories. Both would answer for the same vote and the same
+// drives, and each would take back what the other has promised. The other process is the
+// one that answers at the address under which the node is registered. If nobody answers
+// there, or somebody else does, the node has moved here, and its directories with it.
 func (n *Self) checkClone(ctx context.Context, topo *meta.Topology) error {
 	own := topo.View.Node(n.home.ID())
 	if own == nil || own.Run == n.run || own.RPCAddr == n.cfg.RPCAddr {
-		return nil // Who has our address now is this process.
+		return nil // At this address there is only this process.
 	}
 	a, _, err := n.askAbout(ctx, own.RPCAddr)
 	if err != nil || a.Node != n.home.ID().String() || a.Run == n.run {
 		return nil // It has moved here.
 	}
-	return errs.Newf("node.join", errs.Denied, "node %s runs at %s already: the data directory %s is a copy of that node's. "+
-		"Stop one of the two; a new node starts with empty directories", n.home.ID(), own.RPCAddr, n.home.Dir())
+	return errs.Newf("node.join", errs.Denied, "node %s runs at %s already: the data directory %s is a copy of that "+
+		"node's. Stop one of the two; a new node starts with empty directories", n.home.ID(), own.RPCAddr, n.home.Dir())
 }
 
-// CheckOnlyRun ends this process where another one has registered with this node's id.
+// CheckOnlyRun ends this process where another one has registered with this node's id. It
+// is called when this process's session was ended, as a process that joins does with the
+// sessions of its node.
 func (n *Self) CheckOnlyRun() {
 	ctx, cancel := context.WithTimeout(context.Background(), proposeWait)
 	defer cancel()
@@ -154,12 +129,13 @@ func (n *Self) CheckOnlyRun() {
 	}
 	topo := meta.NewTopology(a.View)
 	if own := topo.View.Node(n.home.ID()); own != nil && own.Run != 0 && own.Run != n.run {
-		n.cfg.Fail(fmt.Errorf("another process has joined as node %s, from %s: is its data directory a copy of this one's (%s)?", n.home.ID(), own.RPCAddr, n.home.Dir()))
+		n.cfg.Fail(fmt.Errorf("another process has joined as node %s, from %s: is its data directory a copy "+
+			"of this one's (%s)?", n.home.ID(), own.RPCAddr, n.home.Dir()))
 	}
 }
 
-// checkMember ends this process where its node was removed from the cluster, which it
-// may have heard of from nobody. It tells by the refusal that a restart would meet.
+// checkMember ends this process where its node was removed from the cluster: nobody may have
+// told it. It tries to register, and ends with the refusal that a restart would meet.
 func (n *Self) checkMember(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()
@@ -170,22 +146,4 @@ func (n *Self) checkMember(ctx context.Context) {
 	if err := n.tryRegister(ctx); errs.Is(err, errs.Denied) {
 		n.cfg.Fail(joinError(err))
 	}
-}
-
-// joinError is why this node is no member, or one no longer.
-func joinError(err error) error { return fmt.Errorf("join the cluster: %w", err) }
-
-// registerRefused says in a sentence why the cluster did not take this node.
-func (n *Self) registerRefused(res *metapb.Result) error {
-	switch res.Refusal {
-	case metapb.Refusal_REFUSAL_NONE:
-		return nil
-	case metapb.Refusal_REFUSAL_OTHER_CLUSTER:
-		return fmt.Errorf("this node's data belongs to cluster %s, but the nodes it found are of cluster %s: check --join and --data", n.home.Cluster(), res.ClusterId)
-	case metapb.Refusal_REFUSAL_INCOMPATIBLE:
-		return errors.New(res.Detail)
-	case metapb.Refusal_REFUSAL_DRIVE_ELSEWHERE:
-		return errors.New("one of the drives in --data belongs to another node of the cluster: name this node's own directories; to use the disk here, empty it")
-	}
-	return fmt.Errorf("the cluster refuses this node: %s (%s)", res.Detail, res.Refusal)
 }

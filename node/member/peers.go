@@ -1,9 +1,7 @@
 package member
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +51,7 @@ func (p *Peers) UseNewest(f func() *meta.Topology) { p.newest.Store(&f) }
 
 func (p *Peers) heard() Gossip { return *p.gossip.Load() }
 
-// topology returns the newest that this node knows, nil before there is one.
+// topology returns the newest one that this node knows, nil before there is one.
 func (p *Peers) topology() *meta.Topology {
 	if newest := p.newest.Load(); newest != nil {
 		if t := (*newest)(); t != nil {
@@ -87,20 +85,39 @@ func (p *Peers) RPCAddr(id cluster.NodeID) (string, bool) {
 	return m.RPCAddr, ok
 }
 
-// Others returns the other nodes of the cluster that are alive: whom copies may ask
+// Others returns the other nodes of the cluster that are alive: those that copies may ask
 // for help.
 func (p *Peers) Others() []cluster.NodeID {
 	var ids []cluster.NodeID
-	for _, m := range p.heard().Members() {
-		if m.State == gossip.Alive && m.Node != p.home.ID() && m.ClusterID == p.home.Cluster() {
-			ids = append(ids, m.Node)
-		}
+	for _, m := range p.fellows() {
+		ids = append(ids, m.Node)
 	}
 	return ids
 }
 
-// Candidates returns the nodes to ask who leads: those alive, others of the same
-// cluster first.
+// living returns the other nodes that are alive and belong to a cluster: those that a node
+// which joins may ask.
+func (p *Peers) living() []gossip.Member {
+	return p.others(func(m gossip.Member) bool { return m.ClusterID != "" })
+}
+
+// fellows returns the other nodes of this node's cluster that are alive.
+func (p *Peers) fellows() []gossip.Member {
+	own := p.home.Cluster()
+	return p.others(func(m gossip.Member) bool { return m.ClusterID == own })
+}
+
+func (p *Peers) others(of func(gossip.Member) bool) (out []gossip.Member) {
+	for _, m := range p.heard().Members() {
+		if m.Node != p.home.ID() && m.State == gossip.Alive && of(m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// Candidates returns the nodes to ask who leads the metadata: all that are not down, of
+// whatever cluster, since a node that joins does not know its own yet.
 func (p *Peers) Candidates() []cluster.NodeID {
 	var ids []cluster.NodeID
 	for _, m := range p.heard().Members() {
@@ -111,9 +128,9 @@ func (p *Peers) Candidates() []cluster.NodeID {
 	return ids
 }
 
-// Begin takes over an era, where it is later than this node's, and tells the others. A
-// crash may have come between a recovery and the note of it, and nodes of the era before
-// must know.
+// Begin takes over an era, where it is later than this node's, and tells the others. It is
+// called at the start with the era of the node's own metadata: a crash may have come between
+// a recovery and the note of it in the home, and nodes of the era before must know.
 func (p *Peers) Begin(era uint64) error {
 	if era <= p.home.Era() {
 		return nil
@@ -124,22 +141,18 @@ func (p *Peers) Begin(era uint64) error {
 	return p.heard().SetCluster(p.home.Cluster(), era)
 }
 
-// MayVote reports whether a node could be a voter now: it lives, and has no metadata of
+// MayVote reports whether a node could be a voter now: it is alive, and has no metadata of
 // another era.
 func (p *Peers) MayVote(id cluster.NodeID) bool {
 	if id == p.home.ID() {
 		return true
 	}
-	members := p.heard().Members()
-	i, ok := slices.BinarySearchFunc(members, id, func(m gossip.Member, id cluster.NodeID) int { return cmp.Compare(m.Node, id) })
-	if !ok { // In no order, or not there.
-		i = slices.IndexFunc(members, func(m gossip.Member) bool { return m.Node == id })
-	}
-	return i >= 0 && members[i].State == gossip.Alive && members[i].Era == p.home.Era()
+	m, known := p.heard().Member(id)
+	return known && m.State == gossip.Alive && m.Era == p.home.Era()
 }
 
-// Events returns the events that gossip is to have: those given, and this node is told when
-// nobody will let it in.
+// Events returns the events that gossip is to have: those given, which notice besides when
+// nobody will ever let this node in.
 func (p *Peers) Events(events gossip.Events) gossip.Events {
 	failed := events.JoinFailed
 	var refusals atomic.Int32
@@ -156,8 +169,9 @@ func (p *Peers) Events(events gossip.Events) gossip.Events {
 	return events
 }
 
-// refusal returns the error where no other node will ever let this one in. One that
-// is in already goes on: who calls it with another key is the other's trouble.
+// refusal returns the error (Denied) where no other node will ever let this one in. It is
+// asked by a node that joins. One that is in goes on: that somebody calls it with another
+// key is the other's trouble.
 func (p *Peers) refusal() error {
 	if why := p.refused.Load(); why != nil {
 		return *why

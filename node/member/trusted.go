@@ -9,13 +9,15 @@ import (
 	"github.com/cairnstore/cairn/meta"
 )
 
-// removedGrace is how long a node whose removal this one has just seen may still connect:
-// it learns so that it is none any more, and ends with the reason.
+// removedGrace is how long a node whose removal this one has just seen may still connect. So
+// it learns that it is removed, and ends with the reason.
 const removedGrace = 30 * time.Second
 
-// Check is identity.Members. A node is one of the cluster if it is registered. One that
-// joins is not yet: it shows that it may by its gossip, which it could not send without the
-// cluster key. A certificate alone, of whatever node, opens nothing.
+// Check returns nil where the node with an id may connect to this one: it is called with the
+// id in a certificate, when TLS has verified that. A registered node may. One that joins is
+// not registered yet; that it may is shown by its gossip, which it could not send without
+// the cluster key. So a certificate alone opens nothing, whichever node it is for. A node
+// that was removed may not, but for removedGrace.
 func (p *Peers) Check(id cluster.NodeID) error {
 	t := p.topology()
 	if t != nil {
@@ -31,11 +33,11 @@ func (p *Peers) Check(id cluster.NodeID) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("node %s is neither registered with this cluster nor known by gossip, so it may not have the cluster key: "+
-		"a certificate for it is not enough", id)
+	return fmt.Errorf("node %s is neither registered with this cluster nor known by gossip, "+
+		"so it may not have the cluster key: a certificate for it is not enough", id)
 }
 
-// leaves reports whether a node that is removed was so only moments ago.
+// leaves reports whether a node that is removed was removed only moments ago.
 func (p *Peers) leaves(id cluster.NodeID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,8 +45,8 @@ func (p *Peers) leaves(id cluster.NodeID) bool {
 	return !ok && p.seen != nil || ok && time.Since(at) < removedGrace
 }
 
-// note remembers which nodes are removed. Those that were before this process began, or
-// knew, have had their time.
+// note remembers since when nodes are removed. Those of the first topology were removed
+// before this process began, or before it knew: they have had their time.
 func (p *Peers) note(t *meta.Topology) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

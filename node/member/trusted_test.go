@@ -53,7 +53,8 @@ func TestCheck(t *testing.T) {
 	says(removed, "") // It has the key, and nothing else is known yet.
 
 	topology := func(removed ...uint64) *meta.Topology {
-		return meta.NewTopology(&metapb.ViewAnswer{Epoch: 1, ClusterId: "c", Removed: removed, Nodes: []*metapb.Node{{Id: member}}})
+		return meta.NewTopology(&metapb.ViewAnswer{Epoch: 1, ClusterId: "c", Removed: removed,
+			Nodes: []*metapb.Node{{Id: member}}})
 	}
 	p.UseOwn(topology(removed))
 	says(member, "") // Though gossip does not know it: it may be down, or cut off.

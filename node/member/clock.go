@@ -1,0 +1,147 @@
+package member
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/group"
+)
+
+// checkClock refuses to join with a clock that differs by more than MaxClockSkew from the
+// median of those of the members that answer. If nobody answers, it is compared later: until
+// then this node proposes nothing.
+func (n *Self) checkClock(ctx context.Context) error {
+	var ahead []time.Duration
+	for _, m := range n.peers.living() {
+		if len(ahead) == askedPeers {
+			break
+		}
+		if _, d, err := n.askAbout(ctx, m.RPCAddr); err == nil {
+			ahead = append(ahead, d)
+		}
+	}
+	if len(ahead) == 0 {
+		return nil
+	}
+	slices.Sort(ahead)
+	skew := -ahead[len(ahead)/2] // Of this node's clock.
+	if skew.Abs() <= n.cfg.MaxClockSkew {
+		return nil
+	}
+	return errs.Newf("node.join", errs.Denied, "this node's clock is %s the clocks of the cluster (%d nodes asked; "+
+		"--max-clock-skew allows %s): set it, best by NTP, and start the node again",
+		aheadOf(skew), len(ahead), n.cfg.MaxClockSkew)
+}
+
+// aheadOf says how far a clock is ahead, before the name of what it is compared with.
+func aheadOf(skew time.Duration) string {
+	if skew < 0 {
+		return (-skew).Round(time.Second).String() + " behind"
+	}
+	return skew.Round(time.Second).String() + " ahead of"
+}
+
+// clockWait is how long a node that starts waits until its clock was compared. Then it
+// serves; only changes wait on.
+const clockWait = 10 * time.Second
+
+// AwaitClock waits until it is known whether this node's clock is right, but not for ever:
+// without the others a node can still answer reads.
+func (n *Self) AwaitClock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, clockWait)
+	defer cancel()
+	for n.cfg.Clock.Check() != nil && n.cfg.Clock.Suspect() == nil {
+		if n.peers.Await(ctx, formPoll) != nil {
+			return
+		}
+	}
+}
+
+// judgeClock decides by the clocks of the others whether this node's is right, and has it
+// change nothing while it is not. Where too few answered, what was found before holds, and
+// the monotonic clock tells of jumps.
+func (n *Self) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Duration) {
+	members, _ := n.group.Members()
+	off, known := clockOff(n.home.ID(), members, ahead, n.cfg.MaxClockSkew)
+	if !known {
+		return
+	}
+	was := n.cfg.Clock.Suspect()
+	n.cfg.Clock.Compared(off)
+	now := n.cfg.Clock.Suspect()
+	n.events.ClockOff(now != nil)
+	switch {
+	case now != nil && was == nil:
+		n.log.Error("this node changes nothing: its clock is wrong", "cause", now)
+	case now == nil && was != nil:
+		n.log.Info("this node's clock is right again")
+	}
+	if now != nil {
+		n.leaveLead(ctx)
+	}
+}
+
+// clockOff returns how far the clock of the node self is ahead, by those of the voters: a
+// majority of them, itself included where it votes, must be within limit of it. ahead is by
+// how much the clocks of those that answered are ahead of it. It is not known where they are
+// no majority. While nobody has told this node who votes, all that answered count as voters.
+func clockOff(self cluster.NodeID, members []group.Member, ahead map[cluster.NodeID]time.Duration,
+	limit time.Duration) (off time.Duration, known bool) {
+	var diffs []time.Duration // Of this node's clock, ahead of a voter's.
+	voters := 0
+	for _, m := range members {
+		if !m.Voter {
+			continue
+		}
+		voters++
+		if d, measured := ahead[m.Node]; m.Node == self {
+			diffs = append(diffs, 0)
+		} else if measured {
+			diffs = append(diffs, -d)
+		}
+	}
+	if voters == 0 {
+		for _, d := range ahead {
+			diffs = append(diffs, -d)
+		}
+		voters = len(diffs)
+	}
+	majority := voters/2 + 1
+	if voters == 0 || len(diffs) < majority {
+		return 0, false
+	}
+	slices.SortFunc(diffs, func(a, b time.Duration) int { return cmp.Compare(a.Abs(), b.Abs()) })
+	near := 0
+	for near < len(diffs) && diffs[near].Abs() <= limit {
+		near++
+	}
+	if near >= majority {
+		return diffs[near/2], true
+	}
+	return diffs[majority-1], true // As far off as the nearest majority puts it.
+}
+
+// leaveLead hands the lead of the metadata to a node whose clock may be right.
+func (n *Self) leaveLead(ctx context.Context) {
+	if !n.group.IsLeader() {
+		return
+	}
+	members, _ := n.group.Members()
+	for _, m := range members {
+		if !m.Voter || m.Node == n.home.ID() || !n.peers.Alive(m.Node) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, proposeWait)
+		err := n.group.HandOver(ctx, m.Node)
+		cancel()
+		if err == nil {
+			n.log.Warn("the lead of the metadata was handed over: this node's clock is wrong", "to", m.Node.String())
+			return
+		}
+		n.log.Debug("the lead of the metadata could not be handed over", "cause", err)
+	}
+}
