@@ -136,6 +136,7 @@ func TestDamagedMetadata(t *testing.T) {
 		})
 		w.wg.Go(func() { c.watchRefusals(ctx) })
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		require.Empty(t, c.server.calls)
 
 		c.server.judged = group.Judgement{Open: true, Differ: []cluster.NodeID{1, 2}, Wrong: "refused entry 7"}
