@@ -144,7 +144,7 @@ func (ex *exchange) record(start time.Time) *accesslog.Record {
 		Total: d.Duration, TurnAround: accesslog.Unknown, Referer: h.Get("Referer"), UserAgent: h.Get("User-Agent"),
 		VersionID: d.VersionID, HostID: ex.s.cfg.HostID, Host: ex.r.Host, ByACL: ex.byACL.Load()}
 	if r.RemoteIP == "" {
-		r.RemoteIP = (&request{r: ex.r, forwarded: ex.s.cfg.Forwarded != nil && ex.s.cfg.Forwarded(ex.r)}).sourceIP()
+		r.RemoteIP = (&request{r: ex.r, forwarded: ex.s.cfg.Forwarded(ex.r)}).sourceIP()
 	}
 	if d.Code != "" {
 		r.Code = string(ex.style.Tell(&s3err.Error{Code: d.Code}).Code)

@@ -48,7 +48,7 @@ func (s *server) getBucketEncryption(ctx context.Context, rq *request) (*respons
 	if mode == "" {
 		return nil, s3err.EncryptionConfigurationNotFound.Say("", s3err.Field{Name: "BucketName", Value: rq.bucket})
 	}
-	if keyID != "" && s.cfg.KeyName != nil {
+	if keyID != "" {
 		keyID = s.cfg.KeyName(keyID)
 	}
 	return &response{document: &wirexml.BucketEncryption{Algorithm: mode, KMSKeyID: keyID}}, nil

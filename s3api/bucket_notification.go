@@ -28,7 +28,7 @@ func (s *server) putBucketNotification(ctx context.Context, rq *request) (*respo
 	if err != nil {
 		return nil, err
 	}
-	rules, err := notify.Rules(doc, func(arn string) bool { return s.cfg.KnownTarget != nil && s.cfg.KnownTarget(ctx, arn, b.GetOwner()) })
+	rules, err := notify.Rules(doc, func(arn string) bool { return s.cfg.KnownTarget(ctx, arn, b.GetOwner()) })
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -127,11 +128,20 @@ func (c Config) withDefaults() Config {
 	if c.SSECAllowed == nil {
 		c.SSECAllowed = func(r *http.Request) bool { return r.TLS != nil }
 	}
+	if c.Forwarded == nil {
+		c.Forwarded = func(*http.Request) bool { return false }
+	}
+	if c.KeyName == nil {
+		c.KeyName = func(id string) string { return id }
+	}
+	if c.KnownTarget == nil {
+		c.KnownTarget = func(context.Context, string, string) bool { return false }
+	}
 	if c.Profile == nil {
 		p := profile.Default()
 		c.Profile = func() *profile.Profile { return p }
 	}
-	c.Limits = c.Limits.withDefaults()
+	c.Limits, c.Events = c.Limits.withDefaults(), events.Filled(c.Events)
 	return c
 }
 

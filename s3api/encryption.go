@@ -139,11 +139,7 @@ func (s *server) tellEncryption(resp *response, e *metapb.Encryption, k *sse.Cus
 		resp.set("x-amz-server-side-encryption", encryptionS3)
 	case metapb.EncryptionKind_ENCRYPTION_SSE_KMS:
 		resp.set("x-amz-server-side-encryption", encryptionKMS)
-		id := e.GetKmsKeyId()
-		if s.cfg.KeyName != nil {
-			id = s.cfg.KeyName(id)
-		}
-		resp.set("x-amz-server-side-encryption-aws-kms-key-id", id)
+		resp.set("x-amz-server-side-encryption-aws-kms-key-id", s.cfg.KeyName(e.GetKmsKeyId()))
 	}
 }
 

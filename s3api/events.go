@@ -69,9 +69,3 @@ func objectResults(resp *response) []ObjectResult {
 	}
 	return out
 }
-
-func (e Events) requestDone(ctx context.Context, d RequestDone) {
-	if e.RequestDone != nil {
-		e.RequestDone(ctx, d)
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"log"
 	"net/http"
 	"time"
+
+	"github.com/cairnstore/cairn/cluster/events"
 )
 
 // Settings of HTTP/2. The buffers are how much a client may send before it is read: of one upload,
@@ -24,7 +26,7 @@ const (
 // handler's: they go by progress, not by request. With TLS it speaks HTTP/2 too. If tlsConfig
 // offers HTTP/1.1 first, it does so only with clients that know nothing else (see PreferHTTP2).
 // Serve with ServeTLS and empty file names.
-func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, events Events) *http.Server {
+func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, e Events) *http.Server {
 	limits = limits.withDefaults()
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -39,7 +41,7 @@ func NewHTTPServer(h http.Handler, tlsConfig *tls.Config, limits Limits, events 
 		ReadHeaderTimeout: limits.ReadHeaderTimeout,
 		IdleTimeout:       limits.IdleConnTimeout,
 		MaxHeaderBytes:    limits.MaxHeaderBytes,
-		ErrorLog:          log.New(errorLog{events}, "", 0),
+		ErrorLog:          log.New(errorLog{events.Filled(e)}, "", 0),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          http2MaxStreams,
 			MaxReceiveBufferPerStream:     http2BufferPerStream,
@@ -58,9 +60,7 @@ func PreferHTTP2(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} }
 type errorLog struct{ events Events }
 
 func (l errorLog) Write(p []byte) (int, error) {
-	if l.events.ServerError != nil {
-		line := bytes.TrimSpace(p)
-		l.events.ServerError(string(line[:min(len(line), maxServerErrorLogBytes)]))
-	}
+	line := bytes.TrimSpace(p)
+	l.events.ServerError(string(line[:min(len(line), maxServerErrorLogBytes)]))
 	return len(p), nil
 }

@@ -69,7 +69,7 @@ func (s *server) prepare(ctx context.Context, ex *exchange) (*request, *operatio
 	if err != nil {
 		return nil, op, err
 	}
-	rq := &request{ex: ex, address: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded != nil && s.cfg.Forwarded(signed)}
+	rq := &request{ex: ex, address: t, r: r, query: q, op: op, done: done, virtual: s.hostBucket(r.Host) != "", forwarded: s.cfg.Forwarded(signed)}
 	done.Source = rq.sourceIP()
 	if rq.auth, err = s.cfg.Verifier.Verify(signed); err != nil {
 		done.Claimed = sigauth.Claimed(signed)

@@ -40,7 +40,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ex.done.Duration = time.Since(start)
 		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
 		ex.letGo()
-		s.cfg.Events.requestDone(r.Context(), ex.done)
+		s.cfg.Events.RequestDone(r.Context(), ex.done)
 		ex.logAccess(r.Context(), start)
 	}()
 	ctx, stop := patient(r, s.cfg.Limits.HalfClosedTimeout)

@@ -80,7 +80,7 @@ func (w *site) get(ctx context.Context, key string, h http.Header) (*response, e
 	}
 	rq := &request{ex: w.ex, address: address{bucket: w.bucket, key: key}, r: &r, auth: &sigauth.Request{Anonymous: true, Body: http.NoBody},
 		style: w.ex.style, profile: w.ex.profile, done: &w.ex.done, virtual: true, byACL: &w.ex.byACL,
-		forwarded: w.s.cfg.Forwarded != nil && w.s.cfg.Forwarded(w.ex.r)}
+		forwarded: w.s.cfg.Forwarded(w.ex.r)}
 	if r.Method == http.MethodHead {
 		return w.s.headObject(ctx, rq)
 	}
@@ -150,7 +150,7 @@ func (w *site) rule(status int) *wirexml.RoutingRule {
 func (w *site) redirect(to *wirexml.Redirect, prefix string) *response {
 	scheme, host, key := to.Protocol, to.Host, w.key
 	if scheme == "" {
-		rq := &request{r: w.ex.r, forwarded: w.s.cfg.Forwarded != nil && w.s.cfg.Forwarded(w.ex.r)}
+		rq := &request{r: w.ex.r, forwarded: w.s.cfg.Forwarded(w.ex.r)}
 		scheme = rq.scheme()
 	}
 	if host == "" {

@@ -99,13 +99,29 @@ type Rights interface {
 // maxBody is how many bytes a request may have. Requests have a few fields.
 const maxBody = 1 << 20
 
+// withDefaults fills in what may be nil.
+func (c Config) withDefaults() Config {
+	if c.Warnings == nil {
+		c.Warnings = func() []string { return nil }
+	}
+	if c.Conditions == nil {
+		c.Conditions = func(*http.Request) func(string) ([]string, bool) { return nil }
+	}
+	if c.Done == nil {
+		c.Done = func(*Call) {}
+	}
+	return c
+}
+
 // New returns the handler of the admin API.
 func New(c Config) http.Handler {
+	c = c.withDefaults()
 	return &authenticated{c: c, next: handler(c)}
 }
 
 // handler returns the handler of requests whose context says who the caller is.
 func handler(c Config) http.Handler {
+	c = c.withDefaults()
 	options := append(rpc.ConnectOptions(), connect.WithInterceptors(&guard{c}))
 	_, h := adminpbconnect.NewAdminServiceHandler(&service{c: c}, options...)
 	return h
@@ -138,10 +154,7 @@ func coversBody(r *http.Request, req *sigauth.Request) bool {
 
 // ServeHTTP implements http.Handler.
 func (a *authenticated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	asked := &question{id: rand.Text()}
-	if a.c.Conditions != nil {
-		asked.facts = a.c.Conditions(r)
-	}
+	asked := &question{id: rand.Text(), facts: a.c.Conditions(r)}
 	w.Header().Set("X-Amz-Request-Id", asked.id)
 	req, err := a.c.Verifier.Verify(r)
 	if err == nil && !coversBody(r, req) {

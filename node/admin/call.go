@@ -46,9 +46,7 @@ func (c *Config) done(asked *question, call *Call, err error) {
 	if call.Changes {
 		c.log(call, outcome)
 	}
-	if c.Done != nil {
-		c.Done(call)
-	}
+	c.Done(call)
 }
 
 func (c *Config) log(call *Call, outcome string) {

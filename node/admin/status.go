@@ -51,9 +51,7 @@ func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminp
 		}
 		out.Warnings = append(out.Warnings, warning)
 	}
-	if s.c.Warnings != nil {
-		out.Warnings = append(out.Warnings, s.c.Warnings()...)
-	}
+	out.Warnings = append(out.Warnings, s.c.Warnings()...)
 	return out, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/cairnstore/cairn/cluster/events"
 )
 
 // Limits of a target.
@@ -72,11 +74,11 @@ func Open(c Config) (*Log, error) {
 	return start(targets, c.Events), nil
 }
 
-func start(targets []target, events Events) *Log {
+func start(targets []target, e Events) *Log {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Log{cancel: cancel}
+	l, e := &Log{cancel: cancel}, events.Filled(e)
 	for _, t := range targets {
-		q := &queue{target: t, events: events, lines: make(chan []byte, queueRecords), stopping: make(chan struct{})}
+		q := &queue{target: t, events: e, lines: make(chan []byte, queueRecords), stopping: make(chan struct{})}
 		l.queues = append(l.queues, q)
 		l.wg.Go(func() { q.run(ctx) })
 	}

@@ -44,9 +44,7 @@ func (q *queue) run(ctx context.Context) {
 			q.drop(n, err)
 			continue
 		}
-		if q.events.Written != nil {
-			q.events.Written(q.target.name(), n)
-		}
+		q.events.Written(q.target.name(), n)
 	}
 }
 
@@ -78,9 +76,7 @@ func (q *queue) next(ctx context.Context) (batch []byte, n int) {
 
 // drop counts records that are lost and tells of them now and then.
 func (q *queue) drop(n int, cause error) {
-	if q.events.Dropped != nil {
-		q.events.Dropped(q.target.name(), n)
-	}
+	q.events.Dropped(q.target.name(), n)
 	q.trouble(n, cause)
 }
 
@@ -94,7 +90,7 @@ func (q *queue) trouble(n int, cause error) {
 		q.told, q.dropped = now, 0
 	}
 	q.mu.Unlock()
-	if tell && q.events.Trouble != nil {
+	if tell {
 		q.events.Trouble(q.target.name(), lost, cause)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
@@ -110,15 +109,4 @@ type Events struct {
 	Disagree func(voters int)
 	// SettingsDiffer tells of how many settings that must be equal a node has another value.
 	SettingsDiffer func(settings int)
-}
-
-// withDefaults gives every event that nobody wants to hear of a function that does nothing.
-func (e Events) withDefaults() Events {
-	fields := reflect.ValueOf(&e).Elem()
-	for i := range fields.NumField() {
-		if f := fields.Field(i); f.IsNil() {
-			f.Set(reflect.MakeFunc(f.Type(), func([]reflect.Value) []reflect.Value { return nil }))
-		}
-	}
-	return e
 }

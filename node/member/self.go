@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/node/home"
 )
 
@@ -32,6 +33,6 @@ type Self struct {
 // called.
 func New(cfg Config) *Self {
 	return &Self{cfg: cfg, run: newRun(), home: cfg.Home, peers: cfg.Peers, gossip: cfg.Peers.heard(),
-		group: cfg.Group, client: cfg.Metadata, http: cfg.HTTP, events: cfg.Events.withDefaults(), log: cfg.Log,
+		group: cfg.Group, client: cfg.Metadata, http: cfg.HTTP, events: events.Filled(cfg.Events), log: cfg.Log,
 		formed: make(chan struct{})}
 }

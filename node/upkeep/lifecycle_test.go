@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster/effort"
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -46,7 +47,7 @@ func newRuled(t *testing.T, versioning metapb.Versioning, rules string) *ruled {
 	r.must(&metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
 		Bucket: &metapb.Bucket{Name: "b", Owner: "owner", Versioning: versioning}}}})
 	r.setRules(rules)
-	events := Events{Expired: func(n int) { r.expired += n }}.withDefaults()
+	events := events.Filled(Events{Expired: func(n int) { r.expired += n }})
 	r.l = newLifecycler(Config{Metadata: r, Transitions: r, Events: events},
 		newTracker("lifecycle", func(string) bool { return r.paused }))
 	r.l.page = testPage

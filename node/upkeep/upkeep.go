@@ -2,11 +2,11 @@ package upkeep
 
 import (
 	"context"
-	"reflect"
 	"sync"
 	"time"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/notify"
@@ -80,18 +80,6 @@ type Events struct {
 	KeysDeleted  func(ids []string)              // Master keys were deleted, since their time had come.
 }
 
-// withDefaults gives every event that nobody wants to hear of a function that does nothing.
-// Events return nothing and all do, so none can be forgotten here.
-func (e Events) withDefaults() Events {
-	fields := reflect.ValueOf(&e).Elem()
-	for i := range fields.NumField() {
-		if f := fields.Field(i); f.IsNil() {
-			f.Set(reflect.MakeFunc(f.Type(), func([]reflect.Value) []reflect.Value { return nil }))
-		}
-	}
-	return e
-}
-
 // Config says what upkeep works on and how often.
 type Config struct {
 	Node     cluster.NodeID
@@ -141,7 +129,7 @@ func (c Config) withDefaults() Config {
 	if c.MayVote == nil {
 		c.MayVote = c.Alive
 	}
-	c.Events = c.Events.withDefaults()
+	c.Events = events.Filled(c.Events)
 	return c
 }
 

@@ -61,9 +61,7 @@ func (l *Log) deliver(ctx context.Context, g segment) error {
 			continue
 		}
 		delete(l.retries, c.Stream)
-		if l.c.Events.Delivered != nil {
-			l.c.Events.Delivered(c.Lines)
-		}
+		l.c.Events.Delivered(c.Lines)
 	}
 	if damaged {
 		l.drop(1, errDamaged) // At least one.
@@ -109,9 +107,7 @@ func (l *Log) fail(s Stream, cause error) {
 	}
 	r.wait = min(max(retryMin, 2*r.wait), retryMax)
 	r.next, r.why = time.Now().Add(r.wait), fmt.Errorf("access logs of bucket %s for %s: %w", s.Bucket, s.Target, cause)
-	if l.c.Events.Failed != nil {
-		l.c.Events.Failed(s.Target, cause)
-	}
+	l.c.Events.Failed(s.Target, cause)
 }
 
 // tellLate tells Late why segments are late. Of several failures it is that of the stream that has

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnstore/cairn/cluster/events"
 )
 
 // Defaults of Config.
@@ -103,6 +105,7 @@ func Open(c Config) (*Log, error) {
 	if c.SpoolBytes == 0 {
 		c.SpoolBytes = DefaultSpoolBytes
 	}
+	c.Events = events.Filled(c.Events)
 	s, err := openSpool(c.FS, c.Dir, c.SpoolBytes)
 	if err != nil {
 		return nil, err
@@ -185,9 +188,7 @@ func (l *Log) spill() {
 }
 
 func (l *Log) tellWaiting() {
-	if l.c.Events.Waiting != nil {
-		l.c.Events.Waiting(l.spool.waiting())
-	}
+	l.c.Events.Waiting(l.spool.waiting())
 }
 
 // drop counts lines that are lost and tells of them now and then.
@@ -200,10 +201,8 @@ func (l *Log) drop(n int, cause error) {
 		l.told, l.dropped = now, 0
 	}
 	l.mu.Unlock()
-	if l.c.Events.Dropped != nil {
-		l.c.Events.Dropped(n)
-	}
-	if tell && l.c.Events.Trouble != nil {
+	l.c.Events.Dropped(n)
+	if tell {
 		l.c.Events.Trouble(lost, cause)
 	}
 }

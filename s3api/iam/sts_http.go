@@ -53,7 +53,15 @@ type STSDone struct {
 // NewSTSHandler returns the STS query API: AssumeRole, GetSessionToken and
 // GetCallerIdentity, as form in the body of a POST or in the query of a GET, signed
 // with Signature Version 4 for the service sts.
-func NewSTSHandler(c STSConfig) http.Handler { return &stsHandler{c} }
+func NewSTSHandler(c STSConfig) http.Handler {
+	if c.Done == nil {
+		c.Done = func(STSDone) {}
+	}
+	if c.Conditions == nil {
+		c.Conditions = func(*http.Request) func(string) ([]string, bool) { return nil }
+	}
+	return &stsHandler{c}
+}
 
 // IsSTS reports whether a request is to STS, where it shares an endpoint with S3.
 // Nothing of S3 looks like it: a POST of a form to the root, or a GET of the root
@@ -102,9 +110,7 @@ func (h *stsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(done.Status)
 	_, _ = w.Write(body)
 	done.Duration = time.Since(start)
-	if h.c.Done != nil {
-		h.c.Done(done)
-	}
+	h.c.Done(done)
 }
 
 // answer authenticates a request and does what it asks for.
@@ -150,10 +156,8 @@ func (h *stsHandler) answer(r *http.Request, done *STSDone) (*stsResult, error) 
 }
 
 func (h *stsHandler) assumeRole(r *http.Request, caller *Identity, form url.Values, duration time.Duration) (*stsResult, error) {
-	in := AssumeRole{Role: form.Get("RoleArn"), SessionName: form.Get("RoleSessionName"), Duration: duration, Policy: form.Get("Policy")}
-	if h.c.Conditions != nil {
-		in.Conditions = h.c.Conditions(r)
-	}
+	in := AssumeRole{Role: form.Get("RoleArn"), SessionName: form.Get("RoleSessionName"), Duration: duration,
+		Policy: form.Get("Policy"), Conditions: h.c.Conditions(r)}
 	assumed, err := h.c.STS.AssumeRole(r.Context(), caller, in)
 	if err != nil {
 		return nil, err

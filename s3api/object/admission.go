@@ -53,7 +53,7 @@ func (s *Service) admitClient(ctx context.Context, share *buf.Budget, n int64) (
 
 func (s *Service) rejected(n int64, err error) error {
 	if errs.KindOf(err) == errs.Overloaded {
-		call1(s.events.Rejected, n)
+		s.events.Rejected(n)
 	}
 	return err
 }

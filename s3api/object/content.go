@@ -234,7 +234,7 @@ func (c *content) writeTo(ctx context.Context, w io.Writer) (int64, error) {
 	}
 	defer release()
 	n, err := c.sendAll(ctx, w)
-	call1(c.s.events.Read, n)
+	c.s.events.Read(n)
 	return n, err
 }
 

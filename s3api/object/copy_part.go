@@ -114,10 +114,10 @@ func (c *partCopy) run(ctx context.Context) (*Copied, error) {
 // copied tells the events of a committed copy.
 func (c *copier) copied(p *copiedPart) {
 	if p.byReference {
-		call1(c.s.events.CopiedByRef, int64(p.part.Size))
+		c.s.events.CopiedByRef(int64(p.part.Size))
 		return
 	}
-	call1(c.s.events.CopiedByRead, int64(p.part.Size))
+	c.s.events.CopiedByRead(int64(p.part.Size))
 }
 
 // shown returns the one checksum of sums that the answer tells: that of the algorithm asked for.

@@ -235,11 +235,9 @@ const (
 
 // taskEvents tells that a task has begun. The caller calls what it returns when the task has ended.
 func (s *Service) taskEvents(at TaskPlace) func(error) {
-	call1(s.events.TaskBegan, at)
+	s.events.TaskBegan(at)
 	began := time.Now()
 	return func(err error) {
-		if s.events.TaskEnded != nil {
-			s.events.TaskEnded(at, time.Since(began), err)
-		}
+		s.events.TaskEnded(at, time.Since(began), err)
 	}
 }

@@ -46,7 +46,7 @@ func (st *stored) rewrite(ctx context.Context, x *extentWrite, n *metapb.NewExte
 		st.s.discard(ctx, g, nil)
 		return err
 	}
-	call2(st.s.events.Salvaged, old.ID, g.ID)
+	st.s.events.Salvaged(old.ID, g.ID)
 	x.grant, x.pending = g, nil
 	n.Volume, n.Seq, n.VolumeEpoch, n.Extent = uint32(g.ID.Volume), g.ID.Seq, g.Volume.Epoch, movedRecord(e, to)
 	for _, r := range st.part.Extents {

@@ -90,7 +90,7 @@ func (c *copier) reencodeOnce(ctx context.Context) (*copiedPart, error) {
 		return nil, err
 	}
 	if err := p.keep(made.stored); err != nil {
-		call2(c.s.events.WrongSum, c.src.version().ContentId, shard.ExtentID{})
+		c.s.events.WrongSum(c.src.version().ContentId, shard.ExtentID{})
 		made.abandon(ctx)
 		return nil, err
 	}

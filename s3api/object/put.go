@@ -34,7 +34,7 @@ func (s *Service) Put(ctx context.Context, in *PutInput) (*metapb.Version, error
 		Retention: in.Retention, LegalHold: in.LegalHold, VersionId: newVersionID()}
 	v, err = s.commitObject(ctx, in.Caller.Request, v, st, &metapb.PutObject{Bucket: in.Bucket, Key: in.Key, Conditions: in.Conditions, Event: in.Event})
 	if err == nil {
-		call1(s.events.Stored, int64(v.Size))
+		s.events.Stored(int64(v.Size))
 	}
 	return v, err
 }

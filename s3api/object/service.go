@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/alloc"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -88,7 +89,7 @@ func New(d Deps, c Config, e Events) *Service {
 		renewals: make(chan struct{}, warmParallel),
 		lanes:    lanes.New(lanes.Config{Budget: d.Budget, Tasks: c.CopyTasks, Parallel: c.CopyParallel, Others: others}),
 		reads:    buf.NewBudget(share, c.BudgetWait), writes: buf.NewBudget(share, c.BudgetWait),
-		alloc: alloc.New(d.Meta, d.Topology, d.Alive, c.Alloc, e.Alloc), keys: d.Keys, cfg: c, events: e}
+		alloc: alloc.New(d.Meta, d.Topology, d.Alive, c.Alloc, e.Alloc), keys: d.Keys, cfg: c, events: events.Filled(e)}
 }
 
 // Allocator returns the service's allocator, for upkeep that makes extents too.

@@ -121,7 +121,7 @@ func (s *Service) PutPart(ctx context.Context, in *PartInput) (*metapb.Part, err
 	if err := s.commitPart(ctx, in.Caller, up, st, nil); err != nil {
 		return nil, err
 	}
-	call1(s.events.Stored, in.Body.Size)
+	s.events.Stored(in.Body.Size)
 	return p, nil
 }
 

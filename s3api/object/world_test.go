@@ -100,7 +100,9 @@ func newWorld(t testing.TB, o setup) *world {
 		Read: func(n int64) { w.mu.Lock(); w.counts["bytes read"] += int(n); w.mu.Unlock() },
 		TaskBegan: func(at TaskPlace) {
 			count(string(at))
-			call1(o.begun, at)
+			if o.begun != nil {
+				o.begun(at)
+			}
 		},
 		TaskEnded: func(at TaskPlace, _ time.Duration, err error) {
 			if err != nil {

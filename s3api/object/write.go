@@ -195,7 +195,7 @@ func (w *writer) write(ctx context.Context, left int64) (*extentWrite, error) {
 		if counted.n > 0 || !elsewhere || try >= w.s.cfg.WriteTries || ctx.Err() != nil {
 			return nil, err
 		}
-		call2(w.s.events.VolumeSwitch, g.Volume.ID, err)
+		w.s.events.VolumeSwitch(g.Volume.ID, err)
 		avoid = append(avoid, g.Volume.ID)
 	}
 }
@@ -248,7 +248,7 @@ func (st *stored) add(x *extentWrite, rec *metapb.Extent, envelope uint32) {
 	st.extents = append(st.extents, newExtent(x.grant, rec))
 	st.runs = append(st.runs, proof.OfExtent(rec))
 	if m := shard.SlotSet(rec.Missing); m != 0 {
-		call2(st.s.events.ShortWrite, id, m.Len())
+		st.s.events.ShortWrite(id, m.Len())
 	}
 }
 
@@ -280,7 +280,7 @@ func (w *writer) salvage(ctx context.Context, x *extentWrite, done stripe.Writte
 		w.s.discard(ctx, g, nil)
 		return done, err
 	}
-	call2(w.s.events.Salvaged, old.ID, g.ID)
+	w.s.events.Salvaged(old.ID, g.ID)
 	x.grant, x.pending = g, nil
 	w.s.discard(ctx, old, oldPending)
 	return to, nil
@@ -308,7 +308,7 @@ func (s *Service) reencodeTo(ctx context.Context, p alloc.Placement, src stripe.
 		if try >= s.cfg.WriteTries || ctx.Err() != nil {
 			return g, to, err
 		}
-		call2(s.events.VolumeSwitch, g.Volume.ID, err)
+		s.events.VolumeSwitch(g.Volume.ID, err)
 		avoid = append(avoid, g.Volume.ID)
 	}
 }

@@ -38,6 +38,7 @@ var rooms = []string{
 	"cluster/errs",
 	"cluster/cost",
 	"cluster/effort",
+	"cluster/events",
 	"cluster/listen",
 	"cluster",
 	"cluster/place",
