@@ -7,7 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-type inner struct{ Ended func(took time.Duration, err error) }
+type inner struct {
+	Ended func(took time.Duration, err error)
+}
 
 type told struct {
 	Began func()
