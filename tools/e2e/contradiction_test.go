@@ -71,7 +71,7 @@ func TestDamagedVoter(t *testing.T) {
 		defer cancel()
 		_ = put(attempt, client(leader), bucket, &object{key: "uncertain", data: []byte("x")})
 		s, err := c.status()
-		return err == nil && s.Health == "critical" && strings.Contains(s.HealthReason, "have refused different commands")
+		return err == nil && s.Health == "critical" && s.Finds("have refused different commands")
 	})
 	require.True(t, damaged.Running(), "nobody can say yet who is right")
 
@@ -196,10 +196,10 @@ func TestBadRecord(t *testing.T) {
 			t.Error("a put that cannot be counted was acknowledged")
 		}
 		s, err := c.status()
-		return err == nil && strings.Contains(s.HealthReason, "since records of the metadata contradict each other") && strings.Contains(s.HealthReason, name)
+		return err == nil && s.Finds("since records of the metadata contradict each other", name)
 	})
 	c.until("all agree about it", func(s *testbed.Status) error {
-		if strings.Contains(s.HealthReason, "different commands") {
+		if s.Finds("different commands") {
 			return fmt.Errorf("%s", s.HealthReason)
 		}
 		return votersAlive(3)(s)

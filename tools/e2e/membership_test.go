@@ -191,7 +191,7 @@ func (m *membership) clocks(t *testing.T) {
 	s, err := m.status()
 	require.NoError(t, err)
 	m.until("a warning about the clock", func(of *testbed.Status) error {
-		if !strings.Contains(of.HealthReason, "the clock of node "+s.Node(p).ID) {
+		if !of.Finds("the clock of node " + s.Node(p).ID) {
 			return fmt.Errorf("%s: %s", of.Health, of.HealthReason)
 		}
 		return nil
@@ -214,7 +214,7 @@ func (m *membership) settings(t *testing.T) {
 	s, err := m.status()
 	require.NoError(t, err)
 	m.until("a warning about the setting", func(of *testbed.Status) error {
-		if !strings.Contains(of.HealthReason, "node "+s.Node(p).ID) || !strings.Contains(of.HealthReason, "another --root-password than on most nodes") {
+		if !of.Finds("node "+s.Node(p).ID, "another --root-password than on most nodes") {
 			return fmt.Errorf("%s: %s", of.Health, of.HealthReason)
 		}
 		return nil

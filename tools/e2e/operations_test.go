@@ -330,7 +330,7 @@ func (o *operations) refusals(t *testing.T) {
 	o.recorder.Begin(killedVoter)
 	o.kill(o.nodes[3])
 	o.until("node 4 does not answer", func(s *testbed.Status) error {
-		if !strings.Contains(s.HealthReason, "volume") {
+		if !s.Finds("volume") {
 			return errors.New(s.HealthReason)
 		}
 		return nil
@@ -338,7 +338,7 @@ func (o *operations) refusals(t *testing.T) {
 	refused("could bear no other loss until they are rebuilt", "node", "remove", victim, "--force")
 	o.kill(o.nodes[4])
 	o.until("two nodes do not answer", func(s *testbed.Status) error {
-		if s.Health != "critical" {
+		if s.Health != "critical" || !s.Finds("volume") {
 			return errors.New(s.Health + ": " + s.HealthReason)
 		}
 		return nil

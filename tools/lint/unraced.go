@@ -22,7 +22,7 @@ func unraced(root string) (breaches []string, err error) {
 	}
 	line := unracedLine.FindSubmatch(text)
 	if line == nil {
-		return nil, errors.New("Makefile has no line UNRACED := ./PACKAGE ...")
+		return nil, errors.New("the Makefile has no line that begins with UNRACED")
 	}
 	listed := map[string]bool{}
 	for _, room := range strings.Fields(string(line[1])) {

@@ -18,9 +18,34 @@ type Status struct {
 	Volumes        []VolumeCount `json:"volumes"`
 	Warnings       []string      `json:"warnings"`
 	Health         string        `json:"health"`
-	HealthReason   string        `json:"health_reason"`
+	HealthReason   string        `json:"health_reason"` // Of the worst findings alone; see Findings.
+	Checks         []HealthCheck `json:"checks"`
 	Jobs           []Job         `json:"jobs"`
 	Tolerance      Tolerance     `json:"tolerance"`
+}
+
+// HealthCheck is what one check of the cluster's health has found.
+type HealthCheck struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // healthy, warning or critical.
+	Found string `json:"found"`
+}
+
+// Findings returns all that is not well, but what the named checks found.
+func (s *Status) Findings(but ...string) (found []string) {
+	for _, c := range s.Checks {
+		if c.State != "healthy" && !slices.Contains(but, c.Name) {
+			found = append(found, c.Found)
+		}
+	}
+	return found
+}
+
+// Finds reports whether something is not well of which all words are said.
+func (s *Status) Finds(words ...string) bool {
+	return slices.ContainsFunc(s.Findings(), func(found string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(found, w) })
+	})
 }
 
 // Tolerance is what may be lost now.
