@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,17 +21,19 @@ func TestReadyWithVoters(t *testing.T) {
 		metrics = append(metrics, c.MetricsAddr)
 	})
 	defer stopAll(t, nodes)
-	most := 0
-	for _, addr := range metrics {
-		resp, err := http.Get("http://" + addr + "/metrics")
-		require.NoError(t, err)
-		body, err := io.ReadAll(resp.Body)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		if strings.Contains(string(body), "\ncairn_raft_leader 1\n") {
-			require.Contains(t, string(body), "\ncairn_raft_voters 3\n")
-			most = 3
+	// On a busy machine the lead may just be passing from one node to another.
+	require.Eventually(t, func() bool {
+		for _, addr := range metrics {
+			resp, err := http.Get("http://" + addr + "/metrics")
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			if strings.Contains(string(body), "\ncairn_raft_leader 1\n") {
+				require.Contains(t, string(body), "\ncairn_raft_voters 3\n")
+				return true
+			}
 		}
-	}
-	require.Equal(t, 3, most, "no node leads")
+		return false
+	}, strangersPatience, 10*time.Millisecond, "no node leads")
 }
