@@ -176,7 +176,8 @@ type touched struct {
 // it has, or take from somebody who has more: whom the change concerns may do nothing,
 // before and after it, that the caller may not do. Rights are those of policies that
 // are attached; to act as somebody takes those besides that buckets of the account and
-// roles give by name.
+// roles give by name. So does a denial that is lifted: what it is lifted off may have
+// been given to the caller before, and buckets allow it then what the denial forbade.
 func (a *Admin) hold(ctx context.Context, c *change) error {
 	if !a.limited() {
 		return nil
@@ -196,13 +197,25 @@ func (a *Admin) hold(ctx context.Context, c *change) error {
 		if !mine.Covers(after.rights(t.subject)) {
 			return denied("%v would be able to do what you may not do yourself", t)
 		}
-		if t.taken && !self {
+		if t.taken && !self || lifts(before, after, t.subject) {
 			if err := a.holdTaken(ctx, after, t.subject, mine); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// lifts reports whether a change takes a denial from a subject. A group stands for its
+// members, who are asked for themselves.
+func lifts(before, after view, s subject) bool {
+	if s.Kind == HolderGroup {
+		return false
+	}
+	was, is := before.rights(s).Denials(), after.rights(s).Denials()
+	was.AllowAll()
+	is.AllowAll()
+	return !was.Covers(is)
 }
 
 // touches returns whom a change concerns.

@@ -199,6 +199,43 @@ func TestNamesThatOthersTrust(t *testing.T) {
 	refusedTo(t, err, "a role that was removed, and buckets still name")
 }
 
+// A denial is all that keeps somebody, whose key the clerk may have, from what a bucket
+// gives to everybody but the clerk, or to the clerk itself.
+func TestLiftedDenials(t *testing.T) {
+	d, ctx := newDelegation(t, allowing("Deny", "s3:PutObject", "*")), t.Context()
+	w := d.world
+	w.policy("acme", "quiet", allowing("Deny", "s3:*", "*"))
+	for group, member := range map[string]string{"direct": "", "some": "held", "own": "clerk"} {
+		_, err := w.admin.AddGroup(ctx, "acme", group)
+		require.NoError(t, err)
+		require.NoError(t, w.admin.AttachPolicy(ctx, "acme", Holder{HolderGroup, group}, "quiet"))
+		if member == "held" {
+			w.user("acme", member)
+		}
+		if member != "" {
+			require.NoError(t, w.admin.AddToGroup(ctx, "acme", member, group))
+		}
+	}
+	w.user("acme", "attached", "quiet")
+	changes := map[string]func() error{
+		"taken out of the group":         func() error { return d.as.RemoveFromGroup(ctx, "acme", "held", "some") },
+		"the group is removed":           func() error { return d.as.RemoveGroup(ctx, "acme", "some", true) },
+		"the group loses the policy":     func() error { return d.as.DetachPolicy(ctx, "acme", Holder{HolderGroup, "some"}, "quiet") },
+		"a user loses the policy":        func() error { return d.as.DetachPolicy(ctx, "acme", Holder{HolderUser, "attached"}, "quiet") },
+		"the policy is removed":          func() error { return d.as.RemovePolicy(ctx, "acme", "quiet", true) },
+		"the policy denies less":         func() error { return d.as.SetPolicy(ctx, "acme", "quiet", allowing("Deny", "s3:Get*", "*")) },
+		"the clerk leaves its own group": func() error { return d.as.RemoveFromGroup(ctx, "acme", "clerk", "own") },
+	}
+	w.policies = []*policy.Policy{mustParse(t, document(sentence("Allow", `"*"`, "s3:*"),
+		sentence("Allow", byAWS("arn:aws:iam::"+d.clerk.Account+":user/clerk"), "s3:GetObject")))}
+	for what, change := range changes {
+		refusedTo(t, change(), what)
+	}
+	require.NoError(t, d.as.RemoveGroup(ctx, "acme", "direct", true), "nobody is in it")
+	w.policies = nil
+	require.NoError(t, changes["taken out of the group"](), "nothing is given by any bucket")
+}
+
 func mustParse(t testing.TB, document string) *policy.Policy {
 	p, err := policy.Parse([]byte(document), policy.Resource)
 	require.NoError(t, err)

@@ -100,5 +100,5 @@ func TestCanonicalKeys(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, key, got)
 	}
-	require.Len(t, conditionKeys, 47)
+	require.Len(t, conditionKeys, 48)
 }

@@ -70,6 +70,11 @@ func (r *Rights) DenyAll() {
 	r.deny = append(r.deny, narrowed{actions: everything, resources: everything})
 }
 
+// AllowAll adds that everything is allowed. What is left out is what is denied.
+func (r *Rights) AllowAll() {
+	r.allow = append(r.allow, narrowed{actions: everything, resources: everything})
+}
+
 // AddShared adds a policy with principals, of a bucket or the trust of a role, to the
 // rights of two callers, to each as it concerns it. What it allows o's caller covers
 // nothing but the same statement, since its resources are those of one thing. Where
