@@ -41,7 +41,6 @@ func TestLife(t *testing.T) {
 
 const (
 	lifeMachines = 7 // One more than the scheme needs.
-	lifeSteps    = 4
 	lostAfter    = 20 * time.Second
 	moveTimeout  = 10 * time.Minute
 )
@@ -75,7 +74,7 @@ func live(ctx context.Context, seed uint64, log *Log) error {
 		clients = append(clients, cl)
 		wg.Go(func() { cl.run(busy) })
 	}
-	for range lifeSteps {
+	for range effort.Of(4, 2, 4) {
 		if err = n.age(ctx); err != nil {
 			break
 		}
