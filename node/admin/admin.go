@@ -1,21 +1,21 @@
 // Package admin is the admin API: what the commands of cairn ask of any node,
 // under requests signed with S3 credentials.
 //
-// It is not the meaning of what it changes: accounts are s3api/iam's, the metadata are meta/state's,
-// and what a node knows of itself is node's (Peer).
+// It does not define what it changes: accounts belong to s3api/iam, the metadata to meta/state, and
+// what a node knows of itself to node (Peer).
 //
-// Whoever administers the cluster may ask anything: its root, and accounts that were made to. The
-// root of another account manages what is in its account, and nothing else. Users and roles may do
-// of that what their policies allow (rights.go). Whatever changes something is logged once, with who
-// has asked and what came of it.
+// The root of the cluster may ask anything, and so may the roots of accounts that were made to
+// administer it. The root of another account manages what is in its account and nothing else. Users and
+// roles may do what their policies allow, within what the root of their account may do (rights.go).
+// Each call that changes something is logged once, with who asked and the outcome.
 //
-// Any node answers. It reads the metadata for what the whole cluster knows. What only a node itself
-// knows it asks of that node over the internode listener. A node that does not answer in time is told
-// as such, and does not fail the answer.
+// Any node answers. It reads from the metadata what the whole cluster knows. What only one node knows,
+// it asks that node over the internode listener. If that node does not answer in time, the answer says
+// so and does not fail.
 //
-// Methods return errors of cluster/errs, whose kinds become the codes of Connect. Invalid is a request
-// that cannot be right; Denied one that the caller may not make; NotFound names what is not there, or
-// belongs to another account.
+// Methods return errors of cluster/errs, whose kinds become the codes of Connect. Invalid means that
+// the request cannot be right, Denied that the caller may not make it, and NotFound that what it names
+// is not there or belongs to another account.
 package admin
 
 import (
@@ -58,7 +58,7 @@ type Config struct {
 	Verifier *sigauth.Verifier // The Subject of the credentials that it returns is an *iam.Identity.
 	Metadata Metadata
 	State    func(cluster.NodeID) gossip.State
-	// Peer returns a node, this one or another, as the admin API asks it.
+	// Peer returns the client that asks a node, this one or another.
 	Peer func(*cluster.Node) Peer
 	// Stores reaches the shards of any drive, as stripe.Config.Stores does.
 	Stores func(cluster.DriveID) (shard.Store, error)
@@ -83,7 +83,7 @@ type Config struct {
 	// Conditions returns the facts of a request that conditions of policies ask for. Nil: none.
 	Conditions func(*http.Request) func(key string) ([]string, bool)
 	Log        *slog.Logger
-	// Done is told of each call when it was answered, and of a stream when it begins. Nil: nobody
+	// Done is told of each call after it was answered, and of a stream when it begins. Nil: nobody
 	// is told.
 	Done func(*Call)
 	// Ending is closed when the node is to stop, which ends all streams. Nil: they end by
@@ -141,7 +141,7 @@ type authenticated struct {
 	next http.Handler
 }
 
-// errorWriter writes the errors of requests that do not reach the service.
+// errorWriter returns what writes the errors of requests that do not reach the service.
 func errorWriter() *connect.ErrorWriter { return connect.NewErrorWriter() }
 
 // coversBody reports whether the signature of a request covers its body. Other signatures of S3 leave

@@ -16,8 +16,8 @@ func each[From, To any](list []From, f func(From) To) []To {
 	return out
 }
 
-// within calls f with the id of the account that a request names, if the caller may
-// manage it.
+// within calls f with the id of the account that a request names, if the caller may manage it. An
+// answer that f returns beside an error is dropped. Errors: those of account and of f.
 func within[T any](ctx context.Context, s *service, named string, f func(account string) (*T, error)) (*T, error) {
 	id, err := s.account(ctx, named)
 	if err != nil {
@@ -38,7 +38,7 @@ func removed(err error) (*adminpb.Removed, error) {
 	return &adminpb.Removed{}, nil
 }
 
-// named returns an error of kind Invalid where a request must name something and does not.
+// named returns an error of kind Invalid if a request names nothing where it must.
 func named(what, name string) error {
 	if name == "" {
 		return errs.Newf("admin.named", errs.Invalid, "the request names no %s", what)

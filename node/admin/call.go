@@ -19,7 +19,7 @@ import (
 type Call struct {
 	ID       string        // The answer tells it as x-amz-request-id.
 	Who      *iam.Identity // Nil where it is not known.
-	Claimed  string        // The access key that a call names whose signature does not hold.
+	Claimed  string        // The access key that the request names, if its signature does not hold.
 	Remote   string        // The IP address of the client; empty where it is not known.
 	Method   string
 	Changes  bool              // The call changes something, or lets somebody watch.

@@ -94,14 +94,15 @@ func (s *service) RemoveDrive(ctx context.Context, r *adminpb.ChangeDriveRequest
 	return removed(s.change(ctx, &metapb.Command{Op: &metapb.Command_RemoveDrive{RemoveDrive: &metapb.RemoveDrive{Drive: uint64(d.ID), Force: r.Force}}}))
 }
 
-// changeTries is how often a drain is decided on anew because the view has changed in between. It
-// changes with every slot that moves.
+// changeTries is how often a drain is planned, at most, because the view has changed since the plan was
+// made. The view changes with every slot that moves.
 const changeTries = 32
 
-// changeLife proposes that a node or drive is drained, or used again. A drain that is not forced is
-// refused where its plan says that it should not be made. command is given the epoch of the view that
-// the plan was made on: of two drains that exclude each other, one is refused. Where the epoch does
-// not matter, it is 0.
+// changeLife proposes that a node or drive is drained, or used again. A drain that is not forced is made
+// only if its plan does not refuse it. The command then carries the epoch of the view on which the plan
+// was made, and is refused on any other. So of two drains that exclude each other, the second is planned
+// again and sees the first. Epoch 0 means any view. Errors: Precondition if the plan or the metadata
+// refuse, Unavailable if the view changed under every plan, and those of planNow and of the metadata.
 func (s *service) changeLife(ctx context.Context, of *adminpb.PlanRequest, to metapb.Life, force bool, command func(epoch uint64) *metapb.Command) error {
 	const op = "admin.changeLife"
 	if to != metapb.Life_LIFE_DRAINING || force {

@@ -11,7 +11,9 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// RepairClock implements AdminService.
+// RepairClock implements AdminService. It lowers the clock of the metadata to the time that provedTime
+// returns, if it is ahead of that. All nodes must run this version, because a node of an earlier release
+// does not know the command.
 func (s *service) RepairClock(ctx context.Context, r *adminpb.RepairClockRequest) (*adminpb.ClockRepaired, error) {
 	const op = "admin.RepairClock"
 	p, err := s.look(ctx)
@@ -44,7 +46,9 @@ func (s *service) RepairClock(ctx context.Context, r *adminpb.RepairClockRequest
 	return out, nil
 }
 
-// provedTime returns the latest time that the clocks of a majority of the voters have reached.
+// provedTime returns the latest time that the clocks of a majority of the voters have reached, and how
+// many clocks it has read. Clocks that are fast cannot raise it unless they are a majority. Errors:
+// Unavailable if fewer voters than a majority told their time.
 func (p *picture) provedTime(now time.Time) (time.Time, uint32, error) {
 	voters := 0
 	var shown []time.Time

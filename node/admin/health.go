@@ -19,11 +19,11 @@ const (
 
 // Beyond these limits the cluster is not healthy.
 const (
-	maxSkew         = 5 * time.Second // Between the clocks of two nodes. Signatures bear 15 minutes.
-	maxDirectoryAge = 10 * time.Second
+	maxSkew         = 5 * time.Second  // Between the clocks of two nodes. Signatures bear 15 minutes.
+	maxDirectoryAge = 10 * time.Second // Since a node has last compared its directory with the metadata.
 	lowSpacePercent = 10
 	noSpacePercent  = 3
-	leastForVoters  = 3 // From so many nodes on the metadata survive the loss of one.
+	leastForVoters  = 3 // With so many nodes the metadata can survive the loss of one.
 )
 
 // finding is one thing that is not well.
@@ -38,8 +38,8 @@ type check struct {
 	look func(*picture) []finding
 }
 
-// checks has all checks. Work that is not finished is counted from the metadata. A cluster is healthy
-// only where these counts are zero and all nodes answer.
+// checks returns all checks, in the order in which they are shown. Unfinished work is counted from the
+// metadata, so a node that is down hides none of it.
 func checks() []check {
 	return []check{
 		{"nodes", "all nodes answer", (*picture).checkNodes},
@@ -60,7 +60,8 @@ func checks() []check {
 	}
 }
 
-// health returns the findings of all checks.
+// health returns the findings of all checks. Its state is the worst that a check found, and its reason
+// names the findings of that state.
 func (p *picture) health() *adminpb.Health {
 	h := &adminpb.Health{State: healthy, Tolerance: p.tell(p.tolerance)}
 	var reasons []string
@@ -110,6 +111,8 @@ func (p *picture) checkNodes() (out []finding) {
 // nodeName returns how a node is called in a sentence.
 func nodeName(n *adminpb.NodeStatus) string { return fmt.Sprintf("%s (%s)", n.Id, n.S3Addr) }
 
+// checkMetadata looks at the voters. A vote that counts for nobody is told even while a majority is
+// alive: it raises the majority that is needed and never helps to reach it.
 func (p *picture) checkMetadata() (out []finding) {
 	for _, m := range p.raft.Members {
 		if m.Voter && p.stale(m) {
@@ -153,6 +156,8 @@ func (p *picture) checkDrives() (out []finding) {
 	return out
 }
 
+// checkVolumes counts volumes by which of their slots answer now. checkRebuilds counts what the
+// metadata have decided about slots, whoever answers.
 func (p *picture) checkVolumes() (out []finding) {
 	count := map[string]int{}
 	for _, v := range p.volumes() {
@@ -171,7 +176,8 @@ func (p *picture) checkVolumes() (out []finding) {
 	return out
 }
 
-// checkRebuilds counts, from the metadata, the slots and shards that are not where they belong.
+// checkRebuilds counts, from the metadata, the slots and shards that are not where they belong. Where
+// extents are counted as unreadable, checkUnreadable tells of the same volumes with what would help.
 func (p *picture) checkRebuilds() (out []finding) {
 	c := p.counts
 	if c.VolumesLost > 0 && c.ExtentsUnreadable == 0 {
@@ -199,6 +205,8 @@ func (p *picture) checkData() (out []finding) {
 	return out
 }
 
+// checkSpace compares the free room with the capacity. Only drives that are ok or full count: room on
+// the others may not be there for new data.
 func (p *picture) checkSpace() (out []finding) {
 	var capacity, free uint64
 	for _, d := range p.drives() {
@@ -244,6 +252,8 @@ func (p *picture) checkVersions() (out []finding) {
 	return out
 }
 
+// checkDirectory names the nodes whose copy of the directory is old. A key that was disabled meanwhile
+// still works there.
 func (p *picture) checkDirectory() (out []finding) {
 	for _, n := range p.nodes() {
 		for id, r := range p.reports {

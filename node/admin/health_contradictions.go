@@ -6,8 +6,9 @@ import (
 	"github.com/cairnstore/cairn/cluster"
 )
 
-// checkContradictions names the nodes whose metadata differ from those of the others, and the records
-// that contradict each other on all nodes.
+// checkContradictions tells of commands that nodes refused because records contradict each other. All
+// nodes apply the same commands to the same records. Where two have refused different commands, the
+// records of one of them are damaged, which is critical; otherwise all have the same contradiction.
 func (p *picture) checkContradictions() (out []finding) {
 	var most uint64
 	var record string

@@ -6,7 +6,9 @@ import (
 	"github.com/cairnstore/cairn/meta/room"
 )
 
-// checkRoom names the nodes that have little room for the metadata, and says what that means.
+// checkRoom names the nodes that have little room for the metadata. That is critical where fewer than a
+// majority of the voters have plenty, because the cluster then takes nothing that grows. A voter that
+// does not tell its room counts as having plenty: checkNodes tells of it.
 func (p *picture) checkRoom() (out []finding) {
 	voters, plenty := 0, 0
 	for _, n := range p.nodes() {

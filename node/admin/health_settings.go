@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// checkSettings compares the settings that must be equal on every node. It compares digests, which the
-// nodes tell, so that no secret is sent.
+// checkSettings compares the settings that must be equal on every node. Nodes tell digests of their
+// values, so that no secret is sent.
 func (p *picture) checkSettings() (out []finding) {
 	names := map[string]bool{}
 	for _, r := range p.reports {
@@ -46,7 +46,7 @@ func (p *picture) oddOnes(name string) (out []string) {
 	if len(count) < 2 {
 		return nil
 	}
-	// Where two values are as frequent, any of them will do. The order makes it always the same.
+	// If two values are equally frequent, the first in order is taken, so that every answer is the same.
 	most := slices.MaxFunc(slices.Sorted(maps.Keys(count)), func(a, b string) int { return cmp.Compare(count[a], count[b]) })
 	for n, digest := range answered {
 		if digest != most {

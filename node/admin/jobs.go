@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// Entries is the directory, which keeps which jobs are paused. iam.Directory implements it.
+// Entries is the directory, in which paused jobs are recorded. iam.Directory implements it.
 type Entries interface {
 	Refresh(ctx context.Context) error
 	Get(kind metapb.EntryKind, name string) *metapb.Entry

@@ -100,8 +100,10 @@ func (w *watcher) begin(id cluster.NodeID) *watched {
 	return known
 }
 
-// forward sends events to the caller until ctx ends or no node brings any more.
+// forward sends events to the caller until ctx ends. Errors: Unavailable if this node stops or no node
+// is left to watch, and those of the stream.
 func (s *service) forward(ctx context.Context, events <-chan *adminpb.TraceEvent, out *connect.ServerStream[adminpb.TraceEvent]) error {
+	// This sends the headers, so that the caller knows that the trace has begun before anything happens.
 	if err := out.Send(nil); err != nil {
 		return err
 	}
@@ -122,7 +124,8 @@ func (s *service) forward(ctx context.Context, events <-chan *adminpb.TraceEvent
 	}
 }
 
-// watch brings the events of a node until its stream or ctx ends.
+// watch brings the events of a node until its stream or ctx ends. It tells once that the node is lost,
+// and again only after an event has come from it.
 func (w *watcher) watch(ctx context.Context, n *cluster.Node, known *watched) {
 	bring := func(e *adminpb.TraceEvent) bool {
 		select {

@@ -45,12 +45,13 @@ type picture struct {
 
 // report is what a node says of itself.
 type report struct {
-	*adminpb.NodeReport        // Nil: it did not answer,
-	why                 string // for this reason.
-	skew                time.Duration
+	*adminpb.NodeReport               // Nil if the node did not answer.
+	why                 string        // Why it did not answer.
+	skew                time.Duration // How far its clock is ahead of this node's.
 }
 
-// look takes a picture.
+// look takes a picture. A node that does not answer is in it without a report and causes no error.
+// Errors: those of the metadata.
 func (s *service) look(ctx context.Context) (*picture, error) {
 	topo, counts, err := s.topology(ctx)
 	if err != nil {
@@ -72,8 +73,8 @@ func (s *service) look(ctx context.Context) (*picture, error) {
 	return p, nil
 }
 
-// askReport asks a node for its report. The time that the node tells is compared with this node's clock
-// in the middle between question and answer.
+// askReport asks a node for its report. It assumes that the node read its clock halfway between question
+// and answer, so the skew is wrong by at most half the time that the call took.
 func askReport(ctx context.Context, peer Peer) (*report, error) {
 	start := time.Now()
 	r, err := peer.Report(ctx, &adminpb.ReportRequest{})
@@ -91,7 +92,7 @@ func (s *service) state(id cluster.NodeID) string {
 	return strings.ToLower(s.c.State(id).String())
 }
 
-// nodes describes every node.
+// nodes describes every node, by zone, so that failure domains can be seen.
 func (p *picture) nodes() []*adminpb.NodeStatus {
 	voters := map[uint64]bool{}
 	for _, m := range p.raft.Members {
@@ -119,11 +120,12 @@ func (p *picture) nodes() []*adminpb.NodeStatus {
 		}
 		out = append(out, st)
 	}
-	// They are sorted by zone, so that failure domains can be seen.
 	slices.SortStableFunc(out, func(a, b *adminpb.NodeStatus) int { return strings.Compare(a.Zone, b.Zone) })
 	return out
 }
 
+// drive describes a drive. If the metadata say that it failed or is given up, that goes before what its
+// node says of it. That it drains, is full or is slow is told only of a drive that its node calls ok.
 func (p *picture) drive(n *cluster.Node, d *cluster.Drive) *adminpb.DriveStatus {
 	st := &adminpb.DriveStatus{Id: d.ID.String(), CapacityBytes: d.CapacityBytes, State: driveUnknown}
 	if told := p.told(n.ID, st.Id); told != nil {
@@ -189,6 +191,8 @@ func (p *picture) volumes() []*adminpb.Volume {
 	return out
 }
 
+// volume describes a volume. While slots are rebuilt it is called rebuilding and not degraded, unless
+// too many slots are bad for that.
 func (p *picture) volume(v *shard.Volume) *adminpb.Volume {
 	out := &adminpb.Volume{Id: uint32(v.ID), Epoch: uint64(v.Epoch), Scheme: v.Scheme.String()}
 	bad := 0
@@ -233,6 +237,7 @@ func volumeHealth(s shard.Scheme, bad int) string {
 	return volumeDegraded
 }
 
+// slot returns the state of a slot that lies on a drive.
 func (p *picture) slot(d cluster.DriveID) string {
 	n := p.topo.View.NodeOf(d)
 	if n == nil {

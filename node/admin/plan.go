@@ -42,7 +42,9 @@ func (s *service) ShowPlan(ctx context.Context, r *adminpb.PlanRequest) (*adminp
 	return plan, err
 }
 
-// planNow makes the plan of ShowPlan. It also returns the epoch of the view that the plan is made on.
+// planNow makes the plan of ShowPlan. It also returns the epoch of the view that the plan is made on, so
+// that a change can be refused if another came between. Errors: Invalid, NotFound, and those of the
+// metadata.
 func (s *service) planNow(ctx context.Context, r *adminpb.PlanRequest) (*adminpb.Plan, uint64, error) {
 	p, err := s.lookWhole(ctx)
 	if err != nil {
@@ -68,7 +70,11 @@ func (s *service) planNow(ctx context.Context, r *adminpb.PlanRequest) (*adminpb
 	return p.plan(of, r.Remove), p.topo.View.Epoch, nil
 }
 
-// plan says what it would mean to drain or remove the subject.
+// plan says what it would mean to drain or remove the subject, and whether that is refused without
+// force. A removal is refused while the subject is active or has slots, because it moves nothing: what
+// lies there would be lost. A drain is refused if fewer failure domains would be left than a volume has
+// slots, or if volumes could lose less than now afterwards (outlook). Slots that no other drive can take
+// are no reason to refuse a drain: they stay where they are, and the plan says so.
 func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
 	out := p.planOf(of)
 	out.Remove = remove
@@ -127,7 +133,7 @@ func (p *picture) plan(of *subjectOf, remove bool) *adminpb.Plan {
 	return out
 }
 
-// planOf begins a plan.
+// planOf returns a plan that only names the subject and its life.
 func (p *picture) planOf(of *subjectOf) *adminpb.Plan {
 	out := &adminpb.Plan{Node: of.node.ID.String(), Life: of.node.State.String()}
 	if of.drive != nil {
@@ -136,7 +142,7 @@ func (p *picture) planOf(of *subjectOf) *adminpb.Plan {
 	return out
 }
 
-// planUndrain says what it would mean to use the subject again.
+// planUndrain says what it would mean to use the subject again. That is never refused.
 func (p *picture) planUndrain(of *subjectOf) *adminpb.Plan {
 	out := p.planOf(of)
 	for _, v := range p.topo.Volumes {
@@ -150,7 +156,7 @@ func (p *picture) planUndrain(of *subjectOf) *adminpb.Plan {
 	return out
 }
 
-// stays says in words what becomes of slots that no drive can take.
+// stays says in words what becomes of slots that no other drive can take.
 func stays(p *adminpb.Plan, volumes int) string {
 	what := "node"
 	if p.Drive != "" {
@@ -161,14 +167,16 @@ func stays(p *adminpb.Plan, volumes int) string {
 		plural(int(p.Staying), "slot", "slots"), plural(volumes, "volume has", "volumes have"), what)
 }
 
-// spares finds out, from the metadata alone, which slots other drives can take.
+// spares finds out, from the metadata alone, which slots other drives can take. It serves one plan: a
+// drive that was chosen for a slot counts as having that slot when the next one is looked at.
 type spares struct {
 	view   *cluster.View
 	of     *subjectOf
 	drives map[bool]*place.Drives // Cold ones (true) and others; each is made when it is first needed.
 }
 
-// staying returns how many slots of a volume lie on the subject and can be taken by no other drive.
+// staying returns how many slots of a volume lie on the subject and can be taken by no other drive. A
+// slot that is moving already has its drive.
 func (s *spares) staying(v *shard.Volume) (n int) {
 	var drives *place.Drives
 	slots := slices.Clone(v.Slots)
@@ -189,7 +197,8 @@ func (s *spares) staying(v *shard.Volume) (n int) {
 	return n
 }
 
-// takers returns the drives, cold or others, that take slots, without those of the subject.
+// takers returns the drives, cold or others, that can take slots now: they are active, not full, and not
+// the subject's.
 func (s *spares) takers(cold bool) *place.Drives {
 	if s.drives[cold] == nil {
 		takes := func(d cluster.DriveID) bool {
@@ -214,8 +223,7 @@ func losses(unreadable, endangered int, lost uint64) (out []string) {
 	return out
 }
 
-// domainsWithout returns how many failure domains are left to take slots without a
-// subject.
+// domainsWithout returns how many failure domains are left to take slots without a subject.
 func (p *picture) domainsWithout(of *subjectOf) int {
 	return place.Domains(p.topo.View, func(d cluster.DriveID) bool {
 		return p.topo.View.StateOf(d) == cluster.Active && !of.has(d)
@@ -223,7 +231,7 @@ func (p *picture) domainsWithout(of *subjectOf) int {
 }
 
 // goneWithout returns how many slots of a volume could not be reached without a subject. A node that
-// does not answer counts as dead: it may be, and nobody has found out yet.
+// does not answer counts as dead, as for gone.
 func (p *picture) goneWithout(v *shard.Volume, of *subjectOf) (n int) {
 	for _, d := range v.Slots {
 		if of.has(d) || p.slot(d) != slotOK || p.silent(d) {
@@ -233,7 +241,7 @@ func (p *picture) goneWithout(v *shard.Volume, of *subjectOf) (n int) {
 	return n
 }
 
-// silent reports whether the node of a drive has not answered.
+// silent reports whether the node of a drive has not answered, or is not in the view.
 func (p *picture) silent(d cluster.DriveID) bool {
 	n := p.topo.View.NodeOf(d)
 	return n == nil || p.reports[n.ID] == nil || p.reports[n.ID].NodeReport == nil

@@ -12,10 +12,10 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// settle returns where the slots of volumes will lie when everything has moved that is to move: slots
-// that are on their way, slots on drives that drain or are given up, and slots on the subject, if there
-// is one. Slots that no drive can take stay. Volumes of which nothing moves are left out, unless all
-// are asked for; then volumes whose slots lie worse than they must are spread better, too.
+// settle returns where the slots of volumes will lie once all moves are over. These are the moves that
+// are under way, those from drives that are not active, and, if of is not nil, those from the subject.
+// Slots that no drive can take stay. The slots of the volumes in the result are then spread as well as
+// the drives allow. A volume of which nothing moves is left out unless all is set.
 func (p *picture) settle(of *subjectOf, all bool) meta.Moved {
 	moved := meta.Moved{}
 	groups, ids := map[bool][]place.Group{}, map[bool][]shard.VolumeID{}
@@ -48,7 +48,8 @@ func (p *picture) volumesByID() []*shard.Volume {
 	return list
 }
 
-// settleVolume is settle of one volume, before it is spread better.
+// settleVolume returns where the slots of one volume will lie before settle spreads them better, and
+// whether anything moves. It does not change v.
 func (p *picture) settleVolume(v *shard.Volume, of *subjectOf, to *spares) (list []cluster.DriveID, changed bool) {
 	list = v.Slots
 	set := func(slot int, d cluster.DriveID) {
@@ -73,9 +74,10 @@ func (p *picture) settleVolume(v *shard.Volume, of *subjectOf, to *spares) (list
 	return list, changed
 }
 
-// outlook says what may be lost now, and what when the plan was carried out. It returns the reason why
-// the plan should not be carried out; empty where there is none. A drain that was decided before is no
-// reason.
+// outlook fills in what may be lost now, and what once the plan is carried out. It returns why a drain
+// should not be made, which is that volumes could lose less afterwards; empty if there is no reason. A
+// drain of what drains already, or is given up, changes nothing. For a removal there is never a reason
+// here: After tells its cost.
 func (p *picture) outlook(of *subjectOf, out *adminpb.Plan, remove bool) (why string) {
 	out.Before = p.tell(p.tolerance)
 	if remove {
@@ -89,6 +91,7 @@ func (p *picture) outlook(of *subjectOf, out *adminpb.Plan, remove bool) (why st
 	if out.Life != cluster.Active.String() || len(p.topo.Worse(moved, nil, p.stats, p.gone)) == 0 {
 		return ""
 	}
+	// What becomes worse by moves that were decided before is not the fault of this drain.
 	worse := p.topo.Worse(moved, p.settle(nil, false), p.stats, p.gone)
 	if len(worse) == 0 {
 		return ""
@@ -96,7 +99,8 @@ func (p *picture) outlook(of *subjectOf, out *adminpb.Plan, remove bool) (why st
 	return p.whyWorse(worse, moved, after)
 }
 
-// whyWorse says in words what would be worse for volumes after a drain.
+// whyWorse says in words what would be worse for volumes after a drain. It names the node that would
+// have several slots of the most volumes: that shows where a node has to be added.
 func (p *picture) whyWorse(worse []*shard.Volume, moved meta.Moved, after meta.Tolerance) string {
 	crowded := map[cluster.NodeID]int{}
 	for _, v := range worse {
@@ -123,8 +127,8 @@ func (p *picture) whyWorse(worse []*shard.Volume, moved meta.Moved, after meta.T
 		plural(crowded[most], "volume", "volumes"))
 }
 
-// undrained is the outlook of a node or drive that is used again. Nothing moves at once, but slots that
-// could lie better then are moved in time.
+// undrained fills in the outlook of a subject that is used again. It is that of a view in which the
+// subject is active. Nothing moves at once, but slots that could lie better then are moved in time.
 func (p *picture) undrained(of *subjectOf, out *adminpb.Plan) {
 	out.Before = p.tell(p.tolerance)
 	nodes := slices.Clone(p.topo.View.Nodes)

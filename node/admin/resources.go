@@ -15,9 +15,11 @@ import (
 // anything is the resource of a call that is about the whole cluster.
 const anything = "*"
 
-// resources returns the resources that a call is about, as policies name them. Each of them has to be
-// allowed. A resource that is not there is named as if it were, so that only who may see it learns
-// that it is not. Errors: Denied where it belongs to another account, and those of the metadata.
+// resources returns the resources that a call is about, as policies name them. A caller needs a policy
+// for each. Something that is not there gets a name as if it were, so that only a caller who may see it
+// learns that it is not there. A method without a case here is about the whole cluster, for which only
+// a policy for every resource will do. Errors: Denied if the account that is named is not the caller's
+// to manage, and those of the metadata.
 func (s *service) resources(ctx context.Context, method string, req any) ([]string, error) {
 	m, _ := req.(proto.Message)
 	ask := asking{ctx, s, m}
@@ -66,7 +68,8 @@ func (s *service) resources(ctx context.Context, method string, req any) ([]stri
 	return []string{anything}, nil
 }
 
-// absent reports whether an error says that what was named is not there, or that no such name can be.
+// absent reports whether an error says that what was named is not there, or that nothing can have such
+// a name.
 func absent(err error) bool { return errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) }
 
 // asking is a call whose resources are looked up.
@@ -91,9 +94,9 @@ func (a asking) text(name protoreflect.Name) string {
 
 func iamARN(account, name string) string { return "arn:aws:iam::" + account + ":" + name }
 
-// entries returns the names of entries of the account that the request names. They are given by pairs:
-// what a name begins with, and the field that it goes on with. A pair whose field is empty adds
-// nothing, unless it is the first.
+// entries returns the names of entries of the account that the request names. A pair of arguments gives
+// one entry: the beginning of its name, and the field of the request with the rest of it. A pair whose
+// field is empty adds nothing, unless it is the first.
 func (a asking) entries(pairs ...string) ([]string, error) {
 	account, err := a.s.account(a.ctx, a.text("account"))
 	if err != nil {
@@ -108,7 +111,8 @@ func (a asking) entries(pairs ...string) ([]string, error) {
 	return out, nil
 }
 
-// anyAccount returns an account, whoever may manage it.
+// anyAccount returns the root of the account that the request names. Whether the caller may manage that
+// account is not checked: only whoever administers the cluster may call the methods that come here.
 func (a asking) anyAccount() ([]string, error) {
 	name := a.text("account")
 	found, err := a.s.directory(a.ctx).Account(a.ctx, name)
@@ -121,7 +125,8 @@ func (a asking) anyAccount() ([]string, error) {
 	return []string{iamARN(name, "root")}, nil
 }
 
-// accessKey returns the user or account that has an access key.
+// accessKey returns the user or account that has an access key. A key of another account and one that
+// is not there are both answered by all users of the caller's account.
 func (a asking) accessKey() ([]string, error) {
 	account := caller(a.ctx).Account
 	k, err := a.s.accessKey(a.ctx, a.text("id"))
@@ -136,7 +141,8 @@ func (a asking) accessKey() ([]string, error) {
 	return []string{iamARN(k.Account, "user/"+k.User)}, nil
 }
 
-// masterKey returns a key of the key service, and the alias that the call gives or takes.
+// masterKey returns the key of the key service that the call is about, and the alias that it gives or
+// takes away. A key that is not there is named by the id in the request.
 func (a asking) masterKey(method string) ([]string, error) {
 	account, err := a.s.account(a.ctx, a.text("account"))
 	if err != nil {
@@ -163,7 +169,8 @@ func (a asking) masterKey(method string) ([]string, error) {
 	return []string{key, named}, nil
 }
 
-// bucket returns a bucket, or an object in it.
+// bucket returns the bucket that the call is about, or the object whose upload it is about. It returns
+// all buckets if the request names nothing, or an upload that is not there.
 func (a asking) bucket() ([]string, error) {
 	switch name := a.text("name") + a.text("bucket"); {
 	case name != "":

@@ -13,17 +13,19 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 )
 
-// right says who may call a method. Nobody may call one with the zero right.
+// right says who may call a method. Users and roles of those accounts also need a policy that allows it.
+// Nobody may call a method with the zero right, so one that is forgotten here is closed and not open.
 type right int
 
 const (
-	// ofCluster: whoever administers the cluster.
+	// ofCluster is for whoever administers the cluster.
 	ofCluster right = iota + 1
-	// ofAccount: also the root of an account, for what is in its account. The method looks at that.
+	// ofAccount is also for the root of an account, for what is in its account. The method must check
+	// that: account and owns do.
 	ofAccount
 )
 
-// rightTo returns who may call a method. A method that is not named here cannot be called.
+// rightTo returns who may call a method.
 func rightTo(procedure string) right {
 	switch procedure {
 	case adminpbconnect.AdminServiceStatusProcedure,
@@ -74,7 +76,8 @@ func rightTo(procedure string) right {
 	return 0
 }
 
-// changes reports whether a method changes something, or lets somebody watch.
+// changes reports whether a method changes something, or lets somebody watch; such calls are logged. A
+// method counts as one of these unless its name begins like that of a method that only reads.
 func changes(procedure string) bool {
 	name := method(procedure)
 	for _, prefix := range []string{"List", "Show", "Stat"} { // "Stat" stands for Status as well.
@@ -85,7 +88,8 @@ func changes(procedure string) bool {
 	return true
 }
 
-// knownMethod is method for a path that nobody has checked; empty where it names no method.
+// knownMethod returns the method of a path that nobody has checked; empty if there is no such method. So
+// a client without a valid signature cannot choose the text that Config.Done is told.
 func knownMethod(procedure string) string {
 	if rightTo(procedure) == 0 {
 		return ""
@@ -95,7 +99,7 @@ func knownMethod(procedure string) string {
 
 func method(procedure string) string { return procedure[strings.LastIndexByte(procedure, '/')+1:] }
 
-// guard refuses calls that the caller may not make, and tells of every call.
+// guard refuses calls that the caller may not make, and tells Config.Done of every call.
 type guard struct{ c Config }
 
 var _ connect.Interceptor = (*guard)(nil)
@@ -117,8 +121,8 @@ func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	}
 }
 
-// plain returns an error of the same kind with the innermost sentence for its text, without the
-// operations on the way to it. Whoever typed the command reads it.
+// plain returns an error of the same kind whose text is the innermost sentence, without the operations
+// on the way to it. The person who typed the command reads it.
 func plain(err error) error {
 	var e *errs.Error
 	if !errors.As(err, &e) {
@@ -139,8 +143,8 @@ func (*guard) WrapStreamingClient(next connect.StreamingClientFunc) connect.Stre
 	return next
 }
 
-// WrapStreamingHandler implements connect.Interceptor. A stream is told of when its request was read,
-// and not when it ends: it may go on for days.
+// WrapStreamingHandler implements connect.Interceptor. It tells of a stream once its request is read and
+// not when the stream ends, because a stream may go on for days.
 func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		asked, procedure := questionOf(ctx), conn.Spec().Procedure
@@ -156,7 +160,7 @@ func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	}
 }
 
-// toldConn is a stream that is told of when its request is read.
+// toldConn is a stream that calls began when its request is read.
 type toldConn struct {
 	connect.StreamingHandlerConn
 	began func(req any)
@@ -171,8 +175,9 @@ func (c *toldConn) Receive(m any) error {
 	return err
 }
 
-// mayCall returns nil where the caller may call a method, else an error of kind Denied that says why
-// not, or one of the metadata.
+// mayCall returns nil if the caller may call a method. Otherwise it returns an error of kind Denied that
+// says why not, or an error of the metadata. The resources of the request matter only for users and
+// roles; policies must allow every one of them.
 func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, req any) error {
 	const op = "admin.mayCall"
 	id, to := asked.caller, rightTo(procedure)
@@ -201,7 +206,7 @@ func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, 
 	return nil
 }
 
-// whose says in words the users of which accounts may call a method.
+// whose completes a refusal: it says in words if users of other accounts can never have the right.
 func whose(to right) string {
 	if to == ofCluster {
 		return ", which only users of an account that administers the cluster can have"
@@ -234,7 +239,8 @@ func questionOf(ctx context.Context) *question {
 // directory returns the directory as the caller may change it.
 func (s *service) directory(ctx context.Context) Directory { return s.c.Directory(caller(ctx)) }
 
-// caller returns who makes the request; nil for a credential that belongs to no account.
+// caller returns who makes the request. It is nil for a credential that belongs to no account, but
+// mayCall refuses that, so methods never see nil.
 func caller(ctx context.Context) *iam.Identity { return questionOf(ctx).caller }
 
 // administers reports whether the caller may do to any account what it asks for.
@@ -243,8 +249,9 @@ func administers(ctx context.Context) bool {
 	return q.caller.Admin || q.ofCluster
 }
 
-// account returns the id of the account that a request names, or that of the caller where it names
-// none. Errors: Denied where the caller may not manage it, NotFound.
+// account returns the id of the account that a request names, or that of the caller if it names none.
+// Errors: Denied if the caller may not manage it, NotFound. Denied comes before the account is looked up,
+// so that nobody learns which accounts there are.
 func (s *service) account(ctx context.Context, named string) (string, error) {
 	id := caller(ctx)
 	switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// Where the value of a setting may come from. An earlier one goes before the later ones.
+// The sources that the value of a setting may have. One that stands earlier here wins.
 const (
 	fromCluster = "cluster"
 	fromNode    = "node"

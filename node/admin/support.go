@@ -19,7 +19,8 @@ import (
 const supportTimeout = time.Minute
 
 // CollectSupport implements AdminService. It sends what the cluster says of itself, and then the files
-// of each node. In the place of what cannot be had it sends a file that says why.
+// of each node. Instead of a file that cannot be had it sends one that says why, because a bundle is
+// wanted most when nodes are down.
 func (s *service) CollectSupport(ctx context.Context, _ *adminpb.CollectSupportRequest, out *connect.ServerStream[adminpb.SupportPiece]) error {
 	for _, f := range s.clusterFiles() {
 		if err := out.Send(&adminpb.SupportPiece{Name: "cluster/" + f.name, Data: f.text(ctx)}); err != nil {
@@ -38,7 +39,7 @@ func (s *service) CollectSupport(ctx context.Context, _ *adminpb.CollectSupportR
 	return nil
 }
 
-// sendFiles passes the files of a node on.
+// sendFiles sends the files of a node. It fails only if the caller does not take them.
 func (s *service) sendFiles(ctx context.Context, n *cluster.Node, out *connect.ServerStream[adminpb.SupportPiece]) error {
 	ctx, cancel := context.WithTimeout(ctx, supportTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// lookWhole takes a picture of the cluster and finds out what may be lost.
+// lookWhole takes a picture as look does, and adds what the volumes hold and what may be lost.
 func (s *service) lookWhole(ctx context.Context) (*picture, error) {
 	p, err := s.look(ctx)
 	if err != nil {
@@ -41,10 +41,11 @@ func (s *service) stats(ctx context.Context) (map[shard.VolumeID]*metapb.VolumeS
 }
 
 // gone reports whether the data of a drive cannot be reached now. A node that does not answer counts as
-// dead: it may be, and nobody has found out yet.
+// dead even while gossip calls it alive: what may be lost must not be told on the word of a dead node.
 func (p *picture) gone(d cluster.DriveID) bool { return p.slot(d) != slotOK || p.silent(d) }
 
-// metadataBears returns how many nodes, and how many zones, may be lost while the metadata go on.
+// metadataBears returns how many nodes, and how many zones, may be lost while the metadata go on. Zones
+// with the most voters are taken away first, so the answer holds for any zones.
 func (p *picture) metadataBears() (nodes, zones int) {
 	alive, all := 0, 0
 	inZone := map[string]int{}
@@ -73,7 +74,8 @@ func (p *picture) metadataBears() (nodes, zones int) {
 	return spare, zones
 }
 
-// tell returns a tolerance as the API tells it.
+// tell returns a tolerance as the API tells it. Its text speaks of the metadata only where they bear
+// less than the data.
 func (p *picture) tell(t meta.Tolerance) *adminpb.Tolerance {
 	nodes, zones := p.metadataBears()
 	out := &adminpb.Tolerance{Nodes: uint32(t.Now.Nodes), Drives: uint32(t.Now.Drives), Zones: uint32(t.Now.Zones), Zoned: t.Zones > 1,
@@ -127,7 +129,7 @@ func bears(t place.Tolerance, zoned bool) string {
 	return text
 }
 
-// orList joins the elements of a list by commas and "or".
+// orList joins the elements of a list by commas, and the last two by a word such as "or".
 func orList(list []string, last string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
@@ -162,8 +164,9 @@ func promises(t meta.Tolerance) string {
 	return "its coding promises: " + bears(t.Promised, t.Zones > 1)
 }
 
-// checkCrowded says why less may be lost than the number of slots would allow, since they lie too close
-// together, and whether that changes by itself.
+// checkCrowded tells that slots lie too close together, so that less may be lost than their number
+// would allow. If new volumes could not bear what is promised either, nodes must be added. Otherwise
+// the slots are moved apart without the operator.
 func (p *picture) checkCrowded(t meta.Tolerance) finding {
 	found := fmt.Sprintf("slots of %s too close together: %s, where %s", plural(t.Crowded, "volume lie", "volumes lie"), bears(t.Now, t.Zones > 1), promises(t))
 	if t.CrowdedNodeHas > 0 {
@@ -184,7 +187,7 @@ func (p *picture) nodeWithZone(id cluster.NodeID) string {
 	return fmt.Sprintf("%s of zone %s", id, n.Zone)
 }
 
-// attainable returns what new volumes of the schemes that hold data would bear.
+// attainable returns the least that new volumes would bear, of all schemes that hold data.
 func (p *picture) attainable() place.Tolerance {
 	type kind struct {
 		scheme shard.Scheme

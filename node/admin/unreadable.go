@@ -13,11 +13,10 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// broughtBack is how many drives are named, at most, that would make data readable again.
+// broughtBack is how many drives, at most, are named as those that would make data readable again.
 const broughtBack = 12
 
-// unreadable returns what the metadata count of a volume that has extents which cannot be read; nil for
-// a volume that has none.
+// unreadable returns what the metadata count of the unreadable extents of a volume; nil if it has none.
 func (p *picture) unreadable(id shard.VolumeID) *metapb.UnreadableVolume {
 	for _, v := range p.counts.GetUnreadable() {
 		if v.Volume == uint32(id) {
@@ -43,7 +42,7 @@ func (p *picture) checkUnreadable() (out []finding) {
 }
 
 // bringBack names the drives that would make extents readable. Each drive is named once, with the first
-// slot of them that it has.
+// such slot that it has. A drive whose node is unknown is left out: nobody could bring it back.
 func (p *picture) bringBack() (out []string) {
 	said := map[uint64]bool{}
 	for _, v := range p.counts.GetUnreadable() {

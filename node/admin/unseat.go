@@ -8,7 +8,10 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// UnseatNode implements AdminService.
+// UnseatNode implements AdminService. It asks the leader to take the node's vote, and answers only when
+// the metadata show that the vote is gone. Errors: NotFound and Invalid for the name of the node, what
+// the leader refuses with, Unavailable if there is no leader or the node votes again already, and
+// Unknown if the vote was taken but the members cannot be read afterwards.
 func (s *service) UnseatNode(ctx context.Context, r *adminpb.NodeRef) (*adminpb.NodeStatus, error) {
 	const op = "admin.UnseatNode"
 	p, err := s.look(ctx)
