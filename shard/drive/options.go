@@ -18,31 +18,35 @@ const (
 	DefaultCacheBytes   = 16 << 20
 	DefaultIdleFiles    = 256
 
-	// DefaultHangTimeout is longer than a kernel and a device try by themselves:
-	// Linux gives a SCSI command 30 seconds, then resets.
+	// DefaultHangTimeout is longer than a kernel and a device try by themselves: Linux gives a SCSI
+	// command 30 seconds and then resets.
 	DefaultHangTimeout = time.Minute
 
-	// assumedCapacityBytes stands in where a file system does not say its size.
+	// assumedCapacityBytes is taken for the size of a file system that does not tell its size.
 	assumedCapacityBytes = 1 << 40
 )
 
-// Options says where a drive lies and how it behaves. Zero values mean the
-// defaults; FS and Dir must be set.
+// Options says where a drive lies and how it behaves. Zero values mean the defaults, but FS and Dir
+// must be set.
 type Options struct {
-	// FS holds the drive. Segments are written and synced concurrently, so it
-	// must not be one that forbids this (vfs.WithDiskHealthChecks does).
+	// FS holds the drive. Segments are written and synced concurrently, so it must not be one that
+	// forbids this, as vfs.WithDiskHealthChecks does.
 	FS  vfs.FS
 	Dir string
 
-	ID           cluster.DriveID // 0: the one in drive.id, or a new one. Another than in drive.id is Invalid.
-	SegmentBytes int64           // Where a segment ends; DefaultSegmentBytes.
-	ReserveBytes int64           // Free space never used for shards; DefaultReserveBytes, none if negative.
-	CacheBytes   int64           // The index's block cache, without memtables; DefaultCacheBytes.
-	Cache        *pebble.Cache   // Shared with other databases, with room for IndexMemTableBytes besides what it is to hold. Nil: one of CacheBytes.
-	IdleFiles    int             // Files of segments kept open that nobody uses; DefaultIdleFiles.
-	HangTimeout  time.Duration   // How long a write or sync may take before the drive is fenced; DefaultHangTimeout.
-	Unreadable   int             // Places that may be unreadable before the drive is fenced; DefaultUnreadable.
-	Events       Events
+	// ID is the drive's. 0 means the one in drive.id, or a new one if there is no such file. Open
+	// returns Invalid if drive.id has another one.
+	ID           cluster.DriveID
+	SegmentBytes int64 // The size at which a segment ends; DefaultSegmentBytes.
+	ReserveBytes int64 // Free space that is never used for shards; DefaultReserveBytes, none if negative.
+	CacheBytes   int64 // The size of the index's block cache, without memtables; DefaultCacheBytes.
+	// Cache is a block cache that other databases share. It must have room for IndexMemTableBytes
+	// besides the blocks. Nil: the index has one of its own, of CacheBytes.
+	Cache       *pebble.Cache
+	IdleFiles   int           // How many files of segments stay open that nobody uses; DefaultIdleFiles.
+	HangTimeout time.Duration // How long a write or sync may take before it fences the drive; DefaultHangTimeout.
+	Unreadable  int           // How many unreadable places fence the drive; DefaultUnreadable.
+	Events      Events
 }
 
 func (o Options) withDefaults() Options {
@@ -69,16 +73,23 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Events tells what happens on a drive. Any func may be nil. They are called
-// from many goroutines, sometimes with locks held: they must be quick and must
-// not call the drive.
+// Events tells what happens on a drive. Any func may be nil. They are called from many goroutines,
+// sometimes with locks held, so they must be quick and must not call the drive.
 type Events struct {
-	SyncDone       func(took time.Duration, waiters int) // One fdatasync made the shards of so many waiters durable.
-	Fenced         func(err error)                       // A write or sync failed or hangs, or too many reads failed: the drive is out of use until it is opened anew.
-	Unreadable     func(err error)                       // The device could not read a place where it had not failed before.
-	BadBlock       func(id shard.ID, block int)          // Verify found a block that is not what was written; -1 is the record's header or footer.
-	Rebuilt        func(shards int)                      // The index was lost and has been made anew from the segments.
-	SegmentDamaged func(number uint64)                   // A segment cannot be read at all; its shards are missing.
+	// SyncDone tells that one fdatasync made the shards of so many waiters durable.
+	SyncDone func(took time.Duration, waiters int)
+	// Fenced tells that a write or sync failed or hangs, or that too many reads failed. The drive is
+	// out of use until it is opened anew.
+	Fenced func(err error)
+	// Unreadable tells that the device could not read a place where it had not failed before.
+	Unreadable func(err error)
+	// BadBlock tells that Verify found a block that is not what was written. Block -1 is the record's
+	// header or footer.
+	BadBlock func(id shard.ID, block int)
+	// Rebuilt tells that the index was lost and has been made anew from the segments.
+	Rebuilt func(shards int)
+	// SegmentDamaged tells that a segment cannot be read at all: its shards are missing.
+	SegmentDamaged func(number uint64)
 }
 
 func (e *Events) syncDone(took time.Duration, waiters int) {

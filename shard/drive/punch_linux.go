@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// punch gives the file's blocks in [off, off+n) back; they read as zeros from
-// then on. It reports whether that happened.
+// punch gives the file's blocks in [off, off+n) back to the file system, so that they read as zeros
+// from then on. It reports whether that happened.
 func punch(f vfs.File, off, n int64) bool {
 	fd := f.Fd()
 	if fd == vfs.InvalidFd {
@@ -24,16 +24,16 @@ func trim(f vfs.File, size int64) {
 	}
 }
 
-// startWriteback asks for [off, off+n) to be written out, without waiting, so
-// that the sync at the end of a large shard finds little left to do.
+// startWriteback asks the kernel to write [off, off+n) out and does not wait, so that the sync at the
+// end of a large shard finds little left to do.
 func startWriteback(f vfs.File, off, n int64) {
 	if fd := f.Fd(); fd != vfs.InvalidFd {
 		_ = unix.SyncFileRange(int(fd), off, n, unix.SYNC_FILE_RANGE_WRITE) // A hint.
 	}
 }
 
-// dropCache makes later reads come from the device where pages are clean, so
-// that a check after a failed sync does not believe the page cache.
+// dropCache makes later reads of clean pages come from the device. After a failed sync the page cache
+// may hold what the device never got, and a check must not believe it.
 func dropCache(f vfs.File) {
 	if fd := f.Fd(); fd != vfs.InvalidFd {
 		_ = unix.Fadvise(int(fd), 0, 0, unix.FADV_DONTNEED) // A hint.

@@ -23,6 +23,7 @@ func (d *Drive) Stat(ctx context.Context, id shard.ID) (shard.Header, error) {
 	return l.header, err
 }
 
+// find returns where the index has a shard. Errors: NotFound; Unavailable if the index cannot be read.
 func (d *Drive) find(op string, id shard.ID) (location, error) {
 	l, ok, err := d.index.get(id)
 	switch {
@@ -50,13 +51,15 @@ func (d *Drive) Open(ctx context.Context, id shard.ID, span shard.Span) (io.Read
 		at: l.off + recordHeaderBytes + span.Off, left: span.Len}, nil
 }
 
-// hold finds a shard and keeps its record where it is until unhold.
+// hold finds a shard, keeps its record from being given back, and keeps its segment's file open. The
+// caller must call unhold. Errors: those of find; NotFound if the segment is gone, and those of
+// readError if its file cannot be opened.
 func (d *Drive) hold(ctx context.Context, op string, id shard.ID) (location, *segment, error) {
 	if err := d.enter(ctx, op); err != nil {
 		return location{}, nil, err
 	}
 	defer d.leave()
-	d.pin(id) // First, so that what the index says stays true.
+	d.pin(id) // Before the index is asked: the record must not be given back in between (D6).
 	l, err := d.find(op, id)
 	if err != nil {
 		d.unpin(id)
@@ -132,10 +135,9 @@ func (r *reader) ready(op string) error {
 	return nil
 }
 
-// readError is Corrupt for every failed read: the bytes are not what was
-// written, be it that the file is too short or that the device cannot read
-// them, and writing the shard anew elsewhere is the cure. Of a file that cannot
-// be opened nothing is known.
+// readError returns the error of a failed read. It is Corrupt, whether the file is too short or the
+// device cannot read: the bytes are lost, and writing the shard anew elsewhere is the cure. If the file
+// cannot be opened, nothing is known of the bytes, so the error is Unavailable and nothing is repaired.
 func readError(op string, err error) error {
 	if errors.Is(err, errNotOpened) {
 		return errs.New(op, errs.Unavailable, err)

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	scanStepBytes = 256 << 10 // Read at once where record follows record.
-	replayBatch   = 4096      // Entries put into the index at once.
+	scanStepBytes = 256 << 10 // How much is read at once where header follows header.
+	replayBatch   = 4096      // How many entries are put into the index at once.
 )
 
-// replay brings the index up to what the segments hold, oldest first.
+// replay brings the index up to what the segments hold, the oldest segment first.
 func (d *Drive) replay(ctx context.Context) error {
 	for _, number := range slices.Sorted(maps.Keys(d.segments)) {
 		if err := interrupted(ctx); err != nil {
@@ -28,7 +28,7 @@ func (d *Drive) replay(ctx context.Context) error {
 		s := d.segments[number]
 		f, err := s.file.use()
 		if err == nil {
-			s.refs++ // It must not be sealed or removed half-way.
+			s.refs++ // So that the segment is not removed before all its records are judged.
 			err = d.replaySegment(s, f)
 			s.refs--
 			if err != nil || s.sealed { // Otherwise tidy seals it and ends the use.
@@ -43,7 +43,8 @@ func (d *Drive) replay(ctx context.Context) error {
 	return nil
 }
 
-// replaySegment goes through the records that the index has not settled.
+// replaySegment judges the records from the index's settled mark on, and then sets the mark to the end
+// of the segment.
 func (d *Drive) replaySegment(s *segment, f vfs.File) error {
 	sealEnd, sealed, err := readSeal(s)
 	if err != nil {
@@ -58,8 +59,9 @@ func (d *Drive) replaySegment(s *segment, f vfs.File) error {
 	if err != nil {
 		return err
 	}
-	// What is in the page cache only is not durable, and what failed to be
-	// written may be in the page cache only.
+	// A process that crashed may have left bytes that are only in the page cache, and a sync that failed
+	// may have left them there marked as clean. The sync makes the former durable. Dropping the cache
+	// makes the checks below find the latter.
 	if err := s.file.SyncData(); err != nil {
 		return err
 	}
@@ -74,8 +76,8 @@ func (d *Drive) replaySegment(s *segment, f vfs.File) error {
 	if err := d.judge(s, records, settled); err != nil {
 		return err
 	}
-	// The seal will say that a record with a footer is whole; so one that was
-	// found torn must be dead for good before.
+	// From now on the mark, and later the seal, says that a record with a footer is whole. So it must be
+	// durable before that a record which was found torn is dead.
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
@@ -86,6 +88,7 @@ func (d *Drive) replaySegment(s *segment, f vfs.File) error {
 	return b.commit()
 }
 
+// readSeal returns up to where the seal of a segment settles it; not ok if there is no valid seal.
 func readSeal(s *segment) (end int64, ok bool, err error) {
 	var b [sealBytes]byte
 	if err := readWhole(s.file, b[:], sealOffset); err != nil && !errors.Is(err, io.EOF) {
@@ -95,7 +98,8 @@ func readSeal(s *segment) (end int64, ok bool, err error) {
 	return end, ok, nil
 }
 
-// judge decides for each record whether it is the shard or is given back.
+// judge decides for each record whether it is the shard, and then adopts it, or is given back. Records
+// below settled were durable before the drive went down (D3).
 func (d *Drive) judge(s *segment, records []record, settled int64) error {
 	for len(records) > 0 {
 		n := min(len(records), replayBatch)
@@ -133,7 +137,8 @@ func (d *Drive) judge(s *segment, records []record, settled int64) error {
 	return nil
 }
 
-// isWhole reports whether all of a record's shard is there.
+// isWhole reports whether all of a record's shard is there. A footer proves that only for a settled
+// record. For any other the footer may have reached the device before the frames, so they are read.
 func (d *Drive) isWhole(s *segment, r *record, settled int64) (bool, error) {
 	if r.dead {
 		return false, nil
@@ -159,8 +164,9 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// adopt puts a whole record into the index unless a newer one of the same shard
-// is there (D4), and returns which record is dead now.
+// adopt puts a whole record into the batch unless the batch or the index has a newer one of the same
+// shard (D4). It returns the record that is dead by that, with a reference to its segment. batched has
+// what the batch holds, because the index does not show it yet.
 func (d *Drive) adopt(b indexBatch, batched map[shard.ID]location, s *segment, l location) ([]deadRecord, error) {
 	id := l.header.ID
 	old, ok := batched[id]
@@ -188,8 +194,8 @@ func (d *Drive) adopt(b indexBatch, batched map[shard.ID]location, s *segment, l
 	return nil, nil
 }
 
-// checkFrames reads all frames at off and returns the first block that is not
-// the shard's, or -1. A file that ends too early is io.EOF.
+// checkFrames reads all frames at off and returns the first block that is not the shard's, or -1. If
+// the file ends too early or cannot be read, it returns that error with the first block of the read.
 func (d *Drive) checkFrames(f io.ReaderAt, off int64, h shard.Header) (bad int, err error) {
 	buf := d.buffer()
 	defer d.buffers.Put(buf)
@@ -214,9 +220,9 @@ func (d *Drive) checkFrames(f io.ReaderAt, off int64, h shard.Header) (bad int, 
 	return -1, nil
 }
 
-// scan returns the records of s from an offset on, by their headers. Where there
-// is none it looks for the next at every 4 KiB: given back, damaged, or never
-// written.
+// scan returns the records of s from an offset on, by their headers. Where there is no header, because
+// the record was given back, damaged or never written, it looks for the next one every 4 KiB. Errors:
+// Invalid if another version of the format has written a record, which must not be given back.
 func scan(s *segment, from int64) ([]record, error) {
 	w := window{s: s}
 	var records []record
@@ -239,7 +245,8 @@ func scan(s *segment, from int64) ([]record, error) {
 	return records, nil
 }
 
-// window reads a segment forward: little after a jump, much in a run.
+// window reads a segment forward. After a jump over frames it reads 4 KiB, and from then on twice as
+// much each time, so that neither long records nor long runs of small ones cost needless reads.
 type window struct {
 	s     *segment
 	buf   []byte
@@ -247,7 +254,8 @@ type window struct {
 	ahead int
 }
 
-// at returns up to recordHeaderBytes bytes at off.
+// at returns the recordHeaderBytes bytes at off, or fewer at the end of the file. They are valid until
+// the next call.
 func (w *window) at(off int64) ([]byte, error) {
 	end := w.start + int64(len(w.buf))
 	if off < w.start || off+recordHeaderBytes > end {

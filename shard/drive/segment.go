@@ -30,20 +30,22 @@ type segment struct {
 
 	settled int64 // While the drive is being opened: the index's mark, 0 where it has none.
 
-	preallocated int64 // For who is appending; negative where it is not supported.
+	// preallocated is how far room has been asked for; negative if the file system cannot preallocate.
+	// Whoever has Drive.appending may use it.
+	preallocated int64
 
 	// Under Drive.mu.
 	end           int64   // Where the next record goes.
 	unfinished    []int64 // Offsets of reservations neither committed nor aborted, ascending.
 	live          int     // Records in the index.
-	refs          int     // Who uses the file.
-	full          bool    // Takes no more reservations.
-	sealed        bool    // And has its seal.
-	removed       bool    // Nothing lives in it any more.
-	closeWhenIdle bool
+	refs          int     // Uses of the segment; it is not removed while there are any.
+	full          bool    // It takes no more reservations.
+	sealed        bool    // Its seal is written, or about to be.
+	removed       bool    // Nothing lives in it any more, and its file is being deleted.
+	closeWhenIdle bool    // The drive is closed: the last use closes the file.
 }
 
-// settledLocked returns the lowest unfinished reservation (D3).
+// settledLocked returns the lowest unfinished reservation, or the end if there is none (D3).
 func (s *segment) settledLocked() int64 {
 	if len(s.unfinished) > 0 {
 		return s.unfinished[0]
@@ -51,6 +53,7 @@ func (s *segment) settledLocked() int64 {
 	return s.end
 }
 
+// finishLocked ends the reservation at off, which is committed or aborted.
 func (s *segment) finishLocked(off int64) {
 	if i, ok := slices.BinarySearch(s.unfinished, off); ok {
 		s.unfinished = slices.Delete(s.unfinished, i, i+1)
@@ -68,7 +71,8 @@ func parseSegmentName(name string) (uint64, bool) {
 	return n, err == nil && segmentName(n) == name
 }
 
-// newSegment makes the next segment, durable and empty. For who is appending.
+// newSegment makes the next segment, which is empty and durable. Its file is in use. The caller must
+// have d.appending.
 func (d *Drive) newSegment() (_ *segment, err error) {
 	defer d.watch("making a segment")()
 	d.mu.Lock()
@@ -87,7 +91,7 @@ func (d *Drive) newSegment() (_ *segment, err error) {
 			_ = d.fs.Remove(s.path) // Empty; the next Open removes it too.
 		}
 	}()
-	// Only OpenReadWrite promises WriteAt.
+	// The file is opened again because only OpenReadWrite promises WriteAt.
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
@@ -112,8 +116,8 @@ func (d *Drive) newSegment() (_ *segment, err error) {
 	return s, syncDir(d.fs, d.segDir())
 }
 
-// preallocate asks for room up to need at least, and in large steps up to limit.
-// Only a full file system is an error: room is a wish everywhere else.
+// preallocate asks for room up to need at least, and in large steps up to limit. Only a full file system
+// is an error. After any other failure the segment goes without: preallocation only makes it faster.
 func (s *segment) preallocate(need, limit int64) error {
 	if s.preallocated < 0 || need <= s.preallocated {
 		return nil
@@ -133,8 +137,8 @@ func (s *segment) preallocate(need, limit int64) error {
 	return nil
 }
 
-// roll makes a new active segment; the one before takes no more reservations.
-// For who is appending.
+// roll makes a new active segment; the one before takes no more reservations. The caller must have
+// d.appending.
 func (d *Drive) roll() error {
 	s, err := d.newSegment()
 	if err != nil {
@@ -149,14 +153,15 @@ func (d *Drive) roll() error {
 	d.mu.Unlock()
 	if old != nil {
 		d.tidy(old)
-		// What a crash makes the index forget stays about one segment.
+		// So a crash makes the index forget about one segment, and the next Open has little to scan.
 		return d.index.flushSoon()
 	}
 	return nil
 }
 
-// tidy does what is due once a segment is full and has nothing unfinished: it
-// is sealed, and removed when nothing lives in it.
+// tidy does what is due once a segment is full and has no unfinished reservation. If records live in
+// it, it is sealed, once. If none does, it is removed as soon as nobody uses it. On a fenced drive
+// nothing is done.
 func (d *Drive) tidy(s *segment) {
 	d.mu.Lock()
 	if !s.full || len(s.unfinished) > 0 || s.removed || d.Failed() != nil {
@@ -187,18 +192,18 @@ func (d *Drive) tidy(s *segment) {
 		_, err := f.WriteAt(encodeSeal(s.secret, end), sealOffset)
 		return err
 	})
-	s.file.rest() // Of newSegment or replay.
+	s.file.rest() // This ends the use that newSegment or replay began.
 	d.release(s)
 }
 
-// removeSegment deletes the file. Where that fails the next Open finds it
-// again, with nothing alive in it; where a crash brings it back, likewise.
+// removeSegment deletes the file. If that fails, or if a crash brings the file back, the next Open finds
+// it with nothing alive in it.
 func (d *Drive) removeSegment(s *segment) {
 	_ = s.file.close()
 	_ = d.fs.Remove(s.path)
 }
 
-// release ends one use of a segment's file.
+// release ends one use of a segment.
 func (d *Drive) release(s *segment) {
 	d.mu.Lock()
 	s.refs--
@@ -213,13 +218,13 @@ func (d *Drive) release(s *segment) {
 	}
 }
 
-// pin keeps the records of one shard from being given back while it is read
-// (D6).
+// pin keeps the records of one shard from being given back while it is read (D6).
 type pin struct {
 	readers int
 	dead    []deadRecord // Given back when the last reader leaves.
 }
 
+// deadRecord is a record that is no shard any more and whose room is to be given back.
 type deadRecord struct {
 	seg    *segment // One reference is held.
 	off, n int64
@@ -251,9 +256,8 @@ func (d *Drive) unpin(id shard.ID) {
 	}
 }
 
-// giveBack returns a dead record's room to the file system and its reference to
-// the segment. Where the file system cannot, the record is marked dead, so that
-// a scan passes it by.
+// giveBack returns a dead record's room to the file system, and releases the segment. If the file system
+// cannot take room back, the record is marked dead, so that a scan does not take it for the shard.
 func (d *Drive) giveBack(r deadRecord) {
 	if d.Failed() == nil {
 		d.change(r.seg, "giving room back", func(f vfs.File) error {
@@ -266,7 +270,8 @@ func (d *Drive) giveBack(r deadRecord) {
 	d.release(r.seg)
 }
 
-// markDead changes the state word of a record. It need not be durable.
+// markDead changes the state word of a record. It need not be durable: a shard that was deleted may be
+// there again after a crash.
 func markDead(f vfs.File, r deadRecord) error {
 	var state [8]byte
 	putState(&state, stateDead)
@@ -274,8 +279,8 @@ func markDead(f vfs.File, r deadRecord) error {
 	return err
 }
 
-// change does to a segment what need not succeed: on a full file system, or where
-// the file is not there. But a write that fails fences the drive.
+// change does to a segment what may be left undone. It is left undone if the file system is full, or if
+// the file is gone or cannot be opened. Any other failure fences the drive, as for every write.
 func (d *Drive) change(s *segment, what string, do func(vfs.File) error) {
 	err := s.file.change(what, do)
 	switch {
@@ -285,8 +290,8 @@ func (d *Drive) change(s *segment, what string, do func(vfs.File) error) {
 	}
 }
 
-// bury is called when the index no longer has a record: its room goes back, at
-// once or with its last reader.
+// bury is called when the index no longer has a record. Its room goes back at once, or with its last
+// reader. In the second case the record is marked dead now, because the drive may go down before.
 func (d *Drive) bury(id shard.ID, r deadRecord) {
 	d.mu.Lock()
 	if p := d.pins[id]; p != nil {

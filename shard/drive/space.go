@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	spaceMaxAge   = time.Second // Ask the file system anew after so long,
-	spaceMaxDrift = 64 << 20    // or after so many bytes were reserved since.
+	spaceMaxAge   = time.Second // After so long the file system is asked anew.
+	spaceMaxDrift = 64 << 20    // After so many reserved bytes it is asked anew, too.
 )
 
-// space knows how much room the file system has. The figures are of the last
-// time it was asked, less what has been reserved since.
+// space knows how much room the file system has: what it said when it was last asked, less what has been
+// reserved since. Safe for concurrent use.
 type space struct {
 	fs      vfs.FS
 	dir     string
@@ -27,8 +27,7 @@ type space struct {
 	drift    int64 // Reserved since asked.
 }
 
-// take reports whether n bytes can be used without touching the reserve, and
-// counts them.
+// take reports whether n bytes can be used without touching the reserve. If so, it counts them as used.
 func (s *space) take(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +39,7 @@ func (s *space) take(n int64) bool {
 	return true
 }
 
-// sawFull makes the next question go to the file system.
+// sawFull is called when a write found the file system full. The next call asks the file system anew.
 func (s *space) sawFull() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,8 +53,8 @@ func (s *space) usage() (capacity, free int64) {
 	return s.capacity, max(0, s.free-s.drift)
 }
 
-// refreshLocked keeps the old figures where the file system does not answer: a
-// write will tell.
+// refreshLocked asks the file system if its figures are old. If it does not answer, the old figures
+// stay: a write finds out whether there is room.
 func (s *space) refreshLocked() {
 	now := time.Now()
 	if s.drift < spaceMaxDrift && !s.asked.IsZero() && now.Sub(s.asked) < spaceMaxAge {

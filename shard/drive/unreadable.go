@@ -7,28 +7,28 @@ import (
 	"sync"
 )
 
-// DefaultUnreadable is more than the few sectors that a healthy device loses in its
-// life, each of which is repaired by itself, and few enough that a failing one is
-// not written to for long: what repair puts there would be as unreadable.
+// DefaultUnreadable is more than the few sectors that a healthy device loses in its life, each of which
+// is repaired by itself. It is small enough that a failing device is not written to for long: what
+// repair puts there would be as unreadable.
 const DefaultUnreadable = 32
 
-// unreadable counts the places of a drive that its device could not read since it
-// was opened. A place that is read again counts once.
+// unreadable counts the places of a drive that its device could not read since it was opened. A place
+// counts once, however often it is read.
 type unreadable struct {
 	mu     sync.Mutex
 	places map[place]struct{}
 }
 
+// place is a unit of ioBytes in a file, so that neighbouring sectors count once.
 type place struct {
 	path string
-	unit int64 // Of ioBytes.
+	unit int64
 }
 
-// unreadableAt is told of a read that failed for another reason than the end of the
-// file. It fences the drive at the limit.
+// unreadableAt is told of a read that failed because of the device. It fences the drive at the limit.
 func (d *Drive) unreadableAt(path string, off int64, cause error) {
 	if d.opening.Load() {
-		return // Openers decide for themselves.
+		return // Open decides by itself what a failed read means.
 	}
 	n, news := d.badPlaces.add(place{path, off / ioBytes}, d.o.Unreadable)
 	if !news {
@@ -42,8 +42,8 @@ func (d *Drive) unreadableAt(path string, off int64, cause error) {
 	}
 }
 
-// add returns how many places there are, and whether this is a new one. At the
-// limit nothing is added.
+// add returns how many places there are, and whether this is a new one. At the limit nothing is added,
+// so that the memory for places is bounded.
 func (u *unreadable) add(p place, limit int) (n int, news bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -57,8 +57,8 @@ func (u *unreadable) add(p place, limit int) (n int, news bool) {
 	return len(u.places), true
 }
 
-// deviceFailed reports whether a read failed because of the device, not because the
-// file ends.
+// deviceFailed reports whether a read failed because of the device, and not because the file ends or
+// could not be opened.
 func deviceFailed(err error) bool {
 	return err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errNotOpened)
 }

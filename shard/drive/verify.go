@@ -30,8 +30,8 @@ func (e *BadBlockError) Error() string {
 	return fmt.Sprintf("shard %s: block %d is damaged", e.ID, e.Block)
 }
 
-// List returns up to limit shards with an id greater than after, ascending; none
-// at the end. The zero ID comes before all.
+// List returns up to limit shards with an id greater than after, ascending; none at the end. The zero ID
+// comes before all. Errors: Unavailable.
 func (d *Drive) List(ctx context.Context, after shard.ID, limit int) ([]Entry, error) {
 	const op = "drive.List"
 	if limit <= 0 {
@@ -53,8 +53,9 @@ func (d *Drive) List(ctx context.Context, after shard.ID, limit int) ([]Entry, e
 	return out, nil
 }
 
-// Verify reads all of a shard and returns nil, NotFound, or Corrupt with a
-// BadBlockError.
+// Verify reads all of a shard and returns nil if all is as it was written. Errors: NotFound, Corrupt
+// with a BadBlockError, Unavailable. If the index leads to a record that was given back, Verify removes
+// the entry and returns NotFound.
 func (d *Drive) Verify(ctx context.Context, id shard.ID) error {
 	const op = "drive.Verify"
 	l, s, err := d.hold(ctx, op, id)
@@ -76,8 +77,8 @@ func (d *Drive) Verify(ctx context.Context, id shard.ID) error {
 	return errs.New(op, errs.Corrupt, bad)
 }
 
-// examine checks a record from header to footer. It is stale where its room has
-// been given back, which the index may have forgotten in a crash.
+// examine checks a record from header to footer. It is stale if its room was given back: a crash may
+// have made the index forget that.
 func (d *Drive) examine(s *segment, l location) (_ *BadBlockError, stale bool) {
 	damaged := &BadBlockError{ID: l.header.ID, Block: -1}
 	var b [recordHeaderBytes]byte
@@ -104,7 +105,8 @@ func (d *Drive) examine(s *segment, l location) (_ *BadBlockError, stale bool) {
 	return nil, false
 }
 
-// forget removes an index entry that leads to a record given back.
+// forget removes an index entry that leads to a record given back, unless the entry has changed since it
+// was read. The room is not given back again: it was already.
 func (d *Drive) forget(ctx context.Context, l location) error {
 	const op = "drive.Verify"
 	if err := d.enter(ctx, op); err != nil {

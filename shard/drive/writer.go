@@ -10,8 +10,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// writebackBytes is how much of a shard is written before the kernel is asked to
-// start on it.
+// writebackBytes is how much of a shard is written before the kernel is asked to start on it.
 const writebackBytes = 1 << 20
 
 // writer is a reservation being filled.
@@ -19,9 +18,9 @@ type writer struct {
 	d     *Drive
 	seg   *segment // One reference is held until the writer ends.
 	rec   record
-	block int   // The next one.
-	at    int64 // In the segment, where it goes.
-	begun int64 // Writeback has been started up to here.
+	block int   // The next block.
+	at    int64 // Where it goes in the segment.
+	begun int64 // Up to where writeback has been started.
 	state writerState
 }
 
@@ -62,8 +61,8 @@ func (d *Drive) Create(ctx context.Context, h shard.Header) (shard.Writer, error
 	return w, nil
 }
 
-// reserve takes room in the active segment and writes the record's header
-// before anything after it can be reserved (D1). For who is appending.
+// reserve takes room in the active segment and writes the record's header before anything after it can
+// be reserved (D1). The caller must have d.appending.
 func (d *Drive) reserve(h shard.Header) (*writer, error) {
 	n := recordBytes(h)
 	if s := d.active; s == nil || s.end+n > d.o.SegmentBytes && s.end > dataOffset {
@@ -95,8 +94,8 @@ func (d *Drive) reserve(h shard.Header) (*writer, error) {
 	return w, nil
 }
 
-// Write implements shard.Writer. The frames go to the file from p itself:
-// vfs.File's leave to scribble is for Write, not for WriteAt.
+// Write implements shard.Writer. It copies nothing: vfs.File may change the bytes that its Write is
+// given, but not those that its WriteAt is given.
 func (w *writer) Write(p []byte) (int, error) {
 	const op = "drive.Write"
 	if w.state != writerOpen {
@@ -125,7 +124,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// check verifies the frames of p and returns the block after them.
+// check verifies the frames of p and returns the block after them. Errors: Invalid if p is not whole
+// frames, or more than the header says; Corrupt if a frame is damaged.
 func (w *writer) check(p []byte) (int, error) {
 	const op = "drive.Write"
 	h := &w.rec.header
@@ -147,8 +147,8 @@ func (w *writer) check(p []byte) (int, error) {
 	return block, nil
 }
 
-// Commit implements shard.Writer. Where ctx ends first the outcome is Unknown:
-// the shard becomes durable all the same unless the drive fails.
+// Commit implements shard.Writer. If ctx ends while the sync is waited for, the outcome is Unknown: the
+// shard becomes durable all the same unless the drive fails.
 func (w *writer) Commit(ctx context.Context) error {
 	const op = "drive.Commit"
 	if w.state == writerEnded {
@@ -160,9 +160,9 @@ func (w *writer) Commit(ctx context.Context) error {
 		return err
 	}
 	w.state = writerEnded
-	done := make(chan error, 1) // The committer never waits.
+	done := make(chan error, 1) // With room for the answer, because the committer must never wait.
 	if !w.d.commits.add(commit{w: w, done: done}) {
-		// Not abandoned: what has a footer is settled only by a sync.
+		// The record is not abandoned: it has a footer, so only a sync may settle it (D3).
 		w.d.release(w.seg)
 		return errs.New(op, errs.Unavailable, errClosed)
 	}
@@ -208,7 +208,7 @@ func (w *writer) Abort() {
 	w.d.abandon(w)
 }
 
-// abandon gives an unfinished record's room back.
+// abandon ends the reservation of an unfinished record and gives its room back.
 func (d *Drive) abandon(w *writer) {
 	r := deadRecord{seg: w.seg, off: w.rec.off, n: w.rec.bytes()}
 	d.mu.Lock()
