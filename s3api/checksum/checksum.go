@@ -3,8 +3,9 @@
 // parts. It is pure; everything in it is safe for concurrent use, except that a
 // hash.Hash belongs to one goroutine.
 //
-// An algorithm is named by S3's word for it (CRC32, SHA256, XXHASH3, …), as metapb.Checksum records it; a value is its bytes, big endian, as S3
-// encodes them before base64.
+// An algorithm is named by S3's word for it (CRC32, SHA256, XXHASH3, …), as
+// metapb.Checksum records it. A value is its bytes, big endian, as S3 encodes them
+// before base64.
 package checksum
 
 import (
@@ -96,10 +97,10 @@ func Size(algorithm string) int {
 	return 0
 }
 
-// Composes reports whether parts may be summed up by Composite.
+// Composes reports whether Composite can sum up parts of this algorithm.
 func Composes(algorithm string) bool { return Size(algorithm) > 0 && algorithm != CRC64NVME }
 
-// Combines reports whether parts may be summed up by Combine.
+// Combines reports whether Combine can sum up parts of this algorithm.
 func Combines(algorithm string) bool {
 	return algorithm == CRC32 || algorithm == CRC32C || algorithm == CRC64NVME
 }

@@ -61,9 +61,8 @@ func (f *field) shift(crc, length uint64) uint64 {
 	return crc
 }
 
-// Combine returns the checksum of bytes A followed by bytes B, given both
-// checksums and B's length, without reading either; nil if the algorithm is not a
-// CRC or a value has not its size.
+// Combine returns the checksum of bytes A followed by bytes B, given both checksums and B's length,
+// without reading either. It returns nil if the algorithm is not a CRC or a value has the wrong size.
 func Combine(algorithm string, a, b []byte, bytesOfB uint64) []byte {
 	if !Combines(algorithm) || len(a) != Size(algorithm) || len(b) != Size(algorithm) {
 		return nil

@@ -8,11 +8,12 @@
 //
 // # Memory
 //
-// What comes before the file is at most MaxFieldsBytes; the file is never held: it
-// is read as it comes. How long it is a form does not say. File.Next says how much of
-// it is there for certain, which is all but what the rest of the request may be
-// (MaxTrailBytes: the end of the form, and fields behind the file, which are ignored);
-// the last piece is read ahead and then known exactly.
+// What comes before the file is at most MaxFieldsBytes. The file is never held: it is
+// read as it comes. A form does not say how long its file is. Behind the file come the
+// end of the form and perhaps fields, which are ignored; together they are at most
+// MaxTrailBytes. So all of the request but its last MaxTrailBytes belongs to the file
+// for certain, and File.Next says how much that is. The last piece is read ahead, and
+// its length is then known exactly.
 //
 // # Concurrency
 //

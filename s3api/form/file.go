@@ -8,29 +8,29 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// File is the file of a form, as it comes. Read returns io.EOF once the whole form has
-// come to its end as it should.
+// File is the file of a form, as it comes. Read returns io.EOF only after the whole form, with what
+// lies behind the file, was read without error.
 type File struct {
 	part *multipart.Part
 	form *multipart.Reader
 	src  *counter
-	size int64 // Of the request's body.
+	size int64 // The length of the request's body.
 
-	least, most int64 // What Limit allows; most < 0: any.
+	least, most int64 // The lengths that Limit allows; most < 0: any.
 	read        int64
-	tail        []byte // Read ahead: all that is left of the file.
-	ended       bool   // The form came to its end; tail is what is left.
+	tail        []byte // All that is left of the file, once readTail has read it ahead.
+	ended       bool   // The form was read to its end without error.
 	err         error
 }
 
 // Limit sets what length the file must have; most < 0: any.
 func (f *File) Limit(least, most int64) { f.least, f.most = least, most }
 
-// MaxSize returns what the file's length is at most.
+// MaxSize returns an upper bound of the file's length.
 func (f *File) MaxSize() int64 { return f.read + int64(len(f.tail)) + max(0, f.unread()) }
 
-// unread returns how much of the request lies behind what was read of it, besides
-// what was read ahead.
+// unread returns how much of the file may still come, besides tail: what the body has left, and what
+// mime/multipart may have read ahead of it.
 func (f *File) unread() int64 {
 	if f.ended {
 		return 0
@@ -38,8 +38,9 @@ func (f *File) unread() int64 {
 	return f.size - f.src.n + readAheadBytes
 }
 
-// Next returns how many bytes of the file follow for certain; last says that they are
-// all. It may read ahead.
+// Next returns how many bytes of the file follow for certain; last says that no more follow after them.
+// It may read ahead. Errors: EntityTooLarge and EntityTooSmall by Limit, and those of a form that is
+// broken or has several files.
 func (f *File) Next() (n int64, last bool, err error) {
 	if f.err == nil && !f.ended {
 		if certain := f.size - f.src.n - MaxTrailBytes; certain > 0 {
@@ -68,13 +69,13 @@ func (f *File) readTail() {
 	f.ended = f.err == nil
 }
 
-// finish reads what lies behind the file: fields, which count for nothing, and the end.
+// finish reads what lies behind the file: fields, which are ignored, and the end of the body.
 func (f *File) finish() error {
 	for {
 		part, err := f.form.NextRawPart()
 		switch {
 		case err == io.EOF:
-			_, err = io.Copy(io.Discard, f.src) // To its end, where a signature may be.
+			_, err = io.Copy(io.Discard, f.src) // A signature of the body is checked at its end.
 			return err
 		case err != nil:
 			return brokenFile(err)

@@ -13,9 +13,9 @@ import (
 
 // Limits of a form.
 const (
-	MaxFieldsBytes = 20 << 10 // Before the file: names, values and what is around them.
+	MaxFieldsBytes = 20 << 10 // Of all before the file: names, values and what is around them.
 	MaxFields      = 256
-	MaxTrailBytes  = 64 << 10 // Behind the file.
+	MaxTrailBytes  = 64 << 10 // Of all behind the file.
 
 	// readAheadBytes is what mime/multipart reads ahead of what it gives out.
 	readAheadBytes = 8 << 10
@@ -123,8 +123,8 @@ func (f *Form) Fields() []Field { return f.fields }
 // filenameVariable stands, in any field, for the name of the file.
 const filenameVariable = "${filename}"
 
-// Expand replaces the variable of the file's name in every field, as it is before a
-// policy is held against them.
+// Expand replaces filenameVariable by the name of the file in every field. It must be called before
+// Policy.Check, because a policy speaks of the fields as they are stored.
 func (f *Form) Expand() {
 	for i := range f.fields {
 		f.fields[i].Value = strings.ReplaceAll(f.fields[i].Value, filenameVariable, f.FileName)
@@ -145,7 +145,7 @@ func baseName(part *multipart.Part) string {
 	return strings.ToValidUTF8(name, "")
 }
 
-// counter counts what is read, and ends with an error where that is too much.
+// counter counts what is read, and returns an error once that is too much.
 type counter struct {
 	r    io.Reader
 	n    int64

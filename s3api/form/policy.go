@@ -61,8 +61,8 @@ func ParsePolicy(text string) (*Policy, error) {
 	return p, nil
 }
 
-// splitPolicy returns what the two keys of a policy hold. Their case counts, which
-// encoding/json does not mind where it fills a struct.
+// splitPolicy returns what the two keys of a policy hold. It does not fill a struct, because
+// encoding/json would then ignore the case of the keys, and here it counts.
 func splitPolicy(raw []byte) (expiration string, conditions []json.RawMessage, err error) {
 	var doc map[string]json.RawMessage
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -142,7 +142,7 @@ func bound(v any) (int64, bool) {
 	return n, err == nil && n >= 0
 }
 
-// Range returns what length the file may have; most is -1 for any.
+// Range returns which length the file may have; most is -1 if any.
 func (p *Policy) Range() (least, most int64) {
 	if !p.ranged {
 		return 0, -1
@@ -179,7 +179,8 @@ func (p *Policy) Check(f *Form, bucket string, now time.Time) error {
 	return nil
 }
 
-// exempt are fields that no condition need cover.
+// exempt are the fields that need no condition. Check refuses a form with any other field that no
+// condition covers, unless its name begins with x-ignore-.
 var exempt = map[string]bool{"policy": true, "x-amz-signature": true, "signature": true, "awsaccesskeyid": true, "accesskeyid": true}
 
 func (c *condition) holds(value string) bool {

@@ -13,8 +13,8 @@ import (
 // Limits of rules.
 const (
 	maxPrefixBytes = 1024
-	maxKeep        = 100       // NewerNoncurrentVersions.
-	maxDays        = 1_000_000 // Leaves the year of a date with four digits, as headers have it.
+	maxKeep        = 100       // The most that NewerNoncurrentVersions may be.
+	maxDays        = 1_000_000 // So that the year of a date has four digits, as headers have it.
 )
 
 // Names of actions, as documents and messages have them.
@@ -26,8 +26,8 @@ const (
 	actionNoncurrentTransition = "NoncurrentVersionTransition"
 )
 
-// Check returns what is wrong with a document that was parsed: rules that have no
-// sense alone or together. Unlike S3 it asks for no least age of a class.
+// Check returns what is wrong with a document that was parsed: a rule that makes no sense, alone or
+// beside others. Unlike S3 it does not ask that objects stay in a class for some days.
 func Check(doc *wirexml.Lifecycle) error {
 	ids := make(map[string]bool, len(doc.Rules))
 	for i := range doc.Rules {
@@ -105,8 +105,8 @@ func checkNumbers(r *wirexml.LifecycleRule) error {
 	return nil
 }
 
-// checkOverlap refuses rules of the older form, with a Prefix of their own, of which
-// two do the same to the same key. Filters may overlap: what Due prefers is done.
+// checkOverlap refuses two rules of the older form, with a Prefix of their own, that do the same to the
+// same key. Filters may overlap: Due then decides which rule counts.
 func checkOverlap(doc *wirexml.Lifecycle) error {
 	prefixes := map[string][]string{}
 	for i := range doc.Rules {

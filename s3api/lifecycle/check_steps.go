@@ -13,14 +13,14 @@ import (
 
 // step is a change of class on the way from warm to cold.
 type step struct {
-	class string // As rules name it; then as Attributes has it.
+	class string // As the rule names it, and after checkSteps as Attributes has it.
 	days  int64
 	date  time.Time
-	name  string // Of the class, in the words of the S3 API.
+	name  string // The name of the class in the words of the S3 API.
 }
 
-// checkTransitions wants the changes of class of current versions in order: each
-// class once, a colder one later, and the end after them all.
+// checkTransitions refuses changes of class of current versions that are not in order: each class may
+// come once, a colder one must come later, and the end after them all.
 func checkTransitions(r *wirexml.LifecycleRule) error {
 	steps := make([]step, len(r.Transitions))
 	for i, t := range r.Transitions {

@@ -8,7 +8,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Due returns what is to be done to a version now; false: nothing.
+// Due returns what is to be done to a version now; false if nothing is. Of several rules that are due it
+// takes the one that the package comment prefers.
 func (rs Rules) Due(s *Subject, now time.Time) (best Verdict, due bool) {
 	for i := range rs.rules {
 		r := &rs.rules[i]
@@ -34,8 +35,8 @@ func (rs Rules) Due(s *Subject, now time.Time) (best Verdict, due bool) {
 	return best, due
 }
 
-// Expiration returns when a latest version expires, and the ID of the rule that says
-// so; a zero time: never.
+// Expiration returns when a latest version expires, and the ID of the rule that says so. The time is
+// zero if it never expires.
 func (rs Rules) Expiration(key string, v *metapb.Version) (at time.Time, rule string) {
 	s := &Subject{Key: key, Version: v, Latest: true}
 	for i := range rs.rules {
@@ -52,7 +53,7 @@ func (rs Rules) Expiration(key string, v *metapb.Version) (at time.Time, rule st
 	return at, rule
 }
 
-// before reports whether v is done rather than other, where both are due.
+// before reports whether v is done rather than other if both are due.
 func (v *Verdict) before(other *Verdict) bool {
 	ends, otherEnds := v.Expiry != metapb.Expiry_EXPIRY_NONE, other.Expiry != metapb.Expiry_EXPIRY_NONE
 	switch {
@@ -64,8 +65,8 @@ func (v *Verdict) before(other *Verdict) bool {
 	return profile.Coldness(v.Class) > profile.Coldness(other.Class)
 }
 
-// marker considers the end of a delete marker that hides nothing: at once where a
-// rule asks for that, else when an object of its age would expire.
+// marker considers the end of a delete marker that hides nothing. It ends at once if the rule asks for
+// that, and otherwise when an object of its age would expire.
 func (rs Rules) marker(r *wirexml.LifecycleRule, s *Subject, consider func(Verdict)) {
 	e := r.Expiration
 	if e == nil || !s.Alone {
@@ -106,8 +107,8 @@ func (rs Rules) older(r *wirexml.LifecycleRule, s *Subject, consider func(Verdic
 	}
 }
 
-// colder returns a class that a rule names, as Attributes has it; false unless it is
-// colder than the version's. One whose copy is being restored, or was, is cold.
+// colder returns a class that a rule names, as Attributes has it; false unless it is colder than the
+// version's. A version that was restored, or is being restored, still has its cold class.
 func (s *Subject) colder(name string) (class string, ok bool) {
 	class, ok = profile.StorageClass(name)
 	return class, ok && profile.Coldness(class) > profile.Coldness(s.Version.GetAttributes().GetStorageClass())

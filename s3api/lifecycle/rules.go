@@ -65,7 +65,7 @@ func (rs Rules) Any() bool {
 	return false
 }
 
-// Prefix returns what all keys that the rules about versions are about begin with.
+// Prefix returns the longest prefix that all keys have which the rules may match.
 func (rs Rules) Prefix() string {
 	prefix, first := "", true
 	for i := range rs.rules {
@@ -82,8 +82,8 @@ func (rs Rules) Prefix() string {
 	return prefix
 }
 
-// Abort returns when an upload of a key is to be aborted, and the ID of the rule that
-// says so; a zero time: never. Of several rules the one that aborts first counts.
+// Abort returns when an upload of a key is to be aborted, and the ID of the rule that says so. The time
+// is zero if it is never aborted. Of several rules the one that aborts first counts.
 func (rs Rules) Abort(key string, initiatedMs int64) (at time.Time, rule string) {
 	for i := range rs.rules {
 		r := &rs.rules[i]

@@ -21,7 +21,7 @@ type Subject struct {
 	Newer       int64 // How many newer ones are not the latest either.
 }
 
-// days is what a version's days count from.
+// sinceMs returns the time from which a version's days count.
 func (s *Subject) sinceMs() int64 {
 	if s.Latest {
 		return s.Version.GetModifiedMs()
@@ -51,7 +51,7 @@ func (s *Subject) matches(f *wirexml.LifecycleFilter) bool {
 
 // Verdict is what is to be done to a version, from a time on.
 type Verdict struct {
-	Expiry metapb.Expiry // NONE: it stays, and changes its class.
+	Expiry metapb.Expiry // NONE: the version stays and changes its class.
 	Class  string        // The class it is to have, as Attributes has it.
 	At     time.Time
 	Rule   string // ID.

@@ -18,8 +18,7 @@ const (
 	AWS Compat = "aws"
 )
 
-// PastEnd says what a copy range does that starts inside its source and ends
-// outside.
+// PastEnd says what becomes of a copy range that starts inside its source and ends outside.
 type PastEnd string
 
 // The values of copy-range-past-end.
@@ -29,7 +28,7 @@ const (
 	PastEndInvalidArgument PastEnd = "invalid-argument" // 400, as AWS does.
 )
 
-// CopyETag says which ETag a part has that was copied by reference.
+// CopyETag says which ETag a part gets that is copied by reference.
 type CopyETag string
 
 // The values of copy-part-etag.
@@ -38,8 +37,8 @@ const (
 	CopyETagMD5       CopyETag = "md5"       // Read the range once for its MD5.
 )
 
-// PlainHTTP says when customer keys may come without TLS. A trusted proxy that
-// says https is as good as TLS with each of them.
+// PlainHTTP says when customer keys may come without TLS. A request that a trusted proxy calls https
+// always counts as TLS.
 type PlainHTTP string
 
 // The values of ssec-plain-http.
@@ -141,10 +140,10 @@ func New(compat Compat, overrides map[string]string) (*Profile, error) {
 	return p, nil
 }
 
-// FromSettings returns the profile of a node's settings, overridden by those of
-// the cluster, both by knob and with compat among them. It always returns a
-// profile: what cannot be used (a knob that only newer nodes know) is left out, and
-// the error, of kind errs.Invalid, names it.
+// FromSettings returns the profile of a node's settings, overridden by those of the cluster, both by
+// knob and with compat among them. It always returns a profile, because a node must go on serving when a
+// newer node has set a knob that it does not know. What cannot be used is left out, and the error, of
+// kind errs.Invalid, names it.
 func FromSettings(node, cluster map[string]string) (*Profile, error) {
 	merged := map[string]string{}
 	var bad []error

@@ -36,8 +36,8 @@ func (p *Profile) Style(d Dialect, endpoint string) wirexml.Style {
 	return s
 }
 
-// locationForms are how clients read a bucket's location where they get OBS's
-// namespace. Those that sign with V4 are AWS's whatever the namespace is.
+// locationForms are how clients read a bucket's location if they get OBS's namespace. Clients that sign
+// with V4 read it as AWS writes it, whatever the namespace is.
 var locationForms = map[Dialect]wirexml.LocationForm{
 	DialectV4: wirexml.LocationAWS, DialectV2: wirexml.LocationOBS, DialectOBS: wirexml.LocationOBSNative,
 }
@@ -52,16 +52,16 @@ func (p *Profile) codes(d Dialect) map[s3err.Code]s3err.Telling {
 	return obsCodes
 }
 
-// noRoom is what OBS has for a cluster without room. AWS has nothing, for it is never full:
-// there the code says what is so, under the status that HTTP has for it, and that clients
-// neither take for a missing right nor try again and again.
+// noRoom is how OBS tells that a cluster has no room. AWS has no code for that, because it is never full.
+// Under its profile the table's code and status stay: clients neither take them for a missing right nor
+// try again and again.
 var noRoom = s3err.Telling{Code: s3err.InsufficientStorageSpace, Status: http.StatusForbidden}
 
 var denied = s3err.Telling{Code: s3err.AccessDenied, Status: http.StatusForbidden}
 
-// obsCodes are the codes that the OBS book of the S3 API tells otherwise than
-// s3err.Table. A wrong key, signature, clock or token is AccessDenied, as the
-// page of every operation says; the message names the cause.
+// obsCodes are the codes that the OBS book of the S3 API tells otherwise than s3err.Table. A wrong key,
+// signature, clock or token is AccessDenied, as the page of every operation says. The message still
+// names the cause.
 var obsCodes = map[s3err.Code]s3err.Telling{
 	s3err.InvalidAccessKeyID:    denied,
 	s3err.SignatureDoesNotMatch: denied,

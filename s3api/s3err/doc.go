@@ -4,8 +4,8 @@
 // besides. Table gives each code its HTTP status, its message and when it is answered;
 // docs/s3-errors.md is generated from it. FromError tells any error of Cairn: the kinds
 // of package errs become codes here and nowhere else, so that one failure has one name
-// for every client. How an error is written is a matter of package wirexml, and which
-// codes go by another name or status under a profile one of package profile.
+// for every client. Package wirexml writes errors. Package profile decides which codes
+// have another name or status under a profile.
 //
 // Everything here is pure and safe for concurrent use.
 package s3err

@@ -1,7 +1,7 @@
 package s3err
 
-// Error is a failure as S3 tells it: a code of the table, its message (or one
-// more precise), and elements that some codes carry besides.
+// Error is a failure as S3 tells it: a code of the table, its message or a more precise one, and
+// elements that some codes carry besides.
 type Error struct {
 	Code    Code
 	Message string  // Empty: the table's.
@@ -18,7 +18,7 @@ type Code string
 
 // Telling is how a code is told.
 type Telling struct {
-	Code   Code // Whose name goes out.
+	Code   Code // The code whose name goes out.
 	Status int
 }
 
@@ -49,9 +49,9 @@ func (c Code) Say(message string, extra ...Field) *Error {
 	return &Error{Code: c, Message: message, Extra: extra}
 }
 
-// BadArgument returns InvalidArgument with a message that says why, and with the name
-// and the value of the parameter, header, field or element that is refused. A value of
-// "" is left out: there was none, or it must not be repeated.
+// BadArgument returns InvalidArgument with a message that says why, and with the name and the value of
+// the parameter, header, field or element that is refused. An empty value is left out. Callers give one
+// if there is no value, or if it must not be repeated.
 func BadArgument(name, value, why string) *Error {
 	e := InvalidArgument.Say(why, Field{Name: "ArgumentName", Value: name})
 	if value != "" {

@@ -9,17 +9,16 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// OfKind returns how a kind of errors is told, with a cause for the log. There is no
-// other place where kinds become codes.
+// OfKind returns how a kind of errors is told, with a cause for the log.
 func OfKind(k errs.Kind, cause error) *Error {
 	code, message := codeOfKind(k)
 	return &Error{Code: code, Message: message, Cause: cause}
 }
 
-// codeOfKind maps the kinds of errors that have no code of S3's yet. NotFound is
-// not among S3's 404s: what S3 calls not found, the object service names; here it
-// is a piece of an object that should exist, and a client must not take it for
-// the absence of the object.
+// codeOfKind returns the code of a kind, and its message if that is not the table's. NotFound and
+// Corrupt are InternalError. The object service has already named what S3 calls not found, so here a
+// piece of an object that should exist is missing, and no client may take that for the absence of the
+// object.
 func codeOfKind(k errs.Kind) (Code, string) {
 	switch k {
 	case errs.Invalid:

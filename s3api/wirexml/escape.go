@@ -112,10 +112,9 @@ func appendDigits(dst []byte, n, scale int) []byte {
 	return dst
 }
 
-// appendEscaped appends text as character data. White space other than the blank
-// is written as references, so that no parser folds it. What XML 1.0 cannot hold
-// becomes a reference all the same if references is set, as S3 does it, else
-// U+FFFD; so do bytes that are not UTF-8.
+// appendEscaped appends text as character data. White space other than the blank is written as
+// references, so that no parser folds it. A character that XML 1.0 cannot hold becomes a reference, as
+// S3 writes it, if references is set, and U+FFFD otherwise. Bytes that are not UTF-8 become U+FFFD.
 func appendEscaped(dst []byte, text string, references bool) []byte {
 	from := 0
 	for i := 0; i < len(text); {

@@ -13,9 +13,9 @@ const maxRuleIDRunes = 255
 const maxTransitions = 16
 
 // ParseLifecycle parses a LifecycleConfiguration of 1 to MaxLifecycleRules rules,
-// each with a status and at least one action. Whether the rules make sense together
-// (classes that exist, IDs and prefixes that differ, an order of days) is the
-// caller's to check.
+// each with a status and at least one action. The caller must check whether the rules
+// make sense together (classes that exist, IDs and prefixes that differ, an order of
+// days): lifecycle.Check does.
 func ParseLifecycle(body []byte) (*Lifecycle, error) {
 	s, d := newScanner(body), &Lifecycle{}
 	err := s.document("LifecycleConfiguration", func(name string) error {

@@ -5,7 +5,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// MaxLogPrefixBytes bounds the prefix of the keys of logs: what follows it fits.
+// MaxLogPrefixBytes bounds the prefix of the keys of logs, so that there is room for what follows it.
 const MaxLogPrefixBytes = 768
 
 // LogKeys says how the keys of logs go on after their prefix.

@@ -23,11 +23,11 @@ const (
 	MaxDeleteKeys         = 1_000
 )
 
-// Read returns a whole body of at most limit bytes. It reads to the end, so that
-// whatever verifies the body has done so before anything of it is parsed; errors of
-// r come back as FromError has them. size is the length announced, -1 if unknown. The
-// room for it grows with what has come, not with what was announced; grow, unless it is
-// nil, is asked each time whether it may have so many bytes.
+// Read returns a whole body of at most limit bytes. It reads to the end, so that whatever verifies the
+// body has done so before anything of it is parsed. size is the length announced, -1 if unknown. The
+// buffer grows with what has come and not with what was announced, so that an announcement alone costs
+// no memory. If grow is not nil, it is asked before each growth whether the buffer may have so many
+// bytes. Errors of r come back as FromError has them.
 func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]byte, error) {
 	if size > limit {
 		return nil, s3err.MaxMessageLengthExceeded.Err()

@@ -16,11 +16,10 @@ const (
 	maxTextBytes = 16 << 10 // Of one element; a key has at most 1,024.
 )
 
-// scanner walks a document. It holds to XML 1.0 in what it accepts, and accepts
-// what documents of S3 need: elements, attributes (looked at only for their form),
-// text, CDATA, comments and processing instructions; UTF-8; no document type, and
-// so no entities but the five predefined ones. It copies nothing but text that has
-// references in it: text is a piece of the document.
+// scanner walks a document. All that it accepts is XML 1.0, but it accepts only what documents of S3
+// need: elements, attributes (looked at only for their form), text, CDATA, comments and processing
+// instructions, in UTF-8. There is no document type, and so no entities but the five predefined ones:
+// a small body cannot grow. Text is a piece of the document; it is copied only if it has references.
 type scanner struct {
 	doc   string
 	at    int

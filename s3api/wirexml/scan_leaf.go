@@ -11,8 +11,8 @@ import (
 // leaves are elements that hold text alone, by name.
 type leaves map[string]string
 
-// leaf parses the element just opened, which must be text of one of the known
-// names, for the first time.
+// leaf parses the element just opened. It must hold text alone, have one of the known names, and come
+// for the first time.
 func (s *scanner) leaf(into leaves, name string, known ...string) error {
 	if _, twice := into[name]; twice || !slices.Contains(known, name) {
 		return s.unknown(name)

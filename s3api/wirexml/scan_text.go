@@ -137,9 +137,8 @@ func reference(ref string) (rune, bool) {
 	return rune(n), true
 }
 
-// validReference reports whether a reference may name r. Beyond XML 1.0 it allows
-// the control characters, which keys may hold and which can be sent in no other
-// way; not U+0000.
+// validReference reports whether a reference may name r. Beyond XML 1.0 it allows the control characters
+// except U+0000, because keys may hold them and there is no other way to send them.
 func validReference(r rune) bool {
 	return r != 0 && utf8.ValidRune(r)
 }
