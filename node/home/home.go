@@ -4,16 +4,16 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
-	"github.com/cairnstore/cairn/cluster"
-	"github.com/cairnstore/cairn/shard/drive"
 	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/meta/files"
+	"github.com/cairnstore/cairn/shard/drive"
 )
 
 // Home is what a node keeps of itself in one of its data directories, beside the
@@ -90,7 +90,7 @@ func Open(fs vfs.FS, dir string) (*Home, error) {
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	text, err := readFile(fs, fs.PathJoin(dir, fileName))
+	text, err := files.Read(fs, fs.PathJoin(dir, fileName))
 	switch {
 	case oserror.IsNotExist(err):
 		var b [8]byte
@@ -224,22 +224,7 @@ func (h *Home) saveLocked() error {
 	if err != nil {
 		return err
 	}
-	name, tmp := h.fs.PathJoin(h.dir, fileName), h.fs.PathJoin(h.dir, fileName+".new")
-	f, err := h.fs.Create(tmp, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := h.fs.Rename(tmp, name); err != nil {
-		return err
-	}
-	return syncDir(h.fs, h.dir)
+	return files.Replace(h.fs, h.dir, fileName, append(text, '\n'))
 }
 
 // makeDir makes a directory and its parents, and syncs each entry. A power cut must not take back
@@ -257,22 +242,5 @@ func makeDir(fs vfs.FS, dir string) error {
 	if err := fs.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return syncDir(fs, parent)
-}
-
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func readFile(fs vfs.FS, name string) ([]byte, error) {
-	f, err := fs.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	return text, errors.Join(err, f.Close())
+	return files.SyncDir(fs, parent)
 }

@@ -122,6 +122,15 @@ func (v view) principal(s subject) *policy.Principal {
 	return nil
 }
 
+// there reports whether there is a user or role of this name.
+func (v view) there(s subject) bool {
+	kind := metapb.EntryKind_ENTRY_USER
+	if s.Kind == HolderRole {
+		kind = metapb.EntryKind_ENTRY_ROLE
+	}
+	return v.entry(kind, path(s.account, s.Name)) != nil
+}
+
 // rights returns what the policies of a subject say; those of somebody who is not
 // there are none.
 func (v view) rights(s subject) *policy.Rights {
@@ -207,9 +216,9 @@ func (a *Admin) hold(ctx context.Context, c *change) error {
 }
 
 // lifts reports whether a change takes a denial from a subject. A group stands for its
-// members, who are asked for themselves.
+// members, who are asked for themselves; nobody acts as a user or role that is removed.
 func lifts(before, after view, s subject) bool {
-	if s.Kind == HolderGroup {
+	if s.Kind == HolderGroup || !after.there(s) {
 		return false
 	}
 	was, is := before.rights(s).Denials(), after.rights(s).Denials()

@@ -232,6 +232,9 @@ func TestLiftedDenials(t *testing.T) {
 		refusedTo(t, change(), what)
 	}
 	require.NoError(t, d.as.RemoveGroup(ctx, "acme", "direct", true), "nobody is in it")
+	_, k := w.user("acme", "keyless", "quiet")
+	require.NoError(t, w.admin.RemoveKey(ctx, k.ID))
+	require.NoError(t, d.as.RemoveUser(ctx, "acme", "keyless", true), "nobody can act as it any more")
 	w.policies = nil
 	require.NoError(t, changes["taken out of the group"](), "nothing is given by any bucket")
 }

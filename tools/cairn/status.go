@@ -138,7 +138,12 @@ func aligned(w io.Writer, table func(io.Writer)) {
 // coldest returns the node whose block cache has missed most of what it was asked for; nil
 // where no node has told.
 func coldest(nodes []*adminpb.NodeStatus) (worst *adminpb.NodeStatus) {
-	found := func(c *adminpb.BlockCache) float64 { return float64(c.Hits) / float64(max(1, c.Hits+c.Misses)) }
+	found := func(c *adminpb.BlockCache) float64 {
+		if c.Hits+c.Misses == 0 {
+			return 1 // It has missed nothing.
+		}
+		return float64(c.Hits) / float64(c.Hits+c.Misses)
+	}
 	for _, n := range nodes {
 		if n.BlockCache != nil && (worst == nil || found(n.BlockCache) < found(worst.BlockCache)) {
 			worst = n
