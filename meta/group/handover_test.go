@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
@@ -33,7 +34,7 @@ func TestHandOver(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		})
-		for range 6 {
+		for range effort.Of(6, 2, 60) {
 			from := c.leader()
 			to := c.nodes[(from.number+1)%3]
 			require.NoError(t, from.group.HandOver(c.ctx(10*time.Second), to.id))

@@ -8,10 +8,13 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/cairnstore/cairn/cluster/effort"
 )
 
 // TestSizes compares the sums with those of a slice, whatever is appended, cut and reopened.
 func TestSizes(t *testing.T) {
+	effort.SkipLessened(t)
 	rapid.Check(t, func(t *rapid.T) {
 		fs := vfs.NewMem()
 		s := open(t, fs)

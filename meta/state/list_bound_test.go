@@ -55,6 +55,7 @@ func TestListPassesOverHiddenKeysInSteps(t *testing.T) {
 // page may look at are limited to about as many; records of the others are decoded, so
 // the memory that a page allocates tells how many it looked at.
 func TestPagesCostWhatTheyReturn(t *testing.T) {
+	effort.SkipLessened(t)
 	const few, many, page = 100, 5000, 10
 	cost := func(n int) map[string]float64 {
 		c := versioned(t, versioningEnabled)

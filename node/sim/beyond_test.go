@@ -22,9 +22,10 @@ const (
 // what they hold, and for longer than it takes to give them up: when they are back,
 // every acknowledged byte is.
 func TestBeyond(t *testing.T) {
+	effort.SkipLessened(t)
 	mustReach(t)
 	first, count := seeds(t, 1, 200)
-	for i, kind := range []struct {
+	for _, kind := range []struct {
 		name string
 		harm func(*nemesis, context.Context, []*Machine) error
 	}{
@@ -33,9 +34,6 @@ func TestBeyond(t *testing.T) {
 		{"drives fail", (*nemesis).drivesFail},
 		{"given up by hand", (*nemesis).givenUp},
 	} {
-		if i > 0 && effort.Lessened() {
-			break
-		}
 		for i := range count {
 			seed := first + uint64(i)
 			t.Run(fmt.Sprintf("%s/seed=%d", kind.name, seed), func(t *testing.T) {

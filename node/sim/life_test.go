@@ -74,7 +74,7 @@ func live(ctx context.Context, seed uint64, log *Log) error {
 		clients = append(clients, cl)
 		wg.Go(func() { cl.run(busy) })
 	}
-	for range effort.Of(4, 2, 4) {
+	for range effort.Of(4, 1, 4) {
 		if err = n.age(ctx); err != nil {
 			break
 		}

@@ -186,6 +186,7 @@ func TestLifecycleKeepsNewerVersions(t *testing.T) {
 }
 
 func TestLifecycleMoves(t *testing.T) {
+	effort.SkipLessened(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := newRuled(t, metapb.Versioning_VERSIONING_ENABLED, ruleOf("<Filter/>",
 			"<Transition><Days>0</Days><StorageClass>WARM</StorageClass></Transition><Transition><Days>5</Days><StorageClass>COLD</StorageClass></Transition>"+
