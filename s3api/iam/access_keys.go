@@ -37,7 +37,7 @@ type AccessKey struct {
 	Description string
 }
 
-// NewKey is an access key just made, the only time that its secret is shown.
+// NewKey is an access key just made. It is the only thing that shows a secret: no later call does.
 type NewKey struct {
 	AccessKey
 	Secret string
@@ -52,7 +52,8 @@ func (k NewKey) GoString() string { return k.String() }
 // MarshalText is String, for encoders of logs.
 func (k NewKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// newKey checks what is given of a key and makes the rest.
+// newKey returns the key that spec describes, with what spec leaves out generated. It does not set
+// the account and the time. Errors: Invalid.
 func (a *Admin) newKey(spec KeySpec) (*NewKey, error) {
 	if (spec.AccessKey == "") != (spec.Secret == "") {
 		return nil, errs.Newf("iam.AddKey", errs.Invalid, "give both the access key and the secret key, or neither to have them generated")
@@ -71,7 +72,8 @@ func (a *Admin) newKey(spec KeySpec) (*NewKey, error) {
 	return k, nil
 }
 
-// setKey writes a new key.
+// setKey writes a new key, whose id must be free among all accounts and must not be the root
+// user's. Errors: Exists.
 func (a *Admin) setKey(c *change, k *NewKey) error {
 	if c.keys.get(k.ID) != nil || k.ID == a.c.Keys.rootUser {
 		return errs.Newf("iam.AddKey", errs.Exists, "the access key %s is in use", k.ID)
@@ -81,7 +83,8 @@ func (a *Admin) setKey(c *change, k *NewKey) error {
 	return nil
 }
 
-// AddKey makes an access key of a user, or of an account itself.
+// AddKey makes an access key of a user, or of an account itself. Only whoever administers the
+// cluster may choose any id; see CheckChosen.
 func (a *Admin) AddKey(ctx context.Context, spec KeySpec) (*NewKey, error) {
 	const op = "iam.AddKey"
 	key, err := a.newKey(spec)
@@ -119,8 +122,8 @@ func (a *Admin) AddKey(ctx context.Context, spec KeySpec) (*NewKey, error) {
 	return key, nil
 }
 
-// Keys returns the access keys of a user, of an account itself where user is empty,
-// or all of them where account is empty too, by id.
+// Keys returns access keys by id: those of a user; those of an account itself if user is empty; and
+// those of all accounts and users if account is empty too.
 func (a *Admin) Keys(ctx context.Context, account, user string) ([]AccessKey, error) {
 	s, err := a.read(ctx)
 	if err != nil {
@@ -172,8 +175,8 @@ func noKey(id string) error {
 	return errs.Newf("iam.Key", errs.NotFound, "there is no access key %s in the directory", id)
 }
 
-// SetKeyDisabled disables an access key, or enables it again. The sessions that were
-// made with it are as good as it is.
+// SetKeyDisabled disables an access key, or enables it again. The sessions that were made with a
+// key are refused while it is disabled.
 func (a *Admin) SetKeyDisabled(ctx context.Context, id string, disabled bool) error {
 	return a.update(ctx, func(c *change) error {
 		if c.keys.get(id) == nil {
@@ -186,7 +189,7 @@ func (a *Admin) SetKeyDisabled(ctx context.Context, id string, disabled bool) er
 	})
 }
 
-// RemoveKey removes an access key, and with it the sessions that were made with it.
+// RemoveKey removes an access key. That ends the sessions that were made with it.
 func (a *Admin) RemoveKey(ctx context.Context, id string) error {
 	return a.update(ctx, func(c *change) error {
 		if c.keys.get(id) == nil {

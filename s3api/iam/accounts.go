@@ -10,10 +10,11 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// maxRemovedAtOnce bounds the entries that go with an account in one change.
+// maxRemovedAtOnce bounds how many entries of an account one change removes: a change has at most
+// maxChange entries.
 const maxRemovedAtOnce = 1000
 
-// ownedKinds are the kinds whose entries lie in an account by their names.
+// ownedKinds are the kinds of entries whose names begin with the account that they lie in.
 var ownedKinds = []metapb.EntryKind{
 	metapb.EntryKind_ENTRY_USER, metapb.EntryKind_ENTRY_GROUP, metapb.EntryKind_ENTRY_ROLE, metapb.EntryKind_ENTRY_POLICY,
 }
@@ -24,7 +25,8 @@ type AccountSpec struct {
 	ID   string // Empty: generated.
 	// Admin makes the account one that administers the cluster.
 	Admin bool
-	// AccessKey and Secret are the account's own access key; empty: generated.
+	// AccessKey and Secret are the account's own access key. Give both, or neither to have them
+	// generated.
 	AccessKey, Secret string
 }
 
@@ -34,7 +36,7 @@ func (s AccountSpec) String() string { return "iam.AccountSpec(" + s.Name + ", r
 // GoString is String, for %#v.
 func (s AccountSpec) GoString() string { return s.String() }
 
-// AddAccount makes an account that is ready to be used: with an access key.
+// AddAccount makes an account and its first access key.
 func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Account, *NewKey, error) {
 	const op = "iam.AddAccount"
 	if err := checkName("account", spec.Name, MaxNameBytes); err != nil {
@@ -66,8 +68,9 @@ func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Accou
 			return err
 		}
 		c.set(metapb.EntryKind_ENTRY_ACCOUNT, id, added)
-		// Of two accounts of the same name that are added at the same time one looks again.
-		// An id is as good as a name, so it is taken too.
+		// If two calls add accounts of the same name at the same time, these entries make one of
+		// them look again and find the name taken. An account can be named by its id too, so the id
+		// is taken as a name.
 		for _, name := range []string{spec.Name, id} {
 			c.set(metapb.EntryKind_ENTRY_ACCOUNT_NAME, name, &metapb.Setting{Value: id})
 		}
@@ -80,7 +83,7 @@ func (a *Admin) AddAccount(ctx context.Context, spec AccountSpec) (*metapb.Accou
 	return added, key, nil
 }
 
-// findAccount returns the account of an id or a name; nil if there is none.
+// findAccount returns the account with this id or name; nil if there is none.
 func (s *snapshot) findAccount(account string) *metapb.Account {
 	switch {
 	case s.account(account) != nil:
@@ -91,7 +94,7 @@ func (s *snapshot) findAccount(account string) *metapb.Account {
 	return s.accountNamed(account)
 }
 
-// mustAccount is findAccount with an error for whoever asked.
+// mustAccount is findAccount, and returns NotFound if there is no such account.
 func (s *snapshot) mustAccount(account string) (*metapb.Account, error) {
 	if found := s.findAccount(account); found != nil {
 		return found, nil
@@ -99,7 +102,8 @@ func (s *snapshot) mustAccount(account string) (*metapb.Account, error) {
 	return nil, errs.Newf("iam.Account", errs.NotFound, "there is no account with the name or id %q", account)
 }
 
-// Accounts returns all accounts by name, that of the cluster's root among them.
+// Accounts returns all accounts in the order of their names. The account of the cluster's root is
+// among them.
 func (a *Admin) Accounts(ctx context.Context) ([]*metapb.Account, error) {
 	s, err := a.read(ctx)
 	if err != nil {
@@ -125,8 +129,8 @@ func (a *Admin) Account(ctx context.Context, account string) (*metapb.Account, e
 	return s.mustAccount(account)
 }
 
-// SetAccountDisabled disables an account, or enables it again. A disabled one's keys
-// and sessions, and those of its users and roles, are as if they did not exist.
+// SetAccountDisabled disables an account, or enables it again. The keys and sessions of a disabled
+// account, and of its users and roles, are treated as if they did not exist.
 func (a *Admin) SetAccountDisabled(ctx context.Context, account string, disabled bool) error {
 	return a.update(ctx, func(c *change) error {
 		found, err := c.mustAccount(account)
@@ -146,8 +150,8 @@ func (a *Admin) SetAccountDisabled(ctx context.Context, account string, disabled
 	})
 }
 
-// SetAccountBuckets sets how many buckets an account may have; 0: what the setting says.
-// Those that it has already stay.
+// SetAccountBuckets sets how many buckets an account may have; 0 means as many as the setting says.
+// Buckets that it already has stay, even if they are more.
 func (a *Admin) SetAccountBuckets(ctx context.Context, account string, most uint32) error {
 	return a.update(ctx, func(c *change) error {
 		found, err := c.mustAccount(account)
@@ -167,10 +171,13 @@ func (a *Admin) SetAccountBuckets(ctx context.Context, account string, most uint
 	})
 }
 
-// RemoveAccount removes an account, which must have no users, groups, roles,
-// policies, access keys and buckets. With force all but the buckets go with it; they
-// stay, for the cluster's root to remove, and so do its master keys, which what is in
-// them may need.
+// RemoveAccount removes an account, which must have no users, groups, roles, policies, access keys
+// and buckets. With force it removes all of these but the buckets. Those stay, for the cluster's
+// root to remove, and so do the account's master keys, because what is in the buckets may need
+// them.
+//
+// With force, an account that has more than maxRemovedAtOnce entries is removed by several changes.
+// If one of them fails, what the earlier ones removed is gone; repeat the call.
 func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) error {
 	const op = "iam.RemoveAccount"
 	if err := a.checkNoBuckets(ctx, account, force); err != nil {
@@ -232,7 +239,8 @@ func (a *Admin) checkNoBuckets(ctx context.Context, account string, force bool) 
 	return nil
 }
 
-// owned returns the entries that go with an account, access keys first.
+// owned returns the entries that are removed with an account. Access keys come first, so that
+// nobody can act for the account any more when the rest goes.
 func (s *snapshot) owned(account string) []*metapb.Entry {
 	var out []*metapb.Entry
 	for _, id := range s.held.under(joined(account, "")) {

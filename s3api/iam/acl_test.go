@@ -11,8 +11,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
-// TestACLs: each permission of each grantee, on a bucket and on an object of it,
-// gives the actions that it stands for and not one more.
+// TestACLs: each permission of each grantee, on a bucket and on an object in it, gives the actions
+// that it stands for and not one more.
 func TestACLs(t *testing.T) {
 	s := newScene(t)
 	bucketActions := map[metapb.Permission][]string{
@@ -93,7 +93,8 @@ func TestACLs(t *testing.T) {
 	}
 }
 
-// TestACLNeverUndoesDeny: neither a policy of the caller's nor one of the bucket's.
+// TestACLNeverUndoesDeny: an ACL undoes no denial, neither by a policy of the caller's nor by one
+// of the bucket's.
 func TestACLNeverUndoesDeny(t *testing.T) {
 	s := newScene(t)
 	s.policy("else", "no-reading", `{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}]}`)

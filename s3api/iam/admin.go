@@ -12,17 +12,16 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// maxTries bounds how often a change is tried again because others changed the
-// same things.
+// maxTries bounds how often a change is tried if others keep changing the same things.
 const maxTries = 20
 
-// maxChange bounds a change: checks, entries and names of entries removed. It is the
+// maxChange bounds how many checks, entries and removed names a change has together. It is the
 // state machine's limit.
 const maxChange = 4096
 
-// retryPause is the mean pause before a change is tried again; it doubles with each try,
-// up to retryPauseMax, so that nobody is crowded out by those who change the same things
-// faster: all who add accounts do.
+// retryPause is the mean pause before a change is tried again. It doubles with each try, up to
+// retryPauseMax. Without it, those who change the same things faster, as all do who add accounts,
+// could crowd out somebody else for maxTries tries.
 const (
 	retryPause    = 5 * time.Millisecond
 	retryPauseMax = 320 * time.Millisecond
@@ -34,26 +33,26 @@ type AdminConfig struct {
 	Keys      *Keys
 	// HasBuckets says whether an account owns buckets.
 	HasBuckets func(ctx context.Context, account string) (bool, error)
-	// BucketPolicies returns the policies of an account's buckets. Nil: changes by those
-	// who are limited (see Admin.For) and that depend on them are refused.
+	// BucketPolicies returns the policies of an account's buckets. If it is nil, changes by callers
+	// who are limited (see Admin.For) are refused where they depend on those policies.
 	BucketPolicies func(ctx context.Context, account string) ([]*policy.Policy, error)
 	// CheckSetting returns nil if there is a setting of this name that takes value.
 	// Errors: Invalid, with a sentence.
 	CheckSetting func(name, value string) error
 }
 
-// Admin changes the directory of accounts, users, groups, roles, policies, access
-// keys and settings. It does not ask who wants that, but where For says so: its
-// callers do.
+// Admin changes the directory of accounts, users, groups, roles, policies, access keys and
+// settings. Its callers decide who may call it. Only For adds a decision of its own, about the
+// change that is made.
 //
-// Every method reads the directory anew first, so that what one node answered is
-// known on the others. Accounts are named by their id or their name. What is
-// returned must not be changed. Errors: Invalid (with a sentence for whoever
-// asked), NotFound, Exists, Precondition (something depends on what was to be
-// removed), Denied (only after For), NoSpace, Unavailable, Unknown.
+// Every method reads the directory anew first, so that what another node has answered is known
+// here. An account can be named by its id or by its name. Nobody may change what is returned.
+// Errors: Invalid (with a sentence for whoever asked), NotFound, Exists, Precondition (something
+// depends on what was to be removed, or a limit is reached), Denied (only after For), NoSpace,
+// Unavailable, Unknown.
 type Admin struct {
 	c  AdminConfig
-	by *Identity // Whose changes these are; nil: the node's own.
+	by *Identity // Who makes the changes; nil: the node itself.
 }
 
 // NewAdmin returns the administration of a directory.
@@ -67,18 +66,18 @@ func (a *Admin) read(ctx context.Context) (*snapshot, error) {
 	return a.c.Directory.current.Load(), nil
 }
 
-// change is a change of the directory in the making. It holds only if the entries
-// that it was made from are still the same.
+// change is a change of the directory in the making. It is written only if the entries that it was
+// made from are still the same then.
 type change struct {
 	*snapshot
 	now    int64  // Unix time, ms.
-	whole  string // Id of the account that is made, changed or removed as such; empty: none.
+	whole  string // Id of the account that is itself made, changed or removed; empty: none.
 	checks map[entryID]*metapb.EntryCheck
 	put    map[entryID]*metapb.Entry
 	remove map[entryID]*metapb.EntryName
 }
 
-// entryID names an entry of the directory: by its kind, and by its name among those.
+// entryID names an entry of the directory by its kind and, within the kind, its name.
 type entryID struct {
 	kind metapb.EntryKind
 	name string
@@ -89,7 +88,8 @@ func newChange(s *snapshot) *change {
 		put: map[entryID]*metapb.Entry{}, remove: map[entryID]*metapb.EntryName{}}
 }
 
-// set writes a record, new or in place of the one in the snapshot.
+// set writes a record. It replaces the record of this kind and name in the snapshot, if there is
+// one.
 func (c *change) set(kind metapb.EntryKind, name string, record proto.Message) {
 	value, err := proto.Marshal(record)
 	if err != nil {
@@ -99,12 +99,14 @@ func (c *change) set(kind metapb.EntryKind, name string, record proto.Message) {
 	c.put[entryID{kind, name}] = &metapb.Entry{Kind: kind, Name: name, Value: value}
 }
 
+// check makes the change depend on an entry: it is written only if the entry is still as in the
+// snapshot.
 func (c *change) check(kind metapb.EntryKind, name string) {
 	c.checks[entryID{kind, name}] = &metapb.EntryCheck{Kind: kind, Name: name, Revision: c.entry(kind, name).GetRevision()}
 }
 
-// hold writes an entry as it is, because something that is written now depends on
-// it: whoever removes it at the same time has to look again.
+// hold writes an entry unchanged, because something else that the change writes depends on it.
+// Another change at the same time that removes the entry then fails its check, and looks again.
 func (c *change) hold(kind metapb.EntryKind, name string) {
 	at := entryID{kind, name}
 	if e := c.entry(kind, name); e != nil && c.put[at] == nil {
@@ -121,8 +123,8 @@ func (c *change) delete(kind metapb.EntryKind, name string) {
 	c.remove[at] = &metapb.EntryName{Kind: kind, Name: name}
 }
 
-// update makes a change and writes it. If others have changed the same things meanwhile, it makes
-// the change again on what there is now. So f may be called more than once.
+// update makes a change by f and writes it. If others have changed the same things meanwhile, it
+// calls f again with what there is now, so f may be called more than once.
 func (a *Admin) update(ctx context.Context, f func(c *change) error) error {
 	s, err := a.read(ctx)
 	if err != nil {
@@ -162,5 +164,6 @@ func values[V any](m map[entryID]V) []V {
 	return out
 }
 
-// clone returns a copy of a record of the snapshot, to be changed.
+// clone returns a copy of a record of the snapshot. Changes are made to copies, because nothing in
+// a snapshot may change.
 func clone[P proto.Message](record P) P { return proto.Clone(record).(P) }

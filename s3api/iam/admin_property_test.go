@@ -12,9 +12,9 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// TestReferencesProperty has two nodes change a small directory, the second one
-// between what the first has read and what it writes. Whatever they do, nothing
-// hangs on what is gone.
+// TestReferencesProperty has two nodes change a small directory. The second one makes its change
+// after the first has read the directory and before it writes. Whatever they do, no entry refers to
+// one that is gone.
 func TestReferencesProperty(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
@@ -76,7 +76,7 @@ func step(t *rapid.T, label string, a *Admin) func() error {
 	return changes[rapid.IntRange(0, len(changes)-1).Draw(t, label)]
 }
 
-// checkReferences checks that nothing in the directory hangs on what is not there.
+// checkReferences checks that no entry of the directory refers to one that does not exist.
 func checkReferences(t require.TestingT, w *world) {
 	require.NoError(t, w.dir.Refresh(context.Background()))
 	s := w.dir.current.Load()

@@ -92,7 +92,7 @@ func TestAccounts(t *testing.T) {
 	requireKind(t, errs.Invalid, w.admin.SetAccountDisabled(ctx, RootAccountName, true))
 }
 
-// TestAccountWithManyEntries removes one in more than one change.
+// TestAccountWithManyEntries removes an account that has more entries than one change removes.
 func TestAccountWithManyEntries(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	acme, _ := w.account("acme")
@@ -292,9 +292,9 @@ func TestSettings(t *testing.T) {
 	require.Empty(t, w.dir.Settings())
 }
 
-// TestAccountsAreAddedBesideOthers: who adds an account is not crowded out by those who add
-// others, faster than it; but of two of one name, or of one's name and the other's id, there
-// is one.
+// TestAccountsAreAddedBesideOthers: somebody who adds an account is not crowded out by others who
+// add accounts faster. But of two accounts with the same name, or where the id of one is the name
+// of the other, only one is added.
 func TestAccountsAreAddedBesideOthers(t *testing.T) {
 	w := newWorld(t)
 	peer := w.peer()

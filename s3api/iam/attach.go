@@ -30,8 +30,8 @@ type Holder struct {
 // String returns the holder in words.
 func (h Holder) String() string { return string(h.Kind) + " " + h.Name }
 
-// AttachPolicy attaches a policy, which may be a built-in one. It is no error if it
-// is attached already.
+// AttachPolicy attaches a policy, which may be a built-in one. It does nothing if the policy is
+// attached already.
 func (a *Admin) AttachPolicy(ctx context.Context, account string, to Holder, name string) error {
 	return a.update(ctx, func(c *change) error {
 		found, _, err := c.mustPolicy(account, name)
@@ -69,7 +69,8 @@ func (a *Admin) DetachPolicy(ctx context.Context, account string, from Holder, n
 	})
 }
 
-// editPolicies changes the policies of a holder.
+// editPolicies replaces the list of a holder's policies by what edit returns for it. edit must not
+// change the list that it is given.
 func (c *change) editPolicies(account *metapb.Account, h Holder, edit func([]string) ([]string, error)) (err error) {
 	at := path(account.Id, h.Name)
 	switch h.Kind {
@@ -107,7 +108,7 @@ func (c *change) editPolicies(account *metapb.Account, h Holder, edit func([]str
 	return errs.Newf("iam.AttachPolicy", errs.Invalid, "policies are attached to a user, group or role, not to a %q", h.Kind)
 }
 
-// holders returns whom a policy of an account is attached to.
+// holders returns the users, groups and roles that a policy of an account is attached to.
 func (s *snapshot) holders(account, name string) []Holder {
 	var out []Holder
 	for _, e := range s.under(metapb.EntryKind_ENTRY_USER, account) {

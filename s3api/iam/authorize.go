@@ -15,19 +15,21 @@ type Authorizer struct{ directory *Directory }
 // NewAuthorizer returns an authorizer of the directory.
 func NewAuthorizer(d *Directory) *Authorizer { return &Authorizer{d} }
 
-// Access is one use of one action.
+// Access is one use of one action by somebody.
 type Access struct {
 	Identity *Identity      // Nil: anonymous.
 	Action   string         // "s3:GetObject".
-	Bucket   *bucket.Bucket // Nil for actions on no bucket or on one that is not there.
-	Name     string         // Of the bucket where Bucket is nil; empty: on no bucket.
+	Bucket   *bucket.Bucket // Nil for actions on no bucket, or on one that does not exist.
+	Name     string         // Of the bucket, if Bucket is nil; empty: the action is on no bucket.
 	Key      string         // Empty: on the bucket.
-	// Conditions returns the facts of the request, as policy.Request has them, but
-	// for tags of the object and the bucket's owner. Nil: none.
+	// Conditions returns the facts of the request, as in policy.Request. The tags of the object and
+	// the bucket's owner are not asked of it: they are taken from the version and Bucket. Nil:
+	// there are none.
 	Conditions func(key string) ([]string, bool)
-	// Memo keeps what conditions said of other keys of the same request. Nil: nothing is kept.
+	// Memo remembers what conditions said, for other keys of the same request. Nil: nothing is
+	// remembered.
 	Memo *policy.Memo
-	// ByACL is set where the action is allowed and would not be without an ACL. May be nil.
+	// ByACL is set if the action is allowed and would not be without an ACL. May be nil.
 	ByACL *atomic.Bool
 }
 
@@ -45,30 +47,29 @@ func (a *Access) resource() string {
 	return policy.ObjectARN(name, a.Key)
 }
 
-// BucketsMax returns how many buckets an account may have by what was said of it alone;
-// 0 where nothing was.
+// BucketsMax returns how many buckets an account may have by a limit of its own; 0 if it has none.
 func (z *Authorizer) BucketsMax(account string) uint32 {
 	return z.directory.current.Load().account(account).GetBucketsMax()
 }
 
-// Allows decides about an action on the service, on a bucket, or on a key whose
-// object does not matter for it, such as a PutObject.
+// Allows decides about an action on the service, on a bucket, or on a key whose object does not
+// matter for the decision, as with PutObject.
 func (z *Authorizer) Allows(a *Access) bool {
 	if a.Identity != nil && a.Identity.Admin {
 		return true
 	}
 	e := z.effects(a, nil)
 	if a.Bucket == nil {
-		// What is not there belongs to whoever asks for it.
+		// A bucket that does not exist is treated as if it were the caller's own.
 		return a.Identity != nil && e.allow(a.Identity, a.Identity.Account, false)
 	}
 	return a.allowed(&e, a.Bucket.Owner, grants(a.Bucket.EffectiveACL(a.Bucket.ACL), a.Identity, bucketPermissions[a.Action]))
 }
 
-// AllowsObject decides about an action on an existing version. The policy of a
-// bucket allows what it allows on the objects of its owner; on those of others,
-// their owner and their ACL do. What it denies is denied on all. Where the bucket's
-// owner is enforced, all objects are its own.
+// AllowsObject decides about an action on an existing version. What the bucket's policy allows, it
+// allows only on versions that belong to the bucket's owner; versions of other accounts are opened
+// by their owner and their ACL. What the policy denies is denied on all versions. If the bucket
+// enforces its owner, all versions count as the owner's.
 func (z *Authorizer) AllowsObject(a *Access, v *metapb.Version) bool {
 	if a.Identity != nil && a.Identity.Admin {
 		return true
@@ -83,7 +84,7 @@ func (z *Authorizer) AllowsObject(a *Access, v *metapb.Version) bool {
 	return a.allowed(&e, owner, grants(a.Bucket.EffectiveACL(v.GetAcl()), a.Identity, objectPermissions[a.Action]))
 }
 
-// allowed is effects.allow, and notes what an ACL alone allows.
+// allowed is effects.allow, and sets ByACL if only an ACL allows the action.
 func (a *Access) allowed(e *effects, owner string, granted bool) bool {
 	ok := e.allow(a.Identity, owner, granted)
 	if ok && granted && a.ByACL != nil && !e.allow(a.Identity, owner, false) {
@@ -92,14 +93,14 @@ func (a *Access) allowed(e *effects, owner string, granted bool) bool {
 	return ok
 }
 
-// effects are what policies say of one access.
+// effects are what the policies say that concern one access.
 type effects struct {
-	identity policy.Effect // Of the user, its groups, or the role; an account's root is allowed everything.
-	session  policy.Effect // What a session was scoped down to; one that was not is allowed everything.
-	resource policy.Effect // Of the bucket.
+	identity policy.Effect // Of the policies of the user and its groups, or of the role; Allow for an account's root.
+	session  policy.Effect // Of the policy that the session was scoped down to; Allow if there is none.
+	resource policy.Effect // Of the bucket's policy.
 }
 
-// allow is the decision: id (nil: anonymous) asks for something that owner owns;
+// allow is the decision about something that belongs to owner. id is who asks (nil: anonymous), and
 // granted says that an ACL gives it to id.
 func (e *effects) allow(id *Identity, owner string, granted bool) bool {
 	switch {
@@ -115,8 +116,7 @@ func (e *effects) allow(id *Identity, owner string, granted bool) bool {
 	return e.identity == policy.Allow && (e.resource == policy.Allow || e.resource == policy.Delegate || granted)
 }
 
-// effects evaluates all policies that concern an access, to a version if there is
-// one.
+// effects evaluates all policies that concern an access, and an access to v if v is not nil.
 func (z *Authorizer) effects(a *Access, v *metapb.Version) (e effects) {
 	r := &policy.Request{Action: a.Action, Resource: a.resource(), Principal: policy.Principal{Anonymous: true}, Conditions: a.facts(v), Memo: a.Memo}
 	if a.Identity != nil {
@@ -134,19 +134,20 @@ func (z *Authorizer) effects(a *Access, v *metapb.Version) (e effects) {
 	case b.Policy != nil:
 		e.resource = policy.Evaluate(b.Policy, r)
 	}
-	// A public policy of a restricted bucket opens it to nobody of other accounts.
+	// RestrictPublicBuckets: a policy that is public opens the bucket to nobody of another account.
 	own := a.Identity != nil && a.Identity.Account == b.Owner
 	if b.PolicyIsPublic() && b.Block.RestrictPublicBuckets && !own && e.resource != policy.Deny {
 		e.resource = policy.None
 	}
-	// An account that locked itself out of its own bucket can mend it.
+	// The root of an account that has denied itself its own bucket can still replace the policy.
 	if e.resource == policy.Deny && ownRoot && mendsPolicy[a.Action] {
 		e.resource = policy.None
 	}
 	return e
 }
 
-// identityEffect is what an identity's own policies say, within its session's.
+// identityEffect is what an identity's own policies and its session's policy say together: only
+// what both allow is allowed.
 func (z *Authorizer) identityEffect(id *Identity, r *policy.Request) policy.Effect {
 	own, session := z.ownEffect(id, r), sessionEffect(id, r)
 	if own == policy.Deny || session == policy.Deny {
@@ -155,7 +156,8 @@ func (z *Authorizer) identityEffect(id *Identity, r *policy.Request) policy.Effe
 	return min(own, session)
 }
 
-// sessionEffect is what a session was scoped down to.
+// sessionEffect is what the policy says that a session was scoped down to. Without one everything
+// is allowed.
 func sessionEffect(id *Identity, r *policy.Request) policy.Effect {
 	if id.SessionPolicy == nil {
 		return policy.Allow
@@ -163,8 +165,8 @@ func sessionEffect(id *Identity, r *policy.Request) policy.Effect {
 	return policy.Evaluate(id.SessionPolicy, r)
 }
 
-// ownEffect is what the policies say that are attached to an identity. An account's
-// root needs none.
+// ownEffect is what the policies say that are attached to an identity. An account's root is allowed
+// everything without any.
 func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
 	if id.Root {
 		return policy.Allow
@@ -193,14 +195,14 @@ func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
 		case g != nil:
 			apply(g.Policies)
 		case s.entry(metapb.EntryKind_ENTRY_GROUP, at) != nil:
-			return policy.Deny // It cannot be read, nor what it forbids.
+			return policy.Deny // The group cannot be read, so nobody knows what it forbids.
 		}
 	}
 	return effect
 }
 
-// policyEffect evaluates a policy by its name. One that is there but cannot be read
-// denies: what it forbids is not known.
+// policyEffect evaluates the policy of this name. A policy that is stored but cannot be read denies
+// everything, because nobody knows what it forbids.
 func (s *snapshot) policyEffect(account, name string, r *policy.Request) policy.Effect {
 	at := path(account, name)
 	if s.entry(metapb.EntryKind_ENTRY_POLICY, at) != nil {
@@ -215,8 +217,8 @@ func (s *snapshot) policyEffect(account, name string, r *policy.Request) policy.
 	return policy.None
 }
 
-// facts adds to the facts of a request those that follow from what it is about: the
-// bucket, and a version if there is one.
+// facts returns the facts of the request and those that follow from what it is about: the owner of
+// the bucket, and the tags of v if v is not nil.
 func (a *Access) facts(v *metapb.Version) func(string) ([]string, bool) {
 	return func(key string) ([]string, bool) {
 		if name, ok := strings.CutPrefix(key, policy.ExistingTagPrefix); ok {
@@ -237,7 +239,8 @@ func (a *Access) facts(v *metapb.Version) func(string) ([]string, bool) {
 	}
 }
 
-// bucketPermissions are the permissions of a bucket's ACL that allow an action.
+// bucketPermissions are the actions that the ACL of a bucket can allow, each with the permission
+// that it takes.
 var bucketPermissions = map[string]metapb.Permission{
 	"s3:ListBucket":                 metapb.Permission_PERMISSION_READ,
 	"s3:ListBucketVersions":         metapb.Permission_PERMISSION_READ,
@@ -251,7 +254,8 @@ var bucketPermissions = map[string]metapb.Permission{
 	"s3:PutBucketAcl":               metapb.Permission_PERMISSION_WRITE_ACP,
 }
 
-// objectPermissions are the permissions of an object's ACL that allow an action.
+// objectPermissions are the actions that the ACL of an object can allow, each with the permission
+// that it takes.
 var objectPermissions = map[string]metapb.Permission{
 	"s3:GetObject":                  metapb.Permission_PERMISSION_READ,
 	"s3:GetObjectVersion":           metapb.Permission_PERMISSION_READ,
@@ -263,5 +267,5 @@ var objectPermissions = map[string]metapb.Permission{
 	"s3:PutObjectVersionAcl":        metapb.Permission_PERMISSION_WRITE_ACP,
 }
 
-// mendsPolicy are the actions by which a bucket's policy is seen and replaced.
+// mendsPolicy are the actions that read, replace and remove a bucket's policy.
 var mendsPolicy = map[string]bool{"s3:GetBucketPolicy": true, "s3:PutBucketPolicy": true, "s3:DeleteBucketPolicy": true}

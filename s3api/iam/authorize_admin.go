@@ -2,13 +2,13 @@ package iam
 
 import "github.com/cairnstore/cairn/s3api/policy"
 
-// AdminService is what actions of the admin API begin with.
+// AdminService is the beginning of the names of actions of the admin API.
 const AdminService = "admin:"
 
-// AllowsAdmin decides whether policies allow a user or a role a method of the admin
-// API, whose action is admin:METHOD, on a resource. What is done to the whole cluster
-// only those of an account can be allowed that administers it. facts are those of the
-// request; nil: none.
+// AllowsAdmin decides whether policies allow a user or a role to call a method of the admin API,
+// whose action is admin:METHOD, on a resource. If the method concerns the whole cluster
+// (ofCluster), they can allow it only in an account that administers the cluster. facts are those
+// of the request; nil: none.
 func (z *Authorizer) AllowsAdmin(id *Identity, method string, ofCluster bool, resource string, facts func(key string) ([]string, bool)) bool {
 	account := z.directory.current.Load().account(id.Account)
 	if account == nil || ofCluster && !account.Admin {

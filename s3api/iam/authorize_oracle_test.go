@@ -7,9 +7,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// The rules of decision once more, the slow way: every statement that concerns the
-// access is looked for anew, and each rule is a sentence of its own. It shares
-// nothing with the code under test: no policy documents, no snapshot, no tables.
+// The rules of decision once more, the slow way: every statement that concerns the access is looked
+// for anew, and each rule is a sentence of its own. The oracle shares nothing with the code under
+// test: no policy documents, no snapshot, no tables.
 
 // rule is one statement.
 type rule struct {
@@ -21,7 +21,7 @@ type rule struct {
 	NotTag     string   // Where set: holds only for others.
 }
 
-// actor is who asks.
+// actor is somebody who asks.
 type actor struct {
 	Account string // Empty: anonymous.
 	User    string
@@ -33,7 +33,7 @@ type actor struct {
 
 func (w *actor) root() bool { return w.Account != "" && w.User == "" && w.Role == "" }
 
-// deed is what is asked for.
+// deed is what somebody asks to do.
 type deed struct {
 	Action string
 	Key    string // Empty: the bucket.
@@ -88,7 +88,7 @@ func (o *oracle) may() bool {
 	return mine && (byName || byAccount || o.granted())
 }
 
-// denied: a deny anywhere is a deny, but an owner can always mend a bucket's policy.
+// denied: one denial anywhere is enough, but an owner can always mend a bucket's policy.
 func (o *oracle) denied() bool {
 	for _, p := range o.who.Own {
 		if o.some(p, true, o.anybody) {
@@ -114,7 +114,7 @@ func (o *oracle) policyCounts() bool {
 	return o.deed.Version == nil || o.deed.Version.Owner == o.bucket.Owner
 }
 
-// some reports whether a rule applies whose principals concern who asks.
+// some reports whether there is a rule that applies and names whoever asks.
 func (o *oracle) some(rules []rule, deny bool, concerns func(string) bool) bool {
 	for _, r := range rules {
 		if r.Deny != deny || !slices.Contains(r.Actions, o.deed.Action) && !slices.Contains(r.Actions, "s3:*") {
@@ -160,7 +160,7 @@ func (o *oracle) inPerson(p string) bool {
 
 func (o *oracle) asOneOfAccount(p string) bool { return o.who.Account != "" && p == o.who.Account }
 
-// granted: what the ACL says of whatever the deed is about.
+// granted: what the ACL of the bucket or version gives.
 func (o *oracle) granted() bool {
 	of, words := o.bucket, map[string]string{
 		"ListBucket": "READ", "PutObject": "WRITE", "DeleteObject": "WRITE", "GetBucketAcl": "READ_ACP", "PutBucketAcl": "WRITE_ACP"}

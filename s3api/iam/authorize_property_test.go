@@ -53,7 +53,7 @@ func drawThing(t *rapid.T, label string) thing {
 	return thing{rapid.SampledFrom(drawnAccounts).Draw(t, label+" owner"), grants, rapid.SampledFrom([]string{"", "v", "w"}).Draw(t, "tag")}
 }
 
-// documentOf writes rules as a policy.
+// documentOf returns a policy document with these rules.
 func documentOf(rules []rule) string {
 	type object = map[string]any
 	var list []object
@@ -95,7 +95,7 @@ func documentOf(rules []rule) string {
 	return string(b)
 }
 
-// drawn is a world: its directory, and all who are in it.
+// drawn is a world that was drawn: its directory, and everybody in it.
 type drawn struct {
 	entries []*metapb.Entry
 	who     map[*actor]*Identity
@@ -109,7 +109,7 @@ func (d *drawn) add(kind metapb.EntryKind, name string, record proto.Message) {
 	d.entries = append(d.entries, &metapb.Entry{Kind: kind, Name: name, Value: value})
 }
 
-// policies draws policies of an account and returns their names.
+// policies draws policies for an account and returns their names.
 func (d *drawn) policies(t *rapid.T, account, holder string) (names []string, all [][]rule) {
 	for i := range rapid.IntRange(0, 2).Draw(t, holder+" policies") {
 		rules := drawRules(t, false, holder)
@@ -120,8 +120,8 @@ func (d *drawn) policies(t *rapid.T, account, holder string) (names []string, al
 	return names, all
 }
 
-// drawWorld draws three accounts, each with its root, two users of whom one may be
-// in a group, and a role with a session that may be scoped down.
+// drawWorld draws three accounts. Each has its root, two users, one of whom may be in a group, and
+// a role with a session that may be scoped down.
 func drawWorld(t *rapid.T) *drawn {
 	d := &drawn{who: map[*actor]*Identity{{}: nil}}
 	for _, account := range drawnAccounts {
@@ -153,8 +153,8 @@ func drawWorld(t *rapid.T) *drawn {
 	return d
 }
 
-// TestDecisionsOfRandomWorlds compares every decision about a bucket and a version in
-// it, for everybody in a small world, with the oracle's.
+// TestDecisionsOfRandomWorlds compares the decisions for everybody in a small world, about a bucket
+// and a version in it, with those of the oracle.
 func TestDecisionsOfRandomWorlds(t *testing.T) {
 	var yes, no int
 	rapid.Check(t, func(t *rapid.T) {

@@ -11,14 +11,14 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// Who may read and write in acme's private bucket by what is theirs.
+// Those who may read and write in acme's private bucket without its policy or ACL.
 const (
 	ownReaders = "acme acme/reader acme/writer acme/grouped acme/role acme/scoped "
 	ownWriters = "acme acme/writer acme/role "
 )
 
-// TestPoliciesDecide: of whom of all kinds may do something with acme's bucket, and
-// with acme's objects in it, under a bucket's policy.
+// TestPoliciesDecide: who, of everybody in the scene, may do something with acme's bucket and with
+// acme's objects in it, under each policy of the bucket.
 func TestPoliciesDecide(t *testing.T) {
 	s := newScene(t)
 	for _, c := range []struct{ name, policy, action, want string }{
@@ -74,9 +74,9 @@ func TestPoliciesDecide(t *testing.T) {
 	}
 }
 
-// TestObjectsOfOthers: what another account put into acme's bucket is that account's.
-// The bucket's policy can keep everybody from it but gives it to nobody, and neither
-// does owning the bucket.
+// TestObjectsOfOthers: what another account has put into acme's bucket belongs to that account. The
+// bucket's policy can deny it to everybody but can give it to nobody, and owning the bucket gives
+// no right to read it.
 func TestObjectsOfOthers(t *testing.T) {
 	s := newScene(t)
 	all := document(sentence("Allow", `"*"`, "s3:*"), sentence("Allow", byAWS("ACME"), "s3:*"))
@@ -103,18 +103,19 @@ func TestObjectsOfOthers(t *testing.T) {
 			})
 		})
 	}
-	// Of nobody, as from before there were accounts: nobody's but the cluster's root.
+	// An object without an owner, from before there were accounts, is open to the cluster's root
+	// alone.
 	b := s.bucket(all, nil)
 	s.requireOnly(t, "", func(id *Identity) bool {
 		return s.z.AllowsObject(&Access{Identity: id, Action: "s3:GetObject", Bucket: b, Key: "k"}, &metapb.Version{})
 	})
-	// Who owns the bucket deletes what is in it all the same.
+	// Whoever owns the bucket may still delete what is in it.
 	s.requireOnly(t, ownWriters, func(id *Identity) bool {
 		return s.z.Allows(&Access{Identity: id, Action: "s3:DeleteObject", Bucket: s.bucket("", nil), Key: "k"})
 	})
 }
 
-// TestTags: the tags of the very version that is asked for decide.
+// TestTags: the tags of the very version that is asked for count.
 func TestTags(t *testing.T) {
 	s := newScene(t)
 	b := s.bucket(`{"Version":"2012-10-17","Statement":[
@@ -140,8 +141,8 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestServiceActions: on no bucket, the policies of whoever asks decide; strangers
-// may nothing.
+// TestServiceActions: if an action is on no bucket, the policies of the caller decide, and
+// strangers may do nothing.
 func TestServiceActions(t *testing.T) {
 	s := newScene(t)
 	may := func(action, bucket string) func(*Identity) bool {
@@ -155,8 +156,8 @@ func TestServiceActions(t *testing.T) {
 	s.requireOnly(t, ownWriters+"else else/writer third", may("s3:CreateBucket", "new"))
 }
 
-// TestAdministrators: the root of an account that administers the cluster may do
-// everything, whatever is denied, in a session too. Its users have their policies.
+// TestAdministrators: the root of an account that administers the cluster may do everything, even
+// what is denied, and in a session too. The users of that account may do what their policies say.
 func TestAdministrators(t *testing.T) {
 	s := newScene(t)
 	_, k, err := s.admin.AddAccount(t.Context(), AccountSpec{Name: "ops", Admin: true})
@@ -180,8 +181,8 @@ func TestAdministrators(t *testing.T) {
 	})
 }
 
-// TestNamesakes: a user of a name that another had before has none of its grants,
-// and whoever asks in the name of the old one has none of the new one's.
+// TestNamesakes: a user with the name of an earlier user has none of its grants, and an identity of
+// the earlier one has none of the new one's.
 func TestNamesakes(t *testing.T) {
 	s := newScene(t)
 	b := s.bucket("", nil)
@@ -207,8 +208,8 @@ func TestNamesakes(t *testing.T) {
 	require.False(t, read(s.who["acme/grouped"]), "a group of its name")
 }
 
-// TestUnreadableEntriesDeny: where a policy or a group cannot be decoded at all, it
-// is not as if it had never been attached.
+// TestUnreadableEntriesDeny: a policy or group that cannot be decoded at all denies, and is not
+// treated as if it had never been attached.
 func TestUnreadableEntriesDeny(t *testing.T) {
 	s := newScene(t)
 	read := func(name string) bool {
@@ -228,8 +229,8 @@ func TestUnreadableEntriesDeny(t *testing.T) {
 	require.True(t, read("acme/writer"))
 }
 
-// TestStoredPolicyOfBuiltinName: an account cannot make one, but where one lies
-// there it counts.
+// TestStoredPolicyOfBuiltinName: an account cannot make a policy with a built-in name, but if one
+// is stored, it counts.
 func TestStoredPolicyOfBuiltinName(t *testing.T) {
 	s := newScene(t)
 	value, err := proto.Marshal(&metapb.Policy{Account: s.acme, Name: "readonly", Document: denyAll})

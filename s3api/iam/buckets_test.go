@@ -28,7 +28,7 @@ func (c *counted) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, er
 	return c.Client.Read(ctx, q)
 }
 
-// bucketNode is a node as far as buckets go.
+// bucketNode is the part of a node that knows buckets.
 type bucketNode struct {
 	t       testing.TB
 	meta    *counted
@@ -78,8 +78,7 @@ func (n *bucketNode) requireReads(want int64, what string) {
 	require.Equal(n.t, want, n.meta.reads.Swap(0), what)
 }
 
-// TestBucketsFollowByPolling: a node that no answer tells anything knows of a change
-// after it has polled.
+// TestBucketsFollowByPolling: a node that gets no answers learns of a change when it polls.
 func TestBucketsFollowByPolling(t *testing.T) {
 	w := newWorld(t)
 	synctest.Test(t, func(t *testing.T) {

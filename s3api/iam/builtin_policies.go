@@ -2,8 +2,8 @@ package iam
 
 import "github.com/cairnstore/cairn/s3api/policy"
 
-// builtinDocuments are policies that every account has under these names, unless
-// it stores one of the same name.
+// builtinDocuments are policies that every account has, by name. If an account has stored a policy
+// of the same name, that one counts instead.
 var builtinDocuments = map[string]string{
 	"readonly": `{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow",` +
 		`"Action":["s3:Get*","s3:List*"],"Resource":"*"}]}`,

@@ -11,23 +11,23 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// For returns the administration as an identity may do it; by must not be nil. The root
-// of an account and who administers the cluster are not limited: what they may call,
-// the admin API decides. Everybody else, whom policies let call something, manages only
-// those who may do no more than itself, before and after the change; see hold.
+// For returns an Admin that makes changes for an identity, which must not be nil. An account's
+// root, and whoever administers the cluster, is not limited: the admin API decides what they may
+// call. All others are limited: they may change only somebody who may do no more than they
+// themselves, before the change and after it (see hold).
 func (a *Admin) For(by *Identity) *Admin {
 	out := *a
 	out.by = by
 	return &out
 }
 
-// limited reports whether changes are held to what their maker may do itself.
+// limited reports whether a change is refused if it gives or takes what its maker does not have.
 func (a *Admin) limited() bool { return a.by != nil && !a.by.Root && !a.by.Admin }
 
-// CheckChosen returns why an identity may not choose an id of keys in an account; nil if
-// it may. Ids are of one space for all accounts. Who administers the cluster sees that
-// space; for everybody else a part of it is its account's alone, so that no refusal
-// tells what others have.
+// CheckChosen returns an error if an identity may not choose this id for an access key of an
+// account. All accounts share one space of ids, so a refusal because an id is taken tells that
+// another account has it. Only who administers the cluster, and sees all ids anyway, may choose
+// any; all others choose among those that begin with the account's id. Errors: Invalid.
 func CheckChosen(by *Identity, account, id string) error {
 	if by.Admin || strings.HasPrefix(id, account+"-") {
 		return nil
@@ -36,13 +36,14 @@ func CheckChosen(by *Identity, account, id string) error {
 		"%q cannot be chosen as the id of a key: begin it with %s- (the account's id), or leave it out for a generated one", id, account)
 }
 
-// denied is the refusal of a change by somebody who is limited.
+// denied is the refusal of a change by a caller who is limited.
 func denied(format string, args ...any) error {
 	return errs.Newf("iam.delegate", errs.Denied, format, args...)
 }
 
-// wholeAccount says that a change is of an account as such. Its caller may do that to
-// any account, but to those that administer the cluster only if it does so itself.
+// wholeAccount says that a change makes, changes or removes an account itself. A caller who is
+// limited may do that if its own account administers the cluster, but never to an account that
+// does. Errors: Denied.
 func (c *change) wholeAccount(a *Admin, account *metapb.Account) error {
 	switch {
 	case !a.limited():
@@ -55,14 +56,14 @@ func (c *change) wholeAccount(a *Admin, account *metapb.Account) error {
 	return nil
 }
 
-// view is the directory before a change, or after it.
+// view is the directory as it was before a change, or as it will be after it.
 type view struct {
 	*change
 	after bool
 }
 
-// entry returns an entry, which the change then depends on, so that of two changes
-// that are harmless alone and not together one looks again.
+// entry returns an entry, and makes the change depend on it. So if two changes at the same time are
+// harmless alone but not together, one of them fails its check and looks again.
 func (v view) entry(kind metapb.EntryKind, name string) *metapb.Entry {
 	at := entryID{kind, name}
 	if v.checks[at] == nil {
@@ -79,7 +80,7 @@ func (v view) entry(kind metapb.EntryKind, name string) *metapb.Entry {
 	return v.snapshot.entry(kind, name)
 }
 
-// policyOf adds a policy to rights. One that cannot be read denies everything.
+// policyOf adds what a policy says to r. A policy that cannot be read denies everything.
 func (v view) policyOf(r *policy.Rights, account, name string) {
 	at := path(account, name)
 	e := v.entry(metapb.EntryKind_ENTRY_POLICY, at)
@@ -103,14 +104,14 @@ func (v view) policyOf(r *policy.Rights, account, name string) {
 	}
 }
 
-// subject is somebody who has rights: a user, a role, or a group, which stands for
-// whoever may become a member.
+// subject is somebody who has rights: a user, a role, or a group. A group stands for whoever may
+// become its member.
 type subject struct {
 	account string
 	Holder
 }
 
-// principal returns who a subject is to policies; nil for a group.
+// principal returns the subject as policies see it; nil for a group.
 func (v view) principal(s subject) *policy.Principal {
 	switch s.Kind {
 	case HolderUser:
@@ -122,7 +123,7 @@ func (v view) principal(s subject) *policy.Principal {
 	return nil
 }
 
-// there reports whether there is a user or role of this name.
+// there reports whether the user or role exists.
 func (v view) there(s subject) bool {
 	kind := metapb.EntryKind_ENTRY_USER
 	if s.Kind == HolderRole {
@@ -131,8 +132,7 @@ func (v view) there(s subject) bool {
 	return v.entry(kind, path(s.account, s.Name)) != nil
 }
 
-// rights returns what the policies of a subject say; those of somebody who is not
-// there are none.
+// rights returns what the policies of a subject say. Somebody who does not exist has no rights.
 func (v view) rights(s subject) *policy.Rights {
 	r := policy.NewRights(v.principal(s))
 	for _, name := range v.attached(s) {
@@ -141,8 +141,8 @@ func (v view) rights(s subject) *policy.Rights {
 	return r
 }
 
-// attached returns the names of a subject's policies, a user's groups' too. A group that
-// cannot be read adds none: it denies everything, which is no right.
+// attached returns the names of the policies of a subject and, for a user, of its groups. A group
+// that cannot be read adds none: it denies its members everything, so it gives them no right.
 func (v view) attached(s subject) []string {
 	at := path(s.account, s.Name)
 	switch s.Kind {
@@ -159,7 +159,7 @@ func (v view) attached(s subject) []string {
 	return decode[metapb.Role](v.entry(metapb.EntryKind_ENTRY_ROLE, at)).GetPolicies()
 }
 
-// caller returns who is limited, as a subject and with its rights.
+// caller returns the caller as a subject, and its rights. It has none if it no longer exists.
 func (v view) caller(by *Identity) (subject, *policy.Rights) {
 	s, who := subject{by.Account, Holder{HolderUser, by.User}}, by.Principal()
 	if by.Role != "" {
@@ -167,7 +167,7 @@ func (v view) caller(by *Identity) (subject, *policy.Rights) {
 	}
 	r := policy.NewRights(&who)
 	if by.Role == "" && decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, path(by.Account, by.User))).GetId() != by.UserID {
-		return s, r // Another of the same name: the caller is gone.
+		return s, r // The caller was removed; this is another user of its name.
 	}
 	for _, name := range v.attached(s) {
 		v.policyOf(r, s.account, name)
@@ -175,18 +175,22 @@ func (v view) caller(by *Identity) (subject, *policy.Rights) {
 	return s, r
 }
 
-// touched is what a change does to somebody.
+// touched is somebody whom a change concerns.
 type touched struct {
 	subject
-	taken bool // Who acts as it changes: by its keys, or by whom a role trusts.
+	taken bool // Others can act as this subject afterwards: its keys change, or whom the role trusts.
 }
 
-// hold refuses a change by which somebody who is limited would end up with more than
-// it has, or take from somebody who has more: whom the change concerns may do nothing,
-// before and after it, that the caller may not do. Rights are those of policies that
-// are attached; to act as somebody takes those besides that buckets of the account and
-// roles give by name. So does a denial that is lifted: what it is lifted off may have
-// been given to the caller before, and buckets allow it then what the denial forbade.
+// hold refuses a change by which a caller who is limited would give somebody more than it has
+// itself, or would change somebody who has more. So nobody whom the change concerns may be able,
+// before it or after it, to do what the caller may not do. What somebody may do are the rights that
+// its attached policies give.
+//
+// There are two cases in which that is not enough, because buckets of the account and roles give
+// rights by name too. The first is a change that lets somebody act as the subject: it hands over
+// what is given to the subject's name. The second is a change that lifts a denial from a subject:
+// the caller may have its keys from before, and buckets may now allow it what the denial forbade.
+// In both cases hold asks holdTaken. Errors: Denied, and those of reading the buckets' policies.
 func (a *Admin) hold(ctx context.Context, c *change) error {
 	if !a.limited() {
 		return nil
@@ -198,7 +202,8 @@ func (a *Admin) hold(ctx context.Context, c *change) error {
 	before, after := view{c, false}, view{c, true}
 	caller, mine := before.caller(a.by)
 	for _, t := range list {
-		// A role is whoever assumes it, also under other names than the caller's.
+		// A role is never the caller itself: others can assume it too, and under other session
+		// names.
 		self := t.subject == caller && caller.Kind == HolderUser
 		if !self && !mine.Covers(before.rights(t.subject)) {
 			return denied("%v may do what you may not: only who may do as much may change that", t)
@@ -215,8 +220,9 @@ func (a *Admin) hold(ctx context.Context, c *change) error {
 	return nil
 }
 
-// lifts reports whether a change takes a denial from a subject. A group stands for its
-// members, who are asked for themselves; nobody acts as a user or role that is removed.
+// lifts reports whether a change takes a denial from a subject. It is false for a group, because
+// the members that lose the denial are asked for themselves. It is false for a user or role that
+// the change removes, because nobody can act as one.
 func lifts(before, after view, s subject) bool {
 	if s.Kind == HolderGroup || !after.there(s) {
 		return false
@@ -227,14 +233,15 @@ func lifts(before, after view, s subject) bool {
 	return !was.Covers(is)
 }
 
-// touches returns whom a change concerns.
+// touches returns everybody whom a change concerns. Errors: Denied, if the change is of a kind or
+// an account that a caller who is limited never changes.
 func (c *change) touches(by *Identity) ([]touched, error) {
 	found := map[subject]bool{}
 	note := func(s subject, taken bool) { found[s] = found[s] || taken }
 	changed := make(map[entryID]bool, len(c.put)+len(c.remove))
 	for at, e := range c.put {
 		if old := c.entry(at.kind, at.name); old == nil || !bytes.Equal(old.Value, e.Value) {
-			changed[at] = true // Others are only held.
+			changed[at] = true // Entries that stay the same were only held.
 		}
 	}
 	for at := range c.remove {
@@ -244,7 +251,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 		account, name, _ := cutPath(at.name)
 		switch at.kind {
 		case metapb.EntryKind_ENTRY_SETTING, metapb.EntryKind_ENTRY_EVENT_TARGET:
-			continue // Of the cluster: who may, the admin API decides.
+			continue // They belong to the cluster: the admin API decides who may change them.
 		case metapb.EntryKind_ENTRY_ACCOUNT:
 			if at.name != c.whole {
 				return nil, denied("only who administers the cluster changes accounts")
@@ -261,7 +268,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 		}
 		switch {
 		case account != "" && account == c.whole:
-			continue // It goes or comes with its account.
+			continue // It is made or removed with its account.
 		case account != by.Account:
 			return nil, denied("account %s can manage itself alone", by.AccountName)
 		}
@@ -290,7 +297,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 	return out, nil
 }
 
-// keyAt returns a key that a change writes or removes.
+// keyAt returns the access key that a change writes or removes.
 func (c *change) keyAt(at entryID) *metapb.AccessKey {
 	if e := c.put[at]; e != nil {
 		return decode[metapb.AccessKey](e)
@@ -304,7 +311,7 @@ func (c *change) trustsOthers(at entryID) bool {
 	return e != nil && (c.roles.get(at.name) == nil || decode[metapb.Role](e).GetTrust() != c.roles.get(at.name).Trust)
 }
 
-// noteGroup notes a group and its members before and after a change.
+// noteGroup notes a group, and whoever is its member before or after a change.
 func (c *change) noteGroup(account, name string, note func(subject, bool)) {
 	note(subject{account, Holder{HolderGroup, name}}, false)
 	for _, u := range c.usersEither(account) {
@@ -314,7 +321,7 @@ func (c *change) noteGroup(account, name string, note func(subject, bool)) {
 	}
 }
 
-// notePolicy notes whom a policy is attached to before and after a change.
+// notePolicy notes everybody to whom a policy is attached before or after a change.
 func (c *change) notePolicy(account, name string, note func(subject, bool)) {
 	for _, u := range c.usersEither(account) {
 		if slices.Contains(u.Policies, name) {
@@ -330,8 +337,8 @@ func (c *change) notePolicy(account, name string, note func(subject, bool)) {
 	}
 }
 
-// usersEither returns the users of an account as they are, and, besides, those that a change
-// writes, as it writes them.
+// usersEither returns the users of an account as they are before a change, and also, as the change
+// writes them, those that it writes. A user that is changed is there twice.
 func (c *change) usersEither(account string) []*metapb.User {
 	var out []*metapb.User
 	for _, e := range c.under(metapb.EntryKind_ENTRY_USER, account) {
@@ -350,8 +357,9 @@ func (c *change) usersEither(account string) []*metapb.User {
 	return out
 }
 
-// holdTaken refuses to let somebody act as a subject that buckets of the account, or
-// roles, name and let do what the caller may not. Roles that it may become are followed.
+// holdTaken refuses to let somebody act as a subject if buckets of the account or roles let the
+// subject, by its name, do what the caller may not do. It follows the roles that the subject can
+// assume, and those that these can. Errors: Denied, and those of reading the buckets' policies.
 func (a *Admin) holdTaken(ctx context.Context, v view, s subject, mine *policy.Rights) error {
 	buckets, err := a.bucketPolicies(ctx, s.account)
 	if err != nil {
@@ -388,8 +396,8 @@ func (a *Admin) bucketPolicies(ctx context.Context, account string) ([]*policy.P
 	return a.c.BucketPolicies(ctx, account)
 }
 
-// becomes returns the roles that trust a subject as they do not trust the caller, whose
-// rights are mine.
+// becomes returns the roles that the subject can assume by their trust and the caller, whose rights
+// are mine, cannot.
 func (v view) becomes(s subject, mine *policy.Rights) []subject {
 	var out []subject
 	denials := v.rights(s).Denials()
@@ -403,7 +411,8 @@ func (v view) becomes(s subject, mine *policy.Rights) []subject {
 		if trust == nil {
 			continue
 		}
-		theirs, own := denials.Clone(), mine.Denials() // Without its trust, no role is assumed.
+		// Policies alone let nobody assume a role, so of them only denials count beside its trust.
+		theirs, own := denials.Clone(), mine.Denials()
 		theirs.AddShared(trust, own, true)
 		if !own.Covers(theirs) {
 			out = append(out, next)

@@ -20,8 +20,7 @@ func allowing(effect, action, resource string) string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":%q}]}`, effect, action, resource)
 }
 
-// delegation is an account with a user whose policies are nothing but actions of the
-// admin API.
+// delegation is an account with a user whose policies allow only actions of the admin API.
 type delegation struct {
 	*world
 	clerk *Identity
@@ -50,8 +49,7 @@ func refusedTo(t *testing.T, err error, what string) {
 	requireKind(t, errs.Denied, err)
 }
 
-// What was open: keys of an account's root made, disabled and removed by whoever had
-// the action.
+// Whoever had the action could once make, disable and remove the keys of an account's root.
 func TestRootIsReachedByRootAlone(t *testing.T) {
 	d, ctx := newDelegation(t, allowing("Allow", "*", "*")), t.Context()
 	_, err := d.as.AddKey(ctx, KeySpec{Account: "acme"})
@@ -66,7 +64,7 @@ func TestRootIsReachedByRootAlone(t *testing.T) {
 	require.NoError(t, err, "by the root itself")
 }
 
-// Who may do something to accounts may not do it to those that administer the cluster.
+// A user who may change accounts may not change those that administer the cluster.
 func TestAccountsThatAdminister(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	_, _, err := w.admin.AddAccount(ctx, AccountSpec{Name: "ops", Admin: true})
@@ -85,8 +83,8 @@ func TestAccountsThatAdminister(t *testing.T) {
 	require.NoError(t, keeper.RemoveAccount(ctx, "acme", true))
 }
 
-// Every way by which rights move, from the hands of somebody who may call everything
-// and do little.
+// This tries every way by which rights move, as a user who may call every method and may do little
+// else.
 func TestNobodyGainsByAdministering(t *testing.T) {
 	d, ctx := newDelegation(t, builtinDocuments["readonly"]), t.Context()
 	w := d.world
@@ -140,7 +138,7 @@ func TestNobodyGainsByAdministering(t *testing.T) {
 	} {
 		refusedTo(t, change(), what)
 	}
-	// What it may do itself it may give and take.
+	// It may give and take what it may do itself.
 	for what, change := range map[string]func() error{
 		"a key of a reader": func() error { _, err := d.as.AddKey(ctx, KeySpec{Account: "acme", User: "reader"}); return err },
 		"a key of its own":  func() error { _, err := d.as.AddKey(ctx, KeySpec{Account: "acme", User: "clerk"}); return err },
@@ -159,7 +157,7 @@ func TestNobodyGainsByAdministering(t *testing.T) {
 	}
 }
 
-// What buckets and roles give by name belongs to whoever acts under the name.
+// Whoever acts under a name has what buckets and roles give to that name.
 func TestNamesThatOthersTrust(t *testing.T) {
 	d, ctx := newDelegation(t, builtinDocuments["readonly"]), t.Context()
 	w, acme := d.world, d.clerk.Account
@@ -199,8 +197,8 @@ func TestNamesThatOthersTrust(t *testing.T) {
 	refusedTo(t, err, "a role that was removed, and buckets still name")
 }
 
-// A denial is all that keeps somebody, whose key the clerk may have, from what a bucket
-// gives to everybody but the clerk, or to the clerk itself.
+// Here only a denial keeps a user, whose key the clerk may have, from what a bucket gives to
+// everybody but the clerk, or to the clerk itself.
 func TestLiftedDenials(t *testing.T) {
 	d, ctx := newDelegation(t, allowing("Deny", "s3:PutObject", "*")), t.Context()
 	w := d.world
@@ -245,9 +243,9 @@ func mustParse(t testing.TB, document string) *policy.Policy {
 	return p
 }
 
-// TestDelegateProperty has somebody, whose policies are drawn, make random changes of
-// a random account. Afterwards nobody whom it controls may do what it could not before,
-// and who could do more than it has lost nothing.
+// TestDelegateProperty has a clerk, whose policies are drawn, make random changes of a random
+// account. Afterwards nobody whom the clerk controls may do what it could not do before, and nobody
+// who could do more than the clerk has lost anything.
 func TestDelegateProperty(t *testing.T) {
 	changed := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -370,7 +368,7 @@ func (p *play) attach(h Holder, most int) {
 	}
 }
 
-// arn draws whom a bucket or a role names.
+// arn draws somebody for a bucket or a role to name.
 func (p *play) arn() string {
 	account := p.dir.current.Load().findAccount("acme").Id
 	return rapid.SampledFrom([]string{"*", account, "arn:aws:iam::" + account + ":user/u0", "arn:aws:iam::" + account + ":user/u1",
@@ -379,7 +377,7 @@ func (p *play) arn() string {
 
 func (p *play) trust() string { return trustOf(p.arn()) }
 
-// control adds who the clerk controls, and the roles that it can assume with that.
+// control adds everybody whom the clerk controls, and the roles that it can assume through them.
 func (p *play) control(who *Identity) {
 	p.controlled[who] = true
 	for _, r := range []string{"r0", "r1"} {
@@ -445,8 +443,8 @@ func (p *play) step() (string, func() error) {
 	}
 }
 
-// allowed returns what an identity may do of some dozens of things, as the policies of
-// the account's bucket let it, and what the roles may that it can assume.
+// allowed returns which of some dozens of things an identity may do, by its policies and by those
+// of the account's bucket, and which the roles may do that it can assume.
 func (p *play) allowed(id *Identity) []string {
 	out := p.samples(id, true)
 	if id != p.clerk {
@@ -465,7 +463,7 @@ func (p *play) allowed(id *Identity) []string {
 	return out
 }
 
-// attached returns what the policies of an identity alone let it do.
+// attached returns which of these things the policies of an identity alone allow.
 func (p *play) attached(id *Identity) []string { return p.samples(id, false) }
 
 func (p *play) samples(id *Identity, buckets bool) (out []string) {
@@ -491,7 +489,7 @@ func (p *play) samples(id *Identity, buckets bool) (out []string) {
 	return out
 }
 
-// allowedUser is attached of a user; nothing for one that is disabled or gone.
+// allowedUser is attached for a user. It returns nothing for one that is disabled or gone.
 func (p *play) allowedUser(name string) []string {
 	s := p.dir.current.Load()
 	u := s.users.get(path(s.findAccount("acme").Id, name))

@@ -18,7 +18,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// told is all that a snapshot tells.
+// told is everything that a snapshot answers.
 func (s *snapshot) told() map[string]string {
 	out := map[string]string{}
 	add := func(table, name string, m proto.Message) { out[table+" "+name] = prototext.Format(m) }
@@ -60,7 +60,7 @@ func (s *snapshot) told() map[string]string {
 	return out
 }
 
-// drawEntry draws an entry of any kind, that can be read or not.
+// drawEntry draws an entry of any kind, readable or not.
 func drawEntry(t *rapid.T) *metapb.Entry {
 	n := rapid.IntRange(0, 3).Draw(t, "number")
 	account := fmt.Sprint("account-", rapid.IntRange(0, 1).Draw(t, "account"))
@@ -92,7 +92,7 @@ func drawEntry(t *rapid.T) *metapb.Entry {
 	return &metapb.Entry{Kind: kind, Name: at, Value: value}
 }
 
-// drawChange writes a change of the directory.
+// drawChange makes a random change of the directory.
 func (w *world) drawChange(t *rapid.T) {
 	var put []*metapb.Entry
 	var remove []*metapb.EntryName
@@ -116,9 +116,9 @@ func (w *world) drawChange(t *rapid.T) {
 	require.Equal(t, metapb.Refusal_REFUSAL_NONE, r.Refusal, r.Detail)
 }
 
-// TestDifferencesMakeTheWhole: what a node makes of the differences it is told, page by
-// page, with changes between any two of them and a leader that remembers none of them, is
-// what a node makes of the whole; and no snapshot changes after it was made.
+// TestDifferencesMakeTheWhole: a node that is told differences, page by page, ends with the same
+// directory as a node that reads all of it. There are changes between any two pages, and leaders
+// that remember none of them. And no snapshot changes after it was made.
 func TestDifferencesMakeTheWhole(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
@@ -166,10 +166,9 @@ func TestDifferencesMakeTheWhole(t *testing.T) {
 	})
 }
 
-// TestDisabledWhileAccountsAreMade: with 1,640 accounts, and others that are made and
-// removed between any two answers, an account that is disabled is refused by every node
-// that has learned of the change, or that cannot learn of changes at all; and no node is
-// sent the whole directory for it.
+// TestDisabledWhileAccountsAreMade: there are 1,640 accounts, and others are made and removed
+// between any two answers. An account that is disabled is refused by every node that has learned of
+// the change or cannot learn of changes at all, and no node is sent the whole directory for it.
 func TestDisabledWhileAccountsAreMade(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.crowd(1640)
@@ -221,9 +220,9 @@ func TestDisabledWhileAccountsAreMade(t *testing.T) {
 	require.Less(t, entries, rounds*1640, "the whole directory was read again and again")
 }
 
-// TestBucketsDisturbNoDirectory: a node that makes buckets does not ask for the directory
-// for it, nor does one that is told of them; and a change of the directory ends nothing that
-// is remembered of buckets.
+// TestBucketsDisturbNoDirectory: a node that makes buckets does not ask for the directory because
+// of it, nor does a node that is told of them. And a change of the directory makes no node forget
+// buckets.
 func TestBucketsDisturbNoDirectory(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme")

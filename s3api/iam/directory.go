@@ -13,68 +13,68 @@ import (
 )
 
 const (
-	// MaxAge is how long ago what a node knows of the directory may have been current
-	// when it decides about a request: see Keys.Lookup.
+	// MaxAge bounds the age of the directory by which a node decides about a request: see
+	// Keys.Lookup.
 	MaxAge = time.Second
 
-	// PollInterval is how long a node may go without asking whether the directory
-	// has changed. It leaves an answer half of MaxAge to arrive.
+	// PollInterval is how long a node goes without asking whether the directory has changed. The
+	// other half of MaxAge is left for the answer to arrive.
 	PollInterval = MaxAge / 2
 
 	entriesPage   = 1000
 	readTimeout   = 10 * time.Second
 	maxLoadRounds = 20
 
-	// reloadPause is the pause before a change that was made is read again, where that failed.
+	// reloadPause is the pause after a failed try to load a change that this node has made.
 	reloadPause = 100 * time.Millisecond
 
-	// askInterval bounds how often requests with unknown access keys may have the
-	// directory asked for.
+	// askInterval bounds how often requests with unknown access keys make the node ask for the
+	// directory. Without it, anybody could have it asked at any rate, because no signature is
+	// checked before.
 	askInterval = 100 * time.Millisecond
 	askTimeout  = readTimeout
 )
 
-// Directory is the directory in memory.
+// Directory is the directory in memory, kept current by Run.
 type Directory struct {
 	meta    meta.Client
 	current atomic.Pointer[snapshot]
-	loaded  atomic.Pointer[time.Time] // When it was last known to be current; nil: never.
-	newest  atomic.Uint64             // The greatest revision of the directory that any answer told of.
-	buckets atomic.Uint64             // The same of buckets.
-	made    atomic.Uint64             // The config revision of the last change that this node has made.
-	wake    chan struct{}             // Of one: asks Run to load.
+	loaded  atomic.Pointer[time.Time] // When the snapshot was last known to be current; nil: never.
+	newest  atomic.Uint64             // The greatest revision of the directory that an answer carried.
+	buckets atomic.Uint64             // The greatest revision of the buckets that an answer carried.
+	made    atomic.Uint64             // The config revision of the latest change that this node has made.
+	wake    chan struct{}             // Has room for one: asks Run to load.
 
-	loading chan struct{} // Of one: taken while a snapshot is loaded and told of.
-	page    uint32        // Entries that one answer has.
+	loading chan struct{} // Has room for one, which is there while a snapshot is loaded and watchers are told.
+	page    uint32        // How many entries an answer may have.
 
 	askMu   sync.Mutex
-	pending *ask      // Of those who miss an entry; nil: nobody does.
-	began   time.Time // The last one.
+	pending *ask      // What callers of refreshSoon wait for and has not begun; nil: none.
+	began   time.Time // When the last ask began.
 
 	watchMu  sync.Mutex
 	watchers []func()
 }
 
-// NewDirectory returns an empty directory; Refresh loads it.
+// NewDirectory returns a directory that is empty until Refresh or Run loads it.
 func NewDirectory(c meta.Client) *Directory {
 	d := &Directory{meta: c, wake: make(chan struct{}, 1), loading: make(chan struct{}, 1), page: entriesPage}
 	d.current.Store(newSnapshot(0, nil))
 	return d
 }
 
-// OnChange has f called after each change, with the new snapshot in force. f must
-// not call Refresh or Write.
+// OnChange has f called after each change of the directory, when the new snapshot is already in
+// force. f must not call Refresh or Write, which would wait for f to return.
 func (d *Directory) OnChange(f func()) {
 	d.watchMu.Lock()
 	defer d.watchMu.Unlock()
 	d.watchers = append(d.watchers, f)
 }
 
-// Revision returns the config revision that the snapshot was read at.
+// Revision returns the config revision of the snapshot.
 func (d *Directory) Revision() uint64 { return d.current.Load().revision }
 
-// Age returns how long ago the snapshot was last known to be current; 0 before it
-// was loaded.
+// Age returns how long ago the snapshot was last known to be current; 0 if none was loaded yet.
 func (d *Directory) Age() time.Duration {
 	at := d.loaded.Load()
 	if at == nil {
@@ -83,16 +83,16 @@ func (d *Directory) Age() time.Duration {
 	return time.Since(*at)
 }
 
-// isCurrent reports whether requests may be decided by what this node knows: it was
-// current a short while ago, and holds every change that this node has made.
+// isCurrent reports whether the snapshot may decide about requests: it was current at most MaxAge
+// ago, and has every change that this node has made.
 func (d *Directory) isCurrent() bool {
 	at := d.loaded.Load()
 	return at != nil && time.Since(*at) <= MaxAge && d.current.Load().revision >= d.made.Load()
 }
 
-// fresh returns nil when requests may be decided by what this node knows, and asks the
-// metadata first if need be. Errors: Unavailable: who was disabled meanwhile would be
-// let in.
+// fresh makes sure that the snapshot may decide about requests, and asks the metadata if need be.
+// Errors: Unavailable, in which case the request must be refused: the snapshot may still know
+// somebody who was disabled meanwhile.
 func (d *Directory) fresh(ctx context.Context) error {
 	if d.isCurrent() {
 		return nil
@@ -103,8 +103,8 @@ func (d *Directory) fresh(ctx context.Context) error {
 	return nil
 }
 
-// NoteDirectory tells of a revision of the directory that an answer of the metadata
-// carried. A newer one than the snapshot's makes Run load it. It never blocks.
+// NoteDirectory notes a revision of the directory that an answer of the metadata carried. If it is
+// newer than the snapshot, Run loads the directory. It never blocks.
 func (d *Directory) NoteDirectory(revision uint64) {
 	if !raise(&d.newest, revision) || revision <= d.Revision() {
 		return
@@ -115,17 +115,17 @@ func (d *Directory) NoteDirectory(revision uint64) {
 	}
 }
 
-// Buckets returns a cache of the buckets that c knows: what the directory is told of them
-// ends what the cache remembers.
+// Buckets returns a cache of the buckets that c knows. The cache forgets what it remembers when the
+// directory learns of a newer revision of the buckets.
 func (d *Directory) Buckets(c meta.Client) *bucket.Cache {
 	return bucket.NewCache(d.Watch(c), d.buckets.Load)
 }
 
-// NoteBuckets tells of a revision of the buckets that an answer of the metadata carried.
+// NoteBuckets notes a revision of the buckets that an answer of the metadata carried.
 func (d *Directory) NoteBuckets(revision uint64) { raise(&d.buckets, revision) }
 
-// note tells of the revisions that an answer carries. Nodes of earlier releases have one
-// for both.
+// note notes the revisions that an answer carries. Nodes of earlier releases answer with one
+// revision for both.
 func (d *Directory) note(a *metapb.Answer) {
 	directory, buckets := a.DirectoryRevision, a.BucketsRevision
 	if directory == 0 {
@@ -138,7 +138,7 @@ func (d *Directory) note(a *metapb.Answer) {
 	d.NoteBuckets(buckets)
 }
 
-// raise sets v to a greater value, and reports whether it is greater.
+// raise sets v to a value if that is greater, and reports whether it was.
 func raise(v *atomic.Uint64, to uint64) bool {
 	for {
 		have := v.Load()
@@ -151,7 +151,7 @@ func raise(v *atomic.Uint64, to uint64) bool {
 	}
 }
 
-// Run keeps the directory current until ctx ends. Failed loads are tried again.
+// Run keeps the directory current until ctx ends. If a load fails, the next tick tries again.
 func (d *Directory) Run(ctx context.Context) {
 	ticker := time.NewTicker(PollInterval)
 	defer ticker.Stop()
@@ -162,15 +162,15 @@ func (d *Directory) Run(ctx context.Context) {
 		case <-ticker.C:
 		case <-d.wake:
 			if d.Revision() >= d.newest.Load() {
-				continue // Loaded since.
+				continue // It was loaded meanwhile.
 			}
 		}
 		_ = d.Refresh(ctx)
 	}
 }
 
-// Refresh loads the directory if it has changed. When it returns nil, everything
-// acknowledged before the call is known. Errors: Unavailable.
+// Refresh loads the directory if it has changed. When it returns nil, the snapshot has every change
+// that was acknowledged before the call. Errors: Unavailable.
 func (d *Directory) Refresh(ctx context.Context) error {
 	select {
 	case d.loading <- struct{}{}:
@@ -197,15 +197,15 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// ask is a Refresh that several wait for.
+// ask is a Refresh that several callers wait for.
 type ask struct {
 	done chan struct{}
 	err  error
 }
 
-// refreshSoon is Refresh for someone who misses an entry: all who do share one that
-// begins after they asked, and one begins at most every askInterval, whoever misses
-// what. Errors: Unavailable.
+// refreshSoon is Refresh for a request that misses an entry. All requests that miss one share a
+// Refresh, which begins after they asked. At most one begins in askInterval, whoever misses
+// whatever. Errors: Unavailable.
 func (d *Directory) refreshSoon(ctx context.Context) error {
 	d.askMu.Lock()
 	a, first := d.pending, d.pending == nil
@@ -216,7 +216,7 @@ func (d *Directory) refreshSoon(ctx context.Context) error {
 	wait := askInterval - time.Since(d.began)
 	d.askMu.Unlock()
 	if first {
-		d.ask(context.WithoutCancel(ctx), a, wait) // Others wait for it too.
+		d.ask(context.WithoutCancel(ctx), a, wait) // Others wait for it too: it must not end with this request.
 		return a.err
 	}
 	select {
@@ -231,7 +231,7 @@ func (d *Directory) ask(ctx context.Context, a *ask, wait time.Duration) {
 	defer close(a.done)
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	time.Sleep(wait) // askInterval at most.
+	time.Sleep(wait) // At most askInterval.
 	d.askMu.Lock()
 	d.pending, d.began = nil, time.Now()
 	d.askMu.Unlock()
@@ -248,8 +248,8 @@ func (d *Directory) read(ctx context.Context, q *metapb.ListEntries) (*metapb.An
 	return a, err
 }
 
-// Watch returns a client of the metadata whose answers tell the directory of their
-// revisions.
+// Watch returns a client of the metadata. The directory notes the revisions that the client's
+// answers carry.
 func (d *Directory) Watch(c meta.Client) meta.Client { return &watched{c, d} }
 
 type watched struct {
@@ -269,8 +269,8 @@ func (w *watched) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, er
 // Propose implements meta.Client.
 func (w *watched) Propose(ctx context.Context, cmd *metapb.Command) (*metapb.Result, error) {
 	r, err := w.Client.Propose(ctx, cmd)
-	// A bucket that is made is no change of any that a node may remember. Changes of the
-	// directory are made by Write.
+	// A new bucket changes nothing that a node may remember. Changes of the directory do not come
+	// this way: Write makes them.
 	if err == nil && cmd.GetCreateBucket() == nil {
 		w.directory.NoteBuckets(r.ConfigRevision)
 	}
@@ -290,11 +290,10 @@ func (d *Directory) List(kind metapb.EntryKind) []*metapb.Entry {
 // Settings returns the cluster's settings by name.
 func (d *Directory) Settings() map[string]string { return d.current.Load().settingsByName() }
 
-// Write changes the directory, all or nothing, if every check holds, and loads the
-// change. A change that was made is told as made: where it cannot be loaded while ctx
-// lasts, this node decides about no request until it is. Errors: Precondition (a check
-// does not hold; the directory shows what is there now), NoSpace (it is full),
-// Unavailable, Unknown.
+// Write makes a change of the directory, all or nothing, if every check holds, and loads it. It
+// returns nil once the change is made, even if it could not be loaded before ctx ended; the node
+// then decides about no request until it has loaded it. Errors: Precondition (a check does not
+// hold; the snapshot has what there is now), NoSpace (the directory is full), Unavailable, Unknown.
 func (d *Directory) Write(ctx context.Context, checks []*metapb.EntryCheck, put []*metapb.Entry, remove []*metapb.EntryName) error {
 	const op = "iam.Write"
 	r, err := d.meta.Propose(ctx, &metapb.Command{Op: &metapb.Command_WriteEntries{
@@ -318,7 +317,7 @@ func (d *Directory) Write(ctx context.Context, checks []*metapb.EntryCheck, put 
 	return errs.Newf(op, errs.Internal, "%v: %s", r.Refusal, r.Detail)
 }
 
-// loadMade loads a change that this node has made, and tries again while ctx lasts.
+// loadMade loads a change that this node has made. It tries until ctx ends.
 func (d *Directory) loadMade(ctx context.Context, revision uint64) {
 	raise(&d.made, revision)
 	for d.Refresh(ctx) != nil {

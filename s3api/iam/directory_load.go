@@ -8,12 +8,14 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// load returns the directory as of one revision, and whether it has changed. It reads
-// what has changed since the snapshot that there is; where the metadata cannot tell, all
-// of it. Each page is answered by the state that there is at the time, so nobody who
-// changes something meanwhile disturbs the reading. After the last of several pages, what
-// has changed since the first was answered is read too, until one page has all of that:
-// that page is of one state, and what was not changed until then is as it was read.
+// load returns the directory as of one revision, and whether it has changed. It reads what has
+// changed since the current snapshot, or all of the directory if the metadata do not know that.
+//
+// Each page is answered from the state at that time, so changes that are made while load reads do
+// not disturb it. But several pages may be of several states. So after the last of several pages
+// load reads what has changed since the first one was answered, until one page has all of that.
+// This page is of one state, and what it does not mention has not changed since it was read.
+// Errors: Unavailable.
 func (d *Directory) load(ctx context.Context) (_ *snapshot, changed bool, _ error) {
 	s := d.current.Load()
 	for range maxLoadRounds {
@@ -30,9 +32,9 @@ func (d *Directory) load(ctx context.Context) (_ *snapshot, changed bool, _ erro
 		"the directory could not be read, in %d tries, as fast as it changes", maxLoadRounds)
 }
 
-// loadChanges returns a snapshot with what has changed since, and in how many pages that
-// was read: none if nothing has; if several, it is to be asked again what has changed
-// since the revision that the snapshot has then.
+// loadChanges returns s with what has changed since, and how many pages it read: 0 if nothing has
+// changed. After more than one page the snapshot may mix several states; its revision is that of
+// the first page, and the caller has to load what has changed since then.
 func (d *Directory) loadChanges(ctx context.Context, s *snapshot) (_ *snapshot, pages int, _ error) {
 	var put []*metapb.Entry
 	var removed []*metapb.EntryName
@@ -55,7 +57,7 @@ func (d *Directory) loadChanges(ctx context.Context, s *snapshot) (_ *snapshot, 
 				s, q.HaveRevision = newSnapshot(0, nil), 0
 			}
 		case page.GetUnchanged() || page.GetDifferences() != (q.HaveRevision != 0):
-			return newSnapshot(0, nil), pages, nil // What has changed was forgotten meanwhile: all of it is to be read.
+			return newSnapshot(0, nil), pages, nil // The metadata have forgotten what has changed: read all.
 		}
 		put, removed = append(put, page.GetEntries()...), append(removed, page.GetRemoved()...)
 		if kind, name := lastOf(page); page.GetTruncated() && kind != 0 {
@@ -66,7 +68,8 @@ func (d *Directory) loadChanges(ctx context.Context, s *snapshot) (_ *snapshot, 
 	}
 }
 
-// lastOf returns what a page ends with, in the order of the directory; 0 of an empty one.
+// lastOf returns the kind and name of the last entry of a page, in the order of the directory; 0
+// and "" if the page is empty.
 func lastOf(page *metapb.EntriesAnswer) (kind metapb.EntryKind, name string) {
 	if n := len(page.GetEntries()); n > 0 {
 		kind, name = page.Entries[n-1].Kind, page.Entries[n-1].Name

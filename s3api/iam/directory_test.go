@@ -32,7 +32,7 @@ func TestDirectoryPages(t *testing.T) {
 	require.Nil(t, peer.dir.Get(metapb.EntryKind_ENTRY_GROUP, "acme/01234"))
 }
 
-// restless is metadata whose directory changes after each page is read, a number of
+// restless is metadata whose directory changes after each page that is read, up to a number of
 // times.
 type restless struct {
 	meta.Client
@@ -49,8 +49,8 @@ func (r *restless) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, e
 	return a, err
 }
 
-// TestDirectoryChangesBetweenPages: whoever changes the directory while it is read does not
-// keep it from being read, however often; only who changes it faster than it can be read.
+// TestDirectoryChangesBetweenPages: the directory can be read while others change it, however often
+// they do, unless they change it faster than it can be read.
 func TestDirectoryChangesBetweenPages(t *testing.T) {
 	w := newWorld(t)
 	w.crowd(entriesPage + 1)
@@ -82,8 +82,8 @@ func TestDirectoryChangesBetweenPages(t *testing.T) {
 	require.Empty(t, d.List(metapb.EntryKind_ENTRY_USER), "half a directory is none")
 }
 
-// TestDirectoryRun follows changes: at once where an answer told of them, else when
-// it polls.
+// TestDirectoryRun: Run follows a change at once if an answer told of it, and otherwise when it
+// polls.
 func TestDirectoryRun(t *testing.T) {
 	w := newWorld(t)
 	synctest.Test(t, func(t *testing.T) {

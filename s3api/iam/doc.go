@@ -7,32 +7,32 @@
 //
 // # The directory
 //
-// All of the directory lies in memory as an immutable snapshot, which a request
-// reads without a lock. A newer one is loaded when an answer of the metadata tells
-// that there is one, and every half second besides (Directory.Run); Directory.Write
-// loads it before it returns. No access key is answered by a snapshot that was known
-// to be current more than MaxAge ago: the metadata are asked first, and where they do
-// not answer the request is refused.
+// All of the directory lies in memory as an immutable snapshot, which requests read without a lock.
+// Directory.Run loads a newer one when an answer of the metadata says that there is one, and every
+// half second besides. Directory.Write loads one before it returns. A node looks up an access key
+// only in a snapshot that was current at most MaxAge ago. If its own is older, it asks the metadata
+// first, and if they do not answer, it refuses the request.
 //
 // # Temporary credentials
 //
-// They are written nowhere: the session token is the record of them, sealed under
-// a key that every node derives from the cluster key. What they may do follows from
-// the directory at the time they are used.
+// They are written nowhere: the session token is their record, sealed under a key that every node
+// derives from the cluster key. What they may do follows from the directory at the time they are
+// used.
 //
 // # Decisions
 //
-// Whatever denies wins. Inside an account, its root may do everything, and others
-// what a policy of theirs or of the bucket allows. Across accounts both sides must
-// agree: the caller's account and the bucket's policy or the ACL. An account that
-// administers the cluster may do everything.
+// A denial always wins. Inside an account, its root may do everything, and others may do what a
+// policy of theirs or of the bucket allows. Across accounts both sides must agree: the caller's
+// account, and the bucket's policy or the ACL. The root of an account that administers the cluster
+// may do everything.
 //
 // # Delegated administration
 //
-// Who is neither an account's root nor administers the cluster changes the directory
-// only where nobody ends up with more than the one who makes the change has, and
-// nobody above it loses anything (Admin.For). That follows from the change itself,
-// whatever method makes it: whom it touches is compared before and after.
+// A caller who is not an account's root and does not administer the cluster can change the
+// directory only if nobody then has more than the caller, and nobody who has more than the caller
+// is changed (Admin.For). This is decided by the change itself and not by the method that makes it:
+// the rights of everybody whom the change concerns are compared before and after it.
 //
-// It is not: a parser of HTTP requests. Everything is safe for concurrent use.
+// This package does not parse HTTP requests, except those of STS. Everything is safe for concurrent
+// use.
 package iam

@@ -9,14 +9,15 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// targetLabel keeps tokens of event targets apart from what else is sealed.
+// targetLabel keeps tokens of event targets apart from other things that are sealed; it is part of
+// the format.
 const targetLabel = "cairn event target v1"
 
-// EventTarget is a target of event notifications that was set for the whole cluster.
+// EventTarget is a target of event notifications that is set for the whole cluster.
 type EventTarget struct {
 	ID, URL string
-	Token   string // What the target is shown; empty: nothing.
-	// Accounts are the ids of those whose buckets may name it; none: all may.
+	Token   string // What a node shows the target to prove who it is; empty: nothing.
+	// Accounts are the ids of the accounts whose buckets may name the target; none: all may.
 	Accounts []string
 }
 
@@ -26,8 +27,8 @@ func (t EventTarget) String() string { return "event target " + t.ID }
 // GoString is String, for %#v.
 func (t EventTarget) GoString() string { return t.String() }
 
-// SetEventTarget sets a target for the whole cluster, in place of one of its ID. Its
-// caller knows the URL to be one.
+// SetEventTarget sets a target for the whole cluster. It replaces the target with the same ID. The
+// caller must have checked the URL.
 func (a *Admin) SetEventTarget(ctx context.Context, t EventTarget) error {
 	record := &metapb.EventTarget{Url: t.URL, Accounts: t.Accounts}
 	if t.Token != "" {
@@ -39,7 +40,7 @@ func (a *Admin) SetEventTarget(ctx context.Context, t EventTarget) error {
 	})
 }
 
-// RemoveEventTarget takes back what SetEventTarget set.
+// RemoveEventTarget removes a target that SetEventTarget has set.
 func (a *Admin) RemoveEventTarget(ctx context.Context, id string) error {
 	return a.update(ctx, func(c *change) error {
 		if c.entry(metapb.EntryKind_ENTRY_EVENT_TARGET, id) == nil {
@@ -50,8 +51,8 @@ func (a *Admin) RemoveEventTarget(ctx context.Context, id string) error {
 	})
 }
 
-// EventTargets returns the targets that are set for the cluster, by ID, and what is
-// wrong with those that this node cannot read.
+// EventTargets returns the targets that are set for the cluster, by ID. The error says what is
+// wrong with those that this node cannot read; the others are returned with it.
 func (k *Keys) EventTargets() (targets []EventTarget, err error) {
 	for _, e := range k.directory.List(metapb.EntryKind_ENTRY_EVENT_TARGET) {
 		t, failed := k.eventTarget(e)

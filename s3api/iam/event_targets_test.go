@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// TestEventTargets: what one node was told the others know, with its token; in the
-// directory that is sealed.
+// TestEventTargets: a target that one node sets is known to the others, with its token. In the
+// directory the token is sealed.
 func TestEventTargets(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	require.NoError(t, w.admin.SetEventTarget(ctx, EventTarget{ID: "b", URL: "http://b"}))

@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// TestNewKeysAreKnownAtOnce: a key that one node has made is good at another that
-// has not heard of it, for all who come with it at once; so is a session of it.
+// TestNewKeysAreKnownAtOnce: a key that one node has made is good at another node that has not
+// heard of it, for all who come with it at the same time. So is a session of it.
 func TestNewKeysAreKnownAtOnce(t *testing.T) {
 	w := newWorld(t)
 	peer := w.peer()

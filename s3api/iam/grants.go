@@ -5,7 +5,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
-// Grantees is wirexml.Grantees of the accounts of a directory.
+// Grantees implements wirexml.Grantees for the accounts of a directory.
 type Grantees struct {
 	bucket.AnyGrantees
 	directory *Directory
@@ -20,9 +20,8 @@ func (g Grantees) Account(id string) (string, bool) {
 	return account.GetName(), account != nil
 }
 
-// grants reports whether an ACL gives an identity (nil: anonymous) a permission.
-// PERMISSION_NONE, that of an action which no ACL allows, is given to nobody, full
-// control or not.
+// grants reports whether an ACL gives an identity (nil: anonymous) a permission. PERMISSION_NONE is
+// the permission of actions that no ACL can allow: not even FULL_CONTROL gives it.
 func grants(acl *metapb.Acl, id *Identity, want metapb.Permission) bool {
 	if want == metapb.Permission_PERMISSION_NONE {
 		return false

@@ -11,7 +11,7 @@ import (
 // MaxGroups bounds the groups of one user.
 const MaxGroups = 20
 
-// mustGroup returns a group for whoever asked.
+// mustGroup returns a group and its account. Errors: NotFound.
 func (s *snapshot) mustGroup(account, name string) (*metapb.Account, *metapb.UserGroup, error) {
 	found, err := s.mustAccount(account)
 	if err != nil {
@@ -78,7 +78,8 @@ func (a *Admin) Group(ctx context.Context, account, name string) (*metapb.UserGr
 	return g, s.members(found.Id, name), nil
 }
 
-// RemoveGroup removes a group, which must have no users. With force they leave it.
+// RemoveGroup removes a group, which must have no users. With force the users are taken out of it
+// first.
 func (a *Admin) RemoveGroup(ctx context.Context, account, name string, force bool) error {
 	return a.update(ctx, func(c *change) error {
 		found, _, err := c.mustGroup(account, name)
@@ -99,7 +100,7 @@ func (a *Admin) RemoveGroup(ctx context.Context, account, name string, force boo
 	})
 }
 
-// AddToGroup makes a user one of a group. It is no error if it is already.
+// AddToGroup makes a user a member of a group. It does nothing if the user is one already.
 func (a *Admin) AddToGroup(ctx context.Context, account, user, group string) error {
 	return a.updateUser(ctx, account, user, func(c *change, u *metapb.User) error {
 		if _, _, err := c.mustGroup(u.Account, group); err != nil {

@@ -6,36 +6,36 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// The cluster's root: whom the root access key of the settings stands for.
+// The account of the cluster's root. The root access key of the settings stands for it.
 const (
 	RootAccount     = "cairn-root" // Account id.
 	RootAccountName = "cairn"      // Display name.
 )
 
-// Identity is who makes a request. Nobody changes one.
+// Identity is who makes a request. Nobody changes an Identity once it is made.
 type Identity struct {
 	Account     string // Id.
 	AccountName string // Display name.
 	User        string // Name; empty for an account's root and for roles.
-	UserID      string // Of the user.
+	UserID      string // Of the user: tells it from an earlier user of the same name.
 	Role        string // Name of the role that was assumed, if one was.
 	SessionName string // Of the role's session.
 
-	// SessionPolicy is what a session was scoped down to: it may do what this policy
-	// allows as well. Nil: not scoped down.
+	// SessionPolicy is the policy that a session was scoped down to: the session may do only what
+	// this policy allows too. Nil: not scoped down.
 	SessionPolicy *policy.Policy
 
-	Root bool // The account itself.
-	// Admin says that it may do everything: it is the root of an account that
-	// administers the cluster. Users and roles of that account have their policies.
+	Root bool // It is the account itself.
+	// Admin says that the identity may do everything, because it is the root of an account that
+	// administers the cluster. Users and roles of that account have only what their policies give.
 	Admin     bool
-	Temporary bool // A session: it came with a token.
+	Temporary bool // It is a session, which came with a token.
 
 	AccessKey string
 	Issued    time.Time // Of a session.
 	Expires   time.Time // Of a session.
 
-	parent string // The access key that a session hangs on.
+	parent string // The access key that the session was made with, and ends with.
 }
 
 // Principal returns the identity as policies see it.
@@ -43,9 +43,9 @@ func (i *Identity) Principal() policy.Principal {
 	return policy.Principal{Account: i.Account, User: i.User, UserID: i.UniqueID(), Role: i.Role, SessionName: i.SessionName}
 }
 
-// Initiator returns the id that tells this identity from others in its account, as
-// uploads record it: the user's id, the account's for its root, and
-// ACCOUNT:ROLE/SESSION for a session of a role. A session of a user is the user.
+// Initiator returns the id by which uploads record who began them. It tells this identity from
+// others in its account: the user's id, the account's for its root, and ACCOUNT:ROLE/SESSION for a
+// session of a role. A session of a user has the user's.
 func (i *Identity) Initiator() string {
 	if i.Role != "" {
 		return i.Account + ":" + i.Role + "/" + i.SessionName
@@ -60,8 +60,8 @@ func (i *Identity) ARN() string {
 	return p.ARN()
 }
 
-// UniqueID returns what aws:userid is: the user's id, the account's for its root,
-// and ROLE:SESSION for a session of a role.
+// UniqueID returns the value of aws:userid: the user's id, the account's for its root, and
+// ROLE:SESSION for a session of a role.
 func (i *Identity) UniqueID() string {
 	switch {
 	case i.Role != "":

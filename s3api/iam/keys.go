@@ -17,11 +17,11 @@ import (
 // KeysConfig sets up Keys.
 type KeysConfig struct {
 	Directory *Directory
-	// SecretKey is what secrets and session tokens are sealed under: the same on
-	// every node, derived from the cluster key.
+	// SecretKey is the key that secrets and session tokens are sealed under. It is derived from the
+	// cluster key and is the same on every node.
 	SecretKey [SecretKeyBytes]byte
-	// RootUser and RootPassword are the access key of the cluster's root and its
-	// secret, from the settings of the node.
+	// RootUser and RootPassword are the access key and the secret of the cluster's root, from the
+	// settings of the node.
 	RootUser, RootPassword string
 }
 
@@ -31,11 +31,11 @@ func (KeysConfig) String() string { return "iam.KeysConfig(redacted)" }
 // GoString is String, for %#v.
 func (c KeysConfig) GoString() string { return c.String() }
 
-// Keys knows access keys and sessions. It implements sigauth.Keys; the Subject of a
-// credential is an *Identity.
+// Keys knows access keys and sessions. It implements sigauth.Keys; the Subject of a credential is
+// an *Identity.
 //
-// It answers from the directory's snapshot and opens the sealed secret each time:
-// that costs microseconds, and no secret lies about in memory.
+// It answers from the directory's snapshot and opens the sealed secret at each lookup. That costs
+// microseconds, and no opened secret stays in memory.
 type Keys struct {
 	directory              *Directory
 	secret                 *secretKey
@@ -55,14 +55,15 @@ func (*Keys) String() string { return "iam.Keys(redacted)" }
 // GoString is String, for %#v.
 func (k *Keys) GoString() string { return k.String() }
 
-// errStale marks a session that is no good as far as this node's snapshot goes. It
-// adds nothing to a message.
+// errStale marks the error of a session that is refused by a snapshot which may be behind: see
+// Lookup. It adds nothing to the message.
 var errStale = errors.New("")
 
-// Lookup implements sigauth.Keys. It answers by a directory that was current MaxAge ago
-// or later; where none is to be had, it refuses rather than let in who may have been
-// disabled. The cluster's root is known by the settings and always answered. Errors:
-// Unavailable: that, or the secret was sealed under another cluster's key.
+// Lookup implements sigauth.Keys. It answers from a directory that was current at most MaxAge ago.
+// If it can have none, it returns Unavailable, because it might let in somebody who was disabled
+// meanwhile. Only the root user, which is known by the settings, is answered even then. Errors:
+// NotFound, Denied and Expired, as sigauth.Keys has them; Unavailable, also if the secret was
+// sealed under another cluster's key.
 func (k *Keys) Lookup(ctx context.Context, accessKey, session string) (sigauth.Credential, error) {
 	if accessKey != k.rootUser {
 		if err := k.directory.fresh(ctx); err != nil {
@@ -73,7 +74,7 @@ func (k *Keys) Lookup(ctx context.Context, accessKey, session string) (sigauth.C
 	if !errs.Is(err, errs.NotFound) && !errors.Is(err, errStale) {
 		return c, err
 	}
-	// Another node may just have made the key, or that of the session's parent.
+	// Another node may just have made the key, or the key that the session was made with.
 	if err := k.directory.refreshSoon(ctx); err != nil {
 		return sigauth.Credential{}, err
 	}
@@ -99,7 +100,7 @@ func (k *Keys) lookup(accessKey, session string) (sigauth.Credential, error) {
 	return c, nil
 }
 
-// longLived finds a key that is no session's.
+// longLived returns the credential of a key that is not a session's.
 func (k *Keys) longLived(s *snapshot, accessKey string) (sigauth.Credential, error) {
 	if accessKey == k.rootUser {
 		id := &Identity{Account: RootAccount, AccountName: RootAccountName, Root: true, Admin: true, AccessKey: accessKey}
@@ -118,8 +119,8 @@ func (k *Keys) longLived(s *snapshot, accessKey string) (sigauth.Credential, err
 	return sigauth.Credential{AccessKey: accessKey, Secret: string(secret), Subject: id}, nil
 }
 
-// holder returns whom an access key of the directory stands for; nil if the key,
-// its user or its account is disabled or gone.
+// holder returns whom an access key of the directory stands for. It returns nil if the key, its
+// user or its account is disabled or gone.
 func (s *snapshot) holder(accessKey string) (*Identity, *metapb.AccessKey) {
 	key := s.keys.get(accessKey)
 	if key == nil || key.Disabled {
@@ -142,8 +143,8 @@ func (s *snapshot) holder(accessKey string) (*Identity, *metapb.AccessKey) {
 	return id, key
 }
 
-// account returns an account by its id; nil if there is none. The cluster's root
-// has one whether or not it is written.
+// account returns the account with this id; nil if there is none. The account of the cluster's root
+// always exists, whether it is written or not.
 func (s *snapshot) account(id string) *metapb.Account {
 	if a := s.accounts.get(id); a != nil || id != RootAccount {
 		return a
@@ -151,8 +152,8 @@ func (s *snapshot) account(id string) *metapb.Account {
 	return &metapb.Account{Id: RootAccount, Name: RootAccountName, Admin: true}
 }
 
-// session returns the credential of a session, which is as good as the access key
-// that it was made with.
+// session returns the credential of a session. It is refused whenever the access key that it was
+// made with would be.
 func (k *Keys) session(s *snapshot, accessKey, text string) (sigauth.Credential, error) {
 	const op = "iam.Lookup"
 	t, err := k.secret.openToken(accessKey, text)
@@ -182,7 +183,8 @@ func (k *Keys) session(s *snapshot, accessKey, text string) (sigauth.Credential,
 	return sigauth.Credential{AccessKey: accessKey, Secret: t.Secret, Subject: &id}, nil
 }
 
-// roleIdentity returns whom a role's session stands for; Denied if the role is gone.
+// roleIdentity returns whom a session of a role stands for. Errors: Denied, if the role is gone, is
+// another one of the same name, or its account is disabled.
 func (s *snapshot) roleIdentity(t *roleToken) (*Identity, error) {
 	const op = "iam.Lookup"
 	account, role := s.account(t.Account), s.roles.get(path(t.Account, t.Name))
@@ -200,7 +202,8 @@ func (s *snapshot) roleIdentity(t *roleToken) (*Identity, error) {
 	return id, nil
 }
 
-// sum is a digest of a key's secret that only this cluster can make.
+// sum returns a digest of a key's secret. Only this cluster can make it, so it can travel in a
+// token without telling anything about the secret.
 func (k *Keys) sum(c sigauth.Credential) []byte {
 	mac := hmac.New(sha256.New, k.secret.derive(parentLabel, nil, SecretKeyBytes))
 	mac.Write([]byte(c.AccessKey))

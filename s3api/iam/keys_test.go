@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// TestLookup finds whom long-lived keys stand for.
+// TestLookup looks up long-lived keys.
 func TestLookup(t *testing.T) {
 	w := newWorld(t)
 	acme, acmeKey := w.account("acme")
@@ -63,8 +63,8 @@ func TestLookup(t *testing.T) {
 	other.refused(errs.Unavailable, bobKey.ID, "")
 }
 
-// TestDisabled stops keys on another node with its next load of the directory, and
-// lets them work again.
+// TestDisabled disables keys, which another node then refuses from its next load of the directory
+// on, and enables them again.
 func TestDisabled(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme")
@@ -98,7 +98,7 @@ func TestDisabled(t *testing.T) {
 	w.refused(errs.Denied, session.AccessKey, session.Token)
 }
 
-// TestNothingShowsSecrets formats all that holds one.
+// TestNothingShowsSecrets formats everything that holds a secret.
 func TestNothingShowsSecrets(t *testing.T) {
 	w := newWorld(t)
 	_, key := w.account("acme")
@@ -133,7 +133,7 @@ func TestNothingShowsSecrets(t *testing.T) {
 	}
 }
 
-// TestSealProperty opens what was sealed, and nothing else.
+// TestSealProperty opens texts that were sealed, and cannot open any others.
 func TestSealProperty(t *testing.T) {
 	k := &secretKey{testKey}
 	rapid.Check(t, func(t *rapid.T) {

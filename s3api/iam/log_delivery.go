@@ -8,27 +8,27 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// LogDelivery is the name by which policies know what delivers access logs.
+// LogDelivery is the principal of the service that delivers access logs, as policies name it.
 const LogDelivery = "logging.s3.amazonaws.com"
 
-// logSession names the session in which an agency delivers logs.
+// logSession is the name of the session in which an agency delivers logs.
 const logSession = "log-delivery"
 
-// Logs is a delivery of access logs: one object of them, of one bucket, into another.
+// Logs is one object of access logs, of one bucket, that is to be written into another bucket.
 type Logs struct {
 	Source string         // The bucket whose requests are logged.
-	Owner  string         // Its account, which is the target's too.
+	Owner  string         // Account of the source bucket, which is that of the target too.
 	Target *bucket.Bucket // Where the logs go.
 	Key    string
-	Agency string // A role of the account that delivers; empty: none does.
-	// ReadACP says that WRITE in the target's ACL counts only beside READ_ACP, as at OBS.
+	Agency string // Role of the account that delivers the logs; empty: no role does.
+	// ReadACP says that WRITE in the target's ACL counts only together with READ_ACP, as at OBS.
 	ReadACP bool
 }
 
-// DeliversLogs decides whether logs may be delivered: the target's ACL gives the group
-// of log delivery WRITE, its policy allows the service of log delivery to put the
-// object, or the agency is a role that trusts this service and may put it. A policy
-// that denies it is obeyed.
+// DeliversLogs decides whether logs may be delivered. One of these is enough: the target's ACL
+// gives WRITE to the group of log delivery; the target's policy allows the service of log delivery
+// to put the object; or the agency is a role that trusts this service and may put the object. If
+// the target's policy denies it, nothing else counts.
 func (z *Authorizer) DeliversLogs(l *Logs) bool {
 	r := &policy.Request{Action: "s3:PutObject", Resource: policy.ObjectARN(l.Target.Name, l.Key),
 		Principal: policy.Principal{Service: LogDelivery}, Conditions: l.facts}
@@ -54,7 +54,8 @@ func (l *Logs) granted() bool {
 	return groupHas(acl, metapb.Permission_PERMISSION_WRITE) && (!l.ReadACP || groupHas(acl, metapb.Permission_PERMISSION_READ_ACP))
 }
 
-// agencyDelivers decides it for a role, which has to trust the service.
+// agencyDelivers reports whether the agency is a role that trusts the service of log delivery and
+// may put the object.
 func (z *Authorizer) agencyDelivers(l *Logs) bool {
 	role := z.directory.current.Load().roles.get(path(l.Owner, l.Agency))
 	if role == nil || role.trust == nil {
@@ -66,7 +67,7 @@ func (z *Authorizer) agencyDelivers(l *Logs) bool {
 		Action: "s3:PutObject", Bucket: l.Target, Key: l.Key, Conditions: l.facts})
 }
 
-// facts are what policies may ask of a delivery.
+// facts returns what conditions of policies can ask of a delivery.
 func (l *Logs) facts(key string) ([]string, bool) {
 	now := time.Now().UTC()
 	switch key {
@@ -77,7 +78,7 @@ func (l *Logs) facts(key string) ([]string, bool) {
 	case policy.KeyResourceAccount:
 		return []string{l.Target.Owner}, true
 	case policy.KeySecureTransport:
-		return []string{"true"}, true // It leaves the cluster by no other way.
+		return []string{"true"}, true // It travels only between nodes, which is encrypted.
 	case policy.KeyCurrentTime:
 		return []string{now.Format(time.RFC3339)}, true
 	}

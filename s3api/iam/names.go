@@ -12,8 +12,8 @@ import (
 
 // Limits of names and keys.
 const (
-	MaxNameBytes        = 64 // Of accounts, users and roles.
-	MaxLongNameBytes    = 128
+	MaxNameBytes        = 64  // Of names of accounts, users, roles and sessions.
+	MaxLongNameBytes    = 128 // Of names of groups and policies.
 	MinAccessKeyBytes   = 3
 	MaxAccessKeyBytes   = 128
 	MinSecretBytes      = 8
@@ -33,7 +33,7 @@ const (
 	generatedSecretBytes = 30 // 40 characters of base64.
 )
 
-// checkName checks the name of a thing, such as "user".
+// checkName checks the name of something; thing says what, as in "user". Errors: Invalid.
 func checkName(thing, name string, limit int) error {
 	switch {
 	case name == "":
@@ -54,7 +54,8 @@ func checkAccountID(id string) error {
 	return nil
 }
 
-// checkAccessKey checks an access key that somebody chose.
+// checkAccessKey checks the id of an access key. Ids like those of sessions are refused, because
+// Keys.Lookup would ask for a token with them. Errors: Invalid.
 func checkAccessKey(id string) error {
 	switch {
 	case len(id) < MinAccessKeyBytes || len(id) > MaxAccessKeyBytes || strings.Trim(id, accessKeyCharacters) != "":
@@ -66,7 +67,7 @@ func checkAccessKey(id string) error {
 	return nil
 }
 
-// checkSecret checks a secret that somebody chose. Its error does not show it.
+// checkSecret checks a secret. Its error does not show the secret. Errors: Invalid.
 func checkSecret(secret string) error {
 	for i := range len(secret) {
 		if secret[i] <= ' ' || secret[i] > '~' {

@@ -13,7 +13,8 @@ import (
 // BuiltinPolicies returns the names of the policies that every account has.
 func BuiltinPolicies() []string { return slices.Sorted(maps.Keys(builtinDocuments)) }
 
-// findPolicy returns a policy of an account, a built-in one among them.
+// findPolicy returns a stored policy of an account or, if there is none of this name, a built-in
+// one; nil if there is neither.
 func (s *snapshot) findPolicy(account, name string) *metapb.Policy {
 	if p := s.policies.get(path(account, name)); p != nil {
 		return p.Policy
@@ -24,6 +25,7 @@ func (s *snapshot) findPolicy(account, name string) *metapb.Policy {
 	return nil
 }
 
+// mustPolicy returns a policy and its account. Errors: NotFound.
 func (s *snapshot) mustPolicy(account, name string) (*metapb.Account, *metapb.Policy, error) {
 	found, err := s.mustAccount(account)
 	if err != nil {
@@ -41,7 +43,7 @@ func (a *Admin) AddPolicy(ctx context.Context, account, name, document string) e
 	return a.writePolicy(ctx, account, name, document, false)
 }
 
-// SetPolicy replaces the document of a policy for all that it is attached to.
+// SetPolicy replaces the document of a policy. That takes effect for everybody it is attached to.
 func (a *Admin) SetPolicy(ctx context.Context, account, name, document string) error {
 	return a.writePolicy(ctx, account, name, document, true)
 }
@@ -79,6 +81,7 @@ func (a *Admin) writePolicy(ctx context.Context, account, name, document string,
 	})
 }
 
+// notBuiltin returns Invalid if the name is that of a built-in policy.
 func notBuiltin(name string) error {
 	if _, builtin := builtinDocuments[name]; builtin {
 		return errs.Newf("iam.Policy", errs.Invalid, "%q is the name of a built-in policy, which every account has and which cannot be changed", name)
@@ -86,8 +89,8 @@ func notBuiltin(name string) error {
 	return nil
 }
 
-// Policies returns the policies that are stored in an account, or in all where it
-// is empty, by name; the built-in ones are not among them.
+// Policies returns the stored policies of an account, or of all accounts if it is empty, by name.
+// Built-in policies are not among them.
 func (a *Admin) Policies(ctx context.Context, account string) ([]*metapb.Policy, error) {
 	return list(ctx, a, account, metapb.EntryKind_ENTRY_POLICY, func(s *snapshot, at string) *metapb.Policy {
 		if p := s.policies.get(at); p != nil {
@@ -97,8 +100,8 @@ func (a *Admin) Policies(ctx context.Context, account string) ([]*metapb.Policy,
 	})
 }
 
-// Policy returns a policy of an account, which may be a built-in one, and whom it
-// is attached to.
+// Policy returns a policy of an account, which may be a built-in one, and everybody it is attached
+// to.
 func (a *Admin) Policy(ctx context.Context, account, name string) (*metapb.Policy, []Holder, error) {
 	s, err := a.read(ctx)
 	if err != nil {
@@ -111,8 +114,8 @@ func (a *Admin) Policy(ctx context.Context, account, name string) (*metapb.Polic
 	return p, s.holders(found.Id, name), nil
 }
 
-// RemovePolicy removes a policy, which must not be attached. With force it is
-// detached everywhere.
+// RemovePolicy removes a policy, which must not be attached to anybody. With force it is detached
+// everywhere first.
 func (a *Admin) RemovePolicy(ctx context.Context, account, name string, force bool) error {
 	if err := notBuiltin(name); err != nil {
 		return err

@@ -27,10 +27,9 @@ func (w *world) crowd(n int) {
 	}
 }
 
-// TestDisabledWhileBucketsAreMade: with 1,640 accounts, and buckets that are made
-// between any two pages of the directory, an account that is disabled is told as
-// disabled, and every node that has learned of the revision of that refuses it; one
-// look at the directory is enough to learn of it.
+// TestDisabledWhileBucketsAreMade: there are 1,640 accounts, and buckets are made between any two
+// pages of the directory. An account that is disabled is answered as disabled, every node that has
+// learned of that revision refuses it, and one look at the directory is enough to learn of it.
 func TestDisabledWhileBucketsAreMade(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.crowd(1640)
@@ -98,8 +97,8 @@ func TestPagesAreOfOneState(t *testing.T) {
 	require.Nil(t, peer.dir.Get(metapb.EntryKind_ENTRY_ACCOUNT, "crowd-00000"))
 }
 
-// TestStaleNodesRefuse: a node that cannot learn of changes lets nobody in but the
-// cluster's root, whom no change can disable.
+// TestStaleNodesRefuse: a node that cannot learn of changes lets in only the cluster's root, which
+// no change can disable.
 func TestStaleNodesRefuse(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	_, key := w.account("acme")
@@ -117,8 +116,8 @@ func TestStaleNodesRefuse(t *testing.T) {
 	require.Less(t, w.dir.Age(), time.Hour)
 }
 
-// TestMadeIsToldAsMade: what was changed is not told as failed because the node could
-// not read it at once; until it has, it lets in nobody by what it knew.
+// TestMadeIsToldAsMade: a change that was made is not reported as failed because the node could not
+// read it at once. Until it has read it, it lets in nobody by what it knew before.
 func TestMadeIsToldAsMade(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	_, key := w.account("acme")
@@ -138,7 +137,7 @@ func TestMadeIsToldAsMade(t *testing.T) {
 	require.Zero(t, failures)
 	require.False(t, trusted, "it would have decided by what it knew")
 	w.refused(errs.NotFound, key.ID, "")
-	// Nor where ctx ends before it is read.
+	// Nor if ctx ends before it is read.
 	require.NoError(t, w.admin.SetAccountDisabled(ctx, "acme", false))
 	w.meta.reading(func(*metapb.Query) error { return errs.New("test", errs.Unavailable, errors.New("no leader")) })
 	w.dir.made.Store(w.dir.Revision() + 1)

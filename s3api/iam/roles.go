@@ -9,21 +9,22 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// Limits of a role's longest session.
+// Limits of how long sessions of a role may be set to last.
 const (
 	MinRoleSession     = time.Hour
 	MaxRoleSession     = 12 * time.Hour
 	DefaultRoleSession = time.Hour
 )
 
-// RoleSpec is a role to be made, or what it is to be.
+// RoleSpec is a role to be made, or what an existing one is to become.
 type RoleSpec struct {
 	Account    string
 	Name       string
-	Trust      string        // Policy document: who may assume it.
+	Trust      string        // Policy document that says who may assume the role.
 	MaxSession time.Duration // Zero: DefaultRoleSession.
 }
 
+// check fills in the default and checks the rest. Errors: Invalid.
 func (r *RoleSpec) check() error {
 	if err := checkName("role", r.Name, MaxNameBytes); err != nil {
 		return err
@@ -40,7 +41,7 @@ func (r *RoleSpec) check() error {
 	return nil
 }
 
-// mustRole returns a role for whoever asked.
+// mustRole returns a role and its account. Errors: NotFound.
 func (s *snapshot) mustRole(account, name string) (*metapb.Account, *role, error) {
 	found, err := s.mustAccount(account)
 	if err != nil {
@@ -79,8 +80,8 @@ func (a *Admin) AddRole(ctx context.Context, spec RoleSpec) (*metapb.Role, error
 	return added, nil
 }
 
-// SetRole changes whom a role trusts and how long its sessions may be. Its policies
-// and sessions stay.
+// SetRole changes whom a role trusts and how long its sessions may be. Its policies stay, and so do
+// sessions that were made before.
 func (a *Admin) SetRole(ctx context.Context, spec RoleSpec) error {
 	if err := spec.check(); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (a *Admin) Role(ctx context.Context, account, name string) (*metapb.Role, e
 	return r.Role, nil
 }
 
-// RemoveRole removes a role and ends its sessions.
+// RemoveRole removes a role. That ends its sessions.
 func (a *Admin) RemoveRole(ctx context.Context, account, name string) error {
 	return a.update(ctx, func(c *change) error {
 		found, _, err := c.mustRole(account, name)

@@ -12,8 +12,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/bucket"
 )
 
-// scene is two accounts with identities of every kind, by name: an account's root by
-// the account's, "anonymous" for nil.
+// scene is two accounts with identities of every kind, by name. An account's root has the account's
+// name; "anonymous" is nil.
 type scene struct {
 	*world
 	z    *Authorizer
@@ -66,13 +66,13 @@ func (s *scene) addUser(spec string) {
 	s.who[words[0]] = s.identity(k.ID, "")
 }
 
-// session is a session of a role of acme's.
+// session returns a session of one of acme's roles.
 func (s *scene) session(role, scope string) *Identity {
 	_, id := s.assume(s.who["acme"], AssumeRole{Role: role, Policy: scope})
 	return id
 }
 
-// bucket is acme's, with a policy and an ACL. In the policy ACME and ELSE are the
+// bucket returns acme's bucket with a policy and an ACL. In the policy ACME and ELSE stand for the
 // accounts' ids.
 func (s *scene) bucket(document string, acl *metapb.Acl) *bucket.Bucket {
 	raw, err := proto.Marshal(acl)
@@ -82,7 +82,7 @@ func (s *scene) bucket(document string, acl *metapb.Acl) *bucket.Bucket {
 		&metapb.BucketConfig{Parts: []*metapb.ConfigPart{{Name: bucket.PartPolicy, Value: []byte(document)}, {Name: bucket.PartACL, Value: raw}}})
 }
 
-// allowed returns the names of all who may, in order.
+// allowed returns the names of everybody who is allowed, in order.
 func (s *scene) allowed(may func(*Identity) bool) []string {
 	var out []string
 	for name, id := range s.who {
@@ -94,8 +94,8 @@ func (s *scene) allowed(may func(*Identity) bool) []string {
 	return out
 }
 
-// requireOnly checks that those who are named may, and nobody else. Who administers
-// the cluster may in any case.
+// requireOnly checks that exactly those who are named are allowed. Whoever administers the cluster
+// is always allowed.
 func (s *scene) requireOnly(t *testing.T, names string, may func(*Identity) bool) {
 	t.Helper()
 	require.Equal(t, expected(names), s.allowed(may))

@@ -19,8 +19,9 @@ const SecretKeyBytes = 32
 //	…         AES-256-GCM of the text
 //	16 bytes  its tag
 //
-// Key and nonce follow from the secret key, the label and the salt by HKDF-SHA-256,
-// so that each text has a key of its own however many there are.
+// Key and nonce are derived from the secret key, the label and the salt by HKDF-SHA-256. So each
+// text has a key of its own, and a nonce is never used twice under one key, however many texts
+// there are.
 const (
 	sealFormat   = 1
 	sealSalt     = 16
@@ -28,14 +29,14 @@ const (
 	sealOverhead = 1 + sealSalt + 16
 )
 
-// Labels keep what is sealed for different uses apart; they are part of the format.
+// Labels keep things that are sealed for different uses apart. They are part of the format.
 const (
 	keyLabel    = "cairn access key v1"
 	tokenLabel  = "cairn session token v1"
 	parentLabel = "cairn session parent v1"
 )
 
-// secretKey seals.
+// secretKey is the key that texts are sealed under.
 type secretKey struct{ b [SecretKeyBytes]byte }
 
 // String keeps the key out of every log line and error.
@@ -44,7 +45,7 @@ func (*secretKey) String() string { return "iam.secretKey(redacted)" }
 // GoString is String, for %#v.
 func (k *secretKey) GoString() string { return k.String() }
 
-// derive returns n bytes for one use.
+// derive returns n bytes that are derived from the key for one use.
 func (k *secretKey) derive(label string, salt []byte, n int) []byte {
 	out, err := hkdf.Key(sha256.New, k.b[:], salt, label, n)
 	if err != nil {
@@ -66,7 +67,7 @@ func (k *secretKey) aead(label string, salt []byte) (aead cipher.AEAD, nonce []b
 	return aead, material[SecretKeyBytes:]
 }
 
-// seal seals text for one use, bound to the name it is kept under.
+// seal seals text for the use that label names. It can be opened only with the same label and name.
 func (k *secretKey) seal(label, name string, text []byte) []byte {
 	out := make([]byte, 1+sealSalt, len(text)+sealOverhead)
 	out[0] = sealFormat
@@ -77,7 +78,8 @@ func (k *secretKey) seal(label, name string, text []byte) []byte {
 
 var errSealed = errors.New("it is not sealed under this cluster's key")
 
-// open is the reverse of seal.
+// open is the reverse of seal. It returns errSealed if the text was sealed by another key, or with
+// another label or name.
 func (k *secretKey) open(label, name string, sealed []byte) ([]byte, error) {
 	if len(sealed) < sealOverhead || sealed[0] != sealFormat {
 		return nil, errSealed

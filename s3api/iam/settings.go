@@ -18,7 +18,8 @@ func (a *Admin) SetSetting(ctx context.Context, name, value string) error {
 	})
 }
 
-// ResetSetting takes back what SetSetting said: the settings of each node hold.
+// ResetSetting removes a setting of the whole cluster, so that the settings of each node count
+// again.
 func (a *Admin) ResetSetting(ctx context.Context, name string) error {
 	return a.update(ctx, func(c *change) error {
 		if c.entry(metapb.EntryKind_ENTRY_SETTING, name) == nil {
@@ -29,7 +30,7 @@ func (a *Admin) ResetSetting(ctx context.Context, name string) error {
 	})
 }
 
-// Settings returns what is set for the whole cluster, by name.
+// Settings returns the settings that are set for the whole cluster, by name.
 func (a *Admin) Settings(ctx context.Context) (map[string]string, error) {
 	s, err := a.read(ctx)
 	if err != nil {

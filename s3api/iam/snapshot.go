@@ -10,40 +10,40 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// snapshot is the directory as of one revision. Nothing in it changes: later ones are
-// made from it by what has changed.
+// snapshot is the directory as of one revision. Nothing in it changes: a later snapshot is made
+// from it with what has changed.
 type snapshot struct {
 	revision uint64 // Config revision that it was read at or after.
 	entries  map[metapb.EntryKind]table[*metapb.Entry]
 
 	accounts table[*metapb.Account] // By id.
-	named    table[string]          // Ids of accounts by joined name and id.
+	named    table[string]          // Ids of accounts, by name and id joined.
 	users    table[*metapb.User]    // By path: account/name.
 	groups   table[*metapb.UserGroup]
 	roles    table[*role]
 	policies table[*storedPolicy]
 	keys     table[*metapb.AccessKey]
-	held     table[string] // Ids of access keys by joined account, user and id.
+	held     table[string] // Ids of access keys, by account, user and id joined.
 	settings table[string]
 }
 
 type role struct {
 	*metapb.Role
-	trust *policy.Policy // Nil where it cannot be read: nobody may assume the role.
+	trust *policy.Policy // Nil if it cannot be read: nobody may assume the role then.
 }
 
 type storedPolicy struct {
 	*metapb.Policy
-	compiled *policy.Policy // Nil where it cannot be read: see brokenPolicy.
+	compiled *policy.Policy // Nil if it cannot be read: the policy denies everything then (see policyEffect).
 }
 
-// path names an entry inside an account.
+// path is the name of an entry that lies in an account.
 func path(account, name string) string { return account + "/" + name }
 
-// joined names something by several names, none of which holds a zero byte.
+// joined makes one name of several. None of them may hold a zero byte.
 func joined(names ...string) string { return strings.Join(names, "\x00") }
 
-// newSnapshot builds the snapshot of all entries.
+// newSnapshot returns the snapshot that has these entries and no others.
 func newSnapshot(revision uint64, entries []*metapb.Entry) *snapshot {
 	empty := &snapshot{
 		accounts: newTable[*metapb.Account](), named: newTable[string](), users: newTable[*metapb.User](),
@@ -53,10 +53,10 @@ func newSnapshot(revision uint64, entries []*metapb.Entry) *snapshot {
 	return empty.changed(revision, entries, nil)
 }
 
-// changed returns the snapshot after entries were put and removed. An entry that cannot
-// be read, as one of a later version may be, is as if it were not there; a policy that
-// cannot be read denies everything to whom it is attached (see Authorizer). No other call
-// may be in progress.
+// changed returns a snapshot in which entries are put and removed. An entry that cannot be read,
+// perhaps because a later version wrote it, has no record, as if it did not exist. But a policy or
+// group that cannot be read denies everything to those who have it (see Authorizer). There must be
+// no other call at the same time.
 func (s *snapshot) changed(revision uint64, put []*metapb.Entry, removed []*metapb.EntryName) *snapshot {
 	next := &snapshot{
 		revision: revision, entries: maps.Clone(s.entries),
@@ -94,7 +94,7 @@ func (s *snapshot) entry(kind metapb.EntryKind, name string) *metapb.Entry {
 	return s.entries[kind].get(name)
 }
 
-// drop takes out the record of an entry.
+// drop removes the record of an entry.
 func (s *snapshot) drop(kind metapb.EntryKind, name string) {
 	switch kind {
 	case metapb.EntryKind_ENTRY_SETTING:
@@ -120,7 +120,7 @@ func (s *snapshot) drop(kind metapb.EntryKind, name string) {
 	}
 }
 
-// add takes in the record of an entry, of which there is none.
+// add adds the record of an entry. There must be no earlier one.
 func (s *snapshot) add(e *metapb.Entry) {
 	switch e.Kind {
 	case metapb.EntryKind_ENTRY_SETTING:
@@ -164,7 +164,7 @@ type message[T any] interface {
 	proto.Message
 }
 
-// decode reads the value of an entry; nil if it cannot be.
+// decode returns the record of an entry; nil if there is no entry or it cannot be read.
 func decode[T any, P message[T]](e *metapb.Entry) P {
 	v := P(new(T))
 	if e == nil || proto.Unmarshal(e.Value, v) != nil {
@@ -195,5 +195,5 @@ func (s *snapshot) accountNamed(name string) *metapb.Account {
 	return nil
 }
 
-// settingsByName returns what is set.
+// settingsByName returns the values of all settings of the cluster.
 func (s *snapshot) settingsByName() map[string]string { return maps.Collect(s.settings.all()) }

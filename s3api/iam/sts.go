@@ -11,32 +11,32 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// How long sessions may be.
+// Limits of how long sessions last.
 const (
 	MinSession = 15 * time.Minute
-	// MaxSession and DefaultSession are those of a user's session (GetSessionToken).
+	// MaxSession and DefaultSession are for sessions of users (GetSessionToken).
 	MaxSession     = 36 * time.Hour
 	DefaultSession = 12 * time.Hour
-	// MaxRootSession is what a session of an account's root is cut to.
+	// MaxRootSession is the most that a session of an account's root lasts; longer ones are cut to
+	// it.
 	MaxRootSession = time.Hour
-	// MaxChainedSession bounds a session of a role that was assumed in the session of
-	// a role, as at AWS.
+	// MaxChainedSession bounds a session of a role if a session of a role assumed it, as at AWS.
 	MaxChainedSession = time.Hour
 )
 
-// STS makes sessions: temporary credentials. Nothing is written for one; it ends
-// when its time is over, or the access key that it was made with, the user or
-// account of that key, or the role is disabled or gone.
+// STS makes sessions: temporary credentials. It writes nothing for a session. A session ends when
+// its time is over, and when one of these is disabled or gone: the access key that it was made
+// with, the user or account of that key, or the role.
 type STS struct {
 	directory  *Directory
 	keys       *Keys
 	authorizer *Authorizer
 }
 
-// NewSTS returns the maker of the sessions that k knows.
+// NewSTS returns an STS whose sessions k knows.
 func NewSTS(d *Directory, k *Keys) *STS { return &STS{d, k, NewAuthorizer(d)} }
 
-// SessionCredentials are those of a session.
+// SessionCredentials are the credentials of a session.
 type SessionCredentials struct {
 	AccessKey  string
 	Secret     string
@@ -55,13 +55,13 @@ func (c SessionCredentials) GoString() string { return c.String() }
 // MarshalText is String, for encoders of logs.
 func (c SessionCredentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// The codes of STS that say more than the kind of an error does.
+// Codes of STS for errors whose kind does not tell enough.
 const (
 	codeMalformedPolicy = "MalformedPolicyDocument"
 	codePolicyTooLarge  = "PackedPolicyTooLarge"
 )
 
-// stsFault is a cause that has a code of its own in the words of STS.
+// stsFault is the cause of an error for which STS has a code of its own.
 type stsFault struct{ code, message string }
 
 // Error implements error.
@@ -94,21 +94,21 @@ type AssumeRole struct {
 	Role        string        // arn:aws:iam::ACCOUNT:role/NAME; NAME alone is a role of the caller's account.
 	SessionName string        // Tells the role's sessions apart.
 	Duration    time.Duration // Zero: DefaultRoleSession.
-	Policy      string        // Document that scopes the session down; empty: none.
+	Policy      string        // Document that the session is scoped down to; empty: none.
 	// Conditions returns the facts of the request, as policy.Request has them. Nil: none.
 	Conditions func(key string) ([]string, bool)
 }
 
-// AssumedRole is a session of a role.
+// AssumedRole is a session of a role, just made.
 type AssumedRole struct {
 	SessionCredentials
 	ARN           string // arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
 	ID            string // ROLE:SESSION.
-	PolicyPercent int    // Of what the session's policy may have; 0 without one.
+	PolicyPercent int    // How large the session's policy is, in percent of MaxSessionPolicyBytes; 0 without one.
 }
 
-// AssumeRole returns a session of a role that trusts the caller. Errors: Invalid,
-// Denied (also where there is no such role: strangers shall not learn that).
+// AssumeRole returns a session of a role that trusts the caller. Errors: Invalid; Denied, also if
+// there is no such role, because strangers must not learn which roles exist; Unavailable.
 func (t *STS) AssumeRole(ctx context.Context, caller *Identity, in AssumeRole) (*AssumedRole, error) {
 	const op = "iam.AssumeRole"
 	account, name, err := parseRole(in.Role, caller.Account)
@@ -145,9 +145,9 @@ func (t *STS) AssumeRole(ctx context.Context, caller *Identity, in AssumeRole) (
 		PolicyPercent: (len(scope)*100 + MaxSessionPolicyBytes - 1) / MaxSessionPolicyBytes}, nil
 }
 
-// trusts decides whether the caller may assume a role. Inside an account it is
-// enough that the role names the caller; where it trusts a whole account, that
-// account's own policies have to allow it too.
+// trusts decides whether the caller may assume a role. If the trust policy names the caller itself,
+// that is enough inside the account. If it names a whole account, the caller's own policies have to
+// allow it too.
 func (t *STS) trusts(caller *Identity, r *role, facts func(string) ([]string, bool)) bool {
 	if caller.Admin {
 		return true
@@ -164,8 +164,8 @@ func (t *STS) trusts(caller *Identity, r *role, facts func(string) ([]string, bo
 	return identity == policy.Allow && (trust == policy.Allow || trust == policy.Delegate)
 }
 
-// stsConditions adds to the facts of a request those that follow from the clock and
-// the caller.
+// stsConditions returns the facts of a request, and those that follow from the clock and the
+// caller.
 func stsConditions(caller *Identity, facts func(string) ([]string, bool)) func(string) ([]string, bool) {
 	now := time.Now().UTC()
 	return func(key string) ([]string, bool) {
@@ -184,7 +184,9 @@ func stsConditions(caller *Identity, facts func(string) ([]string, bool)) func(s
 	}
 }
 
-// mint makes a session that hangs on the caller's long-lived access key.
+// mint makes a session that ends with the caller's long-lived access key. If the caller is a
+// session itself, that is the key which it was made with. Errors: Denied, Unavailable, Invalid (the
+// token would be too long).
 func (t *STS) mint(ctx context.Context, caller *Identity, duration time.Duration, role *roleToken) (SessionCredentials, error) {
 	parent, err := t.keys.Lookup(ctx, cmp.Or(caller.parent, caller.AccessKey), "")
 	if errs.Is(err, errs.NotFound) {
@@ -203,7 +205,8 @@ func (t *STS) mint(ctx context.Context, caller *Identity, duration time.Duration
 
 func roleARN(account, name string) string { return "arn:aws:iam::" + account + ":role/" + name }
 
-// parseRole returns the account and name of a role that a caller names.
+// parseRole returns the account and the name of a role as a caller wrote it; own is the caller's
+// account. Errors: Invalid.
 func parseRole(text, own string) (account, name string, err error) {
 	account, name = own, text
 	if rest, ok := strings.CutPrefix(text, "arn:aws:iam::"); ok {
@@ -227,7 +230,8 @@ func checkSessionName(name string) error {
 	return nil
 }
 
-// parseSessionPolicy returns the canonical form of a session's policy; nil for none.
+// parseSessionPolicy returns the canonical form of a session's policy; nil if there is none.
+// Errors: Invalid.
 func parseSessionPolicy(document string) ([]byte, error) {
 	const op = "iam.AssumeRole"
 	if document == "" {

@@ -27,31 +27,31 @@ const (
 	formType = "application/x-www-form-urlencoded"
 )
 
-// STSConfig sets up the HTTP side of STS.
+// STSConfig sets up the handler of STS.
 type STSConfig struct {
 	STS      *STS
-	Verifier *sigauth.Verifier // Of the Keys that the STS makes sessions for.
+	Verifier *sigauth.Verifier // It verifies by the Keys that know the sessions of STS.
 	// Conditions returns the facts of a request for the conditions of policies: the
 	// caller's address and the like. Nil: none.
 	Conditions func(r *http.Request) func(key string) ([]string, bool)
-	// Done is told of each request when it is answered; Nil: nobody is.
+	// Done is called after each request was answered. Nil: nothing is.
 	Done func(STSDone)
 }
 
 // STSDone is a request to STS that was answered.
 type STSDone struct {
 	RequestID string
-	Action    string    // Empty: none that is known.
+	Action    string    // Empty: none, or one that is not known.
 	Identity  *Identity // Nil: not known.
-	Role      string    // That was asked for: its ARN.
+	Role      string    // ARN of the role that was asked for.
 	Status    int
 	Duration  time.Duration
 	Request   *http.Request
-	Err       error // What was answered in its place; nil: nothing went wrong.
+	Err       error // The error that was answered; nil: the request succeeded.
 }
 
-// NewSTSHandler returns the STS query API: AssumeRole, GetSessionToken and
-// GetCallerIdentity, as form in the body of a POST or in the query of a GET, signed
+// NewSTSHandler returns the query API of STS: AssumeRole, GetSessionToken and GetCallerIdentity.
+// Their parameters are a form in the body of a POST, or the query of a GET. Requests are signed
 // with Signature Version 4 for the service sts.
 func NewSTSHandler(c STSConfig) http.Handler {
 	if c.Done == nil {
@@ -63,9 +63,9 @@ func NewSTSHandler(c STSConfig) http.Handler {
 	return &stsHandler{c}
 }
 
-// IsSTS reports whether a request is to STS, where it shares an endpoint with S3.
-// Nothing of S3 looks like it: a POST of a form to the root, or a GET of the root
-// with an action and STS's version.
+// IsSTS tells requests to STS from requests to S3 on an endpoint that both share. A request to STS
+// is a POST of a form to the root, or a GET of the root with an action and the version of STS. No
+// request to S3 looks like that.
 func IsSTS(r *http.Request) bool {
 	if r.URL.Path != "/" {
 		return false
@@ -102,7 +102,7 @@ func (h *stsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := xml.Marshal(document)
 	if err != nil {
-		panic("iam: " + err.Error()) // Only for types that XML has no form for.
+		panic("iam: " + err.Error()) // Only types that XML cannot express fail, and these are not.
 	}
 	w.Header().Set("Content-Type", "text/xml")
 	w.Header().Set("Cache-Control", "no-store")
@@ -113,7 +113,7 @@ func (h *stsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.c.Done(done)
 }
 
-// answer authenticates a request and does what it asks for.
+// answer authenticates a request and does what it asks for. It fills in done as far as it gets.
 func (h *stsHandler) answer(r *http.Request, done *STSDone) (*stsResult, error) {
 	auth, err := h.c.Verifier.VerifyService(r, sigauth.ServiceSTS)
 	if err != nil {
@@ -166,8 +166,8 @@ func (h *stsHandler) assumeRole(r *http.Request, caller *Identity, form url.Valu
 		AssumedRoleUser: &assumedRoleUser{ARN: assumed.ARN, ID: assumed.ID}, PackedPolicy: assumed.PolicyPercent}, nil
 }
 
-// parameters returns the parameters of a request: of its query, or of the form in
-// its body.
+// parameters returns the parameters of a request, from its query or from the form in its body.
+// Errors: Invalid, and the body's own if its signature does not hold.
 func parameters(r *http.Request, auth *sigauth.Request) (url.Values, error) {
 	const op = "iam.STS"
 	raw := r.URL.RawQuery
@@ -200,7 +200,7 @@ func parameters(r *http.Request, auth *sigauth.Request) (url.Values, error) {
 	return form, nil
 }
 
-// durationOf returns the DurationSeconds of a request; zero for none.
+// durationOf returns the DurationSeconds of a request; 0 if it has none.
 func durationOf(form url.Values) (time.Duration, error) {
 	if !form.Has("DurationSeconds") {
 		return 0, nil
@@ -212,11 +212,12 @@ func durationOf(form url.Values) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// unsupported are parameters, or the beginnings of theirs, that would change what a
-// session may do: to ignore them would be wrong. An ExternalId is no such thing, as
-// no trust policy can ask for one.
+// unsupported are parameters, or beginnings of their names, that would limit what a session may do
+// or for whom it is made. It would be wrong to ignore them, so supported refuses them. ExternalId
+// may be ignored, because no trust policy can ask for one.
 var unsupported = []string{"PolicyArns.", "Tags.", "TransitiveTagKeys.", "ProvidedContexts.", "SerialNumber", "TokenCode", "SourceIdentity"}
 
+// supported returns Invalid if a request has a parameter of unsupported.
 func supported(form url.Values) error {
 	for _, name := range unsupported {
 		for have := range form {

@@ -23,7 +23,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// stsServer is an endpoint of STS, and what it told of the requests.
+// stsServer is an endpoint of STS, and what it reported of the requests.
 type stsServer struct {
 	*world
 	*httptest.Server

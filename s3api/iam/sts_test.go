@@ -42,8 +42,8 @@ func (w *world) assume(caller *Identity, in AssumeRole) (*AssumedRole, *Identity
 
 const mayAssume = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`
 
-// TestWhoMayAssume is the table of trust: who is named how, from where, with which
-// policies of its own.
+// TestWhoMayAssume is the table of trust: how the trust policy names the caller, from which account
+// it comes, and which policies it has itself.
 func TestWhoMayAssume(t *testing.T) {
 	w := newWorld(t)
 	acme, acmeKey := w.account("acme")
@@ -231,7 +231,7 @@ func sized(n int) string {
 	return with(1 + n - len(p.Marshal()))
 }
 
-// TestSessionEnds ends sessions in each way there is.
+// TestSessionEnds ends sessions in every way there is.
 func TestSessionEnds(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, w *world, key *NewKey) *world{
 		"key replaced": func(t *testing.T, w *world, key *NewKey) *world {
@@ -286,7 +286,7 @@ func TestSessionEnds(t *testing.T) {
 	})
 }
 
-// TestSessionExpires ends a session on the second.
+// TestSessionExpires: a session ends at the second at which it expires.
 func TestSessionExpires(t *testing.T) {
 	w := newWorld(t)
 	_, key := w.account("acme")

@@ -26,8 +26,7 @@ type assumedRoleUser struct {
 	ID  string `xml:"AssumedRoleId"`
 }
 
-// stsResult is the one result element of an answer; which fields it has depends on
-// the action.
+// stsResult is the result in an answer. Which fields are set depends on the action.
 type stsResult struct {
 	XMLName         xml.Name
 	Credentials     *stsCredentials  `xml:",omitempty"`
@@ -57,7 +56,7 @@ func credentialsElement(c SessionCredentials) *stsCredentials {
 	return &stsCredentials{c.AccessKey, c.Secret, c.Token, c.Expiration.UTC().Format(time.RFC3339)}
 }
 
-// stsStatuses are the codes of STS that are not of status 400.
+// stsStatuses are the statuses of STS's codes; all other codes have 400.
 var stsStatuses = map[string]int{
 	"AccessDenied":               http.StatusForbidden,
 	"ExpiredToken":               http.StatusForbidden,
@@ -68,7 +67,7 @@ var stsStatuses = map[string]int{
 	"ServiceUnavailable":         http.StatusServiceUnavailable,
 }
 
-// stsError returns an error in the words of STS.
+// stsError returns the status, code and message by which STS answers an error.
 func stsError(err error) (status int, code, message string) {
 	var fault *stsFault
 	var signature *s3err.Error
@@ -86,7 +85,7 @@ func stsError(err error) (status int, code, message string) {
 	return status, code, message
 }
 
-// signatureError says in the words of STS what is wrong with a request's signature.
+// signatureError returns the code and message of STS for an error of a request's signature.
 func signatureError(e *s3err.Error) (code, message string) {
 	if message = e.Message; message == "" {
 		message = s3err.Table[e.Code].Message
@@ -120,14 +119,14 @@ func kindError(err error) (code, message string) {
 	return "InternalFailure", "The request has failed because of an internal error, please try again."
 }
 
-// reason returns what an error says without the operations in front of it.
+// reason returns the message of an error without the operations in front of it.
 func reason(err error) string {
 	var bad *policy.Error
 	if errors.As(err, &bad) {
 		return bad.Error()
 	}
 	for {
-		e, ok := err.(*errs.Error) //nolint:errorlint // What stands around an Error is part of the sentence.
+		e, ok := err.(*errs.Error) //nolint:errorlint // Text around an errs.Error is part of the message and stays.
 		if !ok || e.Cause == nil {
 			return err.Error()
 		}

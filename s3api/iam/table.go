@@ -7,18 +7,19 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// table is values by name, in the order of the names. A copy of it can be changed without changing
-// the table: both share what is the same in both. So a snapshot of the directory costs as much as
-// has changed since the one before. A table may be read by many while a copy of it is changed. The
-// zero table is empty, and cannot be set.
+// table has values by name, in the order of the names. A copy can be changed without changing the
+// table it was made from; both share what is the same in both. So a snapshot of the directory costs
+// as much as has changed since the one before. Many may read a table while a copy of it is changed.
+// The zero table is empty, and values cannot be set in it.
 type table[V any] struct{ rows *btree.Map[string, V] }
 
 func newTable[V any]() table[V] { return table[V]{new(btree.Map[string, V])} }
 
-// copied returns a copy to be changed. Only one may be made at a time.
+// copied returns a copy that can be changed. There must be no other call of copied at the same
+// time.
 func (t table[V]) copied() table[V] { return table[V]{t.rows.Copy()} }
 
-// get returns a value; the zero one where there is none of the name.
+// get returns the value of a name, or the zero value if there is none.
 func (t table[V]) get(name string) (v V) {
 	if t.rows != nil {
 		v, _ = t.rows.Get(name)
@@ -37,7 +38,7 @@ func (t table[V]) len() int {
 	return t.rows.Len()
 }
 
-// under returns the values whose names begin with prefix.
+// under returns the values whose names begin with prefix, in the order of the names.
 func (t table[V]) under(prefix string) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		if t.rows != nil {

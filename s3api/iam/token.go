@@ -10,38 +10,38 @@ import (
 )
 
 const (
-	// MaxTokenBytes bounds session tokens as clients send them.
+	// MaxTokenBytes bounds session tokens, in the form in which clients send them.
 	MaxTokenBytes = 6 << 10
-	// MaxSessionPolicyBytes bounds the policy of a session, without white space: it
-	// travels in the token.
+	// MaxSessionPolicyBytes bounds the policy of a session, without white space. It is small
+	// because the policy travels in the token.
 	MaxSessionPolicyBytes = 2 << 10
 
 	sessionKeyPrefix = "ASIA"
 	accessKeyPrefix  = "AKIA"
 )
 
-// token is a session: who, how long, and what it hangs on. It travels sealed under
-// the token label and the session's access key. Fields may be added; what a field
-// means never changes.
+// token is the record of a session: whose it is, how long it lasts, and what it ends with. It
+// travels sealed under tokenLabel and the session's access key. Fields may be added, but what a
+// field means never changes: nodes of several versions read tokens of each other.
 type token struct {
 	Secret  string `json:"s"`
 	Issued  int64  `json:"i"` // Unix time.
 	Expires int64  `json:"e"` // Unix time.
 
-	// Parent is the long-lived access key that the session was made with, and
-	// ParentSum a keyed digest of its secret: the session ends with the key, also
-	// where another of the same id follows it.
+	// Parent is the long-lived access key that the session was made with, and ParentSum a keyed
+	// digest of its secret. The session ends with the key, even if another key with the same id is
+	// made later.
 	Parent    string `json:"p"`
 	ParentSum []byte `json:"ps"`
 
-	Role *roleToken `json:"r,omitempty"` // Nil: the session is the parent's holder.
+	Role *roleToken `json:"r,omitempty"` // Nil: the session stands for the holder of the parent.
 }
 
-// roleToken is what the token of a role's session has besides.
+// roleToken is what the token of a role's session has in addition.
 type roleToken struct {
 	Account string          `json:"a"`
 	Name    string          `json:"n"`
-	Created int64           `json:"c"` // Unix time, ms: tells the role from a later one of its name.
+	Created int64           `json:"c"` // Unix time, ms: tells the role from a later one of the same name.
 	Session string          `json:"s"`
 	Policy  json.RawMessage `json:"p,omitempty"` // What the session is scoped down to.
 }
@@ -54,7 +54,8 @@ func (t *token) GoString() string { return t.String() }
 
 func (t *token) expires() time.Time { return time.Unix(t.Expires, 0) }
 
-// sealToken returns a token as clients keep it.
+// sealToken returns a token in the form in which clients have it. Errors: Invalid, if it would be
+// longer than MaxTokenBytes.
 func (k *secretKey) sealToken(accessKey string, t *token) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -69,8 +70,8 @@ func (k *secretKey) sealToken(accessKey string, t *token) (string, error) {
 	return text, nil
 }
 
-// openToken returns the session of a token. It is Denied where the token is not
-// one of this cluster and access key.
+// openToken returns the session of a token. Errors: Denied, if the token is not one of this cluster
+// and this access key.
 func (k *secretKey) openToken(accessKey, text string) (*token, error) {
 	const op = "iam.openToken"
 	if len(text) > MaxTokenBytes {

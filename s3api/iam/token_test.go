@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// TestTokensAreBound refuses tokens that were changed, or are another session's.
+// TestTokensAreBound: tokens that were changed, or belong to another session, are refused.
 func TestTokensAreBound(t *testing.T) {
 	w := newWorld(t)
 	_, key := w.account("acme")
@@ -35,13 +35,13 @@ func TestTokensAreBound(t *testing.T) {
 		w.refused(errs.Denied, a.AccessKey, base64.RawURLEncoding.EncodeToString(sealed))
 		sealed[i] ^= 0x10
 	}
-	// Sealed by us, but of a form that this version does not know.
+	// Sealed under our key, but in a form that this version does not know.
 	odd := base64.RawURLEncoding.EncodeToString(w.keys.secret.seal(tokenLabel, a.AccessKey, []byte("[]")))
 	w.refused(errs.Denied, a.AccessKey, odd)
 }
 
-// TestGoldenToken opens a token and a secret as they were sealed when the format was
-// made: nodes of different versions must agree on it.
+// TestGoldenToken opens a token and a secret that were sealed when the format was made: nodes of
+// different versions must agree on it.
 func TestGoldenToken(t *testing.T) {
 	k := &secretKey{testKey}
 	got, err := k.openToken("ASIAGOLDEN", goldenToken)

@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// kindNames are the kinds of entries in words, one and many.
+// kindNames are the kinds of entries in words, in the singular and the plural.
 var kindNames = map[metapb.EntryKind][2]string{
 	metapb.EntryKind_ENTRY_USER:       {"user", "users"},
 	metapb.EntryKind_ENTRY_GROUP:      {"group", "groups"},
@@ -43,7 +43,7 @@ func noUser(account *metapb.Account, name string) error {
 	return errs.Newf("iam.User", errs.NotFound, "account %s has no user %q", account.Name, name)
 }
 
-// mustUser returns a user for whoever asked.
+// mustUser returns a user and its account. Errors: NotFound.
 func (s *snapshot) mustUser(account, name string) (*metapb.Account, *metapb.User, error) {
 	found, err := s.mustAccount(account)
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *Admin) User(ctx context.Context, account, name string) (*metapb.User, e
 	return u, err
 }
 
-// updateUser changes a user's record.
+// updateUser writes a user's record as f changes it. f may be called more than once.
 func (a *Admin) updateUser(ctx context.Context, account, name string, f func(c *change, u *metapb.User) error) error {
 	return a.update(ctx, func(c *change) error {
 		found, u, err := c.mustUser(account, name)
@@ -135,8 +135,8 @@ func (a *Admin) updateUser(ctx context.Context, account, name string, f func(c *
 	})
 }
 
-// SetUserDisabled disables a user, or enables it again. The keys and sessions of a
-// disabled one are as if they did not exist.
+// SetUserDisabled disables a user, or enables it again. The keys and sessions of a disabled user
+// are treated as if they did not exist.
 func (a *Admin) SetUserDisabled(ctx context.Context, account, name string, disabled bool) error {
 	return a.updateUser(ctx, account, name, func(_ *change, u *metapb.User) error {
 		u.Disabled = disabled
@@ -144,7 +144,7 @@ func (a *Admin) SetUserDisabled(ctx context.Context, account, name string, disab
 	})
 }
 
-// RemoveUser removes a user, who must have no access keys. With force they go too.
+// RemoveUser removes a user, which must have no access keys. With force these are removed with it.
 func (a *Admin) RemoveUser(ctx context.Context, account, name string, force bool) error {
 	return a.update(ctx, func(c *change) error {
 		found, _, err := c.mustUser(account, name)
@@ -163,7 +163,7 @@ func (a *Admin) RemoveUser(ctx context.Context, account, name string, force bool
 	})
 }
 
-// without returns list without one string.
+// without returns a copy of list that does not have s.
 func without(list []string, s string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(have string) bool { return have == s })
 }

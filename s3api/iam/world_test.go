@@ -44,7 +44,7 @@ func (c *metaClient) open() {
 	c.state = st
 }
 
-// reopen is another leader, that remembers no changes. Nothing may be in progress.
+// reopen makes another leader, which remembers no changes. Nothing may be in progress.
 func (c *metaClient) reopen() {
 	require.NoError(c.t, c.state.Close())
 	c.open()
@@ -93,7 +93,7 @@ func (c *metaClient) reading(f func(q *metapb.Query) error) {
 	c.onRead = f
 }
 
-// world is a cluster as package iam sees it; admin and keys are of one node.
+// world is the part of a cluster that this package sees; admin and keys belong to one node.
 type world struct {
 	t       testing.TB
 	meta    *metaClient
@@ -188,7 +188,7 @@ func (w *world) refused(kind errs.Kind, accessKey, token string) {
 	requireKind(w.t, kind, err)
 }
 
-// requireKind checks the kind of an error, and that it has a sentence.
+// requireKind checks the kind of an error, and that its message is a sentence.
 func requireKind(t testing.TB, kind errs.Kind, err error) {
 	t.Helper()
 	require.Error(t, err)
