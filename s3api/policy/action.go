@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// services are the prefixes of actions by kind of policy.
+// services returns the services whose actions a kind of policy may name.
 func services(kind Kind) []string {
 	switch kind {
 	case Resource:
@@ -17,6 +17,7 @@ func services(kind Kind) []string {
 	return []string{"s3", "sts", "kms", "admin"}
 }
 
+// actions returns the patterns of Action, or those of NotAction and negated.
 func (c *compiler) actions(n node) (actions []pattern, negated bool, bad *Error) {
 	element, value, negated, bad := c.either(n, "Action")
 	if bad != nil {
@@ -36,8 +37,9 @@ func (c *compiler) actions(n node) (actions []pattern, negated bool, bad *Error)
 	return actions, negated, nil
 }
 
-// action returns the pattern of an action, which has to match one that is known,
-// so that a misspelled one is not silently without effect.
+// action returns the pattern of an action. It must match an action that is known: a misspelled one
+// would silently have no effect. The names of actions of the admin API are not known here, so any
+// name of letters is taken.
 func (c *compiler) action(text string) (pattern, error) {
 	p, err := syntax{wildcards: true, fold: true}.compile(text)
 	if err != nil || text == "*" && c.kind != Trust {
@@ -72,8 +74,8 @@ func example(service string) string {
 	return map[string]string{"s3": "s3:GetObject", "sts": "sts:AssumeRole", "kms": "kms:Decrypt", "admin": "admin:ListAccounts"}[service]
 }
 
-// stsActions and kmsActions are the actions of those services that policies for
-// object storage speak of.
+// stsActions and kmsActions are the actions of these services that policies for object storage
+// name.
 var (
 	stsActions = [...]string{
 		"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetAccessKeyInfo",
@@ -88,8 +90,8 @@ var (
 	}
 )
 
-// s3Actions are the actions of buckets and objects: those of AWS's service
-// authorization reference, then those that only OBS has.
+// s3Actions are the actions of buckets and objects: first those in AWS's service authorization
+// reference, then those that only OBS has.
 var s3Actions = [...]string{
 	"AbortMultipartUpload", "BypassGovernanceRetention", "CreateBucket", "DeleteBucket",
 	"DeleteBucketOwnershipControls", "DeleteBucketPolicy", "DeleteBucketWebsite", "DeleteObject",

@@ -12,8 +12,8 @@ import (
 	"github.com/cairnstore/cairn/cluster/cost"
 )
 
-// stepsBound is what a match may take: each character of the text costs one step for
-// each begun word of the longest segment, and each character of the pattern one.
+// stepsBound is how many steps a match may take: for each character of the text one for each word,
+// also an incomplete one, of the longest segment, and one for each character of the pattern.
 func stepsBound(p *pattern, text string) int {
 	words := 1
 	for _, f := range p.finders {
@@ -32,8 +32,8 @@ func checkSteps(t require.TestingT, wild, text string) {
 	require.LessOrEqual(t, m.steps, stepsBound(&p, text), "%q on %d bytes", wild[:min(len(wild), 60)], len(text))
 }
 
-// The nastiest patterns against the longest text that is looked at. A search that
-// begins anew at each place takes a thousand times the bound.
+// The nastiest patterns and the longest text that is looked at. A search that starts anew at each
+// place takes a thousand times the bound.
 func TestMatchIsBounded(t *testing.T) {
 	text := strings.Repeat("a", MaxFactBytes)
 	for _, wild := range []string{
@@ -73,15 +73,15 @@ func TestLongSegments(t *testing.T) {
 	}
 }
 
-// A byte that is no character equals neither U+FFFD nor another such byte.
+// A byte that is not UTF-8 equals neither U+FFFD nor another such byte.
 func TestMatchInvalidBytes(t *testing.T) {
 	p := compileWild(t, "*\ufffd?x*")
 	require.True(t, p.match("\ufffd-x"))
 	require.False(t, p.match("\xff-x"))
 }
 
-// What is longer than a fact may be meets the conditions of a Deny and none of an
-// Allow, whatever the operator, so that nobody evades a Deny by length.
+// A value that is longer than a fact may be meets the conditions of a Deny and none of an Allow,
+// whatever the operator, so that nobody evades a Deny by length.
 func TestOverlongFacts(t *testing.T) {
 	long := strings.Repeat("x", MaxFactBytes+1)
 	for _, condition := range []string{
@@ -110,8 +110,8 @@ func TestOverlongFacts(t *testing.T) {
 	}
 }
 
-// With a memo, a condition that is about the request is looked at once, and one that
-// is about the object each time.
+// With a memo, a condition about the request is evaluated once, and a condition about the object
+// each time.
 func TestMemo(t *testing.T) {
 	document := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/*",
 		"Condition":{"StringLike":{"aws:Referer":"*a*"},"StringEquals":{"s3:VersionId":"v1","aws:UserAgent":"${s3:VersionId}"}}}}`
@@ -152,12 +152,12 @@ func BenchmarkNastyMatch(b *testing.B) {
 	}
 }
 
-// parsedPerByte is what a byte of a policy may become. The least pattern with a search
-// of its own has eight bytes.
+// parsedPerByte bounds how many bytes a byte of a policy may take when it is parsed. The shortest
+// pattern with a finder of its own has eight bytes.
 const parsedPerByte = 400
 
-// FuzzCost: no policy costs more than a bound per byte when it is read, nor when it is
-// asked, whatever is repeated in it and in the facts.
+// FuzzCost: neither to parse a policy nor to evaluate it costs more than a bound for each byte,
+// whatever is repeated in it and in the facts.
 func FuzzCost(f *testing.F) {
 	f.Add("*", "a?", "b*", "a", uint16(900))
 	f.Add("", "*?", "b", "ab", uint16(900))

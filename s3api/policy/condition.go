@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// condition is one key under one operator.
+// condition is one operator with one key and the values that a policy gives for it.
 type condition struct {
-	name       string // The operator as written.
+	name       string // The operator as written, with prefix and suffix.
 	key        string // Canonical.
 	op         operator
 	quantifier quantifier
 	ifExists   bool
 	operands   []operand
-	variables  bool // Some operand has one.
-	perObject  bool // It may hold for one object of a request and not for another.
+	variables  bool // Some operand has variables.
+	perObject  bool // It may hold for one object of a request and not for another; see Memo.
 }
 
-// operand is a value that a policy compares with. The class of the operator decides which fields it
-// has besides the text.
+// operand is a value in a policy with which a request's values are compared. Which fields are set
+// besides text depends on the class of the operator.
 type operand struct {
 	text    string
 	pattern pattern    // textClass.
-	arn     [6]pattern // arnClass: between the first five colons.
+	arn     [6]pattern // arnClass: the parts between the first five colons.
 	number  float64    // numberClass.
 	millis  int64      // dateClass: milliseconds since 1970.
 	prefix  netip.Prefix
@@ -33,9 +33,9 @@ type operand struct {
 	truth   bool   // boolClass and nullClass.
 }
 
-// holds reports whether the condition is met in a statement of the given effect. A
-// value that is too long is not looked at: what denies then denies, what allows does
-// not allow.
+// holds reports whether the request meets the condition, in a statement with the given effect. A
+// value that is longer than MaxFactBytes is not looked at, and the condition errs on the safe side:
+// it holds in a statement that denies and does not hold in one that allows.
 func (c *condition) holds(r *Request, effect Effect) bool {
 	var one [1]string
 	values, present := r.values(c.key, &one)
@@ -57,7 +57,7 @@ func (c *condition) holds(r *Request, effect Effect) bool {
 		case how == overlong:
 			return effect == Deny
 		case how == unbound && c.op.negated && effect == Allow:
-			return false // What is kept out is not known.
+			return false // Nobody knows what the statement keeps out.
 		}
 	}
 	matched := 0
@@ -77,8 +77,8 @@ func (c *condition) holds(r *Request, effect Effect) bool {
 	return (matched > 0) != c.op.negated
 }
 
-// resolve returns the operands with the request's values for variables, without
-// those that have none, and the worst that came of a variable.
+// resolve returns the operands with the request's values in place of variables. It leaves out
+// operands with a variable that is not bound, and returns the worst binding that it met.
 func (c *condition) resolve(r *Request) ([]operand, binding) {
 	worst := bound
 	operands := make([]operand, 0, len(c.operands))
@@ -100,7 +100,7 @@ next:
 	return operands, worst
 }
 
-// patterns returns the operand's patterns, if its class has any.
+// patterns returns the patterns of an operand, if its class has any.
 func (o *operand) patterns(class class) []*pattern {
 	switch class {
 	case textClass:
@@ -112,9 +112,9 @@ func (o *operand) patterns(class class) []*pattern {
 	return nil
 }
 
-// matches reports whether a value is, or for an ordering relation compares to, one
-// of the operands. Negation is the caller's. A value that cannot be read as the
-// class demands matches none.
+// matches reports whether a value equals one of the operands or, if the operator asks for an order,
+// stands in that order to one of them. It ignores whether the operator is negated; the caller does
+// that. A value that the class cannot read matches no operand.
 func (x operator) matches(value string, operands []operand) bool {
 	switch x.class {
 	case numberClass:
@@ -148,8 +148,8 @@ func some(operands []operand, is func(*operand) bool) bool {
 	return false
 }
 
-// matchARN compares part by part, so that no wildcard reaches over a colon but in
-// the last part.
+// matchARN compares part by part, so that a wildcard does not match across a colon, except in the
+// last part.
 func (o *operand) matchARN(value string) bool {
 	for i := range o.arn {
 		part, rest, found := strings.Cut(value, ":")

@@ -1,8 +1,8 @@
 package policy
 
-// Evaluate returns what p says of a request. A variable (${aws:username}) that the
-// request has no single value for equals nothing; where a statement that allows
-// would apply because of that (NotResource, StringNotEquals), it does not.
+// Evaluate returns what p says of a request. A variable (${aws:username}) for which the request has
+// not exactly one value equals nothing. A statement that allows because something is not equal
+// (NotResource, StringNotEquals) does not apply then, because nobody knows what it keeps out.
 func Evaluate(p *Policy, r *Request) Effect {
 	effect := None
 	for i := range p.statements {
@@ -13,7 +13,8 @@ func Evaluate(p *Policy, r *Request) Effect {
 	return effect
 }
 
-// MayAllow reports whether p allows a caller anything under any conditions.
+// MayAllow reports whether p has a statement that allows a caller something, whatever its
+// conditions.
 func MayAllow(p *Policy, who Principal) bool {
 	for i := range p.statements {
 		if s := &p.statements[i]; s.effect == Allow && s.forPrincipal(&who) != None {

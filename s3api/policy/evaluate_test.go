@@ -94,7 +94,7 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
-// A policy that allows a whole account and a user of it in person allows that user.
+// A policy that names an account and also a user of it allows this user.
 func TestAllowBeatsDelegate(t *testing.T) {
 	one := func(principal string) string {
 		return `{"Effect":"Allow","Principal":{"AWS":"` + principal + `"},"Action":"s3:*","Resource":"*"}`

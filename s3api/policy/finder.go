@@ -4,25 +4,26 @@ import "unicode/utf8"
 
 const (
 	wordBits = 64
-	// stackWords hold the state of a segment as long as a policy may have one.
+	// stackWords is the size of the state for the longest run that a policy may have. That state
+	// fits on the stack.
 	stackWords = MaxValueBytes / wordBits
 )
 
-// finder looks for a run of characters some of which may be any ('?'). It goes over
-// the text once and keeps a bit for each place of the run: whether the text so far
-// ends with the run up to there (the shift-and method). Each character of the text
-// costs one step a word of bits, whatever the text; a search that begins anew at each
-// place costs as many as the run is long.
+// finder looks for a run of characters in which some places take any character ('?'). It goes over
+// the text once and keeps a bit for each place of the run: whether the text read so far ends with
+// the run up to this place (the shift-and method). Each character of the text costs one step for
+// each word of bits, whatever the text is. A search that starts anew at each place of the text
+// could cost as many steps as the run is long.
 type finder struct {
 	places int
 	fold   bool
-	any    []uint64              // The places where any character may be.
-	ascii  [utf8.RuneSelf]uint16 // Which of marks a character has; 0: none.
-	others map[rune]int          // The same of all other characters.
-	marks  [][]mark              // Where a character has to be; the first is empty.
+	any    []uint64              // The places that take any character.
+	ascii  [utf8.RuneSelf]uint16 // The index in marks of each ASCII character; 0: it is not in the run.
+	others map[rune]int          // The same for all other characters.
+	marks  [][]mark              // The places that a character takes; the first is empty.
 }
 
-// mark is a word of places.
+// mark is a word of bits, and which word of the state it is.
 type mark struct {
 	word int
 	bits uint64
@@ -45,6 +46,7 @@ func newFinder(pieces []piece, fold bool) *finder {
 	return f
 }
 
+// grow adds a place to the run.
 func (f *finder) grow() {
 	if f.places%wordBits == 0 {
 		f.any = append(f.any, 0)
@@ -52,7 +54,7 @@ func (f *finder) grow() {
 	f.places++
 }
 
-// mark has a character be at the last place.
+// mark makes the last place take r.
 func (f *finder) mark(r rune) {
 	word, bit := (f.places-1)/wordBits, uint64(1)<<((f.places-1)%wordBits)
 	i := f.index(r)
@@ -76,6 +78,7 @@ func (f *finder) mark(r rune) {
 	f.marks[i] = append(marks, mark{word, bit})
 }
 
+// index returns the index of r in marks; 0 if r is not in the run.
 func (f *finder) index(r rune) int {
 	if 0 <= r && r < utf8.RuneSelf {
 		return int(f.ascii[r])
@@ -83,8 +86,8 @@ func (f *finder) index(r rune) int {
 	return f.others[r]
 }
 
-// character returns the character that text begins with. A byte that is none stands
-// for itself, so that it equals no other and no character.
+// character returns the first character of text and its length. A byte that is not UTF-8 becomes a
+// negative number of its own, so that it equals only the same byte.
 func (f *finder) character(text string) (rune, int) {
 	if c := text[0]; c < utf8.RuneSelf {
 		if f.fold {
@@ -99,7 +102,7 @@ func (f *finder) character(text string) (rune, int) {
 	return r, size
 }
 
-// find returns where the first match in text ends, and adds its steps.
+// find returns where the first match in text ends. It adds what it cost to steps.
 func (f *finder) find(text string, steps *int) (int, bool) {
 	if len(f.any) == 1 {
 		return f.findShort(text, steps)
@@ -133,7 +136,7 @@ func (f *finder) find(text string, steps *int) (int, bool) {
 	return 0, false
 }
 
-// findShort is find for a run of at most one word.
+// findShort is find for a run whose bits fit into one word.
 func (f *finder) findShort(text string, steps *int) (int, bool) {
 	state, last := uint64(0), uint64(1)<<(f.places-1)
 	for at := 0; at < len(text); {

@@ -9,8 +9,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// FuzzParse checks that a document is refused with an error for its author, or is a
-// policy that survives its canonical form and can be evaluated.
+// FuzzParse checks that a document is either refused with an error for its author, or is a policy
+// that its canonical form gives back and that can be evaluated.
 func FuzzParse(f *testing.F) {
 	for _, document := range []string{
 		under(`{"StringNotEquals":{"aws:useragent":"<x>"},"ForAnyValue:NumericLessThanIfExists":{"s3:max-keys":[10,"2"]}}`),

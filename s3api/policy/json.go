@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep values nest: a condition's values are the deepest, in
-// policy, statements, statement, conditions, operator and list.
+// maxDepth bounds how deep values nest. The values of a condition are the deepest: policy,
+// statements, statement, conditions, operator, list.
 const maxDepth = 6
 
 type nodeKind uint8
@@ -26,7 +26,7 @@ func (k nodeKind) String() string {
 	return [...]string{"a string", "a number or boolean", "null", "a list", "an object"}[k]
 }
 
-// node is a JSON value. Members keep their order.
+// node is a JSON value. The members of an object are in the order of the document.
 type node struct {
 	kind    nodeKind
 	text    string // Of textNode and scalarNode.
@@ -39,7 +39,7 @@ type member struct {
 	value node
 }
 
-// readJSON reads the one value that a document is, which has to be an object.
+// readJSON reads a document, which must be one JSON object and nothing behind it.
 func readJSON(document []byte) (node, *Error) {
 	if !utf8.Valid(document) {
 		return node{}, &Error{Reason: "the document is not UTF-8"}
@@ -61,6 +61,7 @@ func readJSON(document []byte) (node, *Error) {
 	return root, nil
 }
 
+// jsonReason returns what is wrong with JSON in words for the author of the document.
 func jsonReason(err error, offset int64) string {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return "the JSON ends too early"
@@ -116,7 +117,7 @@ func readObject(d *json.Decoder, depth int) (node, error) {
 		if err != nil {
 			return node{}, err
 		}
-		m := member{name: name.(string)} // The decoder takes nothing else for a name.
+		m := member{name: name.(string)} // The decoder refuses everything else as a name.
 		if seen[m.name] {
 			return node{}, fmt.Errorf("%q occurs twice in one object, near byte %d", m.name, d.InputOffset())
 		}

@@ -2,8 +2,8 @@ package policy
 
 import "strings"
 
-// The condition keys. In documents their case does not matter, but for the tag's
-// key behind ExistingTagPrefix and RequestTagPrefix.
+// The condition keys. In documents their case does not matter, except that of the tag's key after
+// ExistingTagPrefix and RequestTagPrefix.
 const (
 	KeyCurrentTime      = "aws:CurrentTime" // RFC 3339.
 	KeyEpochTime        = "aws:EpochTime"   // Seconds since 1970.
@@ -15,13 +15,13 @@ const (
 	KeyUserID           = "aws:userid"
 	KeyPrincipalAccount = "aws:PrincipalAccount"
 	KeyPrincipalType    = "aws:PrincipalType" // Anonymous, Account, User, AssumedRole, FederatedUser or Service.
-	KeyPrincipalARN     = "aws:PrincipalArn"  // Of a role's session: the role's.
+	KeyPrincipalARN     = "aws:PrincipalArn"  // For a session of a role, that of the role.
 	KeyTokenIssueTime   = "aws:TokenIssueTime"
 	KeyMFAAge           = "aws:MultiFactorAuthAge" // Seconds; only with a second factor.
-	KeySourceARN        = "aws:SourceArn"          // This and the next: of what a service acts for.
+	KeySourceARN        = "aws:SourceArn"          // This and the next: of the resource that a service acts for.
 	KeySourceAccount    = "aws:SourceAccount"
 
-	KeyPrefix    = "s3:prefix" // This and the next two: of a list.
+	KeyPrefix    = "s3:prefix" // This and the next two: of a request that lists.
 	KeyDelimiter = "s3:delimiter"
 	KeyMaxKeys   = "s3:max-keys"
 
@@ -40,18 +40,18 @@ const (
 	KeyStorageClass      = "s3:x-amz-storage-class"
 	KeyContentSHA256     = "s3:x-amz-content-sha256"
 	KeyRedirect          = "s3:x-amz-website-redirect-location"
-	KeyOwnership         = "s3:x-amz-object-ownership" // That the request gives the bucket.
+	KeyOwnership         = "s3:x-amz-object-ownership" // The ownership that the request gives the bucket.
 
-	KeyIfMatch     = "s3:if-match" // This and the next: conditions on what is there, of a request that changes it.
+	KeyIfMatch     = "s3:if-match" // This and the next: preconditions of a request that changes an object.
 	KeyIfNoneMatch = "s3:if-none-match"
-	KeyCreates     = "s3:ObjectCreationOperation" // Whether what takes s3:PutObject makes an object; parts do not.
+	KeyCreates     = "s3:ObjectCreationOperation" // Whether s3:PutObject makes an object; a part makes none.
 
 	KeySignatureVersion = "s3:signatureversion" // "AWS" (V2) or "AWS4-HMAC-SHA256".
 	KeyAuthType         = "s3:authType"         // "REST-HEADER", "REST-QUERY-STRING" or "POST".
 	KeySignatureAge     = "s3:signatureAge"     // Milliseconds.
 	KeyTLSVersion       = "s3:TlsVersion"       // "1.2" or "1.3".
 
-	KeyRequestTagKeys  = "s3:RequestObjectTagKeys" // The only key of many values.
+	KeyRequestTagKeys  = "s3:RequestObjectTagKeys" // The only key with several values.
 	KeyLockMode        = "s3:object-lock-mode"
 	KeyLockUntil       = "s3:object-lock-retain-until-date"
 	KeyLockDays        = "s3:object-lock-remaining-retention-days"
@@ -59,11 +59,11 @@ const (
 	KeyLocation        = "s3:LocationConstraint"
 	KeyResourceAccount = "s3:ResourceAccount" // Id of the account that owns the bucket.
 
-	ExistingTagPrefix = "s3:ExistingObjectTag/" // A tag of the object; the tag's key follows.
-	RequestTagPrefix  = "s3:RequestObjectTag/"  // A tag in the request; the tag's key follows.
+	ExistingTagPrefix = "s3:ExistingObjectTag/" // A tag of the object; the tag's key follows the prefix.
+	RequestTagPrefix  = "s3:RequestObjectTag/"  // A tag in the request; the tag's key follows the prefix.
 )
 
-// conditionKeys are the keys without the two prefixes.
+// conditionKeys are all keys but those that begin with one of the two prefixes.
 var conditionKeys = [...]string{
 	KeyCurrentTime, KeyEpochTime, KeySecureTransport, KeySourceIP, KeyUserAgent, KeyReferer,
 	KeyUsername, KeyUserID, KeyPrincipalAccount, KeyPrincipalType, KeyPrincipalARN,
@@ -78,8 +78,8 @@ var conditionKeys = [...]string{
 	KeyLocation, KeyResourceAccount,
 }
 
-// canonicalKey returns a condition key as the constants spell it, and whether there
-// is such a key.
+// canonicalKey returns a condition key in the spelling of the constants, and whether there is such
+// a key.
 func canonicalKey(name string) (string, bool) {
 	for _, prefix := range [...]string{ExistingTagPrefix, RequestTagPrefix} {
 		if n := len(prefix); len(name) > n && strings.EqualFold(name[:n], prefix) {

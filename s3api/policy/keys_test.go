@@ -26,8 +26,8 @@ var awsKeys = map[string]bool{
 	"aws:PrincipalType": true, "aws:Referer": true, "aws:SecureTransport": true, "aws:SourceAccount": true, "aws:SourceArn": true,
 	"aws:SourceIp": true, "aws:TokenIssueTime": true, "aws:UserAgent": true, "aws:userid": true, "aws:username": true,
 
-	// Of features that are not there, or of what nobody checks. A policy that names one is
-	// refused: it would say something that does not hold.
+	// These belong to features that Cairn does not have, or nobody checks them. A policy that names
+	// one is refused, because it would promise something that does not hold.
 	"s3:AccessPointTag/<key>": false, "s3:annotation-prefix": false, "s3:deliverySourceArn": false, "s3:destinationRegion": false,
 	"s3:logType": false, "s3:max-annotation-results": false, "s3:object-lock-event-hold": false,
 	"s3:object-lock-event-hold-duration-days": false, "s3:resourceArnBeingAuthorized": false, "s3:x-amz-bucket-namespace": false,
@@ -44,8 +44,8 @@ var awsKeys = map[string]bool{
 	"aws:ViaAWSService": false, "aws:VpcSourceIp": false,
 }
 
-// TestKeysAreThoseOfAWS: each documented key is known, spelled as AWS spells it, or
-// refused; and no other is known.
+// TestKeysAreThoseOfAWS: each documented key is either known, in the spelling of AWS, or refused,
+// and no other key is known.
 func TestKeysAreThoseOfAWS(t *testing.T) {
 	known := map[string]bool{ExistingTagPrefix + "<key>": true, RequestTagPrefix + "<key>": true}
 	for _, key := range conditionKeys {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// document and statementDocument give canonical documents their order.
+// document and statementDocument define the order of elements in canonical documents.
 type document struct {
 	Version   string `json:",omitempty"`
 	ID        string `json:"Id,omitempty"`
@@ -25,8 +25,8 @@ type statementDocument struct {
 	Condition    map[string]map[string]any `json:",omitempty"`
 }
 
-// Marshal returns the policy as a canonical document: elements in a fixed order,
-// single values as strings, conditions sorted. Parsed again it is the same policy.
+// Marshal returns the policy as a canonical document: elements in a fixed order, single values as
+// strings, conditions sorted. Parse makes the same policy of it.
 func (p *Policy) Marshal() []byte {
 	d := document{Version: p.version, ID: p.id}
 	for i := range p.statements {
@@ -63,6 +63,8 @@ func (s *statement) document() statementDocument {
 	return d
 }
 
+// principalDocument returns the value of Principal or NotPrincipal; nil if the statement has
+// neither.
 func (s *statement) principalDocument() any {
 	if len(s.principals) == 0 {
 		return nil
@@ -82,6 +84,7 @@ func (s *statement) principalDocument() any {
 	return compacted
 }
 
+// place sets the element or, if negated, its "Not" form.
 func place(negated bool, value any, element, notElement *any) {
 	if negated {
 		element = notElement
@@ -89,7 +92,7 @@ func place(negated bool, value any, element, notElement *any) {
 	*element = value
 }
 
-// compact returns a single value as itself, none as nothing.
+// compact returns nil for no values, the value itself for one, and otherwise the list.
 func compact(values []string) any {
 	switch len(values) {
 	case 0:

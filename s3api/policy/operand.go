@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// parseOperand reads a value of a policy. x tells whether variables are understood.
+// parseOperand reads a value of a policy for the class of the operator. If variables is false, ${
+// is plain text.
 func (x operator) parseOperand(text string, variables bool) (operand, error) {
 	o := operand{text: text}
 	ok := true
@@ -45,6 +46,7 @@ func (x operator) parseOperand(text string, variables bool) (operand, error) {
 	return o, nil
 }
 
+// parseARN compiles the six parts of o.text.
 func (o *operand) parseARN(x syntax) error {
 	parts := splitARN(o.text, x.variables)
 	if len(parts) != len(o.arn) || parts[0] != "arn" {
@@ -59,7 +61,7 @@ func (o *operand) parseARN(x syntax) error {
 	return nil
 }
 
-// splitARN cuts at the first five colons that are not inside a variable.
+// splitARN splits text at its first five colons. Colons inside variables do not count.
 func splitARN(text string, variables bool) []string {
 	var parts []string
 	from := 0
@@ -76,7 +78,8 @@ func splitARN(text string, variables bool) []string {
 	return append(parts, text[from:])
 }
 
-// parseNumber reads a decimal number, neither infinite nor in another base.
+// parseNumber reads a decimal number. It refuses infinities, NaN and numbers in other bases, all of
+// which ParseFloat takes.
 func parseNumber(text string) (float64, bool) {
 	if strings.Trim(text, "0123456789.+-eE") != "" {
 		return 0, false
@@ -85,14 +88,14 @@ func parseNumber(text string) (float64, bool) {
 	return n, err == nil
 }
 
-// dateLayouts are the forms of ISO 8601 that the W3C notes for the web, but for the
-// year alone, which is a number of seconds.
+// dateLayouts are the forms of ISO 8601 in the W3C's note on dates. A year alone is left out,
+// because it reads as a number of seconds.
 var dateLayouts = [...]string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01"}
 
-// maxEpochSeconds is the end of the year 9999, the last that RFC 3339 has.
+// maxEpochSeconds is the end of the year 9999, the last one that RFC 3339 can write.
 const maxEpochSeconds = 253402300799
 
-// parseDate returns milliseconds since 1970.
+// parseDate reads a date, or seconds since 1970, and returns milliseconds since 1970.
 func parseDate(text string) (int64, bool) {
 	if strings.Trim(strings.TrimPrefix(text, "-"), "0123456789") == "" {
 		n, err := strconv.ParseInt(text, 10, 64)
@@ -116,8 +119,8 @@ func parseBool(text string) (truth, ok bool) {
 	return false, false
 }
 
-// parsePrefix reads an address or a range of addresses. Bits behind the range's
-// length do not matter; IPv4 in IPv6 is IPv4.
+// parsePrefix reads an address or a range of addresses. Bits beyond the length of the range do not
+// matter. An IPv4 address written as IPv6 is taken as IPv4.
 func parsePrefix(text string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil {

@@ -2,7 +2,7 @@ package policy
 
 import "strings"
 
-// class says how an operator reads values.
+// class is the type of value that an operator compares.
 type class uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	nullClass
 )
 
-// relation is the order that a value has to have to the policy's.
+// relation is how a request's value must be ordered to the policy's.
 type relation uint8
 
 const (
@@ -27,12 +27,12 @@ const (
 	greaterOrEqual
 )
 
-// operator is an operator of conditions, without prefix and suffix.
+// operator is an operator of conditions without its prefix and suffix.
 type operator struct {
 	class     class
 	relation  relation
-	negated   bool // True of what its counterpart is false of, missing keys included.
-	fold      bool // Of ASCII letters.
+	negated   bool // It holds where its counterpart does not, also if the request does not have the key.
+	fold      bool // The case of ASCII letters does not matter.
 	wildcards bool
 }
 
@@ -66,13 +66,13 @@ var operators = map[string]operator{
 	"Null":                      {class: nullClass},
 }
 
-// quantifier says how the values of a request count.
+// quantifier says which of a request's values must meet the operator.
 type quantifier uint8
 
 const (
-	noQuantifier quantifier = iota // Some value, or for a negated operator none, is one of the policy's.
-	forAllValues                   // The operator holds for each value; it holds if there is none.
-	forAnyValue                    // The operator holds for at least one value.
+	noQuantifier quantifier = iota // At least one value equals one of the policy's; negated: no value does.
+	forAllValues                   // Each value meets the operator, which is so if there is no value.
+	forAnyValue                    // At least one value meets the operator.
 )
 
 const (
@@ -92,11 +92,12 @@ func parseOperator(name string) (op operator, q quantifier, ifExists, ok bool) {
 	base, ifExists = strings.CutSuffix(base, ifExistsSuffix)
 	op, ok = operators[base]
 	if op.class == nullClass && (ifExists || q != noQuantifier) {
-		ok = false // It asks whether the key is there.
+		ok = false // Null asks whether the key is there: no value counts.
 	}
 	return op, q, ifExists, ok
 }
 
+// holds reports whether an order, as cmp.Compare returns it, is the relation.
 func (x relation) holds(order int) bool {
 	switch x {
 	case less:

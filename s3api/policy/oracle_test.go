@@ -10,9 +10,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
-// An evaluator that reads the JSON anew for each request and does everything by
-// regular expressions and maps. It has one thing in common with the one under test:
-// the facts of the request.
+// An evaluator that reads the JSON anew for each request and does everything with regular
+// expressions and maps. It shares nothing with the one under test but the facts of the request.
 type oracle struct {
 	request *policy.Request
 	who     policy.Principal
@@ -79,8 +78,8 @@ func (o *oracle) statement(s object) policy.Effect {
 	return effect
 }
 
-// named reports whether a principal element names the caller in person, and
-// whether it names the account that the caller belongs to.
+// named reports whether a principal element names the caller itself, and whether it names the
+// caller's account.
 func (o *oracle) named(element any) (person, account bool) {
 	if element == nil {
 		return false, false
@@ -160,8 +159,8 @@ func (o *oracle) some(list any, value, flags string, wild bool) bool {
 	return false
 }
 
-// none is the opposite of some, but never true for an Allow on grounds of a value
-// that is not known.
+// none is the opposite of some, but it is never true for an Allow if that depends on a value that
+// is not known.
 func (o *oracle) none(list any, value, flags string, wild bool) bool {
 	for _, v := range many(list) {
 		if _, known := o.glob(v.(string), wild); !known && !o.deny {

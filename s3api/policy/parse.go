@@ -8,12 +8,12 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// Error says what is wrong with a document, in words for its author. It is the
-// cause of every error of Parse and ParseBucket, whose kind is Invalid.
+// Error says what is wrong with a document, in words for its author. It is the cause of every error
+// of Parse and ParseBucket; these errors are of kind Invalid.
 type Error struct {
-	Statement int    // Counted from 1; 0: the policy itself.
-	Sid       string // The statement's, if it has one.
-	Element   string // "Action", or "Condition" and where in it; may be empty.
+	Statement int    // The number of the statement, from 1; 0: the policy itself is wrong.
+	Sid       string // Of the statement, if it has one.
+	Element   string // "Action", or "Condition" and the place in it; may be empty.
 	Reason    string
 }
 
@@ -34,9 +34,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Parse returns the policy of a document. The error is of kind Invalid and has an
-// *Error as its cause. Use ParseBucket for a bucket's policy, as Parse does not
-// check whose resources a policy of kind Resource is about.
+// Parse compiles a document. The error is of kind Invalid and has an *Error as its cause. For the
+// policy of a bucket use ParseBucket: Parse does not check that the resources are the bucket's.
 func Parse(document []byte, kind Kind) (*Policy, error) {
 	p, bad := parse(document, kind)
 	if bad != nil {
@@ -45,8 +44,8 @@ func Parse(document []byte, kind Kind) (*Policy, error) {
 	return p, nil
 }
 
-// ParseBucket is Parse for the policy of a bucket: every resource has to be the
-// bucket or in it.
+// ParseBucket is Parse for the policy of a bucket. Every resource must be the bucket or able to
+// name something in it.
 func ParseBucket(document []byte, bucket string) (*Policy, error) {
 	p, bad := parse(document, Resource)
 	if bad == nil {
@@ -58,9 +57,9 @@ func ParseBucket(document []byte, bucket string) (*Policy, error) {
 	return p, nil
 }
 
-// AllowsExcept returns what is wrong with a statement that allows everybody but some
-// (Allow with NotPrincipal): strangers would be among them. AWS refuses a new policy
-// with one; where a bucket has such a policy already, it means what it says.
+// AllowsExcept returns an error if a statement allows everybody but those it names (Allow with
+// NotPrincipal), because it lets strangers in. AWS refuses new policies with such a statement, and
+// so should the caller. A policy that a bucket has already still means what it says.
 func (p *Policy) AllowsExcept() *Error {
 	for i := range p.statements {
 		if s := &p.statements[i]; s.notPrincipal && s.effect == Allow {
@@ -71,6 +70,7 @@ func (p *Policy) AllowsExcept() *Error {
 	return nil
 }
 
+// maxBytes returns how long a document of this kind may be.
 func (k Kind) maxBytes() int {
 	return [...]int{MaxIdentityPolicyBytes, MaxBucketPolicyBytes, MaxTrustPolicyBytes}[k]
 }
@@ -105,11 +105,11 @@ func parse(document []byte, kind Kind) (*Policy, *Error) {
 	return p, bad
 }
 
-// compiler turns JSON into statements.
+// compiler compiles the JSON of a document to statements. It keeps where it is, for errors.
 type compiler struct {
 	kind      Kind
 	variables bool
-	number    int // Of the statement at hand, from 1.
+	number    int // Of the statement that is compiled, from 1; 0: none yet.
 	sid       string
 }
 
@@ -117,7 +117,7 @@ func (c *compiler) fail(element, format string, args ...any) *Error {
 	return &Error{Statement: c.number, Sid: c.sid, Element: element, Reason: fmt.Sprintf(format, args...)}
 }
 
-// elements checks that an object has no members but those.
+// elements checks that an object has only members that are allowed.
 func (c *compiler) elements(object node, allowed ...string) *Error {
 	for _, m := range object.members {
 		if !slices.Contains(allowed, m.name) {
@@ -127,7 +127,7 @@ func (c *compiler) elements(object node, allowed ...string) *Error {
 	return nil
 }
 
-// text returns a member that is a string; empty if absent.
+// text returns a member that must be a string; empty if there is none.
 func (c *compiler) text(object node, name string) (string, *Error) {
 	n, ok := object.member(name)
 	if !ok {
@@ -142,8 +142,8 @@ func (c *compiler) text(object node, name string) (string, *Error) {
 	return n.text, nil
 }
 
-// list returns the values of an element: one string or a list of them, where
-// scalars is set numbers and booleans too. There is at least one.
+// list returns the values of an element, which is one string or a list of strings and has at least
+// one. If scalars is set, numbers and booleans are taken too.
 func (c *compiler) list(element string, n node, scalars bool) ([]string, *Error) {
 	items := []node{n}
 	if n.kind == listNode {

@@ -35,8 +35,8 @@ func (c *compiler) statements(root node) ([]statement, *Error) {
 	return statements, nil
 }
 
-// statementElements are the elements of a statement by kind of policy, in the order
-// of canonical documents.
+// statementElements returns the elements that a statement may have in a kind of policy, in the
+// order of canonical documents.
 func statementElements(kind Kind) []string {
 	switch kind {
 	case Identity:
@@ -91,7 +91,7 @@ func (c *compiler) effect(n node) (Effect, *Error) {
 	return None, c.fail("Effect", "%q is not an effect: use \"Allow\" or \"Deny\"", text)
 }
 
-// either returns the one of an element and its "Not" form that the statement has.
+// either returns an element or its "Not" form: a statement must have exactly one of them.
 func (c *compiler) either(n node, name string) (element string, value node, negated bool, bad *Error) {
 	value, ok := n.member(name)
 	other, not := n.member("Not" + name)
@@ -106,6 +106,7 @@ func (c *compiler) either(n node, name string) (element string, value node, nega
 	return "", node{}, false, c.fail(name, "it is missing")
 }
 
+// principals returns the values of Principal, or those of NotPrincipal and negated.
 func (c *compiler) principals(n node) (principals []principal, negated bool, bad *Error) {
 	element, value, negated, bad := c.either(n, "Principal")
 	if bad != nil {
@@ -215,9 +216,9 @@ func (c *compiler) condition(name string, m member) (x condition, bad *Error) {
 	return x, nil
 }
 
-// sourceOperand returns a value that is compared with a key. The source of a copy is
-// bucket/key, as AWS documents it; a policy that spells it with a slash in front, which
-// requests may have too, means the same.
+// sourceOperand returns a value of a policy in the form in which requests have it. The source of a
+// copy is bucket/key, as AWS documents it. A policy may write a slash in front, as requests may,
+// and means the same.
 func sourceOperand(key, value string) string {
 	if key == KeyCopySource {
 		return strings.TrimPrefix(value, "/")

@@ -5,38 +5,40 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is a compiled text with wildcards ('*': any run of characters, '?': any
-// one) and variables. Between its stars lie segments, each a run of pieces. A
-// pattern is matched segment by segment, the leftmost place for each, never going back
-// over a star. A segment is looked for in one pass (see finder), so a match takes at
-// most |text| steps for each 64 characters of the longest segment with a '?' in it.
+// pattern is a compiled text with wildcards ('*': any run of characters, '?': any one character)
+// and variables. Its stars divide it into segments, each of which is a run of pieces.
+//
+// A pattern is matched segment by segment. Each segment takes the leftmost place where it fits, and
+// that is never taken back: the star behind it can match more. Each segment is looked for in one
+// pass (see finder). So a match takes at most |text| steps for each 64 characters of the longest
+// segment with a '?' in it, and no policy and no request can make it take more.
 type pattern struct {
 	text      string // As written.
 	segments  [][]piece
-	finders   []*finder // Of segments between stars that are more than a literal; nil: none, or made when needed.
-	variables bool      // Some piece is a variable: resolve before matching.
-	fold      bool      // Case does not matter: names of actions, which are ASCII.
+	finders   []*finder // Of segments between stars that are more than a literal. Nil: made at the match, if needed.
+	variables bool      // Some piece is a variable: call resolve before matching.
+	fold      bool      // The case of ASCII letters does not matter, as in names of actions.
 }
 
 // piece is a literal text, a run of '?', or a variable.
 type piece struct {
 	literal  string
-	any      int    // Characters.
-	variable string // Condition key.
-	fallback string // Value of a variable that has none, if hasFallback.
+	any      int    // How many characters a run of '?' takes; 0: the piece is no such run.
+	variable string // The condition key of a variable.
+	fallback string // What stands for a variable without a value, if hasFallback.
 
 	hasFallback bool
 }
 
-// match reports whether the whole of text matches. Characters are code points.
+// match reports whether the pattern matches the whole text. Characters are code points.
 func (p *pattern) match(text string) bool {
 	m := matcher{p: p}
 	return m.match(text)
 }
 
-// matcher is one comparison of a pattern with a text. It counts its steps, so that
-// tests can hold them to their bound: characters of text looked at, times the words
-// of state of the segment that is looked for.
+// matcher compares a pattern with a text. It counts steps, so that tests can hold a match to its
+// bound: characters of text that were looked at, times the words of state of the segment that was
+// looked for.
 type matcher struct {
 	p     *pattern
 	steps int
@@ -61,7 +63,8 @@ func (m *matcher) match(text string) bool {
 	return m.matchEnd(last, text)
 }
 
-// matchStart matches a segment where text begins and returns its length there.
+// matchStart matches a segment at the beginning of text, and returns how many bytes of text it
+// took.
 func (m *matcher) matchStart(s []piece, text string) (int, bool) {
 	rest := text
 	for i := range s {
@@ -83,7 +86,7 @@ func (m *matcher) matchStart(s []piece, text string) (int, bool) {
 	return len(text) - len(rest), true
 }
 
-// skip returns how many bytes the first n characters of text have, if it has so many.
+// skip returns the length in bytes of the first n characters of text; false if text has fewer.
 func (m *matcher) skip(n int, text string) (int, bool) {
 	m.steps += n
 	at := 0
@@ -97,7 +100,7 @@ func (m *matcher) skip(n int, text string) (int, bool) {
 	return at, true
 }
 
-// matchEnd matches a segment where text ends.
+// matchEnd matches a segment at the end of text.
 func (m *matcher) matchEnd(s []piece, text string) bool {
 	for i := len(s) - 1; i >= 0; i-- {
 		if s[i].any == 0 {
@@ -121,9 +124,9 @@ func (m *matcher) matchEnd(s []piece, text string) bool {
 	return true
 }
 
-// find returns where the first match of the i-th segment in text ends. A '?' beside a
-// star only asks for a character more, so those at both ends are no part of the
-// search.
+// find returns where the first match of the i-th segment in text ends. A '?' next to a star only
+// asks for one character more, so those at both ends of the segment are skipped and not searched
+// for.
 func (m *matcher) find(i int, text string) (int, bool) {
 	lead, core, tail := split(m.p.segments[i])
 	from, ok := m.skip(lead, text)
@@ -152,7 +155,7 @@ func (m *matcher) find(i int, text string) (int, bool) {
 	return end + n, ok
 }
 
-// search looks for a segment's core, which is more than one literal.
+// search looks for the core of a segment that is more than one literal.
 func (m *matcher) search(i int, core []piece, text string) (int, bool) {
 	var f *finder
 	if i < len(m.p.finders) {
@@ -160,7 +163,7 @@ func (m *matcher) search(i int, core []piece, text string) (int, bool) {
 	}
 	if f == nil {
 		if leastBytes(core) > len(text) {
-			return 0, false // Which bounds what values of variables may cost.
+			return 0, false // So no finder is made that is longer than the text, whatever values variables have.
 		}
 		f = newFinder(core, m.p.fold)
 	}
@@ -168,7 +171,7 @@ func (m *matcher) search(i int, core []piece, text string) (int, bool) {
 }
 
 // split returns the pieces of a segment from its first literal to its last one, and how many
-// characters it asks for before and after these.
+// characters the '?' before and after them take.
 func split(s []piece) (lead int, core []piece, tail int) {
 	for len(s) > 0 && s[0].any > 0 {
 		lead, s = lead+s[0].any, s[1:]
@@ -179,7 +182,7 @@ func split(s []piece) (lead int, core []piece, tail int) {
 	return lead, s, tail
 }
 
-// leastBytes returns how long a text is at least that pieces match.
+// leastBytes returns the least length of a text that the pieces match.
 func leastBytes(pieces []piece) (n int) {
 	for i := range pieces {
 		n += pieces[i].any + len(pieces[i].literal)
@@ -187,7 +190,7 @@ func leastBytes(pieces []piece) (n int) {
 	return n
 }
 
-// prepare makes the finders of a pattern without variables.
+// prepare makes the finders of a pattern that has no variables.
 func (p *pattern) prepare() {
 	for i := 1; i < len(p.segments)-1; i++ {
 		_, core, _ := split(p.segments[i])
@@ -219,8 +222,8 @@ func lower(c byte) byte {
 	return c
 }
 
-// wild reports whether the pattern has a wildcard or a variable, and so may match
-// more than one text.
+// wild reports whether the pattern has a wildcard or a variable, so that it may match more than one
+// text.
 func (p *pattern) wild() bool {
 	if len(p.segments) > 1 || p.variables {
 		return true
@@ -233,17 +236,17 @@ func (p *pattern) wild() bool {
 	return false
 }
 
-// binding says what came of a pattern's variables.
+// binding says whether the variables of a pattern have values.
 type binding uint8
 
 const (
 	bound    binding = iota
-	unbound          // The request has not exactly one value for one, and the policy gives no other.
+	unbound          // The request has not exactly one value for a variable, and the policy has no fallback.
 	overlong         // A value is longer than MaxFactBytes.
 )
 
-// resolve returns the pattern with the request's values in place of variables; they
-// stand for themselves, wildcards in them too. There is none unless all are bound.
+// resolve returns the pattern with the request's values in place of its variables. Wildcards in
+// these values are plain characters. It returns no pattern unless all variables are bound.
 func (p *pattern) resolve(r *Request) (*pattern, binding) {
 	resolved := &pattern{text: p.text, fold: p.fold, segments: make([][]piece, len(p.segments))}
 	for i, s := range p.segments {

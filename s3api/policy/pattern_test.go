@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// slowMatch is what wildcards mean, by dynamic programming over code points.
+// slowMatch matches as wildcards are defined, by dynamic programming over code points.
 func slowMatch(pattern, text string) bool {
 	t := []rune(text)
 	row := make([]bool, len(t)+1) // Does the pattern so far match text[:j]?
@@ -73,7 +73,7 @@ func TestPatternDoesNotBacktrack(t *testing.T) {
 	}
 }
 
-// Every text that a pattern reaches is one that it matches, or begins one.
+// Whatever a pattern reaches, it matches, or it matches something that begins with it.
 func TestReachesProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		wild := rapid.StringOfN(rapid.SampledFrom([]rune("ab/*?")), 0, 8, -1).Draw(t, "pattern")
@@ -82,7 +82,7 @@ func TestReachesProperty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What the pattern wants behind the slash is at most itself, stars empty.
+		// What the pattern asks for behind the slash is at most as long as itself with empty stars.
 		want := slowMatch(wild, name)
 		for i := range len(wild) + 1 {
 			want = want || slowMatch(wild, name+"/"+strings.NewReplacer("*", "", "?", "a").Replace(wild[i:]))
@@ -93,7 +93,7 @@ func TestReachesProperty(t *testing.T) {
 	})
 }
 
-// The keys of the constants are spelled as they are looked up.
+// The spelling of the constants is the one by which keys are looked up.
 func TestCanonicalKeys(t *testing.T) {
 	for _, key := range conditionKeys {
 		got, ok := canonicalKey(strings.ToUpper(key))

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// principalKind is the member of a Principal element that a principal stands in, in
-// the order of canonical documents.
+// principalKind is the member of a Principal element in which a principal stands, in the order of
+// canonical documents.
 type principalKind uint8
 
 const (
@@ -23,11 +23,11 @@ var principalNames = [...]string{"*", "AWS", "CanonicalUser", "Federated", "Serv
 type principal struct {
 	kind     principalKind
 	text     string // As written.
-	everyone bool   // Anonymous callers too.
-	account  string // Of the account, or of the user, role or session below.
+	everyone bool   // It names everybody, anonymous callers too.
+	account  string // The account, or that of the user, role or session.
 	user     string // Name, or "*" for every user of the account.
 	role     string // Name, or "*" for every role of the account.
-	session  string // Of a role's session.
+	session  string // Session of the role.
 }
 
 // matchLevel says how a principal names a caller.
@@ -35,10 +35,11 @@ type matchLevel uint8
 
 const (
 	matchNone    matchLevel = iota
-	matchAccount            // As one of an account's users or roles.
-	matchExact              // In person.
+	matchAccount            // The caller is a user or role of an account that is named.
+	matchExact              // The caller itself is named.
 )
 
+// match returns how a principal names a caller.
 func (p *principal) match(who *Principal) matchLevel {
 	switch {
 	case p.everyone:
@@ -68,7 +69,7 @@ func exactIf(exact bool) matchLevel {
 	return matchNone
 }
 
-// parsePrincipal returns the principal that a value stands for.
+// parsePrincipal reads a value of the member of this kind.
 func parsePrincipal(kind principalKind, text string) (principal, error) {
 	p := principal{kind: kind, text: text}
 	switch {
@@ -92,7 +93,7 @@ func parsePrincipal(kind principalKind, text string) (principal, error) {
 	return p, nil
 }
 
-// parseARN reads the principal's text, which begins with "arn:".
+// parseARN reads p.text, which begins with "arn:".
 func (p *principal) parseARN() error {
 	bad := fmt.Errorf("%q names nobody: use arn:aws:iam::ID:root, arn:aws:iam::ID:user/NAME, arn:aws:iam::ID:role/NAME or arn:aws:sts::ID:assumed-role/ROLE/SESSION, where a whole NAME, but no part of it, may be \"*\"", p.text)
 	parts := strings.SplitN(p.text, ":", 6)
@@ -123,8 +124,7 @@ func (p *principal) parseARN() error {
 	return nil
 }
 
-// maxAccountIDBytes bounds ids of accounts: twelve digits at AWS, 32 hex digits
-// elsewhere.
+// maxAccountIDBytes bounds ids of accounts: AWS has twelve digits, others have 32 hex digits.
 const maxAccountIDBytes = 64
 
 func isAccountID(s string) bool {

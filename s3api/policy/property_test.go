@@ -80,7 +80,7 @@ func drawRequest(t *rapid.T) (*policy.Request, facts) {
 	}, f
 }
 
-// Evaluate says what the naive evaluator says, of the canonical document too.
+// Evaluate agrees with the naive evaluator, also about the canonical document.
 func TestEvaluateProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var list []any
@@ -113,7 +113,7 @@ func TestEvaluateProperty(t *testing.T) {
 	})
 }
 
-// The same of one condition, which alone decides.
+// The same for one condition that decides alone.
 func TestConditionProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		effect := rapid.SampledFrom([]string{"Allow", "Deny"}).Draw(t, "effect")

@@ -1,15 +1,14 @@
 package policy
 
-// Ranges of addresses that are broader than this are as good as everybody, as AWS
-// has it.
+// A range of addresses with fewer fixed bits than these counts as everybody, as at AWS.
 const (
 	minFixedIPv4Bits = 8
 	minFixedIPv6Bits = 32
 )
 
-// IsPublic reports whether p, a bucket's policy, lets in callers that it does not
-// name, as AWS defines it: a statement allows everybody and no condition limits it
-// to fixed addresses, accounts, users or keys. Deny statements do not count.
+// IsPublic reports whether p, the policy of a bucket, lets in callers that it does not name, as AWS
+// defines it: a statement allows everybody, and no condition limits that to fixed addresses,
+// accounts, users or keys. Statements that deny do not count.
 func IsPublic(p *Policy) bool {
 	for i := range p.statements {
 		if p.statements[i].public() {
@@ -38,13 +37,13 @@ func (s *statement) public() bool {
 // fixes reports whether only callers that the condition names can meet it.
 func (c *condition) fixes() bool {
 	if c.op.negated || c.ifExists || c.quantifier == forAllValues {
-		return false // Met where the key is absent.
+		return false // A request without the key meets it.
 	}
 	fixed := (*operand).fixedText
 	switch c.key {
 	case KeySourceIP:
 		if c.op.class != addressClass {
-			return false // Addresses are compared as such, or not at all.
+			return false // Only IpAddress fixes addresses.
 		}
 		fixed = (*operand).fixedAddress
 	case KeyUserID, KeyPrincipalAccount, KeyPrincipalARN, KeySSEKMSKeyID:
@@ -59,6 +58,7 @@ func (c *condition) fixes() bool {
 	return true
 }
 
+// fixedText reports whether the operand matches one text only.
 func (o *operand) fixedText(class class) bool {
 	patterns := o.patterns(class)
 	for _, p := range patterns {
@@ -69,6 +69,8 @@ func (o *operand) fixedText(class class) bool {
 	return len(patterns) > 0
 }
 
+// fixedAddress reports whether the operand's range of addresses is narrow enough not to count as
+// everybody.
 func (o *operand) fixedAddress(class) bool {
 	if o.prefix.Addr().Is4() {
 		return o.prefix.Bits() >= minFixedIPv4Bits

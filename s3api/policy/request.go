@@ -1,22 +1,22 @@
 package policy
 
-// Effect is what a policy says of a request. The greater one wins, among the
-// statements of a policy and among policies of one kind.
+// Effect is what a policy says of a request. Among the statements of a policy, and among policies
+// of one kind, the greatest one wins.
 type Effect uint8
 
 // The effects.
 const (
 	// None: the policy says nothing of the request.
 	None Effect = iota
-	// Delegate: the policy allows the caller's account, which the caller is a
-	// user or a role of. The account has to allow it too, by an identity policy.
-	// So across accounts it is as good as Allow (which needs the identity side as
-	// well), and inside one account it adds nothing. Only policies with
-	// principals delegate; an account's root is allowed, not delegated to.
+	// Delegate: the policy allows the caller's account, of which the caller is a user or role. The
+	// account has to allow it too, by an identity policy. So across accounts Delegate counts as
+	// much as Allow, which needs the identity policy as well, and inside one account it adds
+	// nothing. Only policies with principals delegate. An account's root is allowed, and not
+	// delegated to.
 	Delegate
 	// Allow: the policy allows the request.
 	Allow
-	// Deny: the policy refuses the request, whatever others allow.
+	// Deny: the policy refuses the request, whatever other policies allow.
 	Deny
 )
 
@@ -25,8 +25,8 @@ func (e Effect) String() string {
 	return [...]string{"None", "Delegate", "Allow", "Deny"}[e]
 }
 
-// AllBuckets is the resource of a request that concerns no bucket or all of them,
-// such as s3:ListAllMyBuckets.
+// AllBuckets is the resource of a request that concerns no bucket, or all of them as
+// s3:ListAllMyBuckets does.
 const AllBuckets = "arn:aws:s3:::*"
 
 // BucketARN returns the resource name of a bucket.
@@ -38,28 +38,28 @@ func ObjectARN(bucket, key string) string { return bucketARN + bucket + "/" + ke
 // Request is one use of one action on one resource.
 type Request struct {
 	Action    string // "s3:GetObject"; case does not matter.
-	Resource  string // BucketARN, ObjectARN, AllBuckets, or another ARN.
+	Resource  string // What BucketARN or ObjectARN returns, AllBuckets, or another ARN.
 	Principal Principal
-	// Conditions returns the values of a condition key, and whether the request
-	// has it at all. The key is one of the Key constants, spelled as there, or
-	// ExistingTagPrefix or RequestTagPrefix and the tag's key. The keys that follow
-	// from Principal (see there) are not asked for. Nil: the request has none.
-	// The values are only read, and only until Evaluate returns.
+	// Conditions returns the values of a condition key, and whether the request has the key at all.
+	// The key is one of the Key constants in the same spelling, or ExistingTagPrefix or
+	// RequestTagPrefix followed by the key of a tag. Keys that follow from Principal (see there)
+	// are not asked for. The values are only read, and only until Evaluate returns. Nil: the
+	// request has no facts.
 	Conditions func(key string) ([]string, bool)
-	// Memo, where there is one, keeps what conditions said of earlier uses that differ
-	// in their objects alone. Nil: nothing is kept.
+	// Memo remembers what conditions said in earlier requests that differ from this one only in the
+	// object. Nil: nothing is remembered.
 	Memo *Memo
 }
 
-// Principal is who makes a request: nobody known (Anonymous), a service, an
-// account's root, a user of an account, or a session of a role.
+// Principal is who makes a request: somebody unknown (Anonymous), a service, an account's root, a
+// user of an account, or a session of a role.
 //
-// aws:PrincipalAccount, aws:PrincipalArn, aws:PrincipalType, aws:username and
-// aws:userid follow from it; an anonymous caller has only aws:PrincipalType.
+// The values of aws:PrincipalAccount, aws:PrincipalArn, aws:PrincipalType, aws:username and
+// aws:userid follow from it. An anonymous caller has only aws:PrincipalType.
 type Principal struct {
-	Account     string // Id, which is the canonical user id as well.
+	Account     string // Id, which is also the canonical user id.
 	User        string // Name; empty for an account's root and for roles.
-	UserID      string // aws:userid; empty: the account's id.
+	UserID      string // Value of aws:userid; empty: the account's id.
 	Role        string // Name of the role that was assumed, if one was.
 	SessionName string // Of the role's session.
 	Federated   string // Identity provider that vouches for the caller.
@@ -67,13 +67,13 @@ type Principal struct {
 	Anonymous   bool
 }
 
-// isRoot reports whether the caller is an account itself.
+// isRoot reports whether the caller is the root of an account.
 func (p *Principal) isRoot() bool {
 	return !p.Anonymous && p.Account != "" && p.User == "" && p.Role == "" && p.Federated == "" && p.Service == ""
 }
 
-// ARN returns the name that policies know the caller by; empty for those that have
-// none: anonymous and federated callers, and services.
+// ARN returns the name by which policies know the caller. Anonymous and federated callers, and
+// services, have none: it is empty.
 func (p *Principal) ARN() string {
 	switch {
 	case p.Anonymous || p.Account == "":
@@ -108,8 +108,8 @@ func (p *Principal) typeName() string {
 	return "Account"
 }
 
-// values returns the values of a condition key; one holds the value where there is
-// one that follows from the principal.
+// values returns the values of a condition key, and whether the request has it. one is room for a
+// value that follows from the principal, so that none is allocated.
 func (r *Request) values(key string, one *[1]string) ([]string, bool) {
 	p := &r.Principal
 	switch key {
@@ -126,7 +126,7 @@ func (r *Request) values(key string, one *[1]string) ([]string, bool) {
 	case KeyPrincipalARN:
 		one[0] = p.ARN()
 		if p.Role != "" {
-			one[0] = p.roleARN() // Of a session too, as AWS has it.
+			one[0] = p.roleARN() // A session has the ARN of its role, as at AWS.
 		}
 	default:
 		if r.Conditions == nil {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// bucketARN begins the names of buckets and objects.
+// bucketARN is the beginning of the names of buckets and objects.
 const bucketARN = "arn:aws:s3:::"
 
+// resources returns the patterns of Resource, or those of NotResource and negated.
 func (c *compiler) resources(n node) (resources []pattern, negated bool, bad *Error) {
 	element, value, negated, bad := c.either(n, "Resource")
 	if bad != nil {
@@ -32,7 +33,7 @@ func (c *compiler) resources(n node) (resources []pattern, negated bool, bad *Er
 	return resources, negated, nil
 }
 
-// checkResource checks the part of a resource in front of its wildcards.
+// checkResource checks the beginning of a resource, which says what kind of thing it names.
 func (c *compiler) checkResource(text string) error {
 	if text == "*" {
 		return nil
@@ -53,7 +54,7 @@ func (c *compiler) checkResource(text string) error {
 	return fmt.Errorf("%q is no resource: use arn:aws:s3:::BUCKET/KEY, arn:aws:kms:REGION:ID:key/KEY or arn:aws:iam::ID:role/NAME with wildcards * and ?, or \"*\"", text)
 }
 
-// checkBucket checks that each resource is the bucket or may be something in it.
+// checkBucket checks that each resource is the bucket or may name something in it.
 func (p *Policy) checkBucket(bucket string) *Error {
 	for i := range p.statements {
 		s := &p.statements[i]
@@ -72,10 +73,10 @@ func (p *Policy) checkBucket(bucket string) *Error {
 	return nil
 }
 
-// reaches reports whether the pattern matches name, or some text that begins with
-// name and a slash. Variables may have any value.
+// reaches reports whether the pattern matches name, or some text that begins with name and a slash.
+// Variables count as if they could have any value.
 func (p *pattern) reaches(name string) bool {
-	// The states are the places in the flat pattern that the text so far leads to.
+	// states are the places in the flat pattern to which the text so far can lead.
 	flat := p.flatten()
 	states := make([]bool, len(flat)+1)
 	states[0] = true
@@ -86,13 +87,14 @@ func (p *pattern) reaches(name string) bool {
 	return states[len(flat)] || slices.Contains(step(flat, states, '/'), true)
 }
 
-// The special characters of a flat pattern; no code points.
+// The special characters of a flat pattern. They are negative, so no code point equals them.
 const (
 	flatStar = -1
 	flatAny  = -2
 )
 
-// flatten returns the pattern as code points, flatStar and flatAny.
+// flatten returns the pattern as code points, with flatStar for a star or a variable and flatAny
+// for a '?'.
 func (p *pattern) flatten() []rune {
 	var flat []rune
 	for i, s := range p.segments {
@@ -115,7 +117,7 @@ func (p *pattern) flatten() []rune {
 	return flat
 }
 
-// closure adds the places behind stars, which may stand for nothing.
+// closure adds the places behind stars, because a star may match nothing.
 func closure(flat []rune, states []bool) {
 	for i, c := range flat {
 		if states[i] && c == flatStar {
@@ -124,7 +126,7 @@ func closure(flat []rune, states []bool) {
 	}
 }
 
-// step returns the places that a character leads to.
+// step returns the places to which character c leads from states.
 func step(flat []rune, states []bool, c rune) []bool {
 	next := make([]bool, len(states))
 	for i, want := range flat {

@@ -5,45 +5,45 @@ import (
 	"strings"
 )
 
-// AnySession is the SessionName, which no session has, of the rights of whoever assumes a
-// role: the session can be called anything.
+// AnySession is the SessionName of whoever assumes a role, who can give the session any name. No
+// session is called that.
 const AnySession = "*"
 
-// Rights is what policies say of one caller, in a form that compares with the rights
-// of another: the statements that concern the caller, with its own values in place of
-// variables, and without conditions that it meets by being who it is. What is left
-// depends on requests alone.
+// Rights is what policies say of one caller, in a form in which two callers can be compared. It has
+// the statements that concern the caller, with the caller's own values in place of variables, and
+// without the conditions that the caller always meets because of who it is. What is left depends
+// only on the request.
 type Rights struct {
-	who   *Principal // Nil: of anybody, whose values are not known.
+	who   *Principal // Nil: the rights of anybody, whose values are not known.
 	allow []narrowed
 	deny  []narrowed
 }
 
-// NewRights returns the rights of somebody whom no policy concerns. who may be nil:
-// the rights are then those of anybody, so variables may have any value.
+// NewRights returns the rights of a caller whom no policy concerns yet. If who is nil, they are the
+// rights of anybody, and variables may have any value.
 func NewRights(who *Principal) *Rights { return &Rights{who: who} }
 
-// Denials returns r without what it allows.
+// Denials returns only what r denies.
 func (r *Rights) Denials() *Rights { return &Rights{who: r.who, deny: slices.Clone(r.deny)} }
 
-// Clone returns rights that can be added to without changing r.
+// Clone returns a copy. What is added to it does not change r.
 func (r *Rights) Clone() *Rights {
 	return &Rights{who: r.who, allow: slices.Clone(r.allow), deny: slices.Clone(r.deny)}
 }
 
-// narrowed is a statement as it concerns one caller.
+// narrowed is a statement as far as it concerns one caller.
 type narrowed struct {
 	origin     *statement
 	actions    set
 	resources  set
-	conditions []string // Of the request, as texts that are equal where the conditions are.
-	// loose says that the statement may concern less than actions, resources and
-	// conditions say, since that depends on values that are not known here.
+	conditions []string // Those that depend on the request, as texts that are equal if the conditions are.
+	// loose says that the statement may concern less than actions, resources and conditions say,
+	// because that depends on values that are not known here.
 	loose  bool
-	shared bool // Of a policy that names who it concerns.
+	shared bool // It is in a policy that names principals; see AddShared.
 }
 
-// set is what some patterns match, or what none of them does.
+// set is all texts that one of the patterns matches or, if not is set, that none of them matches.
 type set struct {
 	patterns [][]rune
 	not      bool
@@ -65,20 +65,20 @@ func (r *Rights) Add(p *Policy) {
 	}
 }
 
-// DenyAll adds that everything is denied.
+// DenyAll adds a statement that denies everything.
 func (r *Rights) DenyAll() {
 	r.deny = append(r.deny, narrowed{actions: everything, resources: everything})
 }
 
-// AllowAll adds that everything is allowed. What is left out is what is denied.
+// AllowAll adds a statement that allows everything, so that only what is denied is missing.
 func (r *Rights) AllowAll() {
 	r.allow = append(r.allow, narrowed{actions: everything, resources: everything})
 }
 
-// AddShared adds a policy with principals, of a bucket or the trust of a role, to the
-// rights of two callers, to each as it concerns it. What it allows o's caller covers
-// nothing but the same statement, since its resources are those of one thing. Where
-// delegated is set, to allow an account is to allow its users and roles.
+// AddShared adds a policy with principals, which is that of a bucket or the trust of a role, to the
+// rights of two callers: to each what concerns it. What such a statement allows o's caller covers
+// nothing but the same statement in r, because a policy of one bucket says nothing of others. If
+// delegated is set, a statement that allows an account allows its users and roles.
 func (r *Rights) AddShared(p *Policy, o *Rights, delegated bool) {
 	for _, to := range []*Rights{r, o} {
 		for i := range p.statements {
@@ -97,6 +97,7 @@ func (r *Rights) AddShared(p *Policy, o *Rights, delegated bool) {
 	}
 }
 
+// undelegated returns Allow for Delegate.
 func undelegated(e Effect) Effect {
 	if e == Delegate {
 		return Allow
@@ -104,19 +105,19 @@ func undelegated(e Effect) Effect {
 	return e
 }
 
-// maxCompared bounds what a comparison takes: the characters of the one's patterns times
-// those of the other's.
+// maxCompared bounds the cost of a comparison: the characters in the patterns of one side times
+// those of the other.
 const maxCompared = 1 << 30
 
-// Covers reports whether o's caller may do nothing, by these rights, that r's may not. It
-// errs on the side of false: statements are compared one by one, as they are written,
-// and what is too large is not compared.
+// Covers reports whether r's caller may do everything that o's caller may do. It may answer false
+// although that is so, but never true although it is not: statements are compared one by one as
+// they are written, and what is larger than maxCompared is not compared.
 func (r *Rights) Covers(o *Rights) bool {
 	if r.characters()*o.characters() > maxCompared {
 		return false
 	}
 	same := r.who != nil && o.who != nil && *r.who == *o.who
-	var denied []*narrowed // What r's caller is denied and o's may not be.
+	var denied []*narrowed // What r denies and o may not deny.
 	for i := range r.deny {
 		d := &r.deny[i]
 		if !slices.ContainsFunc(o.deny, func(n narrowed) bool { return same && n.origin == d.origin || n.covers(d) }) {
@@ -137,7 +138,7 @@ func (r *Rights) Covers(o *Rights) bool {
 	return true
 }
 
-// characters counts those of all patterns.
+// characters returns how many characters all patterns have.
 func (r *Rights) characters() (n int64) {
 	for _, list := range [][]narrowed{r.allow, r.deny} {
 		for i := range list {
@@ -151,8 +152,8 @@ func (r *Rights) characters() (n int64) {
 	return n
 }
 
-// allows reports whether the statements that allow cover one, action by action and
-// resource by resource.
+// allows reports whether the statements of r that allow cover s. Each action on each resource of s
+// must be covered by one of them.
 func (r *Rights) allows(s *narrowed, same bool) bool {
 	usable := make([]*narrowed, 0, len(r.allow))
 	for i := range r.allow {
@@ -188,7 +189,7 @@ func (r *Rights) allows(s *narrowed, same bool) bool {
 	return true
 }
 
-// covers reports whether n concerns each request that other does.
+// covers reports whether n concerns every request that other concerns.
 func (n *narrowed) covers(other *narrowed) bool {
 	return !n.loose && subset(n.conditions, other.conditions) && n.actions.covers(other.actions) && n.resources.covers(other.resources)
 }
@@ -198,7 +199,7 @@ func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(text string) bool { return !slices.Contains(b, text) })
 }
 
-// pieces returns sets whose union this one is.
+// pieces returns sets whose union is s.
 func (s set) pieces() []set {
 	if s.not {
 		return []set{s}
@@ -210,10 +211,10 @@ func (s set) pieces() []set {
 	return out
 }
 
-// covers reports whether every text of o is one of s.
+// covers reports whether every text of o is in s. It may answer false although that is so.
 func (s set) covers(o set) bool {
 	switch {
-	case s.not && o.not: // What s leaves out, o leaves out.
+	case s.not && o.not: // o must leave out everything that s leaves out.
 		return all(s.patterns, func(p []rune) bool {
 			return slices.ContainsFunc(o.patterns, func(q []rune) bool { return includes(q, p) })
 		})
@@ -227,7 +228,7 @@ func (s set) covers(o set) bool {
 	})
 }
 
-// disjoint reports whether no text is in both sets.
+// disjoint reports whether no text is in both sets. It may answer false although that is so.
 func disjoint(a, b set) bool {
 	switch {
 	case a.not && b.not:
@@ -244,8 +245,8 @@ func all[T any](list []T, is func(T) bool) bool {
 	return !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
 }
 
-// includes reports whether pattern p matches every text that q matches: p is matched
-// with q as if q were a text, in which a star of q is met by a star of p alone.
+// includes reports whether pattern p matches every text that q matches. It matches p with q as if q
+// were a text, in which only a star of p matches a star of q.
 func includes(p, q []rune) bool {
 	states := make([]bool, len(p)+1)
 	states[0] = true
@@ -269,7 +270,7 @@ func includes(p, q []rune) bool {
 
 // meet reports whether some text matches both patterns.
 func meet(p, q []rune) bool {
-	reached := make([]bool, len(q)+1) // With what was read of p so far, what of q.
+	reached := make([]bool, len(q)+1) // The places of q that a text can lead to which the part of p read so far matches.
 	reached[0] = true
 	closure(q, reached)
 	for _, a := range p {
@@ -300,8 +301,8 @@ func meet(p, q []rune) bool {
 	return reached[len(q)]
 }
 
-// narrow returns the statement as it concerns a caller, and its effect: None where it
-// does not concern it.
+// narrow returns the statement as far as it concerns a caller, and its effect, which is None if it
+// does not concern it. who may be nil: see NewRights.
 func (s *statement) narrow(who *Principal) (narrowed, Effect) {
 	n := narrowed{origin: s, actions: set{not: s.notAction}, resources: set{not: s.notResource}}
 	effect := s.effect
@@ -321,17 +322,17 @@ func (s *statement) narrow(who *Principal) (narrowed, Effect) {
 		n.actions.patterns = append(n.actions.patterns, flat)
 	}
 	if len(s.resources) == 0 {
-		n.resources = everything // Of a trust policy.
+		n.resources = everything // A trust policy has no resources.
 		return n, effect
 	}
 	for i := range s.resources {
 		flat, how := n.bind(&s.resources[i], who)
 		switch {
-		case how == someUnknown && s.notResource: // It may keep out nothing.
+		case how == someUnknown && s.notResource: // It may match nothing, and then keeps out nothing: it is left out.
 		case how != noValue:
 			n.resources.patterns = append(n.resources.patterns, flat)
 		case s.notResource && s.effect == Allow:
-			return n, None // What is kept out is not known: see forResource.
+			return n, None // Nobody knows what the statement keeps out: see forResource.
 		}
 	}
 	if len(n.resources.patterns) == 0 && !n.resources.not {
@@ -340,8 +341,8 @@ func (s *statement) narrow(who *Principal) (narrowed, Effect) {
 	return n, effect
 }
 
-// narrowConditions keeps the conditions that depend on the request, and reports whether
-// the caller meets those that depend on who it is.
+// narrowConditions keeps the conditions that depend on the request. It reports whether the caller
+// meets those that depend only on who it is.
 func (n *narrowed) narrowConditions(s *statement, who *Principal) bool {
 	for i := range s.conditions {
 		c := &s.conditions[i]
@@ -359,7 +360,7 @@ func (n *narrowed) narrowConditions(s *statement, who *Principal) bool {
 	return true
 }
 
-// canonical returns a text that two conditions share only if they are the same.
+// canonical returns a text that is the same for two conditions only if they are the same.
 func (c *condition) canonical() string {
 	var b strings.Builder
 	b.WriteString(c.name + "\x00" + c.key)
@@ -369,17 +370,17 @@ func (c *condition) canonical() string {
 	return b.String()
 }
 
-// knowledge says what is known of the variables of a pattern.
+// knowledge says whether the values of a pattern's variables are known.
 type knowledge uint8
 
 const (
 	allKnown    knowledge = iota
-	someUnknown           // One is of the request, and is a star now.
-	noValue               // The caller has no value for one: the pattern matches nothing.
+	someUnknown           // One depends on the request, and is a star in the result.
+	noValue               // The caller has no value for one, so the pattern matches nothing.
 )
 
-// bind returns a pattern with the caller's values for variables. One that is not known
-// makes the statement loose.
+// bind returns a flat pattern with the caller's values in place of variables. If a value is not
+// known, the statement becomes loose.
 func (n *narrowed) bind(p *pattern, who *Principal) ([]rune, knowledge) {
 	if !p.variables {
 		return p.flatten(), allKnown
@@ -427,11 +428,11 @@ func ofPrincipal(key string) bool {
 	return false
 }
 
-// known reports whether who is enough to tell the value of a key.
+// known reports whether the value of a key follows from who alone.
 func known(who *Principal, key string) bool {
 	return who != nil && ofPrincipal(key) && (key != KeyUserID || who.SessionName != AnySession)
 }
 
-// ofSession reports whether the value of a key follows from the credentials that sign:
-// some callers cannot have such as others can.
+// ofSession reports whether the value of a key follows from the credentials that sign. Some callers
+// can have only values that others cannot have, so a condition on it is not the same for both.
 func ofSession(key string) bool { return key == KeyTokenIssueTime || key == KeyMFAAge }

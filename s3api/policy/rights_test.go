@@ -22,7 +22,7 @@ func statementOf(effect, rest string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `",` + rest + `}]}`
 }
 
-// Rights that cover others, and rights that do not, as an administrator would say.
+// Rights that cover others and rights that do not, in the words of an administrator.
 func TestRightsCover(t *testing.T) {
 	const (
 		all      = `"Action":"*","Resource":"*"`
@@ -90,7 +90,8 @@ func TestRightsCover(t *testing.T) {
 	require.True(t, rightsOf(t, &alice, allow(homes)).Covers(anybody))
 }
 
-// TestRightsCoverProperty: what rights cover, whoever has them may do.
+// TestRightsCoverProperty: if rights cover others, whoever has them may do everything that the
+// others may do.
 func TestRightsCoverProperty(t *testing.T) {
 	covered := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -112,8 +113,8 @@ func TestRightsCoverProperty(t *testing.T) {
 		callers := []policy.Principal{alice, bob, session}
 		mine := rapid.SampledFrom(callers).Draw(rt, "mine")
 		theirs := rapid.SampledFrom(callers).Draw(rt, "theirs")
-		// Two that know nothing of each other are rarely one inside the other: every
-		// other time the larger one also has what the smaller one has.
+		// Two rights that are drawn independently rarely cover each other. So every other time the
+		// larger one is also given what the smaller one has.
 		smaller, larger := draw("b"), draw("a")
 		if rapid.Bool().Draw(rt, "inside") {
 			larger = append(larger, smaller...)
@@ -141,7 +142,7 @@ func TestRightsCoverProperty(t *testing.T) {
 	require.Positive(t, covered, "nothing was compared")
 }
 
-// What a bucket's policy or a role's trust says of one of two alone.
+// What the policy of a bucket or the trust of a role says of only one of two callers.
 func TestRightsShared(t *testing.T) {
 	const head = `{"Version":"2012-10-17","Statement":[{"Resource":"arn:aws:s3:::b/*","Action":"s3:GetObject",`
 	for _, c := range []struct {

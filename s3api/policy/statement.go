@@ -1,7 +1,7 @@
 package policy
 
-// statement is one compiled statement. Where a "not" flag is set, the element was
-// NotPrincipal, NotAction or NotResource.
+// statement is a compiled statement. If a "not" flag is set, the element was NotPrincipal,
+// NotAction or NotResource.
 type statement struct {
 	sid          string
 	effect       Effect // Allow or Deny.
@@ -14,8 +14,8 @@ type statement struct {
 	conditions   []condition // Sorted by operator and key.
 }
 
-// evaluate returns the statement's effect if it applies to the request, else None.
-// A statement that allows a whole account may delegate instead.
+// evaluate returns the statement's effect if it applies to the request, and None otherwise. A
+// statement that allows a whole account delegates to the account's users and roles (see Delegate).
 func (s *statement) evaluate(r *Request) Effect {
 	if anyMatches(s.actions, r.Action) == s.notAction {
 		return None
@@ -32,10 +32,11 @@ func (s *statement) evaluate(r *Request) Effect {
 	return effect
 }
 
-// forPrincipal returns the statement's effect if it concerns the caller.
+// forPrincipal returns the statement's effect, or Delegate, if it concerns the caller; otherwise
+// None.
 func (s *statement) forPrincipal(who *Principal) Effect {
 	if len(s.principals) == 0 {
-		return s.effect // Identity policies concern whoever they are attached to.
+		return s.effect // An identity policy concerns everybody it is attached to.
 	}
 	best := matchNone
 	for i := range s.principals {
@@ -43,12 +44,12 @@ func (s *statement) forPrincipal(who *Principal) Effect {
 	}
 	switch {
 	case s.notPrincipal && s.effect == Deny:
-		// As AWS has it, an account in NotPrincipal exempts its root alone.
+		// An account in NotPrincipal exempts only its root from a denial, as at AWS.
 		if best == matchExact {
 			return None
 		}
 	case s.notPrincipal:
-		// And what it keeps out of an Allow is the whole account.
+		// From an Allow it keeps out everybody in the account.
 		if best != matchNone {
 			return None
 		}
@@ -60,9 +61,10 @@ func (s *statement) forPrincipal(who *Principal) Effect {
 	return s.effect
 }
 
+// forResource reports whether the statement concerns the resource of the request.
 func (s *statement) forResource(r *Request) bool {
 	if len(s.resources) == 0 {
-		return true // Trust policies concern the role they are attached to.
+		return true // A trust policy concerns the role that it is attached to.
 	}
 	matched := false
 	for i := range s.resources {
@@ -73,7 +75,7 @@ func (s *statement) forResource(r *Request) bool {
 				return s.effect == Deny
 			}
 			if how == unbound && s.notResource && s.effect == Allow {
-				return false // What is kept out is not known.
+				return false // Nobody knows what the statement keeps out.
 			}
 			matched = matched || how == bound && resolved.match(r.Resource)
 			continue

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// syntax says what characters of a text are special.
+// syntax says what is special in a text.
 type syntax struct {
 	wildcards bool // '*' and '?'.
-	variables bool // ${...}, as of Version2012.
-	fold      bool
+	variables bool // ${...}, which only Version2012 has.
+	fold      bool // The case of ASCII letters does not matter.
 }
 
 // compile returns the pattern of a text.
@@ -65,8 +65,8 @@ func (x syntax) compile(text string) (pattern, error) {
 	return p, nil
 }
 
-// variableEnd returns where the brace is that closes a variable which begins text;
-// braces inside the quotes of its fallback do not count.
+// variableEnd returns the place of the brace that closes the variable with which text begins; -1 if
+// there is none. Braces in the quotes of a fallback do not count.
 func variableEnd(text string) int {
 	quoted := false
 	for i := range len(text) {
@@ -80,8 +80,8 @@ func variableEnd(text string) int {
 	return -1
 }
 
-// variable returns the piece that ${inner} is: a key, a key with a fallback
-// ("aws:username, 'nobody'"), or one of the characters '*', '?' and '$'.
+// variable returns the piece for ${inner}. inner is a key, a key with a fallback ("aws:username,
+// 'nobody'"), or one of the characters '*', '?' and '$', which then stands for itself.
 func variable(inner string) (piece, error) {
 	if inner == "*" || inner == "?" || inner == "$" {
 		return piece{literal: inner}, nil
