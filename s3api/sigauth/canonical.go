@@ -11,17 +11,19 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// scratch is the memory that verifying one request takes.
+// scratch is the memory in which one request is verified. It is pooled.
 type scratch struct {
 	text   []byte // The canonical request, then the string to sign.
 	coded  []byte // Parameters, encoded one after another.
 	params []param
 }
 
-// param is a parameter of the query as it lies in scratch.coded.
+// param is a parameter of the query, as places in scratch.coded: where its name begins, where its
+// '=' is, and where it ends.
 type param struct{ from, equals, to int }
 
-// canonicalRequest builds the canonical request in s.text.
+// canonicalRequest builds the canonical request of V4 in s.text; payload is what stands for the
+// body in it.
 func (s *scratch) canonicalRequest(r *http.Request, c *claim, payload string) error {
 	s.text = append(s.text[:0], r.Method...)
 	s.text = append(s.text, '\n')
@@ -46,7 +48,7 @@ func (s *scratch) canonicalRequest(r *http.Request, c *claim, payload string) er
 	return nil
 }
 
-// rawPath returns the path as it was sent.
+// rawPath returns the path as it was sent, which is what was signed.
 func rawPath(r *http.Request) string {
 	if strings.HasPrefix(r.RequestURI, "/") {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -57,13 +59,13 @@ func rawPath(r *http.Request) string {
 
 const upperHex = "0123456789ABCDEF"
 
-// unreserved reports whether a byte stands for itself in a canonical path or query.
+// unreserved reports whether a byte is not encoded in a canonical path or query.
 func unreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
 		c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-// appendCanonical appends one byte of a path or query, encoded if need be.
+// appendCanonical appends one byte of a path or query, encoded unless it is unreserved.
 func appendCanonical(dst []byte, c byte) []byte {
 	if unreserved(c) {
 		return append(dst, c)
@@ -71,8 +73,8 @@ func appendCanonical(dst []byte, c byte) []byte {
 	return append(dst, '%', upperHex[c>>4], upperHex[c&15])
 }
 
-// appendPath appends a path as sent in canonical form: each byte once encoded,
-// nothing collapsed. An encoded slash stays encoded, for it was sent and signed so.
+// appendPath appends a path, as it was sent, in canonical form: each byte is encoded once, and
+// nothing is collapsed. An encoded slash stays encoded, because it was sent and signed like that.
 func appendPath(dst []byte, path string) ([]byte, error) {
 	if path == "" {
 		path = "/"
@@ -95,7 +97,7 @@ func appendPath(dst []byte, path string) ([]byte, error) {
 	return dst, nil
 }
 
-// unhex decodes the %XX that s begins with.
+// unhex decodes the %XX with which s begins.
 func unhex(s string) (byte, bool) {
 	if len(s) < 3 {
 		return 0, false
@@ -104,6 +106,7 @@ func unhex(s string) (byte, bool) {
 	return high<<4 | low, high < 16 && low < 16
 }
 
+// hexDigit returns the value of a hex digit; 255 if c is none.
 func hexDigit(c byte) byte {
 	switch {
 	case c >= '0' && c <= '9':
@@ -116,8 +119,8 @@ func hexDigit(c byte) byte {
 	return 255
 }
 
-// appendQuery appends the canonical query: parameters encoded, sorted by name and
-// value, without the signature itself if the request is presigned.
+// appendQuery appends the canonical query: parameters encoded, and sorted by name and value. The
+// signature of a presigned request is left out, because it does not sign itself.
 func (s *scratch) appendQuery(raw string, presigned bool) error {
 	s.coded, s.params = s.coded[:0], s.params[:0]
 	for raw != "" {
@@ -156,7 +159,8 @@ func (s *scratch) appendQuery(raw string, presigned bool) error {
 	return nil
 }
 
-// encode appends a raw name or value of the query to s.coded in canonical form.
+// encode appends a name or a value of the raw query to s.coded in canonical form. It returns false
+// if raw is not well formed.
 func (s *scratch) encode(raw string) bool {
 	for i := 0; i < len(raw); i++ {
 		c := raw[i]
@@ -182,7 +186,8 @@ func (s *scratch) compare(a, b param) int {
 	return bytes.Compare(s.coded[a.equals:a.to], s.coded[b.equals:b.to])
 }
 
-// appendHeader appends a signed header's line.
+// appendHeader appends the line of a signed header. net/http takes Content-Length and
+// Transfer-Encoding out of the headers, so they are taken from r's fields.
 func (s *scratch) appendHeader(r *http.Request, name string) error {
 	s.text = append(s.text, name...)
 	s.text = append(s.text, ':')
@@ -209,8 +214,8 @@ func (s *scratch) appendHeader(r *http.Request, name string) error {
 	return nil
 }
 
-// appendValue appends a header's value without blanks around it, and with runs of
-// blanks in it folded to one.
+// appendValue appends a header's value without blanks around it, and with each run of blanks in it
+// as one blank.
 func appendValue(dst []byte, v string) []byte {
 	v = strings.Trim(v, " \t")
 	if !strings.Contains(v, "  ") {

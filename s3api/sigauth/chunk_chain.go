@@ -8,14 +8,14 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// chain verifies the signatures of chunks: each covers the one before, the first
-// one the request's.
+// chain verifies the signatures of chunks. Each one signs the signature before it, and the first
+// one that of the request. So no chunk can be left out, repeated or moved.
 type chain struct {
 	key      signingKey
 	stamp    string
 	scope    string
 	previous [sha256.Size]byte
-	text     []byte // The string to sign, kept for the next chunk.
+	text     []byte // The string to sign; its memory is used again for the next chunk.
 }
 
 // Prefixes of the strings to sign.
@@ -38,6 +38,7 @@ func (c *chain) trailer(canonical []byte, signature string) error {
 	return c.end(canonical, signature)
 }
 
+// begin writes the part of the string to sign that is common to chunks and trailers.
 func (c *chain) begin(prefix string) {
 	c.text = append(c.text[:0], prefix...)
 	c.text = append(c.text, c.stamp...)
@@ -48,6 +49,7 @@ func (c *chain) begin(prefix string) {
 	c.text = append(c.text, '\n')
 }
 
+// end adds the digest of data and compares the signature, which becomes the previous one.
 func (c *chain) end(data []byte, signature string) error {
 	digest := sha256.Sum256(data)
 	c.text = hex.AppendEncode(c.text, digest[:])

@@ -12,12 +12,13 @@ import (
 
 const (
 	lineBufferBytes = 4 << 10
-	// maxChunkHeaderBytes bounds the line before a chunk: its size and signature.
+	// maxChunkHeaderBytes bounds the line before a chunk, which has its size and signature.
 	maxChunkHeaderBytes = 256
-	// firstChunkBuffer is what a chunk's buffer starts with; it doubles as bytes
-	// arrive, so that an announced size alone takes no memory.
+	// firstChunkBuffer is the first size of a chunk's buffer. It doubles as bytes arrive, so a size
+	// that is only announced takes no memory.
 	firstChunkBuffer = 64<<10 + 64
-	// maxPooledChunk bounds the chunk buffers that are kept for the next request.
+	// maxPooledChunk bounds the buffers of chunks that are pooled; larger ones are rare and are
+	// left to the garbage collector.
 	maxPooledChunk = 1<<20 + 64
 )
 
@@ -29,21 +30,21 @@ var (
 // bytesBuffer is the buffer of one signed chunk.
 type bytesBuffer struct{ b []byte }
 
-// chunkedReader decodes an aws-chunked body. Bytes of a signed chunk are handed out
-// once its signature is verified; the bytes that reach the announced length only
-// once the end of the body, with the trailer, is verified too.
+// chunkedReader decodes an aws-chunked body. It returns bytes of a signed chunk only after it has
+// verified the chunk's signature. Bytes that reach the announced length it returns only after it
+// has verified the end of the body and the trailer too.
 type chunkedReader struct {
 	src      *bufio.Reader
 	p        *payload
 	chain    *chain // Nil: nothing is signed.
 	trailers *map[string]string
 
-	left    int64        // Announced plaintext bytes not yet decoded.
-	inChunk int64        // Unsigned: bytes of this chunk not yet decoded.
-	chunk   *bytesBuffer // Signed: the verified chunk.
-	ready   []byte       // Signed: bytes of it not yet handed out.
-	started bool
-	err     error // Sticky.
+	left    int64        // How many of the announced bytes of plaintext are not decoded yet.
+	inChunk int64        // Unsigned: how many bytes of this chunk are not decoded yet.
+	chunk   *bytesBuffer // Signed: the chunk, which is verified.
+	ready   []byte       // Signed: what of the chunk was not returned yet.
+	started bool         // The line before the first chunk was read.
+	err     error        // Returned by every further Read.
 }
 
 func newChunkedReader(r io.Reader, p *payload, c *chain, trailers *map[string]string) *chunkedReader {
@@ -79,8 +80,8 @@ func (d *chunkedReader) Read(b []byte) (int, error) {
 	return 0, nil
 }
 
-// fill decodes the next bytes: into b if they are unsigned, else into d.ready. At
-// the end of the body it sets d.err to io.EOF.
+// fill decodes the next bytes: unsigned ones into b, signed ones into d.ready. At the end of the
+// body it sets d.err to io.EOF.
 func (d *chunkedReader) fill(b []byte) (int, error) {
 	if d.left == 0 {
 		return 0, d.finish()
@@ -116,7 +117,7 @@ func (d *chunkedReader) fill(b []byte) (int, error) {
 	return n, nil
 }
 
-// signedChunk reads a chunk and makes it ready once it is verified.
+// signedChunk reads a chunk, and puts it into d.ready once it is verified.
 func (d *chunkedReader) signedChunk(size int64, signature string) error {
 	if size > MaxChunkBytes {
 		return s3err.InvalidRequest.Say("A signed chunk may have at most " + strconv.Itoa(MaxChunkBytes) + " bytes.")
@@ -142,7 +143,7 @@ func (d *chunkedReader) signedChunk(size int64, signature string) error {
 	return nil
 }
 
-// read fills the buffer with size bytes of r, growing as they come.
+// read fills the buffer with size bytes of r. The buffer grows as they come.
 func (c *bytesBuffer) read(r io.Reader, size int) error {
 	c.b = c.b[:0]
 	for len(c.b) < size {
@@ -160,7 +161,7 @@ func (c *bytesBuffer) read(r io.Reader, size int) error {
 	return nil
 }
 
-// header reads the line before a chunk. The chunk's size is at most what is left.
+// header reads the line before a chunk. It refuses a size that is greater than what is left.
 func (d *chunkedReader) header() (size int64, signature string, err error) {
 	line, err := d.line(maxChunkHeaderBytes)
 	if err != nil {
@@ -193,8 +194,8 @@ func (d *chunkedReader) header() (size int64, signature string, err error) {
 	return size, signature, nil
 }
 
-// line reads a line that ends with CR LF and returns it without; it is valid until
-// the next read.
+// line reads a line that ends with CR LF, and returns it without them. It is valid until the next
+// read.
 func (d *chunkedReader) line(limit int) ([]byte, error) {
 	line, err := d.src.ReadSlice('\n')
 	if err == bufio.ErrBufferFull || len(line) > limit {
@@ -224,16 +225,16 @@ func (d *chunkedReader) lineEnd() error {
 	return nil
 }
 
-// finish reads the last chunk, which is empty, and all that follows. It sets d.err
-// to io.EOF if the body is whole.
+// finish reads the last chunk, which is empty, and everything behind it. It sets d.err to io.EOF if
+// the body is whole.
 func (d *chunkedReader) finish() error {
 	if !d.started && d.p.size == 0 && len(d.p.names) == 0 {
 		if _, err := d.src.Peek(1); err == io.EOF {
-			d.err = io.EOF // Nothing to decode, and the length that says so is signed.
+			d.err = io.EOF // The body is empty, and the length that says so is signed.
 			return nil
 		}
 	}
-	_, signature, err := d.header() // Its size is at most d.left, which is 0.
+	_, signature, err := d.header() // header allows a size of at most d.left, which is 0.
 	if err != nil {
 		return err
 	}
@@ -261,14 +262,15 @@ func (d *chunkedReader) finish() error {
 	return nil
 }
 
-// fail makes err the reader's last word.
+// fail makes err the result of every further Read. Nothing of the body that was not returned yet is
+// returned any more, and no trailers.
 func (d *chunkedReader) fail(err error) {
 	d.err, d.ready = err, nil
 	*d.trailers = nil
 	d.free()
 }
 
-// free gives the buffers back. Nothing is read after it.
+// free returns the buffers to their pools. Nothing is read after it.
 func (d *chunkedReader) free() {
 	d.freeSource()
 	if d.chunk != nil {
@@ -287,7 +289,7 @@ func (d *chunkedReader) freeSource() {
 	}
 }
 
-// shortBody names a failure of reading where more must come.
+// shortBody returns the error for a read that failed where the body must go on.
 func shortBody(err error) error {
 	if err == io.EOF {
 		return s3err.IncompleteBody.Err()

@@ -13,28 +13,28 @@ import (
 
 const algorithm = "AWS4-HMAC-SHA256"
 
-// claim is what a request says of its own signature.
+// claim is what a request says of its own signature. Nothing in it is verified.
 type claim struct {
 	version   Version
 	accessKey string
 	presigned bool
-	time      time.Time // When it was signed; zero if the form does not say.
-	stamp     string    // The same as sent; V4: as YYYYMMDDThhmmssZ.
-	deadline  time.Time // When a presigned URL ends.
+	time      time.Time // When it was signed; zero if its form does not say that.
+	stamp     string    // The same as it was sent; V4: as YYYYMMDDThhmmssZ.
+	deadline  time.Time // Until when a presigned URL is good.
 
 	// V4.
 	date      string // Of the scope: YYYYMMDD.
 	region    string
 	service   string
 	scope     string   // DATE/REGION/SERVICE/aws4_request.
-	signed    []string // Signed headers, lower case, ascending.
+	signed    []string // Signed headers in lower case, ascending.
 	list      string   // The same, as sent.
 	signature [32]byte
 	expires   time.Duration // Presigned only.
 
 	// V2 and OBS.
 	mac      string // The signature in base64, as sent.
-	dateLine string // What is signed in the date's place.
+	dateLine string // What is signed as the date.
 }
 
 // parseHeader parses an Authorization header of Signature Version 4.
@@ -67,13 +67,13 @@ func parseHeader(value, service string) (*claim, error) {
 	return c, nil
 }
 
-// malformed is the error of an Authorization header.
+// malformed is the error of an Authorization header; why says what is wrong.
 func malformed(why string, extra ...s3err.Field) error {
 	return s3err.AuthorizationHeaderMalformed.Say("The authorization header is malformed; "+why, extra...)
 }
 
-// parse takes the three parts that both forms have. It returns what is wrong with
-// them, in words.
+// parse parses the three parts that header and query have in common. It returns in words what is
+// wrong with them; empty if nothing is.
 func (c *claim) parse(credential, signed, signature string) (why string) {
 	if len(credential)+len(signed) > maxAuthorizationBytes {
 		return "the Credential and SignedHeaders are longer than " + strconv.Itoa(maxAuthorizationBytes) + " bytes."
@@ -98,8 +98,8 @@ func (c *claim) parse(credential, signed, signature string) (why string) {
 	return ""
 }
 
-// parseCredential parses ACCESSKEY/DATE/REGION/SERVICE/aws4_request. An access key may
-// hold slashes.
+// parseCredential parses ACCESSKEY/DATE/REGION/SERVICE/aws4_request. The access key may contain
+// slashes.
 func (c *claim) parseCredential(credential string) (why string) {
 	form := `the Credential must be of the form "ACCESSKEY/YYYYMMDD/REGION/` + c.service + `/aws4_request".`
 	rest, last, ok := cutLast(credential)
@@ -125,6 +125,7 @@ func (c *claim) parseCredential(credential string) (why string) {
 	return ""
 }
 
+// cutLast splits s at its last slash.
 func cutLast(s string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(s, '/')
 	if i < 0 {
@@ -164,7 +165,7 @@ func isDigits(s string) bool {
 
 const stampLayout = "20060102T150405Z"
 
-// takeDate sets the request's time from x-amz-date or, without one, from Date.
+// takeDate sets the time from x-amz-date, or from Date if there is no x-amz-date.
 func (c *claim) takeDate(h http.Header) error {
 	text, err := single(h, "X-Amz-Date")
 	if err != nil {
@@ -190,13 +191,13 @@ func (c *claim) takeDate(h http.Header) error {
 	return nil
 }
 
-// noDate is the error of a request that does not say when it was signed; header is
-// the one to say it in besides Date.
+// noDate is the error of a request that does not say when it was signed; header is the one that
+// could say so besides Date.
 func noDate(header string) error {
 	return s3err.AccessDenied.Say("AWS authentication requires a valid Date or " + header + " header")
 }
 
-// parseStamp parses YYYYMMDDThhmmssZ and nothing else.
+// parseStamp parses YYYYMMDDThhmmssZ and no other form.
 func parseStamp(text string) (time.Time, error) {
 	if len(text) != len(stampLayout) {
 		return time.Time{}, strconv.ErrSyntax
@@ -204,7 +205,8 @@ func parseStamp(text string) (time.Time, error) {
 	return time.Parse(stampLayout, text)
 }
 
-// single returns the value of a header that may come once.
+// single returns the value of a header that may be sent only once; empty if it was not sent. A
+// header that is sent twice is refused, because what was verified and what is used might differ.
 func single(h http.Header, name string) (string, error) {
 	switch values := h[name]; len(values) {
 	case 0:

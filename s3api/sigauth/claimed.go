@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// maxClaimed bounds what is told of a key that a request only claims to have.
+// maxClaimed bounds the length of a claimed access key that is recorded.
 const maxClaimed = 128
 
-// Claimed returns the access key that a request says it is signed with, whether the
-// signature holds or not; empty where it names none. It is what a stranger wrote: for
-// records, never for decisions.
+// Claimed returns the access key that a request says it is signed with, whether the signature holds
+// or not; empty if it names none. A stranger may have written it, so it is for records and never
+// for decisions.
 func Claimed(r *http.Request) string {
 	key := claimedByHeader(r.Header.Get("Authorization"))
 	if key == "" {
@@ -26,14 +26,14 @@ func Claimed(r *http.Request) string {
 	return tellable(key)
 }
 
-// Claimed is that of a form.
+// Claimed is like the function Claimed, for a form.
 func (f *Form) Claimed() string {
 	key, _, _ := strings.Cut(f.Credential, "/")
 	return tellable(cmp.Or(key, f.AccessKeyV2, f.AccessKeyOBS))
 }
 
-// tellable returns a key as it may be written down: not a long one, nor one that no
-// access key looks like.
+// tellable returns a key if it may be recorded: it is not too long, and has only characters that
+// access keys have. Otherwise it returns an empty string.
 func tellable(key string) string {
 	if len(key) > maxClaimed || strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return ""
@@ -41,6 +41,7 @@ func tellable(key string) string {
 	return key
 }
 
+// claimedByHeader returns the access key in an Authorization header.
 func claimedByHeader(auth string) (key string) {
 	scheme, rest, _ := strings.Cut(auth, " ")
 	switch {

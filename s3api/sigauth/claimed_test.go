@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a request claims is found in every form of signature, and nothing that would
+// The access key that a request claims is found in every form of signature, and nothing that would
 // spoil a record.
 func TestClaimed(t *testing.T) {
 	for _, c := range []struct{ auth, query, want string }{
@@ -42,7 +42,7 @@ func TestClaimed(t *testing.T) {
 	}
 }
 
-// Keys are forgotten, and cleared, when their time has come; none lies beside its secret.
+// Signing keys are cleared when they are forgotten, and none of them is kept beside its secret.
 func TestKeyCacheForgets(t *testing.T) {
 	c := newKeyCache(2)
 	k := scopeKey{secret: "secret", date: "20260101", region: "r", service: "s3"}

@@ -9,12 +9,12 @@ import (
 	"github.com/cairnstore/cairn/cluster/cost"
 )
 
-// verifiedPerByte is what verifying may allocate for each byte of a request: its parameters
-// and headers as they are signed, some times over.
+// verifiedPerByte bounds what verifying may allocate for each byte of a request: parameters and
+// headers in the form in which they are signed, several times over.
 const verifiedPerByte = 96
 
-// FuzzCost: nobody's signature costs more than a bound per byte, whatever is repeated in
-// its headers, its query, and its body.
+// FuzzCost: verifying costs at most a bound for each byte, whatever is repeated in headers, query
+// and body.
 func FuzzCost(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential="+exampleKey+"/20130524/us-east-1/s3/aws4_request, SignedHeaders=host", ";a", ", Signature=00", "a=b", "&a=%20", "1;a=b\r\n", uint16(800))
 	f.Add("AWS "+exampleKey+":", "a", "=", "X-Amz-Signature=1&X-Amz-Algorithm=AWS4-HMAC-SHA256", "&X-Amz-Credential=a", "0\r\n", uint16(900))

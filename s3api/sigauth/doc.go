@@ -1,33 +1,40 @@
-// Package sigauth decides who sent a request: AWS Signature Version 4 and 2, and
-// OBS's own signature, in every form that clients use. It verifies; it authorises
-// nothing.
+// Package sigauth decides who sent a request. It verifies AWS Signature Version 4 and 2, and OBS's
+// own signature, in every form that clients use. It does not decide what the sender may do.
 //
-// Version 4: the Authorization header; the presigned query; and for the body a hex
-// digest, UNSIGNED-PAYLOAD, and aws-chunked with signed chunks, with signed chunks
-// and a signed trailer, or unsigned with a trailer. For services other than S3 the
-// hash of the body is signed although no header tells it.
+// # Version 4
 //
-// Version 2 and OBS (HMAC-SHA-1 under the secret; OBS has x-obs- where V2 has x-amz-):
-// the Authorization header and the presigned query. They sign the method,
-// Content-MD5, Content-Type, the date, the headers of their prefix, bucket and path,
-// and the parameters that select an operation; neither the host, nor the rest of the
-// query, nor the body. Headers of the other's prefix would go unsigned, so they are
-// refused. Where clients differ in what they sign, every reading that covers the same
-// is accepted: see signedPaths and checkSignatureV2.
+// It is in the Authorization header or in a presigned query. The body is signed by a hex digest;
+// not at all (UNSIGNED-PAYLOAD); or as aws-chunked, with signed chunks, with signed chunks and a
+// signed trailer, or unsigned with a trailer. For services other than S3 the hash of the body is
+// signed although no header tells it.
 //
-// Temporary credentials are an access key and a session token, which is signed like
-// any header or parameter of its prefix; Keys judges it.
+// # Version 2 and OBS
 //
-// What is signed is what was sent: the path and the query are canonicalised once,
-// from their raw form, never normalised. In Version 4 the host and every x-amz-* and
-// x-obs-* header of the request must be among the signed headers.
+// Both are an HMAC-SHA-1 under the secret, in the Authorization header or in a presigned query; OBS
+// has x-obs- where Version 2 has x-amz-. They sign the method, Content-MD5, Content-Type, the date,
+// the headers of their prefix, bucket and path, and the parameters that select an operation. They
+// do not sign the host, the rest of the query, or the body. Headers with the prefix of the other
+// scheme would not be signed, so a request with one is refused. Clients differ in what they sign:
+// every reading that covers the same is accepted (see signedPaths and checkSignatureV2).
 //
-// A body is verified while it streams. Request.Body hands out bytes of a signed
-// chunk only after its signature is verified. For the other forms it holds back
-// the last bytes until everything is verified: a reader that got Size bytes without
-// an error got what the client signed. Memory: one chunk of at most MaxChunkBytes
-// for signed chunks, and nothing but a small buffer otherwise; a chunk's buffer
-// grows only as its bytes arrive.
+// # Temporary credentials
+//
+// They are an access key and a session token. The token is signed like any header or parameter of
+// its prefix, and Keys judges it.
+//
+// # What is signed is what was sent
+//
+// Path and query are canonicalised once from the form in which they were sent, and never
+// normalised. In Version 4 the signed headers must include the host and every x-amz-* and x-obs-*
+// header of the request.
+//
+// # Bodies
+//
+// A body is verified while it streams. Request.Body returns bytes of a signed chunk only after the
+// chunk's signature is verified. For all forms but UNSIGNED-PAYLOAD it holds back the last bytes
+// until everything is verified, so a reader that got Size bytes without an error got what the
+// client signed. A body of signed chunks takes the memory of one chunk, which is at most
+// MaxChunkBytes and grows only as bytes arrive. Other bodies take a small buffer.
 //
 // A Verifier is safe for concurrent use; a Request belongs to one goroutine.
 package sigauth

@@ -112,8 +112,8 @@ func TestPublishedExamples(t *testing.T) {
 	}
 }
 
-// TestEveryByteCounts alters each byte of each published request, and cuts its body
-// at each length: what comes through must be what was signed.
+// TestEveryByteCounts alters each byte of each published request, and cuts its body at each length.
+// What is still accepted must be what was signed.
 func TestEveryByteCounts(t *testing.T) {
 	at(t, published, func(t *testing.T) {
 		v := verifier()
@@ -174,8 +174,8 @@ func TestEveryByteCounts(t *testing.T) {
 	})
 }
 
-// TestEveryByteOfChunks alters and cuts signed chunked bodies: near every border of
-// chunk data, and everywhere outside it.
+// TestEveryByteOfChunks alters and cuts signed chunked bodies: near every border of a chunk's data,
+// and everywhere outside the data.
 func TestEveryByteOfChunks(t *testing.T) {
 	at(t, published, func(t *testing.T) {
 		v := verifier()

@@ -11,22 +11,21 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// maxPolicyBytes bounds the policy of a form, which is what is signed.
+// maxPolicyBytes bounds the policy of a form.
 const maxPolicyBytes = 20 << 10
 
-// Form is what a POST form says of authentication. The policy, as it was sent, is what
-// is signed.
+// Form is what a POST form says of authentication. The policy is signed as it was sent.
 type Form struct {
 	Policy string
 
 	Algorithm, Credential, Date, Signature string // V4.
-	AccessKeyV2, AccessKeyOBS, MAC         string // V2 and OBS; MAC is their signature.
+	AccessKeyV2, AccessKeyOBS, MAC         string // V2 and OBS; MAC is the signature.
 	Token                                  string
 }
 
-// VerifyForm authenticates a form. One without any credential is Anonymous. How long a
-// policy is good is said in it: that is not checked here. The body of the Request is
-// empty. Errors are *s3err.Error.
+// VerifyForm authenticates a form. A form without any credential is Anonymous. It does not check
+// until when the form is good: the policy says that, and the caller checks it. The Body of the
+// Request is empty. Errors are *s3err.Error.
 func (v *Verifier) VerifyForm(ctx context.Context, f *Form) (*Request, error) {
 	req := &Request{Form: true, Body: http.NoBody}
 	c, err := f.claim()
@@ -61,7 +60,7 @@ func (v *Verifier) VerifyForm(ctx context.Context, f *Form) (*Request, error) {
 	return req, nil
 }
 
-// matchForm reports whether a claim's signature is that of a policy.
+// matchForm reports whether the claim's signature is that of the policy.
 func (v *Verifier) matchForm(c *claim, secret, policy string) bool {
 	if c.version != V4 {
 		return c.matchV2(secret, []byte(policy)) == 1
@@ -71,7 +70,7 @@ func (v *Verifier) matchForm(c *claim, secret, policy string) bool {
 	return subtle.ConstantTimeCompare(want[:], c.signature[:]) == 1
 }
 
-// claim returns the one signature of a form; nil if it has none.
+// claim returns the signature of a form, which may have only one; nil if it has none.
 func (f *Form) claim() (*claim, error) {
 	v4 := f.Algorithm != "" || f.Credential != "" || f.Signature != ""
 	v2 := f.AccessKeyV2 != "" || f.AccessKeyOBS != "" || f.MAC != ""

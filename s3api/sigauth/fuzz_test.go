@@ -15,7 +15,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// request builds a server's request without the refusals of net/http's parser.
+// request builds a server's request, without what net/http's parser would refuse.
 func request(method, target, query string, headers http.Header, body []byte) *http.Request {
 	return &http.Request{
 		Method: method, Host: "h", Header: headers, RequestURI: target, ContentLength: int64(len(body)),
@@ -23,7 +23,7 @@ func request(method, target, query string, headers http.Header, body []byte) *ht
 	}
 }
 
-// FuzzAuthorization: nothing is verified but what the secret signed.
+// FuzzAuthorization: only what the secret signed is verified.
 func FuzzAuthorization(f *testing.F) {
 	for _, w := range publishedExamples() {
 		f.Add(seedAuthorization(w))
@@ -40,7 +40,7 @@ func FuzzAuthorization(f *testing.F) {
 	})
 }
 
-// FuzzVerify: every request gets an answer, a code of the table if a refusal.
+// FuzzVerify: every request gets an answer, and a refusal has a code of the table.
 func FuzzVerify(f *testing.F) {
 	for _, w := range publishedExamples() {
 		path, query, _ := strings.Cut(w.target, "?")
@@ -77,8 +77,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzVerifyV2: no request is verified with a signature that does not depend on the
-// secret, in any form of V2 and OBS, and each gets an answer.
+// FuzzVerifyV2: in no form of V2 and OBS is a request verified by a signature that does not depend
+// on the secret, and each request gets an answer.
 func FuzzVerifyV2(f *testing.F) {
 	f.Add("PUT", "/b/k", "partNumber=1&uploadId=u", "x-amz-copy-source", "/b/k", "qgk2+6Sv9/oM7G3qLEjTH1a1l1g=")
 	f.Add("GET", "/b", "acl&response-content-type=a%26acl", "x-obs-acl", " a ", "")
@@ -103,7 +103,7 @@ func FuzzVerifyV2(f *testing.F) {
 	})
 }
 
-// FuzzChunked: a body comes out whole or with an error, and however it is read.
+// FuzzChunked: however a body is read, it is read whole or with an error.
 func FuzzChunked(f *testing.F) {
 	f.Add([]byte("4\r\nbody\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"), uint16(4), byte(3))
 	f.Add([]byte("1\r\nb\r\n3\r\nody\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"), uint16(4), byte(1))

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// maxCachedKeys bounds the signing keys that are remembered: one for each secret,
-// day, region and service in use.
+// maxCachedKeys bounds how many signing keys are remembered: one for each secret, day, region and
+// service in use.
 const maxCachedKeys = 1024
 
 const (
-	// cachedKeyFor is how long a signing key is remembered: a secret that is used no more
-	// leaves nothing behind.
+	// cachedKeyFor is how long a signing key is remembered. After that nothing of a secret that is
+	// no longer used is in memory.
 	cachedKeyFor = 15 * time.Minute
-	// forgetEvery is how often keys are looked through whose time has come.
+	// forgetEvery is how often old keys are looked for.
 	forgetEvery = time.Minute
 )
 
@@ -36,16 +36,16 @@ type cachedKey struct {
 	until time.Time
 }
 
-// keyCache remembers signing keys for a while, since deriving one costs four HMACs. Only
-// keys that a request was verified with get in, so that nobody without a secret can
-// crowd it. It holds no secrets in clear, and clears the keys that it forgets.
+// keyCache remembers signing keys for a while, because deriving one costs four HMACs. Only keys by
+// which a request was verified get in, so nobody can fill it without a secret. It holds no secrets
+// in clear, and clears the keys that it forgets.
 type keyCache struct {
 	max  int
-	hide []byte // The key under which secrets are hidden, of this process alone.
+	hide []byte // The key under which secrets are hashed; this process alone has it.
 
 	mu   sync.RWMutex
 	keys map[cacheKey]*cachedKey
-	next time.Time // When keys are looked through.
+	next time.Time // When old keys are looked for again.
 }
 
 func newKeyCache(limit int) *keyCache {
@@ -54,11 +54,12 @@ func newKeyCache(limit int) *keyCache {
 	return &keyCache{max: limit, hide: hide, keys: make(map[cacheKey]*cachedKey)}
 }
 
+// hidden returns the key of the cache for k, in which a keyed hash stands for the secret.
 func (c *keyCache) hidden(k scopeKey) cacheKey {
 	return cacheKey{sign(c.hide, []byte(k.secret)), k.date, k.region, k.service}
 }
 
-// get returns the signing key of k, and whether it was remembered.
+// get returns the signing key of k, and whether it was remembered. If not, it is derived.
 func (c *keyCache) get(k scopeKey) (key signingKey, hit bool) {
 	now, at := time.Now(), c.hidden(k)
 	c.mu.RLock()
@@ -77,7 +78,7 @@ func (c *keyCache) get(k scopeKey) (key signingKey, hit bool) {
 	return key, hit
 }
 
-// forget clears the keys whose time has come.
+// forget clears the keys that were remembered for cachedKeyFor.
 func (c *keyCache) forget(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +91,8 @@ func (c *keyCache) forget(now time.Time) {
 	c.next = now.Add(forgetEvery)
 }
 
-// put remembers a key. A full cache is emptied: that is rare, and dear to nobody.
+// put remembers a key. If the cache is full, it is emptied first: that is rare, and costs each user
+// one derivation.
 func (c *keyCache) put(k scopeKey, key signingKey) {
 	at := c.hidden(k)
 	c.mu.Lock()

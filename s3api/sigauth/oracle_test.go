@@ -105,7 +105,7 @@ func TestOraclePresigned(t *testing.T) {
 		q.Set("X-Amz-Expires", strconv.Itoa(seconds))
 		r.URL.RawQuery = q.Encode()
 		credentials := aws.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
-		// Well within or past its time, so that a slow machine changes nothing.
+		// This is well before or well past its end, so that a slow machine changes nothing.
 		age := rapid.OneOf(rapid.IntRange(-600, seconds-600), rapid.IntRange(seconds+1, 2*seconds)).Draw(t, "age")
 		signed, headers, err := sdk.PresignHTTP(context.Background(), credentials, r, "UNSIGNED-PAYLOAD", "s3", "eu-de",
 			time.Now().Add(-time.Duration(age)*time.Second))
@@ -143,8 +143,8 @@ func TestOraclePresigned(t *testing.T) {
 	})
 }
 
-// TestOracleStreaming has minio-go sign bodies chunk by chunk, with and without a
-// trailer, and reads them in pieces of every kind.
+// TestOracleStreaming has minio-go sign bodies chunk by chunk, with and without a trailer, and
+// reads them in pieces of many sizes.
 func TestOracleStreaming(t *testing.T) {
 	v := verifier()
 	rapid.Check(t, func(t *rapid.T) {
@@ -175,7 +175,8 @@ func TestOracleStreaming(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Exactly Size bytes must do: their last byte is given out verified.
+		// Reading exactly Size bytes must be enough: the last one is returned only after all is
+		// verified.
 		plain := make([]byte, req.Size)
 		if _, err := io.ReadFull(req.Body, plain); err != nil || string(plain) != body {
 			t.Fatalf("%v: %d bytes", err, len(plain))

@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// The words that x-amz-content-sha256 holds in place of a digest.
+// The values of x-amz-content-sha256 that are not a digest.
 const (
 	unsignedPayload        = "UNSIGNED-PAYLOAD"
 	streamingSigned        = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -22,22 +22,22 @@ const (
 	streamingUnsigned      = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
-// maxTrailers bounds the trailers that a request may declare.
+// maxTrailers bounds how many trailers a request may declare.
 const maxTrailers = 8
 
 // payload is what a request says of its body.
 type payload struct {
-	signedAs string // Stands in the canonical request.
-	digest   *[sha256.Size]byte
-	chunked  bool // aws-chunked.
-	signed   bool // Each chunk is signed.
-	trailer  bool // A trailer may follow the chunks.
-	size     int64
-	names    []string
+	signedAs string             // What stands for the body in the canonical request.
+	digest   *[sha256.Size]byte // The digest that the whole body must have; nil: none is told.
+	chunked  bool               // aws-chunked.
+	signed   bool               // Each chunk is signed.
+	trailer  bool               // A trailer may follow the chunks.
+	size     int64              // Of the plaintext; -1: not known.
+	names    []string           // Of the trailers that are declared.
 }
 
-// payloadOf reads what a request says of its body; inQuery is the parameter that a
-// presigned URL may carry in place of the header.
+// payloadOf reads what a request says of its body. inQuery is the value of the parameter that a
+// presigned URL may have instead of the header.
 func payloadOf(r *http.Request, c *claim, inQuery string) (*payload, error) {
 	switch {
 	case c != nil && c.version != V4:
@@ -72,8 +72,8 @@ func payloadOf(r *http.Request, c *claim, inQuery string) (*payload, error) {
 	return p, p.takeChunked(r)
 }
 
-// payloadOfV2 reads what a request signed with V2 or OBS says of its body. These sign
-// no hash, but a header that tells one.
+// payloadOfV2 reads what a request that is signed with V2 or OBS says of its body. Both do not sign
+// the body's hash, but a header that tells one, and that is compared.
 func payloadOfV2(r *http.Request, c *claim) (*payload, error) {
 	header := "X-Amz-Content-Sha256"
 	if c.version == OBS {
@@ -85,7 +85,7 @@ func payloadOfV2(r *http.Request, c *claim) (*payload, error) {
 	}
 	p := &payload{size: r.ContentLength}
 	if sum, err := base64.StdEncoding.Strict().DecodeString(word); err == nil && len(sum) == sha256.Size {
-		word = hex.EncodeToString(sum) // The form that OBS knows.
+		word = hex.EncodeToString(sum) // OBS's form of it.
 	}
 	if err := p.take(word); err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func payloadOfV2(r *http.Request, c *claim) (*payload, error) {
 	return p, p.takeChunked(r)
 }
 
-// payloadOfService is payloadOf for another service than S3, where the hash of the
-// body is signed although the request need not carry it. It may replace r.Body.
+// payloadOfService is payloadOf for services other than S3. There the hash of the body is signed
+// although the request need not tell it, so the body may have to be read. It may replace r.Body.
 func payloadOfService(r *http.Request) (*payload, error) {
 	word, err := single(r.Header, "X-Amz-Content-Sha256")
 	if err != nil {
@@ -125,7 +125,7 @@ func payloadOfService(r *http.Request) (*payload, error) {
 	return p, nil
 }
 
-// take parses the word of x-amz-content-sha256.
+// take parses the value of x-amz-content-sha256.
 func (p *payload) take(word string) error {
 	switch word {
 	case "", unsignedPayload:
@@ -180,7 +180,7 @@ func (p *payload) takeChunked(r *http.Request) error {
 	return p.takeTrailerNames(r.Header["X-Amz-Trailer"])
 }
 
-// takeTrailerNames parses x-amz-trailer, which may only name checksums.
+// takeTrailerNames parses x-amz-trailer, which may name only checksums.
 func (p *payload) takeTrailerNames(values []string) error {
 	for _, v := range values {
 		for name := range strings.SplitSeq(v, ",") {
@@ -195,7 +195,8 @@ func (p *payload) takeTrailerNames(values []string) error {
 	return nil
 }
 
-// newRequest wraps the body of a request whose headers are verified.
+// newRequest returns the Request for r, whose headers are verified. Its Body verifies what p says.
+// c is nil for an anonymous request.
 func newRequest(r *http.Request, p *payload, c *chain) (*Request, error) {
 	req := &Request{Anonymous: c == nil, Size: p.size, Streaming: p.chunked, TrailerNames: p.names}
 	var body io.Reader = http.NoBody
@@ -218,8 +219,8 @@ func newRequest(r *http.Request, p *payload, c *chain) (*Request, error) {
 	return req, nil
 }
 
-// StripChunked returns a Content-Encoding without aws-chunked, which tells how a
-// request travels and is no property of the object.
+// StripChunked returns a Content-Encoding without aws-chunked, which says how the request was sent
+// and is no property of the object.
 func StripChunked(contentEncoding string) string {
 	if !strings.Contains(strings.ToLower(contentEncoding), "aws-chunked") {
 		return contentEncoding

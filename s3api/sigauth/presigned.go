@@ -39,14 +39,14 @@ type queryAuth struct {
 	// V2 and OBS.
 	accessKeyV2, accessKeyOBS, expiresV2, signatureV2, tokenV2, tokenOBS string
 
-	present   bool // Any parameter of V4 is there.
-	presentV2 bool // An access key or signature of V2 or OBS is there.
-	keyV2     bool // The access key of V2 is there, if only its name.
-	keyOBS    bool // The same of OBS.
-	duplicate bool
+	present   bool // A parameter is there that makes the request one of V4.
+	presentV2 bool // A parameter is there that makes the request one of V2 or OBS.
+	keyV2     bool // The access key of V2 is there, even if it is empty.
+	keyOBS    bool // The access key of OBS is there, even if it is empty.
+	duplicate bool // A parameter of authentication is there twice.
 }
 
-// scanQuery picks the parameters of authentication out of a raw query.
+// scanQuery finds the parameters of authentication in a raw query.
 func scanQuery(raw string) (q queryAuth, err error) {
 	for raw != "" {
 		var pair string
@@ -70,9 +70,9 @@ func scanQuery(raw string) (q queryAuth, err error) {
 	return q, nil
 }
 
-// field returns where the value of a parameter goes, nil for one that has nothing
-// to do with authentication. It notes which kind of presigned URL the parameter
-// makes the request.
+// field returns where the value of a parameter is to be written; nil if the parameter has nothing
+// to do with authentication. It notes which kind of presigned URL the parameter makes of the
+// request.
 func (q *queryAuth) field(name string) *string {
 	switch name {
 	case paramToken:
@@ -127,7 +127,7 @@ func (q *queryAuth) fieldV4(name string) *string {
 	return nil
 }
 
-// parseQuery turns the parameters of a presigned URL into a claim.
+// parseQuery returns the claim of a presigned URL of V4.
 func parseQuery(q *queryAuth, service string) (*claim, error) {
 	switch {
 	case q.duplicate:

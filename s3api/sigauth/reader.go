@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// bodyError names a failure of reading the connection.
+// bodyError returns the error for a read of the connection that failed.
 func bodyError(err error) error {
 	if err == io.EOF {
 		return io.EOF
@@ -17,7 +17,7 @@ func bodyError(err error) error {
 	return s3err.FromError(err)
 }
 
-// plainReader is a body that nothing is claimed of; it only names errors.
+// plainReader is a body about which nothing is signed. It only turns errors into *s3err.Error.
 type plainReader struct{ r io.Reader }
 
 func (p *plainReader) Read(b []byte) (int, error) {
@@ -28,15 +28,15 @@ func (p *plainReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// digestReader is a body whose SHA-256 is signed. It holds back the bytes that
-// reach the announced length until the digest is compared, so that a reader that
-// stops there has verified bytes.
+// digestReader is a body whose SHA-256 is signed. It returns the bytes that reach the announced
+// length only after it has compared the digest. So whoever reads no further has only verified
+// bytes.
 type digestReader struct {
 	r    io.Reader
 	hash hash.Hash
 	want [sha256.Size]byte
-	left int64 // Bytes still announced; negative if no length was.
-	err  error // Sticky.
+	left int64 // How many announced bytes are to come; negative: no length was announced.
+	err  error // Returned by every further Read.
 }
 
 func (d *digestReader) Read(b []byte) (int, error) {

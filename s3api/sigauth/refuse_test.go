@@ -32,8 +32,8 @@ func mac(key []byte, message string) []byte {
 	return h.Sum(nil)
 }
 
-// signWire signs a request by the book, independently of the package: plain paths
-// and queries only. It signs the named headers, and sets Authorization.
+// signWire signs a request as the specification says, independently of the package; only plain
+// paths and queries. It signs the headers that are named, and sets Authorization.
 func signWire(w *wire, stamp, region string, names ...string) {
 	slices.Sort(names)
 	path, query, _ := strings.Cut(w.target, "?")
@@ -330,8 +330,8 @@ type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
-// TestChunkMemory sends a signed chunk's header that announces much and nothing
-// more: memory must follow the bytes, not the announcement.
+// TestChunkMemory sends the header of a signed chunk that announces much, and nothing more. Memory
+// must follow the bytes that come and not the announcement.
 func TestChunkMemory(t *testing.T) {
 	at(t, published, func(t *testing.T) {
 		body := "1000000;chunk-signature=" + emptyDigest + "\r\n"
@@ -370,7 +370,7 @@ func TestRegions(t *testing.T) {
 	})
 }
 
-// failingKeys cannot answer.
+// failingKeys are Keys that cannot answer.
 type failingKeys struct{}
 
 func (failingKeys) Lookup(context.Context, string, string) (sigauth.Credential, error) {

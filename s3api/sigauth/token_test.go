@@ -20,7 +20,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// TestTokens has every form carry good and bad tokens.
+// TestTokens sends good and bad tokens in every form of signature.
 func TestTokens(t *testing.T) {
 	const secret = "cairn/secret+key"
 	end := fmt.Sprint(published.Unix() + 600)
@@ -89,7 +89,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// signV4 signs a request by the book for any key and service.
+// signV4 signs a request as the specification says, for any key and service.
 func signV4(w *wire, key, secret, service string, names []string, payload string) *wire {
 	slices.Sort(names)
 	path, query, _ := strings.Cut(w.target, "?")
@@ -111,8 +111,7 @@ func signV4(w *wire, key, secret, service string, names []string, payload string
 	return w
 }
 
-// TestServiceSTS verifies requests to STS, which sign the hash of a body without
-// telling it.
+// TestServiceSTS verifies requests to STS, which sign the hash of a body without sending it.
 func TestServiceSTS(t *testing.T) {
 	const form = "Action=GetCallerIdentity&Version=2011-06-15"
 	sum := func(body string) string {

@@ -12,13 +12,13 @@ import (
 const (
 	trailerSignature = "x-amz-trailer-signature"
 	maxTrailerLine   = 1 << 10
-	// maxBlankLines is how many empty lines may come before a signed trailer's
-	// signature, and behind a trailer: some clients end each part of it with one.
+	// maxBlankLines bounds the empty lines before the signature of a signed trailer and behind a
+	// trailer. Some clients end each part of a trailer with one.
 	maxBlankLines = maxTrailers + 2
 )
 
-// trailer reads the trailer behind the last chunk, up to the empty line that ends
-// the body: exactly the declared fields, and in a signed body their signature.
+// trailer reads the trailer behind the last chunk, up to the empty line that ends the body. It must
+// have exactly the fields that are declared and, if chunks are signed, their signature.
 func (d *chunkedReader) trailer() error {
 	fields := make(map[string]string, len(d.p.names))
 	var canonical []byte
@@ -73,13 +73,13 @@ func (d *chunkedReader) trailer() error {
 	return nil
 }
 
-// emptyLines reads the empty lines behind the one that ends the trailer, at most most.
-// What else follows is left for finish to refuse.
+// emptyLines reads the empty lines behind the one that ends the trailer; most bounds them. It
+// leaves anything else to finish, which refuses it.
 func (d *chunkedReader) emptyLines(most int) error {
 	for {
 		next, err := d.src.Peek(1)
 		if err != nil || next[0] != '\r' && next[0] != '\n' {
-			return nil // The end, or a failure that the next read meets again.
+			return nil // The body ends, or fails: the next read meets that again.
 		}
 		if most--; most < 0 {
 			return badTrailer("it has too many empty lines.")
@@ -94,7 +94,8 @@ func (d *chunkedReader) emptyLines(most int) error {
 	}
 }
 
-// trailerLine reads a line of the trailer. Some clients end one with LF alone.
+// trailerLine reads a line of the trailer and returns it without its end. Some clients end lines
+// with LF alone.
 func (d *chunkedReader) trailerLine() ([]byte, error) {
 	line, err := d.src.ReadSlice('\n')
 	if err == bufio.ErrBufferFull || len(line) > maxTrailerLine {
@@ -106,7 +107,7 @@ func (d *chunkedReader) trailerLine() ([]byte, error) {
 	return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
 }
 
-// isPrintable reports whether a trailer's value is visible ASCII, and not empty.
+// isPrintable reports whether the value of a trailer is printable ASCII and not empty.
 func isPrintable(value string) bool {
 	for i := range len(value) {
 		if value[i] < ' ' || value[i] > '~' {

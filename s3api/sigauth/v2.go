@@ -15,7 +15,7 @@ const (
 	prefixOBS = "x-obs-"
 )
 
-// prefix is what the headers that a claim of V2 or OBS signs begin with.
+// prefix is the beginning of the names of headers that a claim of V2 or OBS signs.
 func (c *claim) prefix() string {
 	if c.version == OBS {
 		return prefixOBS
@@ -23,8 +23,8 @@ func (c *claim) prefix() string {
 	return prefixAMZ
 }
 
-// parseHeaderV2 parses an Authorization header of the form "AWS ACCESSKEY:SIGNATURE"
-// or "OBS ACCESSKEY:SIGNATURE", and the date that goes with it.
+// parseHeaderV2 parses an Authorization header of the form "AWS ACCESSKEY:SIGNATURE" or "OBS
+// ACCESSKEY:SIGNATURE", and the date that belongs to it.
 func parseHeaderV2(value string, h http.Header) (*claim, error) {
 	scheme, rest, _ := strings.Cut(value, " ")
 	rest = strings.Trim(rest, " ")
@@ -37,8 +37,8 @@ func parseHeaderV2(value string, h http.Header) (*claim, error) {
 	return c, c.takeDateV2(h)
 }
 
-// takeDateV2 sets the request's time from x-amz-date or x-obs-date. Where that is
-// sent it is signed as a header, and the date's line is empty. Otherwise Date counts.
+// takeDateV2 sets the time from x-amz-date or x-obs-date. If that is sent, it is signed as a
+// header, and the line of the date is empty. Otherwise the time is that of Date.
 func (c *claim) takeDateV2(h http.Header) error {
 	name := c.prefix() + "date"
 	header := http.CanonicalHeaderKey(name)
@@ -59,11 +59,11 @@ func (c *claim) takeDateV2(h http.Header) error {
 	return nil
 }
 
-// rfc1123UTC is what signers in Go write who format a UTC time as RFC 1123: rclone.
+// rfc1123UTC is what Go makes of a UTC time in the form of RFC 1123. rclone signs that.
 const rfc1123UTC = "Mon, 02 Jan 2006 15:04:05 UTC"
 
-// parseDateV2 parses the three forms of HTTP, the first one with a numeric zone or
-// UTC too, and the form of V4.
+// parseDateV2 parses the three forms of HTTP, RFC 1123 with a numeric zone or UTC, and the form of
+// V4.
 func parseDateV2(text string) (time.Time, error) {
 	t, err := http.ParseTime(text)
 	for _, layout := range []string{time.RFC1123Z, rfc1123UTC} {
@@ -77,7 +77,7 @@ func parseDateV2(text string) (time.Time, error) {
 	return t.UTC(), err
 }
 
-// parseQueryV2 turns the parameters of a presigned URL of V2 or OBS into a claim.
+// parseQueryV2 returns the claim of a presigned URL of V2 or OBS.
 func parseQueryV2(q *queryAuth) (*claim, error) {
 	c := &claim{version: V2, accessKey: q.accessKeyV2, presigned: true, dateLine: q.expiresV2}
 	key := paramAccessKeyV2
@@ -95,15 +95,16 @@ func parseQueryV2(q *queryAuth) (*claim, error) {
 		return nil, s3err.AccessDenied.Say("Invalid date (should be seconds since epoch): " + q.expiresV2)
 	}
 	c.deadline = time.Unix(min(seconds, maxDeadline), 0)
-	// Base64 has no blanks: one is a plus that was not encoded.
+	// Base64 has no blanks: a blank here was a plus that was not encoded.
 	c.mac = strings.ReplaceAll(q.signatureV2, " ", "+")
 	return c, nil
 }
 
-// maxDeadline is the end of the year 9999, the last that dates can be written of.
+// maxDeadline is the end of the year 9999, the last one that the forms of dates can write.
 const maxDeadline = 253402300799
 
-// tokenOf returns the session token of a request, empty if it has none.
+// tokenOf returns the session token of a request; empty if it has none. V2 and OBS take it from the
+// query only if the request is presigned.
 func tokenOf(h http.Header, c *claim, q *queryAuth) (string, error) {
 	header, parameter := "X-Amz-Security-Token", q.token
 	switch {

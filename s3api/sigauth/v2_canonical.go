@@ -14,9 +14,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// signedParameters are the parameters that V2 and OBS sign besides those with a
-// prefix of theirs: what AWS and OBS list, and every other one that selects an
-// operation which changes something. The rest of a query is not signed.
+// signedParameters are the parameters that V2 and OBS sign besides those with their prefix: those
+// that AWS and OBS list, and all others that select an operation which changes something. The rest
+// of a query is not signed.
 var signedParameters = setOf(
 	"CDNNotifyConfiguration", "abac", "accelerate", "acl", "analytics", "append", "attname", "backtosource",
 	"bucketStatus", "cors", "customdomain", "defaultObjectAcl", "delete", "deletebucket", "directcoldaccess",
@@ -43,7 +43,8 @@ type pair struct{ name, value string }
 
 func byName(a, b pair) int { return strings.Compare(a.name, b.name) }
 
-// checkSignatureV2 computes the signature of V2 or OBS and compares.
+// checkSignatureV2 computes the signatures that a request of V2 or OBS may have, and compares them
+// with the one that it has.
 func (v *Verifier) checkSignatureV2(r *http.Request, c *claim, secret string) error {
 	params, err := c.signedParams(r.URL.RawQuery)
 	if err != nil {
@@ -54,8 +55,8 @@ func (v *Verifier) checkSignatureV2(r *http.Request, c *claim, secret string) er
 	match := 0
 	for _, path := range signedPaths(v.hostBucket(r.Host), rawPath(r)) {
 		for _, asHeaders := range []bool{false, true} {
-			// AWS's SDKs move headers into a presigned URL but sign them as headers;
-			// those of OBS sign them where they are.
+			// AWS's SDKs move headers into a presigned URL, but sign them as headers. OBS's SDKs
+			// sign them as parameters.
 			if asHeaders && (c.version == OBS || !c.presigned || !slices.ContainsFunc(params, c.isPrefixed)) {
 				continue
 			}
@@ -69,9 +70,8 @@ func (v *Verifier) checkSignatureV2(r *http.Request, c *claim, secret string) er
 	return nil
 }
 
-// signedPaths returns the path of the resource as it may be signed, undecoded. A
-// bucket in path style without a slash behind it is signed with one by AWS's SDKs,
-// and as it is by those of OBS.
+// signedPaths returns the forms in which the path of the resource may be signed, as it was sent. If
+// a bucket in path style has no slash behind it, AWS's SDKs sign one, and those of OBS do not.
 func signedPaths(bucket, path string) []string {
 	switch {
 	case bucket != "" && path == "":
@@ -86,28 +86,29 @@ func signedPaths(bucket, path string) []string {
 	return []string{path}
 }
 
-// matchV2 returns 1 if the claim's signature is that of text, else 0.
+// matchV2 returns 1 if the claim's signature is that of text, and 0 otherwise. It takes the same
+// time for both.
 func (c *claim) matchV2(secret string, text []byte) int {
 	mac := hmac.New(sha1.New, []byte(secret))
 	mac.Write(text)
 	var sum [sha1.Size]byte
-	var want [28]byte // Base64 of it.
+	var want [28]byte // In base64.
 	base64.StdEncoding.Encode(want[:], mac.Sum(sum[:0]))
 	return subtle.ConstantTimeCompare(want[:], []byte(c.mac))
 }
 
-// isPrefixed reports whether a parameter is signed for its prefix.
+// isPrefixed reports whether a parameter is signed because of its prefix.
 func (c *claim) isPrefixed(p pair) bool { return hasPrefixFold(p.name, c.prefix()) }
 
-// standsIn reports whether a parameter of a presigned URL counts as the header of
-// its name where that is absent.
+// standsIn reports whether a parameter of a presigned URL counts as the header of its name if this
+// header is not sent.
 func (c *claim) standsIn(p pair) bool {
 	return c.presigned && (c.isPrefixed(p) || c.version == V2 && (p.name == "content-type" || p.name == "content-md5"))
 }
 
-// signedParams returns the parameters of a raw query that V2 and OBS sign, or that
-// stand in for headers, decoded, in order of their names. It refuses those with which
-// the string to sign could be read in two ways.
+// signedParams returns the decoded parameters of a raw query that V2 and OBS sign or that stand in
+// for headers, in the order of their names. It refuses parameters with which the string to sign
+// could be read in two ways, because one signature would then be good for two requests.
 func (c *claim) signedParams(raw string) ([]pair, error) {
 	var params []pair
 	for n := 0; raw != ""; n++ {
@@ -139,12 +140,13 @@ func (c *claim) signedParams(raw string) ([]pair, error) {
 	return params, nil
 }
 
+// isSignedParam reports whether V2 and OBS sign a parameter of this name.
 func (c *claim) isSignedParam(name string) bool {
 	return signedParameters[name] || hasPrefixFold(name, c.prefix())
 }
 
-// hidesParam reports whether a decoded name or value looks like further signed
-// parameters: signed as it is, it would have the same signature as they.
+// hidesParam reports whether a decoded name or value reads like further signed parameters. The
+// request would have the same signature as one that really has these parameters.
 func (c *claim) hidesParam(text string) bool {
 	_, rest, found := strings.Cut(text, "&")
 	for found {
@@ -160,8 +162,8 @@ func (c *claim) hidesParam(text string) bool {
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
-// stringToSignV2 builds the string to sign in s.text. asHeaders says that prefixed
-// parameters are signed as headers, not with the resource.
+// stringToSignV2 builds the string to sign in s.text. asHeaders says that parameters with the
+// prefix are signed as headers and not with the resource.
 func (s *scratch) stringToSignV2(r *http.Request, c *claim, path string, params []pair, asHeaders bool) {
 	s.text = append(append(s.text[:0], r.Method...), '\n')
 	for _, name := range [...]string{"content-md5", "content-type"} {
@@ -172,7 +174,7 @@ func (s *scratch) stringToSignV2(r *http.Request, c *claim, path string, params 
 	lines := c.headerLines(r.Header, params, asHeaders)
 	for i, l := range lines {
 		if i > 0 && lines[i-1].name == l.name {
-			s.text[len(s.text)-1] = ',' // Repeated: the line goes on.
+			s.text[len(s.text)-1] = ',' // The header is repeated: its line goes on.
 		} else {
 			s.text = append(append(s.text, l.name...), ':')
 		}
@@ -193,10 +195,11 @@ func (s *scratch) stringToSignV2(r *http.Request, c *claim, path string, params 
 	}
 }
 
-// standard returns the value of Content-MD5 or Content-Type as it is signed.
+// standard returns the value of Content-MD5 or Content-Type as it is signed. A parameter counts if
+// the header is not sent.
 func (c *claim) standard(h http.Header, params []pair, name string) string {
 	if values := h.Values(name); len(values) > 0 {
-		return strings.Join(values, ",") // A second one counts nowhere, so it must not be lost here.
+		return strings.Join(values, ",") // With the second one, so that nobody can add one to a signed request.
 	}
 	for _, p := range params {
 		if p.name == name {
@@ -206,7 +209,7 @@ func (c *claim) standard(h http.Header, params []pair, name string) string {
 	return ""
 }
 
-// headerLines returns the headers that are signed, in order of their names.
+// headerLines returns the headers that are signed, in the order of their names.
 func (c *claim) headerLines(h http.Header, params []pair, asHeaders bool) []pair {
 	var lines []pair
 	for name, values := range h {

@@ -101,8 +101,8 @@ func publishedV2() map[string]exampleV2 {
 	}
 }
 
-// samplePage is the sample request of OBS's page on Upload Part - Copy. The page's
-// signature is no signature; this one was made with the example secret.
+// samplePage is the sample request on OBS's page on Upload Part - Copy. What the page shows as its
+// signature is none; this one was made with the example secret.
 func samplePage() exampleV2 {
 	return exampleV2{&wire{method: "PUT", host: "bucketname.obs.example.com",
 		target: "/newobject?partNumber=1&uploadId=VCVsb2FkIElEIGZvciBlbZZpbmcncyBteS1tb3ZpZS5tMnRzIHVwbG9hZR", headers: []header{
@@ -131,8 +131,8 @@ func TestPublishedV2(t *testing.T) {
 	}
 }
 
-// TestVerifyDoesNotWait has a body announced that never comes, as in the samples of
-// OBS: Verify must not read it.
+// TestVerifyDoesNotWait announces a body that never comes, as in the samples of OBS. Verify must
+// not read it.
 func TestVerifyDoesNotWait(t *testing.T) {
 	at(t, samplePage().when, func(t *testing.T) {
 		r := samplePage().w.parse(t)
@@ -145,7 +145,7 @@ func TestVerifyDoesNotWait(t *testing.T) {
 	})
 }
 
-// TestEveryByteCountsV2 alters each byte of what V2 signs: method, target, headers of
+// TestEveryByteCountsV2 alters each byte of what V2 signs: the method, the target, the headers of
 // its prefix, and the three standard ones.
 func TestEveryByteCountsV2(t *testing.T) {
 	examples := publishedV2()
@@ -259,7 +259,8 @@ func TestOBSSDK(t *testing.T) {
 	}
 }
 
-// checkFixture verifies a request of a client's, and refuses it for another path.
+// checkFixture verifies a request that a client has made, and checks that it is refused for another
+// path.
 func checkFixture(t *testing.T, name string, when time.Time, w *wire, headers [][2]string) {
 	for _, h := range headers {
 		w.headers = append(w.headers, header{h[0], h[1]})

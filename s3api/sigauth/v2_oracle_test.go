@@ -85,8 +85,8 @@ func TestOracleV2(t *testing.T) {
 	})
 }
 
-// TestOracleOBS compares with the test's own signer, in both schemes and forms, and
-// alters what is signed.
+// TestOracleOBS compares with the test's own signer, for both schemes and forms, and alters what is
+// signed.
 func TestOracleOBS(t *testing.T) {
 	v := verifierV2()
 	rapid.Check(t, func(t *rapid.T) {

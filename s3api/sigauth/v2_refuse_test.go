@@ -21,8 +21,8 @@ import (
 
 const dateV2 = "Fri, 24 May 2013 00:00:00 GMT"
 
-// stringV2 is the string to sign of V2 and OBS by the book, independently of the
-// package. dateLine is what stands for the date.
+// stringV2 returns the string to sign of V2 and OBS as the specification says, independently of the
+// package. dateLine is the line of the date.
 func stringV2(w *wire, prefix, bucket, dateLine string) string {
 	headers := map[string][]string{}
 	for _, h := range w.headers {
@@ -240,8 +240,8 @@ func unsignedChunks(scheme, prefix string) *wire {
 		header{prefix + "decoded-content-length", "5"}, header{prefix + "trailer", "x-amz-checksum-crc32"})
 }
 
-// TestHiddenParameters: a signature for one version must not be good for another way
-// to write the same string.
+// TestHiddenParameters: a signature for one request must not be good for another one whose string
+// to sign is the same.
 func TestHiddenParameters(t *testing.T) {
 	at(t, published, func(t *testing.T) {
 		end := fmt.Sprint(published.Unix() + 600)

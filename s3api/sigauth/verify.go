@@ -16,21 +16,19 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// scratches are reused: verifying a small request would else be mostly allocation.
+// scratches are pooled: without that, verifying a small request would mostly be allocation.
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// maxPooledBytes bounds what a pooled scratch may hold on to.
+// maxPooledBytes bounds each buffer of a scratch that is pooled.
 const maxPooledBytes = 64 << 10
 
-// Verify authenticates r, a request to S3, and prepares its body. It reads nothing
-// of the body. A request without any credential is Anonymous. Errors are
-// *s3err.Error.
+// Verify authenticates r, a request to S3. It reads nothing of the body; the Request's Body
+// verifies it. A request without any credential is Anonymous. Errors are *s3err.Error.
 func (v *Verifier) Verify(r *http.Request) (*Request, error) { return v.VerifyService(r, ServiceS3) }
 
-// VerifyService is Verify for the service that the scope of a V4 signature must
-// name; V2 and OBS sign for S3 alone. Where the service is another one and the
-// request does not tell its body's hash, as is usual there, the body is read into
-// memory, at most MaxServiceBodyBytes of it.
+// VerifyService is Verify for the service that the scope of a V4 signature must name; V2 and OBS
+// sign only for S3. If the service is another one and the request does not tell its body's hash, as
+// is usual there, the body is read into memory, at most MaxServiceBodyBytes of it.
 func (v *Verifier) VerifyService(r *http.Request, service string) (*Request, error) {
 	query, err := scanQuery(r.URL.RawQuery)
 	if err != nil {
@@ -42,7 +40,7 @@ func (v *Verifier) VerifyService(r *http.Request, service string) (*Request, err
 	}
 	if service != ServiceS3 {
 		copied := *r
-		r = &copied // Its body may be read and replaced.
+		r = &copied // payloadOf may replace the body: not in the caller's request.
 	}
 	p, err := payloadOf(r, c, query.payload)
 	if err != nil {
@@ -71,9 +69,9 @@ func (v *Verifier) VerifyService(r *http.Request, service string) (*Request, err
 	return req, nil
 }
 
-// authenticate finds the credential of a claim and compares the signature. It
-// returns the signing key of V4. An unknown access key costs as much as a wrong
-// signature.
+// authenticate finds the credential of a claim and compares the signature. It returns the signing
+// key of V4. An unknown access key takes as long as a wrong signature, so that time does not tell
+// which access keys exist.
 func (v *Verifier) authenticate(r *http.Request, c *claim, p *payload, token string) (Credential, signingKey, error) {
 	credential, unknown := v.keys.Lookup(r.Context(), c.accessKey, token)
 	if unknown != nil {
@@ -97,7 +95,8 @@ func (v *Verifier) authenticate(r *http.Request, c *claim, p *payload, token str
 	return credential, key, err
 }
 
-// claimOf finds the one signature of a request; nil if it has none.
+// claimOf returns the signature that a request says it has; nil if it has none. A request with
+// several is refused.
 func claimOf(r *http.Request, query *queryAuth, service string) (*claim, error) {
 	headers := r.Header["Authorization"]
 	forms := len(headers)
@@ -145,8 +144,8 @@ func unsupported(service string) error {
 	return s3err.InvalidRequest.Say("The authorization mechanism you have provided is not supported. Please use " + use)
 }
 
-// check checks what can be told of a claim without its secret: when and where it is
-// good for, and that it covers the headers that matter.
+// check checks what needs no secret: when and for what a claim is good, and that it signs the
+// headers that matter.
 func (v *Verifier) check(r *http.Request, c *claim) error {
 	if c.version == V4 {
 		if err := v.checkScope(c); err != nil {
@@ -170,7 +169,7 @@ func (v *Verifier) checkScope(c *claim) error {
 	return nil
 }
 
-// checkTime checks that a signature is good now.
+// checkTime checks that a claim is good at this time.
 func (v *Verifier) checkTime(c *claim) error {
 	now := time.Now()
 	skew := now.Sub(c.time)
@@ -198,7 +197,7 @@ func (c *claim) expired(now time.Time) error {
 	return e
 }
 
-// bad is the error of a scope, in the words of the request's form.
+// bad is the error of a wrong scope, in the words of the request's form.
 func (c *claim) bad(why string, extra ...s3err.Field) error {
 	if c.presigned {
 		return s3err.AuthorizationQueryParametersError.Say("Error parsing the X-Amz-Credential parameter; "+why, extra...)
@@ -208,8 +207,8 @@ func (c *claim) bad(why string, extra ...s3err.Field) error {
 
 func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// checkSignedHeaders checks that the host and every x-amz-* and x-obs-* header are
-// signed. V2 and OBS sign the headers of their own prefix, and no host.
+// checkSignedHeaders checks that the host and every x-amz-* and x-obs-* header are signed. V2 and
+// OBS sign the headers of their own prefix, and no host.
 func checkSignedHeaders(r *http.Request, c *claim) error {
 	if c.version == V4 && !isSigned(c, "host") {
 		return notSigned("host")
@@ -219,7 +218,7 @@ func checkSignedHeaders(r *http.Request, c *claim) error {
 		if !hasPrefixFold(name, prefixAMZ) && !hasPrefixFold(name, prefixOBS) {
 			continue
 		}
-		// The least one, so that the answer does not depend on the map's order.
+		// Name the first one in order, so that the answer does not depend on the map.
 		if lower := strings.ToLower(name); !isSigned(c, lower) && (missing == "" || lower < missing) {
 			missing = lower
 		}
@@ -234,7 +233,7 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// isSigned reports whether a claim covers a header; name is in lower case.
+// isSigned reports whether a claim signs a header, whose name is in lower case.
 func isSigned(c *claim, name string) bool {
 	if c.version != V4 {
 		return strings.HasPrefix(name, c.prefix())
@@ -248,14 +247,15 @@ func notSigned(name string) error {
 		s3err.Field{Name: "HeadersNotSigned", Value: name})
 }
 
-// release gives s back to the pool.
+// release returns s to the pool, unless it is too large.
 func (s *scratch) release() {
 	if cap(s.text) <= maxPooledBytes && cap(s.coded) <= maxPooledBytes {
 		scratches.Put(s)
 	}
 }
 
-// checkSignature computes the signature of V4 and compares. It returns the signing key.
+// checkSignature computes the signature of V4 and compares it with the claim's. It returns the
+// signing key.
 func (v *Verifier) checkSignature(r *http.Request, c *claim, secret, payload string) (signingKey, error) {
 	s := scratches.Get().(*scratch)
 	defer s.release()
