@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// MaxGrants bounds an ACL.
+// MaxGrants bounds how many grants an ACL may have.
 const MaxGrants = 100
 
 // URIs of the groups that an ACL can name.
@@ -19,7 +19,7 @@ const (
 	uriLogDelivery   = "http://acs.amazonaws.com/groups/s3/LogDelivery"
 )
 
-// GroupURI returns the URI of a group; empty for none.
+// GroupURI returns the URI of a group; empty if it has none.
 func GroupURI(g metapb.GranteeGroup) string {
 	switch g {
 	case metapb.GranteeGroup_GRANTEE_ALL_USERS:
@@ -32,7 +32,7 @@ func GroupURI(g metapb.GranteeGroup) string {
 	return ""
 }
 
-// GroupByURI returns the group of a URI; OBS's one-word names count as well.
+// GroupByURI returns the group with this URI. OBS's one-word names are taken too.
 func GroupByURI(uri string) (metapb.GranteeGroup, bool) {
 	switch uri {
 	case uriAllUsers, "Everyone":
@@ -58,9 +58,9 @@ func (AnyGrantees) Group(uri string) (metapb.GranteeGroup, bool) { return GroupB
 // Account implements wirexml.Grantees.
 func (AnyGrantees) Account(string) (string, bool) { return "", true }
 
-// CannedACL returns the grants that a name stands for, besides the owner's, who
-// has full control in any case. owner owns what the ACL is of, bucketOwner the
-// bucket that holds it. Nil is private. Errors: Invalid.
+// CannedACL returns the grants that the name of a canned ACL stands for. The owner's grant is not
+// among them, because the owner has full control in any case. owner owns the bucket or object that
+// has the ACL, and bucketOwner the bucket. Nil means private. Errors: Invalid.
 func CannedACL(name, owner, bucketOwner string) (*metapb.Acl, error) {
 	group := func(g metapb.GranteeGroup, permissions ...metapb.Permission) *metapb.Acl {
 		acl := &metapb.Acl{}
@@ -96,7 +96,7 @@ func CannedACL(name, owner, bucketOwner string) (*metapb.Acl, error) {
 	return nil, errs.Newf("bucket.CannedACL", errs.Invalid, "there is no canned ACL %q", name)
 }
 
-// GrantHeaders are the headers x-amz-grant-* and the permissions they give.
+// GrantHeaders are the headers x-amz-grant-*, each with the permission that it gives.
 var GrantHeaders = []struct {
 	Name       string
 	Permission metapb.Permission
@@ -108,8 +108,8 @@ var GrantHeaders = []struct {
 	{"X-Amz-Grant-Full-Control", metapb.Permission_PERMISSION_FULL_CONTROL},
 }
 
-// ParseGrantees reads the value of such a header: id="…", uri="…", separated by
-// commas. Errors: Invalid, also for e-mail addresses, which name nobody here.
+// ParseGrantees reads the value of a header of GrantHeaders: id="…" and uri="…", separated by
+// commas. Errors: Invalid, also for e-mail addresses, because no account is known by one.
 func ParseGrantees(value string, p metapb.Permission) ([]*metapb.Grant, error) {
 	const op = "bucket.ParseGrantees"
 	var out []*metapb.Grant
@@ -135,7 +135,8 @@ func ParseGrantees(value string, p metapb.Permission) ([]*metapb.Grant, error) {
 	return out, nil
 }
 
-// PublicACL reports whether an ACL gives anything to everybody.
+// PublicACL reports whether an ACL gives something to everybody, or to everybody who has an
+// account.
 func PublicACL(acl *metapb.Acl) bool {
 	for _, g := range acl.GetGrants() {
 		if publicGroup(g.Group) {
@@ -149,7 +150,7 @@ func publicGroup(g metapb.GranteeGroup) bool {
 	return g == metapb.GranteeGroup_GRANTEE_ALL_USERS || g == metapb.GranteeGroup_GRANTEE_AUTHENTICATED
 }
 
-// GivesOthers reports whether an ACL gives anything to anybody but the owner.
+// GivesOthers reports whether an ACL gives something to anybody but the owner.
 func GivesOthers(acl *metapb.Acl, owner string) bool {
 	full := &metapb.Grant{Account: owner, Permission: metapb.Permission_PERMISSION_FULL_CONTROL}
 	for _, g := range acl.GetGrants() {

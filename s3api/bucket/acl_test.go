@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// TestCannedACLs: what each name gives to whom. The owner is never among them, who
+// TestCannedACLs: what each canned ACL gives to whom. The owner is never among them, because it
 // needs no grant.
 func TestCannedACLs(t *testing.T) {
 	for _, c := range []struct {
@@ -71,7 +71,7 @@ func TestParseGrantees(t *testing.T) {
 	}
 }
 
-// TestGroupURIs: every group that has a URI is found by it.
+// TestGroupURIs: GroupByURI finds every group that has a URI.
 func TestGroupURIs(t *testing.T) {
 	for g := range metapb.GranteeGroup_name {
 		group := metapb.GranteeGroup(g)

@@ -14,8 +14,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Names of the parts of a bucket's configuration. That of its lifecycle is
-// lifecycle.Part.
+// Names of the parts of a bucket's configuration. The part of its lifecycle is lifecycle.Part.
 const (
 	PartPolicy            = "policy"            // JSON.
 	PartACL               = "acl"               // A metapb.Acl.
@@ -28,48 +27,48 @@ const (
 	PartNotification      = "notification"      // The document; the record has what it says.
 	PartTagging           = "tagging"           // The document.
 	PartEncryption        = "encryption"        // "AES256" or "aws:kms"; after a blank, the key id if one is named.
-	PartStorageClass      = "storageClass"      // Of objects that name none, in the words of the S3 API.
+	PartStorageClass      = "storageClass"      // Of objects that name none, as the S3 API calls it.
 )
 
-// PayerRequester says that requesters pay.
+// PayerRequester is the value of PartRequestPayment if requesters pay.
 const PayerRequester = "Requester"
 
-// Bucket is a bucket and what is configured for it. It must not be changed.
+// Bucket is a bucket and its configuration. Many requests share one, so it must not be changed.
 type Bucket struct {
 	*metapb.Bucket
 	Config    map[string][]byte
 	Policy    *policy.Policy // Nil: none.
 	ACL       *metapb.Acl    // Nil: private.
-	Ownership string         // Who owns what others write: one of wirexml's words; empty: the writer.
+	Ownership string         // Who owns what others write, in one of wirexml's words; empty: the writer.
 	Block     wirexml.PublicAccessBlock
 	CORS      []wirexml.CORSRule
-	Website   *wirexml.Website // Nil: it is not served as one.
+	Website   *wirexml.Website // Nil: it is not served as a website.
 	Logging   *wirexml.Logging // Nil: requests are not logged.
 
 	broken bool // See Broken.
 
 	rulesRead sync.Once
 	rules     lifecycle.Rules // See LifecycleRules.
-	public    bool            // The policy lets in everybody.
+	public    bool            // The policy lets in callers that it does not name.
 }
 
-// RequesterPays reports whether requesters of other accounts pay, and so must say
-// that they know.
+// RequesterPays reports whether requesters of other accounts pay. They must then say in each
+// request that they know.
 func (b *Bucket) RequesterPays() bool { return string(b.Config[PartRequestPayment]) == PayerRequester }
 
-// Enforced reports whether the bucket's owner owns all that is in it, and no ACL
-// counts.
+// Enforced reports whether the bucket's owner owns everything in it. No ACL counts then.
 func (b *Bucket) Enforced() bool { return b.Ownership == wirexml.OwnershipEnforced }
 
-// Broken reports whether the bucket's policy cannot be read, or what would limit it:
-// nobody but the owner's root may do anything then.
+// Broken reports whether the bucket's policy, or the public access block that would limit it,
+// cannot be read. Nobody but the root of the owner may do anything then, because nobody knows what
+// is denied.
 func (b *Bucket) Broken() bool { return b.broken }
 
-// PolicyIsPublic reports whether the bucket's policy lets in callers that it does not
-// name.
+// PolicyIsPublic reports whether the bucket's policy lets in callers that it does not name.
 func (b *Bucket) PolicyIsPublic() bool { return b.public }
 
-// IsPublic reports whether a policy or an ACL that counts lets everybody at the bucket.
+// IsPublic reports whether a policy or an ACL lets everybody in, as far as it counts in this
+// bucket.
 func (b *Bucket) IsPublic() bool {
 	return b.public && !b.Block.RestrictPublicBuckets || PublicACL(b.EffectiveACL(b.ACL))
 }
@@ -84,7 +83,7 @@ func (b *Bucket) MayAdmitStrangers() bool {
 	return PublicACL(b.EffectiveACL(b.ACL))
 }
 
-// EffectiveACL returns what counts of an ACL in this bucket.
+// EffectiveACL returns the part of an ACL that counts in this bucket.
 func (b *Bucket) EffectiveACL(acl *metapb.Acl) *metapb.Acl {
 	switch {
 	case b.Enforced():
@@ -101,10 +100,10 @@ func (b *Bucket) EffectiveACL(acl *metapb.Acl) *metapb.Acl {
 	return kept
 }
 
-// LifecycleRules returns the rules of the bucket's lifecycle; day is how long one of their
-// days is, the same whenever they are asked for. They are read when they are first asked
-// for. Rules that cannot be read hold up no request: upkeep, which would have to carry
-// them out, tells of them.
+// LifecycleRules returns the rules of the bucket's lifecycle. day is the length of one of their
+// days, and must be the same in every call. The rules are parsed at the first call. Rules that
+// cannot be read are not returned, and no request fails for them: upkeep, which would have to carry
+// them out, reports them.
 func (b *Bucket) LifecycleRules(day time.Duration) lifecycle.Rules {
 	b.rulesRead.Do(func() {
 		if document := b.Config[lifecycle.Part]; len(document) > 0 {
@@ -114,14 +113,15 @@ func (b *Bucket) LifecycleRules(day time.Duration) lifecycle.Rules {
 	return b.rules
 }
 
-// StorageClass returns the name of the class of objects that name none; empty: STANDARD.
+// StorageClass returns the name of the storage class of objects that name none; empty: STANDARD.
 func (b *Bucket) StorageClass() string { return string(b.Config[PartStorageClass]) }
 
-// EncryptionS3 is the mode of encryption under keys of the cluster.
+// EncryptionS3 is the mode of encryption under keys of the cluster (SSE-S3).
 const EncryptionS3 = "AES256"
 
-// DefaultEncryption returns how the bucket, or else the cluster, encrypts what nothing is
-// said of: the mode, and the key if one is named. An empty mode is not at all.
+// DefaultEncryption returns how an object is encrypted if the request does not say: the mode, and
+// the key if one is named. The bucket decides, and otherwise the cluster. An empty mode means that
+// the object is not encrypted.
 func (b *Bucket) DefaultEncryption(p *profile.Profile) (mode, keyID string) {
 	if text, ok := b.Config[PartEncryption]; ok {
 		mode, keyID, _ = strings.Cut(string(text), " ")
@@ -133,7 +133,7 @@ func (b *Bucket) DefaultEncryption(p *profile.Profile) (mode, keyID string) {
 	return "", ""
 }
 
-// CORSRule returns the first rule of the bucket that allows a request; nil: none does.
+// CORSRule returns the bucket's first rule that allows a request; nil if none does.
 func (b *Bucket) CORSRule(origin, method string, headers []string) *wirexml.CORSRule {
 	for i := range b.CORS {
 		if r := &b.CORS[i]; r.Allows(origin, method, headers) {
@@ -143,7 +143,8 @@ func (b *Bucket) CORSRule(origin, method string, headers []string) *wirexml.CORS
 	return nil
 }
 
-// New returns a bucket of the metadata's records.
+// New returns the bucket of the metadata's records. It never fails: a document that cannot be read
+// gives nobody anything (see Broken).
 func New(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
 	out := &Bucket{Bucket: b, Config: make(map[string][]byte, len(c.GetParts()))}
 	for _, p := range c.GetParts() {
@@ -165,14 +166,14 @@ func New(b *metapb.Bucket, c *metapb.BucketConfig) *Bucket {
 	if doc := out.Config[PartPublicAccessBlock]; len(doc) > 0 {
 		block, err := wirexml.ParsePublicAccessBlock(doc)
 		if err != nil {
-			out.broken = true // What it closes must not be open for that.
+			out.broken = true // What the block closes must not be open because of that.
 		} else {
 			out.Block = *block
 		}
 	}
 	if doc := out.Config[PartCORS]; len(doc) > 0 {
 		if cors, err := wirexml.ParseCORS(doc); err == nil {
-			out.CORS = cors.Rules // One that cannot be read allows nothing.
+			out.CORS = cors.Rules // Rules that cannot be read allow nothing.
 		}
 	}
 	if doc := out.Config[PartWebsite]; len(doc) > 0 {

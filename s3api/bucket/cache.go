@@ -18,27 +18,27 @@ import (
 )
 
 const (
-	// CacheBytes bounds what a Cache remembers, by its own account of what buckets take:
-	// about 65,000 buckets without documents.
+	// CacheBytes bounds the memory of a Cache, as the cache estimates it. It is enough for about
+	// 65,000 buckets without documents.
 	CacheBytes = 64 << 20
 
-	// entryBytes is what a bucket takes without what it says: the structures around it.
+	// entryBytes is an estimate of what the structures around a bucket take.
 	entryBytes = 1 << 10
 
-	// documentFactor is how much more a document takes when it is read than as it is stored.
+	// documentFactor is an estimate of how much more memory a parsed document takes than a stored
+	// one.
 	documentFactor = 4
 
-	// readTimeout bounds how long a bucket is asked for.
+	// readTimeout bounds how long the metadata are asked for a bucket.
 	readTimeout = 10 * time.Second
 )
 
-// Cache remembers buckets, those that were used last. What it answers is known to be
-// current; see Get.
+// Cache remembers the buckets that were used last. It answers only what is current; see Get.
 type Cache struct {
 	meta   meta.Client
 	told   func() uint64
 	limit  int
-	asking singleflight.Group // By revision and name.
+	asking singleflight.Group // By revision and name; see ask.
 
 	mu    sync.Mutex
 	known *simplelru.LRU[string, *answer]
@@ -47,9 +47,9 @@ type Cache struct {
 	hits, misses atomic.Uint64
 }
 
-// answer is a bucket as of a config revision. Bucket and revision are of one answer of
-// the metadata, so of one state: while nobody has told of a later revision, the bucket is
-// as it was. A bucket of nil is one that was not there.
+// answer is a bucket as of a config revision. Both come from one answer of the metadata, so from
+// one state: until somebody tells of a later revision, the bucket has not changed. If bucket is
+// nil, there was none.
 type answer struct {
 	name     string
 	bucket   *Bucket
@@ -57,26 +57,26 @@ type answer struct {
 	bytes    int
 }
 
-// CacheStats is what a cache tells of itself.
+// CacheStats is what a cache reports of itself.
 type CacheStats struct {
-	Hits, Misses   uint64 // Questions answered from memory, and asked of the metadata.
-	Buckets, Bytes int    // That are remembered now.
+	Hits, Misses   uint64 // Buckets answered from memory, and asked of the metadata.
+	Buckets, Bytes int    // What is remembered now.
 }
 
-// NewCache returns an empty cache. told returns the greatest revision of the buckets that
-// this node was told of, by answers to c among others.
+// NewCache returns an empty cache. told returns the greatest revision of the buckets that this node
+// knows of. It must know the revisions that c's answers carry.
 func NewCache(c meta.Client, told func() uint64) *Cache {
 	cache := &Cache{meta: c, told: told, limit: CacheBytes}
 	known, err := simplelru.NewLRU(math.MaxInt, func(_ string, a *answer) { cache.bytes -= a.bytes })
 	if err != nil {
-		panic(err) // Only for a size that is none.
+		panic(err) // Only a size that is not positive fails.
 	}
 	cache.known = known
 	return cache
 }
 
-// Get returns a bucket as it is after every change that this node was told of before the
-// call. Errors: NotFound, Unavailable.
+// Get returns a bucket that has every change of which this node was told before the call. Errors:
+// NotFound, Unavailable.
 func (c *Cache) Get(ctx context.Context, name string) (*Bucket, error) {
 	least := c.told()
 	c.mu.Lock()
@@ -101,8 +101,8 @@ func found(a *answer, err error) (*Bucket, error) {
 	return a.bucket, nil
 }
 
-// Fresh returns a bucket as it is after every change that was acknowledged, anywhere, before
-// the call: it asks the metadata in any case. Errors: NotFound, Unavailable.
+// Fresh returns a bucket that has every change that was acknowledged anywhere before the call. It
+// always asks the metadata. Errors: NotFound, Unavailable.
 func (c *Cache) Fresh(ctx context.Context, name string) (*Bucket, error) {
 	c.misses.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -110,8 +110,8 @@ func (c *Cache) Fresh(ctx context.Context, name string) (*Bucket, error) {
 	return found(c.read(ctx, name))
 }
 
-// Known returns a bucket as it was last read, without asking anybody; nil if it is not
-// remembered. It may be older than what Get returns: nothing may be allowed by it.
+// Known returns a bucket as it was last read, without asking anybody; nil if it is not remembered.
+// It may be older than what Get returns, so nothing may be allowed because of it.
 func (c *Cache) Known(name string) *Bucket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,16 +128,16 @@ func (c *Cache) Stats() CacheStats {
 	return CacheStats{Hits: c.hits.Load(), Misses: c.misses.Load(), Buckets: c.known.Len(), Bytes: c.bytes}
 }
 
-// ask has the metadata asked for a bucket as it is after a revision that this node was
-// told of. Those who ask at the same time share a question, but for those who were told
-// of another revision meanwhile: for them it may have come too early. A question is not
-// given up with the request that was the first to ask it.
+// ask asks the metadata for a bucket that has the changes up to revision least. Callers that ask at
+// the same time with the same revision share a question. Callers that were told of another revision
+// meanwhile ask anew, because the question may have been answered before that change. A question
+// goes on if the request that asked it first ends.
 func (c *Cache) ask(ctx context.Context, name string, least uint64) (*answer, error) {
 	asked := c.asking.DoChan(strconv.FormatUint(least, 10)+" "+name, func() (_ any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
 		defer func() {
-			if p := recover(); p != nil { // Nobody would catch it here: it would end the node.
+			if p := recover(); p != nil { // On this goroutine nobody else recovers: the node would end.
 				err = errs.Newf("bucket.read", errs.Internal, "panic: %v", p)
 			}
 		}()
@@ -172,8 +172,8 @@ func (c *Cache) read(ctx context.Context, name string) (*answer, error) {
 	return found, nil
 }
 
-// remember keeps a bucket, unless a later answer has come before this one, and forgets
-// those that were used longest ago where that is too much.
+// remember keeps a bucket, unless a later answer is already there. If that is too much, it forgets
+// the buckets that were used longest ago.
 func (c *Cache) remember(name string, a *answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,7 +181,7 @@ func (c *Cache) remember(name string, a *answer) {
 		if old.revision > a.revision {
 			return
 		}
-		c.bytes -= old.bytes // Add replaces it, and tells nobody.
+		c.bytes -= old.bytes // Add replaces it without calling the function that counts evictions.
 	}
 	c.known.Add(name, a)
 	c.bytes += a.bytes

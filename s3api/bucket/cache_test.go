@@ -36,7 +36,7 @@ func (c *counted) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, er
 	return a, err
 }
 
-// node is a node as far as buckets go.
+// node is the part of a node that knows buckets.
 type node struct {
 	t      testing.TB
 	meta   *counted
@@ -59,7 +59,7 @@ func (n *node) tell(revision uint64) {
 	}
 }
 
-// telling is metadata whose answers tell a node of their revisions before they arrive.
+// telling is metadata whose answers tell a node of their revisions before they arrive at it.
 type telling struct {
 	meta.Client
 	n *node
@@ -169,8 +169,8 @@ func TestBucketsAreRemembered(t *testing.T) {
 	require.Equal(t, "none", n.get("b"))
 }
 
-// TestAnswersOvertaken: an answer that a change overtook on its way is not taken for
-// what is after the change, and does not replace what is.
+// TestAnswersOvertaken: an answer that was overtaken by a change on its way is not taken for what
+// is after the change, and does not replace that.
 func TestAnswersOvertaken(t *testing.T) {
 	w := newMetadata(t)
 	n := newNode(t, w)
@@ -195,7 +195,7 @@ func TestAnswersOvertaken(t *testing.T) {
 	require.Equal(t, "acme Requester", n.get("b"))
 	n.requireReads(0, "the newer answer was kept")
 
-	// The same with nobody who asks meanwhile.
+	// The same if nobody asks meanwhile.
 	n.meta.after = func() {
 		n.meta.after = nil
 		n.set("b", "")
@@ -205,8 +205,8 @@ func TestAnswersOvertaken(t *testing.T) {
 	require.Equal(t, "acme ", n.get("b"))
 }
 
-// TestBucketsRace: whoever asks after a change was told of sees it, on every node,
-// however many ask and change at once.
+// TestBucketsRace: whoever asks after a change was told sees the change, on every node, however
+// many ask and change at the same time.
 func TestBucketsRace(t *testing.T) {
 	w := newMetadata(t)
 	nodes := []*node{newNode(t, w), newNode(t, w)}
@@ -249,7 +249,7 @@ func TestBucketsRace(t *testing.T) {
 	readers.Wait()
 }
 
-// many is metadata of any number of buckets, with a configuration of a size.
+// many is metadata with any number of buckets, each with a configuration of this size.
 type many struct {
 	meta.Client
 	bytes int
@@ -261,8 +261,8 @@ func (m *many) Read(_ context.Context, q *metapb.Query) (*metapb.Answer, error) 
 		Bucket: &metapb.Bucket{Name: q.GetBucket().GetName()}}, nil
 }
 
-// TestBucketsAreBounded: however many buckets there are, and however much they say, no
-// more is remembered than a cache may hold; and what is in use stays.
+// TestBucketsAreBounded: however many buckets there are, and however large their documents are, a
+// cache remembers no more than it may, and keeps what is in use.
 func TestBucketsAreBounded(t *testing.T) {
 	const limit = 1 << 20
 	for name, c := range map[string]struct{ buckets, bytes int }{
@@ -291,7 +291,7 @@ func TestBucketsAreBounded(t *testing.T) {
 	}
 }
 
-// TestManyBucketsInUse: 20,000 buckets that are used in turn are read once each.
+// TestManyBucketsInUse: 20,000 buckets that are used in turn are each read once.
 func TestManyBucketsInUse(t *testing.T) {
 	const buckets = 20_000
 	b := NewCache(&many{bytes: 10}, func() uint64 { return 1 })
@@ -311,8 +311,8 @@ func (failing) Read(context.Context, *metapb.Query) (*metapb.Answer, error) {
 	return nil, errs.Newf("test", errs.Unavailable, "no leader")
 }
 
-// TestBucketsUnavailable: where nothing can be known, nothing is told, least of all
-// what was once so.
+// TestBucketsUnavailable: if the metadata do not answer, nothing is answered, least of all what was
+// once true.
 func TestBucketsUnavailable(t *testing.T) {
 	w := newMetadata(t)
 	n := newNode(t, w)
@@ -325,7 +325,7 @@ func TestBucketsUnavailable(t *testing.T) {
 	require.Equal(t, errs.Unavailable, errs.KindOf(err))
 }
 
-// slow is metadata whose answers are held up until they are let through.
+// slow is metadata whose answers wait until they are let through.
 type slow struct {
 	meta.Client
 	asked   chan struct{}
@@ -343,8 +343,8 @@ func (s *slow) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error
 	}
 }
 
-// TestQuestionsAreShared: those who ask for a bucket at once share a question, but who
-// was told of a change since it was asked does not: it asks for itself. Who leaves takes
+// TestQuestionsAreShared: callers that ask for a bucket at the same time share a question. A caller
+// that was told of a change since the question was asked asks anew. A caller that leaves takes
 // nothing from the others.
 func TestQuestionsAreShared(t *testing.T) {
 	w := newMetadata(t)
@@ -387,7 +387,8 @@ func TestQuestionsAreShared(t *testing.T) {
 	})
 }
 
-// TestUnreadableACLIsPrivate and an unreadable policy closed.
+// TestUnreadableACLIsPrivate: a bucket with an unreadable ACL is private, and one with an
+// unreadable policy is closed.
 func TestUnreadableACLIsPrivate(t *testing.T) {
 	b := New(&metapb.Bucket{Name: "b", Owner: "acme"}, &metapb.BucketConfig{
 		Parts: []*metapb.ConfigPart{{Name: PartACL, Value: []byte{0xff}}, {Name: PartPolicy, Value: []byte("{")}}})
@@ -405,8 +406,8 @@ func TestUnreadableACLIsPrivate(t *testing.T) {
 	require.False(t, b.broken)
 }
 
-// TestBucketsHistory: whatever happens in which order on which node, a node tells of
-// a bucket as it was at some time since the last change that the node was told of.
+// TestBucketsHistory: whatever happens in which order on which node, a node answers with a bucket
+// as it was at some time after the last change of which the node was told.
 func TestBucketsHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newMetadata(t)

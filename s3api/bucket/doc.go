@@ -1,15 +1,13 @@
-// Package bucket holds buckets with their documents: what a bucket's policy, ACL, public
-// access block, ownership, CORS rules, website, logging, default encryption and storage
-// class say, and the words in which ACLs say it.
+// Package bucket has buckets with their documents: what a bucket's policy, ACL, public access
+// block, ownership, CORS rules, website, logging, default encryption and storage class say, and the
+// words of ACLs.
 //
-// In: a bucket's record and configuration, as the metadata has them. Out: a Bucket,
-// whose documents are read once and which nobody changes.
+// A Bucket is made from a bucket's record and configuration in the metadata. Its documents are
+// parsed once, and nobody changes it. A bucket whose policy or public access block cannot be read
+// is Broken: only the root of its owner may do anything then.
 //
-// A Cache returns a bucket as it is after every change that this node was told of before. A bucket
-// whose policy or public access block cannot be read is Broken: only its owner's root may do
-// anything then.
+// A Cache returns a bucket that has every change of which this node was told before the call.
 //
-// It is not: the decision who may do what (package iam), the syntax of the documents
-// (package wirexml), or the operations on buckets, which packages s3api and object have.
-// Everything is safe for concurrent use.
+// Who may do what is decided in package iam. The syntax of documents is in package wirexml. The
+// operations on buckets are in packages s3api and object. Everything is safe for concurrent use.
 package bucket

@@ -11,9 +11,9 @@ const (
 	maxName = 63
 )
 
-// ValidName reports whether a name follows S3's rules: 3 to 63 lower-case
-// letters, digits, dots and hyphens, in labels that neither begin nor end with a
-// hyphen, and not an IP address.
+// ValidName reports whether a name follows S3's rules: 3 to 63 lower-case letters, digits, dots and
+// hyphens. Between dots there is at least one character, and no hyphen next to a dot or at an end.
+// An IP address is no name.
 func ValidName(name string) bool {
 	if len(name) < minName || len(name) > maxName {
 		return false
