@@ -8,10 +8,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// SameDomain reports whether a and b keep data keys for the same people: whoever can open what one
-// of them wrapped can open what the other wrapped. Then objects may share sealed bytes, with their
-// envelopes wrapped anew (Rewrap). Nil is "not encrypted". Customers' keys are compared in constant
-// time.
+// SameDomain reports whether whoever can open what a wrapped can also open what b wrapped, and the
+// other way round. If so, objects may share sealed bytes, each with an envelope of its own
+// (Rewrap). Nil means not encrypted. Customers' keys are compared in constant time.
 func SameDomain(a, b WrappingKey) bool {
 	switch a := a.(type) {
 	case nil:
@@ -29,9 +28,9 @@ func SameDomain(a, b WrappingKey) bool {
 	return false
 }
 
-// Rewrap returns a new envelope, made by to, of the data key in an envelope that
-// from made. Errors: Invalid (not of the same domain: the bytes must be encrypted
-// anew), and those of Unwrap and Wrap.
+// Rewrap returns a new envelope, made by to, of the data key in an envelope that from made. Errors:
+// Invalid, if the keys are not of the same domain and the bytes must be encrypted anew; and those
+// of Unwrap and Wrap.
 func Rewrap(ctx context.Context, from, to WrappingKey, e *metapb.Envelope) (*metapb.Envelope, error) {
 	const op = "sse.Rewrap"
 	if from == nil || !SameDomain(from, to) {
@@ -46,8 +45,8 @@ func Rewrap(ctx context.Context, from, to WrappingKey, e *metapb.Envelope) (*met
 	return again, errs.Wrap(op, err)
 }
 
-// Record returns what is stored of an object or upload that is encrypted under k:
-// enough to know the key again, never the key. Nil for nil.
+// Record returns what is stored with an object or upload that is encrypted under k: enough to
+// recognise the key, and never the key itself. It returns nil for nil.
 func Record(k WrappingKey) *metapb.Encryption {
 	switch k := k.(type) {
 	case *CustomerKey:
@@ -60,8 +59,8 @@ func Record(k WrappingKey) *metapb.Encryption {
 	return nil
 }
 
-// Stored returns the key of a key service that e records; nil where e is of none
-// or of a customer's key, which only a request can bring.
+// Stored returns the key of a key service that e records. It returns nil if nothing is encrypted,
+// and for a customer's key, which only a request can bring.
 func Stored(s KeyService, e *metapb.Encryption) WrappingKey {
 	switch e.GetKind() {
 	case metapb.EncryptionKind_ENCRYPTION_SSE_KMS:

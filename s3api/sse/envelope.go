@@ -9,8 +9,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// DataKey is the random key of one part. Wipe it when the part is written or
-// read.
+// DataKey is the random key of one part. Call Wipe when the part is written or read.
 type DataKey struct{ b [KeyBytes]byte }
 
 // NewDataKey returns a fresh data key.
@@ -23,20 +22,19 @@ func NewDataKey() *DataKey {
 // NewSealID returns a fresh seal id, for one extent or one inline part.
 func NewSealID() []byte { return random(make([]byte, SealIDBytes)) }
 
-// Wipe clears the key. Sealers and Openers made of it go on working.
+// Wipe clears the key. Sealers and Openers that were made with it still work.
 func (k *DataKey) Wipe() {
 	if k != nil {
 		clear(k.b[:])
 	}
 }
 
-// Bytes returns the key itself, KeyBytes long, for those who hand it to a key
-// service or, under mutual TLS, to another node. It is borrowed: not to be
-// changed, and cleared by Wipe.
+// Bytes returns the key itself, KeyBytes long, to hand it to a key service or, under mutual TLS, to
+// another node. The caller borrows it: it must not change it, and Wipe clears it.
 func (k *DataKey) Bytes() []byte { return k.b[:] }
 
-// DataKeyOf returns the data key of the given bytes, which it clears. Errors:
-// Invalid (not KeyBytes of them).
+// DataKeyOf returns the data key with these bytes, which it clears. Errors: Invalid, if they are
+// not KeyBytes.
 func DataKeyOf(b []byte) (*DataKey, error) {
 	defer clear(b)
 	if len(b) != KeyBytes {
@@ -85,8 +83,8 @@ func sealEnvelope(k *CustomerKey, d *DataKey, salt []byte) *metapb.Envelope {
 	}
 }
 
-// OpenEnvelope returns the data key of an envelope that SealEnvelope made with
-// the same customer's key. Errors as WrappingKey.Unwrap.
+// OpenEnvelope returns the data key of an envelope that SealEnvelope made with the same customer's
+// key. Errors: those of WrappingKey.Unwrap.
 func OpenEnvelope(k *CustomerKey, e *metapb.Envelope) (*DataKey, error) {
 	const op = "sse.OpenEnvelope"
 	if e.GetKind() != k.Kind() || len(e.GetSalt()) != saltBytes || len(e.GetWrappedKey()) != WrappedBytes {
@@ -99,8 +97,8 @@ func OpenEnvelope(k *CustomerKey, e *metapb.Envelope) (*DataKey, error) {
 	return d, nil
 }
 
-// envelopeData is an envelope's associated data: one kind's envelope cannot be
-// passed off as another's.
+// envelopeData is the associated data of an envelope. It has the kind, so that an envelope of one
+// kind cannot be passed off as one of another.
 func envelopeData(kind metapb.EncryptionKind) []byte {
 	return binary.BigEndian.AppendUint32([]byte(envelopeLabel), uint32(kind))
 }

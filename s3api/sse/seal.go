@@ -12,8 +12,8 @@ const (
 	dataBytes  = SealIDBytes + 3*8 // Associated data of a package.
 )
 
-// packages seals and opens the packages of one extent. Nonce and associated data
-// live here, so that no package costs an allocation.
+// packages seals and opens the packages of one extent. It holds the nonce and the associated data,
+// so that no package costs an allocation.
 type packages struct {
 	aead  cipher.AEAD
 	nonce [nonceBytes]byte
@@ -30,47 +30,45 @@ func newPackages(d *DataKey, sealID []byte, extentPlain int64) packages {
 	return p
 }
 
-// at sets nonce and associated data for package i of n plaintext bytes.
+// at sets nonce and associated data for package i, which has n bytes of plaintext.
 func (p *packages) at(i, n int) {
 	binary.BigEndian.PutUint64(p.nonce[nonceBytes-8:], uint64(i))
 	binary.BigEndian.PutUint64(p.data[SealIDBytes:], uint64(i))
 	binary.BigEndian.PutUint64(p.data[SealIDBytes+8:], uint64(n))
 }
 
-// Sealer seals the packages of one new extent, each once. One goroutine at a
-// time uses it.
+// Sealer seals the packages of one new extent. Each package may be sealed only once: a second time
+// would use the same nonce for another plaintext. One goroutine at a time may use it.
 type Sealer struct{ p packages }
 
-// NewSealer returns the sealer of the extent with the given seal id, which must
-// be fresh, and length of plaintext.
+// NewSealer returns the sealer of the extent with this seal id, which must be new, and this length
+// of plaintext.
 func NewSealer(d *DataKey, sealID []byte, extentPlain int64) *Sealer {
 	return &Sealer{newPackages(d, sealID, extentPlain)}
 }
 
-// Overhead returns what sealing adds to a package.
+// Overhead returns how many bytes sealing adds to a package.
 func (s *Sealer) Overhead() int { return TagBytes }
 
-// Seal seals frame[:n] in place as package number block; the result is
-// frame[:n+Overhead()].
+// Seal seals frame[:n] in place as package number block. The result is frame[:n+Overhead()].
 func (s *Sealer) Seal(frame []byte, n, block int) {
 	s.p.at(block, n)
 	s.p.aead.Seal(frame[:0:n+TagBytes], s.p.nonce[:], frame[:n], s.p.data[:])
 }
 
-// Opener opens packages of one extent. One goroutine at a time uses it.
+// Opener opens packages of one extent. One goroutine at a time may use it.
 type Opener struct{ p packages }
 
-// NewOpener returns the opener of the extent with the given seal id and length
-// of plaintext.
+// NewOpener returns the opener of the extent with this seal id and this length of plaintext.
 func NewOpener(d *DataKey, sealID []byte, extentPlain int64) *Opener {
 	return &Opener{newPackages(d, sealID, extentPlain)}
 }
 
-// Overhead returns what sealing added to a package.
+// Overhead returns how many bytes sealing has added to a package.
 func (o *Opener) Overhead() int { return TagBytes }
 
-// Open opens package number block in place and returns its plaintext, a prefix of
-// sealed. Corrupt: the package is not the one that was sealed there.
+// Open opens package number block in place and returns its plaintext, which is a prefix of sealed.
+// Errors: Corrupt, if the package is not the one that was sealed there.
 func (o *Opener) Open(sealed []byte, block int) ([]byte, error) {
 	n := len(sealed) - TagBytes
 	if n < 0 {
@@ -84,8 +82,8 @@ func (o *Opener) Open(sealed []byte, block int) ([]byte, error) {
 	return plain, nil
 }
 
-// SealInline seals a part that is kept in its record: package 0 of an extent of
-// its length. plain is not changed.
+// SealInline seals a part that is kept in its record, as package 0 of an extent of the part's
+// length. It does not change plain.
 func SealInline(d *DataKey, sealID, plain []byte) []byte {
 	out := make([]byte, len(plain)+TagBytes)
 	copy(out, plain)
@@ -93,7 +91,7 @@ func SealInline(d *DataKey, sealID, plain []byte) []byte {
 	return out
 }
 
-// OpenInline is the reverse of SealInline. sealed is not changed.
+// OpenInline is the reverse of SealInline. It does not change sealed. Errors: Corrupt.
 func OpenInline(d *DataKey, sealID, sealed []byte) ([]byte, error) {
 	if len(sealID) != SealIDBytes || len(sealed) < TagBytes {
 		return nil, errs.Newf("sse.OpenInline", errs.Corrupt, "a sealed inline part of %d bytes cannot exist", len(sealed))

@@ -8,37 +8,34 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// S3KeyID names the cluster's own key, under which SSE-S3 objects are encrypted.
-// No account can name it.
+// S3KeyID is the id of the cluster's own key, under which SSE-S3 objects are encrypted. No account
+// can name it.
 const S3KeyID = "cairn-sse-s3"
 
-// KeyService keeps master keys and wraps data keys under them; package kms has
-// the implementation. It is safe for concurrent use. All methods may fail with
-// Unavailable (the service cannot be reached or is sealed), Overloaded (it limits
-// the rate of requests) or Canceled.
+// KeyService keeps master keys and wraps data keys under them; package kms implements it. It must
+// be safe for concurrent use. All methods may fail with Unavailable (the service cannot be reached
+// or is sealed), Overloaded (it limits the rate of requests) or Canceled.
 type KeyService interface {
-	// Resolve returns the id of the enabled key that an account calls by name: an
-	// id, an alias, or the ARN of either; empty is the account's default key,
-	// which is made on first use. Errors: Invalid (not a name of a key), NotFound
-	// (no such key, or not this account's), Denied (it is disabled or about to be
-	// deleted).
+	// Resolve returns the id of the enabled key that an account means by name, which is an id, an
+	// alias, or the ARN of either. An empty name means the account's default key, which is made
+	// when it is first used. Errors: Invalid (name has not the form of one), NotFound (there is no
+	// such key, or it is another account's), Denied (it is disabled or is to be deleted).
 	Resolve(ctx context.Context, account, name string) (keyID string, err error)
 
-	// Wrap makes an envelope of a data key, without its kind. aad is authenticated
-	// with it: the same must be given to Unwrap. Errors: NotFound, Denied as
-	// Resolve.
+	// Wrap makes an envelope of a data key. It does not set the envelope's kind. aad is
+	// authenticated, and Unwrap needs the same. Errors: NotFound and Denied, as for Resolve.
 	Wrap(ctx context.Context, keyID string, d *DataKey, aad []byte) (*metapb.Envelope, error)
 
-	// Unwrap opens an envelope that Wrap made. Errors: NotFound, Denied as Resolve,
-	// of its key; Invalid (malformed); Corrupt (it does not authenticate: tampered
-	// with, or of other associated data).
+	// Unwrap opens an envelope that Wrap made. Errors: NotFound and Denied for its key, as for
+	// Resolve; Invalid (malformed); Corrupt (it does not authenticate: it was changed, or aad is
+	// another one).
 	Unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) (*DataKey, error)
 }
 
 // KMSKey is a master key of a key service (SSE-KMS).
 type KMSKey struct {
 	Service KeyService
-	KeyID   string // As Resolve answered it.
+	KeyID   string // As Resolve returned it.
 	Context []byte // Encryption context as canonical JSON (kms.ParseContext); empty: none.
 }
 
@@ -94,22 +91,22 @@ func unwrapByService(ctx context.Context, s KeyService, kind metapb.EncryptionKi
 	return d, errs.Wrap(op, err)
 }
 
-// serviceData is the associated data of an envelope that a key service makes: its
-// kind and its encryption context.
+// serviceData is the associated data of an envelope that a key service makes: the kind, and a
+// digest of the encryption context.
 func serviceData(kind metapb.EncryptionKind, kmsContext []byte) []byte {
 	sum := sha256.Sum256(kmsContext)
 	return append(envelopeData(kind), sum[:]...)
 }
 
-// WrapUnder wraps a data key under a secret that a key service keeps, for a use
-// that label names; salt and result go into the envelope.
+// WrapUnder wraps a data key under a secret that a key service keeps, for the use that label names.
+// Salt and result go into the envelope.
 func WrapUnder(secret []byte, label string, d *DataKey, aad []byte) (salt, wrapped []byte) {
 	salt = random(make([]byte, saltBytes))
 	return salt, wrap(secret, salt, label, d, aad)
 }
 
-// UnwrapUnder is the reverse of WrapUnder. Errors: Invalid (lengths that cannot
-// be), Corrupt (it does not authenticate).
+// UnwrapUnder is the reverse of WrapUnder. Errors: Invalid (lengths that no envelope has), Corrupt
+// (it does not authenticate).
 func UnwrapUnder(secret []byte, label string, salt, wrapped, aad []byte) (*DataKey, error) {
 	const op = "sse.UnwrapUnder"
 	if len(salt) != saltBytes || len(wrapped) != WrappedBytes {

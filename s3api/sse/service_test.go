@@ -63,7 +63,7 @@ func TestServiceKeys(t *testing.T) {
 	}
 }
 
-// TestSwappedEnvelopes: an envelope opens with its key, kind and context alone.
+// TestSwappedEnvelopes: an envelope opens only with its own key, kind and context.
 func TestSwappedEnvelopes(t *testing.T) {
 	ctx, s := context.Background(), &fakeService{}
 	k := &KMSKey{Service: s, KeyID: "k", Context: []byte(`{"a":"1"}`)}
@@ -168,8 +168,7 @@ func TestRecord(t *testing.T) {
 	require.Equal(t, []byte("{}"), e.KmsContext)
 }
 
-// TestGoldenServiceEnvelope holds still what a service is given to authenticate,
-// and how it wraps.
+// TestGoldenServiceEnvelope pins what a service is given to authenticate, and how it wraps.
 func TestGoldenServiceEnvelope(t *testing.T) {
 	require.Equal(t, goldenServiceData, hex.EncodeToString(serviceData(metapb.EncryptionKind_ENCRYPTION_SSE_KMS, []byte(`{"a":"1"}`))))
 	got := wrap(pattern(32, 1), pattern(saltBytes, 50), "cairn kms wrap v1", dataKey(100), []byte("aad"))
@@ -191,7 +190,7 @@ func TestDataKeyOf(t *testing.T) {
 	}
 }
 
-// TestKeysAreNotMarshalled: nor printed by value, nor as JSON.
+// TestKeysAreNotMarshalled: keys are not printed by value, nor written as JSON.
 func TestKeysAreNotMarshalled(t *testing.T) {
 	k, d := CustomerKey{Key: bytes.Repeat([]byte("K"), 32)}, dataKey('A')
 	for _, v := range []any{k, &k, *d, d, struct{ D DataKey }{*d}, map[string]any{"k": k, "d": d}} {

@@ -38,7 +38,7 @@ func dataKey(first byte) *DataKey {
 	return d
 }
 
-// TestGolden holds the format still: what was sealed must open for ever.
+// TestGolden pins the format: what was sealed must open for ever.
 func TestGolden(t *testing.T) {
 	e32 := sealEnvelope(customerKey(32, 1), dataKey(100), pattern(saltBytes, 50))
 	e64 := sealEnvelope(customerKey(64, 1), dataKey(100), pattern(saltBytes, 50))
@@ -153,7 +153,7 @@ func seal(d *DataKey, id []byte, extent int64, i int, plain []byte) []byte {
 	return frame
 }
 
-// TestPackagesInPlace: whatever is sealed opens in its place and nowhere else.
+// TestPackagesInPlace: whatever is sealed opens in its own place and nowhere else.
 func TestPackagesInPlace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d, id := NewDataKey(), NewSealID()
@@ -199,7 +199,8 @@ func TestPackagesInPlace(t *testing.T) {
 	})
 }
 
-// TestSealKeepsWithinItsRoom: the bytes behind a package are somebody else's.
+// TestSealKeepsWithinItsRoom: Seal does not touch the bytes behind a package, which belong to
+// somebody else.
 func TestSealKeepsWithinItsRoom(t *testing.T) {
 	frame := pattern(100, 0)
 	NewSealer(dataKey(1), pattern(16, 0), 50).Seal(frame, 50, 0)
@@ -238,7 +239,7 @@ func TestWipe(t *testing.T) {
 	(*DataKey)(nil).Wipe()
 }
 
-// TestKeysAreNotPrinted: whatever verb, pointer or struct they are printed by.
+// TestKeysAreNotPrinted: no verb, pointer or struct prints a key.
 func TestKeysAreNotPrinted(t *testing.T) {
 	k, d := CustomerKey{Key: bytes.Repeat([]byte("K"), 32)}, dataKey('A')
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

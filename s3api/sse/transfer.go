@@ -2,12 +2,12 @@ package sse
 
 import "github.com/cairnstore/cairn/cluster/errs"
 
-// AppendKey appends the key's bytes to b, for a node that is asked to seal or open
-// with it. They go over mutual TLS alone, and whoever holds b clears it.
+// AppendKey appends the key's bytes to b, for a node that is asked to seal or open with it. They
+// may be sent only over mutual TLS, and whoever holds b must clear it.
 func (k *DataKey) AppendKey(b []byte) []byte { return append(b, k.b[:]...) }
 
-// ParseDataKey returns the key that AppendKey wrote. b is not kept; the caller
-// clears it. Error: Invalid (not KeyBytes long).
+// ParseDataKey returns the key that AppendKey wrote. It does not keep b, which the caller must
+// clear. Errors: Invalid, if b has not KeyBytes.
 func ParseDataKey(b []byte) (*DataKey, error) {
 	if len(b) != KeyBytes {
 		return nil, errs.Newf("sse.ParseDataKey", errs.Invalid, "a data key has %d bytes, not %d", KeyBytes, len(b))
@@ -17,7 +17,7 @@ func ParseDataKey(b []byte) (*DataKey, error) {
 	return k, nil
 }
 
-// Clone returns a copy of the key, which is wiped on its own.
+// Clone returns a copy of the key. Wipe of one does not clear the other.
 func (k *DataKey) Clone() *DataKey {
 	c := *k
 	return &c
