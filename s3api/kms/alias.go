@@ -10,9 +10,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// SetAlias makes alias a name of a key within the key's account, whatever it named
-// before. The alias aws/s3 names the account's default key. Errors: Invalid,
-// NotFound (no such key).
+// SetAlias makes alias a name of a key within the key's account. If it named another key before, it
+// no longer does. The alias aws/s3 names the account's default key. Errors: Invalid, NotFound
+// (there is no such key), Precondition (the key was changed at the same time).
 func (s *Service) SetAlias(ctx context.Context, alias, id string) error {
 	const op = "kms.SetAlias"
 	alias = strings.TrimPrefix(alias, "alias/")
@@ -34,7 +34,8 @@ func (s *Service) SetAlias(ctx context.Context, alias, id string) error {
 		[]*metapb.EntryCheck{{Kind: metapb.EntryKind_ENTRY_MASTER_KEY, Name: id, Revision: revision}}, []*metapb.Entry{a}, nil))
 }
 
-// RemoveAlias makes an account's alias no name any more. Errors: NotFound.
+// RemoveAlias removes an alias of an account. Errors: NotFound, Precondition (it was changed at the
+// same time).
 func (s *Service) RemoveAlias(ctx context.Context, account, alias string) error {
 	const op = "kms.RemoveAlias"
 	name := aliasName(account, strings.TrimPrefix(alias, "alias/"))
@@ -58,7 +59,7 @@ func aliasEntry(account, alias, id string) (*metapb.Entry, error) {
 	return &metapb.Entry{Kind: metapb.EntryKind_ENTRY_KEY_ALIAS, Name: aliasName(account, alias), Value: value}, err
 }
 
-// aliased returns the key that an alias names.
+// aliased returns the id of the key that an alias names.
 func (s *Service) aliased(account, alias string) (string, error) {
 	e := s.dir.Get(metapb.EntryKind_ENTRY_KEY_ALIAS, aliasName(account, alias))
 	if e == nil {
@@ -75,7 +76,8 @@ func aliasedKey(e *metapb.Entry) (string, error) {
 	return a.KeyId, nil
 }
 
-// makeDefault makes the default key of an account, unless another node was faster.
+// makeDefault makes the default key of an account and returns its id. If another node was faster,
+// it returns the key of that node.
 func (s *Service) makeDefault(ctx context.Context, account string) (string, error) {
 	if account == "" {
 		return "", errs.Newf("kms.makeDefault", errs.Invalid, "no account: it has no default KMS key")
@@ -84,14 +86,14 @@ func (s *Service) makeDefault(ctx context.Context, account string) (string, erro
 	err := s.add(ctx, &metapb.MasterKey{Id: id, Account: account, Description: "default key"}, defaultAlias)
 	if errs.Is(err, errs.Precondition) {
 		if s.cfg.External != nil {
-			_ = s.cfg.External.Destroy(ctx, id) // Never used; if it stays it does no harm.
+			_ = s.cfg.External.Destroy(ctx, id) // Nothing uses it, so it does no harm if it stays.
 		}
 		return s.aliased(account, defaultAlias)
 	}
 	return id, err
 }
 
-// aliasesByKey returns the aliases of every key, without their accounts.
+// aliasesByKey returns the aliases of each key, without the accounts before them.
 func (s *Service) aliasesByKey() map[string][]string {
 	by := make(map[string][]string)
 	for _, e := range s.dir.List(metapb.EntryKind_ENTRY_KEY_ALIAS) {

@@ -11,14 +11,14 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// ContextMaxBytes bounds an encryption context, as the client sends it and as it
-// is stored.
+// ContextMaxBytes bounds an encryption context, in the form in which the client sends it and in
+// that in which it is stored.
 const ContextMaxBytes = 8 << 10
 
-// ParseContext reads the x-amz-server-side-encryption-context header, base64 of a
-// JSON object with string values, and returns it as canonical JSON: names in the
-// order of their bytes, no white space. The empty header and the empty object are
-// nil: no context. Errors: Invalid.
+// ParseContext reads the header x-amz-server-side-encryption-context, which is base64 of a JSON
+// object with string values. It returns it as canonical JSON: names in the order of their bytes, no
+// white space. For an empty header or object it returns nil, which means no context. Errors:
+// Invalid.
 func ParseContext(header string) ([]byte, error) {
 	const op = "kms.ParseContext"
 	if len(header) > ContextMaxBytes {
@@ -41,11 +41,11 @@ func ParseContext(header string) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(pairs); err != nil { // Sorts the names.
+	if err := enc.Encode(pairs); err != nil { // It sorts the names.
 		return nil, errs.New(op, errs.Internal, err)
 	}
 	canonical := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
-	if len(canonical) > ContextMaxBytes { // Escapes can make it longer than it came.
+	if len(canonical) > ContextMaxBytes { // Escapes can make it longer than what was sent.
 		return nil, errs.Newf(op, errs.Invalid, "the encryption context is longer than %d bytes", ContextMaxBytes)
 	}
 	return canonical, nil
@@ -53,8 +53,8 @@ func ParseContext(header string) ([]byte, error) {
 
 var errNotAnObject = errors.New("is not a JSON object with string values")
 
-// contextPairs reads a flat object. encoding/json would let a repeated name pass,
-// and then what is authenticated would depend on who reads it.
+// contextPairs reads a flat JSON object. It refuses a repeated name, which encoding/json would
+// accept: what is authenticated would then depend on who reads it.
 func contextPairs(text []byte) (map[string]string, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("is not UTF-8")

@@ -3,12 +3,12 @@
 //
 // # Keys
 //
-// A master key belongs to an account and is known by an id, and by aliases of its
-// account. What the cluster knows of it (owner, state, aliases) is in the
-// directory. Its material is there too, sealed under the root key (built in), or
-// in an external service that never gives it away (Vault). A record without
-// versions is that of an external key; both kinds work side by side, and Config
-// says where new ones are made.
+// A master key belongs to an account. It has an id, and may have aliases in its
+// account. Its owner, state and aliases are in the directory. The material of a
+// built-in key is there too, sealed under the root key. That of an external key is
+// in an external service (Vault), which never gives it away. An external key's
+// record has no versions. Both kinds work side by side, and Config says which kind
+// new keys are.
 //
 //	root       = 32 bytes of the operator's, or HKDF-SHA-256(cluster key, "cairn kms root v1")
 //	seal key   = HKDF-SHA-256(root, "cairn kms seal v1")
@@ -20,28 +20,28 @@
 //	             nonce 0, data key, associated data: aad | id bytes (2) | id | version (4)) |
 //	             domain key as the external service wrapped it
 //
-// Integers are big endian; aad is what the caller binds to an envelope: its kind
-// and the SHA-256 of its encryption context (package sse). A derived key is used
-// for one salt, hence the fixed nonces.
+// Integers are big endian. aad is what the caller binds to an envelope: its kind and
+// the SHA-256 of its encryption context (package sse). Each derived key belongs to
+// one random salt and is used once, so its nonce can be fixed.
 //
 // # Domain keys
 //
-// A multipart object has a data key for each part, and a call to an external
-// service for each would make 10,000 calls of one GET. So the service wraps a
-// domain key, for one master key and aad, and that wraps the data keys: every
-// envelope carries the domain key that opens it. Domain keys are kept in memory, at
-// most domainKeysMax of them and none longer than domainKeyLife. That is the time
-// after which a key that was disabled at the external service stops working here;
-// a key disabled here stops at once.
+// A multipart object has a data key for each part. If each needed a call to the
+// external service, one GET could make 10,000 calls. So the external service wraps a
+// domain key, which belongs to one master key and aad, and the domain key wraps the
+// data keys. Every envelope carries the wrapped domain key that opens it. At most
+// domainKeysMax domain keys are kept in memory, and none longer than domainKeyLife.
+// So a key that is disabled at the external service stops working here after that
+// time; a key that is disabled here stops at once.
 //
 // # Deletion
 //
-// A key is deleted after a waiting time, by Purge, and with it everything that is
-// encrypted under it is lost. Until then nothing can be opened with it either,
-// which shows what would be lost.
+// Purge deletes a key after a waiting time. Everything that is encrypted under the
+// key is lost then. During the waiting time nothing can be opened with it either, so
+// that somebody notices what would be lost.
 //
 // # Concurrency
 //
-// Everything is safe for concurrent use. Nodes act on the same directory; changes
-// to one entry are checked against its revision.
+// Everything is safe for concurrent use. Nodes change the same directory, so each
+// change of an entry is checked against the entry's revision.
 package kms

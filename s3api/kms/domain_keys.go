@@ -17,24 +17,24 @@ import (
 )
 
 const (
-	domainKeyLife = 5 * time.Minute // In memory; after it the external service is asked again.
-	domainKeysMax = 4096            // In memory; the oldest goes first. About 512 bytes each.
+	domainKeyLife = 5 * time.Minute // In memory. After it the external service is asked again.
+	domainKeysMax = 4096            // In memory; the oldest is dropped first. Each takes about 512 bytes.
 
 	domainLabel    = "cairn kms domain v1"     // Part of the format.
-	domainKeyLabel = "cairn kms domain key v1" // As the last.
+	domainKeyLabel = "cairn kms domain key v1" // Part of the format.
 )
 
-// domainKeys wraps data keys under domain keys that an external service wraps: one
-// call for many data keys.
+// domainKeys wraps data keys under domain keys that an external service wraps, so that one call to
+// the service is enough for many data keys.
 type domainKeys struct {
 	external External
-	calls    singleflight.Group // Equal calls to the external service at once are one.
+	calls    singleflight.Group // Equal calls to the external service at the same time become one.
 
 	mu      sync.Mutex
-	byUse   map[[32]byte]*domainKey // What wraps now, by master key and aad.
-	byText  map[[32]byte]*domainKey // What opens, by master key, aad and wrapped form.
-	oldest  *list.List              // Of *domainKey, by age: all live equally long.
-	expiry  *time.Timer             // Of the oldest; nil: there is none.
+	byUse   map[[32]byte]*domainKey // Keys that wrap now, by master key and aad.
+	byText  map[[32]byte]*domainKey // Keys that open, by master key, aad and wrapped form.
+	oldest  *list.List              // Of *domainKey, oldest first. All live equally long.
+	expiry  *time.Timer             // Calls expire when the oldest has lived its time; nil: there is none.
 	stopped bool
 }
 
@@ -42,7 +42,7 @@ type domainKeys struct {
 type domainKey struct {
 	key       *sse.DataKey
 	keyID     string // Of the master key.
-	wrapped   []byte // As the external service made it.
+	wrapped   []byte // As the external service returned it.
 	version   uint32 // Of the master key.
 	use, text [32]byte
 	until     time.Time
@@ -57,7 +57,7 @@ func newDomainKeys(external External) *domainKeys {
 	return &domainKeys{external: external, byUse: make(map[[32]byte]*domainKey), byText: make(map[[32]byte]*domainKey), oldest: list.New()}
 }
 
-// wrap returns the salt and the wrapped form of d, and the version of the master key.
+// wrap wraps d. It returns the salt, the wrapped form, and the version of the master key.
 func (c *domainKeys) wrap(ctx context.Context, keyID string, d *sse.DataKey, aad []byte) (salt, wrapped []byte, version uint32, err error) {
 	k, err := c.find(ctx, c.byUse, digest(keyID, aad, nil), func() (*domainKey, error) {
 		d := sse.NewDataKey()
@@ -75,7 +75,7 @@ func (c *domainKeys) wrap(ctx context.Context, keyID string, d *sse.DataKey, aad
 	return salt, append(wrapped, k.wrapped...), k.version, nil
 }
 
-// unwrap opens an envelope.
+// unwrap opens an envelope that wrap made.
 func (c *domainKeys) unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) (*sse.DataKey, error) {
 	if len(e.WrappedKey) <= sse.WrappedBytes {
 		return nil, errs.Newf("kms.unwrap", errs.Invalid, "an envelope of KMS key %s with %d bytes cannot exist", e.KmsKeyId, len(e.WrappedKey))
@@ -92,8 +92,8 @@ func (c *domainKeys) unwrap(ctx context.Context, e *metapb.Envelope, aad []byte)
 	return sse.UnwrapUnder(k.key.Bytes(), domainLabel, e.Salt, own, bind(slices.Clone(aad), e.KmsKeyId, e.KmsKeyVersion))
 }
 
-// find returns a copy of the domain key at a place of an index, made by ask if it
-// is not there. The caller wipes the copy.
+// find returns a copy of the domain key at a place of an index. If there is none, ask gets one. The
+// caller must wipe the copy.
 func (c *domainKeys) find(ctx context.Context, index map[[32]byte]*domainKey, at [32]byte, ask func() (*domainKey, error)) (*domainKey, error) {
 	for {
 		if k := c.get(index, at); k != nil {
@@ -113,7 +113,7 @@ func (c *domainKeys) find(ctx context.Context, index map[[32]byte]*domainKey, at
 		case err == nil && mine != nil:
 			return mine, nil
 		case err == nil, shared && errs.Is(err, errs.Canceled) && ctx.Err() == nil:
-			continue // Another's call, which put the key in its place; or the other went away.
+			continue // It was another caller's call: it put the key into the index, or was cancelled.
 		}
 		return nil, err
 	}
@@ -125,6 +125,8 @@ func (k *domainKey) copy() *domainKey {
 	return &other
 }
 
+// get returns a copy of the domain key at a place of an index; nil if there is none. It must be a
+// copy, because expire may wipe the key at any time.
 func (c *domainKeys) get(index map[[32]byte]*domainKey, at [32]byte) *domainKey {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +136,7 @@ func (c *domainKeys) get(index map[[32]byte]*domainKey, at [32]byte) *domainKey 
 	return nil
 }
 
-// add keeps a domain key, and lets it wrap if forUse.
+// add keeps a domain key, and lets it wrap if forUse. A key that wraps is also found by unwrap.
 func (c *domainKeys) add(k *domainKey, forUse bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,7 +158,7 @@ func (c *domainKeys) add(k *domainKey, forUse bool) {
 	}
 }
 
-// expire drops what has lived its time and waits for the next.
+// expire drops the keys that have lived domainKeyLife, and sets the timer for the next one.
 func (c *domainKeys) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,7 +183,8 @@ func (c *domainKeys) dropOldestLocked() {
 	k.key.Wipe()
 }
 
-// renew lets no domain key of a master key wrap any more, since it has a new version.
+// renew makes the domain keys of a master key wrap no longer, because the master key has a new
+// version. They still open.
 func (c *domainKeys) renew(keyID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,7 +195,7 @@ func (c *domainKeys) renew(keyID string) {
 	}
 }
 
-// close wipes all keys. What comes later is not kept.
+// close wipes all keys. Keys that are added later are not kept.
 func (c *domainKeys) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,7 +208,8 @@ func (c *domainKeys) close() {
 	}
 }
 
-// digest is a place in an index.
+// digest returns the place of a key in an index. Each part has its length before it, so that
+// different parts never give the same place.
 func digest(keyID string, aad, text []byte) (at [32]byte) {
 	h := sha256.New()
 	for _, b := range [][]byte{[]byte(keyID), aad, text} {

@@ -25,8 +25,8 @@ func withDomains(t *testing.T, f func(t *testing.T, s *Service, f *fakeExternal,
 	})
 }
 
-// TestManyPartsCostFewCalls: a multipart object of 1000 parts is one call to write
-// and one to read.
+// TestManyPartsCostFewCalls: a multipart object of 1000 parts costs one call to write and one to
+// read.
 func TestManyPartsCostFewCalls(t *testing.T) {
 	withDomains(t, func(t *testing.T, s *Service, f *fakeExternal, id string) {
 		var all []*metapb.Envelope
@@ -88,7 +88,7 @@ func TestDomainKeysAreWiped(t *testing.T) {
 		require.Empty(t, c.byText)
 		require.Empty(t, c.byUse)
 
-		// The oldest makes room.
+		// The oldest is dropped.
 		for i := range domainKeysMax + 10 {
 			_, err := s.Wrap(context.Background(), id, sse.NewDataKey(), fmt.Append(nil, i))
 			require.NoError(t, err)
@@ -107,7 +107,8 @@ func TestDomainKeysAreWiped(t *testing.T) {
 	})
 }
 
-// TestEqualCallsAreOne: a burst is one call, and who goes away does not spoil it.
+// TestEqualCallsAreOne: many equal calls at the same time become one, and a caller that leaves does
+// not spoil it for the others.
 func TestEqualCallsAreOne(t *testing.T) {
 	withDomains(t, func(t *testing.T, s *Service, f *fakeExternal, id string) {
 		f.hold = make(chan struct{})

@@ -72,7 +72,7 @@ func (f *fakeDirectory) Write(_ context.Context, checks []*metapb.EntryCheck, pu
 	return nil
 }
 
-// edit changes a key's record behind the service's back.
+// edit changes a key's record without the service.
 func (f *fakeDirectory) edit(id string, change func(*metapb.MasterKey)) {
 	e := f.Get(metapb.EntryKind_ENTRY_MASTER_KEY, id)
 	k := new(metapb.MasterKey)

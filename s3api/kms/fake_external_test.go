@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// fakeExternal keeps keys as version counts: version v of key k is the text "k v".
+// fakeExternal keeps only how many versions a key has: version v of key k is the text "k v".
 type fakeExternal struct {
 	mu    sync.Mutex
 	keys  map[string]uint32

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// fakeVault answers as Vault's API documentation says: /v1/transit, AppRole and the
-// token's own life; {"errors": […]} for every status of 400 and more.
+// fakeVault answers as Vault's API documentation says: /v1/transit, AppRole, and the token's own
+// life. Every status of 400 and more has {"errors": […]}.
 type fakeVault struct {
 	mu        sync.Mutex
 	keys      map[string]*transitKey
@@ -55,7 +55,7 @@ func newFakeVault() *fakeVault {
 	return &fakeVault{keys: make(map[string]*transitKey), tokens: map[string]*vaultToken{"s.root": {}}, secretIDs: map[string]bool{"secret-1": true}}
 }
 
-// RoundTrip has the server in the same process, for tests in a bubble.
+// RoundTrip answers in the same process, for tests in a bubble.
 func (f *fakeVault) RoundTrip(r *http.Request) (*http.Response, error) {
 	w, done := httptest.NewRecorder(), make(chan struct{})
 	go func() {

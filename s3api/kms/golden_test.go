@@ -14,8 +14,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// golden is testdata/envelopes.json, made after doc.go by a program in another
-// language. It never changes: what was sealed must open for ever.
+// golden is testdata/envelopes.json. A program in another language made it from doc.go. It never
+// changes, because what was sealed must open for ever.
 type golden struct {
 	ClusterKey string `json:"cluster_key"`
 	KeyID      string `json:"key_id"`
@@ -78,7 +78,7 @@ func TestGoldenBuiltIn(t *testing.T) {
 	}
 }
 
-// goldenExternal opens the one domain key of testdata.
+// goldenExternal opens only the domain key of testdata.
 type goldenExternal struct {
 	fakeExternal
 	t *testing.T

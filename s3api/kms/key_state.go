@@ -10,14 +10,13 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// Disable stops the use of a key until Enable: nothing under it can be written or
-// read. Errors: NotFound, Invalid (the cluster's own key), Precondition (it is to
-// be deleted).
+// Disable stops the use of a key: until Enable, nothing that is encrypted under it can be written
+// or read. Errors: NotFound, Invalid (the cluster's own key), Precondition (it is to be deleted).
 func (s *Service) Disable(ctx context.Context, id string) (*Key, error) {
 	return s.setState(ctx, "kms.Disable", id, metapb.MasterKeyState_MASTER_KEY_DISABLED)
 }
 
-// Enable reverses Disable. Errors: as Disable.
+// Enable reverses Disable. Errors: those of Disable.
 func (s *Service) Enable(ctx context.Context, id string) (*Key, error) {
 	return s.setState(ctx, "kms.Enable", id, metapb.MasterKeyState_MASTER_KEY_ENABLED)
 }
@@ -35,7 +34,8 @@ func (s *Service) setState(ctx context.Context, op, id string, to metapb.MasterK
 	})
 }
 
-// notClusters refuses what would take SSE-S3 from the whole cluster.
+// notClusters refuses a change of the cluster's own key that would make SSE-S3 fail in the whole
+// cluster.
 func notClusters(op, id string) error {
 	if id == sse.S3KeyID {
 		return errs.Newf(op, errs.Invalid, "%s is the cluster's own key: it can be rotated, not disabled or deleted", id)
@@ -43,9 +43,8 @@ func notClusters(op, id string) error {
 	return nil
 }
 
-// ScheduleDeletion stops the use of a key and has it deleted after days. Errors:
-// NotFound, Invalid (days, or the cluster's own key), Precondition (it is to be
-// deleted already).
+// ScheduleDeletion stops the use of a key, which Purge deletes after this number of days. Errors:
+// NotFound, Invalid (days, or the cluster's own key), Precondition (it is to be deleted already).
 func (s *Service) ScheduleDeletion(ctx context.Context, id string, days int) (*Key, error) {
 	const op = "kms.ScheduleDeletion"
 	if err := notClusters(op, id); err != nil {
@@ -65,8 +64,8 @@ func (s *Service) ScheduleDeletion(ctx context.Context, id string, days int) (*K
 	})
 }
 
-// CancelDeletion keeps a key that was to be deleted. It is disabled then. Errors:
-// NotFound, Precondition (it is not to be deleted, or its time has come).
+// CancelDeletion keeps a key that was to be deleted. The key is then disabled. Errors: NotFound,
+// Precondition (it is not to be deleted, or its time has come).
 func (s *Service) CancelDeletion(ctx context.Context, id string) (*Key, error) {
 	const op = "kms.CancelDeletion"
 	return s.change(ctx, op, id, func(k *metapb.MasterKey) error {
@@ -81,8 +80,8 @@ func (s *Service) CancelDeletion(ctx context.Context, id string) (*Key, error) {
 	})
 }
 
-// Purge deletes the keys whose time has come, with their aliases, and returns
-// their ids. Keys that fail stay for the next call.
+// Purge deletes the keys whose time has come, with their aliases, and returns their ids. A key that
+// cannot be deleted stays for the next call, and the error says why.
 func (s *Service) Purge(ctx context.Context, now time.Time) (deleted []string, err error) {
 	var failed error
 	for _, e := range s.dir.List(metapb.EntryKind_ENTRY_MASTER_KEY) {

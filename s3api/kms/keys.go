@@ -14,27 +14,26 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// Limits of keys.
 const (
 	DefaultMinDeletionDays = 7
 	MaxDeletionDays        = 30
-	MaxVersions            = 1000 // Of a key. All are kept, so that what they wrapped still opens.
+	MaxVersions            = 1000 // Of a key. All are kept, because what they wrapped must still open.
 	MaxDescriptionBytes    = 8 << 10
 
-	writeTries = 5                // Of a change that others' changes got in the way of.
-	purgeAfter = 10 * time.Minute // A cancellation on a node with a slow clock must not meet a purge.
+	writeTries = 5                // Of a change, if others change the same key at the same time.
+	purgeAfter = 10 * time.Minute // After a key's time, so that a slow clock's cancellation meets no purge.
 )
 
 // Key is what may be shown of a master key.
 type Key struct {
 	ID          string       `json:"id"`
 	ARN         string       `json:"arn"`
-	Account     string       `json:"account"` // Empty: the cluster's own.
+	Account     string       `json:"account"` // Empty: it is the cluster's own.
 	Description string       `json:"description,omitempty"`
 	State       string       `json:"state"` // enabled, disabled, pending-deletion.
 	Created     time.Time    `json:"created"`
-	DeleteAt    time.Time    `json:"delete_at,omitzero"` // Pending deletion: not before.
-	External    bool         `json:"external"`           // Kept by an external service, which knows its versions.
+	DeleteAt    time.Time    `json:"delete_at,omitzero"` // If deletion is pending: it is not deleted before.
+	External    bool         `json:"external"`           // An external service keeps it, and knows its versions.
 	Versions    []KeyVersion `json:"versions,omitempty"` // Oldest first; the last one wraps.
 	Aliases     []string     `json:"aliases,omitempty"`  // Sorted, without "alias/".
 }
@@ -45,10 +44,10 @@ type KeyVersion struct {
 	Created time.Time `json:"created"`
 }
 
-// NewKey says what key to create.
+// NewKey describes a key to be created.
 type NewKey struct {
 	Account     string
-	ID          string // Empty: a random one. A key of this name at an external service is taken over.
+	ID          string // Empty: a random one. If an external service has a key of this name, that one is used.
 	Description string
 	Alias       string // Empty: none.
 }
@@ -79,8 +78,9 @@ func (s *Service) Create(ctx context.Context, n NewKey) (*Key, error) {
 	return s.Show(n.ID)
 }
 
-// add makes a key's material and its entries. Precondition: it or the alias is
-// there; for the cluster's own key, which is made on first use, that is as good.
+// add makes a key's material and its entries. It returns Precondition if the key or the alias
+// exists. The cluster's own key is made when it is first used, perhaps by several nodes; for it,
+// that it exists is as good, and add returns nil.
 func (s *Service) add(ctx context.Context, k *metapb.MasterKey, alias string) error {
 	k.CreatedMs = time.Now().UnixMilli()
 	if s.cfg.External == nil {
@@ -118,14 +118,15 @@ func newID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// List returns the keys of an account, by id; of all and the cluster's own for "".
+// List returns the keys of an account in the order of their ids; for "" those of all accounts, and
+// the cluster's own.
 func (s *Service) List(account string) ([]*Key, error) {
 	aliases := s.aliasesByKey()
 	var keys []*Key
 	for _, e := range s.dir.List(metapb.EntryKind_ENTRY_MASTER_KEY) {
 		k, _, err := s.record(e.Name)
 		if errs.Is(err, errs.NotFound) {
-			continue // Purged since.
+			continue // It was purged meanwhile.
 		}
 		if err != nil {
 			return nil, errs.Wrap("kms.List", err)
@@ -162,9 +163,10 @@ func (s *Service) shown(k *metapb.MasterKey, aliases []string) *Key {
 	return out
 }
 
-// Rotate gives an enabled key another version, which wraps from then on. Older versions still open.
-// If the key is an external one, other nodes wrap with the new version within domainKeyLife.
-// Errors: NotFound, Denied (not enabled), Precondition (it has MaxVersions), Unknown.
+// Rotate gives an enabled key another version, which wraps from then on. What older versions
+// wrapped still opens. If the key is an external one, other nodes wrap with the new version after
+// at most domainKeyLife. Errors: NotFound, Denied (not enabled), Precondition (it has MaxVersions),
+// Unknown.
 func (s *Service) Rotate(ctx context.Context, id string) (*Key, error) {
 	const op = "kms.Rotate"
 	k, _, err := s.enabled(id)
@@ -195,8 +197,8 @@ func (s *Service) Rotate(ctx context.Context, id string) (*Key, error) {
 	})
 }
 
-// change applies f to a key's record and writes it, again if another change got in
-// the way.
+// change writes a key's record as f changes it. If another change was made meanwhile, it calls f
+// again with the new record, at most writeTries times in all.
 func (s *Service) change(ctx context.Context, op, id string, f func(*metapb.MasterKey) error) (*Key, error) {
 	for try := 1; ; try++ {
 		k, revision, err := s.record(id)

@@ -7,10 +7,10 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// keyNameMaxBytes is the longest name of a key that is looked at.
+// keyNameMaxBytes bounds the names of keys that are parsed.
 const keyNameMaxBytes = 2048
 
-// defaultAlias is the alias of an account's default key.
+// defaultAlias is the alias of every account's default key.
 const defaultAlias = "aws/s3"
 
 var (
@@ -18,15 +18,15 @@ var (
 	aliasPattern = regexp.MustCompile(`^[A-Za-z0-9/_-]{1,250}$`)
 )
 
-// KeyName is what a client calls a key by. One of ID and Alias is set.
+// KeyName is the name that a client gives for a key. Either ID or Alias is set.
 type KeyName struct {
-	Region  string // Empty: not said.
-	Account string // Empty: not said.
+	Region  string // Empty: not given.
+	Account string // Empty: not given.
 	ID      string
 	Alias   string // Without "alias/".
 }
 
-// ParseKeyID reads a key's name:
+// ParseKeyID reads the name of a key in one of these forms:
 //
 //	arn:aws:kms:REGION:ACCOUNT:key/ID    or :alias/NAME; AWS, OBS
 //	REGION:ACCOUNT:key/ID                or :alias/NAME; OBS
@@ -76,8 +76,7 @@ func invalidName(op, text string) error {
 		"REGION:ACCOUNT:key/ID, ID or alias/NAME", text)
 }
 
-// String returns the name as ParseKeyID reads it, as an ARN if region and account
-// are said.
+// String returns the name in a form that ParseKeyID reads: an ARN if region and account are given.
 func (n KeyName) String() string {
 	var resource string
 	switch {
@@ -94,7 +93,7 @@ func (n KeyName) String() string {
 	return "arn:aws:kms:" + n.Region + ":" + n.Account + ":" + resource
 }
 
-// AnswerID returns the form in which answers name a key: its ARN.
+// AnswerID returns the name by which answers call a key: its ARN.
 func AnswerID(region, account, id string) string {
 	return KeyName{Region: region, Account: account, ID: id}.String()
 }

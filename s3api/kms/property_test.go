@@ -12,8 +12,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// TestKeysAgainstModel drives two nodes over one directory. Whatever was wrapped
-// opens, on either node, exactly while its key is enabled.
+// TestKeysAgainstModel drives two nodes with one directory. Whatever was wrapped opens on either
+// node exactly as long as its key is enabled.
 func TestKeysAgainstModel(t *testing.T) {
 	type envelope struct {
 		id, context string
@@ -39,7 +39,7 @@ func TestKeysAgainstModel(t *testing.T) {
 			return rapid.SampledFrom(ids).Draw(t, "id")
 		}
 		node := func(t *rapid.T) *Service { return rapid.SampledFrom(nodes).Draw(t, "node") }
-		// change expects success exactly from the given states.
+		// change expects success if the key is in one of these states, and failure otherwise.
 		change := func(to string, do func(s *Service, id string) error, from ...string) func(*rapid.T) {
 			return func(t *rapid.T) {
 				id := anyID(t)

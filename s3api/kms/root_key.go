@@ -25,7 +25,7 @@ const (
 	sealedBytes    = nonceBytes + masterKeyBytes + sse.TagBytes
 )
 
-// Labels keep keys derived for different uses apart; they are part of the format.
+// Labels keep keys that are derived for different uses apart. They are part of the format.
 const (
 	rootLabel      = "cairn kms root v1"
 	sealLabel      = "cairn kms seal v1"
@@ -40,7 +40,7 @@ type RootKey struct {
 	finger string
 }
 
-// Fingerprint tells root keys apart, and nothing of what they are.
+// Fingerprint returns a text that differs between root keys and tells nothing about them.
 func (r *RootKey) Fingerprint() string { return r.finger }
 
 // String keeps the key out of every log line and error.
@@ -55,7 +55,7 @@ func (r RootKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String
 // MarshalText is String, for JSON and everything like it.
 func (r RootKey) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// newRootKey returns the root key of the given bytes, which it clears.
+// newRootKey returns the root key with these bytes, which it clears.
 func newRootKey(root []byte) *RootKey {
 	defer clear(root)
 	key := derive(root, sealLabel)
@@ -79,9 +79,8 @@ func derive(secret []byte, label string) []byte {
 	return key
 }
 
-// DeriveRootKey returns the root key of a cluster that was not given one. secret
-// is the cluster key, or a key derived from it, of at least 32 bytes. It is not
-// changed.
+// DeriveRootKey returns the root key of a cluster that was given none. secret is the cluster key,
+// or a key derived from it. It must have at least 32 bytes, and is not changed.
 func DeriveRootKey(secret []byte) *RootKey {
 	if len(secret) < rootKeyBytes {
 		panic(fmt.Sprintf("kms: a secret of %d bytes", len(secret)))
@@ -89,9 +88,9 @@ func DeriveRootKey(secret []byte) *RootKey {
 	return newRootKey(derive(secret, rootLabel))
 }
 
-// ParseRootKey reads a root key written as 64 hex digits or as base64 of 32 bytes,
-// in the standard or the URL alphabet, with or without padding. White space around
-// it is ignored. Errors: Invalid.
+// ParseRootKey reads a root key that is written as 64 hex digits, or as base64 of 32 bytes in the
+// standard or the URL alphabet, with or without padding. It ignores white space around it. Errors:
+// Invalid.
 func ParseRootKey(text string) (*RootKey, error) {
 	text = strings.TrimSpace(text)
 	b, err := hex.DecodeString(text)
@@ -107,8 +106,8 @@ func ParseRootKey(text string) (*RootKey, error) {
 	return newRootKey(b), nil
 }
 
-// LoadRootKey reads a root key from a file, which others may not access: the rule of the
-// cluster key's file. Errors: Invalid.
+// LoadRootKey reads a root key from a file. As for the cluster key's file, others must not have
+// access to it. Errors: Invalid.
 func LoadRootKey(path string) (*RootKey, error) {
 	const op = "kms.LoadRootKey"
 	text, err := identity.ReadSecretFile(path)
@@ -122,7 +121,7 @@ func LoadRootKey(path string) (*RootKey, error) {
 	return root, nil
 }
 
-// newVersion makes the material of a version of a key, sealed.
+// newVersion makes the material of a version of a key, and returns it sealed.
 func (r *RootKey) newVersion(id string, version uint32) []byte {
 	key := make([]byte, masterKeyBytes)
 	_, _ = rand.Read(key) // Never fails.
@@ -132,7 +131,8 @@ func (r *RootKey) newVersion(id string, version uint32) []byte {
 	return r.aead.Seal(sealed, sealed[:nonceBytes], key, bind([]byte(masterKeyLabel), id, version))
 }
 
-// open returns the material of a version of a key; the caller clears it.
+// open returns the material of a version of a key, which the caller must clear. Errors:
+// Unavailable, if it was sealed under another root key.
 func (r *RootKey) open(sealed []byte, id string, version uint32) ([]byte, error) {
 	if len(sealed) == sealedBytes {
 		key, err := r.aead.Open(nil, sealed[:nonceBytes], sealed[nonceBytes:], bind([]byte(masterKeyLabel), id, version))
@@ -144,7 +144,8 @@ func (r *RootKey) open(sealed []byte, id string, version uint32) ([]byte, error)
 		"every node needs the root key (or cluster key) that the key was made with", version, id)
 }
 
-// bind appends a key's id and version to data.
+// bind appends a key's id and version to data, so that what is sealed with them opens for no other
+// key or version.
 func bind(data []byte, id string, version uint32) []byte {
 	data = binary.BigEndian.AppendUint16(data, uint16(len(id)))
 	data = append(data, id...)

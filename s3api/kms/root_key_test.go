@@ -15,7 +15,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// sameRoot reports whether what one seals the other opens.
+// sameRoot reports whether one opens what the other seals.
 func sameRoot(a, b *RootKey) bool {
 	_, err := b.open(a.newVersion("k", 1), "k", 1)
 	return err == nil

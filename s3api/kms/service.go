@@ -14,39 +14,38 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// External is a service outside the cluster that keeps master keys; Vault is one.
-// It is safe for concurrent use and bounds its own time. Every method may fail with
-// Unavailable, Overloaded or Canceled.
+// External is a service outside the cluster that keeps master keys, as Vault does. It must be safe
+// for concurrent use, and must bound its own time. Every method may fail with Unavailable,
+// Overloaded or Canceled.
 type External interface {
-	// Create makes a key. One that is there already stays as it is.
+	// Create makes a key. If the key exists, it stays as it is.
 	Create(ctx context.Context, keyID string) error
 
-	// Rotate gives a key another version, which wraps from then on. Errors:
-	// NotFound, Unknown (it may have been done).
+	// Rotate gives a key another version, which wraps from then on. Errors: NotFound, Unknown (it
+	// may have been done).
 	Rotate(ctx context.Context, keyID string) error
 
-	// Destroy deletes a key for good. One that is not there is no error.
+	// Destroy deletes a key for good. It is no error if there is none.
 	Destroy(ctx context.Context, keyID string) error
 
-	// Encrypt wraps d with the key's newest version, which it returns. aad is
+	// Encrypt wraps d with the newest version of the key, and returns that version. aad is
 	// authenticated. Errors: NotFound.
 	Encrypt(ctx context.Context, keyID string, d *sse.DataKey, aad []byte) (wrapped []byte, version uint32, err error)
 
-	// Decrypt is the reverse of Encrypt. Errors: NotFound, Denied (the version is
-	// not to be used any more), Corrupt (it does not authenticate).
+	// Decrypt is the reverse of Encrypt. Errors: NotFound, Denied (the version may no longer be
+	// used), Corrupt (it does not authenticate).
 	Decrypt(ctx context.Context, keyID string, wrapped, aad []byte) (*sse.DataKey, error)
 }
 
-// Config sets a Service up.
+// Config sets up a Service.
 type Config struct {
-	Region          string   // Of the cluster; names of keys elsewhere are not found.
-	Root            *RootKey // Seals built-in keys. Needed.
-	External        External // Where new keys are made; nil: built in.
-	MinDeletionDays int      // Default DefaultMinDeletionDays; -1: none, for tests.
+	Region          string   // Of the cluster. Names of keys in other regions are not found.
+	Root            *RootKey // Seals built-in keys. It must be set.
+	External        External // Makes and keeps new keys; nil: they are built in.
+	MinDeletionDays int      // Zero: DefaultMinDeletionDays; -1: none, for tests.
 }
 
-// Service is the cluster's key service. It is an sse.KeyService; its other methods
-// are the administration of keys.
+// Service is the cluster's key service. It is an sse.KeyService; its other methods administer keys.
 type Service struct {
 	dir     Directory
 	cfg     Config
@@ -58,7 +57,7 @@ var _ sse.KeyService = (*Service)(nil)
 // Format keeps the keys in memory out of every log line and error.
 func (Service) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "kms.Service") }
 
-// New returns the key service over a directory.
+// New returns the key service whose keys are in dir.
 func New(dir Directory, cfg Config) *Service {
 	if cfg.Root == nil {
 		panic("kms: a service without a root key")
@@ -73,7 +72,7 @@ func New(dir Directory, cfg Config) *Service {
 	return s
 }
 
-// Close clears the keys in memory. External stays open.
+// Close clears the keys in memory. It does not close External.
 func (s *Service) Close() {
 	if s.domains != nil {
 		s.domains.close()
@@ -103,7 +102,7 @@ func (s *Service) Resolve(ctx context.Context, account, name string) (string, er
 			return "", errs.Wrap(op, err)
 		}
 	}
-	// Whether another account has a key, and in what state, is not told.
+	// Nobody may learn whether another account has a key, or in which state it is.
 	k, _, err := s.record(id)
 	switch {
 	case errs.Is(err, errs.NotFound), err == nil && k.Account != account:
@@ -130,7 +129,7 @@ func (s *Service) record(id string) (*metapb.MasterKey, uint64, error) {
 	return k, e.Revision, nil
 }
 
-// enabled is record of a key that may be used.
+// enabled is record, and returns Denied if the key may not be used.
 func (s *Service) enabled(id string) (*metapb.MasterKey, uint64, error) {
 	k, revision, err := s.record(id)
 	switch {
@@ -207,10 +206,10 @@ func (s *Service) Unwrap(ctx context.Context, e *metapb.Envelope, aad []byte) (*
 	return d, errs.Wrap(op, err)
 }
 
-// external reports whether a key's material is outside the cluster.
+// external reports whether an external service keeps the key's material.
 func external(k *metapb.MasterKey) bool { return len(k.Versions) == 0 }
 
-// reachable refuses the use of an external key where no external service is set.
+// reachable refuses the use of an external key if this node is set up with no external service.
 func (s *Service) reachable(id string) error {
 	if s.domains == nil {
 		return errs.Newf("kms.reachable", errs.Unavailable, "KMS key %s is kept by an external key service, and this node is set up with none", id)

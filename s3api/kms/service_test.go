@@ -115,7 +115,7 @@ func TestDefaultKey(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, mine, chosen, "an account's default key can be chosen")
 
-		// Two nodes at once make one key: the slower one takes the other's.
+		// Two nodes make a key at the same time: the slower one uses that of the other.
 		second := New(dir, s.cfg)
 		defer second.Close()
 		var faster string
@@ -158,7 +158,8 @@ func TestS3KeyIsMadeOnFirstUse(t *testing.T) {
 	})
 }
 
-// TestEnvelopeOfServiceTampering: truncated, changed, of another version or key.
+// TestEnvelopeOfServiceTampering: envelopes that are cut, changed, or of another version or key do
+// not open.
 func TestEnvelopeOfServiceTampering(t *testing.T) {
 	each(t, func(t *testing.T, s *Service, _ *fakeDirectory) {
 		ctx := context.Background()
@@ -266,7 +267,7 @@ func TestCreateAndShow(t *testing.T) {
 	})
 }
 
-// TestChangesMeet: two nodes change a key at once; both changes hold.
+// TestChangesMeet: two nodes change a key at the same time, and both changes hold.
 func TestChangesMeet(t *testing.T) {
 	each(t, func(t *testing.T, s *Service, dir *fakeDirectory) {
 		ctx := context.Background()
@@ -295,7 +296,8 @@ func TestVersionsAreBounded(t *testing.T) {
 	requireOpens(t, k, e, d)
 }
 
-// TestMovedMaterial: a sealed version fits its key and number alone, and its root.
+// TestMovedMaterial: a sealed version opens only for its own key and number, and only under its
+// root key.
 func TestMovedMaterial(t *testing.T) {
 	ctx, dir := context.Background(), newFakeDirectory()
 	s := New(dir, Config{Region: region, Root: testRoot(1)})
@@ -314,8 +316,8 @@ func TestMovedMaterial(t *testing.T) {
 	require.ErrorContains(t, err, "does not open with this node's KMS root key")
 }
 
-// TestBothKindsSideBySide: keys from before an external service was set still open,
-// and external ones say what is missing without it.
+// TestBothKindsSideBySide: after an external service was set, keys from before still open. Without
+// it, external keys say what is missing.
 func TestBothKindsSideBySide(t *testing.T) {
 	dir, f := newFakeDirectory(), newFakeExternal()
 	builtin := New(dir, Config{Region: region, Root: testRoot(1)})

@@ -32,36 +32,35 @@ const (
 	DefaultAppRoleMount = "approle"
 )
 
-// vaultAnswerMaxBytes bounds what is read of an answer.
+// vaultAnswerMaxBytes bounds how much of an answer is read.
 const vaultAnswerMaxBytes = 1 << 20
 
 var prefixPattern = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*)?$`)
 
-// VaultConfig says how to reach a Vault or OpenBao server and its Transit engine.
-// It holds no secrets, only the files they are in; those are read again when they
-// change, and must be accessible to their owner alone.
+// VaultConfig says how to reach a Vault or OpenBao server and its Transit engine. It has no
+// secrets, only the names of files with secrets. The files are read again when they change, and
+// only their owner may have access to them.
 type VaultConfig struct {
-	Address    string // https://HOST:PORT. With http:// keys travel in clear.
+	Address    string // https://HOST:PORT. With http:// keys cross the network in clear.
 	Namespace  string // Empty: none.
-	Mount      string // Of the Transit engine; default DefaultVaultMount.
-	KeyPrefix  string // Transit key = KeyPrefix + Cairn's key id; default DefaultVaultPrefix.
+	Mount      string // Of the Transit engine; empty: DefaultVaultMount.
+	KeyPrefix  string // The Transit key is KeyPrefix and Cairn's key id; empty: DefaultVaultPrefix.
 	CAFile     string // PEM; empty: the system's authorities.
-	ServerName string // In the server's certificate; empty: the host of Address.
+	ServerName string // The name in the server's certificate; empty: the host of Address.
 
 	TokenFile    string // Either a token
 	RoleID       string // or an AppRole:
 	SecretIDFile string
-	AppRoleMount string // Default DefaultAppRoleMount.
+	AppRoleMount string // Empty: DefaultAppRoleMount.
 
-	Timeout time.Duration // Of one try; default DefaultVaultTimeout.
-	Tries   int           // Of one operation; default DefaultVaultTries.
+	Timeout time.Duration // Of one try; zero: DefaultVaultTimeout.
+	Tries   int           // Of one operation; zero: DefaultVaultTries.
 }
 
-// Vault keeps keys in the Transit engine of HashiCorp Vault or OpenBao. The policy
-// of its token needs, below the mount: create, read, update and delete on
-// keys/PREFIX*, update on keys/PREFIX*/config and keys/PREFIX*/rotate, and update
-// (not create, which would make keys anew that were deleted) on encrypt/PREFIX* and
-// decrypt/PREFIX*.
+// Vault keeps keys in the Transit engine of HashiCorp Vault or OpenBao. Below the mount, the policy
+// of its token must give: create, read, update and delete on keys/PREFIX*; update on
+// keys/PREFIX*/config and keys/PREFIX*/rotate; and update on encrypt/PREFIX* and decrypt/PREFIX*.
+// It should not give create on encrypt/PREFIX*, because that makes a deleted key anew.
 type Vault struct {
 	cfg    VaultConfig
 	client *api.Client
@@ -73,7 +72,7 @@ var _ External = (*Vault)(nil)
 // Format keeps the token out of every log line and error.
 func (v Vault) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "kms.Vault(%s)", v.cfg.Address) }
 
-// NewVault returns a driver, without reaching the server. Errors: Invalid.
+// NewVault returns a Vault. It does not connect to the server. Errors: Invalid.
 func NewVault(cfg VaultConfig) (*Vault, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.ServerName}
@@ -124,8 +123,8 @@ func newVault(cfg VaultConfig, t http.RoundTripper) (*Vault, error) {
 	return v, nil
 }
 
-// newClient returns a client that nothing but the configuration sets up: package
-// api would take tokens, namespaces and TLS settings from the environment.
+// newClient returns a client that only the configuration sets up. Left alone, package api would
+// take tokens, namespaces and TLS settings from the environment.
 func (v *Vault) newClient(t http.RoundTripper) (*api.Client, error) {
 	client, err := api.NewClient(&api.Config{
 		Address: v.cfg.Address,
@@ -134,8 +133,8 @@ func (v *Vault) newClient(t http.RoundTripper) (*api.Client, error) {
 			CheckRedirect: rpc.NoRedirect,
 		},
 		Timeout:          v.cfg.Timeout,
-		MaxRetries:       0,    // Vault.do has them.
-		DisableRedirects: true, // Package api would follow one, token and all.
+		MaxRetries:       0,    // Vault.do retries.
+		DisableRedirects: true, // Package api would follow one, and send the token there.
 	})
 	if err != nil {
 		return nil, err
@@ -149,7 +148,7 @@ func (v *Vault) newClient(t http.RoundTripper) (*api.Client, error) {
 	return client, nil
 }
 
-// boundedTransport bounds the answers that are read.
+// boundedTransport bounds how much of an answer is read.
 type boundedTransport struct{ http.RoundTripper }
 
 func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -163,7 +162,7 @@ func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Close ends the renewal of the token. It does not revoke it.
+// Close ends the renewal of the token. It does not revoke the token.
 func (v *Vault) Close() { v.auth.close() }
 
 // path returns the path of an operation on a key.
@@ -198,11 +197,11 @@ func (v *Vault) Destroy(ctx context.Context, keyID string) error {
 	return err
 }
 
-// List returns the ids of the keys with the prefix, as the server has them.
+// List returns the ids of the keys that the server has with the prefix.
 func (v *Vault) List(ctx context.Context) ([]string, error) {
 	data, err := v.do(ctx, request{op: "kms.Vault.List", method: http.MethodGet, path: v.cfg.Mount + "/keys", query: url.Values{"list": {"true"}}})
 	if errs.Is(err, errs.NotFound) {
-		return nil, nil // The answer to an empty list.
+		return nil, nil // Vault answers so if there are no keys.
 	}
 	if err != nil {
 		return nil, err
@@ -218,8 +217,7 @@ func (v *Vault) List(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Version returns the newest version of a key. Errors: NotFound, Invalid (a key
-// that cannot wrap).
+// Version returns the newest version of a key. Errors: NotFound, Invalid (the key cannot wrap).
 func (v *Vault) Version(ctx context.Context, keyID string) (uint32, error) {
 	const op = "kms.Vault.Version"
 	data, err := v.do(ctx, request{op: op, method: http.MethodGet, path: v.path("keys", keyID, "")})
@@ -241,9 +239,8 @@ func (v *Vault) Version(ctx context.Context, keyID string) (uint32, error) {
 	return uint32(newest), nil
 }
 
-// Encrypt implements External. It looks at the key first: Transit makes a key that
-// is not there if the token may create one, and what a deleted key wrapped would
-// never open with it.
+// Encrypt implements External. It looks the key up first: if the token may create keys, Transit
+// makes a key that does not exist, and what a deleted key wrapped would never open with that.
 func (v *Vault) Encrypt(ctx context.Context, keyID string, d *sse.DataKey, aad []byte) ([]byte, uint32, error) {
 	const op = "kms.Vault.Encrypt"
 	newest, err := v.Version(ctx, keyID)
@@ -286,8 +283,7 @@ func (v *Vault) Decrypt(ctx context.Context, keyID string, wrapped, aad []byte) 
 	return d, nil
 }
 
-// Check reports whether the server can be reached, is unsealed, and accepts the
-// token.
+// Check returns nil if the server can be reached, is unsealed, and accepts the token.
 func (v *Vault) Check(ctx context.Context) error {
 	_, err := v.do(ctx, request{op: "kms.Vault.Check", method: http.MethodGet, path: "auth/token/lookup-self"})
 	return err
@@ -298,10 +294,10 @@ type request struct {
 	op, method, path string
 	query            url.Values
 	body             map[string]any
-	once             bool // Not to be repeated when it may have been done.
+	once             bool // It must not be sent again if it may have been done.
 }
 
-// send makes one try and returns the answer's data.
+// send makes one try and returns the data of the answer.
 func (v *Vault) send(ctx context.Context, token string, r *request) (map[string]any, error) {
 	secret, err := v.exchange(ctx, token, r)
 	if err != nil || secret == nil {
@@ -310,7 +306,7 @@ func (v *Vault) send(ctx context.Context, token string, r *request) (map[string]
 	return secret.Data, nil
 }
 
-// exchange makes one try and returns the whole answer; nil: it has no content.
+// exchange makes one try and returns the whole answer; nil if it has no content.
 func (v *Vault) exchange(ctx context.Context, token string, r *request) (*api.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, v.cfg.Timeout)
 	defer cancel()
@@ -335,7 +331,7 @@ func (v *Vault) exchange(ctx context.Context, token string, r *request) (*api.Se
 	switch {
 	case resp.StatusCode == http.StatusNoContent:
 		return nil, nil
-	case resp.StatusCode >= http.StatusMultipleChoices: // No error, to package api.
+	case resp.StatusCode >= http.StatusMultipleChoices: // Package api takes it for a success.
 		return nil, &vaultError{status: resp.StatusCode, messages: []string{messageRedirect}}
 	}
 	secret := new(api.Secret)

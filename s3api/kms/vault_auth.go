@@ -18,16 +18,16 @@ import (
 	"github.com/cairnstore/cairn/cluster/identity"
 )
 
-// vaultAuth has the token that requests carry: the one in a file, or that of an
-// AppRole. It is renewed in time, and replaced when it ends or is refused.
+// vaultAuth has the token that requests carry. It is the one in a file, or one that an AppRole got
+// by logging in. It is renewed in time, and replaced when it ends or is refused.
 type vaultAuth struct {
 	v  *Vault
-	wg sync.WaitGroup // Of what watches the token's life.
+	wg sync.WaitGroup // Counts the goroutines that watch over the token's life.
 
-	lock    chan struct{} // Holds one element while somebody has what is below; it is kept while logging in.
+	lock    chan struct{} // Holds one element while somebody uses what is below, also while it logs in.
 	current string        // Empty: none.
-	stale   bool          // It is not to be used again, if there is another one.
-	file    fs.FileInfo   // Of the token file when it was read.
+	stale   bool          // Not to be used again if another one can be had.
+	file    fs.FileInfo   // Of the token file, when it was read.
 	watcher *api.LifetimeWatcher
 	closed  bool
 }
@@ -68,15 +68,15 @@ func (a *vaultAuth) token(ctx context.Context) (string, error) {
 	return a.current, nil
 }
 
-// refused tells that the server did not accept a token, and reports whether there
-// may be a better one.
+// refused notes that the server did not accept a token, and reports whether another one may be
+// better.
 func (a *vaultAuth) refused(ctx context.Context, token string) bool {
 	if a.acquire(ctx) != nil {
 		return false
 	}
 	defer a.release()
 	if a.current != token {
-		return true // Somebody was faster.
+		return true // It was replaced meanwhile.
 	}
 	a.stale = true
 	if a.v.cfg.TokenFile == "" {
@@ -86,8 +86,8 @@ func (a *vaultAuth) refused(ctx context.Context, token string) bool {
 	return err == nil && strings.TrimSpace(text) != token
 }
 
-// fromFile returns the token in the file, read again if the file changed or its
-// token has ended.
+// fromFile returns the token in the file. It reads the file again if it has changed or its token
+// has ended.
 func (a *vaultAuth) fromFile(ctx context.Context) (string, error) {
 	const op = "kms.vaultAuth"
 	name := a.v.cfg.TokenFile
@@ -107,7 +107,7 @@ func (a *vaultAuth) fromFile(ctx context.Context) (string, error) {
 		return "", errs.Newf(op, errs.Unavailable, "token of Vault: file %s is empty", name)
 	}
 	if text != a.current {
-		// What cannot be looked up cannot be renewed either; but it may be used.
+		// A token that may not look itself up cannot be renewed either, but it may be used.
 		var life *api.SecretAuth
 		data, err := a.v.send(ctx, text, &request{method: http.MethodGet, path: "auth/token/lookup-self"})
 		var answer *vaultError
@@ -127,7 +127,7 @@ func (a *vaultAuth) fromFile(ctx context.Context) (string, error) {
 	return text, nil
 }
 
-// login gets a token for the AppRole.
+// login gets a token for the AppRole. The caller holds the lock.
 func (a *vaultAuth) login(ctx context.Context) error {
 	const op = "kms.vaultAuth"
 	secretID, err := identity.ReadSecretFile(a.v.cfg.SecretIDFile)
@@ -147,8 +147,8 @@ func (a *vaultAuth) login(ctx context.Context) error {
 	return nil
 }
 
-// use makes token the current one and watches over its life; nil or none: it does
-// not end.
+// use makes token the current one, and renews it in time. If life is nil or has no duration, the
+// token is not renewed.
 func (a *vaultAuth) use(token string, life *api.SecretAuth) {
 	a.stopWatcher()
 	a.current = token
@@ -157,7 +157,7 @@ func (a *vaultAuth) use(token string, life *api.SecretAuth) {
 	}
 	w, err := a.v.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: &api.Secret{Auth: life}})
 	if err != nil {
-		panic("kms: lifetime watcher: " + err.Error()) // Only for input that is missing.
+		panic("kms: lifetime watcher: " + err.Error()) // Only missing input fails.
 	}
 	a.watcher = w
 	a.wg.Go(w.Start)
@@ -178,7 +178,7 @@ func (a *vaultAuth) stopWatcher() {
 	}
 }
 
-// close ends the watch over the token. A renewal on its way is waited for.
+// close ends the watch over the token, and waits for a renewal that is under way.
 func (a *vaultAuth) close() {
 	a.lock <- struct{}{}
 	a.closed = true

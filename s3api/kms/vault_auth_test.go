@@ -44,7 +44,7 @@ func TestVaultAppRole(t *testing.T) {
 	})
 }
 
-// TestVaultTokenThatCannotBeRenewed is replaced before it ends.
+// TestVaultTokenThatCannotBeRenewed: a token that cannot be renewed is replaced before it ends.
 func TestVaultTokenThatCannotBeRenewed(t *testing.T) {
 	withVault(t, asRole, func(t *testing.T, v *Vault, server *fakeVault) {
 		ctx := context.Background()

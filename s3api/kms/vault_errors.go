@@ -16,25 +16,26 @@ import (
 )
 
 const (
-	vaultPause         = 100 * time.Millisecond // Before the second try; twice as long before each next one.
-	vaultRetryAfterMax = 2 * time.Second        // A server that wants a longer pause is overloaded: the client shall wait, not we.
+	vaultPause         = 100 * time.Millisecond // Before the second try; it doubles before each further one.
+	vaultRetryAfterMax = 2 * time.Second        // If a server asks for a longer pause, the client is told to wait instead.
 )
 
-// vaultError is an answer that is no success.
+// vaultError is an answer that is not a success.
 type vaultError struct {
 	status     int
-	messages   []string // Of Vault: {"errors": […]}; nil: the body is something else.
+	messages   []string // Vault's {"errors": […]}; nil: the body is something else.
 	retryAfter time.Duration
 	cause      error
 }
 
-// messageRedirect stands for a redirect, whose target is nobody that was named to show
-// the token to. Standbys forward requests by themselves unless they are told not to.
+// messageRedirect is the message for a redirect. Redirects are not followed, because the token
+// would be shown to a server that nobody named. Standbys forward requests themselves, unless they
+// are told not to.
 const messageRedirect = "it redirects elsewhere, which is not followed: name the active server, or let its standbys forward requests"
 
 var errGarbage = errors.New("the answer is not one of Vault")
 
-// Error implements error. It has Vault's own messages, which name no keys.
+// Error implements error. It has Vault's own messages, which contain no keys.
 func (e *vaultError) Error() string {
 	text := strings.Join(e.messages, "; ")
 	if text == "" && e.cause != nil {
@@ -43,8 +44,8 @@ func (e *vaultError) Error() string {
 	return fmt.Sprintf("Vault answers %d: %s", e.status, text)
 }
 
-// answerError sorts what package api returned. Its own errors print URLs and raw
-// bodies: neither is passed on.
+// answerError returns a vaultError for an error of package api. The errors of that package print
+// URLs and raw bodies, which are not passed on.
 func answerError(resp *api.Response, err error) error {
 	var re *api.ResponseError
 	if !errors.As(err, &re) {
@@ -64,6 +65,7 @@ func answerError(resp *api.Response, err error) error {
 	return e
 }
 
+// says reports whether a message contains one of the texts.
 func (e *vaultError) says(texts ...string) bool {
 	all := strings.Join(e.messages, "\n")
 	for _, t := range texts {
@@ -74,8 +76,8 @@ func (e *vaultError) says(texts ...string) bool {
 	return false
 }
 
-// kind returns what sort of failure an answer is, and whether another try may go
-// better. Vault tells missing keys and bad ciphertexts apart by text alone.
+// kind returns the kind of an answer, and whether another try may succeed. Vault tells a missing
+// key from a bad ciphertext only by text.
 func (e *vaultError) kind() (kind errs.Kind, again bool) {
 	switch {
 	case e.cause != nil:
@@ -83,24 +85,25 @@ func (e *vaultError) kind() (kind errs.Kind, again bool) {
 	case e.status == http.StatusTooManyRequests:
 		return errs.Overloaded, true
 	case e.status >= 500, e.status == http.StatusPreconditionFailed, e.status == 472, e.status == 473:
-		return errs.Unavailable, true // Sealed, a standby, or not caught up.
+		return errs.Unavailable, true // It is sealed, a standby, or behind.
 	case e.status == http.StatusNotFound && len(e.messages) == 0,
 		e.status == http.StatusBadRequest && e.says("key not found", "no existing key named", "could not delete key; not found"):
 		return errs.NotFound, false
 	case e.status == http.StatusBadRequest && e.says("disallowed by policy"):
-		return errs.Denied, false // Below the key's min_decryption_version.
+		return errs.Denied, false // The version is below the key's min_decryption_version.
 	case e.status == http.StatusBadRequest && e.says("message authentication failed", "invalid ciphertext"):
 		return errs.Corrupt, false
 	}
-	return errs.Unavailable, false // The policy, the mount or a version of Vault that is too old: the operator's.
+	return errs.Unavailable, false // Policy, mount, or a Vault that is too old: the operator must act.
 }
 
-// strangeAnswer is a success that does not say what it should.
+// strangeAnswer is the error for a success that lacks what it should say.
 func strangeAnswer(op string) error {
 	return errs.Newf(op, errs.Unavailable, "%w; check the address and the mount", errGarbage)
 }
 
-// do makes an operation, again where that may help, and returns the answer's data.
+// do makes an operation, with further tries where they may help, and returns the data of the
+// answer.
 func (v *Vault) do(ctx context.Context, r request) (map[string]any, error) {
 	renewed := false
 	pause := vaultPause
@@ -119,7 +122,7 @@ func (v *Vault) do(ctx context.Context, r request) (map[string]any, error) {
 			renewed = true
 			if v.auth.refused(ctx, token) {
 				try--
-				continue // Once, and at once: tokens end.
+				continue // At once, and not counted as a try: tokens end. This happens only once.
 			}
 		}
 		again, wait, err := v.judge(ctx, &r, err, answer, sent && r.once)
@@ -133,9 +136,9 @@ func (v *Vault) do(ctx context.Context, r request) (map[string]any, error) {
 	}
 }
 
-// judge turns the failure of a try into the error to return, and says whether to
-// try again, and not before when. answer is nil if there was none. maybeDone: the
-// request was sent and must not be sent twice.
+// judge turns the failure of a try into the error to return. It says whether to try again, and how
+// long to wait at least. answer is nil if there was none. maybeDone says that the request was sent
+// and must not be sent twice.
 func (v *Vault) judge(ctx context.Context, r *request, err error, answer *vaultError, maybeDone bool) (again bool, wait time.Duration, out error) {
 	var known *errs.Error
 	switch {
@@ -160,13 +163,13 @@ func (v *Vault) judge(ctx context.Context, r *request, err error, answer *vaultE
 	return again && answer.retryAfter <= vaultRetryAfterMax, answer.retryAfter, errs.New(r.op, kind, answer)
 }
 
-// mayBeDone reports whether what was asked for may have been done all the same.
-// A sealed server has not done it.
+// mayBeDone reports whether the operation may have been done although the answer is an error. A
+// sealed server (503) has not done it.
 func (e *vaultError) mayBeDone() bool {
 	return e.cause != nil || e.status >= 500 && e.status != http.StatusServiceUnavailable
 }
 
-// withoutURL returns an error without the URL that package net/http prints.
+// withoutURL returns an error without the URL that package net/http adds.
 func withoutURL(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("it is too slow")

@@ -27,8 +27,7 @@ func secretFile(t *testing.T, text string) string {
 	return name
 }
 
-// withVault runs a test in a bubble with a driver that has the root token, or
-// what change sets.
+// withVault runs a test in a bubble with a Vault that has the root token, or what change sets.
 func withVault(t *testing.T, change func(*VaultConfig), f func(t *testing.T, v *Vault, server *fakeVault)) {
 	token, secret := secretFile(t, "s.root\n"), secretFile(t, "secret-1\n")
 	synctest.Test(t, func(t *testing.T) {
@@ -98,8 +97,8 @@ func TestVaultKeys(t *testing.T) {
 	})
 }
 
-// TestVaultFailures: what the server does, the kind, the tries it takes, how long
-// it takes, and what the error says.
+// TestVaultFailures: for each thing that the server may do, the kind of the error, how many tries
+// it takes, how long it takes, and what the error says.
 func TestVaultFailures(t *testing.T) {
 	answer := func(status int, text string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, _ *http.Request) bool {
@@ -163,7 +162,7 @@ func TestVaultFailures(t *testing.T) {
 	}
 }
 
-// TestVaultComesBack: a short trouble is not seen.
+// TestVaultComesBack: nobody notices a short trouble.
 func TestVaultComesBack(t *testing.T) {
 	withVault(t, nil, func(t *testing.T, v *Vault, server *fakeVault) {
 		ctx := context.Background()
@@ -218,9 +217,9 @@ func TestVaultRotatesOnce(t *testing.T) {
 	})
 }
 
-// TestVaultOverTLS: the real transport, with a CA of its own, a namespace, and an
-// environment that must not matter. No redirect is followed: nothing is shown to whoever
-// the answer names.
+// TestVaultOverTLS uses the real transport, with a CA of its own, a namespace, and an environment
+// that must not matter. No redirect is followed, so the token is shown to nobody whom an answer
+// names.
 func TestVaultOverTLS(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "s.environment")
 	t.Setenv("VAULT_NAMESPACE", "environment")
@@ -295,7 +294,7 @@ func TestVaultConfig(t *testing.T) {
 	require.Equal(t, "transit/keys/cairn-k/rotate", v.path("keys", "k", "/rotate"))
 }
 
-// TestServiceOverVault goes the whole way, with tokens in no print of the driver.
+// TestServiceOverVault goes the whole way, and checks that no print of the driver has a token.
 func TestServiceOverVault(t *testing.T) {
 	withVault(t, nil, func(t *testing.T, v *Vault, server *fakeVault) {
 		ctx := context.Background()
