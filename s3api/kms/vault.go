@@ -123,8 +123,8 @@ func newVault(cfg VaultConfig, t http.RoundTripper) (*Vault, error) {
 	return v, nil
 }
 
-// newClient returns a client that only the configuration sets up. Left alone, package api would
-// take tokens, namespaces and TLS settings from the environment.
+// newClient returns a client that takes no tokens, namespaces and TLS settings from the
+// environment, as package api by itself would.
 func (v *Vault) newClient(t http.RoundTripper) (*api.Client, error) {
 	client, err := api.NewClient(&api.Config{
 		Address: v.cfg.Address,
