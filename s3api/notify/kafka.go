@@ -16,14 +16,14 @@ import (
 
 const (
 	kafkaTimeout        = 10 * time.Second // To connect, and for the brokers to take a batch.
-	kafkaTopicRetries   = 1                // Looks for a topic that is not there.
+	kafkaTopicRetries   = 1                // How often a topic that was not found is looked for again.
 	kafkaMetadataMinAge = 250 * time.Millisecond
 	kafkaIDHeader       = "cairn-event-id"
 )
 
-// kafka produces to a topic. A message is taken when every replica in sync has it.
-// Its key is the object, so that the events of an object lie in one partition, in
-// order; a retry inside a connection leaves no second copy.
+// kafka produces to a topic. A message counts as taken when every replica in sync has it. Its key
+// is the object, so that the events of an object are in one partition, in order. A retry inside a
+// connection makes no second copy.
 type kafka struct {
 	brokers []string
 	topic   string
@@ -36,8 +36,9 @@ type kafka struct {
 
 var _ Target = (*kafka)(nil)
 
-// Send implements Target. A client that failed is made anew with the next batch: its
-// messages under way are of no use then, and what it knows of the brokers may be old.
+// Send implements Target. If it fails, the client is closed and the next batch makes another one:
+// messages that are still under way are sent again anyway, and what the client knows of the brokers
+// may be old.
 func (t *kafka) Send(ctx context.Context, messages []Message) (taken int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
@@ -61,12 +62,12 @@ func (t *kafka) Send(ctx context.Context, messages []Message) (taken int, err er
 	return taken, t.explain(errs[taken], len(messages[taken].Body))
 }
 
-// connect makes a client and asks a broker for something. A client by itself tries for ever, and
-// does not say what is wrong.
+// connect makes a client and asks a broker for something. Left alone, a client would try for ever
+// and not say what is wrong.
 func (t *kafka) connect(ctx context.Context) (err error) {
 	options := []kgo.Opt{kgo.SeedBrokers(t.brokers...), kgo.ClientID("cairn"), kgo.DialTimeout(t.timeout),
-		kgo.RequiredAcks(kgo.AllISRAcks()),                   // And idempotent, which is its default.
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // That of Kafka's own clients.
+		kgo.RequiredAcks(kgo.AllISRAcks()),                   // It is also idempotent, by default.
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // As Kafka's own clients do.
 		kgo.UnknownTopicRetries(kafkaTopicRetries), kgo.MetadataMinAge(kafkaMetadataMinAge), kgo.ProducerLinger(0), kgo.DisableClientMetrics()}
 	if t.tls != nil {
 		options = append(options, kgo.DialTLSConfig(t.tls))
@@ -80,8 +81,8 @@ func (t *kafka) connect(ctx context.Context) (err error) {
 	return t.client.Ping(ctx)
 }
 
-// produce returns what became of each message. A message that was sent waits for its
-// answer whatever ctx says; closing the client ends that.
+// produce sends messages and returns the result of each. A message that was sent waits for its
+// answer even after ctx ends, so the client is closed then.
 func (t *kafka) produce(ctx context.Context, messages []Message) []error {
 	errs := make([]error, len(messages))
 	var wg sync.WaitGroup
@@ -89,7 +90,7 @@ func (t *kafka) produce(ctx context.Context, messages []Message) []error {
 	stop := context.AfterFunc(ctx, t.client.Close)
 	defer func() {
 		if !stop() {
-			t.Close() // Also if the last answer came at the same moment.
+			t.Close() // The client is closed, perhaps after the last answer came.
 		}
 	}()
 	for i, m := range messages {
@@ -103,7 +104,7 @@ func (t *kafka) produce(ctx context.Context, messages []Message) []error {
 	return errs
 }
 
-// explain says of an error what an operator can do.
+// explain adds to an error what an operator can do about it; size is that of the message.
 func (t *kafka) explain(err error, size int) error {
 	for _, c := range []struct {
 		is   error

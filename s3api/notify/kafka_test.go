@@ -27,7 +27,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// startKafka runs brokers that know the topic t.
+// startKafka runs brokers with the topic t.
 func startKafka(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(3), kfake.SeedTopics(4, "t")}, opts...)...)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func kafkaTarget(t *testing.T, c *kfake.Cluster, scheme, options, token string) 
 	return ts.Target(ARN("r", "k", kindKafka)).(*held).target.(*kafka)
 }
 
-// someMessages are n events of a few keys, from the first number on.
+// someMessages returns n events of a few keys, numbered from first on.
 func someMessages(first, n int) (out []Message) {
 	for i := first; i < first+n; i++ {
 		out = append(out, Message{ID: strconv.Itoa(i), Key: "b/" + strconv.Itoa(i%5), Body: []byte(fmt.Sprintf(`{"n":%d}`, i))})
@@ -71,8 +71,8 @@ func readKafka(t *testing.T, c *kfake.Cluster, n int, opts ...kgo.Opt) map[strin
 	return got
 }
 
-// TestKafka: the events of a key lie in one partition, in order, through changes of
-// leader and refusals that pass.
+// TestKafka: the events of a key are in one partition, in order, even if leaders change and brokers
+// refuse for a while.
 func TestKafka(t *testing.T) {
 	c := startKafka(t)
 	target := kafkaTarget(t, c, "kafka", "", "")
@@ -98,8 +98,8 @@ func TestKafka(t *testing.T) {
 	require.Equal(t, want, readKafka(t, c, 400))
 }
 
-// TestKafkaAcks: every replica in sync has to have a message, and a message that is
-// sent again by the client is known by its sequence.
+// TestKafkaAcks: every replica in sync must have a message, and brokers recognise by its sequence a
+// message that the client sends again.
 func TestKafkaAcks(t *testing.T) {
 	c := startKafka(t)
 	seen := make(chan int16, 10)
@@ -126,7 +126,7 @@ func TestKafkaAcks(t *testing.T) {
 	require.EqualValues(t, 10, total, "no message lies there twice")
 }
 
-// TestKafkaAway: brokers that are away are told of, and found again when they are back.
+// TestKafkaAway: brokers that are away are reported, and found again when they are back.
 func TestKafkaAway(t *testing.T) {
 	c := startKafka(t, kfake.NumBrokers(1))
 	target := kafkaTarget(t, c, "kafka", "", "")
@@ -152,7 +152,7 @@ func TestKafkaAway(t *testing.T) {
 	require.Len(t, readKafka(t, c, 3), 3)
 }
 
-// TestKafkaRefusals: what an operator has to see to is said in a sentence.
+// TestKafkaRefusals: what an operator must do is said in a sentence.
 func TestKafkaRefusals(t *testing.T) {
 	c := startKafka(t)
 	require.NoError(t, c.CreateTopic("small", 1, map[string]string{"max.message.bytes": "200"}))
@@ -182,8 +182,8 @@ func TestKafkaRefusals(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestKafkaLogin: users of each mechanism get in over TLS, others do not, and no error
-// tells a password.
+// TestKafkaLogin: users of each mechanism get in over TLS, others do not, and no error has a
+// password.
 func TestKafkaLogin(t *testing.T) {
 	certificate, ca := brokerCertificate(t)
 	c := startKafka(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), kfake.EnableSASL(),
@@ -210,7 +210,7 @@ func TestKafkaLogin(t *testing.T) {
 	require.ErrorAs(t, err, &unknown, "without ca the brokers are nobody's")
 }
 
-// brokerCertificate returns a certificate of 127.0.0.1 and the file of its CA.
+// brokerCertificate returns a certificate for 127.0.0.1 and the file of its CA.
 func brokerCertificate(t *testing.T) (tls.Certificate, string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -227,7 +227,7 @@ func TestKafkaURL(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.pem")
 	require.NoError(t, os.WriteFile(bad, []byte("none"), 0o600))
 	parseOne := func(address, token string) (*kafka, error) {
-		// As a list of settings comes, cut at each comma.
+		// As from a list of settings, which is split at each comma.
 		ts, err := parse("r", strings.Split("w=http://h/,k="+address+",x=http://h/", ","), func(id string) string {
 			if id == "k" {
 				return token

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// Schemes of Kafka; the second one is with TLS.
+// Schemes of Kafka; kafkas is with TLS.
 const (
 	schemeKafka  = "kafka"
 	schemeKafkas = "kafkas"
@@ -29,8 +29,8 @@ const (
 
 var kafkaTopic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
-// parseKafka returns the target of kafka://HOST:PORT,HOST:PORT/TOPIC?OPTIONS, of which
-// scheme and rest are the parts. A URL with several hosts is none that net/url takes.
+// parseKafka returns the target of kafka://HOST:PORT,HOST:PORT/TOPIC?OPTIONS; rest is what follows
+// "://". It parses by hand, because net/url takes no URL with several hosts.
 func parseKafka(scheme, rest, token string) (*kafka, error) {
 	address, query, _ := strings.Cut(rest, "?")
 	hosts, topic, _ := strings.Cut(address, "/")
@@ -55,7 +55,7 @@ func parseKafka(scheme, rest, token string) (*kafka, error) {
 	return t, t.set(scheme == schemeKafkas, options, token)
 }
 
-// brokerAddress returns HOST:PORT of HOST or HOST:PORT.
+// brokerAddress returns HOST:PORT for HOST or HOST:PORT.
 func brokerAddress(text string) (string, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
@@ -70,7 +70,8 @@ func brokerAddress(text string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// set applies the options of a URL: tls, ca (a file of PEM), user and sasl.
+// set applies the options of a URL: tls, ca (a PEM file), user and sasl. token is the user's
+// password.
 func (t *kafka) set(secure bool, options url.Values, token string) error {
 	for name, values := range options {
 		if len(values) != 1 || values[0] == "" {

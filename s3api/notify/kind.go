@@ -7,13 +7,13 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// kindName is an event as rules and messages name it.
+// kindName is a kind of event and its name in rules and messages.
 type kindName struct {
 	kind metapb.EventKind
 	name string
 }
 
-// kinds is every event that rules may ask for.
+// kinds are all kinds of events that rules may ask for.
 var kinds = []kindName{
 	{metapb.EventKind_EVENT_PUT, "s3:ObjectCreated:Put"},
 	{metapb.EventKind_EVENT_POST, "s3:ObjectCreated:Post"},
@@ -32,7 +32,7 @@ var kinds = []kindName{
 	{metapb.EventKind_EVENT_ACL_PUT, "s3:ObjectAcl:Put"},
 }
 
-// nameOf returns the name of a kind.
+// nameOf returns the name of a kind; empty if rules cannot ask for it.
 func nameOf(k metapb.EventKind) string {
 	i := slices.IndexFunc(kinds, func(n kindName) bool { return n.kind == k })
 	if i < 0 {
@@ -41,8 +41,8 @@ func nameOf(k metapb.EventKind) string {
 	return kinds[i].name
 }
 
-// bitsOf returns the kinds that a name in a rule means, as EventRule has them; 0:
-// there is no such event. A name may end in an asterisk.
+// bitsOf returns the kinds that a name in a rule means, in the form of EventRule.Kinds; 0 if there
+// is no such event. A name may end in ":*".
 func bitsOf(name string) (bits uint64) {
 	prefix, all := strings.CutSuffix(name, ":*")
 	for _, k := range kinds {

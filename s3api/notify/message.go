@@ -10,21 +10,21 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Versions of the structure: later kinds of events are told in a later one.
+// Versions of the message's structure: kinds of events that S3 has added later have the later one.
 const (
 	versionFirst = "2.1"
 	versionLater = "2.3"
 	timeLayout   = "2006-01-02T15:04:05.000Z"
 )
 
-// Message is an event as a target is told it.
+// Message is an event in the form in which a target gets it.
 type Message struct {
-	ID   string // The same whenever the event is told again.
-	Key  string // BUCKET/KEY: what the event is of.
+	ID   string // The same each time that the event is sent.
+	Key  string // BUCKET/KEY of the object.
 	Body []byte // JSON.
 }
 
-// document is S3's event message. EventName and Key are MinIO's, in front of it.
+// document is S3's event message. EventName and Key are additions of MinIO's.
 type document struct {
 	EventName string
 	Key       string
@@ -61,14 +61,14 @@ type bucketEntity struct {
 }
 
 type objectEntity struct {
-	Key       string `json:"key"` // Encoded as in a form.
+	Key       string `json:"key"` // URL-encoded as in a form.
 	Size      *int64 `json:"size,omitempty"`
 	ETag      string `json:"eTag,omitempty"`
 	VersionID string `json:"versionId,omitempty"`
 	Sequencer string `json:"sequencer"`
 }
 
-// testDocument is what S3 sends when rules are set.
+// testDocument is the message that S3 sends when rules are set.
 type testDocument struct {
 	Service, Event, Time, Bucket, RequestId string //nolint:revive,stylecheck // S3's names.
 }
@@ -95,7 +95,7 @@ func newDocument(e *metapb.Event) document {
 	if e.Kind >= metapb.EventKind_EVENT_EXPIRATION_DELETE {
 		r.EventVersion = versionLater
 	}
-	if e.Etag != "" { // What is deleted has no size.
+	if e.Etag != "" { // A deletion has neither ETag nor size.
 		size := int64(e.Size)
 		r.S3.Object.Size = &size
 	}
@@ -107,5 +107,5 @@ func newDocument(e *metapb.Event) document {
 
 func eventTime(e *metapb.Event) string { return time.UnixMilli(e.TimeMs).UTC().Format(timeLayout) }
 
-// sequencer orders the events of a key, as text: the log decided what came first.
+// sequencer returns a text that orders the events of a key, by their places in the Raft log.
 func sequencer(e *metapb.Event) string { return fmt.Sprintf("%016X%08X", e.Index, e.Number) }

@@ -10,8 +10,8 @@ import (
 
 const natsTimeout = 10 * time.Second // To connect, and for the server to take a batch.
 
-// natsTarget publishes to a subject. With JetStream a stream has to acknowledge each
-// message; else the server has to have read the batch.
+// natsTarget publishes to a subject. With JetStream, a stream must acknowledge each message.
+// Without it, a batch counts as taken when the server has read it.
 type natsTarget struct {
 	url, subject, token string
 	stream              bool
@@ -25,7 +25,8 @@ func newNATS(url, subject, token string, stream bool) *natsTarget {
 	return &natsTarget{url: url, subject: subject, token: token, stream: stream}
 }
 
-// Send implements Target. A connection that fails is made anew with the next batch.
+// Send implements Target. If it fails, the connection is closed and the next batch makes another
+// one.
 func (t *natsTarget) Send(ctx context.Context, messages []Message) (taken int, err error) {
 	if t.conn == nil {
 		options := []nats.Option{nats.Timeout(natsTimeout), nats.NoReconnect(), nats.Name("cairn")}
@@ -76,7 +77,7 @@ func (t *natsTarget) sendStream(ctx context.Context, messages []Message) (taken 
 	return taken, nil
 }
 
-// message has the ID by which a stream knows a message that comes again.
+// message returns the message with the ID by which a stream recognises it if it is sent again.
 func (t *natsTarget) message(m Message) *nats.Msg {
 	return &nats.Msg{Subject: t.subject, Data: m.Body, Header: nats.Header{jetstream.MsgIDHeader: []string{m.ID}}}
 }

@@ -25,7 +25,7 @@ import (
 
 func allKnown(string) bool { return true }
 
-// TestRules is what rules ask of the state machine, and what is refused.
+// TestRules: what rules ask of the state machine, and which rules are refused.
 func TestRules(t *testing.T) {
 	rule := func(id, prefix, suffix string, events ...string) wirexml.NotificationRule {
 		return wirexml.NotificationRule{ID: id, Target: "arn:t", Prefix: prefix, Suffix: suffix, Events: events}
@@ -78,7 +78,7 @@ func TestMessage(t *testing.T) {
 	require.Contains(t, string(m.Body), `"Event":"s3:TestEvent"`)
 }
 
-// parse returns the registry of settings.
+// parse returns a registry for settings.
 func parse(region string, settings []string, token func(string) string) (*Registry, error) {
 	specs, err := ParseSpecs(settings, token)
 	if err != nil {
@@ -101,7 +101,7 @@ func TestParse(t *testing.T) {
 	require.ErrorContains(t, err, "two targets")
 }
 
-// A webhook is sent each message, and what it does not take is sent again from there.
+// A webhook gets each message. If it does not take one, sending goes on from there.
 func TestWebhook(t *testing.T) {
 	var got []string
 	status := []int{200, 204, 503}
@@ -125,8 +125,8 @@ func TestWebhook(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A real NATS server takes messages by either protocol, refuses a token that is not
-// its own, and is found again after it was away.
+// A real NATS server takes messages by either protocol, refuses a wrong token, and is found again
+// after it was away.
 func TestNATS(t *testing.T) {
 	binary, err := exec.LookPath("nats-server")
 	if err != nil {
@@ -184,7 +184,7 @@ func TestNATS(t *testing.T) {
 	require.Equal(t, 2, taken)
 }
 
-// startNATS runs a server on a port (-1: a free one) until stop.
+// startNATS runs a server on a port (-1: any free one) until stop.
 func startNATS(t *testing.T, binary, port string) (address string, stop func()) {
 	dir := t.TempDir()
 	cmd := exec.Command(binary, "-a", "127.0.0.1", "-p", port, "--auth", "secret", "-js", "-sd", dir, "--ports_file_dir", dir)
@@ -230,8 +230,8 @@ func TestKindNames(t *testing.T) {
 	require.NotZero(t, bitsOf("s3:*"))
 }
 
-// A redirect is no success: it is not followed, so that the token goes nowhere else and
-// no event is lost in a GET.
+// A redirect is no success and is not followed, so that the token goes nowhere else and no event is
+// lost in a GET.
 func TestWebhookFollowsNoRedirect(t *testing.T) {
 	elsewhere := 0
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))

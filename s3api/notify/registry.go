@@ -16,10 +16,10 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Spec is a target as settings have it.
+// Spec is a target as settings describe it.
 type Spec struct {
 	ID, URL, Token string
-	// Accounts are the ids of those whose buckets may name it; none: all may.
+	// Accounts are the ids of the accounts whose buckets may name the target; none: all may.
 	Accounts []string
 }
 
@@ -33,9 +33,9 @@ func (s Spec) same(o Spec) bool {
 // GoString is String, for %#v.
 func (s Spec) GoString() string { return s.String() }
 
-// Registry is the targets that a node knows: those of its own settings, and those set
-// for the whole cluster, each of which hides a node's of the same ID. It is safe for
-// concurrent use.
+// Registry has the targets that a node knows: those of its own settings, and those that are set for
+// the whole cluster. A target of the cluster hides the node's target with the same ID. A Registry
+// is safe for concurrent use.
 type Registry struct {
 	region string
 	own    map[string]*held // By ID. It does not change.
@@ -51,8 +51,8 @@ type Known struct {
 	OfCluster bool
 }
 
-// NewRegistry returns a registry of a node's own targets. No connection is made before
-// there is something to send.
+// NewRegistry returns a registry with a node's own targets. A target connects only when there is
+// something to send.
 func NewRegistry(region string, own []Spec) (*Registry, error) {
 	r := &Registry{region: region, own: map[string]*held{}, cluster: map[string]*held{}}
 	for _, s := range own {
@@ -79,14 +79,14 @@ func (r *Registry) open(s Spec) (*held, error) {
 	return &held{spec: s, arn: ARN(r.region, s.ID, kind), target: t}, nil
 }
 
-// Check returns what is wrong with a target, in words for an operator.
+// Check returns what is wrong with a target, in words for an operator; nil if nothing is.
 func (r *Registry) Check(s Spec) error {
 	_, err := r.open(s)
 	return err
 }
 
-// SetCluster makes targets those of the cluster. A target that stays as it was keeps
-// its connection; one that this node cannot use is left out and told of.
+// SetCluster replaces the targets of the cluster. A target that stays the same keeps its
+// connection. Targets that this node cannot use are left out, and the error says why.
 func (r *Registry) SetCluster(targets []Spec) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,7 +111,7 @@ func (r *Registry) SetCluster(targets []Spec) (err error) {
 	return err
 }
 
-// List returns the targets by ID.
+// List returns all targets in the order of their IDs.
 func (r *Registry) List() []Known {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -125,8 +125,7 @@ func (r *Registry) List() []Known {
 	return out
 }
 
-// Target returns the target of an ARN; nil if there is none. One goroutine at a time
-// may use the target of an ARN.
+// Target returns the target with this ARN; nil if there is none.
 func (r *Registry) Target(arn string) Target {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -136,9 +135,9 @@ func (r *Registry) Target(arn string) Target {
 	return nil
 }
 
-// find returns what is held of an ARN; nil if there is none. mu is held.
+// find returns the target with this ARN; nil if there is none. The caller holds mu.
 func (r *Registry) find(arn string) *held {
-	parts := strings.Split(arn, ":") // See ARN: the ID is the last but one.
+	parts := strings.Split(arn, ":") // The ID is the last part but one: see ARN.
 	if len(parts) < 2 {
 		return nil
 	}
@@ -153,11 +152,10 @@ func (r *Registry) find(arn string) *held {
 	return h
 }
 
-// Known reports whether there is a target of an ARN.
+// Known reports whether there is a target with this ARN.
 func (r *Registry) Known(arn string) bool { return r.Target(arn) != nil }
 
-// Allows reports whether there is a target of an ARN that buckets of an account may
-// name.
+// Allows reports whether there is a target with this ARN that buckets of the account may name.
 func (r *Registry) Allows(arn, account string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -165,7 +163,7 @@ func (r *Registry) Allows(arn, account string) bool {
 	return h != nil && (len(h.spec.Accounts) == 0 || slices.Contains(h.spec.Accounts, account))
 }
 
-// Test sends the target of a spec a test event, by a connection of its own.
+// Test sends a test event to the target that s describes, on a connection of its own.
 func (r *Registry) Test(ctx context.Context, s Spec) error {
 	h, err := r.open(s)
 	if err != nil {
@@ -176,12 +174,12 @@ func (r *Registry) Test(ctx context.Context, s Spec) error {
 	if err != nil {
 		return err
 	}
-	m.ID = rand.Text() // No stream is to take it for the one before.
+	m.ID = rand.Text() // Another one each time, so that no stream takes it for the test before.
 	_, err = h.target.Send(ctx, []Message{m})
 	return err
 }
 
-// Close ends what the targets hold.
+// Close closes all targets.
 func (r *Registry) Close() {
 	_ = r.SetCluster(nil)
 	for _, h := range r.own {
@@ -189,7 +187,7 @@ func (r *Registry) Close() {
 	}
 }
 
-// held is a target that may be taken away while it is used.
+// held is a target that can be taken away while it is used.
 type held struct {
 	spec    Spec
 	arn     string
@@ -216,14 +214,14 @@ func (h *held) Send(ctx context.Context, messages []Message) (int, error) {
 // Close implements Target.
 func (h *held) Close() { h.retire() }
 
-// retire closes the target as soon as nobody uses it.
+// retire closes the target, now or when the Send that uses it ends.
 func (h *held) retire() {
 	h.retired.Store(true)
 	h.closeRetired()
 }
 
-// closeRetired closes a target that nobody uses and nobody will. Whoever uses it comes
-// here after that.
+// closeRetired closes the target if it is retired and nobody uses it. If somebody does, that Send
+// calls closeRetired when it ends.
 func (h *held) closeRetired() {
 	if h.retired.Load() && h.mu.TryLock() {
 		h.target.Close()

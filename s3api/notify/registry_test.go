@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sink is a target that tells when it is used and closed.
+// sink is a target that notes when it is used and closed.
 type sink struct {
 	entered, leave chan struct{} // Nil: a Send waits for nobody.
 	mu             sync.Mutex
@@ -39,8 +39,8 @@ func (s *sink) isClosed() bool {
 	return s.closed > 0
 }
 
-// TestRegistry: a target of the cluster hides the node's of its ID, whatever its kind;
-// what stays the same keeps its connection.
+// TestRegistry: a target of the cluster hides the node's with the same ID, whatever their kinds. A
+// target that stays the same keeps its connection.
 func TestRegistry(t *testing.T) {
 	r, err := NewRegistry("r", []Spec{{ID: "a", URL: "http://own"}, {ID: "b", URL: "http://own"}})
 	require.NoError(t, err)
@@ -66,8 +66,8 @@ func TestRegistry(t *testing.T) {
 	require.NoError(t, r.Check(Spec{ID: "a", URL: "http://h"}))
 }
 
-// TestRegistryRetires: a target that is taken away while it is used is closed after
-// that, and takes nothing more.
+// TestRegistryRetires: a target that is taken away while it is used is closed afterwards, and takes
+// nothing more.
 func TestRegistryRetires(t *testing.T) {
 	s := &sink{entered: make(chan struct{}), leave: make(chan struct{})}
 	h := &held{target: s}
@@ -90,7 +90,7 @@ func TestRegistryRetires(t *testing.T) {
 	require.True(t, idle.isClosed())
 }
 
-// TestRegistryTest: a test event goes out with the token, and a refusal is told.
+// TestRegistryTest: a test event is sent with the token, and a refusal is reported.
 func TestRegistryTest(t *testing.T) {
 	status, got := http.StatusOK, make(chan string, 2)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,8 +9,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Rules returns the rules of a document as the state machine has them, and gives
-// each an ID that has none. known reports whether there is a target of an ARN.
+// Rules returns the rules of a document in the form of the state machine. A rule of the document
+// that has no ID is given one. known reports whether there is a target with an ARN. Errors:
+// *s3err.Error.
 func Rules(doc *wirexml.Notification, known func(arn string) bool) (*metapb.EventRules, error) {
 	rules := &metapb.EventRules{}
 	ids := map[string]bool{}
@@ -46,7 +47,7 @@ func Rules(doc *wirexml.Notification, known func(arn string) bool) (*metapb.Even
 	return rules, nil
 }
 
-// overlap reports whether one event of one key could be told by both rules.
+// overlap reports whether there can be an event of a key that both rules ask for.
 func overlap(a, b *metapb.EventRule) bool {
 	prefixes := strings.HasPrefix(a.Prefix, b.Prefix) || strings.HasPrefix(b.Prefix, a.Prefix)
 	suffixes := strings.HasSuffix(a.Suffix, b.Suffix) || strings.HasSuffix(b.Suffix, a.Suffix)

@@ -9,16 +9,15 @@ import (
 	"strings"
 )
 
-// Target takes messages somewhere outside the cluster. It is used by one goroutine at
-// a time.
+// Target takes messages, somewhere outside the cluster. Only one goroutine at a time may use it.
 type Target interface {
-	// Send hands messages over in order and returns how many of them, from the first,
-	// the other side has taken for good. The rest is sent again.
+	// Send sends messages in order. It returns how many of them, from the first on, the other side
+	// has taken for good. The caller sends the rest again.
 	Send(ctx context.Context, messages []Message) (taken int, err error)
 	Close()
 }
 
-// Kinds of targets, as they stand in ARNs.
+// Kinds of targets in ARNs.
 const (
 	kindWebhook = "webhook"
 	kindNATS    = "nats"
@@ -27,13 +26,13 @@ const (
 
 var targetName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// ARN returns the name of a target in rules.
+// ARN returns the name by which rules call a target.
 func ARN(region, id, kind string) string { return "arn:cairn:sqs:" + region + ":" + id + ":" + kind }
 
-// ParseSpecs returns the targets of settings of the form ID=URL: http and https (a
-// webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT where a stream
-// keeps the subject, or kafka://HOST:PORT,HOST:PORT/TOPIC. token gives the secret of an
-// ID; empty: none.
+// ParseSpecs returns the targets of settings, each of the form ID=URL. A URL is http://… or
+// https://… (a webhook), nats://HOST:PORT/SUBJECT, jetstream://HOST:PORT/SUBJECT if a stream keeps
+// the subject, or kafka://HOST:PORT,HOST:PORT/TOPIC. token returns the secret for an ID; empty if
+// it has none.
 func ParseSpecs(settings []string, token func(id string) string) ([]Spec, error) {
 	var specs []Spec
 	for _, text := range joinHosts(settings) {
@@ -46,8 +45,8 @@ func ParseSpecs(settings []string, token func(id string) string) ([]Spec, error)
 	return specs, nil
 }
 
-// joinHosts gives a Kafka URL its hosts back where a list of settings was cut at each
-// comma: what does not begin with an ID belongs to the one before.
+// joinHosts joins the hosts of a Kafka URL again after a list of settings was split at each comma:
+// a piece that does not begin with an ID belongs to the piece before it.
 func joinHosts(settings []string) (out []string) {
 	for _, text := range settings {
 		id, _, _ := strings.Cut(text, "=")
@@ -66,6 +65,7 @@ func isKafka(setting string) bool {
 	return scheme == schemeKafka || scheme == schemeKafkas
 }
 
+// open returns the target of a URL and its kind. It does not connect.
 func open(address, token string) (kind string, _ Target, _ error) {
 	if scheme, rest, _ := strings.Cut(address, "://"); scheme == schemeKafka || scheme == schemeKafkas {
 		t, err := parseKafka(scheme, rest, token)

@@ -13,12 +13,12 @@ import (
 
 const (
 	webhookTimeout   = 10 * time.Second // Of one message.
-	webhookBodyBytes = 64 << 10         // Read of an answer, to use the connection again.
+	webhookBodyBytes = 64 << 10         // How much of an answer is read, so that the connection can be used again.
 )
 
-// webhook posts each message to a URL. An answer of 2xx takes it. A redirect is not
-// followed: the token is for the URL that the operator named, and a POST that becomes a
-// GET would lose the message.
+// webhook posts each message to a URL. An answer of 2xx takes the message. Redirects are not
+// followed: the token is only for the URL that the operator named, and a POST that a redirect turns
+// into a GET would lose the message.
 type webhook struct {
 	url, token string
 	client     *http.Client
