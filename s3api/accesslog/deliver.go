@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Deliver writes every segment that is due to where its streams go. What cannot be written stays,
-// and is tried again when its stream is due. A stream that fails holds up no other; Late tells of
-// it. The error is of the segments themselves.
+// Deliver writes the lines of every segment that is due to where their streams go. Lines that
+// cannot be written stay, and are tried again when their stream is due. A stream that fails does
+// not hold up others; Late tells of it. The error is only about the segments themselves. One call
+// at a time may run.
 func (l *Log) Deliver(ctx context.Context) error {
 	segments, err := l.spool.due(l.c.Every)
 	failed := []error{err}
@@ -27,15 +28,14 @@ func (l *Log) Deliver(ctx context.Context) error {
 	if len(segments) > 0 {
 		l.tellWaiting()
 	} else {
-		clear(l.retries) // Nobody waits for them.
+		clear(l.retries) // No lines wait.
 		clear(l.resting)
 	}
 	l.tellLate()
 	return errors.Join(failed...)
 }
 
-// deliver writes the streams of a segment and keeps those that failed, or are not to be
-// tried yet.
+// deliver writes the streams of a segment, and keeps what failed or is not to be tried yet.
 func (l *Log) deliver(ctx context.Context, g segment) error {
 	chunks, err := l.spool.read(g)
 	damaged := errors.Is(err, errDamaged)
@@ -64,7 +64,7 @@ func (l *Log) deliver(ctx context.Context, g segment) error {
 		l.c.Events.Delivered(c.Lines)
 	}
 	if damaged {
-		l.drop(1, errDamaged) // At least one.
+		l.drop(1, errDamaged) // Nobody knows how many; it is at least one.
 	}
 	l.rest(g, left)
 	if len(left) == len(chunks) && !damaged {
@@ -73,15 +73,15 @@ func (l *Log) deliver(ctx context.Context, g segment) error {
 	return l.spool.keep(g, left)
 }
 
-// rest notes when something of what is left of a segment is to be tried again: it is not
-// read before.
+// rest notes when something that is left of a segment is to be tried again. Until then the segment
+// is not read.
 func (l *Log) rest(g segment, left []*chunk) {
 	delete(l.resting, g.number)
 	var soonest time.Time
 	for _, c := range left {
 		r := l.retries[c.Stream]
 		if r == nil {
-			return // It was not tried: the round was ended.
+			return // ctx ended before it was tried: it is due.
 		}
 		if soonest.IsZero() || r.next.Before(soonest) {
 			soonest = r.next
@@ -92,13 +92,13 @@ func (l *Log) rest(g segment, left []*chunk) {
 	}
 }
 
-// mayTry reports whether a stream's time has come.
+// mayTry reports whether a stream may be tried now.
 func (l *Log) mayTry(s Stream) bool {
 	r := l.retries[s]
 	return r == nil || !time.Now().Before(r.next)
 }
 
-// fail notes that a stream failed.
+// fail notes that a stream failed, and when it is tried again.
 func (l *Log) fail(s Stream, cause error) {
 	r := l.retries[s]
 	if r == nil {
@@ -110,8 +110,8 @@ func (l *Log) fail(s Stream, cause error) {
 	l.c.Events.Failed(s.Target, cause)
 }
 
-// tellLate tells Late why segments are late. Of several failures it is that of the stream that has
-// failed for the longest time.
+// tellLate sets what Late returns, and which buckets are failing. Of several failures Late returns
+// that of the stream that has failed for the longest time.
 func (l *Log) tellLate() {
 	var worst *retry
 	failing := map[string]bool{}
@@ -129,7 +129,8 @@ func (l *Log) tellLate() {
 	}
 }
 
-// Late returns how much was due and is not delivered, and why; nil: nothing has failed.
+// Late returns how many segments and bytes were due and are not delivered, and why; nil: nothing
+// has failed.
 func (l *Log) Late() (segments int, bytes int64, why error) {
 	segments, bytes = l.spool.late()
 	l.mu.Lock()

@@ -17,20 +17,20 @@ const (
 	DefaultSpoolBytes = 256 << 20
 )
 
-// Bounds of what waits.
+// Bounds of the lines that wait.
 const (
-	pendingBytes = 4 << 20     // In memory; beyond them lines are dropped.
-	spillBytes   = 1 << 20     // From so many on they are written at once.
-	spillEvery   = time.Second // And otherwise after so long.
+	pendingBytes = 4 << 20     // In memory; lines beyond this are dropped.
+	spillBytes   = 1 << 20     // Lines are written to disk when they are this many,
+	spillEvery   = time.Second // or after this time.
 	segmentBytes = 8 << 20     // A segment of this size is delivered before its time.
 	maxAge       = 24 * time.Hour
 	tellEvery    = time.Minute
 
-	retryMin = 5 * time.Second // After the first failure; it doubles with each.
+	retryMin = 5 * time.Second // After the first failure; it doubles with each further one.
 	retryMax = 5 * time.Minute
 )
 
-// Why lines are dropped.
+// Reasons for which lines are dropped.
 var (
 	errPending = errors.New("more requests are logged than can be written to disk")
 	errShare   = errors.New("the access logs of a bucket that cannot be delivered have filled their share of the space on disk")
@@ -39,35 +39,35 @@ var (
 	errDamaged = errors.New("a segment of access logs is damaged from here on")
 )
 
-// Events tells what becomes of lines. They must not block; any may be nil.
+// Events are called with what becomes of lines. They must not block; any may be nil.
 type Events struct {
 	Delivered func(lines int)
 	Dropped   func(lines int)
-	// Trouble is told at most once a minute of lines that were dropped since, and why
-	// the last ones were.
+	// Trouble is called at most once a minute, with how many lines were dropped since, and why the
+	// last ones were.
 	Trouble func(dropped int, cause error)
-	// Waiting is told how many bytes wait on disk when that changes.
+	// Waiting is called with how many bytes wait on disk, after lines were written or delivered.
 	Waiting func(bytes int64)
-	// Failed is told of each try to deliver that failed; it is made again.
+	// Failed is called for each try to deliver that failed. It will be tried again.
 	Failed func(target string, cause error)
 }
 
-// Write writes lines as an object to where their stream goes.
+// Write writes lines as one object to where their stream goes.
 type Write func(ctx context.Context, s Stream, lines []byte) error
 
 // Config says where lines wait and how they are delivered.
 type Config struct {
 	FS  vfs.FS
-	Dir string // Of the segments; made when there is one.
+	Dir string // Of the segments; made when the first one is.
 
 	Every      time.Duration // Between deliveries. 0: DefaultEvery.
-	SpoolBytes int64         // What may wait on disk. 0: DefaultSpoolBytes.
+	SpoolBytes int64         // How much may wait on disk. 0: DefaultSpoolBytes.
 	Write      Write
 	Events     Events
 }
 
-// Log is the access logs that a node has written and not yet delivered. Safe for
-// concurrent use; Deliver runs once at a time.
+// Log has the lines that a node has logged and not yet delivered. It is safe for concurrent use,
+// but only one Deliver may run at a time.
 type Log struct {
 	c     Config
 	spool *spool
@@ -75,29 +75,29 @@ type Log struct {
 	mu      sync.Mutex
 	pending map[Stream]*chunk
 	bytes   int
-	dropped int // Since Trouble was told.
+	dropped int // Since Trouble was last called.
 	told    time.Time
-	late    error           // Why segments wait that were due; nil: nothing has failed.
+	late    error           // Why segments that were due are still here; nil: nothing has failed.
 	failing map[string]bool // Buckets whose lines cannot be delivered.
 
-	first, full chan struct{} // Something is pending; much is.
+	first, full chan struct{} // Lines are pending; there are spillBytes of them.
 	stopping    chan struct{}
 	stop        sync.Once
 	wg          sync.WaitGroup
 
-	// Of Deliver alone.
+	// Only Deliver uses these.
 	retries map[Stream]*retry
-	resting map[uint64]time.Time // Segments of which nothing is to be tried before.
+	resting map[uint64]time.Time // Segments that are not read before this time.
 }
 
-// retry is how a stream that fails is getting on.
+// retry is when a stream that has failed is tried again.
 type retry struct {
 	wait time.Duration
-	next time.Time // Not tried before.
+	next time.Time // It is not tried before.
 	why  error
 }
 
-// Open returns the log of a directory, with what an earlier one left in it.
+// Open returns the log in a directory, with the lines that an earlier one left there.
 func Open(c Config) (*Log, error) {
 	if c.Every == 0 {
 		c.Every = DefaultEvery
@@ -117,7 +117,7 @@ func Open(c Config) (*Log, error) {
 	return l, nil
 }
 
-// Add takes a line, which ends with a newline. It never blocks for long.
+// Add takes a line, which must end with a newline. It never waits for the disk.
 func (l *Log) Add(s Stream, line []byte) {
 	l.mu.Lock()
 	if l.bytes+len(line) > pendingBytes {
@@ -148,7 +148,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// run writes what is pending to disk, soon after it came.
+// run writes pending lines to disk until Close.
 func (l *Log) run() {
 	for {
 		select {
@@ -168,8 +168,8 @@ func (l *Log) run() {
 	}
 }
 
-// spill appends what is pending to the open segment. Half of the space is for buckets
-// whose lines can be delivered, so that those of others do not take it from them.
+// spill appends pending lines to the open segment. Half of the space on disk is only for buckets
+// whose lines can be delivered, so that other buckets cannot take it from them.
 func (l *Log) spill() {
 	l.mu.Lock()
 	pending, failing := l.pending, l.failing
@@ -191,7 +191,7 @@ func (l *Log) tellWaiting() {
 	l.c.Events.Waiting(l.spool.waiting())
 }
 
-// drop counts lines that are lost and tells of them now and then.
+// drop counts lines that are lost, and calls Trouble at most every tellEvery.
 func (l *Log) drop(n int, cause error) {
 	l.mu.Lock()
 	l.dropped += n
@@ -207,8 +207,8 @@ func (l *Log) drop(n int, cause error) {
 	}
 }
 
-// Close writes what is pending to disk and ends the log. Nothing may be added or
-// delivered any more.
+// Close writes pending lines to disk and ends the log. Nothing may be added or delivered
+// afterwards.
 func (l *Log) Close() error {
 	l.stop.Do(func() { close(l.stopping) })
 	l.wg.Wait()

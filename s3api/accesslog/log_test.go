@@ -18,7 +18,7 @@ import (
 
 const dir = "access-log"
 
-// place is where lines are delivered to, and what a log told of itself.
+// place is where lines are delivered, and what a log reported.
 type place struct {
 	mu        sync.Mutex
 	away      map[string]bool // By target.
@@ -54,7 +54,7 @@ func (p *place) events() Events {
 	}
 }
 
-// told returns what became of lines.
+// told returns what was reported of lines.
 func (p *place) told() (delivered, dropped int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,15 +85,15 @@ func (p *place) open(t *testing.T, fs vfs.FS, more ...func(*Config)) *Log {
 
 func stream(bucket, target string) Stream { return Stream{Bucket: bucket, Target: target, Owner: "o"} }
 
-// files are those of the log.
+// files are the files of the log.
 func files(t *testing.T, fs vfs.FS) []string {
 	names, err := fs.List(dir)
 	require.NoError(t, err)
 	return names
 }
 
-// Lines of one stream become one object, in order, when their time has come and not
-// before; then nothing is left of them.
+// Lines of one stream become one object, in order, when their time has come and not before. Then
+// nothing of them is left on disk.
 func TestDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs, p := vfs.NewMem(), &place{}
@@ -141,7 +141,7 @@ func TestLargeSegments(t *testing.T) {
 	})
 }
 
-// What a node logged outlives it: a clean stop loses nothing, a crash the last second.
+// What a node logged outlives it: a clean stop loses nothing, a crash the lines of the last second.
 func TestRestart(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -170,8 +170,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A stream that cannot be delivered is tried less and less often and holds up no other;
-// what is left of its segment outlives a restart, and is given up after a day.
+// A stream that cannot be delivered is tried less and less often and does not hold up others. What
+// is left of its segment survives a restart, and is given up after a day.
 func TestRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs, p := vfs.NewMem(), &place{}
@@ -219,7 +219,7 @@ func TestRetries(t *testing.T) {
 	})
 }
 
-// Lines that find no room, in memory or on disk, are dropped, counted and told of.
+// Lines that find no room, in memory or on disk, are dropped, counted and reported.
 func TestNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &place{}
@@ -236,7 +236,7 @@ func TestNoRoom(t *testing.T) {
 		require.Equal(t, []string{"x a: small;"}, p.objects)
 		require.Equal(t, []string{"100: " + errSpool.Error()}, p.trouble)
 
-		// What nobody writes to disk is bounded too.
+		// Lines that are not written to disk are bounded too.
 		l.Add(stream("a", "x"), make([]byte, pendingBytes+1))
 		_, dropped = p.told()
 		require.Equal(t, 101, dropped)
@@ -288,7 +288,7 @@ func (f *countingFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error)
 	return f.FS.Open(name, opts...)
 }
 
-// A segment of which nothing is to be tried yet is not read.
+// A segment is not read before something in it is to be tried.
 func TestResting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs, p := &countingFS{FS: vfs.NewMem()}, &place{}
@@ -316,7 +316,7 @@ func TestResting(t *testing.T) {
 	})
 }
 
-// A segment that is damaged, or was cut short, is delivered up to there.
+// A segment that is damaged, or cut short, is delivered up to there.
 func TestDamage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, damage := range []func([]byte) []byte{
@@ -362,7 +362,7 @@ func put(t *testing.T, fs vfs.FS, name string, raw []byte) {
 	require.NoError(t, errors.Join(err, f.Close()))
 }
 
-// A stop ends a delivery between two objects and counts nothing as failed.
+// If Deliver is stopped between two objects, nothing counts as failed.
 func TestStopWhileDelivering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

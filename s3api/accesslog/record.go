@@ -7,35 +7,34 @@ import (
 	"time"
 )
 
-// Bounds of what clients may have recorded.
+// Bounds of texts that clients choose and that are recorded.
 const (
 	maxURIBytes  = 8 << 10
 	maxTextBytes = 2 << 10
 )
 
-// Redacted stands for what is secret in a request's URI.
+// Redacted is written in place of what is secret in a request's URI.
 const Redacted = "REDACTED"
 
-// Unknown is a number that a record does not have.
+// Unknown stands for a number that a record does not have.
 const Unknown = -1
 
-// Record is what is recorded of a request to a bucket. What is empty is recorded as a
-// dash.
+// Record is what is logged of a request to a bucket. An empty text is logged as a dash.
 type Record struct {
-	Owner, Bucket string // Of the bucket that is logged; its owner's id.
+	Owner, Bucket string // Of the bucket that is logged; Owner is the owner's id.
 	Time          time.Time
 	RemoteIP      string
 	Requester     string // Account's id, or ARN of a user or role; empty: anonymous.
 	RequestID     string
 	Operation     string // REST.GET.OBJECT.
 	Key           string
-	RequestLine   string // RequestLine makes it.
+	RequestLine   string // What RequestLine returned.
 	Status        int    // 0: there was no answer.
 	Code          string
 	BytesSent     int64
 	ObjectSize    int64         // Unknown: there is none.
-	Total         time.Duration // Unknown: not of this line.
-	TurnAround    time.Duration // Unknown: likewise.
+	Total         time.Duration // Unknown: not logged in this line.
+	TurnAround    time.Duration // Unknown: not logged in this line.
 	Referer       string
 	UserAgent     string
 	VersionID     string
@@ -48,7 +47,7 @@ type Record struct {
 	ByACL         bool   // Only an ACL allowed it.
 }
 
-// Append appends the record's line: the fields of S3's format in their order.
+// Append appends the line of the record: the fields of S3's format in their order.
 func (r *Record) Append(dst []byte) []byte {
 	l := line(dst)
 	l.word(r.Owner)
@@ -85,11 +84,11 @@ func (r *Record) Append(dst []byte) []byte {
 	return l
 }
 
-// line is a line that is being written; each field ends with a space.
+// line is a line that is being written. Each field ends with a space.
 type line []byte
 
-// escape appends text of which every byte that is no printable ASCII, or one of
-// special, is percent-encoded: so no field can end its line, or look like two.
+// escape appends at most most bytes of text. Bytes that are not printable ASCII, or are among
+// special, are percent-encoded, so that no field can end the line or look like two fields.
 func (l *line) escape(text string, special string, most int) {
 	const hex = "0123456789ABCDEF"
 	for i := range min(len(text), most) {
@@ -110,7 +109,7 @@ func (l *line) word(text string) {
 	*l = append(*l, ' ')
 }
 
-// key appends an object's key, URL-encoded.
+// key appends the key of an object, URL-encoded.
 func (l *line) key(key string) {
 	if key == "" {
 		key = "-"
@@ -128,7 +127,7 @@ func (l *line) quoted(text string, most int) {
 	*l = append(*l, '"', ' ')
 }
 
-// count appends a number, or a dash where it is less than least.
+// count appends a number, or a dash if it is less than least.
 func (l *line) count(n, least int64) {
 	if n < least {
 		*l = append(*l, "- "...)
@@ -145,8 +144,8 @@ func (l *line) millis(d time.Duration) {
 	l.count(d.Milliseconds(), 0)
 }
 
-// RequestLine returns a request's line without what is secret in it: signatures,
-// session tokens, and customers' keys in the query.
+// RequestLine returns the first line of a request without the secrets in its query: signatures,
+// session tokens, customers' keys and encryption contexts.
 func RequestLine(method string, u *url.URL, proto string) string {
 	text := method + " " + u.EscapedPath()
 	if u.RawQuery != "" || u.ForceQuery {
@@ -155,7 +154,7 @@ func RequestLine(method string, u *url.URL, proto string) string {
 	return text + " " + proto
 }
 
-// redact replaces the values of secret parameters.
+// redact replaces the values of secret parameters in a raw query.
 func redact(raw string) string {
 	var b strings.Builder
 	for i, pair := range strings.Split(raw, "&") {
@@ -171,8 +170,8 @@ func redact(raw string) string {
 	return b.String()
 }
 
-// secret reports whether the value of a parameter, its name as in the query, is not to
-// be recorded. One whose name cannot be read is not.
+// secret reports whether the value of a parameter must not be logged; name is as in the query. If
+// the name cannot be decoded, the value is not logged.
 func secret(name string) bool {
 	plain, err := url.QueryUnescape(name)
 	if err != nil {

@@ -26,7 +26,7 @@ func full() *Record {
 		Cipher: "TLS_AES_128_GCM_SHA256", AuthType: "AuthHeader", Host: "s3.test:9000", TLS: "TLSv1.3", ByACL: true}
 }
 
-// TestLine is the format: every field, and what becomes of one that is not known or odd.
+// TestLine pins the format: every field, and what is written for one that is not known or odd.
 func TestLine(t *testing.T) {
 	require.Equal(t, `0a1b bkt [05/Feb/2026:23:00:38 +0000] 192.0.2.3 arn:aws:iam::0a1b:user/alice 3E57 REST.GET.OBJECT photos/puppy.jpg `+
 		`"GET /bkt/photos/puppy.jpg?x-foo=bar HTTP/1.1" 206 Odd 17 3462992 70 10 "http://www.example.com/webservices" "curl/7.15.1" `+
@@ -57,15 +57,14 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// fields splits a line as readers of such logs do: by spaces, but for what is in
-// brackets or quotes.
+// fields splits a line as readers of such logs do: at spaces, except inside brackets and quotes.
 func fields(t *testing.T, line string) []string {
 	t.Helper()
 	require.Equal(t, len(line)-1, strings.IndexByte(line, '\n'), "one line")
 	return regexp.MustCompile(`"[^"]*"|\[[^\]]*\]|[^ "\[\]]+`).FindAllString(strings.TrimSuffix(line, "\n"), -1)
 }
 
-// TestRequestLine keeps what is secret out of the log, however it is written.
+// TestRequestLine: no secret gets into the log, however it is written.
 func TestRequestLine(t *testing.T) {
 	for raw, want := range map[string]string{
 		"/b/k":                         "/b/k",
@@ -93,7 +92,7 @@ func TestRequestLine(t *testing.T) {
 	}
 }
 
-// TestKeys is where the objects of a stream lie.
+// TestKeys: the keys of a stream's objects.
 func TestKeys(t *testing.T) {
 	delivered := time.Date(2026, 2, 7, 1, 2, 3, 0, time.UTC)
 	for keys, want := range map[wirexml.LogKeys]string{

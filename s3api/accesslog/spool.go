@@ -23,7 +23,7 @@ type header struct {
 	Stream
 
 	Lines int   `json:"lines"`
-	Since int64 `json:"since"` // When the first one came, in milliseconds of Unix.
+	Since int64 `json:"since"` // When the first line came, in Unix milliseconds.
 }
 
 // chunk is lines of one stream.
@@ -33,17 +33,17 @@ type chunk struct {
 	lines []byte
 }
 
-// Names of segments: their number and what they end in. One that ends in newSuffix was
-// being made when the node ended.
+// Names of segments are their number and a suffix. A file with newSuffix was being made when the
+// node ended.
 const (
 	segmentSuffix = ".log"
 	newSuffix     = ".new"
-	frameBytes    = 8 // Before a chunk: its length and checksum.
+	frameBytes    = 8 // Of the length and the checksum before a chunk.
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode appends a chunk as segments hold it.
+// encode appends a chunk in the form in which segments have it (see the package).
 func (c *chunk) encode(dst []byte) ([]byte, error) {
 	head, err := json.Marshal(c.header)
 	if err != nil {
@@ -55,8 +55,8 @@ func (c *chunk) encode(dst []byte) ([]byte, error) {
 	return append(dst, body...), nil
 }
 
-// decode returns the chunks of a segment, those of one stream put together, in the
-// order in which they came. Beside errDamaged it returns those before the damage.
+// decode returns the chunks of a segment in the order in which they came. Chunks of one stream are
+// joined. With errDamaged it returns the chunks before the damage.
 func decode(raw []byte) (chunks []*chunk, _ error) {
 	byStream := map[Stream]*chunk{}
 	for len(raw) > 0 {
@@ -86,13 +86,13 @@ func decode(raw []byte) (chunks []*chunk, _ error) {
 	return chunks, nil
 }
 
-// segment is a file of chunks that is not written any more.
+// segment is a file of chunks to which nothing more is written.
 type segment struct {
 	number uint64
 	bytes  int64
 }
 
-// spool is the segments of a node.
+// spool has all segments of a node.
 type spool struct {
 	fs   vfs.FS
 	dir  string
@@ -101,13 +101,13 @@ type spool struct {
 	mu     sync.Mutex
 	closed []segment // Oldest first.
 	next   uint64    // Number of the next segment.
-	open   vfs.File  // Of the segment next-1, which is written; nil: there is none.
-	size   int64     // Of it.
-	since  time.Time // It was begun.
-	total  int64     // Bytes of all.
+	open   vfs.File  // Of segment next-1, which is being written; nil: there is none.
+	size   int64     // Of the open segment.
+	since  time.Time // When the open segment was begun.
+	total  int64     // Bytes of all segments.
 }
 
-// openSpool finds the segments that are there. None is made before it is needed.
+// openSpool finds the segments in a directory. The directory is made only when it is needed.
 func openSpool(fs vfs.FS, dir string, most int64) (*spool, error) {
 	s := &spool{fs: fs, dir: dir, most: most, next: 1}
 	names, err := fs.List(dir)
@@ -147,7 +147,8 @@ func (s *spool) path(number uint64, suffix string) string {
 	return s.fs.PathJoin(s.dir, fmt.Sprintf("%016x", number)+suffix)
 }
 
-// append writes a chunk to the open segment. A segment that fails is written no more.
+// append writes a chunk to the open segment. If that fails, nothing more is written to this
+// segment.
 func (s *spool) append(c *chunk) error {
 	raw, err := c.encode(nil)
 	if err != nil {
@@ -192,8 +193,8 @@ func (s *spool) end() error {
 	return err
 }
 
-// due returns the segments that are to be delivered: the open one too if it is older
-// than every, or large.
+// due returns the segments that are to be delivered. The open one is among them if it is older than
+// every, or large.
 func (s *spool) due(every time.Duration) ([]segment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +218,7 @@ func (s *spool) read(g segment) ([]*chunk, error) {
 	return decode(raw)
 }
 
-// keep replaces a segment by what is left of it; nothing: it is removed.
+// keep replaces a segment by the chunks that are left of it. If none are, it removes the segment.
 func (s *spool) keep(g segment, left []*chunk) error {
 	var raw []byte
 	for _, c := range left {
@@ -247,6 +248,7 @@ func (s *spool) keep(g segment, left []*chunk) error {
 	return nil
 }
 
+// replace writes a new file and renames it to path, so that a crash leaves the one or the other.
 func (s *spool) replace(path, by string, raw []byte) error {
 	f, err := s.fs.Create(by, vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -259,14 +261,14 @@ func (s *spool) replace(path, by string, raw []byte) error {
 	return s.fs.Rename(by, path)
 }
 
-// waiting returns the bytes of all segments.
+// waiting returns how many bytes all segments have.
 func (s *spool) waiting() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.total
 }
 
-// late returns how many segments were due and are there still, and their bytes.
+// late returns how many segments were due and are still here, and how many bytes they have.
 func (s *spool) late() (segments int, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

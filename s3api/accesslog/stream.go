@@ -7,20 +7,20 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// Stream is lines that go the same way: of one bucket, while its logging was configured
-// in one way.
+// Stream is lines that are delivered together: those of one bucket, while its logging was
+// configured in one way, and of one day if keys have the day.
 type Stream struct {
 	Bucket   string `json:"bucket"`
 	Owner    string `json:"owner"`    // Of the bucket: an account's id.
-	Document string `json:"document"` // The bucket's logging, as it was when the lines were written.
-	Target   string `json:"target"`   // The bucket that it names.
+	Document string `json:"document"` // The bucket's logging document when the lines were logged.
+	Target   string `json:"target"`   // The bucket that the document names.
 	Day      string `json:"day,omitempty"`
 }
 
-// Day's form in keys: of the requests, where keys go by it.
+// dayForm is the form of a day in keys and in Stream.Day.
 const dayForm = "2006/01/02"
 
-// NewStream returns the stream of a request's line.
+// NewStream returns the stream of the line of a request that came at a time.
 func NewStream(bucket, owner string, logging *wirexml.Logging, document []byte, at time.Time) Stream {
 	s := Stream{Bucket: bucket, Owner: owner, Document: string(document), Target: logging.TargetBucket}
 	if logging.Keys == wirexml.LogKeysByEvent {
@@ -29,8 +29,8 @@ func NewStream(bucket, owner string, logging *wirexml.Logging, document []byte, 
 	return s
 }
 
-// Key returns the key of an object of a stream's lines that is delivered at a time;
-// unique is in no other.
+// Key returns the key of an object with lines of the stream, which is delivered at a time. No other
+// object may have the same unique.
 func (s Stream) Key(logging *wirexml.Logging, region string, at time.Time, unique string) string {
 	at = at.UTC()
 	var b strings.Builder
@@ -41,7 +41,7 @@ func (s Stream) Key(logging *wirexml.Logging, region string, at time.Time, uniqu
 		day := at.Format(dayForm)
 		if s.Day != "" {
 			day = s.Day
-			at, _ = time.Parse(dayForm, day) // The hour is not of one event: zero.
+			at, _ = time.Parse(dayForm, day) // The object has events of the whole day: no hour.
 		}
 		for _, part := range []string{s.Owner, region, s.Bucket, day} {
 			b.WriteString(part + "/")
