@@ -19,18 +19,18 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// DefaultStallTimeout is how long a node that does a task may be silent.
+// DefaultStallTimeout is how long a node that does a task may be silent before it is given up.
 const DefaultStallTimeout = 10 * DefaultBeatInterval
 
-// ClientConfig says what a Client works with.
+// ClientConfig sets up a Client.
 type ClientConfig struct {
-	HTTP         *http.Client                                // Of rpc.NewHTTPClient.
+	HTTP         *http.Client                                // What rpc.NewHTTPClient returned.
 	Nodes        func() []cluster.NodeID                     // The other nodes that are thought alive.
 	Addr         func(cluster.NodeID) (addr string, ok bool) // Of a node's internode listener.
-	StallTimeout time.Duration                               // DefaultStallTimeout.
+	StallTimeout time.Duration                               // Zero: DefaultStallTimeout.
 }
 
-// Client has other nodes do tasks.
+// Client asks other nodes to do tasks.
 type Client struct{ cfg ClientConfig }
 
 var _ object.Workers = (*Client)(nil)
@@ -90,8 +90,8 @@ func (c *Client) Do(ctx context.Context, node cluster.NodeID, t *object.Task) (*
 	return x, nil
 }
 
-// callError returns an error of the exchange: the caller's end, the silence that
-// ended it, or what the network said.
+// callError returns the error of an exchange that failed: that ctx ended, that the node was silent
+// for too long, or what the network reported.
 func callError(ctx, watched context.Context, op string, err error) error {
 	if ctx.Err() == nil && watched.Err() != nil {
 		err = context.Cause(watched)
@@ -99,7 +99,7 @@ func callError(ctx, watched context.Context, op string, err error) error {
 	return rpc.CallError(ctx, op, err)
 }
 
-// await reads an answer's body; heard is called for each beat.
+// await reads the body of an answer. It calls heard for each beat.
 func await(body io.Reader, heard func()) (*metapb.Extent, error) {
 	r := bufio.NewReaderSize(body, extentMaxBytes)
 	b, err := r.ReadByte()
@@ -125,8 +125,8 @@ func await(body io.Reader, heard func()) (*metapb.Extent, error) {
 	return x, nil
 }
 
-// secretBody is a request's body that is cleared when it is closed, which the
-// transport may do while it reads.
+// secretBody is the body of a request. It is cleared when it is closed, which the transport may do
+// while it reads.
 type secretBody struct {
 	mu        sync.Mutex
 	all, left []byte

@@ -15,19 +15,19 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// DefaultBeatInterval is how often a node tells that it is still at work.
+// DefaultBeatInterval is how often a node sends a beat while it works.
 const DefaultBeatInterval = time.Second
 
-// Doer does tasks; *object.Service.
+// Doer does tasks. *object.Service implements it.
 type Doer interface {
 	DoTask(ctx context.Context, t *object.Task) (*metapb.Extent, error)
 }
 
 var _ Doer = (*object.Service)(nil)
 
-// HandlerConfig is how a handler behaves; zero values mean the defaults.
+// HandlerConfig sets up a handler.
 type HandlerConfig struct {
-	BeatInterval time.Duration // DefaultBeatInterval.
+	BeatInterval time.Duration // Zero: DefaultBeatInterval.
 }
 
 type handler struct {
@@ -35,7 +35,7 @@ type handler struct {
 	every time.Duration
 }
 
-// NewHandler returns the handler of Path.
+// NewHandler returns the handler for Path.
 func NewHandler(d Doer, cfg HandlerConfig) http.Handler {
 	if cfg.BeatInterval <= 0 {
 		cfg.BeatInterval = DefaultBeatInterval
@@ -65,11 +65,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		panic(http.ErrAbortHandler) // The answer has begun: only a broken connection tells.
+		panic(http.ErrAbortHandler) // The answer has begun, so only a broken connection can tell of the error.
 	}
 }
 
-// receive reads and decodes a request's body.
+// receive reads the body of a request and returns its task, which the caller must wipe.
 func receive(r *http.Request) (*object.Task, error) {
 	const op = "spread.Handler"
 	switch {
@@ -94,12 +94,12 @@ func writeExtent(w http.ResponseWriter, x *metapb.Extent) error {
 	return err
 }
 
-// beats sends beats until it is stopped.
+// beats sends beats until stop.
 type beats struct {
 	quit  chan struct{}
 	once  sync.Once
 	ended sync.WaitGroup
-	begun bool // One was sent.
+	begun bool // A beat was sent, or tried.
 }
 
 func startBeats(w http.ResponseWriter, every time.Duration) *beats {
@@ -116,14 +116,15 @@ func startBeats(w http.ResponseWriter, every time.Duration) *beats {
 			}
 			b.begun = true
 			if _, err := w.Write([]byte{beat}); err != nil || rc.Flush() != nil {
-				return // The peer is gone: its request's context says so too.
+				return // The peer is gone, which ends the request's context too.
 			}
 		}
 	})
 	return b
 }
 
-// stop ends the beats and reports whether the answer has begun.
+// stop ends the beats, waits for the one that is being sent, and reports whether the answer has
+// begun.
 func (b *beats) stop() bool {
 	b.once.Do(func() { close(b.quit) })
 	b.ended.Wait()

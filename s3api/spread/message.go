@@ -11,22 +11,22 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Path is where tasks are posted to.
+// Path is the path to which tasks are posted.
 const Path = "/copy/task"
 
-// Bounds of what a peer is believed.
+// Bounds of what is read from a peer.
 const (
 	taskMaxBytes   = 4 << 20
 	extentMaxBytes = 4 << 10 // Of an extent's record.
 )
 
-// The bytes that an answer's body is made of, before the record.
+// The bytes in the body of an answer before the extent's record.
 const (
 	beat = 0
 	done = 1
 )
 
-// encode returns a task's message, which the caller clears.
+// encode returns the message of a task. The caller must clear it.
 func encode(t *object.Task) ([]byte, error) {
 	source, err := proto.Marshal(t.Source)
 	if err != nil {
@@ -43,12 +43,12 @@ func encode(t *object.Task) ([]byte, error) {
 	return proto.Marshal(m)
 }
 
-// decode returns the task of a message. The caller wipes the task.
+// decode returns the task of a message. The caller must wipe the task.
 func decode(body []byte) (_ *object.Task, err error) {
 	const op = "spread.decode"
 	m := new(spreadpb.Task)
 	defer wipe(m)
-	if proto.Unmarshal(body, m) != nil { // Its text may quote what it could not read.
+	if proto.Unmarshal(body, m) != nil { // Its error may quote the body, so it is not passed on.
 		return nil, errs.Newf(op, errs.Invalid, "the body is not a copy task")
 	}
 	t := &object.Task{Source: new(metapb.ContentAnswer), Epoch: m.Epoch, SealID: m.SealId,
@@ -74,7 +74,7 @@ func decode(body []byte) (_ *object.Task, err error) {
 	return t, err
 }
 
-// wipe clears the keys of a message.
+// wipe clears the keys in a message.
 func wipe(m *spreadpb.Task) {
 	for _, k := range m.Keys {
 		clear(k)

@@ -75,8 +75,8 @@ func keysOf(t *object.Task) (b []byte) {
 	return b
 }
 
-// TestTaskCrosses: a task arrives as it was sent, and the worker's copy of its keys
-// is cleared when it has answered; the sender's is the sender's.
+// TestTaskCrosses: a task arrives as it was sent. The worker's copy of its keys is cleared after
+// the answer; the sender's is not.
 func TestTaskCrosses(t *testing.T) {
 	want := someTask()
 	plain := &object.Task{Source: want.Source, Extent: want.Extent, Epoch: 1}
@@ -104,7 +104,7 @@ func TestTaskCrosses(t *testing.T) {
 	}
 }
 
-// TestBeats: a task that takes longer than the client would bear silence.
+// TestBeats: a task may take longer than the client would wait in silence.
 func TestBeats(t *testing.T) {
 	heard := make(chan struct{}, 100)
 	body := &beating{beats: 50, rest: append([]byte{done}, marshal(t, &metapb.Extent{PlainBytes: 5})...)}
@@ -113,7 +113,7 @@ func TestBeats(t *testing.T) {
 	require.EqualValues(t, 5, x.PlainBytes)
 	require.Len(t, heard, 50)
 
-	// Over the wire: the answer has begun when the task ends, well or badly.
+	// Over the wire, the answer has begun when the task ends, well or badly.
 	for _, cause := range []error{nil, errs.Newf("test", errs.Corrupt, "bad")} {
 		n := &noticing{written: make(chan struct{})}
 		h := NewHandler(doer(func(context.Context, *object.Task) (*metapb.Extent, error) {
@@ -134,7 +134,7 @@ func TestBeats(t *testing.T) {
 	}
 }
 
-// noticing tells when the answer begins.
+// noticing notes when the answer begins.
 type noticing struct {
 	http.ResponseWriter
 	once    sync.Once
@@ -148,7 +148,7 @@ func (n *noticing) Write(p []byte) (int, error) {
 	return n.ResponseWriter.Write(p)
 }
 
-// beating is a body of some beats and a rest, a byte at a time.
+// beating is a body of some beats and a rest, read byte by byte.
 type beating struct {
 	beats int
 	rest  []byte
@@ -190,7 +190,7 @@ func TestErrorsOfATask(t *testing.T) {
 	require.Equal(t, errs.Invalid, errs.KindOf(err))
 }
 
-// TestSilence: a node that says nothing is given up.
+// TestSilence: a node that is silent is given up.
 func TestSilence(t *testing.T) {
 	left := make(chan struct{})
 	c := connect(t, func(ctx context.Context, _ *object.Task) (*metapb.Extent, error) {
@@ -204,7 +204,7 @@ func TestSilence(t *testing.T) {
 	<-left
 }
 
-// TestAskerGoes: the worker's context ends.
+// TestAskerGoes: if the asking node goes away, the worker's context ends.
 func TestAskerGoes(t *testing.T) {
 	began, left := make(chan struct{}), make(chan struct{})
 	c := connect(t, func(ctx context.Context, _ *object.Task) (*metapb.Extent, error) {
@@ -220,7 +220,7 @@ func TestAskerGoes(t *testing.T) {
 	<-left
 }
 
-// TestNotATask: what is none is refused, and not quoted.
+// TestNotATask: a body that is no task is refused, and not quoted.
 func TestNotATask(t *testing.T) {
 	c := connect(t, func(context.Context, *object.Task) (*metapb.Extent, error) { panic("not reached") }, 0, 0)
 	addr, _ := c.cfg.Addr(worker)
@@ -238,7 +238,7 @@ func TestNotATask(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
-// TestNotAnAnswer: what a peer of another mind answers is an error.
+// TestNotAnAnswer: an answer that is not of this protocol is an error.
 func TestNotAnAnswer(t *testing.T) {
 	for _, body := range []string{"", "\x00\x00", "\x02", "\x01\xff"} {
 		_, err := await(bytes.NewReader([]byte(body)), func() {})
@@ -246,7 +246,8 @@ func TestNotAnAnswer(t *testing.T) {
 	}
 }
 
-// TestBodyIsCleared when the transport closes it, even while it reads.
+// TestBodyIsCleared: the body is cleared when the transport closes it, even while the transport
+// reads.
 func TestBodyIsCleared(t *testing.T) {
 	text := []byte("0123456789")
 	b := &secretBody{all: text, left: text}
@@ -260,7 +261,8 @@ func TestBodyIsCleared(t *testing.T) {
 	require.Equal(t, io.EOF, err)
 }
 
-// FuzzDecode: what arrives never panics, and what is read is written the same.
+// FuzzDecode: no body makes decode panic, and what is decoded, encoded and decoded again is the
+// same task.
 func FuzzDecode(f *testing.F) {
 	b, err := encode(someTask())
 	require.NoError(f, err)
