@@ -7,26 +7,26 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// maxGrants bounds the grants of an AccessControlPolicy.
+// maxGrants bounds how many grants an AccessControlPolicy may have.
 const maxGrants = 100
 
-// Grantees names grantees in documents and finds them by what documents name them by.
+// Grantees knows the names by which documents call grantees.
 type Grantees interface {
 	URI(g metapb.GranteeGroup) string
 	Group(uri string) (metapb.GranteeGroup, bool)
-	// Account returns the name of an account by its id, which may be empty; ok says
-	// whether there is one.
+	// Account returns the name of the account with this id, which may be empty. ok says whether
+	// there is such an account.
 	Account(id string) (name string, ok bool)
 }
 
 // AccessControlPolicy is the document of an ACL.
 type AccessControlPolicy struct {
 	Owner  Owner
-	Grants []*metapb.Grant // The owner's own full control among them, or left out.
+	Grants []*metapb.Grant // The owner's own full control may be among them or left out.
 	Names  Grantees
 }
 
-// permissions are the names of permissions by their number.
+// permissions are the names of permissions, by the number of the permission.
 var permissions = [...]string{"", "READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL"}
 
 const instanceNamespace = ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="`
@@ -58,8 +58,8 @@ func appendGrant(dst []byte, g *metapb.Grant, names Grantees) []byte {
 	return append(dst, "</Grant>"...)
 }
 
-// ParseAccessControlPolicy parses an ACL: its owner's id, empty if none is named,
-// and its grants.
+// ParseAccessControlPolicy parses an ACL. It returns the id of the owner, which is empty if none is
+// named, and the grants.
 func ParseAccessControlPolicy(body []byte, names Grantees) (owner string, grants []*metapb.Grant, _ error) {
 	s := newScanner(body)
 	owners, lists := 0, 0
@@ -101,7 +101,8 @@ func parseGrant(s *scanner, names Grantees) (*metapb.Grant, error) {
 			grantee, err = s.leaves("ID", "DisplayName", "URI", "EmailAddress", "Canned")
 			return err
 		}
-		// OBS's Delivered says whether objects inherit the grant; they do not here.
+		// OBS's Delivered says whether objects inherit the grant. Here they never do, so it is
+		// ignored.
 		return s.leaf(words, name, "Permission", "Delivered")
 	})
 	if err != nil {
@@ -114,7 +115,7 @@ func parseGrant(s *scanner, names Grantees) (*metapb.Grant, error) {
 	return g, setGrantee(g, grantee, names)
 }
 
-// setGrantee sets whom a grant is for, who must be named in one way.
+// setGrantee sets whom a grant is for. The document must name the grantee in exactly one way.
 func setGrantee(g *metapb.Grant, grantee leaves, names Grantees) error {
 	id, uri, canned, email := grantee.word("ID"), grantee.word("URI"), grantee.word("Canned"), grantee.word("EmailAddress")
 	named := 0
@@ -140,7 +141,7 @@ func setGrantee(g *metapb.Grant, grantee leaves, names Grantees) error {
 	return nil
 }
 
-// KnownGrantee returns the error of an id that no account has.
+// KnownGrantee returns an error if no account has this id.
 func KnownGrantee(names Grantees, id string) error {
 	if _, ok := names.Account(id); ok {
 		return nil

@@ -95,8 +95,8 @@ func requireGrants(t *testing.T, want, got []*metapb.Grant) {
 	}
 }
 
-// FuzzAccessControlPolicy: what is accepted can be stored, names one grantee and one
-// permission each, and comes back as it was.
+// FuzzAccessControlPolicy: an ACL that is accepted can be stored, each of its grants has one
+// grantee and one permission, and it comes back as it was.
 func FuzzAccessControlPolicy(f *testing.F) {
 	f.Add([]byte(aclDocument(aclOwner, aclList(aclRead))))
 	f.Add([]byte(aclDocument(aclList("<Grant><Grantee><URI>http://GRANTEE_ALL_USERS</URI></Grantee><Permission>FULL_CONTROL</Permission></Grant>"))))

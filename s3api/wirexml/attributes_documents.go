@@ -8,9 +8,9 @@ import (
 
 // ObjectAttributes is the answer of GetObjectAttributes.
 type ObjectAttributes struct {
-	Asked            map[string]bool // By their names in the document.
+	Asked            map[string]bool // The attributes that were asked for, as the document calls them.
 	Version          *metapb.Version
-	Parts            *metapb.ObjectPartsAnswer // Of a multipart object; nil: not asked for.
+	Parts            *metapb.ObjectPartsAnswer // Of a multipart object; nil: they were not asked for.
 	PartNumberMarker uint32
 	MaxParts         uint32
 }
@@ -21,11 +21,11 @@ func (d *ObjectAttributes) AppendXML(dst []byte, ns string) []byte {
 	dst = slices.Grow(dst, 1024+len(d.Parts.GetParts())*bytesPerPart)
 	dst = appendRoot(dst, "GetObjectAttributesResponse", ns)
 	if d.Asked["ETag"] {
-		dst = appendText(dst, "ETag", v.GetEtag()) // Without quotes, here alone.
+		dst = appendText(dst, "ETag", v.GetEtag()) // Only here it has no quotes.
 	}
 	if sums := v.GetChecksums(); d.Asked["Checksum"] && len(sums) > 0 {
 		dst = append(dst, "<Checksum>"...)
-		dst = appendChecksums(dst, sums, 0) // Without the number of parts, here alone.
+		dst = appendChecksums(dst, sums, 0) // Only here the number of parts is left out.
 		dst = appendText(dst, "ChecksumType", checksumType(slices.ContainsFunc(sums, (*metapb.Checksum).GetComposite)))
 		dst = append(dst, "</Checksum>"...)
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// allocatedPerByte is what parsing may allocate for each byte of a document: a copy of
-// it, and what its elements become. The least element of a list is 9 bytes long, and
-// becomes a record of less than 400.
+// allocatedPerByte bounds what parsing may allocate for each byte of a document: a copy of the
+// document, and what its elements become. The shortest element of a list has 9 bytes, and becomes a
+// record of less than 400.
 const allocatedPerByte = 48
 
 // groups is Grantees that knows any group and any account.
@@ -56,21 +56,21 @@ func checkCost(t cost.TB, document []byte) {
 	}
 }
 
-// Text in very many pieces, with comments or CDATA between them, costs what it is long:
-// it is gathered, not added up.
+// Text in very many pieces, with comments or CDATA between them, costs as much as it is long,
+// because it is gathered and not concatenated piece by piece.
 func TestTextInPieces(t *testing.T) {
 	for _, unit := range []string{"a<!---->", "<![CDATA[a]]>", "<?a?>a", "&#97;<!---->", "<!---->", "<![CDATA[]]>"} {
 		for _, root := range []string{"<Delete><Object><Key>", "<Delete><Quiet>", "<CompleteMultipartUpload><Part><ETag>", "<Tagging><TagSet><Tag><Key>"} {
 			checkCost(t, []byte(root+strings.Repeat(unit, 15000)))
 		}
-		// With no text at all there is no end but that of the document.
+		// Without any text there is no end but that of the document.
 		cost.Allocated(t, MaxBodyBytes, allocatedPerByte, func() {
 			_, _ = ParseDelete([]byte("<Delete><Object><Key>" + strings.Repeat(unit, MaxBodyBytes/len(unit)-10)))
 		})
 	}
 }
 
-// FuzzCost: no document costs more than a bound per byte, whatever is repeated in it.
+// FuzzCost: no document costs more than a bound for each byte, whatever is repeated in it.
 func FuzzCost(f *testing.F) {
 	for _, s := range [][3]string{
 		{"<Delete>", "<Object><Key>a</Key></Object>", "</Delete>"}, {"<Delete><Object><Key>", "a<!---->", "</Key></Object></Delete>"},

@@ -2,7 +2,7 @@ package wirexml
 
 import "github.com/cairnstore/cairn/meta/metapb"
 
-// Owner is an account or a user as documents name it.
+// Owner is an account or a user in a document.
 type Owner struct {
 	ID          string
 	DisplayName string // Left out if empty.
@@ -19,8 +19,8 @@ func (o Owner) append(dst []byte, name string) []byte {
 type ListBuckets struct {
 	Owner             Owner
 	Buckets           []*metapb.Bucket
-	Prefix            string // As asked for.
-	ContinuationToken string // For the next page; empty: this was the last.
+	Prefix            string // As in the request.
+	ContinuationToken string // Of the next page; empty: this is the last one.
 }
 
 // AppendXML implements Document.
@@ -41,16 +41,16 @@ func (d *ListBuckets) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</ListAllMyBucketsResult>"...)
 }
 
-// DefaultRegion is the region that S3 writes as an empty LocationConstraint.
+// DefaultRegion is the region for which S3 writes an empty LocationConstraint.
 const DefaultRegion = "us-east-1"
 
-// LocationForm is how a client reads the location of a bucket.
+// LocationForm is the form in which a client expects the location of a bucket.
 type LocationForm uint8
 
 // The forms of a location.
 const (
-	LocationAWS       LocationForm = iota // The root element has it, empty for DefaultRegion.
-	LocationOBS                           // As in OBS's book of the S3 API: what a bucket was made with.
+	LocationAWS       LocationForm = iota // In the root element, which is empty for DefaultRegion.
+	LocationOBS                           // As OBS documents it for the S3 API: what the bucket was created with.
 	LocationOBSNative                     // As in OBS's native API.
 )
 

@@ -7,8 +7,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// Versioning is the document of a bucket's versioning. A bucket that never had it
-// is told by an empty element.
+// Versioning is the document of a bucket's versioning. For a bucket that never had versioning the
+// document is empty.
 type Versioning struct{ State metapb.Versioning }
 
 // AppendXML implements Document.
@@ -23,9 +23,8 @@ func (d *Versioning) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</VersioningConfiguration>"...)
 }
 
-// ParseVersioning parses a VersioningConfiguration: Enabled or Suspended. Another
-// status, or none, is IllegalVersioningConfiguration. MfaDelete is read over, as
-// OBS does.
+// ParseVersioning parses a VersioningConfiguration, which says Enabled or Suspended. Any other
+// status, or none, is IllegalVersioningConfiguration. MfaDelete is ignored, as at OBS.
 func ParseVersioning(body []byte) (metapb.Versioning, error) {
 	s, got := newScanner(body), leaves{}
 	err := s.document("VersioningConfiguration", func(name string) error {
@@ -43,7 +42,7 @@ func ParseVersioning(body []byte) (metapb.Versioning, error) {
 	return 0, s3err.IllegalVersioningConfiguration.Err()
 }
 
-// RequestPayment is the document of who pays for requests to a bucket.
+// RequestPayment is the document that says who pays for requests to a bucket.
 type RequestPayment struct{ Requester bool }
 
 // AppendXML implements Document.
@@ -73,13 +72,14 @@ func ParseRequestPayment(body []byte) (*RequestPayment, error) {
 	return nil, s3err.MalformedXML.Say("Payer must be Requester or BucketOwner.")
 }
 
-// PublicAccessBlock is the document of what a bucket refuses to make public.
+// PublicAccessBlock is the document that says what a bucket refuses to make public.
 type PublicAccessBlock struct {
 	BlockPublicACLs, IgnorePublicACLs, BlockPublicPolicy, RestrictPublicBuckets bool
 }
 
 var publicAccessNames = [4]string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}
 
+// flags returns the fields in the order of publicAccessNames.
 func (d *PublicAccessBlock) flags() [4]*bool {
 	return [4]*bool{&d.BlockPublicACLs, &d.IgnorePublicACLs, &d.BlockPublicPolicy, &d.RestrictPublicBuckets}
 }
@@ -93,8 +93,8 @@ func (d *PublicAccessBlock) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</PublicAccessBlockConfiguration>"...)
 }
 
-// ParsePublicAccessBlock parses a PublicAccessBlockConfiguration; what is absent
-// is false.
+// ParsePublicAccessBlock parses a PublicAccessBlockConfiguration. An element that is missing is
+// false.
 func ParsePublicAccessBlock(body []byte) (*PublicAccessBlock, error) {
 	s, got := newScanner(body), leaves{}
 	err := s.document("PublicAccessBlockConfiguration", func(name string) error {
@@ -112,7 +112,7 @@ func ParsePublicAccessBlock(body []byte) (*PublicAccessBlock, error) {
 	return d, nil
 }
 
-// PolicyStatus is the document of whether a bucket's policy lets in everybody.
+// PolicyStatus is the document that says whether a bucket's policy lets everybody in.
 type PolicyStatus struct{ Public bool }
 
 // AppendXML implements Document.
@@ -124,12 +124,12 @@ func (d *PolicyStatus) AppendXML(dst []byte, ns string) []byte {
 
 // The values of OwnershipControls.
 const (
-	OwnershipEnforced  = "BucketOwnerEnforced"  // The bucket's owner owns all of it; ACLs are off.
-	OwnershipPreferred = "BucketOwnerPreferred" // The bucket's owner owns what is written for it to have full control.
-	OwnershipWriter    = "ObjectWriter"
+	OwnershipEnforced  = "BucketOwnerEnforced"  // The bucket's owner owns everything in it, and ACLs have no effect.
+	OwnershipPreferred = "BucketOwnerPreferred" // The bucket's owner owns what is written with full control for the owner.
+	OwnershipWriter    = "ObjectWriter"         // Whoever writes an object owns it.
 )
 
-// OwnershipControls is the document of who owns what others write to a bucket.
+// OwnershipControls is the document that says who owns what other accounts write to a bucket.
 type OwnershipControls struct{ Ownership string }
 
 // AppendXML implements Document.
@@ -139,7 +139,7 @@ func (d *OwnershipControls) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</Rule></OwnershipControls>"...)
 }
 
-// ParseOwnershipControls parses OwnershipControls: exactly one rule.
+// ParseOwnershipControls parses OwnershipControls, which must have exactly one rule.
 func ParseOwnershipControls(body []byte) (*OwnershipControls, error) {
 	s, d := newScanner(body), &OwnershipControls{}
 	err := s.document("OwnershipControls", func(name string) error {

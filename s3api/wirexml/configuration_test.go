@@ -55,7 +55,7 @@ func cors(inner string) string { return "<CORSRule>" + inner + "</CORSRule>" }
 
 const expires = "<Expiration><Days>1</Days></Expiration>"
 
-// TestConfigurations is what is refused, and with which code.
+// TestConfigurations: which configurations are refused, and with which code.
 func TestConfigurations(t *testing.T) {
 	tag := func(k, v string) string { return "<Tag><Key>" + k + "</Key><Value>" + v + "</Value></Tag>" }
 	var eleven strings.Builder
@@ -281,8 +281,8 @@ func TestBotocoreConfigurations(t *testing.T) {
 	require.True(t, l.Rules[1].Filter.Legacy)
 }
 
-// FuzzConfigurations: no parser panics, each error is one of S3's, and a lifecycle
-// that is accepted comes back from its document.
+// FuzzConfigurations: no parser panics, each error is one of S3's, and a lifecycle that is accepted
+// comes back from its document.
 func FuzzConfigurations(f *testing.F) {
 	for root := range parsers {
 		f.Add([]byte("<" + root + "><Rule><Status>Enabled</Status></Rule></" + root + ">"))

@@ -14,17 +14,18 @@ const (
 	MaxRuleIDRunes = 255
 )
 
-// CORS is the document of which pages of other origins may use a bucket.
+// CORS is the document that says which pages of other origins may use a bucket.
 type CORS struct{ Rules []CORSRule }
 
-// CORSRule allows some origins some methods.
+// CORSRule lets pages of some origins use some methods.
 type CORSRule struct {
 	ID      string
-	Origins []string // Each with one * at most.
+	Origins []string // Each has at most one *.
 	Methods []string // Of corsMethods.
-	Headers []string // Each with one * at most; compared without regard to case.
+	Headers []string // Each has at most one *. Case does not matter.
 	Expose  []string
-	// MaxAge is how many seconds a browser may remember; HasMaxAge: it is named.
+	// MaxAge is how many seconds a browser may remember the answer; HasMaxAge says that the
+	// document has it.
 	MaxAge    int64
 	HasMaxAge bool
 }
@@ -57,8 +58,8 @@ func (r *CORSRule) append(dst []byte) []byte {
 	return append(dst, "</CORSRule>"...)
 }
 
-// ParseCORS parses a CORSConfiguration: 1 to MaxCORSRules rules, each with an origin
-// and a method at least.
+// ParseCORS parses a CORSConfiguration. It must have 1 to MaxCORSRules rules, and each rule at
+// least one origin and one method.
 func ParseCORS(body []byte) (*CORS, error) {
 	s, d := newScanner(body), &CORS{}
 	err := s.document("CORSConfiguration", func(name string) error {
@@ -159,7 +160,7 @@ func printableASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// Allows reports whether the rule is about an origin and a method; headers are those
+// Allows reports whether the rule allows a request of an origin with a method. headers are those
 // that a preflight request asks for.
 func (r *CORSRule) Allows(origin, method string, headers []string) bool {
 	if !slices.Contains(r.Methods, method) || !slices.ContainsFunc(r.Origins, func(p string) bool { return matchOne(p, origin) }) {
@@ -173,10 +174,10 @@ func (r *CORSRule) Allows(origin, method string, headers []string) bool {
 	return true
 }
 
-// AnyOrigin reports whether the rule is about every origin.
+// AnyOrigin reports whether the rule is for every origin.
 func (r *CORSRule) AnyOrigin() bool { return slices.Contains(r.Origins, "*") }
 
-// matchOne reports whether text fits a pattern with one * at most.
+// matchOne reports whether text matches a pattern that has at most one *.
 func matchOne(pattern, text string) bool {
 	before, after, wild := strings.Cut(pattern, "*")
 	if !wild {
@@ -185,7 +186,7 @@ func matchOne(pattern, text string) bool {
 	return len(text) >= len(before)+len(after) && strings.HasPrefix(text, before) && strings.HasSuffix(text, after)
 }
 
-// matchHeader is matchOne for names of headers, whose case does not matter.
+// matchHeader is matchOne for names of headers, in which case does not matter.
 func matchHeader(pattern, name string) bool {
 	before, after, wild := strings.Cut(pattern, "*")
 	if !wild {

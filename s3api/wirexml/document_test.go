@@ -19,7 +19,7 @@ import (
 
 const when = 1795346096123 // 2026-11-22T11:14:56.123Z
 
-// documents are one of each kind, with every element filled.
+// documents has one document of each kind, with every element set.
 func documents() map[string]wirexml.Document {
 	owner := wirexml.Owner{ID: "owner-id", DisplayName: "Owner & Co"}
 	sums := []*metapb.Checksum{{Algorithm: "CRC32", Value: []byte{1, 2, 3, 4}}, {Algorithm: "SHA256", Value: make([]byte, 32), Composite: true}}
@@ -95,7 +95,7 @@ type listBucketResult struct {
 	CommonPrefixes []struct{ Prefix string }
 }
 
-// TestListing checks that any valid keys come back from a list, encoded or not.
+// TestListing: all valid keys come back from a list, encoded or not.
 func TestListing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		coded := rapid.Bool().Draw(t, "coded")
@@ -166,7 +166,7 @@ func TestTime(t *testing.T) {
 	require.Equal(t, "0000-01-01T00:00:00.000Z", string(wirexml.AppendTime(nil, math.MinInt64)))
 }
 
-// TestIllegalCharacters writes what XML cannot hold as S3 does.
+// TestIllegalCharacters: characters that XML cannot hold are written as S3 writes them.
 func TestIllegalCharacters(t *testing.T) {
 	body := wirexml.Marshal(&wirexml.CreateUpload{Key: "a\x00\x1f\x7f\r\n\t\ufffe\uffff\xff"}, "")
 	require.Contains(t, string(body), "<Key>a&#x0;&#x1f;\x7f&#xd;&#xa;&#x9;&#xfffe;&#xffff;\ufffd</Key>")

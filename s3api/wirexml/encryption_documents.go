@@ -10,10 +10,10 @@ const (
 
 // BucketEncryption is the document of a bucket's default encryption.
 type BucketEncryption struct {
-	Algorithm string // AlgorithmAES256 or AlgorithmKMS; empty: objects are encrypted only where asked for.
+	Algorithm string // AlgorithmAES256 or AlgorithmKMS; empty: only objects whose request asks for it are encrypted.
 	KMSKeyID  string // As the client wrote it; empty: the account's default key.
-	BucketKey bool   // Kept and told, without effect.
-	BlockSSEC bool   // The bucket refuses customer keys.
+	BucketKey bool   // It is stored and returned, and has no effect.
+	BlockSSEC bool   // The bucket refuses requests with customer keys.
 }
 
 // AppendXML implements Document.
@@ -34,7 +34,7 @@ func (d *BucketEncryption) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</Rule></ServerSideEncryptionConfiguration>"...)
 }
 
-// ParseBucketEncryption parses a ServerSideEncryptionConfiguration: exactly one
+// ParseBucketEncryption parses a ServerSideEncryptionConfiguration, which must have exactly one
 // rule.
 func ParseBucketEncryption(body []byte) (*BucketEncryption, error) {
 	s := newScanner(body)

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// plain marks the bytes that stand for themselves in text.
+// plain are the bytes that are not escaped in text.
 var plain = func() (t [256]bool) {
 	for c := 0x20; c < 0x7f; c++ {
 		t[c] = true
@@ -36,7 +36,7 @@ func appendText(dst []byte, name, text string) []byte {
 	return appendClose(dst, name)
 }
 
-// appendOptional is appendText, or nothing for no text.
+// appendOptional is appendText, but appends nothing if text is empty.
 func appendOptional(dst []byte, name, text string) []byte {
 	if text == "" {
 		return dst
@@ -44,13 +44,13 @@ func appendOptional(dst []byte, name, text string) []byte {
 	return appendText(dst, name, text)
 }
 
-// appendCoded is appendText, the text URL-encoded first if urls says so.
+// appendCoded is appendText, but URL-encodes the text first if urls is set.
 func appendCoded(dst []byte, name, text string, urls bool) []byte {
 	if !urls {
 		return appendText(dst, name, text)
 	}
 	dst = appendOpen(dst, name)
-	dst = AppendURLEncoded(dst, text) // Its alphabet needs no escaping.
+	dst = AppendURLEncoded(dst, text) // What it writes needs no escaping.
 	return appendClose(dst, name)
 }
 
@@ -72,23 +72,22 @@ func appendBool(dst []byte, name string, b bool) []byte {
 	return appendClose(dst, name)
 }
 
-// appendETag appends an ETag element: the tag in quotes, which need no escaping in
-// text.
+// appendETag appends an ETag element. The quotes around the tag need no escaping in text.
 func appendETag(dst []byte, etag string) []byte {
 	dst = append(dst, `<ETag>"`...)
 	dst = appendEscaped(dst, etag, true)
 	return append(dst, `"</ETag>`...)
 }
 
-// appendTime appends a point of time as YYYY-MM-DDThh:mm:ss.mmmZ.
+// appendTime appends an element with a time, in the form of AppendTime.
 func appendTime(dst []byte, name string, unixMilli int64) []byte {
 	dst = appendOpen(dst, name)
 	dst = AppendTime(dst, unixMilli)
 	return appendClose(dst, name)
 }
 
-// AppendTime appends a point of time as S3 writes it in XML:
-// YYYY-MM-DDThh:mm:ss.mmmZ. Years are clamped to 0..9999.
+// AppendTime appends a time in the form that S3 has in XML, YYYY-MM-DDThh:mm:ss.mmmZ. Times outside
+// the years 0 to 9999 are cut to that range.
 func AppendTime(dst []byte, unixMilli int64) []byte {
 	const first, last = -62167219200_000, 253402300799_999 // 0000-01-01, 9999-12-31.
 	t := time.UnixMilli(min(max(unixMilli, first), last)).UTC()
@@ -104,7 +103,7 @@ func AppendTime(dst []byte, unixMilli int64) []byte {
 	return append(dst, 'Z')
 }
 
-// appendDigits appends n in as many digits as scale, a power of ten, has.
+// appendDigits appends n in as many digits as scale has, which is a power of ten.
 func appendDigits(dst []byte, n, scale int) []byte {
 	for ; scale > 0; scale /= 10 {
 		dst = append(dst, byte('0'+n/scale%10))
@@ -139,7 +138,8 @@ func appendEscaped(dst []byte, text string, references bool) []byte {
 	return append(dst, text[from:]...)
 }
 
-// appendReference appends one character that text cannot hold as it is.
+// appendReference appends a character that cannot be in text as it is. numeric says whether to
+// write a character that XML 1.0 cannot hold as a reference.
 func appendReference(dst []byte, r rune, numeric bool) []byte {
 	switch {
 	case r == '&':
@@ -162,7 +162,7 @@ func appendReference(dst []byte, r rune, numeric bool) []byte {
 	return utf8.AppendRune(dst, utf8.RuneError)
 }
 
-// urlPlain marks the bytes that stand for themselves in AppendURLEncoded.
+// urlPlain are the bytes that AppendURLEncoded does not encode.
 var urlPlain = func() (t [256]bool) {
 	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*/" {
 		t[c] = true
@@ -170,9 +170,8 @@ var urlPlain = func() (t [256]bool) {
 	return t
 }()
 
-// AppendURLEncoded appends text in the encoding that S3 uses for keys in lists
-// where the client asks for encoding-type=url: that of HTML forms, except that the
-// slash stands for itself.
+// AppendURLEncoded appends text in the encoding that S3 uses in lists if the client asks for
+// encoding-type=url. It is that of HTML forms, except that the slash is not encoded.
 func AppendURLEncoded(dst []byte, text string) []byte {
 	const hex = "0123456789ABCDEF"
 	from := 0

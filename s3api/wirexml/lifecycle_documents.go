@@ -8,14 +8,14 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// MaxLifecycleRules bounds the rules of a bucket.
+// MaxLifecycleRules bounds how many rules a bucket may have.
 const MaxLifecycleRules = 1000
 
-// Lifecycle is the document of what becomes of a bucket's objects with time.
+// Lifecycle is the document that says what happens to a bucket's objects with time.
 type Lifecycle struct{ Rules []LifecycleRule }
 
-// LifecycleRule is one rule. Numbers of days that are 0 and times that are zero are
-// absent.
+// LifecycleRule is one rule. If a number of days is 0, or a time is zero, the document does not
+// have it, unless the field says otherwise.
 type LifecycleRule struct {
 	ID      string
 	Enabled bool
@@ -25,42 +25,41 @@ type LifecycleRule struct {
 	Transitions           []Transition
 	NoncurrentExpiration  *NoncurrentExpiration
 	NoncurrentTransitions []NoncurrentTransition
-	AbortUploadDays       int64 // After initiation.
+	AbortUploadDays       int64 // After the upload was created.
 }
 
-// LifecycleFilter says which objects a rule is about: those that all of it holds
-// for.
+// LifecycleFilter says for which objects a rule is: those that meet every term.
 type LifecycleFilter struct {
 	Prefix      string
 	Tags        []*metapb.Pair
 	GreaterThan *int64 // Size in bytes.
-	LessThan    int64  // 0: absent.
-	And         bool   // The terms stand in an And, as they must where there are several.
-	Legacy      bool   // The prefix stands in the rule itself, as OBS has it.
+	LessThan    int64  // 0: the document does not have it.
+	And         bool   // The terms are in an And element, which they must be if there are several.
+	Legacy      bool   // The prefix is in the rule itself and not in a Filter, as at OBS.
 }
 
-// Expiration is when current versions expire. One of its fields is set.
+// Expiration says when current versions expire. One of its fields is set.
 type Expiration struct {
 	Days         int64
 	Date         time.Time // Midnight UTC.
-	DeleteMarker bool      // Remove delete markers that hide nothing any more.
+	DeleteMarker bool      // Delete markers with nothing behind them are removed.
 }
 
-// Transition is when current versions change their class. Days (which may be 0) or
-// Date says when.
+// Transition says when current versions get another storage class: after Days, which may be 0, or
+// at Date.
 type Transition struct {
 	Days  int64
 	Date  time.Time
 	Class string // As written.
 }
 
-// NoncurrentExpiration is when older versions go.
+// NoncurrentExpiration says when noncurrent versions are deleted.
 type NoncurrentExpiration struct {
 	Days int64
-	Keep int64 // NewerNoncurrentVersions: so many of the newest stay.
+	Keep int64 // NewerNoncurrentVersions: this many of the newest stay; 0: the document does not have it.
 }
 
-// NoncurrentTransition is when older versions change their class.
+// NoncurrentTransition says when noncurrent versions get another storage class.
 type NoncurrentTransition struct {
 	Days, Keep int64
 	Class      string // As written.
@@ -158,8 +157,8 @@ func (f *LifecycleFilter) append(dst []byte) []byte {
 	return append(dst, "</Filter>"...)
 }
 
-// date reads an element's text as midnight UTC, the only time of day that rules
-// may name; absent is zero.
+// date reads the text of an element as a date. Its time must be midnight UTC, because rules may
+// name no other. If the element is missing, the date is zero.
 func (l leaves) date(name string) (time.Time, error) {
 	text := l.word(name)
 	if _, ok := l[name]; !ok {

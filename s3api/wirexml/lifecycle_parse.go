@@ -9,13 +9,13 @@ import (
 // maxRuleIDRunes bounds the ID of a lifecycle rule.
 const maxRuleIDRunes = 255
 
-// maxTransitions bounds the transitions of a rule: no bucket has as many classes.
+// maxTransitions bounds the transitions of each kind in a rule. There are fewer storage classes
+// than that.
 const maxTransitions = 16
 
-// ParseLifecycle parses a LifecycleConfiguration of 1 to MaxLifecycleRules rules,
-// each with a status and at least one action. The caller must check whether the rules
-// make sense together (classes that exist, IDs and prefixes that differ, an order of
-// days): lifecycle.Check does.
+// ParseLifecycle parses a LifecycleConfiguration of 1 to MaxLifecycleRules rules, each with a
+// status and at least one action. The caller must check by lifecycle.Check whether the rules make
+// sense together: that classes exist, IDs and prefixes differ, and days are in order.
 func ParseLifecycle(body []byte) (*Lifecycle, error) {
 	s, d := newScanner(body), &Lifecycle{}
 	err := s.document("LifecycleConfiguration", func(name string) error {
@@ -115,7 +115,7 @@ func (r *LifecycleRule) parseElement(s *scanner, name string) (err error) {
 	return err
 }
 
-// needed is number of an element that must be there.
+// needed is number, but the element must be there.
 func (l leaves) needed(name string, least int64) (int64, error) {
 	if _, ok := l[name]; !ok {
 		return 0, s3err.MalformedXML.Say(name + " is missing.")
@@ -123,7 +123,7 @@ func (l leaves) needed(name string, least int64) (int64, error) {
 	return l.number(name, least)
 }
 
-// parseLifecycleFilter parses a Filter: one term, or And and several.
+// parseLifecycleFilter parses a Filter, which has one term, or And with several.
 func parseLifecycleFilter(s *scanner) (f LifecycleFilter, err error) {
 	terms, and := 0, false
 	got := leaves{}
@@ -215,14 +215,14 @@ func (l leaves) class() (string, error) {
 	return class, nil
 }
 
-// parseNoncurrent parses what rules about older versions have in common, and what
-// more says.
+// parseNoncurrent parses the elements that all rules about noncurrent versions have, and those
+// named by more.
 func parseNoncurrent(s *scanner, more ...string) (days, keep int64, class string, err error) {
 	got, err := s.leaves(slices.Concat([]string{"NoncurrentDays", "NewerNoncurrentVersions"}, more)...)
 	if err != nil {
 		return 0, 0, "", err
 	}
-	least := int64(1) - int64(len(more)) // A transition may come at once.
+	least := int64(1) - int64(len(more)) // 0 for a transition, which may be made at once.
 	if days, err = got.needed("NoncurrentDays", least); err != nil {
 		return 0, 0, "", err
 	}

@@ -6,14 +6,14 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// EncodingURL is the one value of encoding-type: keys, prefixes, markers and the
-// delimiter are URL-encoded in the answer.
+// EncodingURL is the only value of encoding-type. With it keys, prefixes, markers and the delimiter
+// are URL-encoded in the answer.
 const EncodingURL = "url"
 
-// DefaultStorageClass is what an object without a storage class has.
+// DefaultStorageClass is the class of an object for which none was named.
 const DefaultStorageClass = "STANDARD"
 
-// Listing is what both versions of ListObjects answer.
+// Listing is what the answers of both versions of ListObjects have in common.
 type Listing struct {
 	Bucket       string
 	Prefix       string
@@ -21,15 +21,15 @@ type Listing struct {
 	MaxKeys      int
 	EncodingType string // Empty or EncodingURL.
 	Truncated    bool
-	Entries      []*metapb.ListEntry // In order of key, prefixes among them; their restores are shown.
-	Owner        Owner               // Gives entries of this owner a display name.
+	Entries      []*metapb.ListEntry // Keys and common prefixes in one order. Restores that are set are shown.
+	Owner        Owner               // Entries of this owner get its display name.
 }
 
-// ListObjects is the answer of ListObjects (version 1). It names each owner.
+// ListObjects is the answer of ListObjects (version 1). It has the owner of each object.
 type ListObjects struct {
 	Listing
 	Marker     string
-	NextMarker string // S3 gives it only with a delimiter; left out if empty.
+	NextMarker string // S3 sends it only with a delimiter; left out if empty.
 }
 
 // AppendXML implements Document.
@@ -52,7 +52,7 @@ func (d *ListObjects) AppendXML(dst []byte, ns string) []byte {
 type ListObjectsV2 struct {
 	Listing
 	StartAfter            string
-	ContinuationToken     string // As asked for.
+	ContinuationToken     string // As in the request.
 	NextContinuationToken string
 	FetchOwner            bool
 }
@@ -77,7 +77,7 @@ func (d *ListObjectsV2) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</ListBucketResult>"...)
 }
 
-// bytesPerEntry is about what an entry takes.
+// bytesPerEntry is about how long an entry of a list is.
 const bytesPerEntry = 320
 
 func (d *Listing) appendLimits(dst []byte) []byte {
@@ -89,7 +89,7 @@ func (d *Listing) appendLimits(dst []byte) []byte {
 	return appendBool(dst, "IsTruncated", d.Truncated)
 }
 
-// appendEntries appends all keys, then all common prefixes, as S3 does.
+// appendEntries appends all keys and then all common prefixes, as S3 does.
 func (d *Listing) appendEntries(dst []byte, owners bool) []byte {
 	urls := d.EncodingType == EncodingURL
 	prefixes := 0
@@ -148,7 +148,7 @@ func appendStorageClass(dst []byte, class string) []byte {
 	return appendText(dst, "StorageClass", class)
 }
 
-// appendRestoreStatus tells how the restore of a version stands, if it is given.
+// appendRestoreStatus appends the state of a version's restore, if r is not nil.
 func appendRestoreStatus(dst []byte, r *metapb.Restore) []byte {
 	if r == nil {
 		return dst

@@ -9,19 +9,19 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// The names of the modes of a retention.
+// Names of the modes of a retention.
 const (
 	modeGovernance = "GOVERNANCE"
 	modeCompliance = "COMPLIANCE"
 )
 
-// Bounds of a default retention.
+// Upper bounds of a default retention.
 const (
 	MaxRetentionDays  = 36500
 	MaxRetentionYears = 100
 )
 
-// RetentionMode returns the mode of a name.
+// RetentionMode returns the mode with this name.
 func RetentionMode(name string) (metapb.RetentionMode, bool) {
 	switch name {
 	case modeGovernance:
@@ -32,7 +32,7 @@ func RetentionMode(name string) (metapb.RetentionMode, bool) {
 	return 0, false
 }
 
-// RetentionModeName returns the name of a mode; empty for none.
+// RetentionModeName returns the name of a mode; empty if it is none.
 func RetentionModeName(m metapb.RetentionMode) string {
 	switch m {
 	case metapb.RetentionMode_RETENTION_GOVERNANCE:
@@ -43,8 +43,8 @@ func RetentionModeName(m metapb.RetentionMode) string {
 	return ""
 }
 
-// ParseTime reads a time as clients write it in headers and documents: ISO 8601, or a
-// date of HTTP.
+// ParseTime reads a time in a form that clients use in headers and documents: ISO 8601, or a date
+// of HTTP.
 func ParseTime(text string) (time.Time, bool) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.Year() > 0 {
 		return t.UTC(), true
@@ -73,8 +73,8 @@ func (d *ObjectLock) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</ObjectLockConfiguration>"...)
 }
 
-// ParseObjectLock parses an ObjectLockConfiguration and returns its default retention;
-// nil: none.
+// ParseObjectLock parses an ObjectLockConfiguration. It returns the default retention; nil if there
+// is none.
 func ParseObjectLock(body []byte) (*metapb.DefaultRetention, error) {
 	s, got := newScanner(body), leaves{}
 	var retention *metapb.DefaultRetention
@@ -142,8 +142,8 @@ func (d *Retention) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</Retention>"...)
 }
 
-// ParseRetention parses a Retention. An empty one, which has no mode, ends the
-// retention that there is.
+// ParseRetention parses a Retention. An empty one, which has no mode, ends the retention that the
+// version has.
 func ParseRetention(body []byte) (*metapb.Retention, error) {
 	s, got := newScanner(body), leaves{}
 	err := s.document("Retention", func(name string) error { return s.leaf(got, name, "Mode", "RetainUntilDate") })

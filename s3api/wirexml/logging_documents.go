@@ -5,30 +5,32 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// MaxLogPrefixBytes bounds the prefix of the keys of logs, so that there is room for what follows it.
+// MaxLogPrefixBytes bounds the prefix of the keys of logs. It leaves room in a key for what follows
+// the prefix.
 const MaxLogPrefixBytes = 768
 
-// LogKeys says how the keys of logs go on after their prefix.
+// LogKeys says what follows the prefix in the keys of logs.
 type LogKeys uint8
 
 // The ways.
 const (
-	LogKeysUnsaid     LogKeys = iota // As LogKeysSimple.
+	LogKeysUnsaid     LogKeys = iota // The document does not say; it means LogKeysSimple.
 	LogKeysSimple                    // The time of delivery.
 	LogKeysByEvent                   // Account, region, bucket and the day of the requests.
-	LogKeysByDelivery                // The same of the delivery.
+	LogKeysByDelivery                // The same, with the day of delivery.
 )
 
-// partitionSources are the names of the two ways that partition by day.
+// partitionSources are the names of the two ways that have the day in keys. The document may leave
+// the name out.
 var partitionSources = map[string]LogKeys{"EventTime": LogKeysByEvent, "DeliveryTime": LogKeysByDelivery, "": LogKeysByDelivery}
 
-// Logging is the document of where the records of the requests to a bucket go.
+// Logging is the document that says where the log of the requests to a bucket goes.
 type Logging struct {
-	Agency               string // In OBS's words: a role that may write to the target; may be empty.
-	TargetBucket, Prefix string // Without a target nothing is logged.
+	Agency               string // At OBS: a role that may write to the target; may be empty.
+	TargetBucket, Prefix string // Without a target bucket nothing is logged.
 	Keys                 LogKeys
-	Grants               []*metapb.Grant // Who else may read or write the logs.
-	Names                Grantees        // Of Grants.
+	Grants               []*metapb.Grant // Others who may read or write the logs.
+	Names                Grantees        // The names of those in Grants.
 }
 
 // AppendXML implements Document.
@@ -64,7 +66,7 @@ func (d *Logging) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</BucketLoggingStatus>"...)
 }
 
-// ParseLogging parses a BucketLoggingStatus; one without LoggingEnabled logs nothing.
+// ParseLogging parses a BucketLoggingStatus. Without LoggingEnabled nothing is logged.
 func ParseLogging(body []byte, names Grantees) (*Logging, error) {
 	s, d, got := newScanner(body), &Logging{Names: names}, leaves{}
 	enabled := false
@@ -122,7 +124,7 @@ func (d *Logging) parseGrants(s *scanner) error {
 	})
 }
 
-// parseKeys parses a TargetObjectKeyFormat: one of two elements.
+// parseKeys parses a TargetObjectKeyFormat, which has one of two elements.
 func (d *Logging) parseKeys(s *scanner) error {
 	err := s.children(func(name string) error {
 		if d.Keys != LogKeysUnsaid {

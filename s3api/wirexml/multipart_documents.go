@@ -40,7 +40,7 @@ type CompleteUpload struct {
 	Bucket, Key string
 	ETag        string // Without quotes.
 	Checksums   []*metapb.Checksum
-	Parts       int // Written behind composite checksums.
+	Parts       int // How many parts the object has; it is appended to composite checksums.
 }
 
 // AppendXML implements Document.
@@ -81,7 +81,7 @@ func (d *ListParts) AppendXML(dst []byte, ns string) []byte {
 	dst = d.Owner.append(dst, "Owner")
 	dst = appendStorageClass(dst, d.StorageClass)
 	dst = appendInt(dst, "PartNumberMarker", int64(d.PartNumberMarker))
-	next := uint64(0) // As S3 has it where there are no parts.
+	next := uint64(0) // S3 writes 0 if there are no parts.
 	if n := len(d.Parts); n > 0 {
 		next = uint64(d.Parts[n-1].GetNumber())
 	}
@@ -101,7 +101,7 @@ func (d *ListParts) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</ListPartsResult>"...)
 }
 
-// bytesPerPart is about what a part takes.
+// bytesPerPart is about how long a part of a list is.
 const bytesPerPart = 256
 
 func appendUploadChecksum(dst []byte, algorithm, kind string) []byte {
@@ -112,9 +112,9 @@ func appendUploadChecksum(dst []byte, algorithm, kind string) []byte {
 	return dst
 }
 
-// UploadEntry is an upload in a list, or a common prefix of several.
+// UploadEntry is an upload in a list, or a common prefix of several uploads.
 type UploadEntry struct {
-	Prefix            string // A common prefix: all else is empty.
+	Prefix            string // If it is a common prefix: all other fields are empty.
 	Key, UploadID     string
 	Initiator, Owner  Owner
 	StorageClass      string // Empty: DefaultStorageClass.
@@ -131,7 +131,7 @@ type ListUploads struct {
 	MaxUploads                  int
 	EncodingType                string // Empty or EncodingURL.
 	Truncated                   bool
-	Uploads                     []UploadEntry // In order, prefixes among them.
+	Uploads                     []UploadEntry // Uploads and common prefixes in one order.
 }
 
 // AppendXML implements Document.

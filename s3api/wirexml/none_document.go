@@ -1,7 +1,7 @@
 package wirexml
 
-// None is the document of a configuration that a bucket does not have, or an empty list
-// of several.
+// None is the document of a configuration that a bucket does not have, or an empty list of such
+// configurations.
 type None struct {
 	Root string
 	List bool

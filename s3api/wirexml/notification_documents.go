@@ -6,13 +6,13 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// MaxNotificationRules bounds the rules of a bucket.
+// MaxNotificationRules bounds how many rules a bucket may have.
 const MaxNotificationRules = 100
 
-// Notification is the document of which events of a bucket are told to whom.
+// Notification is the document that says which events of a bucket are sent to whom.
 type Notification struct{ Rules []NotificationRule }
 
-// NotificationRule is a queue, a topic or a function, and the events it is told.
+// NotificationRule is a queue, a topic or a function, and the events that are sent to it.
 type NotificationRule struct {
 	Form           NotificationForm
 	ID, Target     string
@@ -20,7 +20,7 @@ type NotificationRule struct {
 	Prefix, Suffix string
 }
 
-// NotificationForm is the kind of element that a rule is.
+// NotificationForm is the element by which a rule is written.
 type NotificationForm uint8
 
 // The forms.
@@ -30,7 +30,7 @@ const (
 	FunctionForm
 )
 
-// notificationForms is the element of a form and that of its target.
+// notificationForms are the names of the element of each form, and of the element of its target.
 var notificationForms = [...]struct{ rule, target string }{
 	QueueForm: {"QueueConfiguration", "Queue"}, TopicForm: {"TopicConfiguration", "Topic"},
 	FunctionForm: {"CloudFunctionConfiguration", "CloudFunction"},
@@ -69,7 +69,7 @@ func (r *NotificationRule) append(dst []byte, target string) []byte {
 	return append(dst, "</S3Key></Filter>"...)
 }
 
-// ParseNotification parses a NotificationConfiguration; one without rules is none.
+// ParseNotification parses a NotificationConfiguration. One without rules turns notifications off.
 func ParseNotification(body []byte) (*Notification, error) {
 	s, d := newScanner(body), &Notification{}
 	err := s.document("NotificationConfiguration", func(name string) error {
@@ -125,7 +125,7 @@ func parseNotificationRule(s *scanner, form NotificationForm) (NotificationRule,
 	return r, nil
 }
 
-// parseFilter parses a Filter: an S3Key of at most one prefix and one suffix.
+// parseFilter parses a Filter. Its S3Key has at most one prefix and one suffix.
 func (r *NotificationRule) parseFilter(s *scanner) error {
 	set := map[string]bool{}
 	return s.children(func(name string) error {

@@ -27,8 +27,8 @@ func (d *CopyObject) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</CopyObjectResult>"...)
 }
 
-// appendChecksums appends an element for each checksum. A composite one of parts
-// parts ends with their number.
+// appendChecksums appends an element for each checksum. If parts is not 0, it is appended to
+// composite checksums, as the number of parts.
 func appendChecksums(dst []byte, sums []*metapb.Checksum, parts int) []byte {
 	for _, s := range sums {
 		dst = append(dst, "<Checksum"...)
@@ -48,8 +48,8 @@ func appendChecksums(dst []byte, sums []*metapb.Checksum, parts int) []byte {
 // Deleted is an object that DeleteObjects deleted.
 type Deleted struct {
 	Key                   string
-	VersionID             string // As asked for.
-	DeleteMarker          bool   // A delete marker was made, or was what was deleted.
+	VersionID             string // As in the request.
+	DeleteMarker          bool   // A delete marker was made, or one was deleted.
 	DeleteMarkerVersionID string
 }
 
@@ -62,10 +62,10 @@ type DeleteError struct {
 
 // DeleteObjects is the answer of DeleteObjects.
 type DeleteObjects struct {
-	Quiet   bool // Tell only what failed.
+	Quiet   bool // Only Errors are written.
 	Deleted []Deleted
 	Errors  []DeleteError
-	Style   Style // Tells the codes of Errors.
+	Style   Style // It decides how the codes of Errors are written.
 }
 
 // AppendXML implements Document.
@@ -106,7 +106,7 @@ func (d *DeleteError) append(dst []byte, style Style) []byte {
 	return append(dst, "</Error>"...)
 }
 
-// PostResponse is the answer of an upload by a form that asks for 201.
+// PostResponse is the answer to an upload by a form that asks for status 201.
 type PostResponse struct{ Location, Bucket, Key, ETag string }
 
 // AppendXML implements Document.

@@ -14,20 +14,20 @@ import (
 
 // Limits of documents.
 const (
-	// MaxBodyBytes bounds every XML body: 10,000 parts with every checksum, or
-	// 1,000 keys of 1,024 bytes that are all escaped, fit with room to spare.
+	// MaxBodyBytes bounds every XML body. There is ample room for 10,000 parts with every checksum,
+	// and for 1,000 keys of 1,024 bytes that are all escaped.
 	MaxBodyBytes = 8 << 20
-	// MaxConfigurationBytes bounds the small configuration documents.
+	// MaxConfigurationBytes bounds small configuration documents.
 	MaxConfigurationBytes = 64 << 10
 	MaxParts              = 10_000
 	MaxDeleteKeys         = 1_000
 )
 
-// Read returns a whole body of at most limit bytes. It reads to the end, so that whatever verifies the
-// body has done so before anything of it is parsed. size is the length announced, -1 if unknown. The
-// buffer grows with what has come and not with what was announced, so that an announcement alone costs
-// no memory. If grow is not nil, it is asked before each growth whether the buffer may have so many
-// bytes. Errors of r come back as FromError has them.
+// Read returns a whole body of at most limit bytes. It reads to the end, so that whatever verifies
+// the body has done so before anything of it is parsed. size is the announced length; -1 if none
+// was announced. The buffer grows with what has come and not with what was announced, so that an
+// announcement alone costs no memory. If grow is not nil, Read asks it before each growth whether
+// the buffer may have this capacity. Errors of r are returned as s3err.FromError turns them.
 func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]byte, error) {
 	if size > limit {
 		return nil, s3err.MaxMessageLengthExceeded.Err()
@@ -39,7 +39,7 @@ func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]by
 		if len(body) == cap(body) {
 			capacity := min(max(2*int64(cap(body)), min(max(size, 0), first)+1), limit+1)
 			if size >= int64(len(body)) {
-				capacity = min(capacity, size+1) // One more shows the end.
+				capacity = min(capacity, size+1) // One byte more shows the end.
 			}
 			capacity = max(capacity, int64(len(body))+1)
 			if grow != nil {
@@ -63,16 +63,15 @@ func Read(r io.Reader, size, limit int64, grow func(capacity int64) error) ([]by
 	}
 }
 
-// CompletedPart is a part that a client completes an upload with.
+// CompletedPart is a part in the list by which a client completes an upload.
 type CompletedPart struct {
 	Number    int
 	ETag      string // Without quotes.
 	Checksums []*metapb.Checksum
 }
 
-// ParseCompleteUpload parses a CompleteMultipartUpload: 1 to MaxParts parts, each
-// with a number of 1 to MaxParts and an ETag. Whether the numbers ascend is the
-// object service's to check.
+// ParseCompleteUpload parses a CompleteMultipartUpload. It must have 1 to MaxParts parts, each with
+// a number of 1 to MaxParts and an ETag. The object service checks whether the numbers ascend.
 func ParseCompleteUpload(body []byte) ([]CompletedPart, error) {
 	s := newScanner(body)
 	var parts []CompletedPart
@@ -151,7 +150,7 @@ func partNumber(text string) (int, error) {
 	return n, nil
 }
 
-// unquote takes the quotes off an ETag.
+// unquote removes the quotes around an ETag.
 func unquote(etag string) string {
 	etag = strings.TrimSpace(etag)
 	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
@@ -160,14 +159,14 @@ func unquote(etag string) string {
 	return etag
 }
 
-// Delete is what DeleteObjects is asked to delete.
+// Delete is the document that says which objects DeleteObjects is to delete.
 type Delete struct {
 	Quiet   bool
 	Objects []*metapb.ObjectName
 }
 
-// ParseDelete parses a Delete: 1 to MaxDeleteKeys objects, each with a key.
-// Objects may have conditions: an ETag, a LastModifiedTime, a Size.
+// ParseDelete parses a Delete of 1 to MaxDeleteKeys objects, each with a key. An object may have
+// conditions: ETag, LastModifiedTime and Size.
 func ParseDelete(body []byte) (*Delete, error) {
 	s := newScanner(body)
 	d := &Delete{}
@@ -241,7 +240,8 @@ type NewBucket struct {
 	Tags     []*metapb.Pair
 }
 
-// ParseCreateBucket parses a CreateBucketConfiguration; an empty body says nothing.
+// ParseCreateBucket parses a CreateBucketConfiguration. The body may be empty, and then says
+// nothing.
 func ParseCreateBucket(body []byte) (*NewBucket, error) {
 	b := &NewBucket{}
 	if len(body) == 0 {
@@ -250,7 +250,7 @@ func ParseCreateBucket(body []byte) (*NewBucket, error) {
 	s := newScanner(body)
 	err := s.document("CreateBucketConfiguration", func(name string) error {
 		switch {
-		case name == "LocationConstraint", name == "Location" && !s.begins(): // The latter in OBS's native API.
+		case name == "LocationConstraint", name == "Location" && !s.begins(): // OBS's native API has the second form.
 			text, err := s.text()
 			b.Location = strings.TrimSpace(text)
 			return err

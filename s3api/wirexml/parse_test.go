@@ -180,8 +180,8 @@ func TestRead(t *testing.T) {
 	require.Equal(t, s3err.IncompleteBody, codeOf(t, err))
 }
 
-// TestHostileDocuments parses bodies of the greatest size in shapes that cost a
-// careless parser quadratic time, its stack, or gigabytes.
+// TestHostileDocuments parses bodies of the greatest size in shapes that would cost a careless
+// parser quadratic time, its stack, or gigabytes.
 func TestHostileDocuments(t *testing.T) {
 	fill := func(before, unit, after string) []byte {
 		n := (wirexml.MaxBodyBytes - len(before) - len(after)) / len(unit)
@@ -210,8 +210,8 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
-// readable reports whether encoding/xml reads a document too. It may refuse what we
-// accept only for references to control characters.
+// readable reports whether encoding/xml reads a document too. It may refuse a document that we
+// accept only because of references to control characters.
 func readable(t *testing.T, doc []byte, into any) bool {
 	err := xml.Unmarshal(doc, into)
 	if err != nil && !strings.Contains(err.Error(), "illegal character code") {
@@ -220,8 +220,8 @@ func readable(t *testing.T, doc []byte, into any) bool {
 	return err == nil
 }
 
-// FuzzDelete compares the scanner with encoding/xml: what we accept, it must accept,
-// and read the same.
+// FuzzDelete compares the scanner with encoding/xml, which must accept and read in the same way
+// whatever we accept.
 func FuzzDelete(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0" encoding="utf-8"?><a:Delete xmlns:a='b'><!--x--><Quiet>true</Quiet><Object><Key>a&lt;<![CDATA[b]]>&#65;</Key><VersionId/></Object></a:Delete>`))
 	f.Add([]byte("<Delete><Object><Key>\r\n\r</Key></Object></Delete><?x y?>"))

@@ -6,7 +6,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// Quota is the document of how many bytes a bucket may hold; 0: any number.
+// Quota is the document that says how many bytes a bucket may hold; 0 means any number.
 type Quota struct{ Bytes uint64 }
 
 // AppendXML implements Document.
@@ -16,7 +16,7 @@ func (d *Quota) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</Quota>"...)
 }
 
-// ParseQuota parses a Quota and returns its bytes.
+// ParseQuota parses a Quota and returns the bytes.
 func ParseQuota(body []byte) (uint64, error) {
 	s, got := newScanner(body), leaves{}
 	err := s.document("Quota", func(name string) error { return s.leaf(got, name, "StorageQuota") })
@@ -30,7 +30,7 @@ func ParseQuota(body []byte) (uint64, error) {
 	return uint64(n), nil
 }
 
-// StorageInfo is the document of what a bucket holds.
+// StorageInfo is the document that says how much a bucket holds.
 type StorageInfo struct{ Bytes, Objects uint64 }
 
 // AppendXML implements Document.

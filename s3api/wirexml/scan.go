@@ -13,27 +13,27 @@ import (
 const (
 	maxDepth     = 8
 	maxNameBytes = 128
-	maxTextBytes = 16 << 10 // Of one element; a key has at most 1,024.
+	maxTextBytes = 16 << 10 // Of one element. A key has at most 1,024.
 )
 
-// scanner walks a document. All that it accepts is XML 1.0, but it accepts only what documents of S3
-// need: elements, attributes (looked at only for their form), text, CDATA, comments and processing
-// instructions, in UTF-8. There is no document type, and so no entities but the five predefined ones:
-// a small body cannot grow. Text is a piece of the document; it is copied only if it has references.
+// scanner reads a document. It accepts only XML 1.0, and of that only what S3's documents need:
+// elements, attributes (of which only the form is checked), text, CDATA, comments and processing
+// instructions, in UTF-8. There is no document type, so there are no entities but the five
+// predefined ones, and a small body cannot grow. Text is a piece of the document, and is copied
+// only if it has references.
 type scanner struct {
 	doc   string
 	at    int
-	open  [maxDepth]string // Names of the elements that are open, with their prefixes.
+	open  [maxDepth]string // Names of the open elements, with their prefixes.
 	depth int
-	empty bool // The innermost open element was written <a/>.
+	empty bool // The innermost open element was written as <a/>.
 }
 
 func newScanner(doc []byte) *scanner {
 	return &scanner{doc: strings.TrimPrefix(string(doc), "\ufeff")}
 }
 
-// malformed is the error for anything that is not the document expected. It never
-// quotes the body.
+// malformed is the error for anything that is not the expected document. It never quotes the body.
 func (s *scanner) malformed(why string) error {
 	return s3err.MalformedXML.Say(s3err.Table[s3err.MalformedXML].Message + " At byte " + strconv.Itoa(s.at) + ": " + why + ".")
 }
@@ -42,14 +42,14 @@ func (s *scanner) unknown(string) error {
 	return s.malformed("this element is not expected here, or not twice")
 }
 
-// document parses the whole document: a root of the given name, and each of its
-// children by child, which is called inside the child.
+// document parses the whole document. The root must have this name. child is called for each child
+// of the root, after the child's start tag, and must parse its content.
 func (s *scanner) document(root string, child func(name string) error) error {
 	return s.rooted(func(string) error { return s.children(child) }, root)
 }
 
-// rooted parses the whole document: a root of one of the given names, its content
-// by content, which is called inside it.
+// rooted parses the whole document. The root must have one of these names. content is called after
+// the root's start tag, and must parse its content.
 func (s *scanner) rooted(content func(root string) error, roots ...string) error {
 	if !utf8.ValidString(s.doc) {
 		return s.malformed("the body is not UTF-8")
@@ -81,7 +81,7 @@ func (s *scanner) rooted(content func(root string) error, roots ...string) error
 	return nil
 }
 
-// declaration skips <?xml … ?>, refusing another version or encoding.
+// declaration skips <?xml … ?>. It refuses other versions and encodings.
 func (s *scanner) declaration() error {
 	end := strings.Index(s.doc, "?>")
 	if end < 0 {
@@ -130,7 +130,7 @@ func (s *scanner) misc() error {
 	}
 }
 
-// skipAside skips a comment or a processing instruction if one begins here.
+// skipAside skips a comment or a processing instruction, if there is one here.
 func (s *scanner) skipAside() (bool, error) {
 	rest := s.doc[s.at:]
 	switch {
@@ -157,7 +157,7 @@ func (s *scanner) instruction() error {
 		return s.malformed("a processing instruction does not end")
 	}
 	body := s.doc[s.at : s.at+end]
-	target, err := s.name() // Ends before "?>", which no name holds.
+	target, err := s.name() // It ends before "?>", which no name contains.
 	if err != nil {
 		return err
 	}
@@ -169,8 +169,8 @@ func (s *scanner) instruction() error {
 	return nil
 }
 
-// children parses the content of the element just opened, up to its end tag: child
-// elements, with nothing but white space between them.
+// children parses the content of the element that was just opened, up to its end tag. It may have
+// only child elements, with white space between them. child is called for each.
 func (s *scanner) children(child func(name string) error) error {
 	for {
 		if s.empty {
@@ -194,7 +194,7 @@ func (s *scanner) children(child func(name string) error) error {
 	}
 }
 
-// startTag parses a start tag and returns the element's local name.
+// startTag parses a start tag and returns the element's name without its prefix.
 func (s *scanner) startTag() (string, error) {
 	if s.at >= len(s.doc) || s.doc[s.at] != '<' {
 		return "", s.malformed("an element must begin here")
@@ -222,6 +222,7 @@ func (s *scanner) startTag() (string, error) {
 	}
 }
 
+// push notes an open element. It refuses elements that are nested too deeply.
 func (s *scanner) push(name string, empty bool) (string, error) {
 	if s.depth == maxDepth {
 		return "", s.malformed("elements are nested too deeply")
@@ -251,7 +252,7 @@ func (s *scanner) endTag() error {
 	return nil
 }
 
-// attribute parses name="value" and returns both, the value as written.
+// attribute parses name="value", and returns the value as it is written.
 func (s *scanner) attribute() (name, value string, err error) {
 	if name, err = s.name(); err != nil {
 		return "", "", err
@@ -280,8 +281,7 @@ func (s *scanner) attribute() (name, value string, err error) {
 	return name, raw, nil
 }
 
-// name parses a name: ASCII letters, digits, '_', '-', '.' and at most one colon
-// inside it.
+// name parses a name: ASCII letters, digits, '_', '-' and '.', with at most one colon inside.
 func (s *scanner) name() (string, error) {
 	from, colon := s.at, -1
 	for s.at < len(s.doc) {

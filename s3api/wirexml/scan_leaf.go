@@ -8,11 +8,11 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// leaves are elements that hold text alone, by name.
+// leaves are the texts of elements that have only text, by name.
 type leaves map[string]string
 
-// leaf parses the element just opened. It must hold text alone, have one of the known names, and come
-// for the first time.
+// leaf parses the element that was just opened. It must have only text, have one of the known
+// names, and not be in into already.
 func (s *scanner) leaf(into leaves, name string, known ...string) error {
 	if _, twice := into[name]; twice || !slices.Contains(known, name) {
 		return s.unknown(name)
@@ -22,18 +22,19 @@ func (s *scanner) leaf(into leaves, name string, known ...string) error {
 	return err
 }
 
-// leaves parses the content of the element just opened: text elements of the known
-// names, each at most once.
+// leaves parses the content of the element that was just opened: elements with only text and one of
+// the known names, each at most once.
 func (s *scanner) leaves(known ...string) (leaves, error) {
 	into := leaves{}
 	return into, s.children(func(name string) error { return s.leaf(into, name, known...) })
 }
 
-// word returns an element's text without white space around it.
+// word returns the text of an element without white space around it.
 func (l leaves) word(name string) string { return strings.TrimSpace(l[name]) }
 
-// number returns an element's text as an integer of at least least; absent is 0.
-// Anything else is MalformedXML.
+// number returns the text of an element as an integer, which must be at least least; 0 if the
+// element is missing. Text that is no integer is MalformedXML, and a smaller integer
+// InvalidArgument.
 func (l leaves) number(name string, least int64) (int64, error) {
 	if _, ok := l[name]; !ok {
 		return 0, nil
@@ -49,7 +50,7 @@ func (l leaves) number(name string, least int64) (int64, error) {
 	return n, nil
 }
 
-// flag returns an element's text as a boolean; absent is false.
+// flag returns the text of an element as a boolean; false if the element is missing or empty.
 func (l leaves) flag(name string) (bool, error) {
 	switch text := l.word(name); {
 	case text == "" && l[name] == "" || strings.EqualFold(text, "false"):
@@ -60,7 +61,8 @@ func (l leaves) flag(name string) (bool, error) {
 	return false, s3err.MalformedXML.Say("The value of " + name + " must be true or false.")
 }
 
-// begins reports whether the element just opened begins with a child element.
+// begins reports whether the content of the element that was just opened begins with a child
+// element.
 func (s *scanner) begins() bool {
 	rest := strings.TrimLeft(s.doc[s.at:], " \t\r\n")
 	return !s.empty && strings.HasPrefix(rest, "<") && !strings.HasPrefix(rest, "</") && !strings.HasPrefix(rest, "<!")

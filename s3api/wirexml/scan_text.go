@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// text parses the content of the element just opened, which must be text alone, up
-// to its end tag.
+// text parses the content of the element that was just opened, up to its end tag. The content must
+// be text.
 func (s *scanner) text() (string, error) {
 	if s.empty {
 		s.empty = false
 		s.depth--
 		return "", nil
 	}
-	var whole, more = "", []byte(nil) // More is whole from the second piece on.
+	var whole, more = "", []byte(nil) // The text is whole, or more if there is a second piece.
 	add := func(piece string) error {
 		switch {
 		case len(whole)+len(more)+len(piece) > maxTextBytes:
@@ -78,8 +78,7 @@ func (s *scanner) cdata() (string, error) {
 	return foldLines(raw), nil
 }
 
-// unescape returns raw text with its references replaced and its line ends folded,
-// as XML has it.
+// unescape replaces the references in raw text and makes each line end a line feed, as XML demands.
 func (s *scanner) unescape(raw string) (string, error) {
 	if !validText(raw) || strings.Contains(raw, "]]>") {
 		return "", s.malformed("text has a character that XML cannot hold")
@@ -106,7 +105,7 @@ func (s *scanner) unescape(raw string) (string, error) {
 	return string(append(out, raw...)), nil
 }
 
-// reference resolves what stands between & and ;.
+// reference returns the character for what is between & and ;.
 func reference(ref string) (rune, bool) {
 	switch ref {
 	case "amp":
@@ -137,14 +136,13 @@ func reference(ref string) (rune, bool) {
 	return rune(n), true
 }
 
-// validReference reports whether a reference may name r. Beyond XML 1.0 it allows the control characters
-// except U+0000, because keys may hold them and there is no other way to send them.
+// validReference reports whether a reference may name r. It allows more than XML 1.0: also control
+// characters, except U+0000, because keys may have them and clients have no other way to send them.
 func validReference(r rune) bool {
 	return r != 0 && utf8.ValidRune(r)
 }
 
-// validText reports whether UTF-8 text is free of characters that XML 1.0 cannot
-// hold.
+// validText reports whether UTF-8 text has no character that XML 1.0 cannot hold.
 func validText(raw string) bool {
 	for i := range len(raw) {
 		c := raw[i]
@@ -159,7 +157,7 @@ func validText(raw string) bool {
 	return true
 }
 
-// foldLines makes every line end a line feed.
+// foldLines makes each line end a line feed.
 func foldLines(raw string) string {
 	if strings.IndexByte(raw, '\r') < 0 {
 		return raw

@@ -41,7 +41,7 @@ func is[T error](err error) bool {
 	return errors.As(err, &class)
 }
 
-// classes are the codes for which the SDK has a class, with a call that tells it.
+// classes are the codes for which the SDK has a class, each with a call that returns it.
 var classes = map[s3err.Code]struct {
 	call func(context.Context, *s3.Client) error
 	is   func(error) bool
@@ -74,8 +74,8 @@ func createBucket(ctx context.Context, c *s3.Client) error {
 	return err
 }
 
-// Every error of the table reaches a user of aws-sdk-go-v2 with its code and
-// message, and as the class that the SDK has for it.
+// Every error of the table reaches a user of aws-sdk-go-v2 with its code and message, and in the
+// SDK's class for it.
 func TestErrorsWithSDK(t *testing.T) {
 	for code, row := range s3err.Table {
 		if row.Status < http.StatusBadRequest {

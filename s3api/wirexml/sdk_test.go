@@ -39,14 +39,14 @@ func (w *wire) client() *s3.Client {
 		})})
 }
 
-// styles are those that a document must be readable in.
+// styles are the styles in which a document must be readable.
 var styles = []wirexml.Style{
 	{Namespace: wirexml.Namespace},
 	{Namespace: wirexml.OBSNamespace("obs.example.com"), Standalone: true},
 }
 
-// TestConfigurationsWithSDK: what the SDK writes we read, and what we write of it
-// the SDK reads as what it wrote, in every style.
+// TestConfigurationsWithSDK: we read what the SDK writes, and from what we write the SDK reads the
+// same again, in every style.
 func TestConfigurationsWithSDK(t *testing.T) {
 	bucket, ctx := aws.String("bkt"), t.Context()
 	for _, style := range styles {
@@ -198,8 +198,8 @@ func TestListVersionsWithSDK(t *testing.T) {
 	}
 }
 
-// TestLocationWithSDK: clients that sign with V4 read the location in AWS's form,
-// whatever the namespace.
+// TestLocationWithSDK: clients that sign with V4 read the location in AWS's form, whatever the
+// namespace is.
 func TestLocationWithSDK(t *testing.T) {
 	for _, style := range styles {
 		w := &wire{answer: style.Marshal(&wirexml.Location{Region: "eu-de"})}

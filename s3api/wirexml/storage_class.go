@@ -6,16 +6,16 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Storage classes as they are kept: in the words of the S3 API.
+// Storage classes by the names that are stored, which are those of the S3 API.
 const (
 	ClassStandard   = "STANDARD"
 	ClassStandardIA = "STANDARD_IA" // OBS: WARM.
 	ClassGlacier    = "GLACIER"     // OBS: COLD.
 )
 
-// ClassOf returns the class that a client means by name, in the words of the S3 API,
-// which has more of them than Cairn has classes: those that are read at once and those
-// that are restored first stay apart. Empty: there is no such class.
+// ClassOf returns the class for the name that a client gives; empty if there is no such class. The
+// S3 API has more names than Cairn has classes. Classes that are read at once and classes that must
+// be restored first stay different.
 func ClassOf(name string) string {
 	switch name {
 	case ClassStandard, "REDUCED_REDUNDANCY":
@@ -28,8 +28,8 @@ func ClassOf(name string) string {
 	return ""
 }
 
-// ShownClass returns the name that a class is told by: the one that a writer gave it,
-// while it has that class, else its own. Both are as Attributes has them.
+// ShownClass returns the name that is shown for a class: the name that the writer gave, if it still
+// stands for this class, and otherwise the class's own. Both are as in metapb.Attributes.
 func ShownClass(class, name string) string {
 	if class = cmp.Or(class, ClassStandard); name != "" && ClassOf(name) == class {
 		return name
@@ -37,7 +37,7 @@ func ShownClass(class, name string) string {
 	return class
 }
 
-// ClassOfObject is ShownClass of what has these attributes.
+// ClassOfObject is ShownClass for an object with these attributes.
 func ClassOfObject(a *metapb.Attributes) string {
 	return ShownClass(a.GetStorageClass(), a.GetClassName())
 }

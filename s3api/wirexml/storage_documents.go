@@ -9,8 +9,8 @@ import (
 
 // StorageClass is OBS's document of a bucket's default storage class.
 type StorageClass struct {
-	Class  string // As the client is to read it.
-	Native bool   // As OBS's native API has it, else as its S3 API.
+	Class  string // The name that the client is to see.
+	Native bool   // In the form of OBS's native API, and not in that of its S3 API.
 }
 
 // AppendXML implements Document.
@@ -25,8 +25,8 @@ func (d *StorageClass) AppendXML(dst []byte, ns string) []byte {
 	return append(dst, "</StoragePolicy>"...)
 }
 
-// ParseStorageClass parses either document of a default storage class and returns
-// the class as written: whether there is one of the name is the caller's to check.
+// ParseStorageClass parses a default storage class in either form, and returns the name of the
+// class as it was written. The caller must check whether there is such a class.
 func ParseStorageClass(body []byte) (class string, err error) {
 	const native, policy = "StorageClass", "StoragePolicy"
 	s, got := newScanner(body), leaves{}
@@ -52,22 +52,21 @@ const (
 	MaxRestoreDays = 30
 )
 
-// Tiers of a restore.
 const (
 	TierExpedited = "Expedited"
 	TierStandard  = "Standard"
 	TierBulk      = "Bulk"
 )
 
-// RestoreRequest is what a client asks of a cold object.
+// RestoreRequest is the document by which a client asks for the restore of a cold object.
 type RestoreRequest struct {
-	Days uint32 // Of the restored copy: MinRestoreDays to MaxRestoreDays.
-	Tier string // TierStandard if the client names none.
+	Days uint32 // How long the restored copy stays: MinRestoreDays to MaxRestoreDays.
+	Tier string // TierStandard if the client has named none.
 }
 
-// ParseRestoreRequest parses a RestoreRequest. The tier may come in AWS's element
-// (GlacierJobParameters) or in that of OBS's native API (RestoreJob). Days out of
-// range are InvalidArgument, what is no number or tier is MalformedXML.
+// ParseRestoreRequest parses a RestoreRequest. The tier may be in AWS's element
+// (GlacierJobParameters) or in that of OBS's native API (RestoreJob). Days out of range are
+// InvalidArgument; days that are no number, and unknown tiers, are MalformedXML.
 func ParseRestoreRequest(body []byte) (*RestoreRequest, error) {
 	s, got, job := newScanner(body), leaves{}, leaves(nil)
 	err := s.document("RestoreRequest", func(name string) (err error) {

@@ -38,8 +38,8 @@ func appendTags(dst []byte, tags []*metapb.Pair) []byte {
 	return dst
 }
 
-// ParseTagging parses a Tagging of at most limit tags, which CheckTags has passed,
-// in order of their keys.
+// ParseTagging parses a Tagging of at most limit tags. It returns the tags in the order of their
+// keys, and checks them by CheckTags.
 func ParseTagging(body []byte, limit int) ([]*metapb.Pair, error) {
 	s := newScanner(body)
 	var tags []*metapb.Pair
@@ -77,9 +77,9 @@ func parseTag(s *scanner) (*metapb.Pair, error) {
 	return &metapb.Pair{Name: got["Key"], Value: got["Value"]}, nil
 }
 
-// CheckTags sorts tags by key and checks them against S3's rules: at most limit of
-// them, keys of 1 to MaxTagKeyRunes characters that do not begin with aws: and come
-// once, values of at most MaxTagValueRunes.
+// CheckTags sorts tags by key and checks them by S3's rules. There are at most limit tags. A key
+// has 1 to MaxTagKeyRunes characters, does not begin with aws: and is there only once. A value has
+// at most MaxTagValueRunes characters.
 func CheckTags(tags []*metapb.Pair, limit int) error {
 	if len(tags) > limit {
 		return s3err.InvalidTag.Say("There may be at most " + strconv.Itoa(limit) + " tags.")

@@ -6,7 +6,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// NullVersion is how the version without an id is called.
+// NullVersion is the name of the version that has no id.
 const NullVersion = "null"
 
 // ListVersions is the answer of ListObjectVersions.
@@ -17,8 +17,8 @@ type ListVersions struct {
 	MaxKeys                      int
 	EncodingType                 string // Empty or EncodingURL.
 	Truncated                    bool
-	Entries                      []*metapb.VersionEntry // By key and newest first, prefixes among them; their restores are shown.
-	Owner                        Owner                  // Gives versions of this owner a display name.
+	Entries                      []*metapb.VersionEntry // By key, newest first, with prefixes. Restores that are set are shown.
+	Owner                        Owner                  // Versions of this owner get its display name.
 }
 
 // AppendXML implements Document.

@@ -7,29 +7,29 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// MaxRoutingRules bounds the routing rules of a website.
+// MaxRoutingRules bounds how many routing rules a website may have.
 const MaxRoutingRules = 50
 
-// Website is the document of how a bucket is served as a website.
+// Website is the document that says how a bucket is served as a website.
 type Website struct {
-	RedirectAll *Redirect // Nil: it is served; nothing else is set otherwise.
-	Index       string    // Suffix: the name of the document of a folder.
-	Error       string    // Key of the document that goes with errors; may be empty.
+	RedirectAll *Redirect // Redirects all requests; nothing else is set then. Nil: the bucket is served.
+	Index       string    // Suffix: the name of the document for a folder.
+	Error       string    // Key of the document that is served with errors; may be empty.
 	Rules       []RoutingRule
 }
 
-// RoutingRule redirects what its conditions fit.
+// RoutingRule redirects the requests that meet its condition.
 type RoutingRule struct {
 	Conditional bool   // It has a Condition.
 	KeyPrefix   string // Empty: any key.
-	ErrorCode   int    // The HTTP status of an error; 0: the rule is about requests, not errors.
+	ErrorCode   int    // The HTTP status of an error; 0: the rule is for requests and not for errors.
 	Redirect    Redirect
 }
 
-// Redirect is where a request is sent. What is empty stays as it is.
+// Redirect says where a request is redirected. What is empty stays as in the request.
 type Redirect struct {
 	Protocol, Host string
-	ReplacePrefix  string // Of the key.
+	ReplacePrefix  string // Replaces the key's prefix, if HasPrefix.
 	HasPrefix      bool
 	ReplaceKey     string
 	Code           int // 0: 301.
@@ -85,8 +85,8 @@ func (r *Redirect) append(dst []byte, name string) []byte {
 	return appendClose(dst, name)
 }
 
-// ParseWebsite parses a WebsiteConfiguration: RedirectAllRequestsTo alone, or an index
-// document and what else there may be.
+// ParseWebsite parses a WebsiteConfiguration. It has either RedirectAllRequestsTo alone, or an
+// index document and perhaps an error document and routing rules.
 func ParseWebsite(body []byte) (*Website, error) {
 	s, d := newScanner(body), &Website{}
 	seen := map[string]bool{}
@@ -208,7 +208,8 @@ func (r *RoutingRule) parseCondition(s *scanner) error {
 	return err
 }
 
-// status returns an element's text as a status between first and last; absent is 0.
+// status returns the text of an element as a status from first to last; 0 if the element is
+// missing.
 func (l leaves) status(name string, first, last int64) (int, error) {
 	n, err := l.number(name, first)
 	if err == nil && n > last {
