@@ -1,6 +1,6 @@
-// Package lanes says where the tasks of copies run, and how many at once: on this node while it
-// has room, else on another node (docs/architecture.md, "Copying"). It counts tasks and runs
-// none.
+// Package lanes decides where the tasks of copies run and how many run at once: on this node while
+// it has room, and otherwise on another node (docs/architecture.md, "Copying"). It counts tasks,
+// and runs none.
 package lanes
 
 import (
@@ -12,56 +12,56 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// nodeRest is how long a node is not asked again after it refused a task or failed at one.
+// nodeRest is how long a node is not asked again after it has refused a task or failed at one.
 const nodeRest = time.Second
 
-// Budget is the buffers of a node; *buf.Budget.
+// Budget is the memory for buffers of a node. *buf.Budget implements it.
 type Budget interface {
 	TryAcquire(n int64) bool // Takes only what is free and nobody waits for.
 	Release(n int64)
 	Total() int64
 }
 
-// Config is what a Node needs to know.
+// Config sets up a Node.
 type Config struct {
 	Budget   Budget                  // Of this node.
-	Tasks    int                     // A node that runs as many looks for help, and gives none.
+	Tasks    int                     // A node that runs as many asks others for help, and gives none.
 	Parallel int                     // How many tasks of one copy run at once, on all nodes together.
-	Others   func() []cluster.NodeID // The other nodes that are thought alive. Nil: there are none.
+	Others   func() []cluster.NodeID // The other nodes that are thought to be alive. Nil: there are none.
 }
 
 // Node counts the tasks that run on this node, for its own copies and for those of other nodes,
 // and the tasks that it has given to others. It is safe for concurrent use.
 type Node struct {
 	c    Config
-	more *buf.Budget // What tasks may take of c.Budget besides what their copies were admitted with.
+	more *buf.Budget // How much of c.Budget tasks may take beyond what their copies were admitted with.
 
 	mu    sync.Mutex
 	here  int                          // Tasks on this node.
 	there map[cluster.NodeID]int       // Tasks that other nodes do for this one.
-	rest  map[cluster.NodeID]time.Time // A node is not asked again before.
+	rest  map[cluster.NodeID]time.Time // A node in it is not asked again before this time.
 }
 
-// New returns a Node on which no task runs. Tasks may take half of the budget besides what their
-// copies were admitted with: the other half stays for requests.
+// New returns a Node on which no task runs. Beyond what their copies were admitted with, tasks may
+// take half of the budget; the other half stays for requests.
 func New(c Config) *Node {
 	return &Node{c: c, more: buf.NewBudget(max(1, c.Budget.Total()/2), 0),
 		there: map[cluster.NodeID]int{}, rest: map[cluster.NodeID]time.Time{}}
 }
 
-// Lane is a place for one task at a time.
+// Lane is a place in which one task at a time runs.
 type Lane struct {
 	Node cluster.NodeID // Where the task is to run; 0: on this node.
-	Err  error          // The caller sets it before Leave where Node has not done the task.
-	own  bool           // Its buffers are those that the copy was admitted with.
+	Err  error          // If Node has not done the task, the caller sets it before Leave.
+	own  bool           // Its buffers are those with which the copy was admitted.
 }
 
-// Copy is the lanes of one copy. One lane is its own and always there, so a copy that was admitted
-// goes on whatever other copies do. More come and go with the room that the node, its budget and
-// the other nodes have. It is safe for concurrent use.
+// Copy has the lanes of one copy. One lane is its own and always there, so a copy that was admitted
+// goes on whatever other copies do. It has more lanes while the node, its budget and the other
+// nodes have room. It is safe for concurrent use.
 type Copy struct {
 	n     *Node
-	bound int64 // Bytes of buffers that a task takes.
+	bound int64 // How many bytes of buffers a task takes.
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -77,8 +77,8 @@ func (n *Node) Copy(bound int64) *Copy {
 	return l
 }
 
-// Enter waits for a lane on this node or on another one, and returns nil if ctx ends first. The
-// caller runs a task in it and calls Leave.
+// Enter waits for a lane, on this node or on another one. It returns nil if ctx ends first. The
+// caller runs a task in the lane and then calls Leave.
 func (l *Copy) Enter(ctx context.Context) *Lane {
 	return l.wait(ctx, func() *Lane {
 		crowded := l.n.crowded()
@@ -100,7 +100,7 @@ func (l *Copy) Enter(ctx context.Context) *Lane {
 	})
 }
 
-// EnterHere is Enter for a task that has to run on this node.
+// EnterHere is Enter for a task that must run on this node.
 func (l *Copy) EnterHere(ctx context.Context) *Lane {
 	return l.wait(ctx, func() *Lane {
 		if l.own {
@@ -119,8 +119,8 @@ func (l *Copy) takeOwn() *Lane {
 	return &Lane{own: true}
 }
 
-// wait calls try, and again whenever a task of this copy has ended, until it returns a lane. It
-// returns nil if ctx ends first.
+// wait calls try until it returns a lane: at once, and again whenever a task of this copy has
+// ended. It returns nil if ctx ends first.
 func (l *Copy) wait(ctx context.Context, try func() *Lane) *Lane {
 	stop := context.AfterFunc(ctx, func() {
 		l.mu.Lock()
@@ -140,7 +140,7 @@ func (l *Copy) wait(ctx context.Context, try func() *Lane) *Lane {
 	return nil
 }
 
-// Leave gives a lane back. It is called once for each.
+// Leave gives a lane back. It must be called once for each lane.
 func (l *Copy) Leave(at *Lane) {
 	switch {
 	case at.Node != 0:
@@ -157,8 +157,9 @@ func (l *Copy) Leave(at *Lane) {
 	l.changed.Broadcast()
 }
 
-// Serve admits a task of another node that takes bound bytes of the budget, if this node has room
-// for it at the moment; else it returns nil. The caller calls end once, when the task has ended.
+// Serve admits a task of another node that takes bound bytes of the budget. It returns nil if this
+// node has no room for the task now. Otherwise the caller must call end once, when the task has
+// ended.
 func (n *Node) Serve(bound int64) (end func()) {
 	bound = min(bound, n.c.Budget.Total())
 	if n.crowded() || !n.admit(bound) {
@@ -167,7 +168,7 @@ func (n *Node) Serve(bound int64) (end func()) {
 	return func() { n.leave(bound) }
 }
 
-// admit admits one more task, if its buffers are free and no request waits for any.
+// admit admits one more task, if its buffers are free and no request waits for buffers.
 func (n *Node) admit(bound int64) bool {
 	if !n.more.TryAcquire(bound) {
 		return false
@@ -198,14 +199,14 @@ func (n *Node) end() {
 	n.here--
 }
 
-// crowded reports whether as many tasks run on this node as should.
+// crowded reports whether at least c.Tasks tasks run on this node.
 func (n *Node) crowded() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.here >= n.c.Tasks
 }
 
-// send returns a lane on the node that this one has given the fewest tasks, and nil if there is no
+// send returns a lane on the node to which this one has given the fewest tasks; nil if there is no
 // node to ask.
 func (n *Node) send() *Lane {
 	if n.c.Others == nil {
@@ -230,8 +231,8 @@ func (n *Node) send() *Lane {
 	return &Lane{Node: best}
 }
 
-// returned counts the end of a task that another node had. A node that has not done it is not
-// asked again for nodeRest.
+// returned counts the end of a task that was given to another node. If the node has not done the
+// task, it is not asked again for nodeRest.
 func (n *Node) returned(id cluster.NodeID, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

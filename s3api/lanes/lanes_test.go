@@ -13,7 +13,7 @@ import (
 	"github.com/cairnstore/cairn/shard/buf"
 )
 
-// TestTasksAreBounded: whatever runs, never more than Parallel tasks of a copy.
+// TestTasksAreBounded: never more than Parallel tasks of a copy run.
 func TestTasksAreBounded(t *testing.T) {
 	for _, most := range []int{1, 2} {
 		l := New(Config{Budget: buf.NewBudget(100, 0), Parallel: most, Tasks: 100}).Copy(1)
@@ -34,7 +34,7 @@ func TestTasksAreBounded(t *testing.T) {
 	}
 }
 
-// TestOwnLane: with nothing left of the budget a copy still has one lane, and no second one.
+// TestOwnLane: if nothing of the budget is left, a copy still has one lane, and no second one.
 func TestOwnLane(t *testing.T) {
 	budget := buf.NewBudget(100, 0)
 	require.True(t, budget.TryAcquire(100))
@@ -48,8 +48,8 @@ func TestOwnLane(t *testing.T) {
 	require.NotNil(t, l.Enter(t.Context()))
 }
 
-// TestHelp: a crowded node asks the one that it has given the fewest tasks, and lets one that has
-// not done its task alone for a while. Then the copy falls back on its own lane.
+// TestHelp: a crowded node asks the node to which it has given the fewest tasks, and asks a node
+// that has not done its task not again for a while. Then the copy uses its own lane.
 func TestHelp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := New(Config{Budget: buf.NewBudget(100, 0), Parallel: 4, Tasks: 0,
@@ -74,8 +74,8 @@ func TestHelp(t *testing.T) {
 	})
 }
 
-// TestServe: a node does others' tasks while it has fewer than Tasks and half of its budget is not
-// taken by them. Their end makes room again.
+// TestServe: a node does tasks of others while it runs fewer than Tasks, and while these take less
+// than half of its budget. When they end, there is room again.
 func TestServe(t *testing.T) {
 	budget := buf.NewBudget(100, 0)
 	n := New(Config{Budget: budget, Tasks: 3})
