@@ -1,5 +1,5 @@
-// Package proof knows the CRCs that are recorded of plaintext, and proves while plaintext is read that it
-// is what they are of (docs/architecture.md, "Reading").
+// Package proof proves, while plaintext is read, that it is what was written: it compares the
+// plaintext with the CRCs that are recorded of it (docs/architecture.md, "Reading").
 package proof
 
 import (
@@ -17,33 +17,34 @@ import (
 )
 
 // ErrWrong marks plaintext that is not what is recorded of it, although every block of it was
-// right: it belongs elsewhere, or was spoilt in memory. A reader that has passed some of it on
-// cannot make up for it by reading again.
+// right: it belongs elsewhere, or was changed in memory. A reader that has passed some of it on
+// cannot undo that by reading again.
 var ErrWrong = errors.New("the plaintext has not the checksum that is recorded of it")
 
-// Proof compares the plaintext of a run with what is recorded of it while it is sent: each piece
-// that is a whole extent with the CRC of the extent, and the run as a whole with its own CRCs, if
-// any are recorded. It costs one CRC-64 of each byte. It belongs to one goroutine.
+// Proof compares the plaintext of a run with what is recorded of it, while it is sent. A piece that
+// is a whole extent is compared with the CRC of the extent. The run as a whole is compared with its
+// own CRCs, if any are recorded. A Proof costs one CRC-64 of each byte. It belongs to one
+// goroutine.
 type Proof struct {
 	want []*metapb.Checksum           // The CRCs of the run that can be compared.
-	got  [][]byte                     // By want: of the pieces that were sent whole.
-	left uint64                       // Bytes of the run that are to come.
-	told func([]byte, shard.ExtentID) // Called with plaintext that is wrong; nil: nobody listens.
+	got  [][]byte                     // The CRCs of the pieces that were sent whole, in the order of want.
+	left uint64                       // How many bytes of the run are still to come.
+	told func([]byte, shard.ExtentID) // Called with plaintext that is wrong; may be nil.
 	id   []byte                       // Content id.
 
-	// The piece that is being sent.
+	// What follows is about the piece that is being sent.
 	of       shard.ExtentID // Its extent; zero: it is inline.
-	promised *metapb.Extent // Its extent, if it is all of it; else nil.
+	promised *metapb.Extent // Its extent, if the piece is all of it; else nil.
 	bytes    uint64         // Its length.
-	pending  uint64         // How many of its bytes are to come.
+	pending  uint64         // How many of its bytes are still to come.
 	sums     stripe.Sums    // CRCs of those that came,
 	crc64    bool           // if this is set,
 	crc32s   bool           // and of the other two kinds if this is.
 }
 
-// New returns the proof of a run of length bytes of a content, of which sums are recorded.
-// wrong, which may be nil, is called with the content's id and the extent that is wrong; a
-// zero one stands for the run as a whole.
+// New returns the proof of a run of length bytes of a content, of which sums are recorded. wrong,
+// which may be nil, is called with the content's id and the extent that is wrong; the zero extent
+// means the run as a whole.
 func New(content []byte, length uint64, sums []*metapb.Checksum, wrong func([]byte, shard.ExtentID)) *Proof {
 	p := &Proof{left: length, id: content, told: wrong}
 	for _, sum := range sums {
@@ -55,14 +56,14 @@ func New(content []byte, length uint64, sums []*metapb.Checksum, wrong func([]by
 	return p
 }
 
-// Begin readies the proof for the next piece. If reading a piece failed in the middle and the rest
+// Begin prepares the proof for the next piece. If reading a piece failed in the middle and the rest
 // of it was looked up again, the proof goes on where it was.
 func (p *Proof) Begin(piece *metapb.Piece) {
 	n := piece.Ref.GetLength()
 	if p.pending > 0 && p.pending == n {
 		return
 	}
-	if p.pending > 0 { // The rest is cut in another way now, so the CRCs of the run are lost.
+	if p.pending > 0 { // The rest comes in other pieces now, so the CRCs of the run are lost.
 		p.want, p.got = nil, nil
 	}
 	p.of, p.bytes, p.pending, p.sums, p.promised = shard.ExtentID{}, n, n, stripe.Sums{}, nil
@@ -83,7 +84,7 @@ func (p *Proof) Begin(piece *metapb.Piece) {
 }
 
 // Add takes bytes that are about to be sent. If it returns an error, the caller must not send them:
-// they would complete a piece or the run, and that is wrong. The error is ErrWrong, of the kind
+// with them a piece or the run would be complete, and it is wrong. The error is ErrWrong, of kind
 // Corrupt.
 func (p *Proof) Add(b []byte) error {
 	if p.crc64 {
@@ -117,8 +118,8 @@ func (p *Proof) Add(b []byte) error {
 	return nil
 }
 
-// wrong tells of plaintext that is wrong and returns the error of it: of an extent, or of the whole
-// run if id is zero.
+// wrong reports plaintext that is wrong and returns the error for it. id is the extent, or zero for
+// the whole run.
 func (p *Proof) wrong(id shard.ExtentID) error {
 	if p.told != nil {
 		p.told(p.id, id)
@@ -131,7 +132,7 @@ func (p *Proof) wrong(id shard.ExtentID) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Recorded returns the checksums that are recorded of the range that a looks up: those of the
+// Recorded returns the checksums that are recorded of the range that a answers: those of the
 // version if the range is all of it, and those of a part if it is a whole part.
 func Recorded(v *metapb.Version, a *metapb.ObjectAnswer) (sums []*metapb.Checksum) {
 	if a.First == 0 && a.Length == v.Size {
@@ -143,9 +144,9 @@ func Recorded(v *metapb.Version, a *metapb.ObjectAnswer) (sums []*metapb.Checksu
 	return sums
 }
 
-// SameExtent compares an extent that was re-encoded with the record of the one that it was made of,
-// and returns ErrWrong if they differ. Sealed packages are not compared: if they are not as they
-// were sealed, they cannot be opened.
+// SameExtent compares an extent that was re-encoded with the record of the extent that it was made
+// from. Errors: ErrWrong, if they differ. Sealed packages are not compared, because they cannot be
+// opened if they are not as they were sealed.
 func SameExtent(x *metapb.Extent, to stripe.Written) error {
 	if x.Overhead == 0 && to.Sums.CRC64 != x.Crc64 {
 		return errs.Newf("object.reencode", errs.Corrupt, "an extent that was re-encoded: %w", ErrWrong)

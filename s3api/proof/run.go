@@ -8,11 +8,11 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// Run is a run of plaintext with those of its CRCs that are known.
+// Run is a run of plaintext, with those of its CRCs that are known.
 type Run struct {
 	Bytes int64
 	stripe.Sums
-	crc64, crc32s bool // Whether CRC64 is known, and whether CRC32 and CRC32C are.
+	crc64, crc32s bool // CRC64 is known; CRC32 and CRC32C are known.
 }
 
 // Computed returns a run whose CRCs have just been computed.
@@ -28,7 +28,8 @@ func OfPiece(p *metapb.Piece) Run {
 	return Run{Bytes: int64(p.Ref.GetLength())}
 }
 
-// OfExtent returns the run of a whole extent. An extent that an older release wrote has no CRC-32s.
+// OfExtent returns the run of a whole extent. If an older release wrote the extent, no CRC-32 is
+// known.
 func OfExtent(x *metapb.Extent) Run {
 	return Run{Bytes: int64(x.PlainBytes), Sums: stripe.Sums{CRC64: x.Crc64, CRC32: x.Crc32, CRC32C: x.Crc32C},
 		crc64: true, crc32s: x.HasCrcs}
@@ -42,7 +43,7 @@ func (r *Run) Knows(algorithm string) bool {
 	return r.crc32s && checksum.Combines(algorithm)
 }
 
-// value returns a CRC as S3 writes it: big endian.
+// value returns a CRC in the form that S3 has, which is big endian.
 func (r *Run) value(algorithm string) []byte {
 	switch algorithm {
 	case checksum.CRC64NVME:
@@ -54,7 +55,7 @@ func (r *Run) value(algorithm string) []byte {
 }
 
 // CRC returns the CRC of runs that follow one another. It returns nil if a CRC of one of them is
-// not known, or the algorithm is no CRC.
+// not known, or if the algorithm is not a CRC.
 func CRC(algorithm string, runs []Run) []byte {
 	if !checksum.Combines(algorithm) {
 		return nil

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExtentsWithoutCRC32: an extent whose record has CRC-64 alone is read for the
-// others.
+// TestExtentsWithoutCRC32: if an extent's record has only the CRC-64, the other CRCs are not known.
 func TestExtentsWithoutCRC32(t *testing.T) {
 	p := []byte(strings.Repeat("a run of plaintext. ", 50))
 	s := stripe.SumsOf(p)
