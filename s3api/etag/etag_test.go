@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// TestForms: which ETags are taken for an MD5, and what parts contribute to the ETag of the whole.
+// TestForms: which ETags count as an MD5, and what parts contribute to the ETag of the whole.
 func TestForms(t *testing.T) {
 	sum, id := md5.Sum([]byte("a")), []byte("0123456789abcdef and more")
 	of, opaque := OfMD5(sum[:]), Opaque(id)
