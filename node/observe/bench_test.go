@@ -11,8 +11,8 @@ import (
 	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
-// BenchmarkOff is what a node without traces pays for what is wrapped: the S3 handler
-// and the stores of shards, each beside the bare one.
+// BenchmarkOff measures what a node without traces pays for what is wrapped: the S3 handler and the
+// stores of shards, each next to the bare one.
 func BenchmarkOff(b *testing.B) {
 	o := New(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

@@ -9,11 +9,12 @@ import (
 	"github.com/cairnstore/cairn/cluster/listen"
 )
 
-// sayEvery is how often at most the same trouble of a listener is logged: strangers must
-// not fill the log.
+// sayEvery is the least time between two log lines about the same trouble of a listener: strangers
+// must not fill the log.
 const sayEvery = time.Minute
 
-// Connections returns the events of a listener: counted each, and logged once in a while.
+// Connections returns the events of a listener. Each is counted; they are logged at most every
+// sayEvery.
 func (o *Observer) Connections(listener string) listen.Events {
 	full, failed := &seldom{}, &seldom{}
 	return listen.Events{
@@ -32,14 +33,14 @@ func (o *Observer) Connections(listener string) listen.Events {
 	}
 }
 
-// seldom lets through one of what happens again and again.
+// seldom decides which occurrences of something are logged.
 type seldom struct {
 	mu   sync.Mutex
 	last time.Time
-	held int
+	held int // How many were not logged since last.
 }
 
-// now reports whether to say what happens now, and how often it was not said.
+// now reports whether to log what happens now, and how often it was not logged before.
 func (s *seldom) now() (held int, say bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// undrawn is what the dashboard does not draw and no alert asks for, by the reason why
-// not. A new metric is drawn (deploy/grafana/cairn.json), asked for by an alert
-// (deploy/prometheus/alerts.yml), or stands here.
+// undrawn are the metrics that neither the dashboard draws nor an alert asks for, by the reason. A
+// new metric must be drawn (deploy/grafana/cairn.json), asked for by an alert
+// (deploy/prometheus/alerts.yml), or be in this map.
 var undrawn = map[string][]string{
 	"rare: looked up when a log line or an alert asks for it": {
 		"cairn_accept_errors_total",
@@ -84,9 +84,8 @@ var undrawn = map[string][]string{
 	},
 }
 
-// TestDrawn proves that of every metric it was decided whether somebody watches it: it
-// is drawn, has an alert, or stands in undrawn with the reason; and that undrawn holds
-// nothing else.
+// TestDrawn proves that somebody has decided about every metric: it is drawn, has an alert, or is
+// in undrawn with a reason. undrawn has nothing else.
 func TestDrawn(t *testing.T) {
 	dashboard, err := os.ReadFile("../../deploy/grafana/cairn.json")
 	require.NoError(t, err)

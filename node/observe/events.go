@@ -27,8 +27,8 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// S3 returns the events of the S3 handler: one log line and one count a request. done
-// is told of each request besides.
+// S3 returns the events of the S3 handler. Each request is counted, and logged if the level asks
+// for it; done is then called with it.
 func (o *Observer) S3(done func(*s3api.RequestDone)) s3api.Events {
 	return s3api.Events{
 		RequestDone: func(ctx context.Context, d s3api.RequestDone) {
@@ -39,6 +39,8 @@ func (o *Observer) S3(done func(*s3api.RequestDone)) s3api.Events {
 	}
 }
 
+// requestDone counts and logs a request. Failures of strangers are logged only as often as the
+// sampler allows, so that strangers cannot fill the log.
 func (o *Observer) requestDone(ctx context.Context, d s3api.RequestDone) {
 	op := d.Operation
 	if op == "" {
@@ -164,8 +166,8 @@ func (o *Observer) Object() object.Events {
 	}
 }
 
-// Stripe returns the events of the data path; found is told of every bad or
-// missing shard, slotFailed of every slot that a write left behind.
+// Stripe returns the events of the data path. found is called with every bad or missing shard, and
+// slotFailed with every slot that a write has left behind.
 func (o *Observer) Stripe(found, slotFailed func(shard.ID, error)) stripe.Events {
 	return stripe.Events{
 		ShardMissing: func(id shard.ID, err error) {
@@ -190,10 +192,10 @@ func (o *Observer) Stripe(found, slotFailed func(shard.ID, error)) stripe.Events
 	}
 }
 
-// Drive returns the events of one drive.
+// Drive returns the events of one drive. fenced is called when the drive is taken out of use.
 func (o *Observer) Drive(dir string, fenced func(error)) drive.Events {
 	for _, v := range []*prometheus.CounterVec{o.m.fenced, o.m.badBlocks, o.m.unreadable, o.m.segmentsLost, o.m.indexesRebuilt} {
-		v.WithLabelValues(dir) // So that the first failure is an increase.
+		v.WithLabelValues(dir) // With value 0, so that the first failure is an increase.
 	}
 	syncs, synced := o.m.syncSeconds.WithLabelValues(dir), o.m.syncShards.WithLabelValues(dir)
 	return drive.Events{
@@ -225,7 +227,8 @@ func (o *Observer) Drive(dir string, fenced func(error)) drive.Events {
 	}
 }
 
-// Group returns the events of the metadata's Raft group.
+// Group returns the events of the metadata's Raft group. fatal is called when the group cannot go
+// on.
 func (o *Observer) Group(fatal func(error)) group.Events {
 	levels := map[group.Level]slog.Level{group.LevelDebug: slog.LevelDebug, group.LevelInfo: slog.LevelDebug,
 		group.LevelWarn: slog.LevelInfo, group.LevelError: slog.LevelWarn}
@@ -233,7 +236,7 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 		Fatal: fatal,
 		Log: func(l group.Level, m string) {
 			level := levels[l]
-			if o.stopping.Load() { // That others do not answer this node any more is no news then.
+			if o.stopping.Load() { // While this node stops, it is no news that others no longer answer.
 				level = min(level, slog.LevelInfo)
 			}
 			o.Log.Log(context.Background(), level, "raft", "message", m)
@@ -294,7 +297,7 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 	}
 }
 
-// CertificatesReloaded is told when changed certificate files are in use, or cannot be.
+// CertificatesReloaded is called when changed certificate files are in use, or could not be read.
 func (o *Observer) CertificatesReloaded(err error) {
 	if err != nil {
 		o.Log.Error("changed certificate files cannot be used; the old certificate stays", "cause", err)
@@ -433,7 +436,7 @@ func (o *Observer) Upkeep() upkeep.Events {
 	}
 }
 
-// tolerance shows what may be lost now.
+// tolerance sets the metrics of what may be lost now.
 func (o *Observer) tolerance(t meta.Tolerance) {
 	for unit, n := range map[string]int{"node": t.Now.Nodes, "drive": t.Now.Drives, "zone": t.Now.Zones} {
 		o.m.mayBeLost.WithLabelValues(unit).Set(float64(n))
@@ -446,7 +449,7 @@ func (o *Observer) tolerance(t meta.Tolerance) {
 	}
 }
 
-// eventQueues shows the queues of events. Those that are gone are empty.
+// eventQueues sets the metrics of the queues of events. Queues that no longer exist get no values.
 func (o *Observer) eventQueues(queues []*metapb.EventQueue) {
 	o.m.eventsWaiting.Reset()
 	o.m.eventsLost.Reset()

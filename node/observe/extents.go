@@ -12,7 +12,7 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// Engine returns e, traced.
+// Engine returns e wrapped in spans; e itself if there are no traces.
 func (o *Observer) Engine(e object.Engine) object.Engine {
 	if o.t == nil {
 		return e
@@ -33,8 +33,8 @@ func extentAttrs(id shard.ExtentID, v *shard.Volume) []attribute.KeyValue {
 	return attrs
 }
 
-// Write implements object.Engine. The span ends when the bytes are handed on; those
-// of the shards tell when they are durable.
+// Write implements object.Engine. The span ends when the bytes are handed on. The spans of the
+// shards show when they are durable.
 func (e *extents) Write(ctx context.Context, r stripe.WriteRequest) (*stripe.Pending, error) {
 	ctx, s := e.t.start(ctx, "extent write", extentAttrs(r.Extent, r.Volume)...)
 	s.SetAttributes(attribute.Int64("cairn.bytes", r.PlainBytes))
@@ -43,7 +43,7 @@ func (e *extents) Write(ctx context.Context, r stripe.WriteRequest) (*stripe.Pen
 	return p, err
 }
 
-// NewReader implements object.Engine. The span ends with the reader.
+// NewReader implements object.Engine. The span ends when the reader is closed.
 func (e *extents) NewReader(ctx context.Context, r stripe.ReadRequest) io.ReadCloser {
 	ctx, s := e.t.start(ctx, "extent read", extentAttrs(r.Extent, r.Volume)...)
 	return &extentReader{ReadCloser: e.Engine.NewReader(ctx, r), span: s}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metric is what is known of a metric before it has a value.
+// metric is what a metric's description says.
 type metric struct {
 	labels []string
 	help   string
@@ -52,8 +52,8 @@ func exported(t *testing.T) map[string][]string {
 	return out
 }
 
-// TestNames proves the conventions of Prometheus: base units, what a counter ends
-// with, no unit in the middle.
+// TestNames proves that names follow Prometheus' conventions: base units, _total only at the end,
+// and no suffixes that Prometheus itself adds.
 func TestNames(t *testing.T) {
 	name := regexp.MustCompile(`^cairn_[a-z][a-z0-9_]*[a-z]$`)
 	for n, labels := range exported(t) {

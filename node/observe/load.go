@@ -18,7 +18,7 @@ const (
 	metricSyncedShards   = "cairn_drive_synced_shards_total"
 )
 
-// Load is what a node has done since it was started.
+// Load is what a node has done since it started.
 type Load struct {
 	BytesIn, BytesOut uint64
 	Rejected          uint64
@@ -26,18 +26,18 @@ type Load struct {
 	Drives            []DriveLoad     // By directory.
 }
 
-// OperationLoad is what was done of one operation of S3.
+// OperationLoad is what a node has done of one operation of S3.
 type OperationLoad struct {
 	Name         string
 	Requests     uint64
 	ClientErrors uint64 // 400 to 499.
 	ServerErrors uint64 // 500 and more, or no answer.
 	Seconds      float64
-	Buckets      []float64 // Upper ends of latencies, in seconds.
-	Counts       []uint64  // [i]: requests that took Buckets[i] at most.
+	Buckets      []float64 // Upper bounds of latencies, in seconds.
+	Counts       []uint64  // [i]: how many requests took at most Buckets[i].
 }
 
-// DriveLoad is what a drive was asked for.
+// DriveLoad is what a drive has done.
 type DriveLoad struct {
 	Dir          string
 	Syncs        uint64
@@ -45,7 +45,7 @@ type DriveLoad struct {
 	SyncedShards uint64
 }
 
-// Load reads it from the metrics.
+// Load returns the load, which it reads from the metrics.
 func (o *Observer) Load() (*Load, error) {
 	families, err := o.registry.Gather()
 	if err != nil {
@@ -103,7 +103,7 @@ func label(m *dto.Metric, name string) string {
 	return ""
 }
 
-// count adds requests that were answered with a status.
+// count adds n requests that were answered with a status; "0" means without an answer.
 func (o *OperationLoad) count(status string, n uint64) {
 	o.Requests += n
 	switch {

@@ -12,8 +12,8 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// Log is a node's log. Its level can be changed while it runs, and its newest lines
-// are kept in memory. Safe for concurrent use.
+// Log is a node's log. Its level can be changed while the node runs, and its newest lines are kept
+// in memory. It is safe for concurrent use.
 type Log struct {
 	*slog.Logger
 
@@ -22,12 +22,12 @@ type Log struct {
 	newest     newest
 
 	mu       sync.Mutex
-	fallback *time.Timer // Nil: the level stays as it is.
+	fallback *time.Timer // Sets the configured level again; nil: the level stays as it is.
 	until    time.Time
 }
 
-// NewLog returns a log of the given level (debug, info, warn, error) and format
-// (text, json). Close ends it.
+// NewLog returns a log with this level (debug, info, warn, error) and format (text, json). The
+// caller must call Close.
 func NewLog(w io.Writer, level, format string) (*Log, error) {
 	l := &Log{newest: newest{max: newestLines}}
 	if err := l.configured.UnmarshalText([]byte(level)); err != nil {
@@ -44,11 +44,11 @@ func NewLog(w io.Writer, level, format string) (*Log, error) {
 	return l, nil
 }
 
-// levels are the words for levels.
+// levels are the names of levels.
 var levels = []string{"debug", "info", "warn", "error"}
 
-// SetLevel changes the level; empty is that of the settings. After a duration that is
-// not 0 it falls back to that one. Errors: Invalid.
+// SetLevel changes the level; an empty one means that of the settings. If d is not 0, the level of
+// the settings comes back after d. Errors: Invalid.
 func (l *Log) SetLevel(level string, d time.Duration) error {
 	to := l.configured
 	if level != "" {
@@ -67,18 +67,18 @@ func (l *Log) SetLevel(level string, d time.Duration) error {
 	return nil
 }
 
-// Level returns the level, that of the settings, and when it falls back to that one;
-// zero if it does not.
+// Level returns the level, that of the settings, and when the latter comes back; zero if it does
+// not.
 func (l *Log) Level() (now, configured string, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return levelName(l.level.Level()), levelName(l.configured), l.until
 }
 
-// Newest returns the newest lines, at most max, oldest first.
+// Newest returns the newest lines, at most max of them, oldest first.
 func (l *Log) Newest(max int) []string { return l.newest.lines(max) }
 
-// Close stops what was to change the level.
+// Close stops the timer that would change the level.
 func (l *Log) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,16 +97,16 @@ func levelName(l slog.Level) string { return strings.ToLower(l.String()) }
 // Limits of the lines in memory.
 const (
 	newestLines    = 2000
-	newestMaxBytes = 2 << 10 // Of a line; the rest is cut off.
+	newestMaxBytes = 2 << 10 // Of a line; what is longer is cut off.
 )
 
-// newest is a ring of lines. Each write is one line, as slog's handlers do it.
+// newest is a ring of lines. Each Write is one line, because slog's handlers write so.
 type newest struct {
 	max int
 
 	mu   sync.Mutex
 	ring []string
-	next int // Of the ring, when it is full.
+	next int // Where the next line goes once the ring is full.
 }
 
 // Write implements io.Writer.

@@ -27,8 +27,8 @@ const docIntro = "# Metrics\n\n" +
 
 const docRuntime = "\nOf the process and of Go, as every program has them that uses Prometheus' library:\n\n| metric |\n| --- |\n"
 
-// TestMetricsDoc proves that docs/metrics.md names every metric with its labels and its
-// help. tools/deploy holds the queries of alerts and dashboard against that page.
+// TestMetricsDoc proves that docs/metrics.md has every metric with its labels and its help.
+// tools/deploy checks the queries of alerts and dashboard against that page.
 func TestMetricsDoc(t *testing.T) {
 	var own, others bytes.Buffer
 	known := describe(t)
@@ -71,8 +71,8 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// isSeries reports whether a node exports a series called name: a metric, or what a
-// histogram makes of one.
+// isSeries reports whether a node exports a series with this name: a metric, or one of the series
+// of a histogram.
 func isSeries(known map[string][]string, name string) bool {
 	for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
 		base, ok := strings.CutSuffix(name, suffix)

@@ -12,7 +12,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// Metadata returns c, timed and traced.
+// Metadata returns c with its calls timed and traced.
 func (o *Observer) Metadata(c meta.Client) meta.Client {
 	return &metadata{next: c, o: o, propose: o.m.metaSeconds.WithLabelValues("propose"), read: o.m.metaSeconds.WithLabelValues("read")}
 }
@@ -58,7 +58,7 @@ func (m *metadata) Read(ctx context.Context, q *metapb.Query) (a *metapb.Answer,
 	return a, err
 }
 
-// kindOf returns the name of a command or query: PutObject of *metapb.Command_PutObject.
+// kindOf returns the name of a command or query: PutObject for *metapb.Command_PutObject.
 func kindOf(op any) string {
 	name := fmt.Sprintf("%T", op)
 	return name[strings.LastIndexByte(name, '_')+1:]

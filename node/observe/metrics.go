@@ -2,8 +2,8 @@ package observe
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// metrics is every counter and histogram of a node. docs/operations.md explains
-// those an operator watches.
+// metrics has all counters and histograms of a node. docs/operations.md explains those that an
+// operator watches.
 type metrics struct {
 	requests       *prometheus.CounterVec
 	requestSeconds *prometheus.HistogramVec
@@ -106,10 +106,10 @@ type metrics struct {
 	metadataFree, metadataBallast, metadataRoom prometheus.Gauge
 }
 
-// latencyBuckets reach from an inline read to a long copy, in seconds.
+// latencyBuckets cover everything from an inline read to a long copy, in seconds.
 var latencyBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 
-// applyBuckets reach from one command to a batch that waits for the disk, in seconds.
+// applyBuckets cover everything from one command to a batch that waits for the disk, in seconds.
 var applyBuckets = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}
 
 func newMetrics(r prometheus.Registerer) metrics {

@@ -1,15 +1,13 @@
-// Package observe turns the events of the rooms into log lines, metrics and traces.
-// It is the only place that knows slog's handlers, Prometheus and OpenTelemetry.
-// The names of what is counted are in metrics.go, of what is read when metrics are
-// in sources.go.
+// Package observe turns the events of other rooms into log lines, metrics and traces. No other room
+// knows slog's handlers, Prometheus and OpenTelemetry. metrics.go has the names of what is counted,
+// and sources.go those of values that are read when metrics are.
 //
-// Traces are made by what is wrapped around the interfaces between rooms: the S3
-// handler, the metadata's client, the engine of the data path, the stores of shards,
-// and the HTTP clients and listeners between nodes. Without traces the engine and
-// the internode traffic are not wrapped at all.
+// Traces come from wrappers around the interfaces between rooms: the S3 handler, the metadata's
+// client, the engine of the data path, the stores of shards, and the HTTP clients and listeners
+// between nodes. Without traces the engine and the traffic between nodes are not wrapped at all.
 //
-// No log line, label or attribute holds a key, a body, or the name of an object,
-// unless TraceConfig.Names asks for the last.
+// No log line, label or attribute has a key, a body, or the name of an object, unless
+// TraceConfig.Names asks for the last.
 package observe
 
 import (
@@ -24,7 +22,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// Observer is one node's log, metrics and traces. Safe for concurrent use.
+// Observer is the log, the metrics and the traces of one node. It is safe for concurrent use.
 type Observer struct {
 	Log *slog.Logger
 
@@ -32,7 +30,7 @@ type Observer struct {
 	auditDropped   atomic.Uint64
 	stopping       atomic.Bool
 	contradictions contradictions
-	strangers      sampler // Of lines about requests of nobody that is known.
+	strangers      sampler // Limits the lines about requests of unknown callers.
 	m              metrics
 	t              *tracer // Nil: no traces.
 }
@@ -46,7 +44,7 @@ func New(log *slog.Logger) *Observer {
 	return o
 }
 
-// Stopping notes that the node stops: what is a warning of a node that works is none then.
+// Stopping notes that the node is stopping. Some warnings are none from then on.
 func (o *Observer) Stopping() { o.stopping.Store(true) }
 
 // MetricsHandler serves the metrics.
@@ -54,7 +52,7 @@ func (o *Observer) MetricsHandler() http.Handler {
 	return promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{})
 }
 
-// WriteMetrics writes the metrics as MetricsHandler serves them.
+// WriteMetrics writes the metrics in the text form that MetricsHandler serves.
 func (o *Observer) WriteMetrics(w io.Writer) error {
 	families, err := o.registry.Gather()
 	if err != nil {

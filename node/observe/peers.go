@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/node/member"
 )
 
-// Member returns the events of this node among the others.
+// Member returns the events of package member.
 func (o *Observer) Member() member.Events {
 	return member.Events{
 		ClockSkew: func(peer cluster.NodeID, ahead time.Duration) {
@@ -27,14 +27,14 @@ func (o *Observer) Member() member.Events {
 	}
 }
 
-// Room is told how much room the file system of the metadata has.
+// Room is called with how much room the file system of the metadata has.
 func (o *Observer) Room(s room.Status) {
 	o.m.metadataFree.Set(float64(s.Free))
 	o.m.metadataBallast.Set(float64(s.Ballast))
 	o.m.metadataRoom.Set(float64(s.Level))
 }
 
-// RoomChanged is told of another level of it.
+// RoomChanged is called when the level of that room changes.
 func (o *Observer) RoomChanged(s room.Status) {
 	switch s.Level {
 	case room.Plenty:
@@ -46,7 +46,8 @@ func (o *Observer) RoomChanged(s room.Status) {
 	}
 }
 
-// Contradiction is told that the state of the metadata has refused a command.
+// Contradiction is called when the state of the metadata refuses a command because records
+// contradict each other.
 func (o *Observer) Contradiction(index uint64, record string, cause error) {
 	o.m.contradicted.Inc()
 	o.contradictions.note(record)
@@ -54,8 +55,8 @@ func (o *Observer) Contradiction(index uint64, record string, cause error) {
 		"stop the voters, and look with `cairn meta check`; where this one alone does, it ends by itself", "entry", index, "record", record, "cause", cause)
 }
 
-// Contradictions returns how many commands were refused so since the start, and the name
-// of the last record, where there was one.
+// Contradictions returns how many commands were refused like that since the start, and the name of
+// the last record, if there was one.
 func (o *Observer) Contradictions() (count uint64, record string) { return o.contradictions.get() }
 
 type contradictions struct {
@@ -77,8 +78,8 @@ func (c *contradictions) get() (uint64, string) {
 	return c.count, c.last
 }
 
-// LastContacts is told how long ago the leader of the metadata heard of each member; nil
-// where this node does not lead.
+// LastContacts is called with how long ago the leader of the metadata heard from each member; nil
+// if this node does not lead.
 func (o *Observer) LastContacts(ago map[cluster.NodeID]time.Duration) {
 	o.m.lastContact.Reset()
 	for peer, d := range ago {
@@ -86,13 +87,13 @@ func (o *Observer) LastContacts(ago map[cluster.NodeID]time.Duration) {
 	}
 }
 
-// FeatureLevel is told the cluster's feature level.
+// FeatureLevel is called with the cluster's feature level.
 func (o *Observer) FeatureLevel(level uint32) { o.m.featureLevel.Set(float64(level)) }
 
-// CertificateLeft is told how long this node's certificate for others is valid.
+// CertificateLeft is called with how long this node's certificate for others is still valid.
 func (o *Observer) CertificateLeft(d time.Duration) { o.m.certLeft.Set(d.Seconds()) }
 
-// BackupDone is told of a backup of the metadata that this node has made, or could not.
+// BackupDone is called when this node has made a backup of the metadata, or could not.
 func (o *Observer) BackupDone(index uint64, bytes int64, took time.Duration, err error) {
 	if err != nil {
 		o.m.backups.WithLabelValues("failed").Inc()

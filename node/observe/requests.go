@@ -13,12 +13,12 @@ import (
 	"github.com/cairnstore/cairn/s3api"
 )
 
-// Requests returns the handler of the S3 port, counted and traced. A request's
-// trace is its client's where that sends a W3C trace context.
+// Requests returns the handler of the S3 port, wrapped to count and trace requests. If the client
+// sends a W3C trace context, the request belongs to the client's trace.
 func (o *Observer) Requests(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.m.inFlight.Inc()
-		defer o.m.inFlight.Dec() // Deferred: an aborted answer panics.
+		defer o.m.inFlight.Dec() // It is deferred, because an answer is aborted by a panic.
 		if o.t == nil || isHealth(r.URL.Path) {
 			h.ServeHTTP(w, r)
 			return
@@ -35,7 +35,7 @@ func (o *Observer) Requests(h http.Handler) http.Handler {
 
 func isHealth(path string) bool { return path == "/livez" || path == "/readyz" }
 
-// nameRequest gives a request's span what is known at its end.
+// nameRequest adds to the span of a request what is known when it ends.
 func nameRequest(ctx context.Context, op string, d s3api.RequestDone) {
 	s := trace.SpanFromContext(ctx)
 	if !s.IsRecording() {

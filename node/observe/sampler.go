@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// What strangers may write into the log: so many lines at once, and so many a second.
+// How many log lines strangers may cause: at once, and each second.
 const (
 	strangerBurst = 50
 	strangerRate  = 2
 )
 
-// sampler lets so many lines through and counts the others. Safe for concurrent use.
+// sampler lets burst lines through at once and rate lines each second, and counts the others. It is
+// safe for concurrent use.
 type sampler struct {
 	burst, rate float64
 
@@ -21,8 +22,7 @@ type sampler struct {
 	suppressed uint64
 }
 
-// take reports whether a line may be written now, and how many were not since the last
-// one that was.
+// take reports whether a line may be written now, and how many were suppressed since the last one.
 func (s *sampler) take(now time.Time) (ok bool, suppressed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

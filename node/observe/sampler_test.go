@@ -33,8 +33,8 @@ func TestSampler(t *testing.T) {
 	require.False(t, ok)
 }
 
-// Strangers cannot fill the log; who is known is always told of, and so are failures of
-// the cluster's own.
+// Strangers cannot fill the log. Requests of known callers are always logged, and so are failures
+// of the cluster itself.
 func TestStrangersCannotFillTheLog(t *testing.T) {
 	var log bytes.Buffer
 	o := New(slog.New(slog.NewTextHandler(&log, nil)))

@@ -13,10 +13,10 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// Where a drive is.
+// Places of a drive.
 const (
 	Local  = "local"  // On this node.
-	Remote = "remote" // On another one.
+	Remote = "remote" // On another node.
 )
 
 // Operations on shards.
@@ -27,7 +27,7 @@ const (
 	shardDelete = "delete"
 )
 
-// Shards returns the store of a drive, timed and traced.
+// Shards returns the store of a drive with its operations timed and traced.
 func (o *Observer) Shards(s shard.Store, id cluster.DriveID, place string) shard.Store {
 	return &shards{next: s, o: o, drive: id, place: place}
 }
@@ -41,7 +41,7 @@ type shards struct {
 
 var _ shard.Store = (*shards)(nil)
 
-// begin starts a span, where there are traces; the result ends the operation.
+// begin begins an operation, with a span if there are traces. The caller must end it.
 func (s *shards) begin(ctx context.Context, op string) (context.Context, *shardOp) {
 	x := &shardOp{s: s, op: op, began: time.Now()}
 	if t := s.o.t; t != nil {
@@ -50,7 +50,7 @@ func (s *shards) begin(ctx context.Context, op string) (context.Context, *shardO
 	return ctx, x
 }
 
-// shardOp is an operation under way. It is ended once.
+// shardOp is an operation that goes on. It must be ended once.
 type shardOp struct {
 	s     *shards
 	op    string
@@ -69,7 +69,7 @@ func (x *shardOp) end(err error) {
 	}
 }
 
-// Create implements shard.Store. The operation ends with the writer.
+// Create implements shard.Store. The operation ends when the writer commits or aborts.
 func (s *shards) Create(ctx context.Context, h shard.Header) (shard.Writer, error) {
 	ctx, op := s.begin(ctx, shardWrite)
 	w, err := s.next.Create(ctx, h)
@@ -80,11 +80,12 @@ func (s *shards) Create(ctx context.Context, h shard.Header) (shard.Writer, erro
 	return &shardWriter{Writer: w, op: op}, nil
 }
 
-// shardWriter is used by one goroutine, as every shard.Writer.
+// shardWriter ends its operation with Commit or Abort. As every shard.Writer it belongs to one
+// goroutine.
 type shardWriter struct {
 	shard.Writer
-	op  *shardOp // Nil: ended.
-	err error    // Of a Write.
+	op  *shardOp // Nil: it has ended.
+	err error    // Of a Write that failed.
 }
 
 // Write implements shard.Writer.

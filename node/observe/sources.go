@@ -15,8 +15,8 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// Sources is where values come from that are read when metrics are. A source that
-// is nil has no values.
+// Sources are where values come from that are read whenever metrics are read. A source that is nil
+// has no values.
 type Sources struct {
 	Version string
 	Ready   func() bool
@@ -25,10 +25,10 @@ type Sources struct {
 	Raft        func() group.Stats
 	LastContact func() (time.Duration, bool)
 	Databases   func() map[string]*pebble.Metrics
-	BlockCache  int64 // How many bytes of blocks they may keep in memory together.
+	BlockCache  int64 // How many bytes of blocks all databases together may keep in memory.
 
-	// Cluster is asked on the node that leads the metadata, so that one answers for
-	// all and none makes a request.
+	// Cluster is asked only on the node that leads the metadata. So one node answers for all, and
+	// no scrape causes a request to another node.
 	Cluster func(context.Context) (*metapb.StatusAnswer, error)
 
 	Members      func() []gossip.Member
@@ -47,25 +47,25 @@ type DriveSource struct {
 	Drive        Drive
 }
 
-// Drive is where a drive's values come from; *drive.Drive.
+// Drive is where the values of a drive come from. *drive.Drive implements it.
 type Drive interface {
 	Usage() drive.Usage
 	Failed() error
 }
 
-// Budget is the memory of requests; *buf.Budget.
+// Budget is the memory that requests share. *buf.Budget implements it.
 type Budget interface {
 	Total() int64
 	Free() int64
 }
 
-// Buffers is the pool of buffers; *buf.Pool.
+// Buffers is the pool of buffers. *buf.Pool implements it.
 type Buffers interface {
 	LiveBytes() int64
 	IdleBytes() int64
 }
 
-// clusterTimeout bounds what a scrape waits for the metadata.
+// clusterTimeout bounds how long a scrape waits for the metadata.
 const clusterTimeout = 2 * time.Second
 
 // Watch exports the values of s. It may be called once.
@@ -76,7 +76,7 @@ func (o *Observer) Watch(s Sources) {
 // collector reads Sources.
 type collector struct{ s Sources }
 
-// The descriptions of what Sources hold. They are never changed.
+// Descriptions of the values of Sources. They are never changed.
 var (
 	buildInfo = desc("cairn_build_info", "1; the labels say what runs.", "version", "goversion")
 	nodeReady = desc("cairn_node_ready", "1 where the node has joined its cluster and serves requests.")
@@ -150,7 +150,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// sink makes samples.
+// sink takes samples.
 type sink chan<- prometheus.Metric
 
 func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
@@ -237,7 +237,7 @@ func (c *collector) cluster(out sink) {
 	defer cancel()
 	a, err := c.s.Cluster(ctx)
 	if err != nil {
-		return // It leads no longer; who does has the values.
+		return // Perhaps another node leads now; that one has the values.
 	}
 	out.gauge(clusterMissing, float64(a.ExtentsMissing))
 	out.gauge(clusterUnreadable, float64(a.ExtentsUnreadable))
@@ -259,7 +259,8 @@ func database(out sink, name string, m *pebble.Metrics) {
 	out.gauge(dbSublevels, float64(m.Levels[0].Sublevels), name)
 }
 
-// blockCache tells of the cache that all databases share: each has the same to say of it.
+// blockCache adds the values of the cache that all databases share. Every database has the same
+// ones.
 func (c *collector) blockCache(out sink, m *pebble.Metrics) {
 	out.gauge(cacheBytes, float64(m.BlockCache.Size))
 	out.gauge(cacheLimit, float64(c.s.BlockCache))

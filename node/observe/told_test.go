@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// untold is what rooms tell and neither log nor metrics take, with the reason.
+// untold are the events that neither log nor metrics take, with the reason.
 var untold = map[string]string{
 	"group.SessionOpened": "a node opens one each time it starts, and says that it started",
 }
 
-// TestEverythingIsTold proves that nothing that a room tells is lost: of every Events
-// the observer takes every func.
+// TestEverythingIsTold proves that no event of a room is lost: the observer sets every function of
+// every Events.
 func TestEverythingIsTold(t *testing.T) {
 	o := New(slog.New(slog.DiscardHandler))
 	for room, events := range map[string]any{

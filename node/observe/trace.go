@@ -19,17 +19,17 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// TraceConfig says where traces go.
+// TraceConfig says where traces are sent.
 type TraceConfig struct {
 	Endpoint string  // URL of an OTLP/HTTP receiver, such as http://collector:4318.
-	Sample   float64 // Share of requests that are traced unless their client says which are; 0 to 1.
-	Names    bool    // Spans name the object.
+	Sample   float64 // Share of requests that are traced, 0 to 1. A client that sends a trace context decides for its own.
+	Names    bool    // Spans have the name of the object.
 
 	Node, Zone, Version string
 }
 
-// tracer makes spans. It is nil where there are no traces: then nothing is wrapped
-// and nothing costs anything.
+// tracer makes spans. It is nil if there are no traces. Then nothing is wrapped, and nothing costs
+// anything.
 type tracer struct {
 	provider *sdktrace.TracerProvider
 	spans    trace.Tracer
@@ -38,13 +38,13 @@ type tracer struct {
 }
 
 const (
-	tracesPath    = "/v1/traces" // Of an endpoint that names none.
+	tracesPath    = "/v1/traces" // Of an endpoint that has no path.
 	exportTimeout = 10 * time.Second
 )
 
-// StartTraces sends traces to cfg.Endpoint from now on. It must be called before
-// anything is wrapped. The exporter takes headers, for authentication, from the
-// standard variable OTEL_EXPORTER_OTLP_HEADERS.
+// StartTraces sends traces to cfg.Endpoint from now on. It must be called before anything is
+// wrapped. The exporter takes headers for authentication from the standard variable
+// OTEL_EXPORTER_OTLP_HEADERS.
 func (o *Observer) StartTraces(ctx context.Context, cfg TraceConfig) error {
 	u, err := url.Parse(cfg.Endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -67,7 +67,7 @@ func (o *Observer) StartTraces(ctx context.Context, cfg TraceConfig) error {
 	return nil
 }
 
-// StopTraces sends what is left.
+// StopTraces sends the spans that are left, and ends the traces.
 func (o *Observer) StopTraces(ctx context.Context) error {
 	if o.t == nil {
 		return nil
@@ -75,8 +75,8 @@ func (o *Observer) StopTraces(ctx context.Context) error {
 	return o.t.provider.Shutdown(ctx)
 }
 
-// told is an exporter whose failures are logged and counted here: by themselves
-// they would go to a handler that the whole process shares.
+// told is an exporter whose failures are logged and counted here. Otherwise they would go to a
+// handler that the whole process shares.
 type told struct {
 	sdktrace.SpanExporter
 	o *Observer
@@ -93,8 +93,8 @@ func (e *told) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) e
 	return nil
 }
 
-// start begins a span below the one of ctx. Where ctx has none there is none, so
-// background work makes no traces.
+// start begins a span below that of ctx. If ctx has none, no span is made, so background work makes
+// no traces.
 func (t *tracer) start(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx, trace.SpanFromContext(ctx)
@@ -102,7 +102,7 @@ func (t *tracer) start(ctx context.Context, name string, attrs ...attribute.KeyV
 	return t.spans.Start(ctx, name, trace.WithAttributes(attrs...))
 }
 
-// end ends a span with the kind of err. What an error says is not told: it may name
+// end ends a span with the kind of err. The message of err is left out, because it may name
 // objects.
 func end(s trace.Span, err error) {
 	if err != nil {
@@ -111,7 +111,7 @@ func end(s trace.Span, err error) {
 	s.End()
 }
 
-// TraceParent returns the W3C trace context of ctx; empty where there is none.
+// TraceParent returns the W3C trace context of ctx; empty if there is none.
 func (o *Observer) TraceParent(ctx context.Context) string {
 	if o.t == nil {
 		return ""
@@ -121,7 +121,7 @@ func (o *Observer) TraceParent(ctx context.Context) string {
 	return c[traceParent]
 }
 
-// WithTraceParent returns ctx in the given trace context.
+// WithTraceParent returns ctx with this W3C trace context.
 func (o *Observer) WithTraceParent(ctx context.Context, parent string) context.Context {
 	if o.t == nil || parent == "" {
 		return ctx
@@ -131,7 +131,7 @@ func (o *Observer) WithTraceParent(ctx context.Context, parent string) context.C
 
 const traceParent = "traceparent"
 
-// Transport returns rt, which sends the trace context along with every request.
+// Transport returns rt wrapped so that every request carries the trace context.
 func (o *Observer) Transport(rt http.RoundTripper) http.RoundTripper {
 	if o.t == nil {
 		return rt
@@ -153,14 +153,15 @@ func (i *injector) RoundTrip(r *http.Request) (*http.Response, error) {
 	return i.RoundTripper.RoundTrip(r)
 }
 
-// CloseIdleConnections serves http.Client.
+// CloseIdleConnections is called by http.Client, which does not see it through the wrapper
+// otherwise.
 func (i *injector) CloseIdleConnections() {
 	if c, ok := i.RoundTripper.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// Internode returns h, which goes on with the traces of the nodes that call it.
+// Internode returns h wrapped so that it goes on with the traces of the nodes that call it.
 func (o *Observer) Internode(h http.Handler) http.Handler {
 	if o.t == nil {
 		return h
@@ -177,7 +178,8 @@ func (o *Observer) Internode(h http.Handler) http.Handler {
 	})
 }
 
-// internodeName returns a path without what differs from call to call.
+// internodeName returns a path without what differs from call to call, so that spans have few
+// names.
 func internodeName(path string) string {
 	if strings.HasPrefix(path, "/shard/") {
 		return "/shard/"
