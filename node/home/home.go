@@ -16,9 +16,7 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// Home is what a node keeps of itself in one of its data directories, beside the
-// metadata: who it is, which cluster it belongs to and which drives it has. The file is
-// replaced as a whole, synced.
+// Home is what a node keeps of itself, in one of its data directories.
 type Home struct {
 	fs  vfs.FS
 	dir string
@@ -28,16 +26,16 @@ type Home struct {
 	note note // Guarded by mu.
 }
 
-// note is the file.
+// note is the content of the file.
 type note struct {
 	Format    int     `json:"format"`
 	Node      string  `json:"node"`
 	ClusterID string  `json:"cluster,omitempty"`
 	Era       uint64  `json:"era,omitempty"`    // Of the metadata.
-	Drives    []Drive `json:"drives,omitempty"` // As of the last start.
+	Drives    []Drive `json:"drives,omitempty"` // Those of the last start.
 }
 
-// Drive is a drive of this node, and where it lay.
+// Drive is a drive of this node, and the directory in which it was last seen.
 type Drive struct {
 	ID  string `json:"id"`
 	Dir string `json:"dir"`
@@ -45,13 +43,13 @@ type Drive struct {
 
 const (
 	fileName = "node.json"
-	metaDir  = "meta" // Beside it: the metadata.
+	metaDir  = "meta" // Directory of the metadata, next to the file.
 	format   = 1
 )
 
-// Find returns the data directory that holds the node's home, in whatever order they are
-// given, and the first of them for a new node. Errors: two directories hold a home, or none
-// does and there are drives of a cluster, so that the disk with the home may be missing.
+// Find returns the data directory that has the node's home, whatever order the directories are in;
+// for a new node it returns the first one. Errors: two directories have a home; or none has one but
+// there is a drive of a cluster, because then the disk with the home may be missing.
 func Find(fs vfs.FS, dirs []string) (string, error) {
 	found := ""
 	for _, dir := range dirs {
@@ -84,7 +82,7 @@ func Find(fs vfs.FS, dirs []string) (string, error) {
 	return dirs[0], nil
 }
 
-// Open reads the home in dir, or makes one with a new node id.
+// Open reads the home in dir. If there is none, it makes one with a new node id.
 func Open(fs vfs.FS, dir string) (*Home, error) {
 	h := &Home{fs: fs, dir: dir}
 	if err := makeDir(fs, dir); err != nil {
@@ -117,7 +115,7 @@ func Open(fs vfs.FS, dir string) (*Home, error) {
 // ID returns the node's id, which it keeps for good.
 func (h *Home) ID() cluster.NodeID { return h.id }
 
-// Dir returns the data directory that holds the home.
+// Dir returns the data directory that has the home.
 func (h *Home) Dir() string { return h.dir }
 
 // MetaDir returns the directory of the node's metadata.
@@ -131,14 +129,14 @@ func (h *Home) Cluster() string {
 	return h.note.ClusterID
 }
 
-// Era returns the era of the metadata that the node belongs to.
+// Era returns the era of the node's metadata.
 func (h *Home) Era() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.note.Era
 }
 
-// Begin records an era, if it is later than the one that is recorded.
+// Begin records an era, if it is later than the recorded one.
 func (h *Home) Begin(era uint64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,10 +147,10 @@ func (h *Home) Begin(era uint64) error {
 	return h.saveLocked()
 }
 
-// CheckDrives compares the drives in the data directories with those that the node had when
-// it was last started. accepted are the ids of drives that the operator gives up. Errors: a
-// drive is missing, or one of another node is there. Without this check, a disk that is not
-// mounted would count as an empty drive, and what it holds would be rebuilt elsewhere.
+// CheckDrives compares the drives in the data directories with those that the node had at its last
+// start. accepted are the ids of drives that the operator gives up. Errors: a drive is missing, or
+// a drive of another node is there. Without this check, a disk that is not mounted would count as
+// an empty drive, and everything on it would be rebuilt elsewhere.
 func (h *Home) CheckDrives(dirs, accepted []string) error {
 	h.mu.Lock()
 	own := append([]Drive(nil), h.note.Drives...)
@@ -203,8 +201,8 @@ func (h *Home) SetDrives(drives []Drive) error {
 	return h.saveLocked()
 }
 
-// Join records the cluster that the node belongs to from now on. Errors: it belongs to
-// another one.
+// Join records the cluster that the node belongs to from now on. Errors: the node belongs to
+// another cluster.
 func (h *Home) Join(clusterID string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -227,8 +225,8 @@ func (h *Home) saveLocked() error {
 	return files.Replace(h.fs, h.dir, fileName, append(text, '\n'))
 }
 
-// makeDir makes a directory and its parents, and syncs each entry. A power cut must not take back
-// the directory that a node's identity is kept in.
+// makeDir makes a directory and its parents, and syncs each entry, because a power failure must not
+// take back the directory that has the node's identity.
 func makeDir(fs vfs.FS, dir string) error {
 	if _, err := fs.Stat(dir); err == nil {
 		return nil

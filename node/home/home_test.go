@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// disks makes a node's directories: its home in the first, a drive in each.
+// disks makes the directories of a node: the home in the first one, and a drive in each.
 func disks(t *testing.T, dirs ...string) (vfs.FS, []string) {
 	fs := vfs.NewMem()
 	h, err := Open(fs, dirs[0])
