@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// told is what an audit log told of itself.
+// told is what an audit log has reported.
 type told struct {
 	mu      sync.Mutex
 	written int
@@ -148,7 +148,7 @@ func TestFileThatCannotBeOpened(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// A full disk loses records, which are counted, and nothing else.
+// A full disk loses only records, and these are counted.
 func TestFullDisk(t *testing.T) {
 	var told told
 	l, err := Open(Config{File: FileConfig{Path: "/dev/full"}, Events: told.events()})
@@ -186,7 +186,7 @@ func TestSlowTargetBlocksNobody(t *testing.T) {
 	l := start([]target{s}, told.events())
 	const n = 3 * queueRecords
 	for i := range n {
-		l.Write(record(i)) // Returns: the test would end by its deadline else.
+		l.Write(record(i)) // It returns; otherwise the test would run into its deadline.
 	}
 	_, dropped := told.counts()
 	require.GreaterOrEqual(t, dropped, n-queueRecords-batchRecords)
@@ -207,7 +207,7 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 	})
 }
 
-// answering is a server whose answers are given.
+// answering is a server whose answers are set in advance.
 type answering struct {
 	mu     sync.Mutex
 	status []int // One a request; 0: no answer; after them 200.
@@ -266,8 +266,8 @@ func TestHTTP(t *testing.T) {
 	})
 }
 
-// A redirect is not followed, for its target would get the token and an empty GET would
-// count as written: the batch is tried again until the URL itself takes it.
+// A redirect is not followed: its target would get the token, and an empty GET would count as
+// written. The batch is tried again until the URL itself takes it.
 func TestHTTPFollowsNoRedirect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told told

@@ -13,19 +13,19 @@ import (
 const (
 	DefaultFileBytes = 100 << 20
 	DefaultFileKeep  = 10
-	// MaxFileKeep bounds how many files a rotation renames.
+	// MaxFileKeep bounds how many files are kept, because each rotation renames all of them.
 	MaxFileKeep = 1000
 )
 
-// FileConfig is a file of records. When it has Bytes it becomes PATH.1, that
-// PATH.2, and so on; the oldest beyond Keep is removed.
+// FileConfig describes a file of records. Before the file grows beyond Bytes, it becomes PATH.1,
+// PATH.1 becomes PATH.2, and so on. Files beyond Keep are removed.
 type FileConfig struct {
 	Path  string
 	Bytes int64 // 0: DefaultFileBytes.
-	Keep  int   // Older files that are kept; 0: none.
+	Keep  int   // How many older files are kept; 0: none.
 }
 
-// fileMode lets the owner alone read who did what.
+// fileMode lets only the owner read who did what.
 const fileMode = 0o600
 
 // file is the target that FileConfig describes.
@@ -50,8 +50,8 @@ func openFile(c FileConfig) (*file, error) {
 
 func (f *file) name() string { return "file" }
 
-// open appends to the file. A line that was cut short by a crash is ended, so that
-// it spoils no other.
+// open opens the file for appending. If a crash has cut its last line short, open ends that line,
+// so that the next one is whole.
 func (f *file) open() error {
 	h, err := os.OpenFile(f.c.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, fileMode)
 	if err != nil {
@@ -89,14 +89,14 @@ func (f *file) write(_ context.Context, batch []byte, _ func(error)) error {
 	n, err := f.f.Write(batch)
 	f.size += int64(n)
 	if err != nil {
-		// Opened again it ends a line that was cut.
+		// When the file is opened again, a line that was cut short is ended.
 		err = errors.Join(err, f.f.Close())
 		f.f = nil
 	}
 	return err
 }
 
-// rotate moves every file one further.
+// rotate renames every file to the next number.
 func (f *file) rotate() error {
 	err := f.f.Close()
 	f.f = nil
@@ -114,7 +114,7 @@ func (f *file) rotate() error {
 	return nil
 }
 
-// older returns the name of the i-th file; 0 is the one that is written.
+// older returns the name of the i-th file; 0 is the one that is being written.
 func (f *file) older(i int) string {
 	if i == 0 {
 		return f.c.Path

@@ -21,19 +21,19 @@ const (
 	httpTimeout  = 10 * time.Second
 	firstPause   = 500 * time.Millisecond
 	longestPause = 30 * time.Second
-	answerBytes  = 1 << 10 // Of an answer that are read.
+	answerBytes  = 1 << 10 // How much of an answer is read.
 )
 
-// HTTPConfig is a URL that batches of records are posted to: lines of JSON
-// (application/x-ndjson). What does not answer, or answers 408, 429 or 5xx, gets the
-// batch again, with growing pauses; a redirect is not followed and counts as such an
-// answer; any other answer but 2xx drops the batch.
+// HTTPConfig describes a URL to which batches of records are posted, as lines of JSON
+// (application/x-ndjson). If there is no answer, or it is 408, 429 or 5xx, the batch is sent again,
+// after growing pauses. A redirect is not followed and is treated in the same way. After any other
+// answer but 2xx the batch is dropped.
 type HTTPConfig struct {
 	URL string
-	// TokenFile holds a token that is sent as "Authorization: Bearer"; it is read for
-	// each request, so that it may be changed. Empty: none is sent.
+	// TokenFile has a token that is sent as "Authorization: Bearer". It is read for each request,
+	// so that it may be changed. Empty: none is sent.
 	TokenFile string
-	Transport http.RoundTripper // Nil: one with the system's authorities.
+	Transport http.RoundTripper // Nil: one that trusts the system's authorities.
 }
 
 // httpTarget is the target that HTTPConfig describes.
@@ -44,7 +44,7 @@ type httpTarget struct {
 
 var _ target = (*httpTarget)(nil)
 
-// CheckURL returns what is wrong with a URL as a target.
+// CheckURL returns what is wrong with a URL as a target; nil if nothing is.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
@@ -68,7 +68,7 @@ func newHTTP(c HTTPConfig) (*httpTarget, error) {
 
 func (h *httpTarget) name() string { return "http" }
 
-// write implements target: it tries until the batch is taken, refused, or ctx ends.
+// write implements target. It tries until the batch is taken or refused, or ctx ends.
 func (h *httpTarget) write(ctx context.Context, batch []byte, late func(error)) error {
 	pause := firstPause
 	for {
@@ -107,7 +107,7 @@ func (h *httpTarget) post(ctx context.Context, batch []byte) (again bool, _ erro
 		return true, withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, resp.Body, answerBytes) // So that the connection is used again.
+	_, _ = io.CopyN(io.Discard, resp.Body, answerBytes) // So that the connection can be used again.
 	switch s := resp.StatusCode; {
 	case s >= 200 && s < 300:
 		return false, nil
@@ -117,7 +117,7 @@ func (h *httpTarget) post(ctx context.Context, batch []byte) (again bool, _ erro
 	return false, fmt.Errorf("the URL refuses records: %s", resp.Status)
 }
 
-// withoutURL leaves out the URL, whose query may hold what is not for the log.
+// withoutURL returns an error without the URL, whose query may have a secret.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -11,22 +11,22 @@ import (
 
 // Limits of a target.
 const (
-	queueRecords = 8192    // Beyond them records are dropped.
-	batchRecords = 512     // Written or sent at once.
-	batchBytes   = 1 << 20 // Of a batch; a single record may be longer.
+	queueRecords = 8192    // In a queue; further records are dropped.
+	batchRecords = 512     // In a batch, which is written or sent at once.
+	batchBytes   = 1 << 20 // In a batch; a single record may be longer.
 	tellEvery    = time.Minute
 )
 
-// Events tells what becomes of records. They must not block; any may be nil.
+// Events are called with what becomes of records. They must not block; any may be nil.
 type Events struct {
 	Written func(target string, records int)
 	Dropped func(target string, records int)
-	// Trouble is told at most once a minute for each target: records that were
-	// dropped since, and why; 0 records where one is only late.
+	// Trouble is called at most once a minute for each target, with how many records were dropped
+	// since, and why. 0 records means that a batch is only late.
 	Trouble func(target string, dropped int, cause error)
 }
 
-// Config says where records go. With neither a file nor a URL there is no log.
+// Config says where records go. If it has neither a file nor a URL, there is no log.
 type Config struct {
 	File FileConfig
 	HTTP HTTPConfig
@@ -34,24 +34,24 @@ type Config struct {
 	Events Events
 }
 
-// Log is an audit log. Safe for concurrent use; a nil Log drops everything.
+// Log is an audit log. It is safe for concurrent use. A nil Log drops everything.
 type Log struct {
 	queues []*queue
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
 }
 
-// target is where records go. Its methods are called from one goroutine.
+// target is where records go. Only one goroutine calls its methods.
 type target interface {
 	name() string
-	// write takes a batch of whole lines, or says why it did not. It may try for as
-	// long as ctx lives, and tells late of each try that failed.
+	// write takes a batch of whole lines, or returns why it did not. It may try until ctx ends, and
+	// calls late for each try that failed.
 	write(ctx context.Context, batch []byte, late func(error)) error
 	close() error
 }
 
-// Open returns the log of c; nil where c names no target. The file must be one that
-// can be written; that the URL answers is not asked for.
+// Open returns the log that c describes; nil if c names no target. It fails if the file cannot be
+// written. It does not check that the URL answers.
 func Open(c Config) (*Log, error) {
 	var targets []target
 	if c.File.Path != "" {
@@ -96,8 +96,8 @@ func (l *Log) Write(r *Record) {
 	}
 }
 
-// Close writes what is queued, until ctx ends, and ends the log. Nothing may be
-// written any more.
+// Close writes what is queued, until ctx ends, and ends the log. It may be called once, and nothing
+// may be written afterwards.
 func (l *Log) Close(ctx context.Context) error {
 	if l == nil {
 		return nil
@@ -115,7 +115,7 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-ended:
 	case <-ctx.Done():
 		l.cancel()
-		return context.Cause(ctx) // A file system that hangs lets nobody go.
+		return context.Cause(ctx) // Do not wait for the goroutines: a file system may hang.
 	}
 	var errsAll []error
 	for _, q := range l.queues {

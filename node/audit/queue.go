@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// errFull is why a record is dropped that finds no room.
+// errFull is the reason for which a record is dropped if the queue is full.
 var errFull = errors.New("the target is slower than the requests: its queue is full")
 
-// queue is the records that wait for one target.
+// queue has the records that wait for one target.
 type queue struct {
 	target   target
 	events   Events
 	lines    chan []byte
 	stopping chan struct{}
-	closed   error // Of the target; set when run has ended.
+	closed   error // What closing the target returned; set when run has ended.
 
 	mu      sync.Mutex
 	told    time.Time // When Trouble was last called.
-	dropped int       // Since.
+	dropped int       // Since told.
 }
 
-// add takes a line or drops it.
+// add queues a line, or drops it if the queue is full.
 func (q *queue) add(line []byte) {
 	select {
 	case q.lines <- line:
@@ -48,7 +48,7 @@ func (q *queue) run(ctx context.Context) {
 	}
 }
 
-// next waits for a record and returns it with those that are there already.
+// next waits for a record, and returns it together with those that wait already.
 func (q *queue) next(ctx context.Context) (batch []byte, n int) {
 	select {
 	case line := <-q.lines:
@@ -74,13 +74,13 @@ func (q *queue) next(ctx context.Context) (batch []byte, n int) {
 	return batch, n
 }
 
-// drop counts records that are lost and tells of them now and then.
+// drop counts records that are lost, and reports them at most every tellEvery.
 func (q *queue) drop(n int, cause error) {
 	q.events.Dropped(q.target.name(), n)
 	q.trouble(n, cause)
 }
 
-// trouble tells of dropped records, or of a target that is late, once in a while.
+// trouble reports dropped records, or a target that is late, at most every tellEvery.
 func (q *queue) trouble(n int, cause error) {
 	q.mu.Lock()
 	q.dropped += n
