@@ -8,7 +8,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// Statuses of HTTP that a filter speaks of.
+// Statuses of HTTP that a filter may name.
 const (
 	firstStatus = 100
 	lastStatus  = 599
@@ -16,18 +16,18 @@ const (
 	lastClass   = 5
 )
 
-// Filter says which events are wanted.
+// Filter says which events somebody wants.
 type Filter struct {
 	operations []string // Lower case; may end with *.
 	bucket     string
-	statuses   []uint32 // A single digit is a class.
+	statuses   []uint32 // A single digit means a class of statuses.
 	errors     bool
 	minMicros  uint64
 	internal   bool
 }
 
-// NewFilter returns the filter of a request, whose node it leaves out. Errors:
-// Invalid.
+// NewFilter returns the filter that a request describes; the request's node is not part of it.
+// Errors: Invalid.
 func NewFilter(r *adminpb.TraceRequest) (*Filter, error) {
 	f := &Filter{bucket: r.Bucket, statuses: r.Statuses, errors: r.Errors, minMicros: uint64(r.MinDurationMs) * 1000, internal: r.Internal}
 	for _, op := range r.Operations {
@@ -58,7 +58,7 @@ func (f *Filter) Fits(e *adminpb.TraceEvent) bool {
 	return len(f.operations) == 0 || slices.ContainsFunc(f.operations, func(op string) bool { return named(op, e.Operation) })
 }
 
-// named reports whether a pattern, in lower case, names an operation.
+// named reports whether a pattern, which is in lower case, matches the name of an operation.
 func named(pattern, operation string) bool {
 	operation = strings.ToLower(operation)
 	if begin, ok := strings.CutSuffix(pattern, "*"); ok {

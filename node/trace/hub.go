@@ -1,9 +1,8 @@
-// Package trace shows requests while they are answered. A Hub is a node's: what is
-// published there reaches everyone who watches and whose filter it fits.
+// Package trace shows requests while they are answered. Each node has a Hub. An event that is
+// published there reaches everybody who watches and whose filter it fits.
 //
-// Where nobody watches, publishing costs one atomic load: callers ask Wants before
-// they make an event. Who watches too slowly loses events, and is told how many;
-// nobody else waits for it.
+// If nobody watches, publishing costs one atomic load, because callers ask Wants before they make
+// an event. A watcher that is too slow loses events and learns how many. Nobody waits for it.
 package trace
 
 import (
@@ -15,7 +14,7 @@ import (
 
 // Limits of a hub.
 const (
-	bufferEvents = 1024 // Of one watcher.
+	bufferEvents = 1024 // That wait for one watcher.
 	maxWatchers  = 64
 )
 
@@ -27,16 +26,16 @@ const (
 	KindInternal = "internal"
 )
 
-// Hub hands events to watchers. The zero Hub has none. Safe for concurrent use.
+// Hub passes events to watchers. The zero Hub has none. It is safe for concurrent use.
 type Hub struct {
-	watched  atomic.Int32 // Watchers.
-	internal atomic.Int32 // Those that want requests between nodes.
+	watched  atomic.Int32 // How many watchers there are.
+	internal atomic.Int32 // How many of them want requests between nodes.
 
 	mu       sync.RWMutex
 	watchers map[*Watcher]struct{}
 }
 
-// Watcher is who watches a hub, until Close.
+// Watcher receives events of a hub until Close.
 type Watcher struct {
 	hub     *Hub
 	filter  *Filter
@@ -44,7 +43,8 @@ type Watcher struct {
 	dropped atomic.Uint64
 }
 
-// Wants reports whether anybody watches requests: of clients, or between nodes.
+// Wants reports whether anybody watches requests: those of clients or, if internal, those between
+// nodes.
 func (h *Hub) Wants(internal bool) bool {
 	if internal {
 		return h.internal.Load() > 0
@@ -52,8 +52,8 @@ func (h *Hub) Wants(internal bool) bool {
 	return h.watched.Load() > 0
 }
 
-// Publish hands an event to those whose filter it fits. It never blocks. The event
-// must not be changed any more.
+// Publish passes an event to everybody whose filter it fits. It never blocks. Nobody may change the
+// event afterwards.
 func (h *Hub) Publish(e *adminpb.TraceEvent) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -69,7 +69,7 @@ func (h *Hub) Publish(e *adminpb.TraceEvent) {
 	}
 }
 
-// Watch returns a new watcher; nil where there are too many.
+// Watch returns a new watcher, which the caller must close; nil if there are too many.
 func (h *Hub) Watch(f *Filter) *Watcher {
 	w := &Watcher{hub: h, filter: f, events: make(chan *adminpb.TraceEvent, bufferEvents)}
 	h.mu.Lock()
@@ -88,13 +88,13 @@ func (h *Hub) Watch(f *Filter) *Watcher {
 	return w
 }
 
-// Events returns the events, in the order in which they were published.
+// Events returns the channel of events, which come in the order in which they were published.
 func (w *Watcher) Events() <-chan *adminpb.TraceEvent { return w.events }
 
-// Dropped returns how many events were lost since it was last asked.
+// Dropped returns how many events were lost since the last call.
 func (w *Watcher) Dropped() uint64 { return w.dropped.Swap(0) }
 
-// Close ends the watching.
+// Close ends the watching. It may be called more than once.
 func (w *Watcher) Close() {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()

@@ -78,7 +78,7 @@ func TestHub(t *testing.T) {
 	require.False(t, h.Wants(false))
 }
 
-// Who watches too slowly loses events and learns how many; others do not.
+// A watcher that is too slow loses events and learns how many; others lose none.
 func TestSlowWatcher(t *testing.T) {
 	var h Hub
 	slow, quick := watch(t, &h, &adminpb.TraceRequest{}), watch(t, &h, &adminpb.TraceRequest{})
