@@ -15,7 +15,7 @@ import (
 	"github.com/cairnstore/cairn/meta/group"
 )
 
-// aboutPath is where a node says who it is and what time it has.
+// aboutPath is the path at which a node tells who it is and what time it has.
 const aboutPath = "/node/v1/about"
 
 const (
@@ -23,44 +23,44 @@ const (
 	aboutMaxBytes = 16 << 10
 )
 
-// about is what a node says of itself to another, as JSON. A field that an earlier release
-// does not send has its zero value, which means that it says nothing.
+// about is what a node tells another node about itself, as JSON. If an earlier release does not
+// send a field, it has its zero value, which means that the node says nothing about that.
 type about struct {
 	Node    string `json:"node"`
 	Cluster string `json:"cluster"`
 	Run     uint64 `json:"run"`
 	Version string `json:"version"`
-	TimeNs  int64  `json:"time_ns"` // What its clock shows, UTC.
+	TimeNs  int64  `json:"time_ns"` // What the node's clock shows, UTC.
 
-	Settings map[string]string `json:"settings,omitempty"` // See Node.agreed.
+	Settings map[string]string `json:"settings,omitempty"` // See Config.Settings.
 
-	// Of its server in the metadata's group: how far it has applied the log, and how far the
-	// server of who asks had applied it, as far as it knows.
+	// These are about its server in the metadata's group: how far that has applied the log, and how
+	// far, as it knows, the server of the node that asks had applied it.
 	Server       string `json:"server,omitempty"`
 	Applied      uint64 `json:"applied,omitempty"`
 	AskerApplied uint64 `json:"asker_applied,omitempty"`
 
-	// What its state has refused. It is told only to those who ask for it, since earlier
-	// releases read no more than they know.
+	// Refusals is what its state has refused. It is told only to those who ask for it, because
+	// earlier releases read a shorter answer and would not understand one that is cut off.
 	Refusals *group.Refusals `json:"refusals,omitempty"`
 }
 
-// Parameters of the request: askerKey names the server of the node that asks, and refusalsKey asks
-// for what the state has refused.
+// Parameters of the request: askerKey has the server of the node that asks, and refusalsKey asks
+// for Refusals.
 const (
 	askerKey    = "server"
 	refusalsKey = "refusals"
 )
 
-// newRun returns the number of this process, by which it is told from any other with the
-// same node id. It is never 0.
+// newRun returns a number for this process, which tells it from every other process with the same
+// node id. It is never 0.
 func newRun() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // It never fails.
 	return binary.LittleEndian.Uint64(b[:]) | 1
 }
 
-// Handler answers others who this node is, on the internode listener.
+// Handler returns the handler, on the internode listener, that tells others who this node is.
 func (n *Self) Handler() (path string, h http.Handler) {
 	return aboutPath, http.HandlerFunc(n.serveAbout)
 }
@@ -81,11 +81,11 @@ func (n *Self) serveAbout(w http.ResponseWriter, r *http.Request) {
 		rpc.WriteError(w, err)
 		return
 	}
-	_, _ = w.Write(text) // A peer that is gone needs no answer.
+	_, _ = w.Write(text) // If that fails, the peer is gone.
 }
 
-// askAbout asks the node at an address about itself. ahead is how far its clock is ahead of
-// this node's.
+// askAbout asks the node at an address about itself. ahead is by how much that node's clock is
+// ahead of this node's.
 func (n *Self) askAbout(ctx context.Context, addr string) (a about, ahead time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, aboutTimeout)
 	defer cancel()
@@ -111,6 +111,6 @@ func (n *Self) askAbout(ctx context.Context, addr string) (a about, ahead time.D
 		return a, 0, fmt.Errorf("what %s says of itself cannot be read: %w", addr, err)
 	}
 	got := n.cfg.Clock.Now()
-	// Its clock was read about half way through.
+	// The other clock was read about half way between the two readings of this one.
 	return a, time.Unix(0, a.TimeNs).Sub(sent.Add(got.Sub(sent) / 2)), nil
 }

@@ -13,24 +13,24 @@ import (
 	"github.com/cairnstore/cairn/cluster/errs"
 )
 
-// digestBytes is how much of a digest is told: enough that two never agree by chance.
+// digestBytes is how much of a digest is told. It is enough that two never agree by chance.
 const digestBytes = 16
 
-// sealKeySetting is where the key comes from that seals what the metadata hold. Where it
-// differs, so do all digests.
+// sealKeySetting is the setting with the key that seals secrets in the metadata. The key of all
+// digests is derived from it, so if it differs, all digests differ.
 const sealKeySetting = "cluster-key-file"
 
-// vitalSettings must be equal even for a member. A node with another value could not open
-// what is sealed in the metadata, and nobody else could open what it seals.
+// vitalSettings must be equal even for a node that is a member. A node with another value could not
+// open what is sealed in the metadata, and nobody else could open what it seals.
 var vitalSettings = []string{sealKeySetting, "kms-root-key"}
 
-// Digests returns the digests of settings that must be equal on every node, by name. A
-// digest is keyed: without the key, which nodes derive from the cluster key, it tells
-// nothing of the value.
+// Digests returns the digests of the settings that must be equal on every node, by name. They are
+// keyed by a key that nodes derive from the cluster key. Without it a digest tells nothing about
+// the value.
 func Digests(key [32]byte, settings map[string][]string) map[string]string {
 	digest := func(name string, values ...string) string {
 		mac := hmac.New(sha256.New, key[:])
-		_, _ = fmt.Fprintf(mac, "%q %q", name, values) // Quoted: no two lists read alike. It never fails.
+		_, _ = fmt.Fprintf(mac, "%q %q", name, values) // Quoted: different lists give different texts.
 		return hex.EncodeToString(mac.Sum(nil)[:digestBytes])
 	}
 	out := map[string]string{sealKeySetting: digest(sealKeySetting)}
@@ -40,8 +40,8 @@ func Digests(key [32]byte, settings map[string][]string) map[string]string {
 	return out
 }
 
-// differing returns the settings of which another node has another value. A setting that the
-// other does not tell of, because its release does not know it, does not differ.
+// differing returns the settings for which another node has another value. A setting that the other
+// node does not tell, because its release does not know it, does not count.
 func (n *Self) differing(other map[string]string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(n.cfg.Settings)) {
@@ -50,15 +50,16 @@ func (n *Self) differing(other map[string]string) []string {
 		}
 	}
 	if slices.Contains(out, sealKeySetting) {
-		return []string{sealKeySetting} // All digests are made with it.
+		return []string{sealKeySetting} // All digests depend on it, so they say nothing more.
 	}
 	return out
 }
 
-// checkAgreed refuses to join with a setting that no node which was asked has with the same
-// value. A value that some have is let in: an operator changes it, node by node. A member
-// may therefore come back with a value that nobody has yet, and health tells of it. Vital
-// settings are the exception.
+// checkAgreed refuses to join with a value of a setting that none of the nodes asked has. A value
+// that some of them have is let in, because an operator who changes a setting does so node by node.
+// For the same reason a member may come back with a value that nobody has yet; health then tells of
+// it. Vital settings are the exception. Errors: Denied; Unavailable, if no node answers and this
+// one is not a member.
 func (n *Self) checkAgreed(ctx context.Context, member bool) error {
 	asked, alive := 0, 0
 	same := map[string]bool{}

@@ -11,9 +11,9 @@ import (
 	"github.com/cairnstore/cairn/meta/group"
 )
 
-// checkClock refuses to join with a clock that differs by more than MaxClockSkew from the
-// median of those of the members that answer. If nobody answers, it is compared later: until
-// then this node proposes nothing.
+// checkClock refuses to join if this node's clock is further than MaxClockSkew from the median of
+// the clocks of the members that answer. If nobody answers, the clock is compared later, and until
+// then this node proposes nothing. Errors: Denied.
 func (n *Self) checkClock(ctx context.Context) error {
 	var ahead []time.Duration
 	for _, m := range n.peers.living() {
@@ -28,7 +28,7 @@ func (n *Self) checkClock(ctx context.Context) error {
 		return nil
 	}
 	slices.Sort(ahead)
-	skew := -ahead[len(ahead)/2] // Of this node's clock.
+	skew := -ahead[len(ahead)/2] // How far this node's clock is ahead.
 	if skew.Abs() <= n.cfg.MaxClockSkew {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (n *Self) checkClock(ctx context.Context) error {
 		aheadOf(skew), len(ahead), n.cfg.MaxClockSkew)
 }
 
-// aheadOf says how far a clock is ahead, before the name of what it is compared with.
+// aheadOf says in words how far a clock is ahead or behind. What it is compared with must follow.
 func aheadOf(skew time.Duration) string {
 	if skew < 0 {
 		return (-skew).Round(time.Second).String() + " behind"
@@ -45,12 +45,12 @@ func aheadOf(skew time.Duration) string {
 	return skew.Round(time.Second).String() + " ahead of"
 }
 
-// clockWait is how long a node that starts waits until its clock was compared. Then it
-// serves; only changes wait on.
+// clockWait is how long a node that starts waits until its clock was compared. After that it
+// serves, and only changes wait longer.
 const clockWait = 10 * time.Second
 
-// AwaitClock waits until it is known whether this node's clock is right, but not for ever:
-// without the others a node can still answer reads.
+// AwaitClock waits until it is known whether this node's clock is right, but not for ever, because
+// a node can answer reads without the others.
 func (n *Self) AwaitClock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, clockWait)
 	defer cancel()
@@ -61,9 +61,9 @@ func (n *Self) AwaitClock(ctx context.Context) {
 	}
 }
 
-// judgeClock decides by the clocks of the others whether this node's is right, and has it
-// change nothing while it is not. Where too few answered, what was found before holds, and
-// the monotonic clock tells of jumps.
+// judgeClock decides by the clocks of the others whether this node's clock is right. While it is
+// not, the node changes nothing and does not lead. If too few have answered, the last decision
+// holds, and the monotonic clock tells of jumps.
 func (n *Self) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Duration) {
 	members, _ := n.group.Members()
 	off, known := clockOff(n.home.ID(), members, ahead, n.cfg.MaxClockSkew)
@@ -85,13 +85,13 @@ func (n *Self) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Dur
 	}
 }
 
-// clockOff returns how far the clock of the node self is ahead, by those of the voters: a
-// majority of them, itself included where it votes, must be within limit of it. ahead is by
-// how much the clocks of those that answered are ahead of it. It is not known where they are
-// no majority. While nobody has told this node who votes, all that answered count as voters.
+// clockOff returns how far the clock of node self is ahead, compared with the clocks of the voters:
+// a majority of them, which includes self if it votes, must be within limit of it. ahead is by how
+// much the clocks of the nodes that answered are ahead of it. If these are no majority, it is not
+// known. While nobody has told this node who votes, all that answered count as voters.
 func clockOff(self cluster.NodeID, members []group.Member, ahead map[cluster.NodeID]time.Duration,
 	limit time.Duration) (off time.Duration, known bool) {
-	var diffs []time.Duration // Of this node's clock, ahead of a voter's.
+	var diffs []time.Duration // How far this node's clock is ahead of each voter's.
 	voters := 0
 	for _, m := range members {
 		if !m.Voter {
@@ -122,10 +122,10 @@ func clockOff(self cluster.NodeID, members []group.Member, ahead map[cluster.Nod
 	if near >= majority {
 		return diffs[near/2], true
 	}
-	return diffs[majority-1], true // As far off as the nearest majority puts it.
+	return diffs[majority-1], true // How far it is off from the nearest majority.
 }
 
-// leaveLead hands the lead of the metadata to a node whose clock may be right.
+// leaveLead hands the lead of the metadata to another node, whose clock may be right.
 func (n *Self) leaveLead(ctx context.Context) {
 	if !n.group.IsLeader() {
 		return

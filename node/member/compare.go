@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// peerLook is how often a node looks at what gossip says of the others.
+	// peerLook is how often a node looks at what gossip tells about the others.
 	peerLook = time.Second
-	// clockEvery is how often it compares clocks, logs and settings with them.
+	// clockEvery is how often it compares clocks, logs and settings with the others.
 	clockEvery = 10 * time.Second
 )
 
-// Watch looks for as long as the node runs whether it is still a member, and whether its
-// metadata are of the others' era. Where one is not so, it ends the node. It is called when
-// Join has returned, and returns when ctx ends.
+// Watch checks, as long as the node runs, that it is still a member and that its metadata are of
+// the others' era. If not, it ends the node. It must be called when Join has returned, and returns
+// when ctx ends.
 func (n *Self) Watch(ctx context.Context) {
 	t := time.NewTicker(peerLook)
 	defer t.Stop()
@@ -40,16 +40,16 @@ func (n *Self) Watch(ctx context.Context) {
 	}
 }
 
-// Compare compares this node with the others for as long as ctx lasts: clocks, logs, settings,
-// and what the states of the metadata have refused. It is called before Join, which waits
-// for what it finds, and returns at once.
+// Compare begins to compare this node with the others until ctx ends: clocks, logs, settings, and
+// what the states of the metadata have refused. It returns at once. It must be called before Join,
+// which waits for what it finds.
 func (n *Self) Compare(ctx context.Context) {
 	n.cfg.Go(func() { n.watchClocks(ctx) })
 	n.cfg.Go(func() { n.watchRefusals(ctx) })
 }
 
-// watchClocks calls comparePeers every clockEvery, and at every look while it does not know
-// whether this node's clock is right.
+// watchClocks calls comparePeers every clockEvery, and every peerLook while it is not known whether
+// this node's clock is right.
 func (n *Self) watchClocks(ctx context.Context) {
 	var last time.Time
 	for {
@@ -63,8 +63,8 @@ func (n *Self) watchClocks(ctx context.Context) {
 	}
 }
 
-// comparePeers asks all living nodes of the cluster about themselves and compares: clocks,
-// logs, what was refused, and settings.
+// comparePeers asks all living nodes of the cluster about themselves, and compares clocks, logs,
+// refusals and settings.
 func (n *Self) comparePeers(ctx context.Context) {
 	var far []string
 	var differ []string
@@ -96,11 +96,11 @@ func (n *Self) comparePeers(ctx context.Context) {
 	n.events.SettingsDiffer(len(differ))
 }
 
-// compareLogs notes how far another node has applied the metadata's log. It ends this node
-// where the other knows that it was further once than its log reaches now: then its disks
-// hold an older copy. Perhaps the node that was further still runs, and this process has a
-// copy of its directories. That is asked first, because then it would not help to start
-// this process again, as the sentence about old copies advises.
+// compareLogs notes how far another node has applied the metadata's log. If the other node knows
+// that this one had once applied more than its log has now, the disks of this node hold an older
+// copy, and it ends. But perhaps the process that had applied more still runs, and this one has a
+// copy of its directories. That is checked first, because then it would not help to start this
+// process again, as the sentence about old copies advises.
 func (n *Self) compareLogs(ctx context.Context, id cluster.NodeID, a about) {
 	if a.Server != "" {
 		n.group.Heard(a.Server, a.Applied)
@@ -123,9 +123,9 @@ func (n *Self) compareLogs(ctx context.Context, id cluster.NodeID, a about) {
 		"it takes part without a vote until it has caught up", id, a.AskerApplied, last))
 }
 
-// forgotWarning says what this node's metadata have lost. It says so for as long as that
-// counts: while an earlier incarnation of the node is in the group, or there are fewer
-// voters than there should be.
+// forgotWarning says what this node's metadata have lost; empty if they have lost nothing. It says
+// so as long as it matters: while an earlier incarnation of the node is in the group, or while
+// there are fewer voters than there should be.
 func (n *Self) forgotWarning(ctx context.Context) string {
 	what := n.group.Forgot()
 	if what == "" {
@@ -151,8 +151,8 @@ func (n *Self) forgotWarning(ctx context.Context) string {
 	return ""
 }
 
-// Warnings are what this node has to say of itself among the others, besides what the
-// metadata tell.
+// Warnings returns sentences about what is wrong with this node among the others and is not in the
+// metadata.
 func (n *Self) Warnings(ctx context.Context) (out []string) {
 	if p := n.skewed.Load(); p != nil {
 		out = append(out, *p...)

@@ -17,7 +17,7 @@ import (
 	"github.com/cairnstore/cairn/node/home"
 )
 
-// TestClockOff: a majority of the voters decides about a clock, and less decides nothing.
+// TestClockOff: a majority of the voters decides about a clock; fewer decide nothing.
 func TestClockOff(t *testing.T) {
 	const self, limit = cluster.NodeID(1), time.Minute
 	voters := func(n int) (out []group.Member) {
@@ -56,8 +56,8 @@ func TestClockOff(t *testing.T) {
 	}
 }
 
-// TestWrongClockLeavesTheLead: a node whose clock is wrong changes nothing, and has another
-// one lead that is alive, until its clock is right again.
+// TestWrongClockLeavesTheLead: a node whose clock is wrong changes nothing until its clock is right
+// again, and hands the lead to another node that is alive.
 func TestWrongClockLeavesTheLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -88,8 +88,8 @@ func TestWrongClockLeavesTheLead(t *testing.T) {
 	})
 }
 
-// TestOlderCopy: a node that others have known to be further than its log reaches notes so,
-// and ends. Where that node still runs, it is told that instead, and nothing is noted.
+// TestOlderCopy: a node notes, and ends, if others know that it had applied more than its log has.
+// If the process that had applied it still runs, the node reports that instead and notes nothing.
 func TestOlderCopy(t *testing.T) {
 	h, err := home.Open(vfs.NewMem(), "data")
 	require.NoError(t, err)
@@ -119,8 +119,8 @@ func TestOlderCopy(t *testing.T) {
 	require.Contains(t, older.server.calls, "distrust")
 }
 
-// TestDamagedMetadata: a node that a majority contradicts disowns its metadata and ends. It
-// asks at once when its state has refused a command, not with the next round.
+// TestDamagedMetadata: a node that a majority contradicts disowns its metadata and ends. When its
+// state has refused a command, it asks at once and does not wait for the next round.
 func TestDamagedMetadata(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -149,7 +149,7 @@ func TestDamagedMetadata(t *testing.T) {
 	})
 }
 
-// TestSettingsThatDiffer are counted once, however many nodes have another value.
+// TestSettingsThatDiffer: a setting is counted once, however many nodes have another value.
 func TestSettingsThatDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -164,7 +164,7 @@ func TestSettingsThatDiffer(t *testing.T) {
 	})
 }
 
-// TestForgot: what a node has lost of its metadata is told while it counts.
+// TestForgot: a node tells what it has lost of its metadata as long as that matters.
 func TestForgot(t *testing.T) {
 	w := newWorld(t)
 	c := w.member()
@@ -212,7 +212,7 @@ func TestAwaitClock(t *testing.T) {
 	})
 }
 
-// TestPeers: whom gossip has, for whom.
+// TestPeers: which nodes of gossip are returned for which purpose.
 func TestPeers(t *testing.T) {
 	w := newWorld(t)
 	c, fellow := w.member(), w.member()
@@ -247,7 +247,7 @@ func TestDigests(t *testing.T) {
 	require.NotEqual(t, one[sealKeySetting], other[sealKeySetting])
 }
 
-// TestUnreadableAnswer: a node that talks nonsense is not believed.
+// TestUnreadableAnswer: an answer that cannot be read counts for nothing.
 func TestUnreadableAnswer(t *testing.T) {
 	w := newWorld(t)
 	c := w.member()

@@ -13,37 +13,36 @@ import (
 	"github.com/cairnstore/cairn/node/home"
 )
 
-// Config is what a node needs to be one of its cluster. Nothing of it is optional, but
-// where that is said.
+// Config sets up a Self. All fields must be set, except where the comment says otherwise.
 type Config struct {
 	Home     *home.Home
-	Peers    *Peers   // Has been given the gossip.
+	Peers    *Peers   // UseGossip was called on it.
 	Group    Group    // This node's server in the group of the metadata.
 	Metadata Metadata // Of the cluster.
 	HTTP     *http.Client
-	Clock    *group.Clock // What it shows is told to others; they decide whether it is right.
-	Drives   []Drive      // This node's.
+	Clock    *group.Clock // It is told to others, and they decide whether it is right.
+	Drives   []Drive      // The drives of this node.
 
-	// Describe returns the node as it registers, but for its id, run and incarnation.
+	// Describe returns the record by which this node registers, without id, run and incarnation.
 	Describe func() *metapb.Node
 	Version  string // The release.
-	RPCAddr  string // Where others reach this node.
+	RPCAddr  string // The address at which others reach this node.
 
-	Expect       int               // Nodes that found a cluster together; 0: this node founds none.
+	Expect       int               // How many nodes found a cluster together; 0: this node founds none.
 	MaxClockSkew time.Duration     // How far the clocks of two nodes may be apart.
 	Settings     map[string]string // Digests of the settings that must be equal on every node: see Digests.
 
-	// Contradicted has an element after the state of the metadata has refused a command.
+	// Contradicted receives an element after the state of the metadata has refused a command.
 	Contradicted <-chan struct{}
 
-	Go     func(func())      // Runs what ends with its context; the caller waits for it.
+	Go     func(func())      // Runs a function that ends with its context; whoever ends the node waits for it.
 	Fail   func(cause error) // Ends the node.
 	Events Events
 	Log    *slog.Logger
 }
 
-// Group is this node's server in the group of the metadata: a group.Group. It has four
-// parts, for the four things that it is asked for here.
+// Group is this node's server in the group of the metadata. *group.Group implements it. Its four
+// parts are the four things for which this package uses it.
 type Group interface {
 	founding
 	leading
@@ -51,21 +50,22 @@ type Group interface {
 	judging
 }
 
-// founding is how a server begins a group, and as whom it takes part.
+// founding is how a server begins a group, and under which incarnation it takes part.
 type founding interface {
 	HasState() bool
 	Bootstrap() error
 	Incarnation() string
 }
 
-// leading is who votes and leads.
+// leading is about who votes and who leads.
 type leading interface {
 	Members() (members []group.Member, leader cluster.NodeID)
 	IsLeader() bool
 	HandOver(ctx context.Context, to cluster.NodeID) error
 }
 
-// remembering is how far servers have come, as they know of themselves and of each other.
+// remembering is about how far servers have applied the log, as each knows of itself and of the
+// others.
 type remembering interface {
 	Server() string
 	Stats() group.Stats
@@ -75,7 +75,7 @@ type remembering interface {
 	Forgot() string
 }
 
-// judging is what servers have refused.
+// judging is about what servers have refused.
 type judging interface {
 	Refusals() group.Refusals
 	HeardRefusals(server string, r group.Refusals)
@@ -83,7 +83,7 @@ type judging interface {
 	Disown(why string) error
 }
 
-// Metadata are the cluster's metadata: a group.Client.
+// Metadata are the cluster's metadata. *group.Client implements it.
 type Metadata interface {
 	Topology(ctx context.Context) (*meta.Topology, error)
 	LastTopology() *meta.Topology // Nil before there is one.
@@ -93,20 +93,22 @@ type Metadata interface {
 	OpenSession(ctx context.Context) error
 }
 
-// Drive is a drive of this node: a drive.Drive.
+// Drive is a drive of this node. *drive.Drive implements it.
 type Drive interface {
 	// SetCluster records the cluster that the drive belongs to from now on.
 	SetCluster(id string) error
 }
 
-// Events are what others may want to hear of; nil: nobody does.
+// Events are called with what others may want to know; any may be nil.
 type Events struct {
-	// ClockSkew tells how far a peer's clock is ahead of this node's.
+	// ClockSkew is called with how far a peer's clock is ahead of this node's.
 	ClockSkew func(peer cluster.NodeID, ahead time.Duration)
-	// ClockOff tells whether this node's clock is far from those of most voters, or has jumped.
+	// ClockOff is called with whether this node's clock is far from those of most voters, or has
+	// jumped.
 	ClockOff func(off bool)
-	// Disagree tells with how many voters this node disagrees about what was refused.
+	// Disagree is called with how many voters have refused other commands than this node.
 	Disagree func(voters int)
-	// SettingsDiffer tells of how many settings that must be equal a node has another value.
+	// SettingsDiffer is called with the number of settings that must be equal and for which another
+	// node has another value.
 	SettingsDiffer func(settings int)
 }

@@ -15,13 +15,13 @@ const (
 	proposeWait   = 5 * time.Second
 )
 
-// Join makes this node a member of a cluster: the one that it belongs to, else the one that
-// nodes it has found belong to, else a new one (see "Forming a cluster"). It is called
-// once, and returns when the node is registered. Where the metadata have no room for it, a
-// node that knows its cluster returns earlier: it can answer reads, and registers later.
+// Join makes this node a member of a cluster: the one that it belongs to, or else the one that
+// nodes it has found belong to, or else a new one (see "Forming a cluster"). It must be called
+// once, and returns when the node is registered. If the metadata have no room for that, a node that
+// knows its cluster returns earlier: it can answer reads, and registers later.
 //
-// Errors: Denied, where the node will never be let in; a sentence tells an operator what to
-// do. Else Join tries until ctx ends, whose cause it returns.
+// Errors: Denied, if the node will never be let in; a sentence tells an operator what to do.
+// Otherwise Join tries until ctx ends, and returns the cause of ctx.
 func (n *Self) Join(ctx context.Context) error {
 	n.forms = n.home.Cluster() == "" && n.cfg.Expect > 1
 	if !n.forms {
@@ -33,7 +33,7 @@ func (n *Self) Join(ctx context.Context) error {
 	return nil
 }
 
-// form finds out which cluster to belong to, or begins one, and registers.
+// form finds the cluster to which this node is to belong, or begins one, and registers.
 func (n *Self) form(ctx context.Context) error {
 	for n.home.Cluster() == "" && !n.group.HasState() {
 		members := n.gossip.Members()
@@ -63,8 +63,8 @@ func (n *Self) form(ctx context.Context) error {
 	return n.register(ctx)
 }
 
-// clusterOf returns the cluster that members belong to; empty if none does yet. Errors:
-// Denied, where they are of two.
+// clusterOf returns the cluster that members belong to; empty if none belongs to one yet. Errors:
+// Denied, if they belong to two.
 func clusterOf(members []gossip.Member) (string, error) {
 	id := ""
 	for _, m := range members {
@@ -80,8 +80,8 @@ func clusterOf(members []gossip.Member) (string, error) {
 	return id, nil
 }
 
-// begins reports whether this node is to begin the cluster: as many nodes as it expects are
-// alive and expect as many, and it has the lowest id of them. So only one of them does.
+// begins reports whether this node must begin the cluster: as many nodes as it expects are alive
+// and expect as many, and its id is the lowest of theirs. So only one of them begins.
 func (n *Self) begins(members []gossip.Member) bool {
 	if n.cfg.Expect == 0 {
 		return false

@@ -15,7 +15,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// joining begins to join and returns how that ends. The caller cancels and waits.
+// joining begins to join, and returns the result when that ends. The caller cancels and waits.
 func (w *world) joining(ctx context.Context, nodes ...*citizen) []chan error {
 	ends := make([]chan error, len(nodes))
 	for i, c := range nodes {
@@ -25,9 +25,9 @@ func (w *world) joining(ctx context.Context, nodes ...*citizen) []chan error {
 	return ends
 }
 
-// TestFormsOneCluster: nodes that expect each other wait until all are there. Then the one
-// with the lowest id begins the metadata, once, and all end up in one cluster, which they
-// have written down before they tell of it.
+// TestFormsOneCluster: nodes that expect each other wait until all are there. Then the one with the
+// lowest id begins the metadata, once, and all end up in one cluster, which they write down before
+// they tell of it.
 func TestFormsOneCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -59,8 +59,8 @@ func TestFormsOneCluster(t *testing.T) {
 	})
 }
 
-// TestFormedWithVoters: a new cluster is formed when its voters are there, or have not come
-// for long. For a member that returns it is formed already.
+// TestFormedWithVoters: a new cluster counts as formed when its voters are there, or have not come
+// for a long time. For a member that returns it is formed already.
 func TestFormedWithVoters(t *testing.T) {
 	formed := func(c *citizen) bool {
 		select {
@@ -102,7 +102,7 @@ func TestFormedWithVoters(t *testing.T) {
 	})
 }
 
-// TestJoinsWhatItFinds: a node that finds a cluster begins none, however many expect one.
+// TestJoinsWhatItFinds: a node that finds a cluster begins none, however many nodes expect one.
 func TestJoinsWhatItFinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -118,8 +118,8 @@ func TestJoinsWhatItFinds(t *testing.T) {
 	})
 }
 
-// TestGivesUp: a node that joins ends when others have said again and again that they will
-// never let it in, and not where that was followed by anything else.
+// TestGivesUp: a node that joins ends if others say again and again that they will never let it in,
+// but not if anything else follows that.
 func TestGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -139,15 +139,15 @@ func TestGivesUp(t *testing.T) {
 	})
 }
 
-// rejoin is a citizen after a restart, with all that it knows of the others.
+// rejoin returns a citizen after a restart, with everything that it knows of the others.
 func (w *world) rejoin(c *citizen) *citizen {
 	again := *c
 	again.Self = New(c.cfg)
 	return &again
 }
 
-// TestRegisterRefused: what the cluster says of a node that it does not take becomes a
-// sentence, and no other try follows.
+// TestRegisterRefused: what the cluster says of a node that it refuses becomes a sentence, and
+// there is no other try.
 func TestRegisterRefused(t *testing.T) {
 	for refusal, want := range map[metapb.Refusal]string{
 		metapb.Refusal_REFUSAL_OTHER_CLUSTER:   "belongs to cluster c1, but the nodes it found are of cluster c9",
@@ -165,8 +165,8 @@ func TestRegisterRefused(t *testing.T) {
 	}
 }
 
-// TestNoRoom: a node that has a cluster comes up without registering where the metadata have
-// no room for it, and registers when there is some. One that begins a cluster waits.
+// TestNoRoom: if the metadata have no room for it, a node that has a cluster comes up without
+// registering, and registers when there is room. A node that begins a cluster waits.
 func TestNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

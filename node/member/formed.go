@@ -7,17 +7,17 @@ import (
 	"github.com/cairnstore/cairn/node/upkeep"
 )
 
-// votersWait is how long a node that forms a cluster waits for its voters. After that some
-// of them must have died, and upkeep goes on.
+// votersWait is how long a node that forms a cluster waits for its voters. After that some of them
+// must have died, and upkeep goes on without them.
 const votersWait = 30 * time.Second
 
-// Formed is closed when the cluster has its voters. Where this node belonged to it before,
-// or expects no other, that is at once.
+// Formed returns a channel that is closed when the cluster has its voters. If this node belonged to
+// the cluster before, or expects no other node, Join closes it.
 func (n *Self) Formed() <-chan struct{} { return n.formed }
 
-// AwaitVoters waits until the metadata of a new cluster have all their voters: what is
-// acknowledged before lies on fewer nodes than it should. It does not wait for ever. It is
-// called once, after Join.
+// AwaitVoters waits until the metadata of a new cluster have all their voters, because what is
+// acknowledged before would be on fewer nodes than it should be. It waits at most votersWait. It
+// must be called once, after Join.
 func (n *Self) AwaitVoters(ctx context.Context) {
 	if !n.forms {
 		return

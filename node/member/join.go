@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// joinRefusals is after how many rounds a node gives up in which nobody let it in, and
-	// somebody will never do.
+	// joinRefusals is after how many rounds a node gives up if nobody let it in and somebody never
+	// will.
 	joinRefusals = 2
-	// askedPeers is how many nodes are asked for their time and settings, and whether they
-	// believe this node's certificate.
+	// askedPeers is how many nodes are asked for their time and settings, and whether they accept
+	// this node's certificate.
 	askedPeers = 5
 )
 
-// fitToJoin checks what must hold before this node tells the cluster of itself: see
-// "Joining". Errors: Denied, where another try cannot help.
+// fitToJoin checks what must hold before this node registers: see "Joining". Errors: Denied, if
+// another try cannot help.
 func (n *Self) fitToJoin(ctx context.Context) error {
 	if err := n.checkEra(); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (n *Self) fitToJoin(ctx context.Context) error {
 	case err != nil:
 		return err
 	case topo.View.Node(n.home.ID()) == nil:
-		if err := n.checkClock(ctx); err != nil { // Of a member the clock is shown, and it is let in.
+		if err := n.checkClock(ctx); err != nil { // A member is let in whatever its clock is.
 			return err
 		}
 		return n.checkAgreed(ctx, false)
@@ -46,9 +46,9 @@ func (n *Self) fitToJoin(ctx context.Context) error {
 	return n.checkAgreed(ctx, true)
 }
 
-// checkEra refuses to go on with metadata of an era before that of the others. Their metadata
-// were restored from a backup or recovered since. This node's may hold what the cluster
-// knows nothing of, and it would vote for that. A node without metadata takes over the era.
+// checkEra refuses to go on with metadata of an earlier era than the others'. Theirs were restored
+// from a backup or recovered since. This node's may have what the cluster no longer knows, and its
+// vote would count for that. A node without metadata takes over the era. Errors: Denied.
 func (n *Self) checkEra() error {
 	newest := n.home.Era()
 	for _, m := range n.gossip.Members() {
@@ -67,9 +67,10 @@ func (n *Self) checkEra() error {
 	return n.peers.Begin(newest)
 }
 
-// checkTrust refuses to go on where certificates keep all members away that answer. Gossip
-// does not show that, for it goes by the cluster key alone. Errors: Unavailable at first,
-// since a certificate may be replaced at this moment, then Denied.
+// checkTrust refuses to go on if all members that answer refuse a connection because of
+// certificates. Gossip does not show that, because it depends only on the cluster key. Errors:
+// Unavailable at first, because somebody may be replacing a certificate at this moment; then
+// Denied.
 func (n *Self) checkTrust(ctx context.Context) error {
 	asked := 0
 	var last error
@@ -99,15 +100,15 @@ func (n *Self) checkTrust(ctx context.Context) error {
 		"empty its data directories to let it join as a new one (%w)", asked, last)
 }
 
-// checkClone refuses to run beside another process with this node's id: one of them has a
-// copy of the other's data directories. Both would answer for the same vote and the same
-// drives, and each would take back what the other has promised. The other process is the
-// one that answers at the address under which the node is registered. If nobody answers
-// there, or somebody else does, the node has moved here, and its directories with it.
+// checkClone refuses to run beside another process with this node's id: one of the two has a copy
+// of the other's data directories. Both would answer for the same vote and the same drives, and
+// each would take back what the other has promised. The other process is the one that answers at
+// the address under which the node is registered. If nobody answers there, or somebody else does,
+// the node has moved here together with its directories. Errors: Denied.
 func (n *Self) checkClone(ctx context.Context, topo *meta.Topology) error {
 	own := topo.View.Node(n.home.ID())
 	if own == nil || own.Run == n.run || own.RPCAddr == n.cfg.RPCAddr {
-		return nil // At this address there is only this process.
+		return nil // Only this process has this address.
 	}
 	a, _, err := n.askAbout(ctx, own.RPCAddr)
 	if err != nil || a.Node != n.home.ID().String() || a.Run == n.run {
@@ -117,8 +118,8 @@ func (n *Self) checkClone(ctx context.Context, topo *meta.Topology) error {
 		"node's. Stop one of the two; a new node starts with empty directories", n.home.ID(), own.RPCAddr, n.home.Dir())
 }
 
-// CheckOnlyRun ends this process where another one has registered with this node's id. It
-// is called when this process's session was ended, as a process that joins does with the
+// CheckOnlyRun ends this process if another one has registered with this node's id. It must be
+// called when the session of this process was ended, because a process that joins ends the other
 // sessions of its node.
 func (n *Self) CheckOnlyRun() {
 	ctx, cancel := context.WithTimeout(context.Background(), proposeWait)
@@ -134,8 +135,8 @@ func (n *Self) CheckOnlyRun() {
 	}
 }
 
-// checkMember ends this process where its node was removed from the cluster: nobody may have
-// told it. It tries to register, and ends with the refusal that a restart would meet.
+// checkMember ends this process if its node was removed from the cluster, because perhaps nobody
+// has told it. It tries to register, and ends with the refusal that a restart would meet.
 func (n *Self) checkMember(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()

@@ -17,8 +17,8 @@ import (
 	"github.com/cairnstore/cairn/node/home"
 )
 
-// TestFitToJoin: what keeps a node out, and what does not. Each case has a cluster of three
-// members whose settings a and kms-root-key are x.
+// TestFitToJoin: what keeps a node out, and what does not. In each case the settings a and
+// kms-root-key are x on all three members of the cluster.
 func TestFitToJoin(t *testing.T) {
 	theirs := map[string]string{"a": "x", "kms-root-key": "x", sealKeySetting: "x"}
 	later := func(c *citizen) { c.w.change(c.w.gossip[0].Node, func(m *gossip.Member) { m.Era = 2 }) }
@@ -85,7 +85,7 @@ func TestFitToJoin(t *testing.T) {
 	}
 }
 
-// TestSettingIsChanged: a value that one member has already lets a new node in.
+// TestSettingIsChanged: a value that one member already has lets a new node in.
 func TestSettingIsChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -103,8 +103,8 @@ func (distrusting) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}
 }
 
-// TestCertificateKeepsOut: a node that no member believes tries again, for somebody may be
-// about to replace a certificate, and then ends.
+// TestCertificateKeepsOut: a node that no member accepts tries again, because somebody may be
+// replacing a certificate, and then ends.
 func TestCertificateKeepsOut(t *testing.T) {
 	w := newWorld(t)
 	w.member()
@@ -123,8 +123,8 @@ func TestCertificateKeepsOut(t *testing.T) {
 	require.NoError(t, c.checkTrust(t.Context()), "nobody answers: that is no certificate's fault")
 }
 
-// TestClone: of two processes with one home the second is refused while the first can be
-// reached, and the first ends where the second one has registered nevertheless.
+// TestClone: of two processes with one home the second is refused while the first can be reached.
+// If the second has registered nevertheless, the first ends.
 func TestClone(t *testing.T) {
 	h, err := home.Open(vfs.NewMem(), "data")
 	require.NoError(t, err)
@@ -159,8 +159,8 @@ func TestClone(t *testing.T) {
 		", from b:1: is its data directory a copy of this one's (data)?"}, first.failed)
 }
 
-// TestRemovedEnds: a member that nobody told of its removal finds out, and ends with what a
-// start would tell.
+// TestRemovedEnds: a member that nobody told of its removal finds out, and ends with what a start
+// would say.
 func TestRemovedEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -13,21 +13,21 @@ import (
 	"github.com/cairnstore/cairn/node/home"
 )
 
-// Peers are the other nodes, as this one knows them without asking anybody: from gossip,
-// and from the newest topology that it has seen. Safe for concurrent use; it fills as the
-// node starts.
+// Peers are the other nodes, as far as this one knows them without asking anybody: from gossip, and
+// from the newest topology that it has seen. It is safe for concurrent use. What it knows comes in
+// while the node starts: see the Use methods.
 type Peers struct {
 	home    *home.Home
 	gossip  atomic.Pointer[Gossip]
 	newest  atomic.Pointer[func() *meta.Topology]
-	own     atomic.Pointer[meta.Topology] // As this node's disk had it at the start.
-	refused atomic.Pointer[error]         // Why no other node lets this one join; nil: none has said so.
+	own     atomic.Pointer[meta.Topology] // The topology on this node's disk at the start.
+	refused atomic.Pointer[error]         // Why no other node lets this one join; nil: none has said that.
 
 	mu   sync.Mutex
-	seen map[cluster.NodeID]time.Time // When this process saw that a node is removed, while it ran.
+	seen map[cluster.NodeID]time.Time // When this process saw that a node was removed; see note.
 }
 
-// Gossip is who is alive, as far as this node has heard: a gossip.Gossip.
+// Gossip tells who is alive, as far as this node has heard. *gossip.Gossip implements it.
 type Gossip interface {
 	Members() []gossip.Member
 	Member(cluster.NodeID) (gossip.Member, bool)
@@ -36,22 +36,22 @@ type Gossip interface {
 	Changed() <-chan struct{}
 }
 
-// NewPeers returns the peers of the node with a home: nobody yet.
+// NewPeers returns the peers of the node with this home. It knows nobody yet.
 func NewPeers(h *home.Home) *Peers { return &Peers{home: h} }
 
-// UseGossip gives what most methods need, but for Check and Events.
+// UseGossip sets the gossip. All methods but Check and Events need it.
 func (p *Peers) UseGossip(g Gossip) { p.gossip.Store(&g) }
 
-// UseOwn gives the topology that this node's disk has; nil: none.
+// UseOwn sets the topology that is on this node's disk; nil: there is none.
 func (p *Peers) UseOwn(t *meta.Topology) { p.own.Store(t) }
 
-// UseNewest gives the function that returns the newest topology which this node has read,
-// nil before it has read one.
+// UseNewest sets the function that returns the newest topology that this node has read; nil before
+// it has read one.
 func (p *Peers) UseNewest(f func() *meta.Topology) { p.newest.Store(&f) }
 
 func (p *Peers) heard() Gossip { return *p.gossip.Load() }
 
-// topology returns the newest one that this node knows, nil before there is one.
+// topology returns the newest topology that this node knows; nil before it knows one.
 func (p *Peers) topology() *meta.Topology {
 	if newest := p.newest.Load(); newest != nil {
 		if t := (*newest)(); t != nil {
@@ -61,7 +61,7 @@ func (p *Peers) topology() *meta.Topology {
 	return p.own.Load()
 }
 
-// Await pauses until gossip has news or d is over.
+// Await pauses until gossip has news or d is over. It returns the cause of ctx if that ends first.
 func (p *Peers) Await(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -74,19 +74,18 @@ func (p *Peers) Await(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// Alive reports whether a node is up, as gossip has it; this one is.
+// Alive reports whether gossip says that a node is alive. This node always is.
 func (p *Peers) Alive(id cluster.NodeID) bool {
 	return id == p.home.ID() || p.heard().State(id) == gossip.Alive
 }
 
-// RPCAddr returns the internode address of a node, as gossip has it.
+// RPCAddr returns the internode address of a node from gossip.
 func (p *Peers) RPCAddr(id cluster.NodeID) (string, bool) {
 	m, ok := p.heard().Member(id)
 	return m.RPCAddr, ok
 }
 
-// Others returns the other nodes of the cluster that are alive: those that copies may ask
-// for help.
+// Others returns the other nodes of the cluster that are alive. Copies may ask them for help.
 func (p *Peers) Others() []cluster.NodeID {
 	var ids []cluster.NodeID
 	for _, m := range p.fellows() {
@@ -95,8 +94,8 @@ func (p *Peers) Others() []cluster.NodeID {
 	return ids
 }
 
-// living returns the other nodes that are alive and belong to a cluster: those that a node
-// which joins may ask.
+// living returns the other nodes that are alive and belong to a cluster. A node that joins may ask
+// them.
 func (p *Peers) living() []gossip.Member {
 	return p.others(func(m gossip.Member) bool { return m.ClusterID != "" })
 }
@@ -116,8 +115,8 @@ func (p *Peers) others(of func(gossip.Member) bool) (out []gossip.Member) {
 	return out
 }
 
-// Candidates returns the nodes to ask who leads the metadata: all that are not down, of
-// whatever cluster, since a node that joins does not know its own yet.
+// Candidates returns the nodes to ask who leads the metadata: all that are not down, of any
+// cluster, because a node that joins does not know its own yet.
 func (p *Peers) Candidates() []cluster.NodeID {
 	var ids []cluster.NodeID
 	for _, m := range p.heard().Members() {
@@ -128,9 +127,9 @@ func (p *Peers) Candidates() []cluster.NodeID {
 	return ids
 }
 
-// Begin takes over an era, where it is later than this node's, and tells the others. It is
-// called at the start with the era of the node's own metadata: a crash may have come between
-// a recovery and the note of it in the home, and nodes of the era before must know.
+// Begin takes over an era that is later than this node's, and tells it to the others. At the start
+// it must be called with the era of the node's own metadata: a crash may have come after a recovery
+// and before the home noted it, and nodes of the earlier era must learn of it.
 func (p *Peers) Begin(era uint64) error {
 	if era <= p.home.Era() {
 		return nil
@@ -141,8 +140,7 @@ func (p *Peers) Begin(era uint64) error {
 	return p.heard().SetCluster(p.home.Cluster(), era)
 }
 
-// MayVote reports whether a node could be a voter now: it is alive, and has no metadata of
-// another era.
+// MayVote reports whether a node could be a voter now: it is alive, and of this node's era.
 func (p *Peers) MayVote(id cluster.NodeID) bool {
 	if id == p.home.ID() {
 		return true
@@ -151,8 +149,8 @@ func (p *Peers) MayVote(id cluster.NodeID) bool {
 	return known && m.State == gossip.Alive && m.Era == p.home.Era()
 }
 
-// Events returns the events that gossip is to have: those given, which notice besides when
-// nobody will ever let this node in.
+// Events returns the events to give to gossip. They are the given ones, and also notice when nobody
+// will ever let this node in.
 func (p *Peers) Events(events gossip.Events) gossip.Events {
 	failed := events.JoinFailed
 	var refusals atomic.Int32
@@ -169,9 +167,9 @@ func (p *Peers) Events(events gossip.Events) gossip.Events {
 	return events
 }
 
-// refusal returns the error (Denied) where no other node will ever let this one in. It is
-// asked by a node that joins. One that is in goes on: that somebody calls it with another
-// key is the other's trouble.
+// refusal returns the error (Denied) if no other node will ever let this one in. Only a node that
+// joins asks for it. A member goes on: if somebody calls it with another key, that is the other's
+// trouble.
 func (p *Peers) refusal() error {
 	if why := p.refused.Load(); why != nil {
 		return *why

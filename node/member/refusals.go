@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// refusalsLook is the pause before a node asks the others again what they have refused, while too
-// few have answered.
+// refusalsLook is the pause before a node asks the others again what they have refused, if too few
+// have answered.
 const refusalsLook = 200 * time.Millisecond
 
-// watchRefusals waits for commands that this node's state refuses, because records contradict
-// each other, and then asks the others at once whether they did. Besides, all nodes compare
-// every clockEvery: one that should have refused, and has not, does not notice by itself.
+// watchRefusals waits for commands that this node's state refuses because records contradict each
+// other, and then asks the others at once whether they refused them too. Besides, all nodes compare
+// every clockEvery, because a node that should have refused a command and has not does not notice
+// by itself.
 func (n *Self) watchRefusals(ctx context.Context) {
 	for {
 		for n.group.Judge().Open {
@@ -29,6 +30,7 @@ func (n *Self) watchRefusals(ctx context.Context) {
 	}
 }
 
+// askRefusals asks the other nodes what they have refused, and judges this node by the answers.
 func (n *Self) askRefusals(ctx context.Context) {
 	for _, m := range n.peers.fellows() {
 		if a, _, err := n.askAbout(ctx, m.RPCAddr); err == nil {
@@ -38,17 +40,17 @@ func (n *Self) askRefusals(ctx context.Context) {
 	n.judgeState()
 }
 
-// heardRefusals notes what another node's server has refused. Releases that do not compare
-// say nothing.
+// heardRefusals notes what the server of another node has refused. Releases that do not compare say
+// nothing.
 func (n *Self) heardRefusals(a about) {
 	if a.Server != "" && a.Refusals != nil {
 		n.group.HeardRefusals(a.Server, *a.Refusals)
 	}
 }
 
-// judgeState ends this node where most voters agree about what was refused, but not with this
-// node: then its metadata are damaged. When it starts again, it is another server without a
-// vote, and its metadata are made anew from the others'.
+// judgeState ends this node if most voters agree about what was refused and this node does not
+// agree with them: its metadata are damaged then. When it starts again, it is another server
+// without a vote, and its metadata are made anew from the others'.
 func (n *Self) judgeState() {
 	j := n.group.Judge()
 	n.events.Disagree(len(j.Differ))

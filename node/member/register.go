@@ -11,9 +11,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// register tells the cluster who this node is, and learns the cluster's id. It tries until
-// it succeeds or is refused. Where the metadata have no room, a node that knows its cluster
-// comes up nevertheless, to answer reads, and registers when there is room.
+// register tells the cluster who this node is, and learns the cluster's id. It tries until it
+// succeeds or is refused. If the metadata have no room, a node that knows its cluster still comes
+// up, to answer reads, and registers when there is room.
 func (n *Self) register(ctx context.Context) error {
 	err := n.tryToRegister(ctx, n.home.Cluster() != "")
 	if errs.Is(err, errs.NoSpace) {
@@ -29,8 +29,8 @@ func (n *Self) register(ctx context.Context) error {
 	return err
 }
 
-// tryToRegister returns when it has succeeded or is refused. If readOnly, it also returns
-// where there is no room. Errors: Denied, NoSpace, or the cause of ctx.
+// tryToRegister tries until it succeeds or is refused. If readOnly, it also returns if there is no
+// room. Errors: Denied, NoSpace, or the cause of ctx.
 func (n *Self) tryToRegister(ctx context.Context, readOnly bool) error {
 	for {
 		err := n.peers.refusal()
@@ -47,12 +47,13 @@ func (n *Self) tryToRegister(ctx context.Context, readOnly bool) error {
 	}
 }
 
-// tryRegister goes through the steps of joining once: see "Joining".
+// tryRegister goes once through the steps of joining: see "Joining".
 func (n *Self) tryRegister(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()
 	if n.home.Cluster() == "" {
-		// The first to say so names the cluster. The others are refused, which is as good.
+		// The first node that proposes this names the cluster. The others are refused, which does
+		// no harm: they learn the name when they register.
 		cmd := &metapb.Command{Op: &metapb.Command_FormCluster{FormCluster: &metapb.FormCluster{Id: newClusterID()}}}
 		if _, err := n.client.Propose(ctx, cmd); err != nil {
 			return err
@@ -83,7 +84,7 @@ func (n *Self) tryRegister(ctx context.Context) error {
 	return n.client.OpenSession(ctx)
 }
 
-// describe returns this node as it registers.
+// describe returns the record by which this node registers.
 func (n *Self) describe() *metapb.Node {
 	d := n.cfg.Describe()
 	d.Id, d.Run, d.Incarnation = uint64(n.home.ID()), n.run, n.group.Incarnation()
@@ -96,10 +97,10 @@ func newClusterID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// joinError is why this node is no member, or one no longer.
+// joinError is the error of a node that is not a member, or no longer one.
 func joinError(err error) error { return fmt.Errorf("join the cluster: %w", err) }
 
-// registerRefused says in a sentence why the cluster did not take this node.
+// registerRefused returns, in a sentence, why the cluster did not take this node; nil if it did.
 func (n *Self) registerRefused(res *metapb.Result) error {
 	switch res.Refusal {
 	case metapb.Refusal_REFUSAL_NONE:

@@ -9,11 +9,11 @@ import (
 	"github.com/cairnstore/cairn/node/home"
 )
 
-// Self is this node on its way into its cluster, and as a member of it. Safe for
+// Self is this node on its way into its cluster, and then as a member of it. It is safe for
 // concurrent use.
 type Self struct {
 	cfg    Config
-	run    uint64 // Of this process: no other has the same.
+	run    uint64 // Of this process; no other process has the same.
 	home   *home.Home
 	peers  *Peers
 	gossip Gossip
@@ -23,14 +23,13 @@ type Self struct {
 	events Events
 	log    *slog.Logger
 
-	distrusted atomic.Int32             // In how many rounds in a row a certificate kept all others away.
+	distrusted atomic.Int32             // In how many rounds in a row certificates kept all others away.
 	skewed     atomic.Pointer[[]string] // Sentences about clocks that differ.
-	forms      bool                     // This node belonged to no cluster, and expects others; set by Join.
-	formed     chan struct{}            // Closed when the cluster has its voters, or had them before.
+	forms      bool                     // This node belonged to no cluster and expects other nodes; set by Join.
+	formed     chan struct{}            // See Formed.
 }
 
-// New returns this node. It asks nobody and tells nothing before one of its methods is
-// called.
+// New returns this node. Before one of its methods is called, it asks and tells nobody anything.
 func New(cfg Config) *Self {
 	return &Self{cfg: cfg, run: newRun(), home: cfg.Home, peers: cfg.Peers, gossip: cfg.Peers.heard(),
 		group: cfg.Group, client: cfg.Metadata, http: cfg.HTTP, events: events.Filled(cfg.Events), log: cfg.Log,

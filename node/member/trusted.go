@@ -9,15 +9,15 @@ import (
 	"github.com/cairnstore/cairn/meta"
 )
 
-// removedGrace is how long a node whose removal this one has just seen may still connect. So
-// it learns that it is removed, and ends with the reason.
+// removedGrace is how long a node may still connect after this one has seen that it was removed. So
+// it learns that it was removed, and ends with the reason.
 const removedGrace = 30 * time.Second
 
-// Check returns nil where the node with an id may connect to this one: it is called with the
-// id in a certificate, when TLS has verified that. A registered node may. One that joins is
-// not registered yet; that it may is shown by its gossip, which it could not send without
-// the cluster key. So a certificate alone opens nothing, whichever node it is for. A node
-// that was removed may not, but for removedGrace.
+// Check returns nil if the node with this id may connect to this one. It is called with the id in a
+// certificate that TLS has verified. A registered node may connect. A node that joins is not
+// registered yet; its gossip shows that it may, because it could not send gossip without the
+// cluster key. So a certificate alone opens nothing, whichever node it names. A node that was
+// removed may connect only for removedGrace.
 func (p *Peers) Check(id cluster.NodeID) error {
 	t := p.topology()
 	if t != nil {
@@ -37,7 +37,7 @@ func (p *Peers) Check(id cluster.NodeID) error {
 		"so it may not have the cluster key: a certificate for it is not enough", id)
 }
 
-// leaves reports whether a node that is removed was removed only moments ago.
+// leaves reports whether a node that was removed was so only moments ago.
 func (p *Peers) leaves(id cluster.NodeID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,8 +45,8 @@ func (p *Peers) leaves(id cluster.NodeID) bool {
 	return !ok && p.seen != nil || ok && time.Since(at) < removedGrace
 }
 
-// note remembers since when nodes are removed. Those of the first topology were removed
-// before this process began, or before it knew: they have had their time.
+// note notes when it was seen that nodes were removed. Those that are removed in the first topology
+// were so before this process began or before it knew: their time is over.
 func (p *Peers) note(t *meta.Topology) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

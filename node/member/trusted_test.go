@@ -29,8 +29,8 @@ func (h heard) Member(id cluster.NodeID) (m gossip.Member, known bool) {
 	return m, known || slices.Contains(h.of, id)
 }
 
-// TestCheck: who may connect with a certificate of a node, as a node comes to know more
-// of its cluster.
+// TestCheck: who may connect with the certificate of a node, while a node learns more and more
+// about its cluster.
 func TestCheck(t *testing.T) {
 	const member, joining, removed, stranger, gone = 1, 2, 3, 4, 5
 	h, err := home.Open(vfs.NewMem(), "")

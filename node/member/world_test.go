@@ -27,8 +27,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is what nodes share: gossip, a network and the metadata of one cluster. Everybody
-// has heard of everybody.
+// world is what nodes share: gossip, a network, and the metadata of one cluster. Everybody has
+// heard of everybody.
 type world struct {
 	t  *testing.T
 	wg sync.WaitGroup
@@ -63,7 +63,7 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	return rec.Result(), nil
 }
 
-// citizen is a node of a world, with fakes for what it works on.
+// citizen is a node of a world, with fakes for everything that it works with.
 type citizen struct {
 	*Self
 	w      *world
@@ -74,7 +74,7 @@ type citizen struct {
 	skew   time.Duration
 }
 
-// anew is a choice of what a citizen is like before it is made.
+// anew changes what a citizen is like before it is made.
 type like func(*Config, *citizen)
 
 func expecting(n int) like { return func(c *Config, _ *citizen) { c.Expect = n } }
@@ -83,7 +83,7 @@ func settings(s map[string]string) like { return func(c *Config, _ *citizen) { c
 
 func ahead(d time.Duration) like { return func(_ *Config, c *citizen) { c.skew = d } }
 
-// of makes a node that belongs to a cluster of that name already.
+// of makes a node that already belongs to a cluster with this name.
 func of(name string) like {
 	return func(c *Config, _ *citizen) {
 		if err := c.Home.Join(name); err != nil {
@@ -94,7 +94,7 @@ func of(name string) like {
 
 const maxSkew = time.Minute
 
-// node adds a node, which gossip then has as alive.
+// node adds a node, which is then alive in gossip.
 func (w *world) node(likes ...like) *citizen {
 	h, err := home.Open(vfs.NewMem(), "data")
 	require.NoError(w.t, err)
@@ -134,7 +134,7 @@ func (w *world) member(likes ...like) *citizen {
 	return c
 }
 
-// change changes what gossip has of a node.
+// change changes what gossip says of a node.
 func (w *world) change(id cluster.NodeID, f func(*gossip.Member)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -249,7 +249,7 @@ func (s *server) Disown(string) error {
 	return nil
 }
 
-// metadata are those of the world, which can be reached once somebody has begun them.
+// metadata are those of the world. They can be reached once somebody has begun them.
 type metadata struct {
 	*world
 	id cluster.NodeID
@@ -334,7 +334,7 @@ func (d *drive) SetCluster(id string) error {
 	return nil
 }
 
-// odd answers what nobody can read.
+// odd gives answers that nobody can read.
 type odd struct{}
 
 func (odd) ServeHTTP(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{")) }
