@@ -23,7 +23,8 @@ func (s *service) AddAccessKey(ctx context.Context, r *adminpb.AddAccessKeyReque
 	return newAccessKey(key), nil
 }
 
-// ListAccessKeys implements AdminService.
+// ListAccessKeys implements AdminService. If no user is named, it lists the keys of the account
+// itself and of all its users.
 func (s *service) ListAccessKeys(ctx context.Context, r *adminpb.ListAccessKeysRequest) (*adminpb.AccessKeys, error) {
 	of, err := s.account(ctx, r.Account)
 	if err != nil {
@@ -84,7 +85,7 @@ func accessKey(k iam.AccessKey) *adminpb.AccessKey {
 		Disabled: k.Disabled, Description: k.Description}
 }
 
-// newAccessKey tells of a key that was just made. It is the only answer with the secret.
+// newAccessKey returns the answer with a key that was just made. No other answer has the secret.
 func newAccessKey(k *iam.NewKey) *adminpb.AccessKey {
 	out := accessKey(k.AccessKey)
 	out.SecretKey = k.Secret

@@ -7,7 +7,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// each returns what f makes of each element of a list.
+// each returns the result of f for each element of a list.
 func each[From, To any](list []From, f func(From) To) []To {
 	out := make([]To, len(list))
 	for i, v := range list {

@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// How many buckets one answer holds.
+// How many buckets one answer has: by default, and at most.
 const (
 	defaultBuckets = 1000
 	maxBuckets     = 10000
@@ -42,7 +42,7 @@ func (s *service) ListBuckets(ctx context.Context, r *adminpb.ListBucketsRequest
 		if out.Truncated = len(out.Buckets) == most; out.Truncated {
 			break
 		}
-		var usage *metapb.BucketUsage // A leader of an earlier release does not tell it.
+		var usage *metapb.BucketUsage // It stays nil if the leader is of an earlier release.
 		if i < len(a.BucketUsages) {
 			usage = a.BucketUsages[i]
 		}
@@ -51,7 +51,8 @@ func (s *service) ListBuckets(ctx context.Context, r *adminpb.ListBucketsRequest
 	return out, nil
 }
 
-// ownerOfBuckets returns the id of the account whose buckets are listed; empty where all are.
+// ownerOfBuckets returns the id of the account whose buckets are listed. It is empty for those of
+// all accounts, which only whoever administers the cluster may list. Errors: those of account.
 func (s *service) ownerOfBuckets(ctx context.Context, account string) (string, error) {
 	if account == "" && caller(ctx).Admin {
 		return "", nil

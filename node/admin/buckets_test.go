@@ -10,8 +10,8 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// Buckets are listed with what they hold: to an account its own, to who administers
-// the cluster all.
+// Buckets are listed with what they hold: an account sees its own, and whoever administers the
+// cluster sees all.
 func TestBuckets(t *testing.T) {
 	w := newWorld(t)
 	_, alice := w.account("alice")

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// What the plan says is what is done: what it calls refused is refused.
+// What the plan says is what is done: a change that the plan refuses is refused.
 func TestPlanAndChange(t *testing.T) {
 	w := newWorld(t)
 	w.upload("owner", "bucket", "key")
@@ -84,7 +84,7 @@ func TestPlanAndChange(t *testing.T) {
 	require.Contains(t, w.log.String(), "call=RemoveNode node=02 force=true outcome=done")
 }
 
-// A cluster with a node to spare gives one up freely.
+// A cluster that has a node to spare may drain one.
 func TestDrainWithRoom(t *testing.T) {
 	w := newWorld(t)
 	w.meta.must(&metapb.Command{Op: &metapb.Command_RegisterNode{RegisterNode: &metapb.RegisterNode{Node: &metapb.Node{

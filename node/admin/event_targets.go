@@ -30,7 +30,7 @@ var (
 	_ KnownTargets = (*notify.Registry)(nil)
 )
 
-// fromNone is told as the source of a target that has a queue and that nobody knows any more.
+// fromNone is the source of a target that has a queue and that no setting names any more.
 const fromNone = "none"
 
 // ListEventTargets implements AdminService. It also lists queues whose targets are gone: their events

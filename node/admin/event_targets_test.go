@@ -14,7 +14,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/notify"
 )
 
-// fakeTargets is what a node knows, without the directory between.
+// fakeTargets are the targets that a node knows, without the directory between.
 type fakeTargets struct {
 	*notify.Registry
 	set    map[string]iam.EventTarget
@@ -45,8 +45,8 @@ func (f *fakeTargets) Test(_ context.Context, s notify.Spec) error {
 	return f.fails
 }
 
-// TestEventTargets: targets are set, listed with what waits for them, tested and
-// removed; no token is shown or logged.
+// TestEventTargets: targets are set, listed with what waits for them, tested and removed, and no
+// token is shown or logged.
 func TestEventTargets(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	own, err := notify.NewRegistry("r", []notify.Spec{{ID: "own", URL: "http://own", Token: "t"}})
@@ -61,7 +61,7 @@ func TestEventTargets(t *testing.T) {
 	require.Contains(t, w.log.String(), "call=SetEventTarget id=k outcome=done")
 	require.NotContains(t, w.log.String(), "sesame")
 
-	// A bucket's rules fill the queues of one target that is known and one that is not.
+	// A bucket's rules fill the queues of two targets, one of which is not known.
 	w.meta.must(&metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{Bucket: &metapb.Bucket{Name: "b", Owner: "o"}}}})
 	w.meta.must(&metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{Bucket: "b", EventRules: &metapb.EventRules{
 		Rules: []*metapb.EventRule{{Id: "1", Target: set.Arn, Kinds: 1 << metapb.EventKind_EVENT_PUT}, {Id: "2", Target: "arn:gone", Kinds: 1 << metapb.EventKind_EVENT_PUT}}}}}})

@@ -105,7 +105,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// saidUnreadable counts how often it is said that something cannot be read.
+// saidUnreadable counts how often a finding says that something cannot be read.
 func saidUnreadable(h *adminpb.Health) (n int) {
 	for _, ch := range h.Checks {
 		n += strings.Count(ch.Found, "cannot be read")
@@ -113,7 +113,7 @@ func saidUnreadable(h *adminpb.Health) (n int) {
 	return n
 }
 
-// free leaves every drive so many of its 1000 bytes.
+// free leaves this many of its 1000 bytes free on every drive.
 func (w *world) free(bytes uint64) {
 	for i := range testNodes {
 		w.fake(testNode(i + 1)).report.Drives[0].FreeBytes = bytes
@@ -125,7 +125,7 @@ func (w *world) set(i int, to metapb.Life) {
 	w.meta.must(&metapb.Command{Op: &metapb.Command_SetNodeState{SetNodeState: &metapb.SetNodeState{Node: uint64(testNode(i)), State: to}}})
 }
 
-// An extent that lacks a shard is counted from the metadata, whoever is alive.
+// Extents that lack a shard are counted from the metadata, whoever is alive.
 func TestMissingShardIsNotHealthy(t *testing.T) {
 	p := &picture{counts: &metapb.StatusAnswer{ExtentsMissing: 1}}
 	require.Equal(t, []finding{{warning, "1 extent lacks a shard", "they are repaired by themselves as soon as their drives are there; see `cairn job list`"}}, p.checkData())
@@ -179,7 +179,7 @@ func TestNodesAndDrives(t *testing.T) {
 	require.Equal(t, connect.CodeNotFound, connect.CodeOf(err))
 }
 
-// While voters are added there may be two: a node must not be restarted then.
+// While voters are added there may be two for a while. A node must not be restarted then.
 func TestTwoVotersAreNotHealthy(t *testing.T) {
 	w := newWorld(t)
 	topo, err := w.meta.Topology(t.Context())

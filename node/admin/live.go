@@ -173,7 +173,7 @@ func (s *service) ListLoad(ctx context.Context, r *adminpb.ListLoadRequest) (*ad
 	return out, nil
 }
 
-// nodesNamed is chosen on the topology that is in force now.
+// nodesNamed is chosen, with the topology that is in force now.
 func (s *service) nodesNamed(ctx context.Context, text string) ([]*cluster.Node, error) {
 	topo, _, err := s.topology(ctx)
 	if err != nil {
@@ -217,7 +217,7 @@ func (s *service) levels(ctx context.Context, of string, f func(context.Context,
 	return out, nil
 }
 
-// How many lines of a log are told.
+// How many lines of a log one answer has: by default, and at most.
 const (
 	defaultLogLines = 100
 	maxLogLines     = 2000

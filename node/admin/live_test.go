@@ -24,7 +24,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// signing signs as the commands do.
+// signing signs requests as the commands do.
 type signing struct{ next http.RoundTripper }
 
 func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -46,8 +46,8 @@ func (s signing) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const testWait = 5 * time.Minute
 
-// A stream goes through the signatures, brings what all nodes do, and ends
-// everywhere when the client goes.
+// A stream passes the check of signatures, brings what all nodes do, and ends everywhere when the
+// client goes.
 func TestTrace(t *testing.T) {
 	w := newWorld(t)
 	w.config.Verifier = sigauth.New(sigauth.Config{Keys: testKeys{root}, Region: "here"})
@@ -79,7 +79,7 @@ func TestTrace(t *testing.T) {
 	require.Contains(t, seen[testNode(6).String()], "its disk hangs")
 	require.Equal(t, "Trace", w.calls[0].Method, "told of when it begins")
 
-	// One that comes back is watched again.
+	// A node that comes back is watched again.
 	back := w.fake(testNode(6))
 	back.silent.Store(false)
 	require.Eventually(t, func() bool { return back.hub.Wants(false) }, testWait, time.Millisecond)

@@ -132,7 +132,7 @@ func (s *service) masterKey(ctx context.Context, name string) (*kms.Key, error) 
 	return k, nil
 }
 
-// aliasedKey returns the key that an alias stands for; nil where there is none.
+// aliasedKey returns the key that an alias names; nil if there is none.
 func (s *service) aliasedKey(ctx context.Context, n kms.KeyName) (*kms.Key, error) {
 	of := n.Account
 	if of == "" {

@@ -17,7 +17,7 @@ import (
 	"github.com/cairnstore/cairn/node/trace"
 )
 
-// fakePeer is a node as others ask it.
+// fakePeer is a node in the form in which others ask it.
 type fakePeer struct {
 	adminpbconnect.UnimplementedPeerServiceHandler
 	report *adminpb.NodeReport
@@ -28,8 +28,8 @@ type fakePeer struct {
 	watching atomic.Int32
 }
 
-// peer returns a node, made when it is first asked for: well, with a drive that is
-// hardly used.
+// peer returns a node, which is made when it is first asked for. It is well, and has a drive that
+// is hardly used.
 func (w *world) peer(n *cluster.Node) Peer {
 	p := w.fake(n.ID)
 	_, h := adminpbconnect.NewPeerServiceHandler(p, rpc.ConnectOptions()...)
@@ -38,7 +38,7 @@ func (w *world) peer(n *cluster.Node) Peer {
 	return adminpbconnect.NewPeerServiceClient(s.Client(), s.URL, rpc.ClientOptions()...)
 }
 
-// fake returns the node behind an id.
+// fake returns the node with an id.
 func (w *world) fake(id cluster.NodeID) *fakePeer {
 	w.peersMu.Lock()
 	defer w.peersMu.Unlock()

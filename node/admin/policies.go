@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 )
 
-// AddPolicy implements AdminService.
+// AddPolicy implements AdminService. If the request says replace, the policy must exist.
 func (s *service) AddPolicy(ctx context.Context, r *adminpb.AddPolicyRequest) (*adminpb.Policy, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Policy, error) {
 		write := s.directory(ctx).AddPolicy
@@ -89,6 +89,7 @@ func holder(r *adminpb.SetPolicyAttachedRequest) (h iam.Holder, err error) {
 	return h, nil
 }
 
+// policiesOf returns the names of the policies of a user, group or role.
 func (s *service) policiesOf(ctx context.Context, account string, h iam.Holder) ([]string, error) {
 	switch h.Kind {
 	case iam.HolderUser:
@@ -115,7 +116,8 @@ func (s *service) policy(ctx context.Context, account, name string) (*adminpb.Po
 	return out, nil
 }
 
-// policy tells of a policy. A built-in one has no time.
+// policy returns a policy in the form of the API. A built-in one was never made, so it has no
+// times.
 func policy(p *metapb.Policy) *adminpb.Policy {
 	return &adminpb.Policy{Account: p.Account, Name: p.Name, Document: p.Document,
 		Created: stamp(p.CreatedMs), Modified: stamp(p.ModifiedMs), Builtin: p.CreatedMs == 0}

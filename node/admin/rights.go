@@ -214,7 +214,7 @@ func whose(to right) string {
 	return ""
 }
 
-// question says who makes a request, and from where.
+// question says who makes a request, and what is known of the request.
 type question struct {
 	id     string
 	caller *iam.Identity // Nil for a credential that belongs to no account.

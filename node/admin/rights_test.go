@@ -72,7 +72,7 @@ func TestMayCall(t *testing.T) {
 	}
 }
 
-// Requests that name an account other than the caller's, wherever a request can.
+// Requests that name another account than the caller's, in every place where a request can.
 func TestAnAccountManagesItselfAlone(t *testing.T) {
 	w := newWorld(t)
 	_, alice := w.account("alice")
@@ -111,7 +111,7 @@ func TestAnAccountManagesItselfAlone(t *testing.T) {
 
 func failure[T any](_ *T, err error) error { return err }
 
-// What belongs to another account is as what is not there: the same words.
+// What belongs to another account is answered in the same words as what does not exist.
 func TestForeignThingsAreNotThere(t *testing.T) {
 	w := newWorld(t)
 	_, alice := w.account("alice")
@@ -154,8 +154,8 @@ func TestForeignThingsAreNotThere(t *testing.T) {
 	require.False(t, k.Disabled)
 }
 
-// What policies allow users of the admin API: of the whole cluster those of an account
-// that administers it alone.
+// What policies can allow users: actions on the whole cluster only in an account that administers
+// it.
 func TestPoliciesGiveRights(t *testing.T) {
 	w := newWorld(t)
 	ctx, api := t.Context(), w.as(root)
@@ -235,7 +235,7 @@ func TestChangesAreLoggedOnceAndWithoutSecrets(t *testing.T) {
 	require.NotContains(t, w.log.String(), "very-secret-words")
 }
 
-// No field that is told of in logs and in the audit log is a secret or a document.
+// No field that goes to the log and the audit log has a secret or a document.
 func TestWhatIsToldIsNoSecret(t *testing.T) {
 	for _, f := range subjectFields {
 		require.NotRegexp(t, "secret|password|document|trust|token|value|key$", string(f))
@@ -304,7 +304,7 @@ func TestRequestsMustBeSigned(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, send(ofBraces, "{}", true).StatusCode, "a credential of no account")
 }
 
-// What a policy says of resources limits what its holder may administer.
+// The resources in a policy limit what its holder may administer.
 func TestResourcesLimit(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
@@ -384,7 +384,7 @@ func TestResourcesLimit(t *testing.T) {
 	}
 }
 
-// An account cannot choose ids that others may have, so no answer tells of theirs.
+// An account cannot choose ids that others may have, so no answer tells about theirs.
 func TestChosenIDsTellNothing(t *testing.T) {
 	w := newWorld(t)
 	_, alice := w.account("alice")
@@ -411,7 +411,7 @@ func TestChosenIDsTellNothing(t *testing.T) {
 	}
 }
 
-// The escalations that were open, through the API.
+// Ways to more rights that were once open, tried through the API.
 func TestKeysOfRootArePastPolicies(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()

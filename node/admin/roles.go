@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/iam"
 )
 
-// AddRole implements AdminService.
+// AddRole implements AdminService. If the request says replace, the role must exist.
 func (s *service) AddRole(ctx context.Context, r *adminpb.AddRoleRequest) (*adminpb.Role, error) {
 	return within(ctx, s, r.Account, func(in string) (*adminpb.Role, error) {
 		spec := iam.RoleSpec{Account: in, Name: r.Name, Trust: r.Trust, MaxSession: time.Duration(r.MaxSessionSeconds) * time.Second}

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
-// How much a look at an object shows, and how much at most where it is asked for more.
+// How much StatObject shows: by default, and at most if the request asks for more.
 const (
 	defaultStat     = 100
 	maxStatVersions = 1000
@@ -23,8 +23,9 @@ const (
 
 const nullVersion = "null"
 
-// StatObject implements AdminService. It reads the metadata by several queries. Errors: Precondition
-// where the object is changed between them, so that the answers do not fit together.
+// StatObject implements AdminService. It reads the metadata by several queries. Errors: NotFound;
+// Precondition if the object is changed between two queries, so that the answers do not fit
+// together.
 func (s *service) StatObject(ctx context.Context, r *adminpb.StatObjectRequest) (*adminpb.ObjectStat, error) {
 	bound := func(asked uint32, most int) int {
 		if asked == 0 {
@@ -54,14 +55,14 @@ func (s *service) StatObject(ctx context.Context, r *adminpb.StatObjectRequest) 
 	return l.out, nil
 }
 
-// look is one look at an object.
+// look is one run of StatObject.
 type look struct {
 	*service
 	bucket, key          string
 	maxParts, maxExtents int
 
 	out     *adminpb.ObjectStat
-	pieces  int
+	pieces  int                 // How many were added; maxStatPieces bounds them.
 	extents []*metapb.ExtentRef // The extents, in the order in which parts refer to them.
 	seen    map[extentKey]bool
 }
@@ -71,7 +72,7 @@ type extentKey struct {
 	seq    uint64
 }
 
-// ask asks the metadata. A refusal that says that something is not there is an error of kind NotFound.
+// ask asks the metadata. If they refuse because something does not exist, the error is NotFound.
 func (l *look) ask(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	const op = "admin.StatObject"
 	a, err := l.c.Metadata.Read(ctx, q)
@@ -91,17 +92,17 @@ func (l *look) ask(ctx context.Context, q *metapb.Query) (*metapb.Answer, error)
 	return a, errs.Newf(op, errs.Internal, "%v", a.Refusal)
 }
 
-// changed returns the error of an object that has changed since the first query.
+// changed is the error for an object that was changed since the first query.
 func (l *look) changed() error {
 	return errs.Newf("admin.StatObject", errs.Precondition, "s3://%s/%s was changed while it was looked at: look again", l.bucket, l.key)
 }
 
-// versions returns the versions to show, the newest first.
+// versions returns the versions to show, newest first. Errors: NotFound if there are none.
 func (l *look) versions(ctx context.Context, id string, most int) ([]*metapb.VersionEntry, error) {
 	if id != "" {
 		return l.oneVersion(ctx, id)
 	}
-	// The key itself comes before all other keys that begin with it.
+	// The key itself comes before all other keys that begin with it, so its versions are first.
 	q := &metapb.ListVersions{Bucket: l.bucket, Prefix: l.key, MaxKeys: uint32(most) + 1}
 	var out []*metapb.VersionEntry
 	for {
@@ -127,6 +128,7 @@ func (l *look) versions(ctx context.Context, id string, most int) ([]*metapb.Ver
 	}
 }
 
+// orNone returns NotFound if no version was found.
 func (l *look) orNone(found []*metapb.VersionEntry) error {
 	if len(found) == 0 {
 		return errs.Newf("admin.StatObject", errs.NotFound, "there is no object s3://%s/%s", l.bucket, l.key)
@@ -134,6 +136,7 @@ func (l *look) orNone(found []*metapb.VersionEntry) error {
 	return nil
 }
 
+// oneVersion returns the version with this id.
 func (l *look) oneVersion(ctx context.Context, id string) ([]*metapb.VersionEntry, error) {
 	get := func(id string) (*metapb.Version, error) {
 		a, err := l.ask(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{
@@ -144,7 +147,7 @@ func (l *look) oneVersion(ctx context.Context, id string) ([]*metapb.VersionEntr
 	if err != nil {
 		return nil, err
 	}
-	latest, err := get("") // Where it is a delete marker, it comes together with a refusal.
+	latest, err := get("") // A delete marker comes together with a refusal.
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return nil, err
 	}
@@ -164,7 +167,7 @@ func (l *look) version(ctx context.Context, e *metapb.VersionEntry) error {
 	st.Encryption, st.KmsKeyId = encryption(v.Encryption), v.GetEncryption().GetKmsKeyId()
 	st.ContentId = hex.EncodeToString(v.ContentId)
 	want := max(int(v.Parts), 1)
-	// Numbers of parts may have gaps, so every number is tried.
+	// Numbers of parts may have gaps, so every number is tried until all parts are found.
 	for number := uint32(1); len(st.Parts) < want; number++ {
 		if len(st.Parts) == l.maxParts {
 			l.out.Truncated = true
@@ -184,7 +187,7 @@ func (l *look) version(ctx context.Context, e *metapb.VersionEntry) error {
 	return nil
 }
 
-// part returns a part of a version with its pieces; nil where there is none with this number.
+// part returns a part of a version with its pieces; nil if there is no part with this number.
 func (l *look) part(ctx context.Context, v *metapb.Version, number uint32) (*adminpb.PartStat, error) {
 	a, err := l.ask(ctx, &metapb.Query{Op: &metapb.Query_Object{Object: &metapb.GetObject{Bucket: l.bucket, Key: l.key,
 		VersionId: versionID(v), Range: metapb.RangeKind_RANGE_PART, Part: number, MaxRefs: pageMax}}})
@@ -224,6 +227,7 @@ func (l *look) part(ctx context.Context, v *metapb.Version, number uint32) (*adm
 	}
 }
 
+// addPieces adds pieces to a part, and notes the extents that they are in.
 func (l *look) addPieces(p *adminpb.PartStat, pieces []*metapb.Piece) {
 	for _, piece := range pieces {
 		if l.pieces == maxStatPieces {

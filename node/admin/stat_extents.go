@@ -16,7 +16,7 @@ import (
 	"github.com/cairnstore/cairn/shard"
 )
 
-// How much a look at shards may ask of the drives.
+// Bounds of what StatObject asks of the drives.
 const (
 	shardTimeout = 2 * time.Second
 	shardsAtOnce = 16
@@ -41,7 +41,8 @@ func extentName(volume uint32, seq uint64) string {
 	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}.String()
 }
 
-// lookAtExtents adds the extents to which parts refer, and asks the drives for every shard of them.
+// lookAtExtents adds the extents to which the parts refer, and asks the drives for each of their
+// shards.
 func (l *look) lookAtExtents(ctx context.Context) error {
 	l.out.Health = healthInline
 	slices.SortFunc(l.extents, func(a, b *metapb.ExtentRef) int {
@@ -80,8 +81,8 @@ func (l *look) lookAtExtents(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// extent describes an extent. Calling asks, which may be done at the same time, fills in the states of
-// its shards.
+// extent describes an extent. The functions in asks set the states of its shards; they may be
+// called at the same time.
 func (l *look) extent(ctx context.Context, topo *meta.Topology, info *metapb.ExtentInfo) (st *adminpb.ExtentStat, asks []func(), err error) {
 	v, e := topo.Volumes[shard.VolumeID(info.Volume)], info.Extent
 	if v == nil || e == nil { // The extent was deleted, or re-encoded into another volume.
@@ -107,8 +108,8 @@ func (l *look) extent(ctx context.Context, topo *meta.Topology, info *metapb.Ext
 	return st, asks, nil
 }
 
-// shard returns the state of a shard. A shard that counts as missing in the metadata is missing,
-// whatever its drive has of it.
+// shard returns the state of a shard. If the metadata record it as missing, it is missing, whatever
+// its drive has.
 func (l *look) shard(ctx context.Context, drive cluster.DriveID, id shard.ID, recorded bool) string {
 	if recorded {
 		return shardMissing
@@ -128,7 +129,7 @@ func (l *look) shard(ctx context.Context, drive cluster.DriveID, id shard.ID, re
 	return shardUnreachable
 }
 
-// sum counts the shards, and fills in how healthy the extents and the object are.
+// sum counts the shards, and sets the health of each extent and of the object.
 func (l *look) sum() {
 	for _, e := range l.out.Extents {
 		present, least := 0, 0

@@ -65,8 +65,8 @@ func (w *world) stat(r *adminpb.StatObjectRequest) *adminpb.ObjectStat {
 	return o
 }
 
-// checkPieces proves that the pieces of a version's parts cover it without a gap,
-// and that every extent they name is listed.
+// checkPieces proves that the pieces of a version's parts cover it without a gap, and that every
+// extent that they name is listed.
 func checkPieces(t *testing.T, o *adminpb.ObjectStat, v *adminpb.VersionStat) {
 	extents := map[string]bool{}
 	for _, e := range o.Extents {
@@ -130,8 +130,8 @@ func shardID(e *adminpb.ExtentStat, slot int) shard.ID {
 	return id
 }
 
-// Shards are lost, known to be bad, and on drives that do not answer; health is
-// what that leaves.
+// Some shards are lost, some are known to be bad, and some are on drives that do not answer. Health
+// follows from what is left.
 func TestStatHealth(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(iam.RootAccount, "photos")
@@ -244,8 +244,7 @@ func TestStatVersions(t *testing.T) {
 	}
 }
 
-// An object that is replaced between two of the questions is not shown as a mix of
-// two.
+// An object that is replaced between two queries is not shown as a mix of the two.
 func TestStatOfWhatChanges(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(iam.RootAccount, "photos")

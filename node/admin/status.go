@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
-// Status implements AdminService.
+// Status implements AdminService. Drives whose node does not answer are not in the sums of space.
 func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
 	p, err := s.lookWhole(ctx)
 	if err != nil {
@@ -150,7 +150,8 @@ func (s *service) ShowDrive(ctx context.Context, r *adminpb.DriveRef) (*adminpb.
 	return only(p.drives(), func(st *adminpb.DriveStatus) bool { return st.Id == d.ID.String() })
 }
 
-// only returns the element of a list that has one.
+// only returns the first element of a list for which is returns true. Errors: NotFound, because
+// what was just found may be gone.
 func only[T any](list []*T, is func(*T) bool) (*T, error) {
 	i := slices.IndexFunc(list, is)
 	if i < 0 {

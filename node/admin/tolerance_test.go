@@ -17,9 +17,9 @@ import (
 	"github.com/cairnstore/cairn/shard/shardtest"
 )
 
-// zoned makes the nodes those of zones, a letter each (a capital one: of a node that
-// drains), with so many drives, and stores data in volumes of 4+2; one of them is on the
-// drives of the nodes given.
+// zoned gives the nodes zones, one letter for each node (a capital letter for a node that drains),
+// and this many drives. It stores data in volumes of 4+2, one of which is on the drives of the
+// given nodes.
 func (w *world) zoned(zones string, drives []int, on ...int) {
 	for i, z := range strings.ToLower(zones) {
 		n := &metapb.Node{Id: uint64(testNode(i + 1)), Zone: string(z)}
@@ -47,7 +47,7 @@ func (w *world) zoned(zones string, drives []int, on ...int) {
 	w.put("bucket", "big", testExtent)
 }
 
-// settled moves every slot to where a plan says that it will lie.
+// settled moves every slot to where a plan says that it will be.
 func (w *world) settled(t *testing.T) {
 	for {
 		topo, err := w.meta.Topology(t.Context())
@@ -74,8 +74,8 @@ func (w *world) settled(t *testing.T) {
 	}
 }
 
-// A drain that leaves one node of a zone with two slots of each volume is refused, for two
-// dead nodes would make data unreadable; forced, status tells of it.
+// A drain is refused if it leaves one node of a zone with two slots of each volume, because two
+// dead nodes would then make data unreadable. If it is forced, status tells of it.
 func TestDrainThatLowersTolerance(t *testing.T) {
 	w := newWorld(t)
 	w.zoned("aabbbccc", []int{2, 1, 1, 1, 1, 1, 1, 1}, 1, 2, 3, 4, 6, 7)
@@ -148,7 +148,7 @@ func TestDrainThatLowersTolerance(t *testing.T) {
 	require.Equal(t, 1, saidUnreadable(h), "%v", h.Checks)
 }
 
-// Two drains that are safe one by one: the second is refused though nothing has moved yet.
+// Two drains are safe one by one. The second is refused, although nothing has moved yet.
 func TestDrainCountsOtherDrains(t *testing.T) {
 	w := newWorld(t)
 	w.zoned("aaabbbccc", []int{2, 1, 1, 1, 1, 1, 1, 1, 1}, 1, 2, 4, 5, 7, 8)
@@ -166,7 +166,7 @@ func TestDrainCountsOtherDrains(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The view changes between plan and command: it is decided on anew.
+// If the view changes between plan and command, the drain is planned again.
 func TestDrainIsDecidedOnTheViewAsItIs(t *testing.T) {
 	w := newWorld(t)
 	w.zoned("aaabbbccc", []int{2, 1, 1, 1, 1, 1, 1, 1, 1}, 1, 2, 4, 5, 7, 8)
@@ -183,7 +183,7 @@ func TestDrainIsDecidedOnTheViewAsItIs(t *testing.T) {
 	require.ErrorContains(t, err, "could lose less than now")
 }
 
-// Using a node again may cost as much: a zone of one node gets its share.
+// Using a node again may cost as much: a zone with one node gets its share of slots.
 func TestUndrainTellsWhatItCosts(t *testing.T) {
 	w := newWorld(t)
 	w.zoned("Abbbccc", []int{2, 1, 1, 1, 1, 1, 1}, 2, 3, 4, 5, 6, 7)
@@ -212,8 +212,8 @@ func TestToleranceInWords(t *testing.T) {
 	}
 }
 
-// TestDomainsWithout: a node without drives does not make the drives of the only other
-// node one failure domain, so one of them may be drained where the others take its slots.
+// TestDomainsWithout: a node without drives does not make the drives of the only other node one
+// failure domain, so one of them may be drained if the others take its slots.
 func TestDomainsWithout(t *testing.T) {
 	nodes := []cluster.Node{{ID: 1}, {ID: 2}}
 	for d := range cluster.DriveID(3) {

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// How much one query asks of the metadata, and how much one answer holds.
+// How much one query asks of the metadata, and how much one answer has.
 const (
 	pageMax           = 1000
 	defaultUploads    = 1000
@@ -41,7 +41,7 @@ func (s *service) ListUploads(ctx context.Context, r *adminpb.ListUploadsRequest
 	return out, nil
 }
 
-// uploadBuckets returns the buckets whose uploads are listed.
+// uploadBuckets returns the names of the buckets whose uploads are listed.
 func (s *service) uploadBuckets(ctx context.Context, r *adminpb.ListUploadsRequest) ([]string, error) {
 	if r.Bucket != "" {
 		b, err := s.bucket(ctx, r.Bucket)
@@ -71,7 +71,7 @@ func (s *service) bucket(ctx context.Context, name string) (*metapb.Bucket, erro
 	return a.Bucket, nil
 }
 
-// bucketUploads adds uploads of a bucket to out until out has as many as most, or there are no more.
+// bucketUploads adds uploads of a bucket to out, until out has most of them or there are no more.
 func (s *service) bucketUploads(ctx context.Context, bucket, prefix string, most int, out *adminpb.Uploads) error {
 	q := &metapb.ListUploads{Bucket: bucket, Prefix: prefix, MaxUploads: pageMax}
 	for {
@@ -166,7 +166,8 @@ func (s *service) upload(ctx context.Context, text string) (*metapb.Upload, erro
 	return u, nil
 }
 
-// before returns the id that comes right before another of the same length; nil for the first.
+// before returns the id that comes right before another one of the same length; nil if there is
+// none.
 func before(id []byte) []byte {
 	out := bytes.Clone(id)
 	for i := len(out) - 1; i >= 0; i-- {

@@ -32,8 +32,8 @@ import (
 	"github.com/cairnstore/cairn/shard/stripe"
 )
 
-// world is a cluster of six nodes as the admin API sees it: the state machine
-// without Raft, drives in memory, and the real directory and key service.
+// world is the part of a cluster of six nodes that the admin API sees: the state machine without
+// Raft, drives in memory, and the real directory and key service.
 type world struct {
 	t       testing.TB
 	meta    *metadata
@@ -97,7 +97,7 @@ func newWorld(t testing.TB) *world {
 // testNode returns the id of the i-th node, from 1: 16 hex digits that begin with i.
 func testNode(i int) cluster.NodeID { return cluster.NodeID(uint64(i) << 56) }
 
-// testFacts are those of every request.
+// testFacts are the facts of every request.
 func testFacts(key string) ([]string, bool) {
 	if key == "aws:SourceIp" {
 		return []string{"192.0.2.7"}, true
@@ -112,7 +112,7 @@ func (w *world) state(id cluster.NodeID) gossip.State {
 	return gossip.Alive
 }
 
-// as returns the API as an identity has it; nil is a credential of no account.
+// as returns the API as an identity calls it; nil means a credential of no account.
 func (w *world) as(id *iam.Identity) adminpbconnect.AdminServiceClient {
 	h := handler(w.config)
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
