@@ -19,9 +19,8 @@ const SecretKeyBytes = 32
 //	…         AES-256-GCM of the text
 //	16 bytes  its tag
 //
-// Key and nonce are derived from the secret key, the label and the salt by HKDF-SHA-256. So each
-// text has a key of its own, and a nonce is never used twice under one key, however many texts
-// there are.
+// Key and nonce are derived from the secret key, the label and the salt by HKDF-SHA-256, so that
+// each text has a key of its own, however many texts there are.
 const (
 	sealFormat   = 1
 	sealSalt     = 16
