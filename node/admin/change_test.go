@@ -47,7 +47,7 @@ func TestPlanAndChange(t *testing.T) {
 	_, err = api.RemoveNode(ctx, &adminpb.ChangeNodeRequest{Node: "02"})
 	require.Equal(t, connect.CodeFailedPrecondition, connect.CodeOf(err))
 
-	w.fake(testNode(5)).silent.Store(true) // Taken for alive still.
+	w.fake(testNode(5)).silent.Store(true) // Gossip still takes it for alive.
 	p, err = api.ShowPlan(ctx, &adminpb.PlanRequest{Node: "02", Remove: true})
 	require.NoError(t, err)
 	require.Contains(t, p.Losses[0], "could bear no other loss")

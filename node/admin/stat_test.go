@@ -213,7 +213,7 @@ func TestStatVersions(t *testing.T) {
 	w.meta.must(&metapb.Command{Op: &metapb.Command_SetBucketConfig{SetBucketConfig: &metapb.SetBucketConfig{
 		Bucket: "photos", Versioning: metapb.Versioning_VERSIONING_ENABLED}}})
 	w.put("photos", "beach", 0)
-	w.put("photos", "beach2", 10) // Not of this key.
+	w.put("photos", "beach2", 10) // It is another key.
 	_, err := w.objects.Delete(t.Context(), of(iam.RootAccount), "photos", []*metapb.ObjectName{{Key: "beach"}})
 	require.NoError(t, err)
 

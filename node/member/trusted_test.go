@@ -57,19 +57,19 @@ func TestCheck(t *testing.T) {
 			Nodes: []*metapb.Node{{Id: member}}})
 	}
 	p.UseOwn(topology(removed))
-	says(member, "") // Though gossip does not know it: it may be down, or cut off.
+	says(member, "") // Even if gossip does not know it: it may be down, or cut off.
 	says(joining, "")
 	says(removed, "was removed from the cluster")
 	says(stranger, "neither registered")
 
-	p.note(topology()) // Before the removal is seen it was a member:
+	p.note(topology()) // It was a member before its removal is seen:
 	says(removed, "")
 	p.note(topology(removed)) // it has a while to learn of it,
 	says(removed, "")
 	p.seen[removed] = p.seen[removed].Add(-removedGrace)
 	says(removed, "was removed from the cluster") // and no longer.
 
-	p.seen = nil // A process that begins knows of removals from before.
+	p.seen = nil // A process that starts knows of earlier removals.
 	p.note(topology(removed))
 	says(removed, "was removed from the cluster")
 }

@@ -36,14 +36,14 @@ type world struct {
 	mu         sync.Mutex
 	gossip     []gossip.Member
 	listening  map[string]http.Handler // By address.
-	begunBy    []cluster.NodeID        // Who has made a group of the metadata.
+	begunBy    []cluster.NodeID        // Nodes that have made a group of the metadata.
 	cluster    string
 	registered []*metapb.Node
 	removed    []uint64
 	voters     int
-	refusal    error            // Of RegisterNode; nil: it is taken.
-	answer     *metapb.Result   // To RegisterNode; nil: what follows from the above.
-	sessions   []cluster.NodeID // Whose sessions were opened.
+	refusal    error            // The error of RegisterNode; nil: there is none.
+	answer     *metapb.Result   // The answer to RegisterNode; nil: it follows from the fields above.
+	sessions   []cluster.NodeID // Nodes whose sessions were opened.
 }
 
 func newWorld(t *testing.T) *world {
@@ -184,11 +184,11 @@ func (e ears) Changed() <-chan struct{} { return nil }
 type server struct {
 	c        *citizen
 	name     string
-	state    bool // It has some.
+	state    bool // It has state.
 	leads    bool
 	members  []group.Member
 	last     uint64            // The last index of its log.
-	known    map[string]uint64 // How far it knows other servers to have come.
+	known    map[string]uint64 // How far, as it knows, other servers have applied the log.
 	forgot   string
 	judged   group.Judgement
 	calls    []string // Changes that were asked for.

@@ -21,9 +21,9 @@ const dir = "access-log"
 // place is where lines are delivered, and what a log reported.
 type place struct {
 	mu        sync.Mutex
-	away      map[string]bool // By target.
-	objects   []string        // TARGET BUCKET: lines, ended by a semicolon each.
-	tries     []time.Time     // Of targets that are away.
+	away      map[string]bool // Targets that do not take anything.
+	objects   []string        // TARGET BUCKET: lines, each of which ends with a semicolon.
+	tries     []time.Time     // Of targets in away.
 	delivered int
 	dropped   int
 	waiting   int64
@@ -155,7 +155,7 @@ func TestRestart(t *testing.T) {
 				require.NoError(t, l.Close())
 				want = "x a: early;late;"
 			}
-			// A process that is killed leaves what it wrote to the system.
+			// What a killed process has written stays with the operating system.
 			next := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
 			again := p.open(t, next)
 			again.Add(stream("a", "x"), []byte("new\n"))

@@ -300,7 +300,7 @@ func TestAccountsAreAddedBesideOthers(t *testing.T) {
 	peer := w.peer()
 	others := 0
 	var crowd func()
-	crowd = func() { // Comes before every proposal but its own.
+	crowd = func() { // It is called before every proposal but its own.
 		others++
 		_, _, err := peer.admin.AddAccount(t.Context(), AccountSpec{Name: fmt.Sprint("other-", others)})
 		require.NoError(t, err)

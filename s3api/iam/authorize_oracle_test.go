@@ -14,11 +14,11 @@ import (
 // rule is one statement.
 type rule struct {
 	Deny       bool
-	Principals []string // Of bucket policies: "*", "ACCOUNT", "ACCOUNT:user/NAME", "ACCOUNT:role/NAME".
-	Actions    []string // Whole, or "s3:*".
-	Keys       []string // "" the bucket, "*" every key of it, else a prefix and "*".
-	Tag        string   // Where set: holds only for versions with the tag t of this value.
-	NotTag     string   // Where set: holds only for others.
+	Principals []string // In bucket policies: "*", "ACCOUNT", "ACCOUNT:user/NAME", "ACCOUNT:role/NAME".
+	Actions    []string // A whole action, or "s3:*".
+	Keys       []string // "" is the bucket, "*" every key in it; otherwise a prefix and "*".
+	Tag        string   // If set, the rule holds only for versions whose tag t has this value.
+	NotTag     string   // If set, the rule holds only for versions whose tag t has another value or is missing.
 }
 
 // actor is somebody who asks.

@@ -134,7 +134,7 @@ func TestTags(t *testing.T) {
 	} {
 		s.requireOnly(t, c.want, func(id *Identity) bool {
 			return s.z.AllowsObject(&Access{Identity: id, Action: "s3:GetObject", Bucket: b, Key: "k",
-				// Who asks cannot say what tags there are.
+				// The caller cannot claim which tags there are.
 				Conditions: func(key string) ([]string, bool) { return []string{"public"}, key == policy.ExistingTagPrefix+"class" },
 			}, &metapb.Version{Owner: s.acme, Tags: c.tags})
 		})

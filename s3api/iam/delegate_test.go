@@ -190,7 +190,7 @@ func TestNamesThatOthersTrust(t *testing.T) {
 	w.account("other")
 	w.role("other", "guest", trustOf(user("plain")), 0)
 	refusedTo(t, add("plain"), "a role of another account")
-	// A role of a name that a bucket knows.
+	// A bucket gives something to a role that does not exist yet.
 	w.policies = []*policy.Policy{mustParse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+
 		acme+`:role/gone"},"Action":"s3:*","Resource":"arn:aws:s3:::b/*"}]}`)}
 	_, err := d.as.AddRole(ctx, RoleSpec{Account: "acme", Name: "gone", Trust: trustOf(acme)})
@@ -301,7 +301,7 @@ type play struct {
 	clerk      *Identity
 	as         *Admin
 	users      []string
-	controlled map[*Identity]bool // The clerk, and whom it has keys or sessions of.
+	controlled map[*Identity]bool // The clerk, and everybody whose keys or sessions it has.
 	history    []string
 }
 

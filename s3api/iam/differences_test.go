@@ -151,7 +151,7 @@ func TestDifferencesMakeTheWhole(t *testing.T) {
 			disturbances = rapid.IntRange(0, 4).Draw(rt, "disturbances")
 			require.NoError(rt, d.Refresh(context.Background()))
 			disturbances = 0
-			// What came after the page that was read last is not there yet.
+			// What comes after the page that was read last is not there yet.
 			before := d.current.Load()
 			all = append(all, kept{before, before.told()})
 			require.NoError(rt, d.Refresh(context.Background()))

@@ -80,7 +80,8 @@ func TestPagesAreOfOneState(t *testing.T) {
 			return nil
 		}
 		if pages++; pages == 2 {
-			// The one goes from a page that was read, the other comes to one that was not.
+			// One account goes from a page that was read, and the other comes to a page that was
+			// not.
 			gone := &metapb.EntryName{Kind: metapb.EntryKind_ENTRY_ACCOUNT, Name: "crowd-00000"}
 			value, err := proto.Marshal(&metapb.Account{Id: "zone", Name: "zone"})
 			require.NoError(t, err)

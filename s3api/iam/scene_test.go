@@ -44,7 +44,7 @@ func newScene(t *testing.T) *scene {
 	s.who["acme/role"] = s.session("worker", "")
 	s.who["acme/scoped"] = s.session("worker", builtinDocuments["readonly"])
 
-	// A policy that a later version wrote in words that this one does not know.
+	// A policy that a later version wrote, in words that this version does not know.
 	unknown, err := proto.Marshal(&metapb.Policy{Account: s.acme, Name: "broken", Document: `{"Version":"2099-01-01"}`})
 	require.NoError(t, err)
 	require.NoError(t, w.dir.Write(t.Context(), nil,

@@ -102,7 +102,7 @@ func TestWhoMayAssume(t *testing.T) {
 			require.False(t, id.Root || id.Admin)
 		}
 	}
-	// A name alone is a role of the caller's account.
+	// A name without an account is a role of the caller's account.
 	w.assume(w.identity(plain.ID, ""), AssumeRole{Role: "by-name"})
 	w.assume(w.identity(plain.ID, ""), AssumeRole{Role: "arn:aws:iam:::role/by-name"})
 	_, err = w.sts.AssumeRole(t.Context(), w.identity(partnerAble.ID, ""), AssumeRole{Role: "by-partner", SessionName: "s1"})
@@ -249,7 +249,7 @@ func TestSessionEnds(t *testing.T) {
 			r, err := w.admin.Role(t.Context(), "acme", "reader")
 			require.NoError(t, err)
 			require.NoError(t, w.admin.RemoveRole(t.Context(), "acme", "reader"))
-			time.Sleep(2 * time.Millisecond) // The two are told apart by when they were made.
+			time.Sleep(2 * time.Millisecond) // Two roles of one name differ in when they were made.
 			w.role("acme", "reader", r.Trust, 0)
 			return w
 		},

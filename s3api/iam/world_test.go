@@ -35,7 +35,7 @@ type metaClient struct {
 	index  uint64
 	before func() // Called once, before the next proposal.
 
-	onRead func(q *metapb.Query) error // Called before each query, whose error it may be. May be nil.
+	onRead func(q *metapb.Query) error // Called before each query, which fails with its error. May be nil.
 }
 
 func (c *metaClient) open() {

@@ -31,9 +31,9 @@ type fakeVault struct {
 	upsert    bool // The policy lets encrypt make keys.
 
 	sealed     bool
-	limited    int           // So many requests are refused by a quota,
+	limited    int           // This many requests are refused by a quota,
 	retryAfter string        // with this header.
-	slow       time.Duration // Before an answer.
+	slow       time.Duration // Pause before an answer.
 	instead    func(w http.ResponseWriter, r *http.Request) bool
 }
 

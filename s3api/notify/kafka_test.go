@@ -137,7 +137,7 @@ func TestKafkaAway(t *testing.T) {
 	require.Equal(t, 3, taken)
 	c.Close()
 	target.timeout = 2 * time.Second
-	for range 2 { // With the old connection, and with none.
+	for range 2 { // First with the old connection, then without one.
 		taken, err = target.Send(t.Context(), someMessages(3, 3))
 		require.Zero(t, taken)
 		require.Error(t, err)

@@ -160,7 +160,7 @@ func TestNATS(t *testing.T) {
 	require.NoError(t, err)
 	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"kept"}, Storage: jetstream.MemoryStorage})
 	require.NoError(t, err)
-	for range 2 { // What is told again has the ID that it had.
+	for range 2 { // An event that is sent again has the same ID.
 		taken, err = kept.Send(t.Context(), messages)
 		require.NoError(t, err)
 		require.Equal(t, 2, taken)

@@ -14,7 +14,7 @@ import (
 
 // sink is a target that notes when it is used and closed.
 type sink struct {
-	entered, leave chan struct{} // Nil: a Send waits for nobody.
+	entered, leave chan struct{} // Nil: Send does not wait.
 	mu             sync.Mutex
 	closed         int
 }
@@ -77,7 +77,7 @@ func TestRegistryRetires(t *testing.T) {
 		sent <- err
 	}()
 	<-s.entered
-	h.retire() // Waits for nobody.
+	h.retire() // It does not wait for the Send.
 	require.False(t, s.isClosed())
 	close(s.leave)
 	require.NoError(t, <-sent)

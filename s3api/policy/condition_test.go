@@ -97,8 +97,8 @@ func TestConditions(t *testing.T) {
 		{`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/al?ce"}}`, nil, true},
 		{`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`, nil, false},
 		{`{"ArnLike":{"aws:PrincipalArn":"arn:*:*:*:*:user/*"}}`, nil, true},
-		{`{"ArnLike":{"s3:prefix":"arn:*:b:c:d:e"}}`, prefix("arn:x:y:b:c:d:e"), false}, // No star over a colon,
-		{`{"ArnLike":{"s3:prefix":"arn:a:b:c:d:*"}}`, prefix("arn:a:b:c:d:e:f"), true},  // but in the last part.
+		{`{"ArnLike":{"s3:prefix":"arn:*:b:c:d:e"}}`, prefix("arn:x:y:b:c:d:e"), false}, // A star matches no colon,
+		{`{"ArnLike":{"s3:prefix":"arn:a:b:c:d:*"}}`, prefix("arn:a:b:c:d:e:f"), true},  // except in the last part.
 		{`{"ArnLike":{"s3:prefix":"arn:a:b:c:d:*"}}`, prefix("arn:a:b"), false},
 		{`{"ArnNotEquals":{"aws:PrincipalArn":"` + arn + `"}}`, nil, false},
 		{`{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::2222:*"}}`, nil, true},

@@ -61,7 +61,7 @@ func TestPrincipals(t *testing.T) {
 	who := []policy.Principal{root, alice, bob, session, carol, anonymous, logs}
 	for _, c := range []struct {
 		document string
-		want     [7]policy.Effect // Of who, in that order.
+		want     [7]policy.Effect // For each of who, in order.
 	}{
 		{allow(`"Principal":"*"`), [7]policy.Effect{allowed, allowed, allowed, allowed, allowed, allowed, allowed}},
 		{allow(`"Principal":{"AWS":"*"}`), [7]policy.Effect{allowed, allowed, allowed, allowed, allowed, allowed, allowed}},

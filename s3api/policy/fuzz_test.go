@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 		}
 		canonical := p.Marshal()
 		if len(canonical) > policy.MaxTrustPolicyBytes {
-			return // Escapes and defaults may make it longer than is taken.
+			return // Escapes and defaults may make it longer than Parse accepts.
 		}
 		again, err := policy.Parse(canonical, kind)
 		require.NoError(t, err, "%s", canonical)

@@ -33,7 +33,7 @@ func parse(t testing.TB, document string, kind policy.Kind) *policy.Policy {
 	return p
 }
 
-// get is alice's GetObject of b/k under the given facts.
+// get returns alice's GetObject of b/k with these facts.
 func get(f facts) *policy.Request {
 	return &policy.Request{Action: "s3:GetObject", Resource: policy.ObjectARN("b", "k"), Principal: alice, Conditions: f.conditions}
 }

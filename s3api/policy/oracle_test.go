@@ -16,7 +16,7 @@ type oracle struct {
 	request *policy.Request
 	who     policy.Principal
 	facts   facts
-	deny    bool // The statement at hand denies.
+	deny    bool // The statement that is evaluated denies.
 }
 
 type object = map[string]any

@@ -14,7 +14,7 @@ import (
 
 func TestRefuses(t *testing.T) {
 	const identity, resource, trust = policy.Identity, policy.Resource, policy.Trust
-	// one is a good statement of an identity policy with a piece put in.
+	// one returns a policy with a good statement, to which more is added.
 	one := func(more string) string {
 		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"` + more + `}]}`
 	}
@@ -176,11 +176,11 @@ func TestParseBucket(t *testing.T) {
 		"arn:aws:s3:::*":                   true,
 		"arn:aws:s3:::*/*":                 true,
 		"arn:aws:s3:::?-?/k":               true,
-		"arn:aws:s3:::b*x*/k":              true, // Such as b-1/x/k.
+		"arn:aws:s3:::b*x*/k":              true, // It matches b-1/x/k.
 		"arn:aws:s3:::b-?":                 true,
 		"arn:aws:s3:::b-":                  false,
 		"arn:aws:s3:::b-10":                false,
-		"arn:aws:s3:::b-1?":                true, // The slash is a character too.
+		"arn:aws:s3:::b-1?":                true, // The '?' may match the slash.
 		"arn:aws:s3:::b-1??":               true,
 		"arn:aws:s3:::c*":                  false,
 		"arn:aws:s3:::c/b-1/*":             false,

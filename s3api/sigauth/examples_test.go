@@ -191,7 +191,7 @@ func TestEveryByteOfChunks(t *testing.T) {
 					bad.body[i] = altered
 					_, body, err := outcome(v, bad.parse(t))
 					if err == nil {
-						// Spelling may differ, never what is said: the case of a
+						// Only the spelling may differ and never the meaning: the case of a
 						// trailer's name.
 						require.Equal(t, strings.Repeat("a", 66560), string(body))
 						require.Equal(t, "trailer", name)

@@ -167,7 +167,7 @@ func TestEveryByteCountsV2(t *testing.T) {
 			}
 			for i := range unsigned {
 				if e.w.target[i] == '&' || e.w.target[i] == '?' && name == "query" {
-					continue // An empty pair is no pair; without its query it is no signed request.
+					continue // An empty pair counts for nothing, and without its query the request is not signed.
 				}
 				bad := *e.w
 				bad.target = e.w.target[:i] + string(e.w.target[i]^1) + e.w.target[i+1:]
