@@ -87,7 +87,7 @@ func (r *Record) Append(dst []byte) []byte {
 // line is a line that is being written. Each field ends with a space.
 type line []byte
 
-// escape appends at most most bytes of text. Bytes that are not printable ASCII, or are among
+// escape appends text, cut off after most bytes. Bytes that are not printable ASCII, or are among
 // special, are percent-encoded, so that no field can end the line or look like two fields.
 func (l *line) escape(text string, special string, most int) {
 	const hex = "0123456789ABCDEF"

@@ -32,7 +32,7 @@ func (s *scanner) leaves(known ...string) (leaves, error) {
 // word returns the text of an element without white space around it.
 func (l leaves) word(name string) string { return strings.TrimSpace(l[name]) }
 
-// number returns the text of an element as an integer, which must be at least least; 0 if the
+// number returns the text of an element as an integer, which must not be less than least; 0 if the
 // element is missing. Text that is no integer is MalformedXML, and a smaller integer
 // InvalidArgument.
 func (l leaves) number(name string, least int64) (int64, error) {
