@@ -183,8 +183,9 @@ type touched struct {
 
 // hold refuses a change by which a caller who is limited would give somebody more than it has
 // itself, or would change somebody who has more. So nobody whom the change concerns may be able,
-// before it or after it, to do what the caller may not do. What somebody may do are the rights that
-// its attached policies give.
+// before it or after it, to do what the caller may not do. If the caller, a user, changes itself,
+// only its rights after the change count. What somebody may do are the rights that its attached
+// policies give.
 //
 // There are two cases in which that is not enough, because buckets of the account and roles give
 // rights by name too. The first is a change that lets somebody act as the subject: it hands over
