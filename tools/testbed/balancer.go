@@ -15,9 +15,9 @@ const BalancedURL = "http://s3.cairn.test"
 // balancedIdle is how many connections to all nodes together stay open.
 const balancedIdle = 64
 
-// Balanced returns an HTTP client to which BalancedURL is a name with the addresses
-// of all nodes: each connection goes to the next one, and past those that do not
-// answer. A connection that breaks is the client's to deal with.
+// Balanced returns an HTTP client for which BalancedURL is a name with the addresses of all nodes
+// that run. Each new connection goes to the next node, and passes over those that do not answer.
+// The client has to deal with a connection that breaks.
 func (c *Cluster) Balanced(dialTimeout time.Duration) *http.Client {
 	var next atomic.Uint64
 	dialer := net.Dialer{Timeout: dialTimeout}

@@ -22,7 +22,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/identity"
 )
 
-// Credentials of the root user of every cluster.
+// The credentials of the root user of every cluster.
 const (
 	RootUser     = "testbed-root"
 	RootPassword = "testbed-root-secret-0123456789"
@@ -34,17 +34,17 @@ const (
 	loopback     = "127.0.0.1"
 )
 
-// Options are how a cluster is set up.
+// Options say how a cluster is set up.
 type Options struct {
 	Bin     string   // The cairn binary.
 	Dir     string   // Everything is kept below it.
-	Expect  int      // Nodes that form the cluster; those added later join it.
-	Drives  int      // Of each node; 0 means 1.
-	TLS     bool     // HTTPS, with a certificate of the cluster's own authority.
-	Domain  string   // Buckets are BUCKET.Domain too.
-	Flags   []string // More flags of every server; they go before those of the testbed.
+	Expect  int      // How many nodes form the cluster. Those added later join it.
+	Drives  int      // How many drives each node has; 0 means 1.
+	TLS     bool     // The nodes speak HTTPS, with a certificate of an authority made for the cluster.
+	Domain  string   // Buckets can be reached at BUCKET.Domain too.
+	Flags   []string // More flags of every server. They come after those of the testbed, and so win.
 	Env     []string // More environment of every server.
-	Network Network  // Nil: all nodes on loopback.
+	Network Network  // Nil: all nodes are on loopback.
 }
 
 // Network gives each node a machine of its own.
@@ -56,8 +56,8 @@ type Network interface {
 // Cluster is a set of `cairn server` processes.
 type Cluster struct {
 	Options
-	CAFile string       // With TLS.
-	Client *http.Client // Knows the authority, and finds the domain on loopback.
+	CAFile string       // The certificate of the authority, if Options.TLS is set.
+	Client *http.Client // It trusts the authority, and finds the domain on loopback.
 
 	certFile, keyFile string
 
@@ -65,7 +65,7 @@ type Cluster struct {
 	nodes []*Node
 }
 
-// New prepares a cluster without nodes: its key, and certificates if it has any.
+// New prepares a cluster without nodes: its key and, with TLS, its certificates.
 func New(o Options) (*Cluster, error) {
 	o.Drives = max(1, o.Drives)
 	if _, err := os.Stat(o.Bin); err != nil {
@@ -84,8 +84,7 @@ func New(o Options) (*Cluster, error) {
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.Dir, name) }
 
-// trust makes the certificates, if there are any, and the HTTP client that
-// believes them.
+// trust makes the HTTP client and, with TLS, the certificates that it trusts.
 func (c *Cluster) trust() error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	c.Client = &http.Client{Transport: transport}
@@ -132,7 +131,7 @@ func (c *Cluster) Add(n int) ([]*Node, error) {
 	return slices.Clone(c.nodes[first:]), nil
 }
 
-// place makes node i: where it listens and what it keeps.
+// place makes node i, with its addresses and directories.
 func (c *Cluster) place(i int) (*Node, error) {
 	n := &Node{Index: i, Dir: c.path("node" + strconv.Itoa(i+1)), Addr: loopback, c: c}
 	var err error
@@ -183,7 +182,7 @@ func (c *Cluster) Start(ctx context.Context, n int) ([]*Node, error) {
 	return nodes, c.WaitReady(ctx, nodes...)
 }
 
-// Kill ends nodes at once, as a power cut of the process would.
+// Kill ends nodes with SIGKILL, so that they can do nothing more, and waits until they have ended.
 func (c *Cluster) Kill(nodes ...*Node) {
 	var done []chan struct{}
 	c.mu.Lock()
@@ -200,10 +199,10 @@ func (c *Cluster) Kill(nodes ...*Node) {
 	}
 }
 
-// KillAll ends every process.
+// KillAll kills all nodes.
 func (c *Cluster) KillAll() { c.Kill(c.Nodes()...) }
 
-// Stop asks a node to end, as systemd does, and waits until it has.
+// Stop asks a node to end, as systemd does, and waits until it has ended.
 func (c *Cluster) Stop(ctx context.Context, n *Node) error { return c.End(ctx, n, syscall.SIGTERM) }
 
 // End sends a node a signal and waits until it has ended.
@@ -228,7 +227,7 @@ func (c *Cluster) End(ctx context.Context, n *Node, by syscall.Signal) error {
 	return nil
 }
 
-// WaitReady waits until nodes are ready, or one of them has ended.
+// WaitReady waits until nodes are ready. It returns an error if one of them ends.
 func (c *Cluster) WaitReady(ctx context.Context, nodes ...*Node) error {
 	for _, n := range nodes {
 		done := n.Done()
@@ -245,8 +244,8 @@ func (c *Cluster) WaitReady(ctx context.Context, nodes ...*Node) error {
 	return nil
 }
 
-// Cairn runs an admin command as the cluster's root, at any running node, and
-// returns what it printed.
+// Cairn runs an admin command as the root user, at a node that runs, and returns what it printed. An
+// error holds what it printed to stderr.
 func (c *Cluster) Cairn(ctx context.Context, args ...string) ([]byte, error) {
 	up := c.Up()
 	if len(up) == 0 {
@@ -255,7 +254,7 @@ func (c *Cluster) Cairn(ctx context.Context, args ...string) ([]byte, error) {
 	return c.CairnAt(ctx, up[0], args...)
 }
 
-// CairnAt does so at one node.
+// CairnAt is Cairn at one node.
 func (c *Cluster) CairnAt(ctx context.Context, n *Node, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, c.Bin, args...)
 	cmd.Env = append(OwnEnviron(), "CAIRN_ENDPOINT="+n.Endpoint(), "CAIRN_CA_FILE="+c.CAFile,
@@ -272,8 +271,8 @@ func (c *Cluster) CairnAt(ctx context.Context, n *Node, args ...string) ([]byte,
 	return out, nil
 }
 
-// Until polls a condition until it holds. An error of ctx names what was waited for
-// and why it did not hold the last time.
+// Until polls a condition until it holds (nil). If ctx ends before, the error names what was waited
+// for, and why it did not hold the last time.
 func Until(ctx context.Context, what string, holds func() error) error {
 	for {
 		why := holds()

@@ -1,7 +1,7 @@
-// Package testbed runs clusters of real `cairn server` processes on one machine
-// for the programs and tests below tools/: start, kill -9, stop, look inside. It
-// knows nothing of package testing and returns errors.
+// Package testbed runs clusters of real `cairn server` processes on one machine, for the programs and
+// tests below tools/. It starts, kills and stops nodes, and looks inside them. It knows nothing of
+// package testing: it returns errors.
 //
-// A process dies with the program that started it. Cluster is safe for concurrent
-// use: load goes on while another goroutine kills.
+// A process dies with the program that started it. A Cluster may be used by several goroutines: one
+// kills nodes while others load them.
 package testbed

@@ -20,7 +20,7 @@ func (n *Node) CPU() (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("CPU time of %s: %w", n, err)
 	}
-	_, rest, _ := strings.Cut(string(text), ") ") // The name may hold spaces.
+	_, rest, _ := strings.Cut(string(text), ") ") // The name before it may hold spaces.
 	f := strings.Fields(rest)
 	const user, system = 11, 12
 	if len(f) <= system {
@@ -34,7 +34,7 @@ func (n *Node) CPU() (time.Duration, error) {
 	return time.Duration(u+s) * clockTick, nil
 }
 
-// Memory returns the bytes of the node's process that are in memory.
+// Memory returns how many bytes of the node's process are in memory.
 func (n *Node) Memory() (uint64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", n.Pid()))
 	if err != nil {
@@ -48,8 +48,8 @@ func (n *Node) Memory() (uint64, error) {
 	return pages * uint64(os.Getpagesize()), err
 }
 
-// Metrics returns the node's metrics by name; those with labels have them in their
-// name as Prometheus writes them.
+// Metrics returns the node's metrics by name. If a metric has labels, the name ends with them, as
+// Prometheus writes them.
 func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

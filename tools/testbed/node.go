@@ -19,17 +19,18 @@ type Node struct {
 	Index  int
 	Addr   string // IP address.
 	Dir    string
-	Drives []string // Directories, below Dir.
-	Flags  []string // Besides those of all nodes.
-	User   uint32   // And group that the process runs as; 0: as this process does.
+	Drives []string // The directories of its drives, below Dir.
+	Flags  []string // More flags, besides those of all nodes.
+	User   uint32   // The user and group that the process runs as; 0: those of this process.
 
 	c      *Cluster
-	prefix []string // Of its command line.
+	prefix []string // The command that runs its command line, as Network.Host returned it.
 	ports  ports
 
-	cmd   *exec.Cmd // Nil while it is down; guarded by c.mu.
+	// Guarded by c.mu.
+	cmd   *exec.Cmd // Nil while the node is down.
 	done  chan struct{}
-	began int64 // Where in its log the last run begins; guarded by c.mu.
+	began int64 // Where in its log the last run begins.
 }
 
 func (n *Node) String() string { return "node " + strconv.Itoa(n.Index+1) }
@@ -51,7 +52,7 @@ func (n *Node) RPCHost() string { return n.at(n.ports.rpc) }
 // RaftHost returns the address of the listener of Raft.
 func (n *Node) RaftHost() string { return n.at(n.ports.raft) }
 
-// MetricsURL returns where the node's metrics are in clear.
+// MetricsURL returns the URL of the node's metrics, without TLS.
 func (n *Node) MetricsURL() string { return "http://" + n.at(n.ports.metrics) + "/metrics" }
 
 // Client returns the HTTP client that reaches the node.
@@ -59,14 +60,14 @@ func (n *Node) Client() *http.Client { return n.c.Client }
 
 func (n *Node) at(port int) string { return net.JoinHostPort(n.Addr, strconv.Itoa(port)) }
 
-// Running reports whether the process was started and neither killed nor stopped.
+// Running reports whether the process was started, and was neither killed nor stopped since.
 func (n *Node) Running() bool {
 	n.c.mu.Lock()
 	defer n.c.mu.Unlock()
 	return n.cmd != nil
 }
 
-// Done is closed when the process has ended. The node must have been run.
+// Done returns a channel that is closed when the process has ended. The node must have been run.
 func (n *Node) Done() <-chan struct{} {
 	n.c.mu.Lock()
 	defer n.c.mu.Unlock()
@@ -83,7 +84,7 @@ func (n *Node) Pid() int {
 	return n.cmd.Process.Pid
 }
 
-// KillNow sends SIGKILL and does not wait; Kill has to follow.
+// KillNow sends SIGKILL and does not wait. Kill must be called after it, which waits.
 func (n *Node) KillNow() {
 	n.c.mu.Lock()
 	defer n.c.mu.Unlock()
@@ -92,8 +93,8 @@ func (n *Node) KillNow() {
 	}
 }
 
-// OwnEnviron is the environment of this process without settings of Cairn's: what a test
-// is told by it is none of a server's business.
+// OwnEnviron returns the environment of this process without settings of Cairn's: those are for the
+// test, and must not reach a server that it runs.
 func OwnEnviron() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CAIRN_") })
 }
@@ -135,7 +136,7 @@ func (c *Cluster) Run(n *Node) error {
 	return nil
 }
 
-// Log returns what the node has said since it was last started.
+// Log returns what the node has logged since it was last started.
 func (n *Node) Log() (string, error) {
 	n.c.mu.Lock()
 	began := n.began
@@ -147,8 +148,8 @@ func (n *Node) Log() (string, error) {
 	return string(text[min(began, int64(len(text))):]), nil
 }
 
-// Refused runs a node that is to end by itself, and returns its exit status and what
-// it said.
+// Refused runs a node that must end by itself, and returns its exit status and its log. If it does
+// not end before ctx does, Refused kills it and returns an error.
 func (c *Cluster) Refused(ctx context.Context, n *Node) (status int, said string, err error) {
 	if err := c.Run(n); err != nil {
 		return 0, "", err
@@ -167,7 +168,7 @@ func (c *Cluster) Refused(ctx context.Context, n *Node) (status int, said string
 	return status, said, err
 }
 
-// arguments is a node's command line.
+// arguments returns a node's command line.
 func (c *Cluster) arguments(n *Node) []string {
 	var join []string
 	for _, o := range c.Nodes() {
@@ -194,7 +195,7 @@ func (c *Cluster) arguments(n *Node) []string {
 	return append(append(args, c.Flags...), n.Flags...)
 }
 
-// Ready asks the node whether it is.
+// Ready asks the node whether it is ready.
 func (n *Node) Ready(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ type ports struct{ s3, rpc, raft, gossip, metrics int }
 
 const portsPerNode = 5
 
-// Ports of a node that has an address to itself.
+// The ports of a node that has an address of its own (Network).
 const (
 	S3Port      = 9000
 	RPCPort     = 9001
@@ -23,18 +23,18 @@ const (
 	MetricsPort = 9100
 )
 
-// PortsEnv names the environment variable with the range of ports to use on
-// loopback, as FIRST-LAST.
+// PortsEnv names the environment variable that says which ports of loopback are used, as FIRST-LAST.
 const PortsEnv = "CAIRN_TESTBED_PORTS"
 
-// The default range lies below the ports that the kernel gives to connections: a
-// node that is down must find its own free when it comes back.
+// The default range lies below the ports that the kernel gives to outgoing connections: when a node
+// that was down comes back, no connection may have taken its port.
 const firstPort, lastPort = 20000, 32000
 
-// taken remembers what was handed out: its user may not listen yet.
+// taken remembers the ports that were looked at, so that none is handed out twice: whoever has one may
+// not listen yet.
 var taken sync.Map
 
-// freePorts returns a node's ports, none of which anybody uses now.
+// freePorts returns ports for a node that nobody uses now.
 func freePorts() (ports, error) {
 	found, err := FreePorts(portsPerNode)
 	if err != nil {
@@ -43,7 +43,8 @@ func freePorts() (ports, error) {
 	return ports{found[0], found[1], found[2], found[3], found[4]}, nil
 }
 
-// FreePorts returns ports of loopback that nobody uses now, over TCP or UDP.
+// FreePorts returns n ports of loopback that nobody uses now, over TCP or UDP. It returns none of them
+// again.
 func FreePorts(n int) (found []int, err error) {
 	first, last := firstPort, lastPort
 	if s := os.Getenv(PortsEnv); s != "" {
@@ -64,7 +65,8 @@ func FreePorts(n int) (found []int, err error) {
 	return found, nil
 }
 
-// isFree reports whether nobody uses a port, over TCP or UDP, and keeps it.
+// isFree reports whether nobody uses a port over TCP or UDP. It takes the port in any case, so that
+// nobody else looks at it.
 func isFree(port int) bool {
 	if _, used := taken.LoadOrStore(port, true); used {
 		return false

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Proxy is a TCP load balancer before the nodes: each connection goes to the next
-// one that takes it. A connection to a node that dies is cut.
+// Proxy is a TCP load balancer in front of the nodes. Each connection goes to the next node that takes
+// it. If the node dies, the connection is cut.
 type Proxy struct {
 	c    *Cluster
 	l    net.Listener
@@ -21,7 +21,7 @@ type Proxy struct {
 
 const proxyDialTimeout = time.Second
 
-// NewProxy listens on loopback. Close it at the end.
+// NewProxy returns a proxy that listens on loopback. The caller must close it.
 func (c *Cluster) NewProxy() (*Proxy, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
 	if err != nil {
@@ -69,7 +69,8 @@ func (p *Proxy) forward(client net.Conn) {
 	one.Wait()
 }
 
-// track lets Close cut a connection; what it returns closes it.
+// track makes the connection known to Close, which cuts it. The caller must call the func that it
+// returns, which closes the connection.
 func (p *Proxy) track(conn net.Conn) func() {
 	p.mu.Lock()
 	p.conns[conn] = true
@@ -82,7 +83,7 @@ func (p *Proxy) track(conn net.Conn) func() {
 	}
 }
 
-// pipe copies until one end is gone, and hands on that it is.
+// pipe copies until from ends, and then ends to. After an error it closes both.
 func pipe(to, from net.Conn) {
 	_, err := io.Copy(to, from)
 	if tcp, ok := to.(*net.TCPConn); ok && err == nil {

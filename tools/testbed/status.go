@@ -18,7 +18,7 @@ type Status struct {
 	Volumes        []VolumeCount `json:"volumes"`
 	Warnings       []string      `json:"warnings"`
 	Health         string        `json:"health"`
-	HealthReason   string        `json:"health_reason"` // Of the worst findings alone; see Findings.
+	HealthReason   string        `json:"health_reason"` // The worst findings alone; Findings has all.
 	Checks         []HealthCheck `json:"checks"`
 	Jobs           []Job         `json:"jobs"`
 	Tolerance      Tolerance     `json:"tolerance"`
@@ -31,7 +31,7 @@ type HealthCheck struct {
 	Found string `json:"found"`
 }
 
-// Findings returns all that is not well, but what the named checks found.
+// Findings returns what the checks have found, without healthy ones and those named.
 func (s *Status) Findings(but ...string) (found []string) {
 	for _, c := range s.Checks {
 		if c.State != "healthy" && !slices.Contains(but, c.Name) {
@@ -41,7 +41,7 @@ func (s *Status) Findings(but ...string) (found []string) {
 	return found
 }
 
-// Finds reports whether something is not well of which all words are said.
+// Finds reports whether one of the findings has all words in it.
 func (s *Status) Finds(words ...string) bool {
 	return slices.ContainsFunc(s.Findings(), func(found string) bool {
 		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(found, w) })
@@ -61,14 +61,14 @@ type NodeStatus struct {
 	ID     string        `json:"id"`
 	S3Addr string        `json:"s3_addr"`
 	State  string        `json:"state"` // alive, suspect or down.
-	Life   string        `json:"life"`  // What is decided of it: active, draining or lost.
+	Life   string        `json:"life"`  // What was decided of it: active, draining or lost.
 	Voter  bool          `json:"voter"`
 	Leader bool          `json:"leader"`
 	Drives []DriveStatus `json:"drives"`
-	Cache  *BlockCache   `json:"block_cache"` // Nil where the node could not be asked.
+	Cache  *BlockCache   `json:"block_cache"` // Nil if the node could not be asked.
 }
 
-// BlockCache is how much of a node's databases is in memory.
+// BlockCache says what the block cache of a node's databases may hold, and how often it was of use.
 type BlockCache struct {
 	LimitBytes uint64 `json:"limit_bytes,string"`
 	Hits       uint64 `json:"hits,string"`
@@ -84,7 +84,7 @@ type DriveStatus struct {
 	Slots     uint32 `json:"slots"`
 }
 
-// VolumeCount is the volumes of a scheme by health.
+// VolumeCount counts the volumes of a scheme by health.
 type VolumeCount struct {
 	Scheme     string `json:"scheme"`
 	Volumes    uint32 `json:"volumes"`
@@ -102,7 +102,7 @@ type Job struct {
 	Detail string `json:"detail"`
 }
 
-// Status asks a running node, through the command a person would use.
+// Status asks a node that runs for the cluster's status, by the command that a person would use.
 func (c *Cluster) Status(ctx context.Context) (*Status, error) {
 	out, err := c.Cairn(ctx, "status", "-o", "json")
 	if err != nil {
@@ -115,7 +115,7 @@ func (c *Cluster) Status(ctx context.Context) (*Status, error) {
 	return s, nil
 }
 
-// Node returns what is said of a node; nil where it is not there.
+// Node returns what the status says of a node; nil if it does not name it.
 func (s *Status) Node(n *Node) *NodeStatus {
 	i := slices.IndexFunc(s.Nodes, func(ns NodeStatus) bool { return ns.S3Addr == n.Host() })
 	if i < 0 {
@@ -140,8 +140,8 @@ func (n *NodeStatus) Slots() (sum uint32) {
 	return sum
 }
 
-// Redundant returns nil when, by the metadata's count, every shard of every extent
-// is where it belongs; else what lacks.
+// Redundant returns nil if, by the metadata's count, every shard of every extent is where it belongs.
+// Otherwise the error says what lacks.
 func (s *Status) Redundant() error {
 	var lack []string
 	if s.ExtentsMissing > 0 {
@@ -159,7 +159,7 @@ func (s *Status) Redundant() error {
 	return nil
 }
 
-// Settled returns nil when the cluster is redundant and no slot is on its way.
+// Settled returns nil if the cluster is redundant and no slot is on its way.
 func (s *Status) Settled() error {
 	if err := s.Redundant(); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (s *Status) Settled() error {
 	return nil
 }
 
-// Leader returns the running node that leads the metadata.
+// Leader returns the node that leads the metadata. It waits until there is one that runs.
 func (c *Cluster) Leader(ctx context.Context) (found *Node, err error) {
 	err = Until(ctx, "a leader of the metadata", func() error {
 		s, err := c.Status(ctx)
@@ -190,12 +190,12 @@ func (c *Cluster) Leader(ctx context.Context) (found *Node, err error) {
 	return found, err
 }
 
-// WaitRedundant waits until the cluster is redundant by the metadata's count.
+// WaitRedundant waits until the cluster is redundant: see Redundant.
 func (c *Cluster) WaitRedundant(ctx context.Context) error {
 	return c.waitStatus(ctx, "full redundancy", (*Status).Redundant)
 }
 
-// WaitSettled waits until, besides, no slot moves.
+// WaitSettled waits until the cluster is redundant and no slot moves.
 func (c *Cluster) WaitSettled(ctx context.Context) error {
 	return c.waitStatus(ctx, "full redundancy and no moves", (*Status).Settled)
 }
