@@ -67,7 +67,8 @@ func addressCases() (cases []testCase) {
 	)
 }
 
-// customerKeyCases are the triples of both sides and every way to get them wrong.
+// customerKeyCases try the three headers of a customer's key, of the source and of the target, right
+// and with every mistake.
 func customerKeyCases() (cases []testCase) {
 	without := func(m map[string]string, name string) map[string]string {
 		out := merged(m)
@@ -136,11 +137,11 @@ func customerKeyCases() (cases []testCase) {
 	)
 }
 
-// wrongKey stands for the code of a customer's key that is another one.
+// wrongKey stands for the code that a well-formed customer's key gets which is not the object's.
 const wrongKey = "wrong key"
 
-// wantKey is want of a refused customer's key, of a copy's source or its part. AWS tells
-// a key that is another one by codes of their own.
+// wantKey is want for a customer's key that is refused. side says whether it is that of the source or
+// of the target: in the aws profile wrongKey is another code for each.
 func (c *t) wantKey(a *answer, side, code, message string) {
 	switch {
 	case code != wrongKey:

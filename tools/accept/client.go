@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// world is the endpoint under test and what the cases made there.
+// world is the endpoint under test, and what the cases have made there.
 type world struct {
 	*config
 	http *http.Client
@@ -27,8 +27,8 @@ type world struct {
 	mu      sync.Mutex
 	buckets []string
 	serial  int
-	run     string // Random, so that runs do not meet.
-	data    []byte // What sources are cut from.
+	run     string // Random, so that two runs do not use the same buckets.
+	data    []byte // The bytes that sources are cut from.
 }
 
 const dataBytes = 17 << 20
@@ -84,7 +84,7 @@ func (a *answer) String() string {
 	return fmt.Sprintf("%d %s %q", a.status, f.Code, f.Message)
 }
 
-// do sends a call; a broken connection ends the case.
+// do sends a call. A broken connection ends the case.
 func (c *t) do(k call) *answer {
 	a, err := c.try(k)
 	if err != nil {
@@ -157,8 +157,8 @@ func (w *world) request(k call) (*http.Request, error) {
 	return r, nil
 }
 
-// want checks status and code of a failed call. In the obs profile what is wrong
-// with a key or a signature is told as AccessDenied.
+// want checks the status, the code and the message of a call that must fail, and that its document and
+// its headers have the same request id.
 func (c *t) want(a *answer, status int, code, message string) {
 	f := a.failure()
 	if a.status != status || f.Code != code || !strings.Contains(f.Message, message) {
@@ -169,7 +169,7 @@ func (c *t) want(a *answer, status int, code, message string) {
 	}
 }
 
-// ok ends the case unless the call succeeded, its body included.
+// ok ends the case unless the call succeeded. A body that tells an error after status 200 is none.
 func (c *t) ok(a *answer) *answer {
 	if a.status/100 != 2 || a.failure().Code != "" {
 		c.fatalf("unexpected %s", a)
@@ -183,8 +183,8 @@ func (c *t) equal(what string, got, want any) {
 	}
 }
 
-// bucket makes a bucket of the case's own, where policies and ACLs decide: at AWS a new
-// one shuts out whom they would let in.
+// bucket makes a bucket for the case, in which policies and ACLs can let others in. In the aws profile
+// a new bucket has its ACLs disabled and its public access blocked, so both are changed.
 func (c *t) bucket() string {
 	c.mu.Lock()
 	c.serial++
@@ -224,7 +224,7 @@ func partQuery(number int, upload string) string {
 	return "partNumber=" + strconv.Itoa(number) + "&uploadId=" + url.QueryEscape(upload)
 }
 
-// copyPart sends an Upload Part - Copy; extra may overwrite its headers.
+// copyPart sends an Upload Part - Copy. extra adds headers to it and may overwrite them.
 func (c *t) copyPart(bucket, key, upload string, number int, source, rng string, extra map[string]string) *answer {
 	return c.do(copyCall(bucket, key, upload, number, source, rng, extra))
 }
@@ -256,7 +256,7 @@ func (c *t) copied(a *answer) copied {
 	return doc
 }
 
-// complete finishes an upload of parts 1, 2, … with these tags.
+// complete completes an upload of parts 1, 2, … that have these tags.
 func (c *t) complete(bucket, key, upload string, headers map[string]string, tags ...string) *answer {
 	var b strings.Builder
 	b.WriteString("<CompleteMultipartUpload>")
@@ -267,7 +267,7 @@ func (c *t) complete(bucket, key, upload string, headers map[string]string, tags
 	return c.do(call{method: "POST", bucket: bucket, key: key, query: "uploadId=" + url.QueryEscape(upload), body: []byte(b.String()), headers: headers})
 }
 
-// multipart stores an object of parts.
+// multipart stores an object that is made of parts.
 func (c *t) multipart(bucket, key string, headers, partHeaders map[string]string, parts ...[]byte) {
 	id := c.initiate(bucket, key, headers)
 	var tags []string
@@ -278,21 +278,21 @@ func (c *t) multipart(bucket, key string, headers, partHeaders map[string]string
 	c.ok(c.complete(bucket, key, id, partHeaders, tags...))
 }
 
-// upload begins an upload in a new bucket beside a source object "source" of body.
+// upload makes a bucket, puts body there as the object "source", and begins an upload of "target".
 func (c *t) upload(body []byte) (bucket, id string) {
 	bucket = c.bucket()
 	c.put(bucket, "source", body, nil)
 	return bucket, c.initiate(bucket, "target", nil)
 }
 
-// finish completes an upload of one copied part and returns the object.
+// finish completes an upload whose one part is that of a copy's answer, and returns the object.
 func (c *t) finish(bucket, id string, part *answer, read map[string]string) []byte {
 	c.ok(c.complete(bucket, "target", id, read, c.copied(part).ETag))
 	return c.get(bucket, "target", read)
 }
 
-// setting turns a knob for the length of the case; the returned function turns it
-// back.
+// setting changes a setting of the cluster. The case must call the func that it returns, which resets
+// it to its default.
 func (c *t) setting(name, value string) (restore func()) {
 	if c.admin == "" {
 		c.passOver("needs --admin to turn " + name)
@@ -336,7 +336,7 @@ func merged(maps ...map[string]string) map[string]string {
 	return out
 }
 
-// removeAll deletes what the cases made; what cannot be is left.
+// removeAll deletes what the cases have made, and leaves what cannot be deleted.
 func (w *world) removeAll() {
 	for _, b := range w.buckets {
 		w.empty(b)

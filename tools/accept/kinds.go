@@ -15,8 +15,8 @@ var (
 	keyLong = append(bytes.Repeat([]byte{0xc3}, 32), bytes.Repeat([]byte{0xd4}, 32)...)
 )
 
-// encryption is a way to encrypt: the headers that make, read and copy from such
-// an object.
+// encryption is a way to encrypt an object, with the headers to write it, to read it, and to copy from
+// it.
 type encryption struct {
 	name                string
 	write, read, source map[string]string
@@ -38,8 +38,8 @@ func encryptions() []encryption {
 
 func isCustomers(e encryption) bool { return strings.HasPrefix(e.name, "SSE-C") }
 
-// partHeaders are those of the parts of an upload: a customer's key comes with
-// each, other modes are fixed at initiation.
+// partHeaders returns the headers of each part of an upload. A customer's key must come with each. All
+// other ways are fixed when the upload begins.
 func partHeaders(e encryption) map[string]string {
 	if isCustomers(e) {
 		return e.write
@@ -82,7 +82,7 @@ func kindCases() (cases []testCase) {
 	return cases
 }
 
-// copyKind copies the source whole and a range of it, and reads the result.
+// copyKind copies the whole source and, if it is large enough, a range of it. It reads the result back.
 func (c *t) copyKind(bucket string, body []byte, first, last int, from, to encryption) {
 	id := c.initiate(bucket, "target", to.write)
 	extra := merged(from.source, partHeaders(to))
@@ -109,7 +109,7 @@ func (c *t) copyKind(bucket string, body []byte, first, last int, from, to encry
 	}
 }
 
-// echoes checks the headers that say how a part is encrypted.
+// echoes checks that an answer says how the part is encrypted, and that it does not hold the key.
 func (c *t) echoes(a *answer, to encryption) {
 	h := a.header
 	switch {

@@ -1,7 +1,7 @@
-// Command accept checks a running S3 endpoint against the rules of Upload Part -
-// Copy and what surrounds it. It speaks plain HTTP and signs by itself, so that
-// what it sends is what it says. Each case stands for one line of the list in its
-// row's title; the exit status is 1 if any failed.
+// Command accept checks a running S3 endpoint against the rules of Upload Part - Copy and what
+// surrounds it. It speaks plain HTTP and signs by itself, so that no client library changes what a case
+// sends. The cases stand in the rows of an acceptance list. The exit status is 1 if a case failed, and
+// 2 if the program could not run.
 package main
 
 import (
@@ -30,7 +30,7 @@ type config struct {
 	main, user, other credentials
 }
 
-// credentials are an access key and its secret; the token only of temporary ones.
+// credentials are an access key and its secret, and a token if they are temporary.
 type credentials struct{ access, secret, token string }
 
 func (c *credentials) String() string { return c.access }
@@ -96,7 +96,7 @@ func main() {
 	}
 }
 
-// runAll runs the cases and prints a line each.
+// runAll runs the cases and prints a line for each. If one fails it ends the process.
 func runAll(c *config) error {
 	only, err := regexp.Compile(c.run)
 	if err != nil {
@@ -132,7 +132,7 @@ func runAll(c *config) error {
 	return nil
 }
 
-// outcome of a case.
+// outcome is how a case ended.
 type outcome string
 
 const (
@@ -160,7 +160,7 @@ type t struct {
 	skip     string
 }
 
-// stop ends a case early.
+// stop is what a case panics with to end early.
 type stop struct{}
 
 func runCase(w *world, k testCase) (result outcome, why string) {
@@ -184,7 +184,7 @@ func runCase(w *world, k testCase) (result outcome, why string) {
 	return passed, ""
 }
 
-// errorf notes a failure and goes on; fatalf ends the case.
+// errorf notes a failure and goes on. fatalf ends the case after it.
 func (c *t) errorf(format string, args ...any) {
 	c.failures = append(c.failures, fmt.Sprintf(format, args...))
 }

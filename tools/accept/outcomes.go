@@ -89,8 +89,8 @@ func sizes(parts []listedPart) (out []int) {
 
 const raceRounds = 12
 
-// raceCases let a copy and something else run at the same time, again and again,
-// a little later each time: every outcome must be a legal one.
+// raceCases let a copy and something else run at the same time. They do so again and again, and the
+// other begins a little later each time. Every outcome must be a legal one.
 func raceCases() []testCase {
 	key := customerKey(ssecTarget, keyA)
 	race := func(name string, other func(c *t, bucket, id string) *answer, judge func(c *t, bucket, id string, copied, other *answer)) testCase {

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// rangeCases is semantics.md's table, under the three values of the knob.
+// rangeCases tries ranges of the source, and those that end past its end under each value of the
+// setting copy-range-past-end.
 func rangeCases() (cases []testCase) {
 	const size = 6 << 20
 	for _, r := range []struct{ first, last int }{{0, 0}, {0, size - 1}, {size - 1, size - 1}, {500, 5 << 20}, {1, 65535}, {65535, 65537}} {
@@ -67,8 +68,8 @@ func rangeCases() (cases []testCase) {
 	return cases
 }
 
-// largestPart grows a source past 5 GiB by copies of itself, which costs nothing
-// where copies go by reference, and copies from it.
+// largestPart makes a source of more than 5 GiB by copies of copies, and copies from it. That costs
+// nothing if copies refer to the bytes.
 func (c *t) largestPart() {
 	const gib = 1 << 30
 	bucket := c.bucket()

@@ -159,8 +159,8 @@ func rightCases() []testCase {
 	}
 }
 
-// refused checks an answer to a bad key or signature: in the obs profile its code
-// is AccessDenied, as the page says, and the message tells the cause.
+// refused checks the answer to a bad key or signature. In the obs profile the code is AccessDenied, as
+// OBS documents it, and only the message tells the cause.
 func (c *t) refused(a *answer, code, message string) {
 	if c.compat == "obs" {
 		code = "AccessDenied"

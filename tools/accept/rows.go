@@ -1,6 +1,6 @@
 package main
 
-// rows is the acceptance list, in its order.
+// rows returns the acceptance list, in its order.
 func rows() []row {
 	return []row{
 		{1, "forms of the copy source", sourceFormCases()},

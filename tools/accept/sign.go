@@ -30,8 +30,8 @@ const (
 
 const unsignedPayload = "UNSIGNED-PAYLOAD"
 
-// sign adds the credentials to a request. resource is the canonical resource of V2
-// without its query: the path, with the bucket before it for a virtual host.
+// sign signs a request. resource is the canonical resource of V2 without its query: the path, which
+// begins with the bucket even if that stands in the host name.
 func sign(r *http.Request, form signature, c credentials, region, resource string, now time.Time) {
 	switch form {
 	case v4Header:
@@ -132,7 +132,7 @@ func v4Signature(r *http.Request, c credentials, names []string, payload, stamp,
 	return hex.EncodeToString(mac256(key, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hex.EncodeToString(digest[:])))
 }
 
-// signedSubResources of V2 that these cases use.
+// signedSubResources are the sub-resources that V2 signs, as far as the cases use them.
 var signedSubResources = []string{"acl", "delete", "encryption", "partNumber", "restore", "response-content-type",
 	"uploadId", "uploads", "versionId", "versioning", "versions", "x-obs-security-token"}
 
@@ -207,7 +207,7 @@ func signV2Query(r *http.Request, obs bool, c credentials, resource string, now 
 	r.URL.RawQuery += id + "=" + escape(c.access) + "&Expires=" + expires + "&Signature=" + escape(sum)
 }
 
-// escape encodes as the signatures want it: all but the unreserved characters.
+// escape encodes as signatures want it: all but the unreserved characters.
 func escape(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), "%7E", "~")
 }

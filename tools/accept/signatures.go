@@ -61,8 +61,8 @@ func signatureCases() (cases []testCase) {
 
 const trademarks = "amazon, aws and amazon web services are trademarks or registered trademarks of Amazon Technologies, Inc"
 
-// bare sends a request of which no byte of the declared body follows, as the page's
-// sample does, and reads the answer.
+// bare sends a request that declares a body of some length and sends no byte of it, as the sample of
+// the documentation does. It returns the answer.
 func (c *t) bare(k call, length int) *answer {
 	r, err := c.request(k)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *t) bare(k call, length int) *answer {
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body, chunks: len(resp.TransferEncoding) > 0}
 }
 
-// bareTimeout is less than a server would wait for a body.
+// bareTimeout is shorter than a server would wait for a body.
 const bareTimeout = 15 * time.Second
 
 func sampleCases() []testCase {

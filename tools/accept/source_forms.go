@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// keys that are hard to name in a copy source.
+// hardKeys are keys that are hard to name in a copy source.
 var hardKeys = []struct{ what, key string }{
 	{"plain", "source/object"},
 	{"a space", "a b"},

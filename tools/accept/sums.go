@@ -19,7 +19,7 @@ var algorithms = []struct {
 	name string
 	new  func() hash.Hash
 	full bool // FULL_OBJECT is possible.
-	part bool // COMPOSITE is.
+	part bool // COMPOSITE is possible.
 }{
 	{"CRC32", func() hash.Hash { return crc32.NewIEEE() }, true, true},
 	{"CRC32C", func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }, true, true},
@@ -95,7 +95,7 @@ func checksumCases() (cases []testCase) {
 	return cases
 }
 
-// preconditionCases is the truth table of the four conditions, then the forms.
+// preconditionCases try the truth table of the four conditions, and then the forms that each may have.
 func preconditionCases() (cases []testCase) {
 	for bits := range 16 {
 		cases = append(cases, testCase{fmt.Sprintf("truth table %04b", bits), func(c *t) {
