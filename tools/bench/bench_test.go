@@ -192,7 +192,7 @@ func TestRefusals(t *testing.T) {
 	require.ErrorAs(t, late.copyObject(ctx, "x", "y"), &no)
 	require.Equal(t, "SlowDown", no.Code)
 
-	// A range that is answered with everything is none.
+	// A server that answers a range with the whole object has failed.
 	all := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100)) })
 	err := all.get(ctx, place{key: "x"}, load.Fresh(1, 100), 10, 20)
 	require.ErrorContains(t, err, "status 200, want 206")
@@ -216,8 +216,8 @@ func TestRefusals(t *testing.T) {
 	require.ErrorAs(t, (&turn{target: broken}).gone(ctx, "x"), &no)
 }
 
-// Many clients stay with a server each, few go round; both have connected before the clock
-// runs.
+// If there are many clients each stays with one server; few go from server to server. In both cases all
+// have connected before the clock runs.
 func TestServers(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}
@@ -267,7 +267,7 @@ func TestEach(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// The shares of a mixed load are those of a hundred, and all are thrown.
+// The shares of a mixed load add up to a hundred, and every deed is thrown.
 func TestMix(t *testing.T) {
 	total := 0
 	for _, share := range shares {

@@ -25,13 +25,12 @@ const (
 	maxErrorBytes   = 64 << 10
 )
 
-// client sends the requests that are measured, with as little work of its own as can be: it
-// has the machine in common with the server. It hashes no body, tries nothing twice, and
-// takes out of answers only what the next request needs. What is not measured goes through
-// sdk.
+// client sends the requests that are measured, with as little work of its own as can be, since it
+// shares the machine with the server. It hashes no body, tries nothing twice, and takes out of answers
+// only what the next request needs. What is not measured goes through sdk.
 type client struct {
 	urls   []*url.URL
-	turn   atomic.Uint64 // Of the URLs, see server.
+	turn   atomic.Uint64 // Counts requests that go from URL to URL: see server.
 	creds  aws.Credentials
 	signer *v4.Signer
 	http   *http.Client
@@ -51,7 +50,7 @@ type request struct {
 	method, bucket, key string
 	query               url.Values
 	header              http.Header
-	body                load.Value // What is sent, unless text is.
+	body                load.Value // What is sent if text is "".
 	text                string
 }
 
@@ -77,9 +76,9 @@ func (r *request) open() io.ReadCloser {
 	return http.NoBody
 }
 
-// server chooses where a request goes. Where there are enough clients each stays with one
-// server; fewer of them go from server to server, so that it does not matter which of them
-// leads.
+// server chooses where a request goes. If there are at least as many clients as servers, each client
+// stays with one server. Fewer clients go from server to server, so that it does not matter which of
+// them leads.
 func (c *client) server(ctx context.Context) *url.URL {
 	if w, ok := ctx.Value(workerKey{}).(worker); ok && w.of >= len(c.urls) {
 		return c.urls[w.number%len(c.urls)]
@@ -87,7 +86,7 @@ func (c *client) server(ctx context.Context) *url.URL {
 	return c.urls[int(c.turn.Add(1)-1)%len(c.urls)]
 }
 
-// warm has so many clients connect.
+// warm makes so many clients connect: each to its server or, if they are fewer than those, to all.
 func (c *client) warm(ctx context.Context, clients int) error {
 	n := clients
 	if clients < len(c.urls) {
@@ -103,8 +102,8 @@ func (c *client) warm(ctx context.Context, clients int) error {
 	return err
 }
 
-// do sends a request. The caller closes the answer's body. What is no success is a
-// *refusal.
+// do sends a request. The caller must close the answer's body. An answer that is no success is returned
+// as a *refusal.
 func (c *client) do(ctx context.Context, r request) (*http.Response, error) {
 	u := *c.server(ctx)
 	if r.bucket == "" {
@@ -123,7 +122,8 @@ func (c *client) do(ctx context.Context, r request) (*http.Response, error) {
 		h.Header = r.header
 	}
 	h.ContentLength = max(int64(len(r.text)), r.body.Size())
-	h.GetBody = func() (io.ReadCloser, error) { return r.open(), nil } // For a connection that was closed while idle.
+	// So that net/http can send it again if the connection was closed while it was idle.
+	h.GetBody = func() (io.ReadCloser, error) { return r.open(), nil }
 	h.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
 	if err := c.signer.SignHTTP(ctx, c.creds, h, unsignedPayload, "s3", region, time.Now()); err != nil {
 		return nil, err
@@ -144,8 +144,8 @@ func (c *client) do(ctx context.Context, r request) (*http.Response, error) {
 	return answer, nil
 }
 
-// ask sends a request and returns the whole of its answer. Copies and completions may fail
-// after the status was sent: such an answer is a *refusal too.
+// ask sends a request and returns its whole answer. Copies and completions may fail after the status
+// was sent: such an answer is returned as a *refusal too.
 func (c *client) ask(ctx context.Context, r request) (http.Header, string, error) {
 	answer, err := c.do(ctx, r)
 	if err != nil {
@@ -194,8 +194,8 @@ func (c *client) delete(ctx context.Context, at place) error {
 	return err
 }
 
-// get reads n bytes of an object from off on, and compares each with what was written: whole
-// is all of it.
+// get reads n bytes of an object from off on, and compares each with what was written. whole is what
+// the object holds.
 func (c *client) get(ctx context.Context, at place, whole load.Value, off, n int64) error {
 	r, status := at.request(http.MethodGet), http.StatusOK
 	if n != whole.Size() {
@@ -225,7 +225,7 @@ func (c *client) size(ctx context.Context, at place) (int64, error) {
 	return answer.ContentLength, answer.Body.Close()
 }
 
-// source names an object of the bucket as what is copied.
+// source returns the header that names an object of the bucket as the source of a copy.
 func (c *client) source(key string) []string { return []string{"/" + c.bucket + "/" + key} }
 
 func (c *client) copyObject(ctx context.Context, from, to string) error {
@@ -246,7 +246,7 @@ func (c *client) putPart(ctx context.Context, at place, upload string, number in
 	return h.Get("Etag"), err
 }
 
-// span is a range of an object.
+// span is a range of an object: n bytes from off on.
 type span struct{ off, n int64 }
 
 // copyPart makes a part of a range of another object, and returns its ETag.

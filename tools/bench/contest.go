@@ -13,18 +13,18 @@ import (
 // idleTime is how long servers are watched with nothing to do.
 const idleTime = 2 * time.Second
 
-// contest is a run: targets, and what they made of each row.
+// contest is a run: the targets, and what each row has found on them.
 type contest struct {
 	options
 	plan
 	targets []*target
-	last    prices // Of the primitives, when they were last measured.
+	last    prices // What the primitives cost when they were last measured.
 	report  *report
 	out     io.Writer
 }
 
-// newContest makes the buckets on every target. A comparison that lacks a side is none, so
-// one that cannot be prepared ends the run.
+// newContest makes the buckets on every target. If one target cannot be prepared it returns an error,
+// since nothing can be compared with it.
 func newContest(ctx context.Context, o options, specs []spec, out io.Writer) (*contest, error) {
 	c := &contest{options: o, plan: newPlan(o.scale, o.seed), out: out, report: newReport(o)}
 	seen := map[string]bool{}
@@ -54,7 +54,7 @@ func newContest(ctx context.Context, o options, specs []spec, out io.Writer) (*c
 	return c, c.report.tellStart(out)
 }
 
-// run does every row on every target, by turns.
+// run does every row on every target, in turn.
 func (c *contest) run(ctx context.Context, rows []scenario) {
 	for i, s := range rows {
 		if ctx.Err() != nil {
@@ -74,9 +74,9 @@ func (c *contest) run(ctx context.Context, rows []scenario) {
 	}
 }
 
-// row does one row: A B A B. The primitives are measured before and after it and between
-// its rounds, for what they cost changes with what else the machine does. An error says
-// that they could not be.
+// row does one row, on the targets in turn: A B A B. The primitives are measured before and after it
+// and between its rounds, because what they cost changes with what else the machine does. An error says
+// that they could not be measured.
 func (c *contest) row(ctx context.Context, s scenario) (*row, error) {
 	row := &row{Name: s.name, What: s.what(c.plan)}
 	if c.last == nil {
@@ -124,7 +124,7 @@ func (c *contest) measurePrices() error {
 	return err
 }
 
-// clean removes what the run has made, also where it was interrupted.
+// clean removes what the run has made, even if it was interrupted.
 func (c *contest) clean(ctx context.Context) {
 	for _, t := range c.targets {
 		if c.keep {
@@ -139,8 +139,8 @@ func (c *contest) clean(ctx context.Context) {
 	}
 }
 
-// start runs the servers that the command line asks for. What it returns stops them, also
-// beside an error.
+// start runs the servers that the command line asks for. The caller must call stop, which ends them,
+// even if start returns an error.
 func start(ctx context.Context, o options, out io.Writer) (specs []spec, stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -175,7 +175,7 @@ func start(ctx context.Context, o options, out io.Writer) (specs []spec, stop fu
 	return specs, stop, nil
 }
 
-// machine describes where figures were measured.
+// machine describes the machine on which figures were measured.
 func machine() string {
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {

@@ -11,15 +11,16 @@ import (
 
 // copies are parts made of ranges of one large object.
 type copies struct {
-	objects   // Parts, their size, and how many are copied at once.
+	objects   // How many parts, of what size, and how many are copied at once.
 	from, to  *customerKey
-	unaligned bool // Ranges of many lengths, at odd places.
+	unaligned bool // The ranges have many lengths and begin at odd places.
 }
 
-// sourceParts of a large object's size make the object that parts are copied from.
+// sourceParts is of how many parts the object is made that parts are copied from.
 const sourceParts = 16
 
-// source has the large object lie there, under a key, and returns what it holds.
+// source makes sure that the target has the large object, encrypted under a key or plain, and returns
+// where it lies and what it holds.
 func (r *turn) source(ctx context.Context, key *customerKey) (place, load.Value, error) {
 	o := r.plan.objects(objects{sourceParts, 64 * mib, 4})
 	at := place{key: "source/" + map[bool]string{true: "plain", false: "key"}[key == nil], sse: key}
@@ -31,7 +32,7 @@ func (r *turn) source(ctx context.Context, key *customerKey) (place, load.Value,
 	})
 }
 
-// upload makes an object of parts, off the clock.
+// upload makes an object of parts while no clock runs.
 func (r *turn) upload(ctx context.Context, at place, parts, clients int,
 	part func(ctx context.Context, upload string, i int) (etag string, err error),
 ) error {
@@ -53,13 +54,13 @@ func (r *turn) upload(ctx context.Context, at place, parts, clients int,
 	return err
 }
 
-// spans returns which range each part is made of.
+// spans returns the range of the source that each part is made of.
 func (r *turn) spans(c copies, whole int64) []span {
 	dice, all := r.dice(), make([]span, c.count)
 	for i := range all {
 		all[i] = span{int64(i) * c.bytes % (whole - c.bytes + 1), c.bytes}
 		if c.unaligned {
-			n := minPart + dice.Int64N(2*(max(c.bytes, minPart+1)-minPart)) // On average what the row says.
+			n := minPart + dice.Int64N(2*(max(c.bytes, minPart+1)-minPart)) // On average as long as the row says.
 			all[i] = span{dice.Int64N(whole - n + 1), n}
 		}
 	}
@@ -115,8 +116,9 @@ func (r *turn) copyParts(ctx context.Context, c copies) error {
 	return errors.Join(r.verifyParts(ctx, to, want, ranges), r.drop(ctx, to))
 }
 
-// verifyParts compares the length of what was put together, bytes on both sides of some
-// borders between parts and the last ones, and sees that a customer's key is needed.
+// verifyParts checks an object that was made of parts: its length, the bytes on both sides of some
+// borders between parts, and the last bytes. If it is encrypted under a customer's key, it checks that
+// the key is needed.
 func (r *turn) verifyParts(ctx context.Context, at place, want load.Value, parts []span) error {
 	n, err := r.client.size(ctx, at)
 	if err != nil {
@@ -178,8 +180,8 @@ func copyObject(name string, o objects) scenario {
 	}}
 }
 
-// completeParts measures Complete alone, of parts that were copied off the clock. A server
-// that copies bytes has to write all of them first.
+// completeParts measures Complete alone, of parts that were copied while no clock ran. A server that
+// copies bytes must have written all of them before.
 func completeParts(name string, o objects) scenario {
 	what := func(p plan) string {
 		o := p.objects(o)

@@ -1,9 +1,9 @@
 package main
 
-// formula is what a row would cost if servers did nothing but the primitives that it cannot
-// do without: so many bytes of each for a byte of the row, and so many of each for one of
-// its operations. It is written for 4+2 on six nodes with TLS everywhere, one of which the
-// client speaks to; docs/performance.md explains every number.
+// formula is what a row would cost if servers did nothing but the primitives that no server can do
+// without: so much of each for a byte of the row, and so much of each for one of its operations. It is
+// written for 4+2 on six nodes with TLS everywhere. The client speaks to one of the nodes.
+// docs/performance.md explains every number.
 type formula struct {
 	perByte, perOp amounts
 }
@@ -11,27 +11,27 @@ type formula struct {
 // amounts is how much of each primitive.
 type amounts map[primitive]float64
 
-// The stages of which formulas are made, for a byte of the object.
+// The stages of which formulas are made: for a byte of the object, or for one operation.
 var (
 	// A request and its answer, at the server's end.
 	asked = formula{perOp: amounts{primExchange: 0.5}}
-	// A body comes from the client or goes to it: one end of a socket, one time GCM.
+	// A body comes from the client or goes to it: one end of a socket, and one pass of GCM.
 	body = formula{perByte: amounts{primSocket: 0.5, primRecord: 1}}
 	// MD5 is the ETag of a plain PUT, CRC-64/NVME the checksum of every object.
 	etag      = formula{perByte: amounts{primMD5: 1}}
 	objectSum = formula{perByte: amounts{primCRC64: 1}}
 	sealOnce  = formula{perByte: amounts{primSeal: 1}}
 	openOnce  = sealOnce
-	// 1.5 bytes are framed by the writer, checked by who stores them and written; 5 of 6
-	// shards go to other nodes, each of which syncs its file once.
+	// For each byte, the writer frames 1.5 bytes, and those who store them check and write them. 5 of
+	// the 6 shards go to other nodes. Each node syncs its file once.
 	spread = formula{
 		perByte: amounts{primEncode: 1, primCRC32C: 3, primSocket: 1.25, primRecord: 2.5, primWrite: 1.5},
 		perOp:   amounts{primSync: 6, primExchange: 5},
 	}
-	// 4 shards are read and checked; of six nodes the reader has one of them, on average
-	// 5/6 of the bytes come from others.
+	// 4 shards are read and checked. On average 5/6 of the bytes come from nodes other than the reader,
+	// which is one of six.
 	gather = formula{perByte: amounts{primRead: 1, primCRC32C: 1, primSocket: 5.0 / 6, primRecord: 10.0 / 6}}
-	// A command alone: five voters sync their logs, four of them are sent it.
+	// A command alone: the leader sends it to the four other voters, and all five sync their logs.
 	commit = formula{perOp: amounts{primSync: 5, primExchange: 4}}
 	// Metadata is asked of the node that leads.
 	lookUp = formula{perOp: amounts{primExchange: 1}}
@@ -47,7 +47,7 @@ var (
 	deleteFormula = sum(asked, commit)
 	sealFormula   = sum(asked, lookUp, gather, objectSum, sealOnce, spread, commit)
 	rekeyFormula  = sum(sealFormula, openOnce)
-	// By reference nothing of the object is touched.
+	// A copy by reference touches none of the object's bytes.
 	referFormula = sum(asked, lookUp, commit)
 )
 
@@ -65,7 +65,7 @@ func sum(stages ...formula) formula {
 	return f
 }
 
-// known reports whether the row has one.
+// known reports whether the row has a formula.
 func (f formula) known() bool { return len(f.perByte) > 0 || len(f.perOp) > 0 }
 
 // seconds returns what the formula comes to at these prices.

@@ -36,7 +36,7 @@ func TestFormulaArithmetic(t *testing.T) {
 	require.False(t, formula{}.known())
 }
 
-// What docs/performance.md says of a PUT, a GET and a copy from key to key.
+// The formulas of a PUT, a GET and a copy from key to key are those of docs/performance.md.
 func TestFormulasAsWritten(t *testing.T) {
 	require.Equal(t, amounts{primMD5: 1, primCRC64: 1, primEncode: 1, primCRC32C: 3, primSocket: 1.75, primRecord: 3.5,
 		primWrite: 1.5}, putFormula.perByte)

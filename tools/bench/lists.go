@@ -16,7 +16,7 @@ const (
 	listPrefix    = "list/"
 )
 
-// listed returns how many keys are listed: as many in each folder.
+// listed returns how many keys are listed. Each folder has as many.
 func (p plan) listed() int {
 	return p.count(listedKeys, 2*listedFolders) / listedFolders * listedFolders
 }
@@ -25,8 +25,8 @@ func listedKey(i int) string {
 	return fmt.Sprintf("%sfolder-%02d/%06d", listPrefix, i%listedFolders, i)
 }
 
-// listFixture has the keys lie there, and sees once that the SDK reads exactly these of a
-// list, in order: the measured lists are counted only.
+// listFixture makes sure that the target has the keys. It checks once that the SDK lists exactly these,
+// in order, since the entries of the measured lists are only counted.
 func (r *turn) listFixture(ctx context.Context) error {
 	return r.once("keys to list", func() error {
 		n := r.listed()
@@ -46,7 +46,8 @@ func (r *turn) listFixture(ctx context.Context) error {
 	})
 }
 
-// sameKeys tells the first difference between a list and what was written.
+// sameKeys returns an error about the first difference between a list and what was written; nil if
+// there is none.
 func sameKeys(got, want []string) error {
 	for i := range max(len(got), len(want)) {
 		switch {
@@ -89,7 +90,7 @@ func (r *turn) listTimes(ctx context.Context, delimiter bool) (work, error) {
 	return work{ops: listedTimes * r.listed(), took: took}, err
 }
 
-// listOnce lists every key: at once, or the folders and then what is in each.
+// listOnce lists every key: all in one list or, with a delimiter, the folders and then each of them.
 func (r *turn) listOnce(ctx context.Context, delimiter bool) (listing, error) {
 	if !delimiter {
 		return r.client.list(ctx, listPrefix, "")
@@ -106,8 +107,8 @@ func (r *turn) listOnce(ctx context.Context, delimiter bool) (listing, error) {
 	return all, err
 }
 
-// listUnderLoad lists while others write and remove, as much on every target: the row's CPU
-// time is that of both.
+// listUnderLoad lists while other clients write and remove objects, as many on every target. The CPU
+// time of the row is that of both.
 func listUnderLoad(name string, o objects) scenario {
 	what := func(p plan) string {
 		return fmt.Sprintf("list %d keys %d times (times are those of all), beside PUT and DELETE of %v "+
@@ -143,7 +144,7 @@ func (r *turn) churn(ctx context.Context, o objects, key func(int) string) error
 	return err
 }
 
-// listFolders lists the keys of the fixture without those that are written beside them.
+// listFolders lists the keys of the fixture, but not those that are written beside them.
 func (r *turn) listFolders(ctx context.Context) ([]time.Duration, error) {
 	return each(ctx, listedTimes, 1, func(ctx context.Context, _ int) error {
 		found, err := r.client.list(ctx, listPrefix+"folder-", "")

@@ -1,6 +1,6 @@
-// Command bench is the yardstick: it has S3 servers do the same work in turn, A B A B,
-// and tells what each made of it: rates, the CPU time and memory of its processes, and
-// how many times what the bare primitives of this machine would have cost.
+// Command bench is the yardstick. It makes S3 servers do the same work in turn, A B A B, and tells of
+// each the rates, the CPU time and memory of its processes, and how many times as much that is as the
+// bare primitives of this machine would have cost.
 //
 //	make bench-s3                                  # six cairn processes with TLS, on loopback
 //	make bench-peers MINIO=/path/minio WEED=/path/weed
@@ -8,17 +8,17 @@
 //	go run ./tools/bench primitives                # only what the machine's primitives cost
 //	go run ./tools/bench -target 'a=https://127.0.0.1:7000 ca=ca.crt pids=a.pids' -target 'b=…'
 //
-// A target is words between blanks: the name and its first URL, more URLs (requests go to
-// all of them in turn), ca=FILE, access=KEY and secret=KEY (by default AWS_ACCESS_KEY_ID and
-// AWS_SECRET_ACCESS_KEY of the environment), and pids=1,2,3 or pids=FILE, which is read anew
-// each time. Without pids there is no CPU time and no memory to tell.
+// A target is words between blanks: the name and its first URL, more URLs (requests go to all of them
+// in turn), ca=FILE, access=KEY and secret=KEY (by default AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+// of the environment), and pids=1,2,3 or pids=FILE, which is read anew each time. Without pids the
+// report has no CPU time and no memory.
 //
-// Buckets are made for the run and removed with all that is in them. What servers answer is
-// compared with what was written: every byte of every measured GET, and samples of what
-// PUTs, copies and lists have made.
+// The run makes buckets, and removes them with all that is in them. It compares what servers answer
+// with what was written: every byte of every measured GET, and samples of what PUTs, copies and lists
+// have made.
 //
-// Exit status: 0 every row went well on every target, 1 some did not or answered wrong bytes
-// (the report says which), 2 nothing could be run.
+// The exit status is 0 if every row went well on every target, 1 if one did not or answered wrong bytes
+// (the report says which), and 2 if nothing could be run.
 package main
 
 import (
@@ -38,7 +38,7 @@ const (
 	exitNotRun = 2
 )
 
-// options are the command line's.
+// options are those of the command line.
 type options struct {
 	targets    []spec
 	cluster    bool
@@ -130,7 +130,7 @@ func run(ctx context.Context, o options, args []string, out io.Writer) (failed b
 	return compare(ctx, o, rows, out)
 }
 
-// compare starts what it is to start, measures, and removes what it has made.
+// compare starts the servers that it is to start, measures, and removes what it has made.
 func compare(ctx context.Context, o options, rows []scenario, out io.Writer) (failed bool, err error) {
 	specs, stop, err := start(ctx, o, out)
 	defer stop()

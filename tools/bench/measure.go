@@ -22,8 +22,8 @@ const (
 type work struct {
 	bytes    int64
 	ops      int
-	took     []time.Duration // Each operation.
-	complete time.Duration   // CompleteMultipartUpload, where there is one beside the operations.
+	took     []time.Duration // How long each operation took.
+	complete time.Duration   // How long CompleteMultipartUpload took, if there is one beside the operations.
 }
 
 // sample is one round of a row on one target. What is 0 was not measured.
@@ -48,9 +48,9 @@ type turn struct {
 	sample sample
 }
 
-// measure does the work of so many clients on the clock, and keeps what it cost. CPU time is
-// read after a while: what a server puts off until it has answered is part of the price.
-// That a client connects is not.
+// measure does work with so many clients while the clock runs, and keeps what it cost. It reads the CPU
+// time after a while, since what a server puts off until it has answered is part of the price. That
+// clients connect is not part of it.
 func (r *turn) measure(ctx context.Context, clients int, do func() (work, error)) error {
 	if err := r.client.warm(ctx, clients); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (t *target) readCPU() (time.Duration, error) {
 	return t.procs.cpu()
 }
 
-// idle returns how much CPU time a second the server uses with nothing to do.
+// idle returns how much CPU time per second the server uses with nothing to do. It watches it for d.
 func (t *target) idle(d time.Duration) (float64, error) {
 	before, err := t.readCPU()
 	if err != nil {
@@ -111,8 +111,8 @@ type worker struct{ number, of int }
 
 type workerKey struct{}
 
-// each calls do for 0 to n-1, so many at once, and returns how long each call took. The
-// first error ends it.
+// each calls do for 0 to n-1, from so many clients at once, and returns how long each call took. The
+// first error ends it and is returned.
 func each(ctx context.Context, n, clients int, do func(ctx context.Context, i int) error) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -138,7 +138,7 @@ func each(ctx context.Context, n, clients int, do func(ctx context.Context, i in
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// percentile returns in milliseconds what a share q of all took at most (the nearest rank).
+// percentile returns the milliseconds that a share q of all took at most (the nearest rank).
 func percentile(took []time.Duration, q float64) float64 {
 	if len(took) == 0 {
 		return 0
@@ -160,7 +160,7 @@ func median(values []float64) float64 {
 	return (s[mid-1] + s[mid]) / 2
 }
 
-// wrong is an answer that contradicts what was written.
+// wrong returns the error of an answer that contradicts what was written.
 func wrong(format string, args ...any) error {
 	return &load.Mismatch{What: fmt.Sprintf(format, args...)}
 }

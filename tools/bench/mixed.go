@@ -22,10 +22,10 @@ const (
 	deeds
 )
 
-// shares says how many of a hundred operations are which.
+// shares says how many of a hundred operations are of each kind.
 var shares = [deeds]int{deedGet: 45, deedPut: 25, deedRange: 10, deedHead: 8, deedCopy: 4, deedDelete: 5, deedList: 3}
 
-// throw chooses a deed.
+// throw chooses a deed, by shares.
 func throw(dice *rand.Rand) deed {
 	at := dice.IntN(100)
 	for d, share := range shares {
@@ -63,19 +63,19 @@ func mixed(name string, o objects) scenario {
 
 const mixPrefix = "mixed/"
 
-// mix is a mixed load: what is done is decided before.
+// mix is a mixed load. What each operation does is decided before the clock runs.
 type mix struct {
 	*turn
 	o     objects
-	there func(int) string // Keys that are read.
-	own   func(int) string // Key of what an operation writes or removes.
+	there func(int) string // The keys that are read.
+	own   func(int) string // The key that an operation writes or removes.
 	deeds []deed
 	reads []int // Which key each operation reads.
 	offs  []int64
 	bytes atomic.Int64 // Of bodies.
 }
 
-// prepareMix decides, and writes what is read and what will be removed.
+// prepareMix decides what each operation does, and writes what will be read or removed.
 func (r *turn) prepareMix(ctx context.Context, o objects) (*mix, error) {
 	m := &mix{turn: r, o: o, there: numbered(mixPrefix + "there/"), own: numbered(mixPrefix + "own/")}
 	dice := r.dice()
@@ -131,7 +131,7 @@ func (m *mix) do(ctx context.Context, i int) error {
 	return m.client.get(ctx, place{key: from}, whole, 0, m.o.bytes)
 }
 
-// verify looks at what some of the operations have left.
+// verify checks what some of the operations have left.
 func (m *mix) verify(ctx context.Context) error {
 	left := map[deed]int{}
 	for i, d := range m.deeds {

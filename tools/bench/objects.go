@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// numbered returns the key of an object among others.
+// numbered returns the keys of numbered objects.
 func numbered(prefix string) func(i int) string {
 	return func(i int) string { return fmt.Sprintf("%s%06d", prefix, i) }
 }
@@ -16,7 +16,7 @@ func numbered(prefix string) func(i int) string {
 // sampled is how many objects are read whole after a row has written many.
 const sampled = 4
 
-// some returns a few of n numbers, others in each round; the last is always one of them.
+// some returns a few of n numbers: the last one, and others that change with the round.
 func (r *turn) some(n int) []int {
 	all := []int{n - 1}
 	for i := range min(sampled, n) - 1 {
@@ -26,7 +26,7 @@ func (r *turn) some(n int) []int {
 	return slices.Compact(all)
 }
 
-// write puts objects, each with what the plan gives its key.
+// write puts objects. Each holds what the plan gives its key.
 func (r *turn) write(ctx context.Context, o objects, key func(int) string) (work, error) {
 	took, err := each(ctx, o.count, o.clients, func(ctx context.Context, i int) error {
 		_, err := r.client.put(ctx, place{key: key(i)}, r.value(key(i), o.bytes))
@@ -35,7 +35,7 @@ func (r *turn) write(ctx context.Context, o objects, key func(int) string) (work
 	return work{bytes: o.total(), ops: o.count, took: took}, err
 }
 
-// read gets an object whole and compares it.
+// read gets a whole object and compares it with what was written.
 func (r *turn) read(ctx context.Context, key string, bytes int64) error {
 	return r.client.get(ctx, place{key: key}, r.value(key, bytes), 0, bytes)
 }
@@ -43,7 +43,7 @@ func (r *turn) read(ctx context.Context, key string, bytes int64) error {
 // cleaners is how many clients at once prepare and remove.
 const cleaners = 8
 
-// fixture has objects of a size lie there for all rows that read such, and returns their
+// fixture makes sure that the target has the objects that rows of this size read, and returns their
 // keys.
 func (r *turn) fixture(ctx context.Context, o objects) (key func(int) string, err error) {
 	key = numbered(fmt.Sprintf("there-%d/", o.bytes))
@@ -67,7 +67,7 @@ func put(name string, o objects, f formula) scenario {
 	}}
 }
 
-// verify reads a few of the objects whole.
+// verify reads a few of the objects and compares them with what was written.
 func (r *turn) verify(ctx context.Context, o objects, key func(int) string) error {
 	for _, i := range r.some(o.count) {
 		if err := r.read(ctx, key(i), o.bytes); err != nil {
@@ -144,7 +144,7 @@ func remove(name string, o objects, f formula) scenario {
 	}}
 }
 
-// gone tells a key that still holds an object.
+// gone returns an error if a key still holds an object, or cannot be asked for.
 func (r *turn) gone(ctx context.Context, key string) error {
 	_, err := r.client.size(ctx, place{key: key})
 	var no *refusal

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// listing is what a list to its last page held.
+// listing is what a list held, all its pages together.
 type listing struct {
 	entries int      // Keys or versions.
 	folders []string // Common prefixes.
 	pages   int
 }
 
-// list reads a list of keys page by page. Documents are searched for the few elements that
-// count: to parse them would cost the client more than making them costs the server.
+// list reads a list of keys page by page. It searches the documents for the few elements that count: to
+// parse them would cost the client more than making them costs the server.
 func (c *client) list(ctx context.Context, prefix, delimiter string) (l listing, err error) {
 	q := url.Values{"list-type": {"2"}, "prefix": {prefix}, "max-keys": {"1000"}}
 	if delimiter != "" {
@@ -29,7 +29,7 @@ func (c *client) list(ctx context.Context, prefix, delimiter string) (l listing,
 	})
 }
 
-// listVersions does so with every version.
+// listVersions is list for all versions of the keys.
 func (c *client) listVersions(ctx context.Context, bucket, prefix string) (l listing, err error) {
 	q := url.Values{"versions": {""}, "prefix": {prefix}, "max-keys": {"1000"}}
 	return l, c.pages(ctx, request{method: http.MethodGet, bucket: bucket, query: q}, &l, "VersionId", map[string]string{
@@ -37,8 +37,8 @@ func (c *client) listVersions(ctx context.Context, bucket, prefix string) (l lis
 	})
 }
 
-// pages follows a list to its end. Markers tells which element of a page is which parameter
-// of the request for the next one.
+// pages reads a list to its end. entry is the element that each entry of it has once. markers says
+// which element of a page becomes which parameter of the request for the next one.
 func (c *client) pages(ctx context.Context, r request, l *listing, entry string, markers map[string]string) error {
 	for last := ""; ; {
 		_, text, err := c.ask(ctx, r)
@@ -88,7 +88,7 @@ func folders(doc string) (found []string) {
 	}
 }
 
-// want tells a list that has another number of entries than were written.
+// want returns an error if a list has another number of entries than were written.
 func (l listing) want(entries int) error {
 	if l.entries != entries {
 		return wrong("a list has %d entries, %d were written", l.entries, entries)

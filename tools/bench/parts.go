@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/tools/load"
 )
 
-// partsKey is what uploaded parts become.
+// partsKey is the key of the object that uploaded parts become.
 const partsKey = "uploaded"
 
 // uploading is an upload whose parts are measured.
@@ -22,7 +22,7 @@ type uploading struct {
 	end   func(ctx context.Context, id string) error
 }
 
-// putParts measures parts as a client sends them that sums nothing.
+// putParts measures parts as a client sends them that computes no checksums.
 func putParts(name string, o objects) scenario {
 	return scenario{name, partsText("no checksum", o), putFormula, func(ctx context.Context, r *turn) error {
 		u, etags := r.uploading(o), make([]string, o.count)
@@ -36,8 +36,8 @@ func putParts(name string, o objects) scenario {
 	}}
 }
 
-// putSummedParts measures parts as aws-sdk-go-v2 sends them by itself: in chunks, with a
-// checksum behind them. The client's CPU time has the SDK's and the checksum's in it.
+// putSummedParts measures parts as aws-sdk-go-v2 sends them by itself: in chunks, with a checksum in
+// the trailer. The CPU time of the client includes that of the SDK and the checksum.
 func putSummedParts(name string, o objects, sum types.ChecksumAlgorithm) scenario {
 	text := "trailing " + string(sum) + " of the SDK"
 	return scenario{name, partsText(text, o), putFormula, func(ctx context.Context, r *turn) error {

@@ -17,7 +17,7 @@ import (
 
 // peer is another S3 server that can be started beside Cairn.
 type peer struct {
-	name, env string // Env names the variable with the path of its binary.
+	name, env string // env names the environment variable with the path of its binary.
 	remark    string
 	set       func(p *peerSetup) error
 }
@@ -41,8 +41,8 @@ type peerSetup struct {
 	daemons
 	spec
 	bin       string
-	ports     []int  // Free ones, as many as any peer needs.
-	cert, key string // Of a server on loopback.
+	ports     []int  // Free ports, as many as any peer needs.
+	cert, key string // The certificate of a server on loopback, and its key.
 }
 
 const peerPorts = 32
@@ -84,7 +84,7 @@ func (s *peerSetup) make(name string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// setMinIO starts six servers of one erasure set with two parities.
+// setMinIO starts six servers that are one erasure set with two parities.
 func setMinIO(s *peerSetup) error {
 	if _, err := s.make("certs/CAs"); err != nil {
 		return err
@@ -116,7 +116,8 @@ func setMinIO(s *peerSetup) error {
 			return err
 		}
 		one := slices.Concat(args, []string{"--address", at(s.ports[i])}, pools)
-		// In a container it takes loopback for a name that is not known yet, unless told who it is.
+		// In a container it takes loopback for a name that does not resolve yet, unless it is told that
+		// this address is its own.
 		self := []string{"_MINIO_SERVER_LOCAL=" + at(s.ports[i])}
 		if err := s.run("server"+strconv.Itoa(i), s.bin, self, one...); err != nil {
 			return err
@@ -125,7 +126,7 @@ func setMinIO(s *peerSetup) error {
 	return nil
 }
 
-// weed is one of SeaweedFS's servers: each has a port for HTTP and one for its own protocol.
+// weed is one of SeaweedFS's servers. Each has a port for HTTP and one for its own protocol.
 type weed struct{ http, grpc int }
 
 // weed takes two of the free ports.
@@ -135,7 +136,7 @@ func (s *peerSetup) weed() weed {
 	return w
 }
 
-// address is how other servers name it.
+// address returns the name by which other servers know it.
 func (w weed) address() string { return at(w.http) + "." + strconv.Itoa(w.grpc) }
 
 // runWeed starts one of SeaweedFS's servers.

@@ -11,11 +11,11 @@ import (
 const (
 	// minPart is the least that S3 takes as a part which is not the last.
 	minPart = 5 * mib
-	// largeObject is the size from which scale makes objects smaller, and not fewer.
+	// largeObject is the size from which on a scale below 1 makes objects smaller, and not fewer.
 	largeObject = 16 * mib
 )
 
-// plan turns the work that rows name into that of this run.
+// plan scales the work that rows name to that of this run.
 type plan struct {
 	scale float64
 	seed  uint64
@@ -23,18 +23,18 @@ type plan struct {
 
 func newPlan(scale float64, seed uint64) plan { return plan{scale, seed} }
 
-// count scales a number of operations: no less than least remain.
+// count scales a number of operations, but to no less than least.
 func (p plan) count(n, least int) int { return max(int(float64(n)*p.scale), least) }
 
-// objects are so many of a size, with so many clients at once.
+// objects are so many objects of a size, with so many clients at once.
 type objects struct {
 	count   int
 	bytes   int64
 	clients int
 }
 
-// objects scales them. A large object becomes smaller, down to a part's least size, but it
-// becomes no larger than the row says: more of them come instead.
+// objects scales objects. Large ones become smaller, down to the least size of a part. None becomes
+// larger than the row says: a scale above 1 gives more of them.
 func (p plan) objects(o objects) objects {
 	if o.bytes >= largeObject && p.scale < 1 {
 		o.bytes = max(int64(float64(o.bytes)*p.scale)/mib*mib, minPart)
@@ -69,12 +69,12 @@ func sizeText(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// value returns what a key holds: bytes that no other key holds.
+// value returns what a key holds. No two keys hold the same bytes.
 func (p plan) value(key string, size int64) load.Value {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key)) // A hash takes everything.
 	return load.Fresh(h.Sum64()^p.seed, size)
 }
 
-// dice returns choices that are the same on every target.
+// dice returns random choices, which are the same on every target.
 func (r *turn) dice() *rand.Rand { return rand.New(rand.NewPCG(r.seed, uint64(r.round))) }

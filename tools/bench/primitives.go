@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// primitive is work that no server which keeps what S3 and 4+2 promise can leave out, in
-// its barest form.
+// primitive is work, in its barest form, that no server can leave out if it keeps what S3 and 4+2
+// promise.
 type primitive string
 
 const (
@@ -28,18 +28,18 @@ const (
 	primCRC32C   primitive = "CRC-32C"      // Of a frame.
 	primEncode   primitive = "Reed-Solomon" // 4+2, for a byte of data.
 	primSocket   primitive = "socket"       // Loopback TCP, both ends.
-	primTLS      primitive = "socket, TLS"  // The same with TLS; told beside socket + 2 AES-128-GCM.
+	primTLS      primitive = "socket, TLS"  // The same with TLS. It is to be compared with socket + 2 AES-128-GCM.
 	primWrite    primitive = "file write"   // Into the page cache.
 	primRead     primitive = "file read"    // Out of the page cache.
 	primSync     primitive = "fdatasync"    // Of 4 KiB that were appended.
 	primExchange primitive = "exchange"     // 1 KiB there and back over TLS, both ends.
 )
 
-// primitiveTime is how long each is repeated: all of them take a second and a half.
+// primitiveTime is how long each primitive is repeated. All of them together take a second and a half.
 const primitiveTime = 100 * time.Millisecond
 
-// gauge is how a primitive is measured: step does some of it and tells how much, in bytes or
-// times; close lets go of what it needed.
+// gauge is how a primitive is measured. step does some of it and returns how much, in bytes or times.
+// close frees what it needed.
 type gauge struct {
 	step  func() (int64, error)
 	close func() error
@@ -72,7 +72,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // blockBytes is what is hashed, read or written at once.
 const blockBytes = 1 << 20
 
-// over measures what is done to a block in memory.
+// over measures work on a block in memory.
 func over(do func(p []byte)) func(string) (gauge, error) {
 	return func(string) (gauge, error) {
 		p := make([]byte, blockBytes)
@@ -99,7 +99,7 @@ func sealing(keyBytes, packageBytes int) func(string) (gauge, error) {
 	}
 }
 
-// encoding measures parity of rows of 64 KiB, as stripes are encoded.
+// encoding measures how parity is computed of rows of 64 KiB, as stripes are encoded.
 func encoding(string) (gauge, error) {
 	const k, m, row = 4, 2, 64 << 10
 	coder, err := reedsolomon.New(k, m, reedsolomon.WithMaxGoroutines(1))
@@ -110,7 +110,7 @@ func encoding(string) (gauge, error) {
 	return gauge{func() (int64, error) { return k * row, coder.Encode(rows) }, nothing}, nil
 }
 
-// maxFile is how long the file becomes into which is written.
+// maxFile is how long the file becomes that is written.
 const maxFile = 256 << 20
 
 func scratch(dir string) (*os.File, func() error, error) {
@@ -172,10 +172,10 @@ func syncing(dir string) (gauge, error) {
 	}, remove}, nil
 }
 
-// prices are the CPU seconds that a byte, or one time, of each primitive costs.
+// prices are the CPU seconds that each primitive costs, for a byte or for one time.
 type prices map[primitive]float64
 
-// measurePrices repeats each primitive for a while.
+// measurePrices measures each primitive for a while. Its files lie below dir, and it removes them.
 func measurePrices(dir string, each time.Duration) (prices, error) {
 	found := prices{}
 	for _, p := range primitives {
@@ -195,7 +195,7 @@ func measurePrices(dir string, each time.Duration) (prices, error) {
 	return found, nil
 }
 
-// price repeats the step for a while. The first one warms up and does not count.
+// price repeats the step for a while. The first step warms up and does not count.
 func (b gauge) price(d time.Duration) (float64, error) {
 	if _, err := b.step(); err != nil {
 		return 0, err
@@ -225,7 +225,7 @@ func middle(all []prices) prices {
 	return m
 }
 
-// shown returns a price for the unit in which it is told.
+// shown returns a price as people are shown it, in its unit.
 func shown(price float64, unit string) float64 {
 	if unit == "GiB" {
 		return price * float64(gib)
@@ -233,10 +233,10 @@ func shown(price float64, unit string) float64 {
 	return price * 1000
 }
 
-// primitiveRounds is how often `bench primitives` measures each.
+// primitiveRounds is how often `bench primitives` measures each primitive.
 const primitiveRounds = 5
 
-// tellPrimitives measures nothing but the primitives.
+// tellPrimitives measures the primitives alone, and prints what they cost.
 func tellPrimitives(dir string, out io.Writer) error {
 	var all []prices
 	for range primitiveRounds {

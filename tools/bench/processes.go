@@ -15,14 +15,14 @@ import (
 // clockTick is the unit of CPU times in /proc on every Linux that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// processes are a server's, by their ids: a list, or a file that is read each time, so
-// that a server may be restarted between rows.
+// processes are those of a server, by their ids. The ids are a list, or in a file, which is read each
+// time so that a server may be restarted between rows.
 type processes struct {
 	pids []int
 	file string
 }
 
-// parseProcesses reads 1,2,3 or the name of a file.
+// parseProcesses reads a list of ids as 1,2,3, or takes s for the name of a file.
 func parseProcesses(s string) (processes, error) {
 	if s == "" {
 		return processes{}, errors.New("pids= is empty; want ids with commas between, or a file")
@@ -48,7 +48,7 @@ func parseIDs(s string) (pids []int, err error) {
 	return pids, nil
 }
 
-// known reports whether there are any to look at.
+// known reports whether there are processes to look at.
 func (p processes) known() bool { return p.file != "" || len(p.pids) > 0 }
 
 func (p processes) ids() ([]int, error) {
@@ -66,8 +66,8 @@ func (p processes) ids() ([]int, error) {
 	return pids, nil
 }
 
-// sum adds up what read makes of a file in /proc of each process. One that is gone is an
-// error: figures without it would flatter.
+// sum adds up what read finds in a file in /proc of each process. It returns an error if one is gone:
+// figures without that one would flatter the server.
 func (p processes) sum(file string, read func(text []byte) (int64, error)) (total int64, err error) {
 	ids, err := p.ids()
 	if err != nil {
@@ -93,7 +93,7 @@ func (p processes) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, err
 }
 
-// ticksOf reads /proc/PID/stat: user and system time, own and of children.
+// ticksOf reads /proc/PID/stat. It adds up the user and system time of the process and of its children.
 func ticksOf(stat []byte) (ticks int64, err error) {
 	at := bytes.LastIndex(stat, []byte(") ")) // The name before it may hold blanks and brackets.
 	f := strings.Fields(string(stat[at+1:]))
@@ -111,8 +111,8 @@ func ticksOf(stat []byte) (ticks int64, err error) {
 	return ticks, nil
 }
 
-// peak returns the most memory that each process had since resetPeak, added up: no less than
-// they ever had together.
+// peak adds up the most memory that each process had since resetPeak. All processes together never had
+// more than that.
 func (p processes) peak() (bytes int64, err error) { return p.sum("status", peakOf) }
 
 // peakOf reads VmHWM of /proc/PID/status.
@@ -131,7 +131,7 @@ func peakOf(status []byte) (int64, error) {
 	return 0, errors.New("status has no VmHWM: the process has ended")
 }
 
-// resetPeak makes the present size of each process its peak.
+// resetPeak sets the peak of each process to its present size.
 func (p processes) resetPeak() error {
 	ids, err := p.ids()
 	for _, id := range ids {

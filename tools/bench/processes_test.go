@@ -38,8 +38,8 @@ func TestPeak(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A process's figures are read of the kernel: time that was burnt shows, and so does
-// memory that was touched since the peak was reset.
+// The figures of a process are read from the kernel: time that it has burnt shows, and so does memory
+// that it has touched since the peak was reset.
 func TestOwnProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600))

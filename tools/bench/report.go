@@ -25,7 +25,7 @@ type report struct {
 	Targets    []targetReport   `json:"targets"`
 	Rows       []*row           `json:"rows"`
 	Primitives []primitivePrice `json:"primitives,omitempty"`
-	Errors     []string         `json:"errors,omitempty"` // Of no row.
+	Errors     []string         `json:"errors,omitempty"` // Errors that belong to no row.
 
 	prices  []prices
 	targets []*target
@@ -53,20 +53,20 @@ type row struct {
 	Name    string    `json:"name"`
 	What    string    `json:"what"`
 	Results []*result `json:"results"`
-	Prices  prices    `json:"primitives_cpu_s,omitempty"` // While it ran, a byte or an operation.
+	Prices  prices    `json:"primitives_cpu_s,omitempty"` // Medians of what they cost while it ran.
 }
 
 // result is a row on one target.
 type result struct {
 	Target  string             `json:"target"`
-	Figures map[string]float64 `json:"figures,omitempty"` // Medians of the rounds.
+	Figures map[string]float64 `json:"figures,omitempty"` // The medians of the rounds.
 	Ratios  map[string]float64 `json:"ratios_to_first,omitempty"`
 	Samples []sample           `json:"samples"`
 	Errors  []string           `json:"errors,omitempty"`
-	Wrong   bool               `json:"wrong,omitempty"` // It answered what contradicts what was written.
+	Wrong   bool               `json:"wrong,omitempty"` // An answer contradicted what was written.
 }
 
-// figure is a column: what it makes of one round; 0 where it has no meaning.
+// figure is a column: of returns the value of one round, and 0 if it has no meaning there.
 type figure struct {
 	head string
 	of   func(s sample) float64
@@ -94,7 +94,7 @@ var figures = []figure{
 	{"seconds", func(s sample) float64 { return s.Seconds }},
 }
 
-// over0 divides, and makes 0, which is not told, of what cannot be divided.
+// over0 returns a / b, or 0 if b is 0. A figure of 0 is not told.
 func over0(a, b float64) float64 {
 	if b == 0 {
 		return 0
@@ -114,7 +114,7 @@ func (r *report) add(t *target, idle float64) {
 	r.Targets, r.targets = append(r.Targets, tr), append(r.targets, t)
 }
 
-// note keeps an error that is no row's.
+// note keeps an error that belongs to no row.
 func (r *report) note(err error) { r.Errors = append(r.Errors, err.Error()) }
 
 // failed reports whether anything went wrong.
@@ -134,8 +134,8 @@ func (s *result) fail(round int, err error) {
 	s.Errors = append(s.Errors, fmt.Sprintf("round %d: %s", round+1, text))
 }
 
-// judge works out every figure, what the formula comes to, and the ratios to the first
-// target. The formula has TLS in it: a target without it is told no multiple.
+// judge works out every figure, what the formula comes to, and the ratios to the first target. The
+// formula includes TLS, so a target without TLS gets no multiple of it.
 func (w *row) judge(targets []*target, f formula) {
 	for i, s := range w.Results {
 		for j := range s.Samples {
@@ -169,11 +169,10 @@ func mediansOf(samples []sample) map[string]float64 {
 	return found
 }
 
-// spreadHead is how far rounds lie apart.
+// spreadHead is the head of the column that says how far rounds lie apart.
 const spreadHead = "spread %"
 
-// spreadOf returns in per cent of the median how much longer the slowest round took than
-// the fastest.
+// spreadOf returns how much longer the slowest round took than the fastest, in per cent of the median.
 func spreadOf(samples []sample) float64 {
 	var all []float64
 	for _, s := range samples {
@@ -182,7 +181,7 @@ func spreadOf(samples []sample) float64 {
 	return over0(100*(slices.Max(all)-slices.Min(all)), median(all))
 }
 
-// ratios divides the figures that both have.
+// ratios divides the figures of a target by those of the first one, as far as both have them.
 func ratios(of, first map[string]float64) map[string]float64 {
 	found := map[string]float64{}
 	for name, v := range of {
@@ -193,7 +192,7 @@ func ratios(of, first map[string]float64) map[string]float64 {
 	return found
 }
 
-// summarize tells what primitives cost over a run.
+// summarize returns what primitives cost over a run.
 func summarize(all []prices) (out []primitivePrice) {
 	if len(all) == 0 {
 		return nil
@@ -216,7 +215,7 @@ func (r *report) write(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// number tells three digits.
+// number returns a figure with about three digits, and "-" for 0.
 func number(v float64) string {
 	switch {
 	case v == 0:
@@ -238,8 +237,8 @@ func (r *report) tellStart(out io.Writer) error {
 	return err
 }
 
-// tell writes a row as a table; below each target but the first stand its figures divided
-// by the first one's.
+// tell writes a row as a table. Below each target but the first stand its figures divided by those of
+// the first.
 func (w *row) tell(out io.Writer) error {
 	fmt.Fprintf(out, "\n%s: %s\n", w.Name, w.What)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -269,7 +268,7 @@ func (w *row) tell(out io.Writer) error {
 	return err
 }
 
-// heads returns the columns in which anybody has a figure.
+// heads returns the columns in which any target has a figure.
 func (w *row) heads() (heads []string) {
 	for _, f := range append(slices.Clone(figures), figure{head: spreadHead}) {
 		if slices.ContainsFunc(w.Results, func(s *result) bool { return s.Figures[f.head] != 0 }) {
@@ -288,7 +287,7 @@ func tablePrimitives(all []primitivePrice, out io.Writer) error {
 	return t.Flush()
 }
 
-// tellEnd writes what the primitives cost meanwhile, and what else is to be known.
+// tellEnd writes what the primitives cost during the run, and what else one must know of it.
 func (r *report) tellEnd(out io.Writer) error {
 	r.Primitives = summarize(r.prices)
 	if len(r.Primitives) > 0 {

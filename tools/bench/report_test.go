@@ -51,7 +51,7 @@ func TestFiguresAndRatios(t *testing.T) {
 	require.NotContains(t, out.String(), "p99", "a column in which nobody has a figure is left out")
 }
 
-// A small object has no figure per GiB, a row without bytes none at all.
+// A row of small objects has no figure per GiB, and a row without bytes has none at all.
 func TestFewBytes(t *testing.T) {
 	small := mediansOf([]sample{{Seconds: 1, Bytes: 4 * kib * 10, Ops: 10, CPU: 1}})
 	require.NotContains(t, small, "CPU s/GiB")

@@ -12,17 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// scenario is a row of the report: it prepares what it needs, measures once, compares what
-// came of it with what was written, and removes what no other row needs.
+// scenario is a row of the report. It prepares what it needs, measures once, compares the outcome with
+// what was written, and removes what no other row needs.
 type scenario struct {
 	name    string
 	what    func(plan) string
-	formula formula // Without one where what it costs depends on how many share a commit or a page.
+	formula formula // Empty if what it costs depends on how many operations share a commit or a page.
 	run     func(ctx context.Context, r *turn) error
 }
 
-// scenarios are all rows, in the order in which they run: those that share what lies there
-// stand together.
+// scenarios are all rows, in the order in which they run. Rows that share objects stand together.
 var scenarios = []scenario{
 	put("put-64m", objects{16, 64 * mib, 4}, putFormula),
 	get("get-64m", objects{16, 64 * mib, 4}, getFormula),
@@ -70,7 +69,7 @@ var scenarios = []scenario{
 	mixed("mixed-by-64", objects{4000, 16 * kib, 64}),
 }
 
-// choose returns the rows that only names, or all, without those that skip names.
+// choose returns the rows that only names, or all if it is "", without those that skip names.
 func choose(all []scenario, only, skip string) ([]scenario, error) {
 	wanted, err := matching(all, "-only", only)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 	"github.com/cairnstore/cairn/tools/load"
 )
 
-// sdk does what is not measured, through aws-sdk-go-v2 with its standard retries: buckets,
-// uploads' beginnings and ends, what rows leave behind. Parts with trailing checksums go
-// through it too.
+// sdk does what is not measured, through aws-sdk-go-v2 with its standard retries: it makes buckets,
+// begins and ends uploads, and removes what rows leave behind. It also sends the parts with trailing
+// checksums, which are measured.
 type sdk struct {
-	s3               *s3.Client   // Of the first server.
-	each             []*s3.Client // Of every server: parts go to them in turn.
+	s3               *s3.Client   // The client of the first server.
+	each             []*s3.Client // One client for each server: parts go to them in turn.
 	bucket, versions string
 	made             []string
 }
@@ -49,14 +49,15 @@ func (s *sdk) open(ctx context.Context) error {
 	return nil
 }
 
-// How often, and after which pause, a bucket is emptied that is not empty when it is to go.
+// How often a bucket is emptied that was found not empty when it was to be removed, and how long to
+// wait before each time.
 const (
 	emptyTries = 20
 	emptyPause = 500 * time.Millisecond
 )
 
-// close removes the buckets that open has made, and all that is in them. A PUT that was cut
-// off may still have its effect: then it begins anew.
+// close removes the buckets that open has made, and all that is in them. A PUT that was cut off may
+// still have its effect meanwhile. If a bucket is not empty by that, close empties it again.
 func (s *sdk) close(ctx context.Context) error {
 	for _, b := range s.made {
 		err := s.removeBucket(ctx, b)
@@ -158,7 +159,7 @@ func (s *sdk) abort(ctx context.Context, at place, upload string) error {
 	return err
 }
 
-// single makes the SDK send a request one time: what is measured is not tried again.
+// single makes the SDK send a request once only, since what is measured must not be tried again.
 func single(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
 
 // putPart sends a part as the SDK does by itself: with a checksum in the trailer.
@@ -183,7 +184,7 @@ func (s *sdk) complete(ctx context.Context, key, upload string, parts []types.Co
 	return err
 }
 
-// keys returns every key that begins with prefix, as the SDK reads the list.
+// keys returns every key that begins with prefix, as the SDK lists them.
 func (s *sdk) keys(ctx context.Context, prefix string) (found []string, err error) {
 	pages := s3.NewListObjectsV2Paginator(s.s3, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {

@@ -29,7 +29,7 @@ func pair() (client, server net.Conn, err error) {
 	return client, server, nil
 }
 
-// tlsPair returns both ends with TLS 1.3, of which the handshake is done.
+// tlsPair returns both ends of a connection with TLS 1.3, after the handshake.
 func tlsPair(dir string) (client, server *tls.Conn, err error) {
 	ca, cert, key, err := identity.DevCA(filepath.Join(dir, "tls"), nil)
 	if err != nil {
@@ -56,7 +56,7 @@ func tlsPair(dir string) (client, server *tls.Conn, err error) {
 	server = tls.Server(b, &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13,
 		DynamicRecordSizingDisabled: true})
 	done := make(chan error, 1)
-	go func() { done <- server.Handshake() }() // Ends with the client's, or with the connection.
+	go func() { done <- server.Handshake() }() // Ends with the client's handshake, or with the connection.
 	err = client.Handshake()
 	if err != nil {
 		_ = a.Close()
@@ -68,7 +68,8 @@ func tlsPair(dir string) (client, server *tls.Conn, err error) {
 	return client, server, err
 }
 
-// streaming measures blocks from one end to the other: a step ends when all of it has come.
+// streaming measures blocks that go from one end to the other. A step ends when all of a block has
+// come.
 func streaming(client, server net.Conn) gauge {
 	came := make(chan error)
 	go func() { // Ends when close has closed the connection.
@@ -115,7 +116,7 @@ func overTLS(dir string) (gauge, error) {
 	return streaming(client, server), nil
 }
 
-// exchangeBytes is about what a small request or answer between nodes takes.
+// exchangeBytes is about the size of a small request or answer between nodes.
 const exchangeBytes = 1 << 10
 
 // exchanging measures a question and an answer.

@@ -20,12 +20,12 @@ func newCustomerKey(name string) *customerKey {
 
 var keyA, keyB = newCustomerKey("a"), newCustomerKey("b")
 
-// own adds the key as that of the object itself, and returns h.
+// own adds the headers that name the key as that of the object, and returns h.
 func (k *customerKey) own(h http.Header) http.Header {
 	return k.add(h, "X-Amz-Server-Side-Encryption-Customer-")
 }
 
-// source adds it as that of the object which is copied.
+// source adds the headers that name the key as that of the source of a copy.
 func (k *customerKey) source(h http.Header) {
 	k.add(h, "X-Amz-Copy-Source-Server-Side-Encryption-Customer-")
 }

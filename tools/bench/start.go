@@ -25,7 +25,8 @@ const (
 	loopback     = "127.0.0.1"
 )
 
-// startCluster runs six cairn processes with TLS, a drive each.
+// startCluster runs six cairn processes with TLS and one drive each. The caller must call the func that
+// it returns, which ends them.
 func startCluster(ctx context.Context, o options) (spec, func(), error) {
 	nothing := func() {}
 	bin, err := filepath.Abs(o.bin)
@@ -68,12 +69,12 @@ func own(dir, name string) (string, error) {
 // daemons are the processes of a peer.
 type daemons struct {
 	dir  string
-	env  []string // More environment of each.
+	env  []string // More environment of each process.
 	cmds []*exec.Cmd
 }
 
-// run starts one, with environment of its own, whose output goes to a file. It dies with
-// this program.
+// run starts a process, whose output goes to a file. env is more environment of this one. The process
+// dies with this program.
 func (d *daemons) run(name, bin string, env []string, args ...string) error {
 	log, err := os.Create(filepath.Join(d.dir, name+".log"))
 	if err != nil {
@@ -98,11 +99,11 @@ func (d *daemons) pids() (ids []int) {
 	return ids
 }
 
-// words returns the end of what each has said, for who wants to know why it does not serve.
+// words returns the end of the log of each process, which tells why it does not serve.
 func (d *daemons) words() string {
 	const most = 1 << 10
 	var b strings.Builder
-	logs, _ := filepath.Glob(filepath.Join(d.dir, "*.log")) // The pattern is a good one.
+	logs, _ := filepath.Glob(filepath.Join(d.dir, "*.log")) // It fails for a malformed pattern only.
 	for _, file := range logs {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -113,13 +114,13 @@ func (d *daemons) words() string {
 	return b.String()
 }
 
-// kill ends all of them and waits.
+// kill kills all processes and waits until they have ended.
 func (d *daemons) kill() {
 	for _, c := range d.cmds {
 		_ = c.Process.Kill()
 	}
 	for _, c := range d.cmds {
-		_ = c.Wait() // It ends by the signal: that is no error here.
+		_ = c.Wait() // It returns an error since the process has ended by the signal, as it should.
 	}
 }
 

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// spec is how a server is reached, and which processes are its own.
+// spec says how a server is reached, and which processes are its own.
 type spec struct {
 	name           string
 	urls           []*url.URL
-	ca             string // File of the authority; "" where the system's are enough.
+	ca             string // File with the certificate of the authority; "": the system's authorities.
 	access, secret string
 	procs          processes
-	remark         string // What must be known of it before figures are compared.
+	remark         string // What one must know of it before figures are compared.
 }
 
 // parseTarget reads the words of a -target flag.
@@ -76,21 +76,22 @@ func (t *spec) word(w string) (err error) {
 	return err
 }
 
-// secure reports whether requests go through TLS.
+// secure reports whether requests go over TLS.
 func (t *spec) secure() bool { return t.urls[0].Scheme == "https" }
 
-// connections is how many stay open to a server: as many as clients of the widest row.
+// connections is how many connections stay open to a server: as many as the row with the most clients
+// has.
 const connections = 64
 
-// idleTimeout is shorter than that after which servers close a connection: one that is
-// closed under a request would count as an error.
+// idleTimeout is shorter than the time after which servers close an idle connection. If one were closed
+// under a request, that would count as an error.
 const idleTimeout = 20 * time.Second
 
-// socketBytes is what is read or written at once: a client with small buffers would spend
-// its time, and that of the machine it shares with the server, in system calls.
+// socketBytes is how much is read or written at once. A client with small buffers would spend its time
+// in system calls, and it shares the machine with the server.
 const socketBytes = 256 << 10
 
-// httpClient returns one that believes the target's authority. It speaks HTTP/1.1, as S3
+// httpClient returns a client that trusts the authority of the target. It speaks HTTP/1.1, as S3
 // clients do, and asks for no compression.
 func (t *spec) httpClient() (*http.Client, error) {
 	transport := &http.Transport{
@@ -121,9 +122,9 @@ type target struct {
 	*client
 	sdk    *sdk
 	settle time.Duration
-	ready  map[string]bool   // What lies there for rows that read.
-	ids    map[string]string // Version ids, by key and number.
-	coarse string            // Why peaks of memory are not each row's own; "" where they are.
+	ready  map[string]bool   // What was prepared there by once.
+	ids    map[string]string // The ids of versions, by key and number.
+	coarse string            // Why a peak of memory may be that of an earlier row; "": it is not.
 }
 
 func newTarget(s spec, o options) (*target, error) {
@@ -137,7 +138,7 @@ func newTarget(s spec, o options) (*target, error) {
 	}, nil
 }
 
-// once prepares what rows share.
+// once prepares what rows share, unless it was prepared under this name before.
 func (t *target) once(name string, make func() error) error {
 	if t.ready[name] {
 		return nil

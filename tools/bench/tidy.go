@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// tidyTimeout is how long what a row leaves behind may take to remove.
+// tidyTimeout is how long it may take to remove what a row leaves behind.
 const tidyTimeout = 5 * time.Minute
 
-// tidy removes what a row has made, also where the row was cut off.
+// tidy calls do, which removes what a row has made. The context of do goes on if the row was cut off.
 func tidy(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
@@ -25,7 +25,7 @@ func (t *target) drop(ctx context.Context, at place) error {
 	return tidy(ctx, func(ctx context.Context) error { return t.client.delete(ctx, at) })
 }
 
-// abort gives an upload up.
+// abort aborts an upload.
 func (t *target) abort(ctx context.Context, at place, upload string) error {
 	return tidy(ctx, func(ctx context.Context) error { return t.sdk.abort(ctx, at, upload) })
 }

@@ -11,7 +11,7 @@ const (
 	versionPrefix = "versions/"
 )
 
-// versions are so many of each key, written by so many clients at once.
+// versions are so many keys with so many versions each, written by so many clients at once.
 type versions struct{ keys, each, clients int }
 
 func (p plan) versions(v versions) versions {
@@ -26,14 +26,14 @@ func (v versions) String() string {
 		v.each, v.keys, sizeText(versionBytes), clientsText(v.clients))
 }
 
-// version returns where number i of all is written, and the name of what it holds: keys take
+// version returns where version i of all is written, and the name of what it holds. The keys take
 // turns.
 func (v versions) version(r *turn, i int) (at place, content string) {
 	key := numbered(versionPrefix)(i % v.keys)
 	return place{bucket: r.sdk.versions, key: key}, key + "#" + strconv.Itoa(i/v.keys)
 }
 
-// writeVersions writes all and remembers their ids.
+// writeVersions writes all versions and remembers their ids.
 func (r *turn) writeVersions(ctx context.Context, v versions) (work, error) {
 	ids := make([]string, v.total())
 	took, err := each(ctx, v.total(), v.clients, func(ctx context.Context, i int) (err error) {
@@ -60,7 +60,7 @@ func (r *turn) versionFixture(ctx context.Context, v versions) error {
 	})
 }
 
-// readVersion gets one version by its id and compares it.
+// readVersion gets a version by its id and compares it with what was written.
 func (r *turn) readVersion(ctx context.Context, v versions, i int) error {
 	at, content := v.version(r, i)
 	at.version = r.ids[content]
