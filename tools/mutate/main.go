@@ -1,29 +1,30 @@
-// Command mutate asks whether the tests would notice: it breaks the code in one
-// place at a time, runs the tests, and tells which of the breaks nobody saw.
+// Command mutate asks whether the tests would notice a fault: it breaks the code in one place at a
+// time, runs the tests, and tells which breaks no test noticed.
 //
 //	go run ./tools/mutate                           # a sample of the default packages
 //	go run ./tools/mutate -n 0 -in meta/state/move.go   # every break of one file
 //	go run ./tools/mutate -list -in shard/drive     # what would be broken
 //
-// A break (a mutant) is a change of one expression or statement, see mutants.go. The
-// tree is never touched: the changed file is compiled in the place of the original by
-// -overlay. One that does not compile is no mutant and is replaced.
+// A break (a mutant) is a change of one expression or statement: see mutants.go. The tree is never
+// touched: go build's -overlay compiles the changed file in the place of the original. A change that
+// does not compile is no mutant, and another takes its place.
 //
-// Which tests run: each test of a package is run once by itself, unbroken, to learn
-// which statements it reaches and how long it takes (see profile.go). A mutant is tried
-// with the tests that reach it alone, the quickest first, those of its own package
-// before those of the packages that rest on it. It is killed when a test fails, panics,
-// or takes many times as long as it does; the first that does ends the trial.
+// Which tests run: each test of a package first runs once by itself, with nothing broken, to learn
+// which statements it reaches and how long it takes (see profile.go). A mutant is tried only with the
+// tests that reach it: those of its own package before those of the packages that rest on it, and of
+// each package the quickest first. It is killed if a test fails, panics, or takes many times as long as
+// before. The first test that does so ends the trial.
 //
-// What was found is kept below -dir, outside the tree, so that a run that was cut off
-// goes on where it stopped. A verdict stands while the broken file is what it was; a
-// survivor is tried again once the tests, or the files broken, are others.
+// The verdicts are kept below -dir, outside the tree, so that a run that was cut off goes on where it
+// stopped. The verdict that a mutant was killed stands as long as its file does not change. A survivor
+// is tried again once the tests, or the code that may be broken, have changed.
 //
-// Survivors that were looked at and make no difference anybody could see stand in
-// tools/mutate/explained.txt with the reason. They belong to the sample, but to no side
-// of the figure.
+// Survivors that somebody has looked at, and that make no difference that anybody could see, stand in
+// tools/mutate/explained.txt with the reason. They count in the sample, but neither as killed nor as
+// survivors.
 //
-// Exit status: 0 at least -want percent were killed, 1 fewer were, 2 it could not run.
+// The exit status is 0 if at least -want percent were killed, 1 if fewer were, and 2 if it could not
+// run.
 package main
 
 import (
@@ -40,8 +41,8 @@ import (
 	"syscall"
 )
 
-// suites tells what is mutated by default, and whose tests are asked, in the order of
-// what they cost.
+// suites says what is mutated by default, and the tests of which packages are asked. The cheaper tests
+// come first.
 var suites = []suite{
 	{"meta/state", nil, []string{"meta/state", "s3api/object", "node/upkeep", "node/sim"}},
 	{"meta/query", nil, []string{"meta/state", "meta/query", "s3api/object", "node/upkeep", "node/sim"}},
@@ -61,12 +62,12 @@ var suites = []suite{
 // it is broken.
 type suite struct {
 	in    string
-	files []string // If set, those of in that are broken: what plans and decides.
-	tests []string // The first are its own: those of its package, or of the one that makes what it reads.
+	files []string // If set, only these files of in are broken: those that plan and decide.
+	tests []string // The first is the package of its own tests: itself, or the one that makes what it reads.
 }
 
-// own returns the packages of a suite's own tests: that of the tests which come first, and
-// the broken one where it is another.
+// own returns the packages of a suite's own tests: the first of tests and, if tests has it and it is
+// another one, the package that is broken.
 func (s suite) own() []string {
 	own := s.tests[:1:1]
 	if s.dir() != own[0] && slices.Contains(s.tests, s.dir()) {
@@ -82,7 +83,7 @@ func (s suite) dir() string {
 	return s.in
 }
 
-// mutants returns all that can be broken.
+// mutants returns all mutants of a suite.
 func (s suite) mutants() ([]mutant, error) {
 	if s.files == nil {
 		return mutantsIn(s.in)
@@ -130,8 +131,8 @@ func main() {
 	os.Exit(code)
 }
 
-// chosen returns the suites of the packages and files named, or the default ones. The
-// tests of a package that has no suite are its own.
+// chosen returns the suites of the packages and files that are named, or the default ones. If a package
+// has no suite, only its own tests are asked.
 func chosen(in string) []suite {
 	if in == "" {
 		return suites

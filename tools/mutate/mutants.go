@@ -21,23 +21,23 @@ type mutant struct {
 	line     int
 	column   int
 	loose    bool   // It stands between blocks of statements: in the values of a case.
-	function string // The function it lies in, "Type.name" for a method.
+	function string // The function that it lies in, "Type.name" for a method.
 	around   [2]int // The first and the last line of that function.
 	from, to int
 	old, new string
-	why      string // In words: "condition is never true".
+	why      string // What was done, in words: "condition is never true".
 }
 
 func (m mutant) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s: %q", m.file, m.line, m.function, m.why, oneLine(m.old))
 }
 
-// key names the mutant wherever its line moves: file, function, kind and old text.
+// key names the mutant even if its line has moved: by file, function, kind and old text.
 func (m mutant) key() string {
 	return strings.Join([]string{m.file, m.function, m.why, oneLine(m.old)}, " | ")
 }
 
-// id names the mutant, and no other, for as long as its file is what it is.
+// id names this mutant and no other, as long as its file does not change.
 func (m mutant) id() string {
 	return fmt.Sprintf("%s@%s:%d-%d=%s", m.file, m.source, m.from, m.to, m.new)
 }
@@ -52,8 +52,8 @@ func oneLine(text string) string {
 	return text
 }
 
-// mutantsIn finds what can be broken in a file, or in all files of a folder that are
-// neither tests nor generated.
+// mutantsIn finds the mutants of a file, or of all files of a folder that are neither tests nor
+// generated.
 func mutantsIn(path string) ([]mutant, error) {
 	files := []string{path}
 	if !strings.HasSuffix(path, ".go") {
@@ -83,7 +83,7 @@ func mutantsIn(path string) ([]mutant, error) {
 	return out, nil
 }
 
-// mutantsOf finds what can be broken in the functions of one file.
+// mutantsOf finds the mutants of the functions of one file.
 func mutantsOf(file string, source []byte) ([]mutant, error) {
 	set := token.NewFileSet()
 	tree, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
@@ -119,7 +119,7 @@ func functionName(fn *ast.FuncDecl) string {
 	return fn.Name.Name
 }
 
-// A finder walks one file.
+// A finder walks over one file and gathers its mutants.
 type finder struct {
 	set      *token.FileSet
 	file     string
@@ -131,8 +131,8 @@ type finder struct {
 	found    []mutant
 }
 
-// swapped is the operator that stands in for another. A comparison moves its border,
-// or turns round; what is left out would not compile or make no difference.
+// swapped says which operator takes the place of another. An order moves its border, and an equality
+// turns round. Operators that are not here would not compile or would make no difference.
 var swapped = map[token.Token]token.Token{
 	token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR,
 	token.EQL: token.NEQ, token.NEQ: token.EQL,
@@ -174,8 +174,8 @@ func (f *finder) visit(n ast.Node) bool {
 	return true
 }
 
-// condition makes a guard vanish and makes it always true. An error check is only
-// made to vanish: that it is not always true every test notices.
+// condition makes a guard never true, and always true. The check of an error is only made never true:
+// every test would notice one that is always true.
 func (f *finder) condition(cond ast.Expr) {
 	text := f.text(cond.Pos(), cond.End())
 	f.replace(cond, "("+text+") && false", "condition is never true")
@@ -184,8 +184,8 @@ func (f *finder) condition(cond ast.Expr) {
 	}
 }
 
-// statements leaves out one statement at a time: a call, an assignment to what exists
-// already, a count, a jump.
+// statements leaves out one statement at a time: a call, an assignment to a variable that exists
+// already, an increment, or a jump.
 func (f *finder) statements(list []ast.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {
@@ -203,8 +203,8 @@ func (f *finder) statements(list []ast.Stmt) {
 	}
 }
 
-// results leaves numbers alone that are returned beside an error or a false: nobody looks
-// at them. It reports whether what is returned is to be visited.
+// results visits what is returned beside an error or a false, but leaves numbers there alone, because
+// no caller looks at them. It reports whether the whole statement is still to be visited.
 func (f *finder) results(r *ast.ReturnStmt) bool {
 	n := len(r.Results)
 	if n < 2 {

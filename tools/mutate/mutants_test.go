@@ -58,7 +58,7 @@ func TestMutantsOf(t *testing.T) {
 	}, got)
 }
 
-// The values of a case are looked at by tests that end in another one, too.
+// A test that ends in another case has looked at the values of a case, too.
 func TestReaching(t *testing.T) {
 	const source = `package p
 
@@ -105,7 +105,7 @@ func TestChosen(t *testing.T) {
 	}, got)
 }
 
-// The own tests of a room that is tested by what it serves are those, and its own.
+// If a room is tested by the room that it serves, the tests of both are its own.
 func TestOwn(t *testing.T) {
 	for in, want := range map[string][]string{
 		"meta/record":            {"meta/state", "meta/record"},

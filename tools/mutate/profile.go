@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// A profile is what each test of a package reaches of the code that may be broken, and
-// what it costs.
+// A profile says of each test of a package which code that may be broken it reaches, and how long it
+// takes.
 type profile struct {
-	Of     string // Fingerprint of the tests and of the code, see fingerprint.
+	Of     string // Fingerprint of the tests and of the code: see fingerprint.
 	Blocks []string
 	Tests  []testProfile
 }
@@ -32,8 +32,8 @@ type testProfile struct {
 	Reaches []int // Indexes of Blocks.
 }
 
-// allBroken is the code that profiles are taken of: all packages of the default suites,
-// so that one profile of a package of tests does for each of them.
+// allBroken returns the packages whose code a profile covers: that of the suite and those of all
+// default suites, so that one profile of a package of tests serves all of them.
 func allBroken(s suite) []string {
 	dirs := []string{s.dir()}
 	for _, s := range suites {
@@ -43,8 +43,8 @@ func allBroken(s suite) []string {
 	return slices.Compact(dirs)
 }
 
-// profileOf returns the profile of a package's tests, as kept in dir if neither they nor
-// the code have changed since.
+// profileOf returns the profile of a package's tests: the one that is kept in dir or, if the tests or
+// the code have changed since, a new one, which it keeps there.
 func profileOf(ctx context.Context, w io.Writer, dir, tests string, short bool, of []string) (*profile, error) {
 	print, err := fingerprint(tests, of)
 	if err != nil {
@@ -75,7 +75,7 @@ func profileName(tests string, short bool) string {
 	return name
 }
 
-// measure runs every test by itself, unbroken.
+// measure runs every test by itself, with nothing broken, and returns their profile.
 func measure(ctx context.Context, dir, tests string, short bool, of []string) (*profile, error) {
 	binary := filepath.Join(dir, "profiled.test")
 	packages := "./" + strings.Join(of, ",./")
@@ -152,10 +152,10 @@ func (p *profile) reaching(m mutant) []testProfile {
 	return out
 }
 
-// blockHolds reports whether a block, "file:line.column,line.column", holds the mutant.
-// A block ends where the braces after it begin, so that a condition belongs to what
-// comes before it. What stands between blocks (the values of a case) may be looked at
-// whichever way its function is gone through: it belongs to all blocks of it.
+// blockHolds reports whether a block, "file:line.column,line.column", holds the mutant. A block ends
+// where the braces after it begin, so a condition belongs to the block before it. The values of a case
+// stand between blocks, and any test of their function may look at them. So they belong to all blocks
+// of it.
 func blockHolds(block string, m mutant) bool {
 	file, span, ok := strings.Cut(block, ":")
 	if !ok || file != m.file {
@@ -177,7 +177,7 @@ func position(s string) [2]int {
 	return [2]int{l, c}
 }
 
-// fingerprint changes with any file of a package of tests, and with the code.
+// fingerprint returns a hash of all files of a package of tests, and of the code that may be broken.
 func fingerprint(tests string, of []string) (string, error) {
 	var files []string
 	for _, dir := range of {
@@ -209,8 +209,8 @@ func fingerprint(tests string, of []string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-// compile makes the binary of a package's tests, without what only debuggers need: it is
-// linked a few times as fast.
+// compile makes the binary of a package's tests. It leaves out what only debuggers need, which makes
+// linking a few times as fast.
 func compile(ctx context.Context, binary, tests string, more ...string) ([]byte, error) {
 	args := append([]string{"test", "-c", "-vet=off", "-tags", "invariants", "-ldflags=-s -w", "-o", binary}, more...)
 	c := exec.CommandContext(ctx, "go", append(args, "./"+tests)...)
@@ -220,11 +220,10 @@ func compile(ctx context.Context, binary, tests string, more ...string) ([]byte,
 
 func shortFlag(short bool) string { return fmt.Sprintf("-test.short=%v", short) }
 
-// memoryKiB is the address space that tests may have: what is broken may allocate
-// without end.
+// memoryKiB is how much address space tests may have, because broken code may allocate without end.
 const memoryKiB = 8 << 20
 
-// runTests runs a binary of tests where its package is.
+// runTests runs a binary of tests in the folder of its package, and returns its output.
 func runTests(ctx context.Context, binary, tests string, args ...string) ([]byte, error) {
 	script := fmt.Sprintf(`ulimit -v %d; exec "$@"`, memoryKiB)
 	c := exec.CommandContext(ctx, "sh", append([]string{"-c", script, "sh", binary}, args...)...)

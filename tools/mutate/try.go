@@ -28,7 +28,7 @@ func (t *tally) add(o tally) {
 type jury struct {
 	w         io.Writer
 	dir       string
-	quick     bool                // Ask the short form of all tests.
+	quick     bool                // All tests are asked in their short form.
 	profiles  map[string]*profile // By profileName.
 	explained map[string]bool
 	known     map[string]result
@@ -37,11 +37,11 @@ type jury struct {
 
 // result is a line of the file of results.
 type result struct {
-	Mutant  string  `json:"mutant"` // In words, for who reads the file.
+	Mutant  string  `json:"mutant"` // In words, for people who read the file.
 	ID      string  `json:"id"`     // See mutant.id.
 	Verdict verdict `json:"verdict"`
 	By      string  `json:"by,omitempty"`    // The test that failed.
-	Tests   string  `json:"tests,omitempty"` // Of a survivor: the fingerprints of the tests that it survived.
+	Tests   string  `json:"tests,omitempty"` // If it survived: the fingerprints of the tests that did not notice it.
 	Seconds float64 `json:"seconds"`
 }
 
@@ -50,8 +50,8 @@ type verdict string
 
 const (
 	killed      verdict = "killed"       // A test failed, or did not end.
-	survived    verdict = "survived"     // All tests that reach it passed; there may be none.
-	noCompiling verdict = "no compiling" // It was no program.
+	survived    verdict = "survived"     // All tests that reach it passed, or no test reaches it.
+	noCompiling verdict = "no compiling" // It does not compile.
 )
 
 // open reads the verdicts of earlier runs.
@@ -79,7 +79,7 @@ func (j *jury) open() (err error) {
 
 func (j *jury) close() { _ = j.results.Close() }
 
-// try judges mutants until n of them were, or are explained; 0: all.
+// try judges mutants until n of them were judged or are explained; 0: all of them.
 func (j *jury) try(ctx context.Context, s suite, mutants []mutant, n int) (tally, error) {
 	var t tally
 	tests, err := j.prints(s)
@@ -114,7 +114,7 @@ func (j *jury) try(ctx context.Context, s suite, mutants []mutant, n int) (tally
 	return t, nil
 }
 
-// prints returns the fingerprints of a suite's tests.
+// prints returns the fingerprints of all tests of a suite.
 func (j *jury) prints(s suite) (string, error) {
 	var prints []string
 	if j.quick {
@@ -130,8 +130,8 @@ func (j *jury) prints(s suite) (string, error) {
 	return strings.Join(prints, " "), nil
 }
 
-// profile makes or reads the profile of a package's tests: only if they are asked, as it
-// takes each of them once.
+// profile reads or makes the profile of a package's tests. It is called only when these are asked,
+// since making it takes a run of each test.
 func (j *jury) profile(ctx context.Context, s suite, tests string) (p *profile, err error) {
 	name := profileName(tests, j.short(s, tests))
 	if p = j.profiles[name]; p == nil {
@@ -142,9 +142,8 @@ func (j *jury) profile(ctx context.Context, s suite, tests string) (p *profile, 
 	return p, err
 }
 
-// short reports whether only the short form of a package's tests is asked: those of the
-// packages that rest on the broken one are dear, and what their short form notices the
-// long one does too.
+// short reports whether a package's tests are asked in their short form. The tests of packages that
+// rest on the broken one are dear, and what the short form notices, the long form notices too.
 func (j *jury) short(s suite, tests string) bool { return j.quick || tests != s.tests[0] }
 
 func (j *jury) remember(r result) error {
@@ -157,8 +156,8 @@ func (j *jury) remember(r result) error {
 	return err
 }
 
-// judge compiles the mutant in the place of the file and runs the tests that reach it,
-// one package after the other, until one fails.
+// judge compiles the mutant in the place of its file, and runs the tests that reach it, one package
+// after the other, until one fails.
 func (j *jury) judge(ctx context.Context, s suite, m mutant) (r result, err error) {
 	began := time.Now()
 	r = result{Mutant: m.String(), ID: m.id(), Verdict: survived}
@@ -206,8 +205,8 @@ func (j *jury) judge(ctx context.Context, s suite, m mutant) (r result, err erro
 	return r, nil
 }
 
-// inTurns parts tests, the quickest first, into runs that each take a few times as long
-// as all before: a process for each test would cost more than the quick ones do.
+// inTurns parts tests, the quickest first, into runs, of which each may take a few times as long as the
+// one before. A process for each test would cost more than the quick tests do.
 func inTurns(tests []testProfile) (turns [][]testProfile) {
 	const first, times = 0.5, 3.0 // Seconds.
 	most := first
@@ -224,8 +223,8 @@ func inTurns(tests []testProfile) (turns [][]testProfile) {
 	return turns
 }
 
-// Tests that take this much longer than they did when nothing was broken do not end. The
-// machine may be loaded by then.
+// How long tests may take before they count as not ending: this many times as long as with nothing
+// broken, and so much more. It is generous because the machine may be loaded by then.
 const (
 	hangsFactor = 10
 	hangsAfter  = 30 * time.Second
@@ -236,7 +235,7 @@ var (
 	endedBy    = regexp.MustCompile(`(?m)^(panic:|fatal error:|runtime:|goleak:|unexpected fault|signal:|SIG|FAIL).*`)
 )
 
-// runSome runs tests and returns which of them failed, or how; "" if all passed.
+// runSome runs tests and returns which of them failed, or how they ended; "" if all passed.
 func runSome(ctx context.Context, binary, tests string, short bool, some []testProfile) (by string, err error) {
 	var names []string
 	limit := hangsAfter
@@ -263,8 +262,8 @@ func runSome(ctx context.Context, binary, tests string, short bool, some []testP
 	return "", fmt.Errorf("the tests of %s did not run with %s: %w\n%s", tests, names, err, out)
 }
 
-// writeOverlay writes the broken file and the description of it that the go command
-// wants, and returns the latter's name.
+// writeOverlay writes the broken file, and the file that tells the go command to compile it in the
+// place of the original. It returns the name of the latter.
 func writeOverlay(dir string, m mutant) (string, error) {
 	original, err := filepath.Abs(m.file)
 	if err != nil {
@@ -290,8 +289,8 @@ func writeOverlay(dir string, m mutant) (string, error) {
 	return overlay, os.WriteFile(overlay, description, 0o600)
 }
 
-// readExplained reads the keys of survivors that make no difference: lines of
-// "file | function | what | old text", the reason in a comment above.
+// readExplained reads the keys of survivors that make no difference: lines of "file | function | what |
+// old text", with the reason in a comment above.
 func readExplained(file string) (map[string]bool, error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
