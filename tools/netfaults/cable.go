@@ -13,17 +13,17 @@ import (
 
 const (
 	maxFrame  = 64 << 10
-	inFlight  = 4096 // Frames that a cable holds one way; more are lost.
+	inFlight  = 4096 // How many frames a cable holds in each direction. More are lost.
 	tunDevice = "/dev/net/tun"
 )
 
-// cable is a pair of network devices whose frames this program carries from one to
-// the other, late if it is told to be. It does for every kernel what netem does for
-// those that have it. It ends with the program.
+// cable is a pair of network devices. This program carries frames from one to the other, with a delay
+// if it is told to. On any kernel it does what netem does on those that have it. It ends with the
+// program.
 type cable struct {
 	ends   [2]*os.File
 	delay  atomic.Int64 // Nanoseconds.
-	jitter atomic.Int64 // Half the width of what is added by chance.
+	jitter atomic.Int64 // How far the delay of a frame may be off at random, either way. Nanoseconds.
 }
 
 // newCable makes the devices a and b in the program's namespace.
@@ -41,7 +41,7 @@ func newCable(a, b string) (*cable, error) {
 	return c, nil
 }
 
-// tap makes an Ethernet device; what is read and written is its frames.
+// tap makes an Ethernet device. A read of the file takes a frame from it, and a write gives it one.
 func tap(name string) (*os.File, error) {
 	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *cable) carry(from, to *os.File) {
 	go func() {
 		for f := range queue {
 			time.Sleep(time.Until(f.due))
-			_, _ = to.Write(f.data) // A device that is down loses it, as a cable would.
+			_, _ = to.Write(f.data) // If the device is down the frame is lost, as on a cable.
 		}
 	}()
 	buffer := make([]byte, maxFrame)

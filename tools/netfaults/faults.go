@@ -9,12 +9,12 @@ import (
 // fault is something that happens to the network.
 type fault struct {
 	name   string
-	brief  bool // In the short form.
-	delays bool // Needs a network that can delay packets.
+	brief  bool // It belongs to the short form.
+	delays bool // It needs a network that can delay packets.
 	begin  func(context.Context, *strike) error
 }
 
-// strike is what a fault meets: the node that leads the metadata, and chance.
+// strike is what a fault is dealt with: the network, the node that leads the metadata, and chance.
 type strike struct {
 	net    *network
 	leader int
@@ -22,7 +22,7 @@ type strike struct {
 	hold   time.Duration
 }
 
-// others returns all nodes but one.
+// others returns all nodes other than one.
 func (s *strike) others(than int) (out []int) {
 	for i := range s.net.nodes {
 		if i != than {
@@ -79,7 +79,7 @@ func faults() []fault {
 	}
 }
 
-// oneWay cuts a node off in one direction: it hears nobody, or nobody hears it.
+// oneWay cuts a node off in one direction: if it is deaf it hears nobody, else nobody hears it.
 func (s *strike) oneWay(node int, deaf bool) error {
 	for _, o := range s.others(node) {
 		from, to := node, o

@@ -7,17 +7,17 @@ import (
 	"sync"
 )
 
-// ledger is what was acknowledged about versions, and how operations ended. Safe
-// for concurrent use.
+// ledger keeps which versions were acknowledged, and how operations ended. Several goroutines may use
+// it.
 type ledger struct {
 	mu       sync.Mutex
-	versions map[string]string // By id: the value; empty for a delete marker.
-	written  map[string]bool   // Values that somebody tried to write.
-	nameless map[string]bool   // Values acknowledged without the version's id.
+	versions map[string]string // The values, by the id of their version. Empty for a delete marker.
+	written  map[string]bool   // The values that somebody tried to write.
+	nameless map[string]bool   // The values that were acknowledged without the id of their version.
 	counted  counts
 }
 
-// counts is how operations ended.
+// counts says how operations ended.
 type counts struct {
 	answered, failed, versions int
 	errors                     map[string]int
@@ -34,7 +34,7 @@ func newLedger() *ledger {
 	return &ledger{versions: map[string]string{}, written: map[string]bool{}, nameless: map[string]bool{}, counted: counts{errors: map[string]int{}}}
 }
 
-// counts returns how operations have ended so far.
+// counts returns how operations have ended so far. The caller may keep it.
 func (l *ledger) counts() counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *ledger) counts() counts {
 	return c
 }
 
-// ended counts an operation; kind is of its error, empty if there was none.
+// ended counts an operation. kind is that of its error, and empty if there was none.
 func (l *ledger) ended(kind string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,15 +56,16 @@ func (l *ledger) ended(kind string) {
 	l.counted.errors[kind]++
 }
 
-// tries notes a value before it is written.
+// tries notes a value. It must be called before the value is written, because a write may have its
+// effect even if it fails.
 func (l *ledger) tries(value string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.written[value] = true
 }
 
-// made notes an acknowledged version. A Complete that took long has begun its
-// answer before there was one, so the id was not told.
+// made notes a version that was acknowledged. version is nil if the answer did not tell its id: a
+// Complete that takes long begins its answer before there is a version.
 func (l *ledger) made(version *string, value string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,7 +89,8 @@ func (l *ledger) contradicts(version, value string) (wrong []string) {
 	return wrong
 }
 
-// lost returns the acknowledged versions that are not found, by id and by value.
+// lost returns what is wrong about acknowledged versions that were not found: found has the ids that
+// are there, and holds the values.
 func (l *ledger) lost(found map[string]bool, holds map[string]string) (wrong []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

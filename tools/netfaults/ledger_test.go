@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The ledger must see what a cluster that loses or invents versions would show.
+// The ledger tells if a cluster has lost or invented versions.
 func TestLedger(t *testing.T) {
 	l := newLedger()
 	for _, v := range []string{"a", "b", "c"} {

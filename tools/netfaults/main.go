@@ -1,15 +1,14 @@
-// Command netfaults cuts and spoils the network between the nodes of a cluster of
-// real processes, each in a network namespace of its own, while clients at all of
-// them read, write, delete and complete uploads on a few keys of a versioned
-// bucket. Afterwards porcupine judges what they saw: every key must have behaved as
-// one register, and every acknowledged version must be there once, with its bytes.
+// Command netfaults cuts and spoils the network between the nodes of a cluster of real processes, each
+// in a network namespace of its own. Meanwhile clients at all nodes read, write, delete and complete
+// uploads, on a few keys of a versioned bucket. Afterwards porcupine judges what they saw: every key
+// must have behaved as one register, and every acknowledged version must be there once, with its bytes.
 //
 //	make scenarios-net
 //	go run ./tools/netfaults -h
 //
-// It needs Linux, root, ip (iproute2) and iptables. Packets are delayed by tc's netem
-// or, where the kernel has none, by cables of the program's own. Where namespaces cannot be made it says so and succeeds.
-// Everything is made in namespaces that end with the program.
+// It needs Linux, root, ip (iproute2) and iptables. Packets are delayed by tc's netem or, if the kernel
+// has none, by cables of the program's own. If namespaces cannot be made, it says so and exits with
+// status 0. Everything is made in namespaces that end with the program.
 package main
 
 import (
@@ -23,7 +22,7 @@ import (
 	"time"
 )
 
-// options are the command line's.
+// options are those of the command line.
 type options struct {
 	bin, dir string
 	seed     uint64
@@ -50,7 +49,8 @@ func main() {
 	os.Exit(begin(o))
 }
 
-// begin moves the program into namespaces of its own, or runs it if it is there.
+// begin starts the program anew in namespaces of its own or, if it is in them, runs it. It returns the
+// exit status.
 func begin(o options) int {
 	if !inside() {
 		if why := impossible(); why != "" {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// insideEnv marks the program that runs in namespaces of its own.
+// insideEnv names the environment variable that says that the program runs in namespaces of its own.
 const insideEnv = "CAIRN_NETFAULTS_INSIDE"
 
 func inside() bool { return os.Getenv(insideEnv) != "" }
@@ -29,12 +29,13 @@ func impossible() string {
 	return ""
 }
 
-// ownNamespaces gives a process a network and mounts that end with it.
+// ownNamespaces returns attributes that give a process a network and mounts of its own, which end with
+// it.
 func ownNamespaces() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 }
 
-// reexec runs the program again in namespaces of its own and returns its status.
+// reexec runs the program again, in namespaces of its own, and returns its exit status.
 func reexec() int {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Env = append(os.Environ(), insideEnv+"=1")
@@ -52,7 +53,7 @@ func reexec() int {
 	return 0
 }
 
-// command runs one of iproute2's or iptables' programs.
+// command runs a program of iproute2 or iptables.
 func command(args ...string) error {
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 	if err != nil {

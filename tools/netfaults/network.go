@@ -18,19 +18,20 @@ const (
 	netnsDir  = "/run/netns"
 )
 
-// network is a bridge with a namespace for each node behind it. It is made in the
-// program's own network namespace and ends with it.
+// network is a bridge with a namespace for each node behind it. It is made in the program's own network
+// namespace and ends with it.
 type network struct {
 	nodes  int
-	netem  bool     // The kernel can delay packets,
-	taps   bool     // else it has devices for cables that do:
-	cables []*cable // one a node.
+	netem  bool     // The kernel can delay packets.
+	taps   bool     // The kernel has devices for cables. They are used if it has no netem.
+	cables []*cable // The cable of each node, if cables are used.
 }
 
 var _ testbed.Network = (*network)(nil)
 
 func newNetwork(nodes int) (*network, error) {
-	// What `ip netns` remembers lies in a file system that only we see.
+	// `ip netns` keeps its namespaces in a directory. It becomes a file system that only this program
+	// sees.
 	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return nil, fmt.Errorf("make mounts private: %w", err)
 	}
@@ -59,7 +60,8 @@ func newNetwork(nodes int) (*network, error) {
 	return n, n.heal()
 }
 
-// hasNetem tries it on the loopback device of the program's own namespace.
+// hasNetem reports whether the kernel has netem. It tries it on the loopback device of the program's
+// own namespace.
 func hasNetem() bool {
 	return exec.Command("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms").Run() == nil &&
 		exec.Command("tc", "qdisc", "del", "dev", "lo", "root").Run() == nil
@@ -73,10 +75,10 @@ func hasTaps() bool {
 	return f.Close() == nil
 }
 
-// delays reports whether packets can be delayed at all.
+// delays reports whether packets can be delayed.
 func (n *network) delays() bool { return n.netem || n.taps }
 
-// plug makes the machine of node i.
+// plug makes the namespace of node i, with an address, and connects it to the bridge.
 func (n *network) plug(i int) error {
 	if err := command("ip", "netns", "add", space(i)); err != nil {
 		return err
@@ -98,7 +100,7 @@ func (n *network) plug(i int) error {
 	return nil
 }
 
-// lay lays a cable between eth0 of node i and its port.
+// lay lays a cable between eth0 of node i and the node's port of the bridge.
 func (n *network) lay(i int) error {
 	if n.netem || !n.taps {
 		return command("ip", "link", "add", port(i), "type", "veth", "peer", "name", "eth0", "netns", space(i))
@@ -127,12 +129,12 @@ func (n *network) Host(i int) (string, []string, error) {
 	return address(i), []string{"ip", "netns", "exec", space(i)}, nil
 }
 
-// drop lets node to receive nothing more from node from.
+// drop makes the node to receive nothing more from the node from.
 func (n *network) drop(from, to int) error {
 	return command("ip", "netns", "exec", space(to), "iptables", "-A", "INPUT", "-s", address(from), "-j", "DROP")
 }
 
-// cut separates two sides, both ways.
+// cut separates two sides, in both directions.
 func (n *network) cut(a, b []int) error {
 	for _, i := range a {
 		for _, j := range b {
@@ -159,7 +161,7 @@ func (n *network) lose(share float64) error {
 	return nil
 }
 
-// slow delays every packet to and from every node.
+// slow delays the packets between nodes.
 func (n *network) slow(delay, jitter time.Duration) error {
 	for i := range n.nodes {
 		if err := n.late(i, delay, jitter); err != nil {
@@ -169,7 +171,7 @@ func (n *network) slow(delay, jitter time.Duration) error {
 	return nil
 }
 
-// late delays every packet to node i, and from it where the cable does it.
+// late delays every packet to node i and, if a cable does it, every packet from it.
 func (n *network) late(i int, delay, jitter time.Duration) error {
 	if !n.delays() {
 		return nil
@@ -177,7 +179,7 @@ func (n *network) late(i int, delay, jitter time.Duration) error {
 	if n.netem {
 		return command("tc", "qdisc", "replace", "dev", port(i), "root", "netem", "delay", delay.String(), jitter.String())
 	}
-	n.cables[i].delay.Store(int64(delay / 2)) // A packet passes two cables.
+	n.cables[i].delay.Store(int64(delay / 2)) // A packet from node to node passes two cables.
 	n.cables[i].jitter.Store(int64(jitter / 2))
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// planes are the internode listeners.
+// planes are the listeners that nodes have for each other.
 var planes = []struct {
 	name string
 	port int
@@ -21,8 +21,8 @@ var planes = []struct {
 	{"internode", testbed.RPCPort},
 }
 
-// idle tells what an idle cluster sends, by plane: the bytes that a node receives on
-// a port, or from one.
+// idle tells how much an idle cluster sends, by plane: what nodes receive at the port of the plane, or
+// from it.
 func (t *trial) idle(ctx context.Context) error {
 	d := t.traffic
 	if err := t.bed.WaitRedundant(ctx); err != nil {
@@ -55,7 +55,7 @@ func (t *trial) idle(ctx context.Context) error {
 	return nil
 }
 
-// count begins to count packets of each plane at every node.
+// count makes every node count the packets of each plane from now on.
 func (t *trial) count() error {
 	for i := range t.nodes {
 		for _, p := range planes {
@@ -70,7 +70,7 @@ func (t *trial) count() error {
 	return nil
 }
 
-// counted returns what all nodes have received of a plane.
+// counted returns how much all nodes have received of a plane since count.
 func (t *trial) counted(port int) (bytes, packets float64, err error) {
 	for i := range t.nodes {
 		out, err := exec.Command("ip", "netns", "exec", space(i), "iptables", "-L", "INPUT", "-v", "-x", "-n").Output()

@@ -26,7 +26,7 @@ const (
 	shortHold   = 6 * time.Second
 )
 
-// trial is a cluster behind a network that fails, and what its clients saw.
+// trial is a cluster behind a network that fails, and what its clients have seen.
 type trial struct {
 	options
 	net     *network
@@ -34,7 +34,7 @@ type trial struct {
 	history *linear.History
 	ledger  *ledger
 	rng     *rand.Rand
-	steps   atomic.Int64 // Of all users.
+	steps   atomic.Int64 // How many operations all users have begun.
 }
 
 func newTrial(ctx context.Context, o options, net *network) (*trial, error) {
@@ -67,8 +67,8 @@ func (t *trial) makeBucket(ctx context.Context, c *s3.Client) error {
 	return err
 }
 
-// sdk returns an S3 client of one node that sends each request once: what happened
-// to it is then known, or known not to be.
+// sdk returns an S3 client of one node. It sends each request once, so that the outcome of a request is
+// either known or known to be unknown.
 func sdk(n *testbed.Node) *s3.Client {
 	creds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: testbed.RootUser, SecretAccessKey: testbed.RootPassword}, nil
@@ -77,7 +77,7 @@ func sdk(n *testbed.Node) *s3.Client {
 		BaseEndpoint: aws.String(n.Endpoint()), HTTPClient: n.Client(), RetryMaxAttempts: 1})
 }
 
-// run deals the faults, one after the other, and judges.
+// run deals the faults one after the other while users do operations, and then judges.
 func (t *trial) run(ctx context.Context) error {
 	busy, rest := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -113,7 +113,7 @@ func (t *trial) strikes(ctx context.Context) error {
 	return nil
 }
 
-// strike deals one fault, heals it and waits until the cluster is whole.
+// strike deals one fault, heals it, and waits until the cluster is whole.
 func (t *trial) strike(ctx context.Context, f fault) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
@@ -141,8 +141,8 @@ func (t *trial) strike(ctx context.Context, f fault) error {
 	return nil
 }
 
-// judge has porcupine look at the history, and compares every version that the
-// bucket lists to what was acknowledged.
+// judge has porcupine look at the history, and compares every version that the bucket lists with what
+// was acknowledged.
 func (t *trial) judge(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
@@ -165,11 +165,12 @@ func (t *trial) judge(ctx context.Context) error {
 	return nil
 }
 
-// checkVersions reads every version that is listed, at every node in turn.
+// checkVersions reads every version that is listed, at the nodes in turn, and compares it with the
+// ledger.
 func (t *trial) checkVersions(ctx context.Context) (listed int, err error) {
 	nodes := t.bed.Nodes()
-	found := map[string]bool{}   // Version ids.
-	holds := map[string]string{} // By value: the version that has it.
+	found := map[string]bool{}   // The ids of versions.
+	holds := map[string]string{} // The id of the version that has a value.
 	var wrong []string
 	pages := s3.NewListObjectVersionsPaginator(sdk(nodes[0]), &s3.ListObjectVersionsInput{Bucket: aws.String(bucket)})
 	for pages.HasMorePages() {

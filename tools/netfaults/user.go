@@ -22,15 +22,15 @@ import (
 
 const (
 	registers = 3
-	// Porcupine's work grows quickly with the number of operations of one register
-	// that overlap, so users pause, and begin new registers now and then.
-	eraOps     = 200 // Of all users.
+	// Porcupine's work grows quickly with the number of overlapping operations on one register. So
+	// users pause, and begin new registers now and then.
+	eraOps     = 200 // After so many operations of all users together they begin new registers.
 	meanPause  = 150 * time.Millisecond
 	opTimeout  = 15 * time.Second
-	largeValue = 100 << 10 // In extents.
+	largeValue = 100 << 10 // Bytes of a value that lies in extents.
 )
 
-// user does one operation after another on the registers, each at a node by chance.
+// user does one operation after another on the registers, each at a random node.
 type user struct {
 	t   *trial
 	id  int
@@ -54,7 +54,7 @@ func (u *user) key() string {
 	return fmt.Sprintf("era%03d/r%d", u.t.steps.Load()/eraOps, u.rng.IntN(registers))
 }
 
-// value returns one that nobody else writes, small or in extents.
+// value returns a value that nobody else writes. It is small, or so large that it lies in extents.
 func (u *user) value() string {
 	u.seq++
 	tag := strconv.Itoa(u.id) + "." + strconv.Itoa(u.seq)
@@ -64,11 +64,10 @@ func (u *user) value() string {
 	return tag + strings.Repeat("~", largeValue)
 }
 
-// short is a value without its padding.
+// short returns a value without its padding.
 func short(v []byte) string { return string(bytes.TrimRight(v, "~")) }
 
-// step does one operation. It is not ended by the end of the run: its outcome
-// counts.
+// step does one operation. The end of the run does not cut it off, because its outcome counts.
 func (u *user) step() {
 	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
 	defer cancel()
@@ -88,7 +87,7 @@ func (u *user) step() {
 	}
 }
 
-// add notes an operation under its register, and how it ended.
+// add notes an operation in the history, and how it ended.
 func (u *user) add(o linear.Operation, call int64, err error) {
 	u.t.history.Add(u.id, o, call, err == nil)
 	u.ended(err)
@@ -102,7 +101,8 @@ func (u *user) ended(err error) {
 	u.t.ledger.ended(kind)
 }
 
-// read returns the value of a key, empty where it has none; version may be empty.
+// read returns the value of a key, or of a version of it if one is named. It is empty if the key has
+// none.
 func read(ctx context.Context, c *s3.Client, key, version string) (string, error) {
 	in := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: &key}
 	if version != "" {
@@ -125,7 +125,7 @@ func (u *user) read(ctx context.Context, c *s3.Client, key string) {
 	call := u.t.history.Now()
 	v, err := read(ctx, c, key, "")
 	if err != nil {
-		u.ended(err) // It has told nothing.
+		u.ended(err) // A read that failed says nothing of the register.
 		return
 	}
 	u.add(linear.Operation{Key: key, Kind: linear.Read, Value: v}, call, nil)
@@ -161,8 +161,8 @@ func (u *user) delete(ctx context.Context, c *s3.Client, key string) {
 	u.add(linear.Operation{Key: key, Kind: linear.Write}, call, err)
 }
 
-// assemble writes through an upload of one part, and repeats Complete at one node
-// after the other until it is answered: the repeats must not take effect again.
+// assemble writes a value by an upload of one part. It repeats Complete, at one node after the other,
+// until it is answered: the repeats must have no second effect.
 func (u *user) assemble(ctx context.Context, c *s3.Client, key string) {
 	v := u.value()
 	tag := short([]byte(v))
