@@ -8,8 +8,8 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// growTo adds nodes and waits until they have their share of slots and nothing is moved
-// or re-encoded any more.
+// growTo makes the cluster grow to n nodes. It waits until the new ones have their share of slots, and
+// nothing is moved or re-encoded any more.
 func (s *story) growTo(n int) func(context.Context, *measure) error {
 	return func(ctx context.Context, m *measure) error {
 		add := n - len(s.members())
@@ -32,7 +32,7 @@ func (s *story) growTo(n int) func(context.Context, *measure) error {
 			return err
 		}
 		after, err := s.bed.Status(ctx)
-		if err == nil && widest(after) == widest(before) { // Else all is re-encoded, not moved.
+		if err == nil && widest(after) == widest(before) { // If the scheme is wider all is re-encoded, not moved.
 			m.ideal = m.used * float64(add) / float64(n)
 		}
 		return err
@@ -50,14 +50,14 @@ func widest(st *testbed.Status) (slots int) {
 	return slots
 }
 
-// rest watches for a cluster that does nothing any more about where data lies.
+// rest watches whether a cluster still moves or re-encodes data.
 type rest struct {
 	s     *story
-	done  float64 // Bytes moved and re-encoded.
+	done  float64 // How many bytes were moved and re-encoded.
 	since time.Time
 }
 
-// reached returns nil when nothing was moved or re-encoded for long enough.
+// reached returns nil once nothing was moved or re-encoded for restTime.
 func (r *rest) reached(ctx context.Context) error {
 	if done := r.s.moved(ctx).since(nil) + r.s.widened(ctx).since(nil); r.since.IsZero() || done != r.done {
 		r.done, r.since = done, time.Now()
@@ -68,8 +68,8 @@ func (r *rest) reached(ctx context.Context) error {
 	return nil
 }
 
-// balanced returns nil when each of the nodes has at least half of the mean number
-// of slots and nothing moves.
+// balanced returns nil if each of the nodes has at least half of the mean number of slots and nothing
+// moves.
 func balanced(st *testbed.Status, nodes []*testbed.Node) error {
 	var sum uint32
 	for i := range st.Nodes {
@@ -87,7 +87,7 @@ func balanced(st *testbed.Status, nodes []*testbed.Node) error {
 	return st.Settled()
 }
 
-// drain empties nodes one after the other, stops and removes them.
+// drain drains nodes one after the other: it waits until each is empty, and then stops and removes it.
 func (s *story) drain(ctx context.Context, m *measure) error {
 	for _, n := range s.victims(s.Drained) {
 		id, used, err := s.identify(ctx, n)
@@ -112,8 +112,8 @@ func (s *story) drain(ctx context.Context, m *measure) error {
 	return nil
 }
 
-// lose kills nodes at once, gives the cluster new ones, and waits until what was lost
-// is whole elsewhere.
+// lose kills several nodes at once, gives the cluster new ones, and waits until all that was lost is
+// rebuilt elsewhere. Then it removes the dead ones.
 func (s *story) lose(ctx context.Context, m *measure) error {
 	victims := s.victims(s.Lost)
 	ids := make([]string, len(victims))
@@ -146,13 +146,13 @@ func (s *story) lose(ctx context.Context, m *measure) error {
 	return err
 }
 
-// victims returns the last of the members.
+// victims returns the last n members.
 func (s *story) victims(n int) []*testbed.Node {
 	members := s.members()
 	return members[max(0, len(members)-n):]
 }
 
-// identify returns a node's id and what its shards take.
+// identify returns a node's id, and how many bytes its shards take.
 func (s *story) identify(ctx context.Context, n *testbed.Node) (id string, used uint64, err error) {
 	st, err := s.bed.Status(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *story) identify(ctx context.Context, n *testbed.Node) (id string, used 
 	return of.ID, of.Used(), nil
 }
 
-// evacuated returns nil when no volume has a slot on the node.
+// evacuated returns nil if no volume has a slot on the node.
 func evacuated(st *testbed.Status, n *testbed.Node) error {
 	of := st.Node(n)
 	if of == nil {
@@ -201,7 +201,8 @@ func (s *story) rollingRestart(ctx context.Context, m *measure) error {
 	return nil
 }
 
-// killLeaders kills whoever leads the metadata, and brings it back.
+// killLeaders kills the node that leads the metadata, measures how long it takes until another leads,
+// and brings it back, several times.
 func (s *story) killLeaders(ctx context.Context, m *measure) error {
 	for range s.LeaderKills {
 		leader, err := s.bed.Leader(ctx)

@@ -7,26 +7,29 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// Cost is what a phase took of the nodes.
+// Cost is what a phase cost the nodes.
 type Cost struct {
-	Phase      string    `json:"phase"`
-	Seconds    float64   `json:"seconds"`
-	CPUSeconds float64   `json:"cpu_s"`         // Of the nodes that ran throughout, together.
-	Redundant  float64   `json:"redundant_s"`   // Until the metadata counted full redundancy, each time added up; 0: nothing was waited for.
-	MovedBytes float64   `json:"moved_bytes"`   // Shards written by rebuilding and moving.
-	IdealBytes float64   `json:"ideal_bytes"`   // What the drives held that had to go elsewhere, deleted data that is not moved included, re-encoded data not; 0: nothing had to.
+	Phase      string  `json:"phase"`
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpu_s"` // Of all nodes together that ran throughout the phase.
+	// Redundant is how long the phase has waited for the cluster, all waits together. 0: it has not.
+	Redundant  float64 `json:"redundant_s"`
+	MovedBytes float64 `json:"moved_bytes"` // Shards that rebuilding and moving have written.
+	// IdealBytes is what had to go elsewhere of what drives held. It includes deleted data, which are
+	// not moved, and leaves out data that are re-encoded. 0: nothing had to.
+	IdealBytes float64   `json:"ideal_bytes"`
 	Widened    float64   `json:"widened_bytes"` // Plaintext re-encoded into a wider scheme, which takes it to all nodes.
-	UsedBytes  float64   `json:"used_bytes"`    // By shards on all nodes, when the phase began.
-	Elections  []float64 `json:"elections_s"`   // From a leader's death to the next one.
-	Memory     float64   `json:"memory_bytes"`  // Most that a node held at the end.
+	UsedBytes  float64   `json:"used_bytes"`    // What shards took on all nodes when the phase began.
+	Elections  []float64 `json:"elections_s"`   // The times from a leader's death until another leads.
+	Memory     float64   `json:"memory_bytes"`  // The most that a node held at the end.
 }
 
-// measure is a phase that runs.
+// measure is a phase that runs, and what it has cost so far.
 type measure struct {
 	s         *story
 	cost      Cost
 	began     time.Time
-	cpu       map[int]time.Duration // By process.
+	cpu       map[int]time.Duration // What each process had used when the phase began.
 	moved     counts
 	wide      counts
 	used      float64
@@ -50,22 +53,22 @@ func (s *story) measure(ctx context.Context, name string) *measure {
 	return m
 }
 
-// moveMetrics count the bytes of shards that rebuilding and moving wrote.
+// moveMetrics are the metrics that count the bytes of shards which rebuilding and moving have written.
 var moveMetrics = []string{"cairn_moved_bytes_total", "cairn_rebuilt_bytes_total"}
 
 func (s *story) moved(ctx context.Context) counts { return s.count(ctx, moveMetrics...) }
 
-// widened returns how much was re-encoded into a wider scheme.
+// widened returns how many bytes each process has re-encoded into a wider scheme.
 func (s *story) widened(ctx context.Context) counts { return s.count(ctx, "cairn_widened_bytes_total") }
 
-// widened returns how much the phase has re-encoded so far.
+// widened returns how many bytes the phase has re-encoded so far.
 func (m *measure) widened(ctx context.Context) float64 { return m.s.widened(ctx).since(m.wide) }
 
-// counts is what the processes that run have counted, each since it began.
+// counts is what each process that runs has counted since it began, by process.
 type counts map[int]float64
 
-// since returns how much was counted since earlier, by the processes that run. What
-// one has counted that has ended meanwhile is not known.
+// since returns how much the processes that run have counted since earlier. What a process has counted
+// that has ended meanwhile is not known, and is left out.
 func (c counts) since(earlier counts) (sum float64) {
 	for pid, n := range c {
 		sum += n - earlier[pid]
@@ -73,13 +76,13 @@ func (c counts) since(earlier counts) (sum float64) {
 	return sum
 }
 
-// count adds up metrics of each node that runs.
+// count adds up metrics of each node that runs. A node that cannot be asked is left out.
 func (s *story) count(ctx context.Context, names ...string) counts {
 	c := counts{}
 	for _, n := range s.bed.Up() {
 		values, err := n.Metrics(ctx)
 		if err != nil {
-			continue // A node that is just ending.
+			continue // The node may just be ending.
 		}
 		for _, name := range names {
 			c[n.Pid()] += values[name]
@@ -88,8 +91,7 @@ func (s *story) count(ctx context.Context, names ...string) counts {
 	return c
 }
 
-// wait waits until the status is as it should be, and adds the time to what it took
-// to full redundancy.
+// wait waits until the status is as it should be, and adds the time to Cost.Redundant.
 func (m *measure) wait(ctx context.Context, what string, holds func(*testbed.Status) error) error {
 	began := time.Now()
 	err := testbed.Until(ctx, what, func() error {
@@ -103,7 +105,7 @@ func (m *measure) wait(ctx context.Context, what string, holds func(*testbed.Sta
 	return err
 }
 
-// end returns what the phase took.
+// end returns what the phase has cost.
 func (m *measure) end(ctx context.Context) Cost {
 	c := m.cost
 	c.Seconds = time.Since(m.began).Seconds()
@@ -126,10 +128,10 @@ func (m *measure) end(ctx context.Context) Cost {
 type Idle struct {
 	Nodes      int                `json:"nodes"`
 	Seconds    float64            `json:"seconds"`
-	CPUSeconds map[string]float64 `json:"cpu_s_by_role"` // Mean of the nodes of a role: leader, voter, other.
+	CPUSeconds map[string]float64 `json:"cpu_s_by_role"` // The mean of the nodes of each role: leader, voter, other.
 }
 
-// idle watches the cluster do nothing.
+// idle measures what the cluster costs while nobody uses it.
 func (s *story) idle(ctx context.Context) (*Idle, error) {
 	st, err := s.bed.Status(ctx)
 	if err != nil {

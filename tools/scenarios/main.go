@@ -1,15 +1,14 @@
-// Command scenarios leads a cluster of real processes through what happens to one
-// in years (growth, drained and lost nodes, restarts, killed leaders) while clients
-// work on it, checks every acknowledged byte at the end, and reports what the
-// clients saw and what it cost.
+// Command scenarios leads a cluster of real processes through what happens to one in years: growth,
+// drained and lost nodes, restarts, killed leaders. Meanwhile clients work on it. At the end it checks
+// every acknowledged byte, and reports what the clients saw and what it cost.
 //
 //	make scenarios                 # everything, for the numbers
 //	make scenarios-short           # the same story with few nodes and small objects
 //	go run ./tools/scenarios -h
 //
-// It fails when an answer contradicts what was acknowledged, when the metadata does
-// not count full redundancy at the end, or when a step does not come to its end
-// within a generous time. Errors that clients see are counted, not judged.
+// It fails if an answer contradicts what was acknowledged, if by the metadata's count redundancy is not
+// full at the end, or if a step does not end within a generous time. Errors that clients see are
+// counted, and do not make it fail.
 package main
 
 import (
@@ -24,7 +23,7 @@ import (
 	"time"
 )
 
-// options are the command line's.
+// options are those of the command line.
 type options struct {
 	bin, dir, json string
 	seed           uint64

@@ -12,25 +12,26 @@ import (
 	"github.com/cairnstore/cairn/tools/load"
 )
 
-// report is what a story showed.
+// report is what a story has shown.
 type report struct {
 	Seed           uint64        `json:"seed"`
 	Plan           plan          `json:"plan"`
 	Phases         []*load.Phase `json:"phases"`
 	Costs          []Cost        `json:"costs"`
 	Checked        *load.Checked `json:"checked"`
-	Wrong          []string      `json:"wrong"`           // Answers during the story that contradict what was acknowledged; the first ones.
+	Wrong          []string      `json:"wrong"`           // The first answers that contradict what was acknowledged.
 	Redundancy     string        `json:"redundancy"`      // What lacked at the end; empty: nothing.
-	SettledSeconds float64       `json:"settled_seconds"` // From the end of the load.
+	SettledSeconds float64       `json:"settled_seconds"` // How long after the load the cluster was settled.
 	Idle           *Idle         `json:"idle,omitempty"`
 }
 
-// see takes over what clients saw.
+// see takes over what the clients have seen.
 func (r *report) see(rec *load.Recorder) {
 	r.Phases, r.Wrong = rec.Phases(), rec.Wrong()
 }
 
-// verdict returns an error where something acknowledged is wrong.
+// verdict returns an error if an answer contradicts what was acknowledged, or if nothing was
+// acknowledged.
 func (r *report) verdict() error {
 	if n := len(r.Wrong) + len(r.Checked.Wrong); n > 0 {
 		return fmt.Errorf("%d answers contradict what was acknowledged", n)
@@ -62,7 +63,8 @@ func (r *report) print(out io.Writer) {
 	r.printEnd(out)
 }
 
-// printErrors tells each kind of error and where it was seen.
+// printErrors prints each kind of error with the phase in which it was seen, and how long elections
+// took.
 func (r *report) printErrors(out io.Writer) {
 	for _, p := range r.Phases {
 		for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
@@ -99,14 +101,14 @@ func secs(s float64) string { return fmt.Sprintf("%.1f", s) }
 
 func mibs(b float64) string { return fmt.Sprintf("%.0f", b/mib) }
 
-// What a quotient must be of to mean anything.
+// The least divisors of a quotient that means anything.
 const (
 	leastBytes   = 1 * mib
 	leastSeconds = 0.1
 	leastMoved   = 16.0 / 1024 // GiB.
 )
 
-// per is a ÷ b, or a dash where b is less than it must be.
+// per returns a ÷ b, or a dash if b is below least.
 func per(a, b, least float64) string {
 	if b < least {
 		return "-"

@@ -10,7 +10,7 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// Quotients of next to nothing say nothing.
+// A quotient whose divisor is next to nothing is left out.
 func TestReportLeavesOutWhatMeansNothing(t *testing.T) {
 	r := &report{Costs: []Cost{
 		{Phase: "rest", CPUSeconds: 6, MovedBytes: 1000},

@@ -17,7 +17,7 @@ import (
 
 const bucket = "scenarios"
 
-// story is a cluster, the clients that work on it, and what was seen so far.
+// story is a cluster, the clients that work on it, and what they have seen so far.
 type story struct {
 	plan
 	bed      *testbed.Cluster
@@ -25,7 +25,7 @@ type story struct {
 	config   load.Config
 	recorder *load.Recorder
 	report   *report
-	gone     map[*testbed.Node]bool // Drained or lost, never to come back.
+	gone     map[*testbed.Node]bool // Nodes that were drained or lost, and do not come back.
 	skip     *regexp.Regexp
 }
 
@@ -52,7 +52,7 @@ type phase struct {
 	run  func(context.Context, *measure) error
 }
 
-// tell runs the story. What was seen is in the report, however it ends.
+// tell runs the story. The report has what was seen, even if tell returns an error.
 func (s *story) tell(ctx context.Context) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *story) tell(ctx context.Context) error {
 	return s.report.verdict()
 }
 
-// begin forms the cluster and sets the clients to work.
+// begin forms the cluster and lets the clients begin their work.
 func (s *story) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.StepTimeout)
 	defer cancel()
@@ -119,7 +119,7 @@ func (s *story) phase(ctx context.Context, p phase) error {
 	return err
 }
 
-// end checks everything that was acknowledged, and the metadata's count.
+// end checks everything that was acknowledged, and that by the metadata's count redundancy is full.
 func (s *story) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.StepTimeout)
 	defer cancel()
@@ -137,7 +137,7 @@ func (s *story) end(ctx context.Context) error {
 	return errors.Join(waited, err)
 }
 
-// hold lets the clients work on a cluster that is left alone.
+// hold leaves the cluster alone for a while, so that the clients work on a whole one.
 func (s *story) hold(ctx context.Context, _ *measure) error { return s.watch(ctx, s.Hold) }
 
 func (s *story) watch(ctx context.Context, d time.Duration) error {
@@ -149,7 +149,7 @@ func (s *story) watch(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// members returns the nodes that run and are to stay.
+// members returns the nodes that run, without those that do not belong to the cluster any more.
 func (s *story) members() (out []*testbed.Node) {
 	for _, n := range s.bed.Up() {
 		if !s.gone[n] {
