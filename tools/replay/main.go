@@ -1,20 +1,22 @@
-// Command replay tells how many seeds of the simulation (node/sim) replay exactly: it
-// runs each twice, in processes of their own, and compares all that was logged.
+// Command replay tells how many seeds of the simulation (node/sim) replay exactly. It runs each seed
+// twice, in processes of their own, and compares all that they have logged.
 //
 //	go run ./tools/replay -seeds 50
 //	go run ./tools/replay -first 7 -seeds 1 -keep /tmp/traces
 //
-// What a run does by chance comes from its seed, and time is the bubble's. What is left
-// is the runtime's own: the order of maps, which case of a select is taken, which of two
-// timers of one instant comes first; and real time: when a goroutine is put off because
-// its slice is over, when another thread takes the place of one that is in a system call,
-// when a mutex takes a waiter for starved. So the test is compiled with a runtime of which
-// three files are changed (-overlay; the installed Go is not touched): random numbers come
-// from one generator of a fixed seed, and none of those things happens. All packages have
-// to be compiled for it, which takes minutes, once. GOMAXPROCS is 1, and no garbage is
-// collected: a run takes some 2 GB.
+// What a run does at random comes from its seed, and its time is that of synctest's bubble. What may
+// still differ between two runs comes from the Go runtime and from real time. The runtime chooses the
+// order of maps, which case of a select is taken, and which of two timers of one instant comes first.
+// Real time decides when a goroutine is put off because its slice is over, when another thread takes
+// the place of one that is in a system call, and when a mutex takes a waiter for starved.
 //
-// Exit status: 0 at least -want percent replay, 1 fewer do, 2 it could not run.
+// So the test is compiled with a runtime of which some files are changed (by -overlay: the installed Go
+// is not touched). Random numbers come from one generator with a fixed seed, and real time decides none
+// of these things. All packages must be compiled for it once, which takes minutes. GOMAXPROCS is 1, and
+// no garbage is collected, so a run takes about 2 GB.
+//
+// The exit status is 0 if at least -want percent of the seeds replay, 1 if fewer do, and 2 if it could
+// not run.
 package main
 
 import (
@@ -92,10 +94,10 @@ func run(ctx context.Context, o options) (int, error) {
 	return 0, nil
 }
 
-// memory is how much a run may take before garbage is collected after all.
+// memory is how much memory a run may take before its garbage is collected after all.
 const memory = "8GiB"
 
-// simulate runs a seed and returns all that it logged, were it to fail or not.
+// simulate runs a seed and returns all that it has logged, whether it failed or not.
 func simulate(ctx context.Context, dir, binary string, seed uint64) ([]byte, error) {
 	trace := filepath.Join(dir, "trace")
 	_ = os.Remove(trace)
@@ -114,7 +116,7 @@ func simulate(ctx context.Context, dir, binary string, seed uint64) ([]byte, err
 	return log, nil
 }
 
-// difference tells the first lines that are not the same.
+// difference says which lines are the first that differ.
 func difference(a, b []byte) string {
 	x, y := strings.Split(string(a), "\n"), strings.Split(string(b), "\n")
 	for i := range min(len(x), len(y)) {
@@ -125,10 +127,10 @@ func difference(a, b []byte) string {
 	return fmt.Sprintf("one ends after %d lines, the other after %d", len(x), len(y))
 }
 
-// change replaces text of a file of Go's own.
+// change replaces text of a file of Go's standard library.
 type change struct{ file, from, to string }
 
-// changes are of Go 1.26. Another release may read differently: then build says so.
+// changes are made for Go 1.26. If another release has other text, build returns an error.
 var changes = []change{
 	{rand, "	globalRand.state.Init(*seed)\n", "	*seed = [32]byte{1}\n	globalRand.state.Init(*seed)\n"},
 	{rand, "	mp := getg().m\n	c := &mp.chacha8\n", "	mp := getg().m\n	c := &onlyRand.chacha8\n"},
@@ -144,7 +146,7 @@ var changes = []change{
 
 const rand = "runtime/rand.go"
 
-// build compiles the test with the changed runtime.
+// build compiles the test with the changed runtime, and returns the name of the binary.
 func build(ctx context.Context, dir string) (binary string, err error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -181,7 +183,7 @@ func build(ctx context.Context, dir string) (binary string, err error) {
 	binary = filepath.Join(dir, "sim.test")
 	c := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-tags", "invariants", "-overlay", name,
 		"-o", binary, "./node/sim")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0") // As what is released.
+	c.Env = append(os.Environ(), "CGO_ENABLED=0") // As the released program is compiled.
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go test -c: %w\n%s", err, out)
 	}
