@@ -78,8 +78,8 @@ func (l law) read(text []byte) (map[string]int, error) {
 	return listed, nil
 }
 
-// over returns how many breaches each file has above what the list lets it have, and
-// how many the list lets through that are gone.
+// over returns how many breaches each file has above those that the list lets it have, and how many
+// breaches in the list are gone.
 func over(counts, listed map[string]int) (more map[string]int, gone int) {
 	more = map[string]int{}
 	for path, n := range counts {
@@ -93,8 +93,8 @@ func over(counts, listed map[string]int) (more map[string]int, gone int) {
 	return more, gone
 }
 
-// grown names the files that have more breaches than the list lets them have. What
-// moved from one file to another is none: as many went elsewhere.
+// grown names the files that have more breaches than the list lets them have. It names none if as many
+// breaches are gone from other files: then they have only moved.
 func grown(counts, listed map[string]int) []string {
 	more, gone := over(counts, listed)
 	for _, n := range more {
@@ -106,8 +106,8 @@ func grown(counts, listed map[string]int) []string {
 	return slices.Sorted(maps.Keys(more))
 }
 
-// shrunk is the list without what was mended, and with files under the names that they
-// have now. It never lets more through than before.
+// shrunk returns the list without what was mended, and with files under the names that they have now.
+// It never lets more breaches through than before.
 func shrunk(counts, listed map[string]int) []byte {
 	if len(grown(counts, listed)) > 0 {
 		counts = maps.Clone(counts)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// namedTests finds tests that documents name and the tree does not have: a step of a
-// checklist that no test holds any more.
+// namedTests finds tests that documents name and the tree does not have. A checklist that names one has
+// a step that no test enforces any more.
 func namedTests(root string) (breaches []string, err error) {
 	have := map[string]bool{}
 	docs := map[string]string{}
@@ -41,7 +41,7 @@ var (
 	testName = regexp.MustCompile(`(?:^|[^\w:])((?:Test|Fuzz)[A-Z]\w*)`) // No event of S3: s3:TestEvent.
 )
 
-// changelog proves that what is not released yet has a section of its own, the first.
+// changelog proves that the changelog's first section is that for what is not released yet.
 func changelog(root string) (breaches []string, err error) {
 	text, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
 	if err != nil {
@@ -58,7 +58,7 @@ func changelog(root string) (breaches []string, err error) {
 	return []string{"CHANGELOG.md: there are no sections"}, nil
 }
 
-// roomsOf are the rooms that a document has in the code block below its heading "Rooms".
+// roomsOf returns the rooms in the code block below a document's heading "Rooms".
 func roomsOf(document string) (out []string) {
 	_, rest, _ := strings.Cut(document, "\n## Rooms\n")
 	_, rest, _ = strings.Cut(rest, "\n```\n")
@@ -71,8 +71,8 @@ func roomsOf(document string) (out []string) {
 	return out
 }
 
-// documentedRooms proves that docs/architecture.md lists the rooms in the order that this
-// command goes by. Generated clients go with their messages.
+// documentedRooms proves that docs/architecture.md lists the rooms in the order that this command goes
+// by. It need not list generated clients, which go with their messages.
 func documentedRooms(root string) (breaches []string, err error) {
 	const path = "docs/architecture.md"
 	text, err := os.ReadFile(filepath.Join(root, path))

@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// docLinks finds links of Markdown files to files or headings of the tree that are not
-// there. Links to other hosts are not followed.
+// docLinks finds links of Markdown files to files or headings that are not in the tree. It does not
+// follow links to other hosts.
 func docLinks(root string) (breaches []string, err error) {
 	docs := make(map[string]string)
 	err = eachFile(root, func(path string, text []byte) error {
@@ -35,7 +35,7 @@ func docLinks(root string) (breaches []string, err error) {
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// lines returns the lines of a Markdown text; those of code blocks are empty.
+// lines returns the lines of a Markdown text. Those of code blocks are returned empty.
 func lines(text string) []string {
 	out := strings.Split(text, "\n")
 	code := false
@@ -51,8 +51,7 @@ func lines(text string) []string {
 	return out
 }
 
-// broken says why a link of the document at path leads nowhere, "" where it leads
-// somewhere.
+// broken says why a link of the document at path leads nowhere; "" if it leads somewhere.
 func broken(root, path, to string, docs map[string]string) string {
 	u, err := url.Parse(to)
 	if err != nil {
@@ -86,8 +85,8 @@ func hasHeading(text, anchor string) bool {
 	return false
 }
 
-// slug is the anchor that code hosts give a heading: lower case, hyphens for spaces,
-// no other punctuation.
+// slug returns the anchor that code hosts give a heading: it is in lower case, with hyphens for spaces
+// and no other punctuation.
 func slug(title string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(strings.TrimSpace(title)) {

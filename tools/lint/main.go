@@ -1,10 +1,10 @@
 // Command lint proves the rules that no general tool knows:
 //
-//   - A room imports only rooms named before it, and docs/architecture.md has the same
-//     list. Some packages may be used by some rooms alone.
-//   - No two .proto files have one name.
-//   - Links between documents lead somewhere, the tests that they name are there, and the
-//     changelog has a section for what is not released.
+//   - A room imports only rooms that come before it in a list, and docs/architecture.md has the same list.
+//     Some packages may be imported by some rooms alone.
+//   - No two .proto files have the same name.
+//   - Links between documents lead somewhere, the tests that they name are there, and the changelog has a
+//     section for what is not released.
 //   - No test gives up while a busy machine is still at work.
 //   - No line of Go and no sentence of a document is too long.
 //
@@ -12,8 +12,8 @@
 //
 //	go run ./tools/lint [-shrink]
 //
-// It reads the package graph from `go list` and prints one line a breach. Exit
-// status: 0 none, 1 some, 2 it could not look.
+// It reads the package graph from `go list` and prints a line for each breach. The exit status is 0 if
+// there is none, 1 if there are some, and 2 if it could not look.
 package main
 
 import (
@@ -32,8 +32,7 @@ import (
 
 const module = "github.com/cairnstore/cairn/"
 
-// rooms is the order of docs/architecture.md: a package may import those before
-// it, never one after it.
+// rooms is the order of docs/architecture.md: a package may import those before it, and none after it.
 var rooms = []string{
 	"cluster/errs",
 	"cluster/cost",
@@ -113,8 +112,7 @@ var rooms = []string{
 	"tools/cairn",
 }
 
-// confined says which packages alone may import something, by prefix of their
-// room. Tests are free.
+// confined says by the prefix of an import which rooms alone may have it. Tests may import anything.
 var confined = map[string][]string{
 	"log/slog":                      {"node", "tools"},
 	"github.com/prometheus/":        {"node/observe"},
@@ -127,7 +125,8 @@ var confined = map[string][]string{
 	"net/http":                      {"cluster/rpc", "shard/wire", "meta", "s3api", "node", "tools"},
 }
 
-// noOS lists the rooms that reach files only through vfs.
+// noOS lists the rooms that must reach files through vfs only, so that a test can put any file system
+// there.
 var noOS = []string{"shard", "meta", "cluster/place"}
 
 type pkg struct {
@@ -187,8 +186,8 @@ func list() ([]pkg, error) {
 	}
 }
 
-// protoNames finds .proto files of one name: each is registered under it alone, and
-// a program that has both panics when it starts.
+// protoNames finds .proto files that have the same name. A file is registered by its name alone,
+// without its folder, so a program that has both would panic when it starts.
 func protoNames(root string) (breaches []string, err error) {
 	seen := map[string]string{}
 	err = eachFile(root, func(path string, _ []byte) error {
@@ -226,7 +225,7 @@ func check(p pkg) (breaches []string) {
 	return breaches
 }
 
-// within reports whether room is one of the given ones or lies in one.
+// within reports whether room is one of these rooms, or lies below one.
 func within(room string, in []string) bool {
 	return slices.ContainsFunc(in, func(r string) bool {
 		return room == r || strings.HasPrefix(room, r+"/")

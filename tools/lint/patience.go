@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// leastPatience is the shortest deadline that a test may write into a call of Eventually.
-// A deadline is there to end a test that hangs. On a busy machine, under the race
-// detector, a wait of a second takes a minute, and a test that then fails has judged the
-// machine. A deadline that has a name, with a comment that says why, may be shorter.
+// leastPatience is the shortest deadline that a test may write into a call of Eventually. A deadline is
+// there to end a test that hangs. On a busy machine, under the race detector, what takes a second may
+// take a minute, and a test that fails by that has judged the machine. A deadline that has a name, with
+// a comment that says why, may be shorter.
 const leastPatience = 2 * time.Minute
 
 // hasty finds the calls of Eventually in tests that give up before leastPatience.
@@ -44,7 +44,7 @@ func hasty(root string) (breaches []string, err error) {
 	return breaches, err
 }
 
-// written evaluates time.Unit and N*time.Unit; it knows no other form.
+// written evaluates time.Unit and N*time.Unit. It knows no other form.
 func written(e ast.Expr) (time.Duration, bool) {
 	factor := int64(1)
 	if product, ok := e.(*ast.BinaryExpr); ok && product.Op == token.MUL {

@@ -22,7 +22,7 @@ func Test() {
 }
 `
 	require.NoError(t, os.WriteFile(filepath.Join(root, "a_test.go"), []byte(text), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "a.go"), []byte(text), 0o644)) // No test.
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a.go"), []byte(text), 0o644)) // It is not a test.
 	breaches, err := hasty(root)
 	require.NoError(t, err)
 	require.Len(t, breaches, 2)

@@ -8,12 +8,12 @@ import (
 	"unicode"
 )
 
-// sentenceMax is how many words a sentence of a document may have. A sentence is read
-// once; one that is longer holds two thoughts.
+// sentenceMax is how many words a sentence of a document may have. A sentence should be understood at
+// one reading, and a longer one holds two thoughts.
 const sentenceMax = 30
 
-// longSentences finds the sentences above sentenceMax of each document, in paragraphs and items of
-// lists. Code, tables and headings have none.
+// longSentences finds the sentences of each document that are longer than sentenceMax. It looks at
+// paragraphs and items of lists, and not at code, tables and headings.
 func longSentences(root string) (map[string][]place, error) {
 	found := map[string][]place{}
 	err := eachFile(root, func(path string, text []byte) error {
@@ -34,13 +34,14 @@ var (
 	item       = regexp.MustCompile(`^\s*(?:[-*+]|\d+\.)\s+`)
 	codeSpan   = regexp.MustCompile("``[^`].*?``|`[^`]+`")
 	linkTarget = regexp.MustCompile(`\]\([^)\s]*\)`)
-	// sentenceEnd is a full stop with what closes behind it, and a space.
+	// sentenceEnd is the mark that ends a sentence, with quotes and brackets that close after it, and a
+	// space.
 	sentenceEnd = regexp.MustCompile(`[.!?]["'”’)\]*_]*\s+`)
 )
 
-// sentences returns the sentences of a Markdown text, each with its first line. A span of
-// code is one word in them, a link the words that it shows. What follows a full stop in
-// lower case goes on with the sentence.
+// sentences returns the sentences of a Markdown text, each with the number of its first line. A span of
+// code counts as one word, and a link as the words that it shows. After a full stop the sentence goes
+// on if the next word is in lower case.
 func sentences(text string) (out []place) {
 	var block string
 	var first int
@@ -81,8 +82,8 @@ func sentences(text string) (out []place) {
 	return out
 }
 
-// words counts the words of a sentence. What has neither letter nor digit, such as a
-// dash, is none.
+// words counts the words of a sentence. What has neither a letter nor a digit, such as a dash, is no
+// word.
 func words(sentence string) (n int) {
 	for _, w := range strings.Fields(sentence) {
 		if strings.ContainsFunc(w, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// eachFile calls f with the path and the text of every file below root whose name ends in
-// one of the suffixes. It passes over what is built (bin), the data of a cluster that was
-// tried (data), packages for browsers and hidden directories.
+// eachFile calls f with the path and the text of every file below root whose name ends in one of the
+// suffixes. It passes over what is built (bin), the data of clusters that somebody tried (data),
+// packages for browsers (node_modules) and hidden directories.
 func eachFile(root string, f func(path string, text []byte) error, suffixes ...string) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		name := d.Name()

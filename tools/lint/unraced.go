@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// unracedLine is how the Makefile says which packages `make test-unraced` runs.
+// unracedLine is the line of the Makefile that says which packages `make test-unraced` runs.
 var unracedLine = regexp.MustCompile(`(?m)^UNRACED := (.*)$`)
 
-// unraced proves that `make test-unraced` runs every package whose tests do less under
-// the race detector: those that import cluster/effort.
+// unraced proves that `make test-unraced` runs every package whose tests do less under the race
+// detector. These are the packages that import cluster/effort.
 func unraced(root string) (breaches []string, err error) {
 	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
