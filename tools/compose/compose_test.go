@@ -26,7 +26,7 @@ const (
 	readyWait = 2 * time.Minute
 )
 
-// run runs a program at the top of the repository and shows what it said.
+// run runs a program at the top of the repository and logs its output.
 func run(t *testing.T, name string, args ...string) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = root
@@ -66,8 +66,8 @@ func requireObject(t *testing.T, c *minio.Core, key string, want []byte) {
 	}, readyWait, time.Second)
 }
 
-// TestCompose: up, put, part copy, kill two containers, read and write, down, up,
-// read.
+// TestCompose starts the nodes, puts an object and copies parts, kills two containers, reads and
+// writes, and then stops and starts all nodes and reads again.
 func TestCompose(t *testing.T) {
 	engine := exec.Command(root + "/tools/compose/engine")
 	out, err := engine.CombinedOutput()
@@ -98,7 +98,7 @@ func TestCompose(t *testing.T) {
 	require.NoError(t, err)
 	joined := body[from : from+length]
 
-	kill := append(compose[1:], "kill", "-s", "SIGKILL", "node3", "node6") // Of two zones.
+	kill := append(compose[1:], "kill", "-s", "SIGKILL", "node3", "node6") // Two nodes of two zones.
 	run(t, compose[0], kill...)
 	requireObject(t, s3, "source", body)
 	requireObject(t, s3, "joined", joined)
