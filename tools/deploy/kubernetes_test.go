@@ -13,9 +13,9 @@ import (
 	k8syaml "sigs.k8s.io/yaml"
 )
 
-// TestKubernetes decodes the manifests as Kubernetes does, unknown fields refused, and
-// proves that their parts belong together. That their environment holds settings of a
-// node is proven by node's TestKubernetesSettings.
+// TestKubernetes decodes the manifests as Kubernetes does, refuses unknown fields, and proves that
+// their parts belong together. TestKubernetesSettings of package node proves that their environment
+// holds settings of a node.
 func TestKubernetes(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/kubernetes/cairn.yaml")
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func exported(t *testing.T) map[string][]string {
 	return out
 }
 
-// manual returns all text that operators are given.
+// manual returns the whole text of the operator's manual.
 func manual(t *testing.T) string {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/operations/*.md")
@@ -78,8 +78,8 @@ func checkGrouping(t *testing.T, known map[string][]string, x *parser.AggregateE
 	}
 }
 
-// labelsOf returns the labels of a metric as a query sees it, those that Prometheus
-// adds among them; nil where there is none.
+// labelsOf returns the labels of a metric as a query sees them, with those that Prometheus adds; nil if
+// there is no such metric.
 func labelsOf(known map[string][]string, name string) []string {
 	added := []string{"job", "instance"}
 	if name == "up" {
