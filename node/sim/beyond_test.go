@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	beyondMachines = 9 // Coded 4+2, with spares: what is given up has where to go.
+	beyondMachines = 9 // They code 4+2, and there are spares to take what was on machines that are given up.
 	beyondObjects  = 30
 )
 
-// TestBeyond harms more machines at once than the scheme may lose, without damage to
-// what they hold, and for longer than it takes to give them up: when they are back,
-// every acknowledged byte is.
+// TestBeyond harms more machines at once than the scheme may lose, but damages nothing that they hold.
+// They are away for longer than it takes to give them up. When they are back, every acknowledged byte
+// must be back too.
 func TestBeyond(t *testing.T) {
 	effort.SkipLessened(t)
 	mustReach(t)
@@ -49,10 +49,10 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
-// values are what was acknowledged, by key.
+// values are the values that were acknowledged, by key.
 type values map[string][]byte
 
-// someObjects writes objects of one to four extents, small ones among them.
+// someObjects writes objects of random sizes, of one extent up to four.
 func (n *nemesis) someObjects(ctx context.Context, prefix string, count int) (values, error) {
 	out := values{}
 	for i := range count {
@@ -70,7 +70,8 @@ func (n *nemesis) someObjects(ctx context.Context, prefix string, count int) (va
 	return out, nil
 }
 
-// readable reads all objects at one machine.
+// readable checks that all objects can be read and hold what was acknowledged. Any machine may serve
+// each read.
 func (n *nemesis) readable(ctx context.Context, want values) error {
 	for key, v := range want {
 		rctx, cancel := context.WithTimeout(ctx, serveTimeout)
@@ -83,8 +84,8 @@ func (n *nemesis) readable(ctx context.Context, want values) error {
 	return nil
 }
 
-// lostSoon is a cluster of so many machines that gives nodes up soon, and its nemesis.
-// What a backup refers to stays for the horizon.
+// lostSoon starts a cluster of so many machines that gives nodes up soon, with a nemesis. What a backup
+// refers to stays for the horizon. The caller must call the func that it returns, even after an error.
 func lostSoon(ctx context.Context, seed uint64, machines int, horizon time.Duration, log *Log) (*nemesis, func(), error) {
 	c, err := form(ctx, seed, machines, log)
 	stop := func() { c.Stop() }
@@ -128,14 +129,14 @@ func beyond(ctx context.Context, seed uint64, log *Log, harm func(*nemesis, cont
 		return fmt.Errorf("all are back: %w", err)
 	}
 	n.trace("all are back")
-	time.Sleep(time.Minute) // The sweeps have had their turn.
+	time.Sleep(time.Minute) // So that the sweeps for orphans have had their turn.
 	if err := n.healed(ctx); err != nil {
 		return fmt.Errorf("a minute after all were back: %w", err)
 	}
 	if err := n.readable(ctx, want); err != nil {
 		return fmt.Errorf("not readable though all are back: %w", err)
 	}
-	n.Stop() // With their sessions end the leases under which orphans hide.
+	n.Stop() // So that leases end, under which orphans are kept: see judge.
 	if err := n.restart(ctx, n.Machines); err != nil {
 		return err
 	}
@@ -148,8 +149,7 @@ func beyond(ctx context.Context, seed uint64, log *Log, harm func(*nemesis, cont
 	return n.readable(ctx, want)
 }
 
-// mostVictims returns machines, so many that more shards are gone than may be, but a
-// majority of the voters is left.
+// mostVictims returns count machines, or fewer, so that a majority of the voters is left.
 func (n *nemesis) mostVictims(count int) (out []*Machine) {
 	voters := n.voters()
 	left := len(voters)
@@ -175,15 +175,15 @@ func (n *nemesis) mostVictims(count int) (out []*Machine) {
 	return out
 }
 
-// downTogether has machines down at the same time, for longer than they are missed.
+// downTogether keeps machines down at the same time, until they were given up and for some time after.
 func (n *nemesis) downTogether(ctx context.Context, victims []*Machine) error {
 	n.Crash(victims...)
 	time.Sleep(lostAfter + 55*time.Second)
 	return n.restart(ctx, victims)
 }
 
-// downInTurn has one machine after another go, each for long enough to be given up and
-// rebuilt in part, and come back in another order.
+// downInTurn cuts the power of one machine after another. Each is away for long enough to be given up
+// and rebuilt in part. They come back in another order.
 func (n *nemesis) downInTurn(ctx context.Context, victims []*Machine) error {
 	for _, m := range victims {
 		n.Crash(m)
@@ -200,12 +200,12 @@ func (n *nemesis) downInTurn(ctx context.Context, victims []*Machine) error {
 	return nil
 }
 
-// drivesFail has a sync of each drive fail, and restarts the nodes, as status advises.
+// drivesFail makes a sync of each drive fail, and then restarts the nodes, as `cairn status` advises.
 func (n *nemesis) drivesFail(ctx context.Context, victims []*Machine) error {
 	for _, m := range victims {
 		m.disk.failSyncs(segments)
 	}
-	for i := range 40 { // Until each of the drives has had a write.
+	for i := range 40 { // So many that each of the drives has had a write.
 		_ = n.write(ctx, n.Up(), fmt.Sprintf("fails/%d", i), n.probe)
 	}
 	time.Sleep(time.Minute)
@@ -213,7 +213,7 @@ func (n *nemesis) drivesFail(ctx context.Context, victims []*Machine) error {
 	return n.restart(ctx, victims)
 }
 
-// givenUp has an operator declare machines lost at once, which are only off for a while.
+// givenUp has an operator declare machines lost that are only off for a while.
 func (n *nemesis) givenUp(ctx context.Context, victims []*Machine) error {
 	var ids []cluster.NodeID
 	for _, m := range victims {

@@ -16,8 +16,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/sse"
 )
 
-// client does one operation after another on keys of its own, at any node, and
-// remembers what each key may hold.
+// client does one operation after another on keys of its own, at any node, and remembers what each key
+// may hold.
 type client struct {
 	c    *Cluster
 	id   int
@@ -27,9 +27,9 @@ type client struct {
 	err  error
 }
 
-// keyState is what a key may hold: may[0], the value of the last acknowledged
-// operation, or that of any whose outcome was never known: such an operation may
-// still be on its way and take effect later. Nil is no object.
+// keyState is what a key may hold. may[0] is the value of the last operation that was acknowledged. The
+// others are those of operations whose outcome was never known: such an operation may still be on its
+// way, and take effect later. Nil stands for no object.
 type keyState struct {
 	sealed bool
 	may    [][]byte
@@ -77,7 +77,7 @@ func newClient(c *Cluster, id int, rng *rand.Rand) *client {
 	return &client{c: c, id: id, rng: rng, key: &sse.CustomerKey{Key: key}, keys: map[string]*keyState{}}
 }
 
-// run does the client's operations; it stops at the first wrong answer.
+// run does the client's operations. It stops at the first wrong answer, which is in err.
 func (cl *client) run(ctx context.Context) {
 	for i := range opsPerClient {
 		if ctx.Err() != nil {
@@ -117,7 +117,7 @@ func (cl *client) step(ctx context.Context) error {
 	}
 }
 
-// machine returns one whose node runs now; nil when there is none.
+// machine returns a machine whose node runs now; nil if there is none.
 func (cl *client) machine() *Machine {
 	up := cl.c.Up()
 	if len(up) == 0 {
@@ -141,7 +141,8 @@ func (cl *client) keyOf(sealed bool) *sse.CustomerKey {
 	return nil
 }
 
-// outcome notes a write: definite S3 errors changed nothing, others may have.
+// outcome notes a write of v: it was acknowledged or, if there is an error, may still take effect. It
+// returns an error if the write got a refusal that no write should get here.
 func outcome(st *keyState, v []byte, err error) error {
 	var e *s3err.Error
 	switch {
@@ -176,7 +177,7 @@ func (cl *client) remove(ctx context.Context, m *Machine, key string, st *keySta
 	return outcome(st, nil, err)
 }
 
-// read checks a value while faults go on; a failure to answer is none.
+// read checks a value while faults go on. A node that does not answer is not wrong.
 func (cl *client) read(ctx context.Context, m *Machine, key string, st *keyState) error {
 	got, err := cl.get(ctx, m, key)
 	if err != nil {
@@ -188,7 +189,7 @@ func (cl *client) read(ctx context.Context, m *Machine, key string, st *keyState
 	return nil
 }
 
-// get returns a key's bytes; nil where it does not exist.
+// get returns the bytes of a key; nil if there is no such object.
 func (cl *client) get(ctx context.Context, m *Machine, key string) ([]byte, error) {
 	n := m.Node()
 	if n == nil {
@@ -197,7 +198,7 @@ func (cl *client) get(ctx context.Context, m *Machine, key string) ([]byte, erro
 	return fetch(ctx, n.Objects(), key, cl.keyOf(cl.keys[key].sealed))
 }
 
-// fetch returns an object's bytes; nil where it does not exist.
+// fetch returns the bytes of an object; nil if there is no such object.
 func fetch(ctx context.Context, o *object.Service, key string, sse *sse.CustomerKey) ([]byte, error) {
 	got, err := o.Get(ctx, &object.GetInput{Caller: caller, Bucket: bucket, Key: key,
 		Range: object.Range{Kind: metapb.RangeKind_RANGE_ALL}, CustomerKey: sse})
@@ -214,8 +215,8 @@ func fetch(ctx context.Context, o *object.Service, key string, sse *sse.Customer
 	return buf.Bytes(), nil
 }
 
-// assemble makes an object of ranges of others and of fresh bytes, retrying each
-// request at other nodes as a client would.
+// assemble makes an object of ranges of others and of fresh bytes. It retries each request at other
+// nodes, as a client would.
 func (cl *client) assemble(ctx context.Context, key string, st *keyState) error {
 	up := &object.UploadInput{Caller: caller, Bucket: bucket, Key: key,
 		Description: object.Description{Attributes: &metapb.Attributes{}, CustomerKey: cl.keyOf(st.sealed)}}
@@ -228,7 +229,7 @@ func (cl *client) assemble(ctx context.Context, key string, st *keyState) error 
 	for number := 1; number <= 1+cl.rng.IntN(3); number++ {
 		piece, etag, ok := cl.part(ctx, key, id, number, st)
 		if !ok {
-			return nil // The upload stays; nobody completes it.
+			return nil // The upload stays open, and nobody completes it.
 		}
 		v = append(v, piece...)
 		parts = append(parts, object.CompletePart{Number: number, ETag: etag})
@@ -248,8 +249,8 @@ func (cl *client) assemble(ctx context.Context, key string, st *keyState) error 
 	return nil
 }
 
-// part makes a part: a range of one of this client's objects where it has one
-// whose value is certain, else fresh bytes.
+// part makes a part of a range of another object of this client, if there is one whose value is
+// certain, or of fresh bytes. It returns what the part holds.
 func (cl *client) part(ctx context.Context, key, id string, number int, st *keyState) (v []byte, etag string, ok bool) {
 	if src := cl.certain(); src != "" && cl.rng.IntN(3) > 0 {
 		from := cl.keys[src]
@@ -288,7 +289,8 @@ func (cl *client) part(ctx context.Context, key, id string, number int, st *keyS
 	return v, etag, ok
 }
 
-// certain returns a key that surely holds some bytes.
+// certain returns a key of which it is certain what it holds, and that this is not empty; "" if there
+// is none.
 func (cl *client) certain() string {
 	for i := range 6 {
 		key := fmt.Sprintf("c%d/k%d", cl.id, i)
@@ -299,7 +301,7 @@ func (cl *client) certain() string {
 	return ""
 }
 
-// retry repeats a request at other nodes until one accepts it or time is up.
+// retry repeats a request, at random nodes, until one accepts it (true) or ctx ends.
 func (cl *client) retry(ctx context.Context, do func(*object.Service) error) bool {
 	for ctx.Err() == nil {
 		if m := cl.machine(); m != nil {

@@ -14,7 +14,8 @@ import (
 
 const compliance = metapb.RetentionMode_RETENTION_COMPLIANCE
 
-// lockedVersion is a version without a byte, kept until a time; 0: by the bucket's default.
+// lockedVersion returns the command that makes an empty version which is kept until a time. If the time
+// is zero, it has the default retention of the bucket.
 func lockedVersion(id string, until time.Time) *metapb.Command {
 	v := &metapb.Version{VersionId: id, ContentId: []byte("content-of-16-by"), ModifiedMs: 1, Owner: "o", Attributes: &metapb.Attributes{}}
 	copy(v.ContentId, id)
@@ -30,9 +31,9 @@ func deleteLocked(id string) *metapb.Command {
 		Objects: []*metapb.ObjectName{{Key: "k", VersionId: id}}, NewVersionIds: []string{""}}}}
 }
 
-// TestClockJump: the clock of whoever leads the metadata jumps two years ahead. What is to
-// be kept for a month is kept, what is written is kept for as long as the bucket says,
-// and another node leads.
+// TestClockJump lets the clock of the node that leads the metadata jump two years ahead. Another node
+// must lead then. A version that is to be kept for a month must be kept, and a version that is written
+// meanwhile must be kept for as long as the bucket says.
 func TestClockJump(t *testing.T) {
 	mustReach(t)
 	log := watched(t)
@@ -84,7 +85,7 @@ func TestClockJump(t *testing.T) {
 		leader.ahead.Store(int64(2 * 365 * 24 * time.Hour))
 		_, err := do(leader, deleteLocked("a-month"))
 		require.Error(t, err, "a node whose clock has jumped changes something")
-		now := led() // Whoever could be told that it is over, and leads instead.
+		now := led() // Another node leads, which could have been told that the retention is over.
 		require.NotEqual(t, leader.Name, now.Name)
 		r, err := do(now, deleteLocked("a-month"))
 		require.NoError(t, err)

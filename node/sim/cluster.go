@@ -20,22 +20,22 @@ import (
 	"github.com/cairnstore/cairn/node"
 )
 
-// Cluster is a set of simulated machines. Its methods are called from one
-// goroutine; what runs on the machines runs concurrently.
+// Cluster is a set of simulated machines. Its methods must be called from one goroutine, but for Up and
+// term, which any may call. The nodes on the machines run concurrently.
 type Cluster struct {
 	Net      *Network
 	Machines []*Machine
-	machines sync.Mutex // Held to change Machines, and by Up.
+	machines sync.Mutex // Held while Machines is changed, and by Up.
 
-	bought int // Machines, ever.
+	bought int // How many machines there ever were.
 
 	rng  *rand.Rand
 	live *liveness
 	log  io.Writer
 
-	lostAfter time.Duration // Of nodes; the usual if 0.
-	horizon   time.Duration // Of backups.
-	diskBytes uint64        // Of each machine's disk; 0: it does not tell its size.
+	lostAfter time.Duration // After which time a node that is down is declared lost; 0: the default.
+	horizon   time.Duration // For how long what a backup refers to is kept.
+	diskBytes uint64        // The size of each machine's disk; 0: it does not tell its size.
 
 	snapshotThreshold, trailingLogs uint64
 }
@@ -44,21 +44,21 @@ type Cluster struct {
 type Machine struct {
 	Name string
 
-	ahead atomic.Int64 // By how many nanoseconds its clock is ahead of the bubble's.
+	ahead atomic.Int64 // How many nanoseconds its clock is ahead of the bubble's.
 
 	mu   sync.Mutex
 	node *node.Node // Nil while it is down.
 	disk *disk
 }
 
-// Sizes of a simulated node: small, so that every border is met.
+// Sizes of a simulated node. They are small, so that a run comes to the border of each.
 const (
 	segmentBytes = 2 << 20
 	extentBytes  = 192 << 10
 	stopTimeout  = 10 * time.Second
 )
 
-// NewCluster returns n machines that are down. What their nodes log goes to log.
+// NewCluster returns a cluster of n machines that are down. What their nodes log goes to log.
 func NewCluster(rng *rand.Rand, n int, log io.Writer) *Cluster {
 	c := &Cluster{Net: NewNetwork(rand.New(rand.NewPCG(rng.Uint64(), 1))), rng: rng, log: log}
 	c.live = &liveness{net: c.Net, since: map[link]time.Time{}, metas: map[string]gossip.Meta{}}
@@ -70,7 +70,7 @@ func NewCluster(rng *rand.Rand, n int, log io.Writer) *Cluster {
 	return c
 }
 
-// Add buys a machine; it is down.
+// Add adds a new machine, which is down.
 func (c *Cluster) Add() *Machine {
 	c.machines.Lock()
 	defer c.machines.Unlock()
@@ -89,8 +89,8 @@ func (c *Cluster) Scrap(m *Machine) {
 	c.Machines = slices.DeleteFunc(slices.Clone(c.Machines), func(o *Machine) bool { return o == m })
 }
 
-// newDisk puts the file system that a machine finds after a power cut, or on its
-// first day, under it.
+// newDisk gives a machine a disk with the file system that it finds after a power cut, or on its first
+// day.
 func (c *Cluster) newDisk(m *Machine, fs *vfs.MemFS) {
 	d := newDisk(fs, rand.New(rand.NewPCG(c.rng.Uint64(), 3)), func() { c.Net.Down(m.Name) })
 	d.room = capacity{size: c.diskBytes, taken: map[string]uint64{}}
@@ -112,7 +112,7 @@ func (m *Machine) Node() *node.Node {
 	return m.node
 }
 
-// Start starts the node of a machine that is down.
+// Start starts the node of a machine that is down. It returns when node.Start does.
 func (c *Cluster) Start(ctx context.Context, m *Machine) error {
 	c.Net.Up(m.Name)
 	cfg := node.Defaults()
@@ -135,7 +135,7 @@ func (c *Cluster) Start(ctx context.Context, m *Machine) error {
 	if c.lostAfter > 0 {
 		cfg.LostAfter = c.lostAfter
 	}
-	cfg.CopyTasks = 1 // So that copies need other nodes.
+	cfg.CopyTasks = 1 // So that a node needs others to copy more than one extent at once.
 	host := c.Net.Host(m.Name)
 	n, err := node.Start(ctx, cfg, node.Env{
 		FS: m.disk, Transport: host, ListenS3: func(addr string) (net.Listener, error) { return host.Listen(addr) },
@@ -155,8 +155,8 @@ func (c *Cluster) Start(ctx context.Context, m *Machine) error {
 	return nil
 }
 
-// Crash cuts the power of machines, of all at one moment: of what they had not
-// synced a random share is kept.
+// Crash cuts the power of machines. Their disks keep what was synced, and a random share of the rest.
+// The cuts come before any node is stopped, so that none of them does more because another has stopped.
 func (c *Cluster) Crash(machines ...*Machine) {
 	for _, m := range machines {
 		m.disk.powerCut()
@@ -167,7 +167,7 @@ func (c *Cluster) Crash(machines ...*Machine) {
 	}
 }
 
-// SizeDisks gives every machine, none of which was started yet, a disk of a size.
+// SizeDisks gives the disk of every machine a size. No machine may have been started before.
 func (c *Cluster) SizeDisks(bytes uint64) {
 	c.diskBytes = bytes
 	for _, m := range c.Machines {
@@ -175,11 +175,11 @@ func (c *Cluster) SizeDisks(bytes uint64) {
 	}
 }
 
-// Stop ends all nodes properly.
+// Stop stops all nodes properly.
 func (c *Cluster) Stop() { c.stop(c.Machines) }
 
-// stop ends nodes. After a power cut they go on writing to the old disk, unseen,
-// until they have ended.
+// stop stops nodes and waits until they have ended. After a power cut they write to the old disk until
+// then, and nobody sees it.
 func (c *Cluster) stop(machines []*Machine) {
 	var wg sync.WaitGroup
 	for _, m := range machines {
@@ -198,7 +198,7 @@ func (c *Cluster) stop(machines []*Machine) {
 	wg.Wait()
 }
 
-// Up returns the machines whose node runs.
+// Up returns the machines whose nodes run.
 func (c *Cluster) Up() (up []*Machine) {
 	c.machines.Lock()
 	defer c.machines.Unlock()
@@ -220,7 +220,7 @@ func (c *Cluster) term() (term uint64) {
 	return term
 }
 
-// AwaitReady waits until all nodes that run are ready.
+// AwaitReady waits until all nodes that run are ready. After the limit it returns why one is not.
 func (c *Cluster) AwaitReady(limit time.Duration) error {
 	for deadline := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
 		var waiting error
@@ -236,14 +236,14 @@ func (c *Cluster) AwaitReady(limit time.Duration) error {
 	}
 }
 
-// liveness is gossip's stand-in: nodes that cannot reach each other for a while
-// take each other for suspect, then down.
+// liveness is a stand-in for gossip. Nodes that have not reached each other for a while take each other
+// for suspect, and later for down.
 type liveness struct {
 	net *Network
 
 	mu    sync.Mutex
 	metas map[string]gossip.Meta
-	since map[link]time.Time // Unreachable since.
+	since map[link]time.Time // Since when one has not reached the other.
 }
 
 const (
@@ -284,10 +284,10 @@ func (l *liveness) state(a, b string) gossip.State {
 type member struct {
 	l       *liveness
 	host    string
-	changed chan struct{} // Never ready: nodes poll as well.
+	changed chan struct{} // Nothing is ever sent on it: nodes poll, too.
 }
 
-// Members implements node.Gossip.
+// Member implements node.Gossip.
 func (m *member) Member(id cluster.NodeID) (gossip.Member, bool) {
 	for _, o := range m.Members() {
 		if o.Node == id {
@@ -297,6 +297,7 @@ func (m *member) Member(id cluster.NodeID) (gossip.Member, bool) {
 	return gossip.Member{}, false
 }
 
+// Members implements node.Gossip.
 func (m *member) Members() (out []gossip.Member) {
 	m.l.mu.Lock()
 	hosts := make([]string, 0, len(m.l.metas))
@@ -357,17 +358,16 @@ type prefixed struct {
 	w      io.Writer
 }
 
-// Write implements io.Writer; one call is one line.
+// Write implements io.Writer. Each call must write one line.
 func (p *prefixed) Write(b []byte) (int, error) {
 	_, err := p.w.Write(append([]byte(p.prefix), b...))
 	return len(b), err
 }
 
-// Log is a bounded log of a run: the newest lines are kept. Safe for concurrent
-// use.
+// Log is a bounded log of a run, which keeps the newest lines. Several goroutines may use it.
 type Log struct {
-	most  int               // Lines, at most; 0: logLines.
-	seen  func(line []byte) // If set, told of each line.
+	most  int               // How many lines it keeps at most; 0: logLines.
+	seen  func(line []byte) // If set, it is called with each line, one at a time.
 	mu    sync.Mutex
 	lines [][]byte
 }
@@ -388,12 +388,12 @@ func (l *Log) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Trace adds a line about the run itself, with the time in the bubble.
+// Trace adds a line about the run itself, with the bubble's time.
 func (l *Log) Trace(format string, args ...any) {
 	_, _ = fmt.Fprintf(l, "=== %s "+format+"\n", append([]any{time.Now().Format("15:04:05.000")}, args...)...)
 }
 
-// String returns the lines kept.
+// String returns the lines that it has kept.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

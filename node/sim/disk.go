@@ -11,31 +11,30 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// disk is the file system of a machine, between two power cuts. It counts syncs,
-// and on demand it hangs, fails syncs, or loses power right before one of them.
-// Safe for concurrent use.
+// disk is the file system of a machine from one power cut to the next. It counts syncs, and on demand
+// it hangs, fails syncs, or loses power right before one of them. Several goroutines may use it.
 type disk struct {
 	*vfs.MemFS
 
 	mu    sync.Mutex
 	rng   *rand.Rand
 	syncs int
-	cutAt int    // The sync before which the power goes; 0: none.
-	down  func() // Takes the machine off the network.
-	after *vfs.MemFS
+	cutAt int           // The number of the sync before which the power goes; 0: none.
+	down  func()        // Takes the machine off the network.
+	after *vfs.MemFS    // What the disk holds after the power cut. Nil: there was none yet.
 	cut   chan struct{} // Closed by the power cut.
-	hang  chan struct{} // Syncs wait until it is closed. Nil: the disk answers.
+	hang  chan struct{} // Syncs of hung wait until it is closed. Nil: the disk answers.
 	hung  part
 	fails func(path string) bool // Says which syncs fail. Nil: none.
 	room  capacity
 }
 
-// capacity is the size of a disk, and what is used of it by others and by files that were
-// allocated. What is written is not counted: a test says how full the disk is.
+// capacity is the size of a disk, and how much of it others use and files have preallocated. What files
+// have written is not counted: a test says how full the disk is.
 type capacity struct {
-	size   uint64 // 0: the file system does not tell.
+	size   uint64 // 0: the file system does not tell its size.
 	others uint64
-	taken  map[string]uint64 // By files.
+	taken  map[string]uint64 // What each file has preallocated, by its path.
 }
 
 func (c *capacity) free() uint64 {
@@ -46,7 +45,7 @@ func (c *capacity) free() uint64 {
 	return c.size - min(used, c.size)
 }
 
-// fill makes others use a part of the disk.
+// fill sets how much of the disk others use.
 func (d *disk) fill(others uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -60,14 +59,14 @@ func (d *disk) used() uint64 {
 	return d.room.size - d.room.free()
 }
 
-// full reports whether a write finds no room.
+// full reports whether a write that needs room finds none.
 func (d *disk) full() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.room.size > 0 && d.room.free() == 0
 }
 
-// allocate takes room for a file.
+// allocate takes room for a file, or returns ENOSPC.
 func (d *disk) allocate(path string, n uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -96,9 +95,9 @@ func newDisk(fs *vfs.MemFS, rng *rand.Rand, down func()) *disk {
 	return &disk{MemFS: fs, rng: rng, down: down, cut: make(chan struct{})}
 }
 
-// powerCut takes the machine off the network and keeps what its disk holds at that
-// moment: all that was synced, and of the rest a random share. What the old
-// process writes later is lost. The second cut does nothing.
+// powerCut takes the machine off the network and keeps what its disk holds at that moment: all that was
+// synced, and a random share of the rest. What the old process writes later is lost. A second cut does
+// nothing.
 func (d *disk) powerCut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -113,7 +112,7 @@ func (d *disk) powerCutLocked() {
 	d.after = d.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[d.rng.IntN(3)],
 		RNG: rand.New(rand.NewPCG(d.rng.Uint64(), 2))})
 	if d.hang != nil {
-		close(d.hang) // The process is dead: it must not wait for its disk.
+		close(d.hang) // The process counts as dead, and could not be stopped while it waited for its disk.
 		d.hang = nil
 	}
 	d.fails = nil
@@ -127,7 +126,7 @@ func (d *disk) cutAtSync(i int) {
 	d.cutAt = d.syncs + i
 }
 
-// stall makes syncs of a part wait until resume.
+// stall makes syncs of a part of the disk wait until resume. After a power cut it does nothing.
 func (d *disk) stall(p part) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,7 +145,7 @@ func (d *disk) resume() {
 	}
 }
 
-// failSyncs makes the syncs of files below a directory fail.
+// failSyncs makes the syncs of files below a directory fail until the next power cut.
 func (d *disk) failSyncs(dir string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -155,7 +154,7 @@ func (d *disk) failSyncs(dir string) {
 	}
 }
 
-// sync is called before every sync.
+// sync must be called before every sync, which must fail if it returns an error.
 func (d *disk) sync(path string) error {
 	d.mu.Lock()
 	hang := d.hang
@@ -178,9 +177,9 @@ func (d *disk) sync(path string) error {
 	return nil
 }
 
-// What of a disk may hang: syncs of shards, and of the metadata's log. Others happen
-// while a mutex is held, and the clock of the bubble stands still while somebody
-// waits for that.
+// part is what of a disk may hang: the syncs of shards, or those of the metadata's log. Other syncs
+// happen while a mutex is held, and the clock of the bubble stands still while a goroutine waits for a
+// mutex.
 type part int
 
 const (
@@ -188,7 +187,7 @@ const (
 	theLog
 )
 
-// hangs reports whether a sync of a file hangs when the disk does.
+// hangs reports whether a file belongs to the part of the disk that hangs.
 func (d *disk) hangs(path string) bool {
 	if d.hung == theShards {
 		return strings.HasSuffix(path, ".seg")
@@ -196,8 +195,8 @@ func (d *disk) hangs(path string) bool {
 	return strings.HasPrefix(path, metaDir+"/log") && strings.HasSuffix(path, ".log")
 }
 
-// corrupt overwrites bytes of the drive's segments where they lie, unnoticed, and
-// returns how many places it hit.
+// corrupt overwrites bytes of the drive's segments where they lie, so that nobody notices. It returns
+// how many places it has hit.
 func (d *disk) corrupt(rng *rand.Rand, places int) (hit int) {
 	names, _ := d.List(segments)
 	for range places {
@@ -227,8 +226,8 @@ func (d *disk) corrupt(rng *rand.Rand, places int) (hit int) {
 	return hit
 }
 
-// rotLogEnd overwrites the last bytes of the metadata's log, within one block of it:
-// what is before them tells damage from a torn end.
+// rotLogEnd overwrites the last bytes of the metadata's log, within its last block. Damage in an
+// earlier block could be told from an end that was torn, by the blocks after it; this cannot.
 func (d *disk) rotLogEnd(rng *rand.Rand) error {
 	const block, most = 32 << 10, 8 << 10
 	names, err := d.List(metaDir + "/log")
@@ -259,7 +258,7 @@ func (d *disk) rotLogEnd(rng *rand.Rand) error {
 	return nil
 }
 
-// Where a node of a simulation keeps things.
+// Where a simulated node keeps its files.
 const (
 	dataDir  = "/data"
 	metaDir  = dataDir + "/meta"
@@ -267,10 +266,10 @@ const (
 	indexDir = dataDir + "/index"
 )
 
-// keepOrder makes what was created and removed before in the directory of one of
-// Pebble's markers durable. Pebble moves a marker and syncs the directory after it:
-// it relies on the file system to keep the order of changes within a directory, as
-// ext4, XFS and Btrfs do. MemFS does not.
+// keepOrder makes durable what was created and removed in the directory of one of Pebble's markers,
+// before the marker is. Pebble moves a marker and syncs the directory only after that: it relies on the
+// file system to keep the order of changes within a directory. ext4, XFS and Btrfs do so, but MemFS
+// does not.
 func (d *disk) keepOrder(name string) error {
 	if !strings.HasPrefix(d.PathBase(name), "marker.") {
 		return nil
@@ -326,12 +325,12 @@ func (d *disk) wrap(f vfs.File, path string, err error) (vfs.File, error) {
 	}
 	out := &file{File: f, d: d, path: path}
 	if strings.HasPrefix(path, metaDir+"/log") && strings.HasSuffix(path, ".log") && !d.full() {
-		out.allocated = logAllocated // By Pebble, which does so only on a real file system.
+		out.allocated = logAllocated // On a real file system Pebble allocates it. On this one it does not.
 	}
 	return out, nil
 }
 
-// logAllocated is how much Pebble allocates of the Raft log's write-ahead log.
+// logAllocated is how much Pebble preallocates of the Raft log's write-ahead log.
 const logAllocated = 16 << 20
 
 // file is an open file of a disk.
@@ -340,7 +339,7 @@ type file struct {
 	d    *disk
 	path string
 
-	at, allocated int64 // How much was written in order, and may be on a full disk.
+	at, allocated int64 // How much Write has written, and how much it may write even if the disk is full.
 }
 
 // Write implements vfs.File.
@@ -353,8 +352,7 @@ func (f *file) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteAt implements vfs.File. What a file has already is overwritten where it lies,
-// which needs no room.
+// WriteAt implements vfs.File. To overwrite what a file has already needs no room.
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	if f.d.full() {
 		info, err := f.Stat()
@@ -368,7 +366,7 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
-// Preallocate implements vfs.File; only the ballast's files take room by it.
+// Preallocate implements vfs.File. Only the files of the ballast take room by it.
 func (f *file) Preallocate(off, n int64) error {
 	if !strings.Contains(f.path, "/ballast/") {
 		return nil
@@ -380,7 +378,7 @@ func (f *file) Preallocate(off, n int64) error {
 func (f *file) Sync() error {
 	path := f.path
 	if strings.HasSuffix(path, ".seg") {
-		path = segments // A new one: made while a mutex is held.
+		path = segments // The segment is new, and the drive holds a mutex: this sync must not hang (see part).
 	}
 	if err := f.d.sync(path); err != nil {
 		return err
@@ -404,7 +402,7 @@ func (f *file) SyncTo(length int64) (bool, error) {
 	return f.File.SyncTo(length)
 }
 
-// isWhole reports whether there was no power cut yet.
+// isWhole reports whether there has been no power cut yet.
 func (d *disk) isWhole() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,12 +1,12 @@
-// Package sim runs whole clusters in one process: complete nodes on crashable
-// memory file systems and a scripted network, in a testing/synctest bubble whose
-// clock they share. Hours of failures take seconds, and the choices of a run come
-// from one seed.
+// Package sim runs whole clusters in one process: complete nodes, on file systems in memory that can
+// crash and on a scripted network, in a testing/synctest bubble whose clock they share. Hours of
+// failures take seconds, and the choices of a run come from one seed.
 //
-// What is simulated: the network (cuts in one or both directions, delay, loss,
-// hosts that vanish), drives (a power cut keeps what was synced, and a random
-// share of the rest), who is thought alive. What is real: everything else,
-// Raft and Pebble included. What is not deterministic: the order of goroutines;
-// so a failing seed is run again some times, or with tools/replay, which takes what is
-// left of chance and of real time out of the runtime.
+// Three things are simulated. The network can cut links in one direction or both, delay and lose what
+// is sent, and let hosts vanish. A drive keeps what was synced over a power cut, and a random share of
+// the rest. A stand-in for gossip says who is thought alive. All else is real, Raft and Pebble
+// included.
+//
+// The order of goroutines is not deterministic. So a seed that has failed is run again several times,
+// or with tools/replay, which takes what is left of chance and of real time out of the runtime.
 package sim

@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBlowsAreDocumented proves that docs/testing.md says of every blow of the nemesis
-// what it does.
+// TestBlowsAreDocumented proves that docs/testing.md says what each blow of the nemesis does.
 func TestBlowsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/testing.md")
 	require.NoError(t, err)

@@ -50,14 +50,14 @@ func (f *fullStory) reads(key, value string) {
 	}
 }
 
-// full fills the disks of machines to the last byte, and again when that made them give
-// up ballast, so many times.
+// full fills the disks of machines to the last byte, so many times: each time the machines give up some
+// of their ballast, which is filled the next time.
 func (f *fullStory) full(times int, machines ...*Machine) {
 	for range times {
 		for _, m := range machines {
 			m.disk.fill(m.disk.room.others + simDisk - m.disk.used())
 		}
-		time.Sleep(5 * time.Second) // Of the bubble: every node has looked, and told the others.
+		time.Sleep(5 * time.Second) // In the bubble's time, so that every node has looked and has told the others.
 	}
 }
 
@@ -66,7 +66,7 @@ func (f *fullStory) eventually(what string, holds func() error) {
 	require.NoError(f.t, f.c.eventually(fullTimeout, holds), what)
 }
 
-// noRoom reports whether an error is the refusal for want of room, as S3 would tell it.
+// noRoom returns nil if err is the refusal for want of room, as S3 tells it.
 func noRoom(err error) error {
 	if err != nil && s3err.FromError(err).Code == s3err.InsufficientStorage {
 		return nil
@@ -74,10 +74,10 @@ func noRoom(err error) error {
 	return fmt.Errorf("not refused for want of room: %w", errors.Join(err, errors.New("nothing")))
 }
 
-// TestFullDisks: another program fills the disks. One of three is gone round; on all of
-// them nothing that grows is taken, deletions are until the ballast is used up, reads
-// always; a machine that is started in the middle of it comes up; and with room everything
-// goes on, on nodes that have run all the time.
+// TestFullDisks lets another program fill the disks. While one of three is full, the others lead and
+// serve. When all are full, nothing is taken that grows: reads are served always, and deletions until
+// the ballast is used up. A machine that starts meanwhile must come up. Once there is room, everything
+// must go on, on nodes that have run all the time.
 func TestFullDisks(t *testing.T) {
 	mustReach(t)
 	log := watched(t)
@@ -94,7 +94,7 @@ func TestFullDisks(t *testing.T) {
 		defer cancel()
 		require.NoError(t, c.form(ctx))
 		f := &fullStory{t: t, c: c}
-		time.Sleep(10 * time.Second) // The ballast is taken.
+		time.Sleep(10 * time.Second) // So that the nodes have taken their ballast.
 		for i := range 3 {
 			require.NoError(t, f.put(i, fmt.Sprint("kept", i), "a value"))
 			require.NoError(t, f.put(i, fmt.Sprint("doomed", i), "a value"))
@@ -121,7 +121,7 @@ func TestFullDisks(t *testing.T) {
 		require.NoError(t, f.remove(2, "doomed0"), "a deletion on full disks")
 		require.NoError(t, noRoom(f.put(0, "refused", "a value")))
 
-		f.full(6, c.Machines...) // The ballast too.
+		f.full(6, c.Machines...) // So often that the ballast is used up.
 		require.NoError(t, noRoom(f.put(0, "refused", "a value")))
 		require.NoError(t, noRoom(f.remove(0, "doomed1")))
 		f.reads("kept1", "a value")

@@ -16,8 +16,8 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// healed waits until all nodes are ready and every shard that should be there is,
-// unharmed: on the drives, not only by the metadata's account.
+// healed waits until all nodes are ready and every shard that should be there is there, unharmed: on
+// the drives, and not only by the metadata's count.
 func (c *Cluster) healed(ctx context.Context) error {
 	if err := c.AwaitReady(healTimeout); err != nil {
 		return fmt.Errorf("not ready: %w", err)
@@ -35,7 +35,7 @@ func (c *Cluster) healed(ctx context.Context) error {
 	})
 }
 
-// eventually repeats a check until it passes or the time is up.
+// eventually repeats a check until it passes. After the limit it returns the error of the last one.
 func (c *Cluster) eventually(limit time.Duration, check func() error) (err error) {
 	for deadline := time.Now().Add(limit); ; time.Sleep(500 * time.Millisecond) {
 		if err = check(); err == nil || time.Now().After(deadline) {
@@ -54,8 +54,8 @@ func (c *Cluster) status(ctx context.Context) (*metapb.StatusAnswer, error) {
 	return a.Status, nil
 }
 
-// mostHarmed is how many machines may be harmed at once: the scheme's m, and a
-// minority of voters.
+// mostHarmed returns how many machines may be harmed at once: no more than the scheme's m, and than a
+// minority of the voters.
 func (c *Cluster) mostHarmed() int {
 	if len(c.Machines) >= 6 {
 		return 2
@@ -69,9 +69,9 @@ type placed struct {
 	shard shard.ID
 }
 
-// inventory verifies every shard that the metadata says is there, and returns them
-// all. Extents that were written with less parity while machines were away must have
-// been widened.
+// inventory returns all shards that extents should have, and verifies those that count as there. It
+// returns an error if an extent that was written with less parity, while machines were away, was not
+// widened yet.
 func (c *Cluster) inventory(ctx context.Context) (map[placed]bool, error) {
 	n := c.Up()[0].Node()
 	topo, err := n.Metadata().Topology(ctx)
@@ -140,8 +140,8 @@ func (c *Cluster) verify(ctx context.Context, id interface{ String() string }, s
 	return fmt.Errorf("drive %s of shard %s is not there", id, s)
 }
 
-// judge compares what is there with what was acknowledged; then it restarts all
-// nodes, compares again, and deletes everything: nothing may be left.
+// judge compares what is there with what was acknowledged. Then it restarts all nodes, compares again,
+// and deletes everything: nothing may be left.
 func (c *Cluster) judge(ctx context.Context, clients []*client) error {
 	if err := c.healed(ctx); err != nil {
 		return fmt.Errorf("not healed in the end: %w", err)
@@ -152,7 +152,8 @@ func (c *Cluster) judge(ctx context.Context, clients []*client) error {
 	if err := c.sameMetadata(); err != nil {
 		return err
 	}
-	// With their sessions end the leases under which orphans hide.
+	// Orphans are kept while the numbers of their extents are leased. A node that starts anew ends its
+	// old session, and the leases of that.
 	c.Stop()
 	for _, m := range c.Machines {
 		if err := c.Start(ctx, m); err != nil {
@@ -188,7 +189,8 @@ func (c *Cluster) compareValues(ctx context.Context, clients []*client) error {
 	return nil
 }
 
-// noGarbage waits until the drives hold exactly the shards of live extents.
+// noGarbage waits until no garbage is counted and the drives hold nothing but shards of extents that
+// exist.
 func (c *Cluster) noGarbage(ctx context.Context) error {
 	err := c.eventually(gcTimeout, func() error {
 		st, err := c.status(ctx)
@@ -231,8 +233,7 @@ func (c *Cluster) onlyKnown(ctx context.Context, known map[placed]bool) error {
 	return nil
 }
 
-// recordOverhead is more than what a drive adds to a shard: header, footer and the
-// rest of a page.
+// recordOverhead is more than a drive adds to a shard: a header, a footer, and the rest of a page.
 const recordOverhead = 8192
 
 // deleteAll deletes all objects and uploads and waits until the drives are empty.
@@ -279,8 +280,8 @@ func (c *Cluster) deleteAll(ctx context.Context) error {
 	return c.sameMetadata()
 }
 
-// voters returns those that vote, as the leader knows them: a node that was replaced
-// while it was away takes itself for a voter still. None where nobody leads.
+// voters returns the members of the group and whether they vote, as the leader knows it: a node that
+// was replaced while it was away still takes itself for a voter. It is empty if nobody leads.
 func (c *Cluster) voters() map[cluster.NodeID]bool {
 	voters := map[cluster.NodeID]bool{}
 	for _, m := range c.Up() {
@@ -294,8 +295,8 @@ func (c *Cluster) voters() map[cluster.NodeID]bool {
 	return voters
 }
 
-// sameMetadata checks every voter's state on its own, and that all are equal at
-// one applied index.
+// sameMetadata waits until the states of all voters are equal at one applied index. Each is checked by
+// itself too.
 func (c *Cluster) sameMetadata() error {
 	return c.eventually(time.Minute, c.compareStates)
 }

@@ -18,10 +18,9 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// TestLife runs clusters of seven machines that are lost for good, joined, drained
-// and removed, with clients at work and power cuts in between. After each step all
-// data is as redundant as before; in the end the same is checked as in
-// TestSimulation.
+// TestLife runs clusters of seven machines. Machines are lost for good, join, are drained and removed,
+// while clients work and the power is cut in between. After each step all data must be as redundant as
+// before. In the end the test checks the same as TestSimulation.
 func TestLife(t *testing.T) {
 	mustReach(t)
 	first, count := seeds(t, 3, 500)
@@ -52,7 +51,7 @@ func live(ctx context.Context, seed uint64, log *Log) error {
 	if err != nil {
 		return err
 	}
-	c.Stop() // For what is lost so soon that it takes no hours.
+	c.Stop() // To start anew with a setting by which nodes are declared lost soon, and not after hours.
 	c.lostAfter = lostAfter
 	for _, m := range c.Machines {
 		if err := c.Start(ctx, m); err != nil {
@@ -90,7 +89,7 @@ func live(ctx context.Context, seed uint64, log *Log) error {
 	return c.judge(ctx, clients)
 }
 
-// age takes one step in the life of a cluster.
+// age takes one random step in the life of a cluster.
 func (n *nemesis) age(ctx context.Context) error {
 	n.pause(3 * time.Second)
 	steps := []blow{{"a new machine joins", (*nemesis).joinMachine}, {"drive lost", (*nemesis).loseDrive}}
@@ -118,8 +117,8 @@ func (n *nemesis) maybeCut(ctx context.Context) error {
 	return n.cutDown(ctx, []*Machine{n.Machines[n.rng.IntN(len(n.Machines))]})
 }
 
-// killMachine takes a machine away for good: what it held is rebuilt elsewhere, and
-// it can be removed.
+// killMachine takes a machine away for good. What it held must be rebuilt elsewhere, so that its node
+// can be removed.
 func (n *nemesis) killMachine(ctx context.Context) error {
 	m := n.Machines[n.rng.IntN(len(n.Machines))]
 	id := m.Node().ID()
@@ -137,7 +136,8 @@ func (n *nemesis) killMachine(ctx context.Context) error {
 	return n.remove(ctx, id)
 }
 
-// longAway is a machine that is declared lost and comes back.
+// longAway takes a machine away until it is declared lost or later, and then brings it back. It must be
+// active again.
 func (n *nemesis) longAway(ctx context.Context) error {
 	m := n.Machines[n.rng.IntN(len(n.Machines))]
 	id := m.Node().ID()
@@ -158,7 +158,7 @@ func (n *nemesis) longAway(ctx context.Context) error {
 	})
 }
 
-// joinMachine adds a machine, which gets its share.
+// joinMachine adds a machine, which must get slots.
 func (n *nemesis) joinMachine(ctx context.Context) error {
 	m := n.Add()
 	if err := n.Start(ctx, m); err != nil {
@@ -179,7 +179,7 @@ func (n *nemesis) joinMachine(ctx context.Context) error {
 	})
 }
 
-// drainMachine empties a machine and removes it.
+// drainMachine drains a machine and removes it once it is empty.
 func (n *nemesis) drainMachine(ctx context.Context) error {
 	m := n.Machines[n.rng.IntN(len(n.Machines))]
 	id := m.Node().ID()
@@ -201,7 +201,7 @@ func (n *nemesis) drainMachine(ctx context.Context) error {
 	return n.served(ctx, nil)
 }
 
-// loseDrive declares a drive lost that is there, and takes it back.
+// loseDrive declares a drive lost that is there, and later active again.
 func (n *nemesis) loseDrive(ctx context.Context) error {
 	m := n.Machines[n.rng.IntN(len(n.Machines))]
 	d := m.Node().Drives()[0].ID()
@@ -249,7 +249,7 @@ func (n *nemesis) emptied(ctx context.Context, id cluster.NodeID) error {
 
 // slotsOn counts the slots on a node's drives, and those on their way there.
 func (n *nemesis) slotsOn(ctx context.Context, id cluster.NodeID) (count int, err error) {
-	if _, err := n.status(ctx); err != nil { // Tells the client whether its topology is old.
+	if _, err := n.status(ctx); err != nil { // The answer tells the client whether its topology is old.
 		return 0, err
 	}
 	topo, err := n.Up()[0].Node().Metadata().Topology(ctx)
@@ -270,8 +270,8 @@ func (n *nemesis) slotsOn(ctx context.Context, id cluster.NodeID) (count int, er
 	return count, nil
 }
 
-// A node that comes back before it is lost gets what it missed and nothing else: what
-// it has is not written again.
+// TestBackEarlyGetsWhatItMissed proves that a node which comes back before it is declared lost gets
+// what it has missed and nothing else: what it has is not written again.
 func TestBackEarlyGetsWhatItMissed(t *testing.T) {
 	effort.SkipLessened(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// TestLinearizable runs clients at different nodes on few keys while leaders are
-// killed and cut off, and has porcupine judge what they saw: every key must behave
-// as one register, whatever nodes the requests went to.
+// TestLinearizable runs clients at different nodes on few keys, while leaders are killed and cut off.
+// Porcupine judges what they saw: every key must behave as one register, whichever nodes the requests
+// went to.
 func TestLinearizable(t *testing.T) {
 	eachSeed(t, 6, 2000, func(ctx context.Context, seed uint64, nodes int, log *Log) error {
 		h := linear.NewHistory()
@@ -37,7 +37,7 @@ const (
 	registerOps   = 60
 )
 
-// recordHistory is one run.
+// recordHistory is one run, whose operations it adds to h.
 func recordHistory(ctx context.Context, seed uint64, nodes int, log *Log, h *linear.History) error {
 	c, err := form(ctx, seed, nodes, log)
 	defer c.Stop()
@@ -61,7 +61,7 @@ func recordHistory(ctx context.Context, seed uint64, nodes int, log *Log, h *lin
 	return err
 }
 
-// electionBlows are those that replace leaders.
+// electionBlows returns the blows after which another node may lead.
 func electionBlows() (out []blow) {
 	for _, b := range blows() {
 		switch b.name {
@@ -97,7 +97,7 @@ func (u *registerUser) run(ctx context.Context) {
 
 func (u *registerUser) key() string { return "r" + strconv.Itoa(u.rng.IntN(registers)) }
 
-// value returns one that nobody else writes, small or in extents.
+// value returns a value that nobody else writes. It is small, or so large that it lies in extents.
 func (u *registerUser) value() string {
 	u.seq++
 	tag := fmt.Sprintf("%d.%d", u.id, u.seq)
@@ -107,11 +107,10 @@ func (u *registerUser) value() string {
 	return tag + string(bytes.Repeat([]byte{'.'}, 3000))
 }
 
-// short is a value without its padding.
+// short returns a value without its padding.
 func short(v []byte) string { return string(bytes.TrimRight(v, ".")) }
 
-// step does one operation. It is not ended by the end of the run: its outcome
-// counts.
+// step does one operation. The end of the run does not cut it off, because its outcome counts.
 func (u *registerUser) step(o *object.Service) {
 	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
 	defer cancel()
@@ -161,8 +160,8 @@ func (u *registerUser) write(ctx context.Context, o *object.Service, key string,
 	u.h.Add(u.id, op, call, err == nil)
 }
 
-// copy makes one register hold what another did at some time. What that was only
-// later reads tell.
+// copy makes one register hold what another held at some time meanwhile. Only later reads tell what
+// that was.
 func (u *registerUser) copy(ctx context.Context, o *object.Service, from, to string) {
 	if from == to {
 		return
@@ -179,8 +178,8 @@ func (u *registerUser) copy(ctx context.Context, o *object.Service, from, to str
 	u.h.Add(u.id, linear.Operation{Key: to, Kind: linear.Copy}, call, err == nil)
 }
 
-// assemble writes through an upload of one part, and repeats Complete as clients do
-// until it is answered: the repeats must not take effect again.
+// assemble writes a value by an upload of one part. It repeats Complete until it is answered, as
+// clients do: the repeats must have no second effect.
 func (u *registerUser) assemble(ctx context.Context, o *object.Service, key string) {
 	id, err := o.CreateUpload(ctx, &object.UploadInput{Caller: caller, Bucket: bucket, Key: key, Description: object.Description{Attributes: &metapb.Attributes{}}})
 	if err != nil {
@@ -204,7 +203,8 @@ func (u *registerUser) assemble(ctx context.Context, o *object.Service, key stri
 	u.h.Add(u.id, linear.Operation{Key: key, Kind: linear.Write, Value: short([]byte(v))}, call, err == nil)
 }
 
-// eachSeed runs a simulation for some seeds, each in a bubble of its own.
+// eachSeed runs a simulation for some seeds (see seeds), each in a bubble of its own. Even seeds run
+// three nodes, odd ones six.
 func eachSeed(t *testing.T, few, many int, run func(ctx context.Context, seed uint64, nodes int, log *Log) error) {
 	mustReach(t)
 	first, count := seeds(t, few, many)

@@ -17,8 +17,8 @@ import (
 	"github.com/cairnstore/cairn/shard/drive"
 )
 
-// blow is a kind of harm: it does it, waits while the cluster must go on, and
-// takes it back.
+// blow is a kind of harm. do harms machines, checks that the cluster goes on meanwhile, and takes the
+// harm back.
 type blow struct {
 	name string
 	do   func(*nemesis, context.Context) error
@@ -46,12 +46,11 @@ func blows() []blow {
 	}
 }
 
-// nemesis harms a cluster, one blow after another, within what it promises to
-// survive.
+// nemesis harms a cluster, one blow after another, within what the cluster promises to survive.
 type nemesis struct {
 	*Cluster
-	most  int    // Machines harmed at once.
-	probe []byte // An object that can be read whatever happens.
+	most  int    // How many machines may be harmed at once.
+	probe []byte // What the object under probeKey holds, which must be readable whatever happens.
 	kinds []blow
 	trace func(format string, args ...any)
 }
@@ -66,8 +65,8 @@ func newNemesis(ctx context.Context, c *Cluster, trace func(string, ...any)) (*n
 	return n, n.write(ctx, c.Machines, probeKey, n.probe)
 }
 
-// run deals count blows. Redundancy comes back before the next one: more than m
-// shards of an extent must never be missing at once.
+// run deals count blows. It waits for full redundancy before each next one, because more than m shards
+// of an extent must never be missing at once.
 func (n *nemesis) run(ctx context.Context, count int) error {
 	for range count {
 		n.pause(2 * time.Second)
@@ -85,7 +84,7 @@ func (n *nemesis) run(ctx context.Context, count int) error {
 
 func (n *nemesis) pause(most time.Duration) { time.Sleep(time.Duration(n.rng.Int64N(int64(most)))) }
 
-// victims returns at most so many machines as may be harmed at once.
+// victims returns between one and most machines, chosen at random.
 func (n *nemesis) victims(most int) (out []*Machine) {
 	for _, i := range n.rng.Perm(len(n.Machines))[:1+n.rng.IntN(most)] {
 		out = append(out, n.Machines[i])
@@ -106,7 +105,8 @@ func (n *nemesis) others(victims []*Machine) []*Machine {
 	return slices.DeleteFunc(slices.Clone(n.Machines), func(m *Machine) bool { return slices.Contains(victims, m) })
 }
 
-// leader returns the machine that leads the metadata, or else any.
+// leader returns the machine that leads the metadata. If none does for ten seconds, it returns the
+// first one.
 func (n *nemesis) leader() *Machine {
 	for range 100 {
 		for _, m := range n.Machines {
@@ -129,8 +129,8 @@ func (n *nemesis) restart(ctx context.Context, machines []*Machine) error {
 	return nil
 }
 
-// served checks that reads and writes go on at machines that are not harmed, in
-// bounded time, though others are. Machines whose node ends itself are taken off.
+// served checks that reads and writes go on, in bounded time, at machines that are not harmed, although
+// the victims are.
 func (n *nemesis) served(ctx context.Context, victims []*Machine) error {
 	ctx, cancel := context.WithTimeout(ctx, serveTimeout)
 	defer cancel()
@@ -141,9 +141,9 @@ func (n *nemesis) served(ctx context.Context, victims []*Machine) error {
 	return n.write(ctx, well, "scratch", n.probe)
 }
 
-// serveTimeout is how long a client waits at most for service while at most m
-// machines are harmed: the metadata must elect a leader, and a leader whose disk
-// hangs gives up after ten seconds.
+// serveTimeout is how long a client waits at most for service while no more than m machines are harmed.
+// The metadata must elect a leader in that time, and a leader whose disk hangs gives up only after ten
+// seconds.
 const serveTimeout = 90 * time.Second
 
 // each calls do with one machine after another until it succeeds or ctx ends.
@@ -195,7 +195,7 @@ func (n *nemesis) read(ctx context.Context, at []*Machine, key string, want []by
 	return nil
 }
 
-// cutDown is a power cut of some, with service going on, and their return.
+// cutDown cuts the power of some machines, checks that service goes on, and starts them again.
 func (n *nemesis) cutDown(ctx context.Context, victims []*Machine) error {
 	n.Crash(victims...)
 	if err := n.served(ctx, victims); err != nil {
@@ -228,22 +228,22 @@ func (n *nemesis) powerCutAtSync(ctx context.Context) error {
 	for _, m := range victims {
 		select {
 		case <-m.disk.cut:
-		case <-time.After(10 * time.Second): // It does not sync so often.
+		case <-time.After(10 * time.Second): // It has not synced so often.
 		}
 	}
 	return n.cutDown(ctx, victims)
 }
 
-// lostMetadata is a voter that has forgotten all, and starts anew.
+// lostMetadata makes a voter forget all, and starts it anew.
 func (n *nemesis) lostMetadata(ctx context.Context) error {
 	return n.loseMetadata(ctx, func(*Machine) error { return nil })
 }
 
-// oldMetadata is a voter whose metadata somebody puts back to what they were.
+// oldMetadata puts the metadata of a voter back to what they were some time ago.
 func (n *nemesis) oldMetadata(ctx context.Context) error {
 	return n.loseMetadata(ctx, func(m *Machine) error {
 		old := m.disk.CrashClone(vfs.CrashCloneCfg{})
-		// Long enough for the promise on the drive to have grown since.
+		// This takes long enough for the promise on the drive to have grown since the copy.
 		for range 4 {
 			if err := n.write(ctx, n.Machines, "scratch", n.probe); err != nil {
 				return err
@@ -283,7 +283,7 @@ func (n *nemesis) loseMetadata(ctx context.Context, put func(*Machine) error) er
 	return n.seated(m)
 }
 
-// voter returns a machine that votes: of six one has nothing to forget.
+// voter returns a machine that votes. Of six machines one does not, and has nothing to forget.
 func (n *nemesis) voter() *Machine {
 	for {
 		if m := n.victims(1)[0]; m.Node().Group().Votes() {
@@ -292,8 +292,8 @@ func (n *nemesis) voter() *Machine {
 	}
 }
 
-// rottenLog is a voter whose log's last bytes rot while it is down: to whoever reads
-// it, it ends before what was promised.
+// rottenLog makes the last bytes of a voter's log rot while it is down. The log then seems to end
+// before what the voter has promised.
 func (n *nemesis) rottenLog(ctx context.Context) error {
 	m := n.voter()
 	was := m.Node().Group().Server()
@@ -306,8 +306,8 @@ func (n *nemesis) rottenLog(ctx context.Context) error {
 	}
 	err := n.restart(ctx, []*Machine{m})
 	if errs.Is(err, errs.Corrupt) {
-		// The log ends before the newest snapshot: the node starts no more with it. The
-		// operator does what its error says.
+		// The log ends before the newest snapshot, so the node does not start with it. The operator
+		// does what the error says.
 		if err := m.disk.RemoveAll(metaDir); err != nil {
 			return err
 		}
@@ -317,13 +317,13 @@ func (n *nemesis) rottenLog(ctx context.Context) error {
 		return err
 	}
 	if m.Node().Group().Server() == was {
-		return nil // What the log has lost was not yet told to be durable: of the last moment.
+		return nil // What the log has lost is of its last moment: nobody was told that it is durable.
 	}
 	return n.seated(m)
 }
 
-// seated waits until a machine is a member of the metadata's group again: more than a
-// minority must not have forgotten at once.
+// seated waits until a machine is a member of the metadata's group again, because no more than a
+// minority may have forgotten at once. A larger cluster may give its seat to another machine.
 func (n *nemesis) seated(m *Machine) error {
 	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(time.Second) {
 		l := n.leader().Node()
@@ -347,8 +347,8 @@ func (n *nemesis) seated(m *Machine) error {
 	}
 }
 
-// powerCutWhileStarting cuts the power again and again before a node is ready, or
-// while it takes in a snapshot.
+// powerCutWhileStarting cuts the power several times before a node is ready, or while it takes in a
+// snapshot.
 func (n *nemesis) powerCutWhileStarting(ctx context.Context) error {
 	victims := n.victims(n.most)
 	n.Crash(victims...)
@@ -366,7 +366,7 @@ func (n *nemesis) powerCutWhileStarting(ctx context.Context) error {
 	return n.restart(ctx, victims)
 }
 
-// lostIndex removes the drive's index while the machine is down.
+// lostIndex removes the index of a drive while its machine is down.
 func (n *nemesis) lostIndex(ctx context.Context) error {
 	victims := n.victims(n.most)
 	n.Crash(victims...)
@@ -378,8 +378,8 @@ func (n *nemesis) lostIndex(ctx context.Context) error {
 	return n.restart(ctx, victims)
 }
 
-// isolate cuts the links between victims and the others; one way: only those from
-// or only those to them.
+// isolate cuts the links from victims to the others (from), and those to victims from the others (to).
+// A link that is not to be cut is restored.
 func (n *nemesis) isolate(victims []*Machine, from, to bool) {
 	for _, v := range victims {
 		for _, m := range n.others(victims) {
@@ -404,8 +404,7 @@ func (n *nemesis) partitionOfLeader(ctx context.Context) error {
 	return n.cutOff(ctx, []*Machine{n.leader()})
 }
 
-// flappingLinks cuts and restores the links of some machines, faster than anybody
-// may notice.
+// flappingLinks cuts and restores the links of some machines, faster than a node may notice.
 func (n *nemesis) flappingLinks(ctx context.Context) error {
 	victims := n.victims(n.most)
 	for range 5 + n.rng.IntN(20) {
@@ -423,9 +422,9 @@ func (n *nemesis) slowNetwork(ctx context.Context) error {
 	return n.served(ctx, nil)
 }
 
-// hangingDrive lets syncs of shards hang: writers must go round the drive. The wait
-// for service may last longer than a drive is given before it is fenced for good; such
-// machines are restarted then, as their operator would.
+// hangingDrive makes syncs of shards hang. Writers must use other drives meanwhile. If it has taken
+// longer than a drive may hang before it is fenced, the machines are restarted, as their operator would
+// do.
 func (n *nemesis) hangingDrive(ctx context.Context) error {
 	victims := n.victims(n.most)
 	began := time.Now()
@@ -444,8 +443,8 @@ func (n *nemesis) hangingDrive(ctx context.Context) error {
 	return errors.Join(err, n.restart(ctx, victims))
 }
 
-// hangingLog lets syncs of the metadata's log hang, for less than what a node takes
-// for a hung disk: then Raft panics, as it should, and takes the simulation with it.
+// hangingLog makes syncs of the metadata's log hang, but not for so long that a node takes the disk for
+// hung. Raft would panic then, as it should, and end the simulation.
 func (n *nemesis) hangingLog(ctx context.Context) error {
 	victims := n.victims(n.most)
 	if n.rng.IntN(2) == 0 {
@@ -461,8 +460,8 @@ func (n *nemesis) hangingLog(ctx context.Context) error {
 	return n.served(ctx, nil)
 }
 
-// failingDrive makes syncs of segments fail: the drive must be fenced, so that
-// nothing it holds is acknowledged, and reads and writes go on.
+// failingDrive makes syncs of segments fail. The drive must be fenced, so that nothing which it may
+// have lost is acknowledged. Reads and writes must go on, and the node must not end.
 func (n *nemesis) failingDrive(ctx context.Context) error {
 	victims := n.victims(n.most)
 	for _, m := range victims {
@@ -471,7 +470,7 @@ func (n *nemesis) failingDrive(ctx context.Context) error {
 	err := n.served(ctx, victims)
 	n.pause(4 * time.Second)
 	if err == nil {
-		err = n.served(ctx, nil) // Also at the machines with the bad drives.
+		err = n.served(ctx, nil) // At the machines with the bad drives, too.
 	}
 	for _, m := range victims {
 		if nd := m.Node(); nd != nil && nd.Err() != nil && err == nil {
@@ -482,8 +481,9 @@ func (n *nemesis) failingDrive(ctx context.Context) error {
 	return errors.Join(err, n.restart(ctx, victims))
 }
 
-// corruption changes bytes of segments of one machine fewer than may be lost: a
-// write may have missed another machine. Scrub, or a reader, must find them.
+// corruption changes bytes in the segments of some machines. It harms one fewer than may be lost (but
+// at least one), because a write may have missed another machine. Scrub or a reader must find the
+// damage.
 func (n *nemesis) corruption(ctx context.Context) error {
 	victims := n.victims(max(1, n.most-1))
 	for _, m := range victims {

@@ -15,9 +15,9 @@ import (
 	"github.com/cairnstore/cairn/cluster/rpc"
 )
 
-// Network is a scripted network between hosts: links may be cut, slow or lossy,
-// and hosts may vanish. It carries connections only; a lost packet shows, as with
-// TCP, as delay. Safe for concurrent use.
+// Network is a scripted network between hosts: links may be cut, slow or lossy, and hosts may vanish.
+// It carries connections only, so a lost packet shows as a delay, as it does with TCP. Several
+// goroutines may use it.
 type Network struct {
 	mu        sync.Mutex
 	rng       *rand.Rand
@@ -26,25 +26,26 @@ type Network struct {
 	down      map[string]bool
 	conns     map[*half]struct{}
 	maxDelay  time.Duration
-	loss      float64 // Chance that a write is held up by a retransmission.
+	loss      float64 // How likely it is that a write is held up by a retransmission.
 }
 
-// link is a direction between two hosts.
+// link is one direction between two hosts.
 type link struct{ from, to string }
 
 const (
 	connBufferBytes = 1 << 20
 	retransmit      = 200 * time.Millisecond
-	dialTimeout     = 3 * time.Second // What a dial into nothing takes.
+	dialTimeout     = 3 * time.Second // How long a dial takes to fail if the host cannot be reached.
 )
 
-// NewNetwork returns a network whose chances come from rng.
+// NewNetwork returns a network without hosts, whose random choices come from rng.
 func NewNetwork(rng *rand.Rand) *Network {
 	return &Network{rng: rng, listeners: map[string]*listener{}, cut: map[link]bool{}, down: map[string]bool{},
 		conns: map[*half]struct{}{}}
 }
 
-// Slow sets how long a write may take to arrive and how often one is lost.
+// Slow sets how long a write may take to arrive at most, and how likely one is lost on the way at
+// first.
 func (n *Network) Slow(maxDelay time.Duration, loss float64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -74,7 +75,7 @@ func (n *Network) Reaches(a, b string) bool {
 	return !n.down[a] && !n.down[b] && !n.cut[link{a, b}] && !n.cut[link{b, a}]
 }
 
-// Down makes a host vanish: its connections are reset and nothing reaches it.
+// Down makes a host vanish: its connections are reset, it listens no more, and nothing reaches it.
 func (n *Network) Down(host string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -221,8 +222,8 @@ type half struct {
 	mu       sync.Mutex
 	chunks   []chunk
 	buffered int
-	closed   bool // By the writer: end of file after the chunks.
-	broken   bool // Reset, or the reader closed.
+	closed   bool // The writer has closed it: after the chunks comes the end of the file.
+	broken   bool // It was reset, or the reader has closed it.
 	wake     chan struct{}
 }
 
@@ -302,7 +303,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// take returns bytes that have arrived, or how long until some may.
+// take copies bytes that have arrived to p. If there are none it returns how long it takes until some
+// may have arrived; negative: until it is woken.
 func (h *half) take(p []byte) (n int, wait time.Duration, err error) {
 	flows := h.flows()
 	h.mu.Lock()
@@ -348,8 +350,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
-// roomPoll is how often a writer looks for room: reader and writer share one
-// wake-up.
+// roomPoll is how often a writer looks for room. Reader and writer share one wake-up, so a writer may
+// miss it.
 const roomPoll = time.Millisecond
 
 func (h *half) put(p []byte, at time.Time) (bool, error) {
@@ -370,7 +372,8 @@ func (h *half) put(p []byte, at time.Time) (bool, error) {
 	return true, nil
 }
 
-// await waits for a wake-up, at most for wait (negative: as long as it takes).
+// await waits for a wake-up, for no longer than wait if that is not negative. It returns an error if
+// the deadline expires.
 func await(wake <-chan struct{}, wait time.Duration, expired <-chan struct{}) error {
 	var timer <-chan time.Time
 	if wait >= 0 {
@@ -422,7 +425,7 @@ func (c *conn) SetReadDeadline(t time.Time) error { c.readDeadline.set(t); retur
 // SetWriteDeadline implements net.Conn.
 func (c *conn) SetWriteDeadline(t time.Time) error { c.writeDeadline.set(t); return nil }
 
-// deadline closes a channel at a time that may be moved.
+// deadline closes a channel at a time that can be changed.
 type deadline struct {
 	mu    sync.Mutex
 	timer *time.Timer

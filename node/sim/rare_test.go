@@ -10,12 +10,12 @@ import (
 	"github.com/cairnstore/cairn/cluster/effort"
 )
 
-// rareEvent is something that the simulation is there for, and that many of its runs
-// never come to. It is known by a line of the log: of a node, or of the run itself.
+// rareEvent is something that the simulation is there for, and that many of its runs never come to. A
+// line in the log of a node, or of the run itself, shows that it happened.
 type rareEvent struct {
-	test string // The test that comes to it.
+	test string // The test whose runs should come to it.
 	name string
-	line string // What the line has. Empty: it is known by more than one, see reached.see.
+	line string // What the line contains. Empty: several lines show it, see reached.see.
 }
 
 const (
@@ -23,7 +23,7 @@ const (
 	leaderLeftACopy    = "the leader of the metadata is replaced while a copy is made"
 )
 
-// rareEvents are those that the runs of CAIRN_TEST_LONG must come to, each at least once.
+// rareEvents are the events that the runs of CAIRN_TEST_LONG must come to, each at least once.
 var rareEvents = []rareEvent{
 	{"TestSimulation", "a voter has forgotten, and is refused", `given a vote again" metadata="are gone"`},
 	{"TestSimulation", "a voter is put back, and is refused", `given a vote again" metadata="end at log entry`},
@@ -55,7 +55,7 @@ var rareEvents = []rareEvent{
 	{"TestClockJump", "a leader whose clock is wrong leaves", `was handed over: this node's clock is wrong"`},
 }
 
-// watched returns the log of a run, which counts the events that its test should come to.
+// watched returns a log for a run of the test, which counts the events that the test should come to.
 func watched(t *testing.T) *Log {
 	test, _, _ := strings.Cut(t.Name(), "/")
 	r := &reached{runs: map[string]int{}, broken: map[string]bool{}}
@@ -71,11 +71,11 @@ func watched(t *testing.T) *Log {
 // reached is what one run has come to.
 type reached struct {
 	events []rareEvent
-	runs   map[string]int  // How often, by name.
-	broken map[string]bool // Extents that were found to lack a shard, "volume/number".
+	runs   map[string]int  // How often each event has happened, by its name.
+	broken map[string]bool // The extents that were found to lack a shard, as "volume/number".
 }
 
-// see looks at one line of the log.
+// see looks at one line of the log. It must be called with one line at a time.
 func (r *reached) see(line []byte) {
 	for _, e := range r.events {
 		if e.line != "" && bytes.Contains(line, []byte(e.line)) {
@@ -99,14 +99,14 @@ func (r *reached) see(line []byte) {
 	}
 }
 
-// field returns an attribute of a line of a node's log.
+// field returns the value of an attribute in a line of a node's log.
 func field(line, name string) string {
 	_, after, _ := strings.Cut(line, " "+name+"=")
 	value, _, _ := strings.Cut(after, " ")
 	return strings.TrimSpace(value)
 }
 
-// counts are how many runs of each test have come to what.
+// counts says how many runs of each test there were, and how many have come to each event.
 var counts = counted{runs: map[string]int{}, reached: map[rareEvent]int{}}
 
 type counted struct {
@@ -126,8 +126,8 @@ func (c *counted) add(test string, r *reached) {
 	}
 }
 
-// mustReach tells, when a test is over, what its runs came to. With CAIRN_TEST_LONG each
-// event must have been come to.
+// mustReach logs, when a test is over, how many of its runs have come to each event. With
+// CAIRN_TEST_LONG the test fails if none has come to one of them.
 func mustReach(t *testing.T) {
 	t.Cleanup(func() {
 		counts.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// TestReplay runs a seed of TestSimulation (CAIRN_SIM_SEED) and writes all that is logged
-// to the file CAIRN_SIM_TRACE. tools/replay runs it twice and compares.
+// TestReplay runs a seed of TestSimulation (CAIRN_SIM_SEED) and writes all that is logged to the file
+// CAIRN_SIM_TRACE. tools/replay runs it twice and compares the files.
 func TestReplay(t *testing.T) {
 	to := os.Getenv("CAIRN_SIM_TRACE")
 	if to == "" {

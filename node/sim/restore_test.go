@@ -17,9 +17,9 @@ import (
 	"github.com/cairnstore/cairn/node"
 )
 
-// TestRestore restores metadata that know nothing of what became of slots and extents
-// since: whatever was moved, all that the backup has can be read, is as redundant as
-// before, and what it does not know goes only when nothing of it can be needed.
+// TestRestore restores a backup of the metadata that knows nothing of what became of slots and extents
+// since. Whatever was moved, all that the backup has must be readable and as redundant as before.
+// Shards that it does not know may go only when none of them can be needed.
 func TestRestore(t *testing.T) {
 	effort.SkipLessened(t)
 	mustReach(t)
@@ -50,10 +50,10 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// horizon is older than a backup gets here.
+// horizon is longer than any backup here is old.
 const horizon = time.Hour
 
-// simKeys are the keys of backups here: machines have no cluster key.
+// simKeys returns the keys of backups. They are zero, since machines have no cluster key.
 func simKeys() identity.Keys { return identity.OneKey(identity.Key{}) }
 
 // restored is one run.
@@ -77,7 +77,7 @@ func restored(ctx context.Context, seed uint64, machines int, log *Log, change f
 	if err := change(n, ctx); err != nil {
 		return fmt.Errorf("between backup and restore: %w", err)
 	}
-	if _, err := n.someObjects(ctx, "after", 5); err != nil { // Which nothing will know.
+	if _, err := n.someObjects(ctx, "after", 5); err != nil { // After the restore nothing knows these.
 		return err
 	}
 	if err := n.restoreFrom(ctx, file, head); err != nil {
@@ -92,7 +92,7 @@ func restored(ctx context.Context, seed uint64, machines int, log *Log, change f
 	if err := n.readable(ctx, want); err != nil {
 		return fmt.Errorf("not readable from a restored backup: %w", err)
 	}
-	n.Stop() // With their sessions end the leases under which orphans hide.
+	n.Stop() // So that leases end, under which orphans are kept: see judge.
 	if err := n.restart(ctx, n.Machines); err != nil {
 		return err
 	}
@@ -120,8 +120,8 @@ func (n *nemesis) backUp(ctx context.Context) ([]byte, snapshot.BackupHead, erro
 	return file.Bytes(), head, err
 }
 
-// restoreFrom does what the books tell operators: all nodes are stopped, their metadata
-// moved away, one gets those of the backup, and all are started.
+// restoreFrom does what the operator's manual says: it stops all nodes, removes their metadata, gives
+// those of the backup to one node, and starts all.
 func (n *nemesis) restoreFrom(ctx context.Context, file []byte, head snapshot.BackupHead) error {
 	n.trace("restore the backup of log entry %d", head.Index)
 	n.Stop()
@@ -149,7 +149,7 @@ func (n *nemesis) restoreFrom(ctx context.Context, file []byte, head snapshot.Ba
 	return n.AwaitReady(formTimeout)
 }
 
-// released lets what nothing knows be deleted, as soon as that is not refused any more.
+// released releases the orphans, as soon as that is not refused any more.
 func (n *nemesis) released(ctx context.Context) error {
 	return n.eventually(healTimeout, func() error {
 		tctx, cancel := context.WithTimeout(ctx, opTimeout)
@@ -162,7 +162,7 @@ func (n *nemesis) released(ctx context.Context) error {
 	})
 }
 
-// drainTwo empties two machines, which stay.
+// drainTwo drains two machines, which stay in the cluster.
 func (n *nemesis) drainTwo(ctx context.Context) error {
 	for _, i := range n.rng.Perm(len(n.Machines))[:2] {
 		id := n.Machines[i].Node().ID()
@@ -175,12 +175,12 @@ func (n *nemesis) drainTwo(ctx context.Context) error {
 			return err
 		}
 	}
-	time.Sleep(2 * time.Minute) // The sweeps take what is left there.
+	time.Sleep(2 * time.Minute) // So that the sweeps have deleted what is left there.
 	return n.onlyKnownLeft(ctx)
 }
 
-// onlyKnownLeft waits until the drives hold nothing but shards of extents that exist,
-// where they belong.
+// onlyKnownLeft waits until the drives hold nothing but shards of extents that exist, where they
+// belong.
 func (n *nemesis) onlyKnownLeft(ctx context.Context) error {
 	return n.eventually(gcTimeout, func() error {
 		known, err := n.inventory(ctx)
@@ -191,7 +191,8 @@ func (n *nemesis) onlyKnownLeft(ctx context.Context) error {
 	})
 }
 
-// lostAndBack has two machines given up and rebuilt elsewhere, and come back empty.
+// lostAndBack takes machines away until they are given up and rebuilt elsewhere. They come back without
+// slots.
 func (n *nemesis) lostAndBack(ctx context.Context) error {
 	victims := n.mostVictims(n.most)
 	var ids []cluster.NodeID
@@ -210,7 +211,7 @@ func (n *nemesis) lostAndBack(ctx context.Context) error {
 	return n.healed(ctx)
 }
 
-// grow adds machines, which get slots of the others.
+// grow adds two machines, which get slots from the others.
 func (n *nemesis) grow(ctx context.Context) error {
 	for range 2 {
 		if err := n.joinMachine(ctx); err != nil {
@@ -220,7 +221,8 @@ func (n *nemesis) grow(ctx context.Context) error {
 	return n.healed(ctx)
 }
 
-// growWider adds a machine with which a wider scheme becomes possible: all is re-encoded.
+// growWider adds a machine with which a wider scheme becomes possible, and waits until all is
+// re-encoded.
 func (n *nemesis) growWider(ctx context.Context) error {
 	m := n.Add()
 	if err := n.Start(ctx, m); err != nil {
@@ -249,7 +251,7 @@ func (n *nemesis) growWider(ctx context.Context) error {
 	})
 }
 
-// overwriteAll writes every object anew, or deletes it.
+// overwriteAll overwrites or deletes every object, and waits until what they held is collected.
 func (n *nemesis) overwriteAll(ctx context.Context) error {
 	for i := range 20 {
 		key := fmt.Sprintf("before/%d", i)
@@ -263,6 +265,6 @@ func (n *nemesis) overwriteAll(ctx context.Context) error {
 			return err
 		}
 	}
-	time.Sleep(10 * time.Minute) // Far longer than the grace.
+	time.Sleep(10 * time.Minute) // Far longer than the grace of garbage collection.
 	return nil
 }

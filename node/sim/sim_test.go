@@ -18,19 +18,17 @@ import (
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
-// TestSimulation runs clusters of three and six nodes while machines lose power,
-// links fail, disks hang, fail and rot. Meanwhile reads and writes must go on and
-// be right. In the end everything acknowledged is there, references equal a
-// recount, all voters hold the same metadata, the drives hold exactly the shards
-// that they should, nothing is left when everything was deleted, and no goroutine
-// outlives its node (the bubble fails then).
+// TestSimulation runs clusters of three and six nodes while machines lose power, links fail, and disks
+// hang, fail and rot. Meanwhile reads and writes must go on and be right. In the end all that was
+// acknowledged must be there, references must equal a recount, all voters must hold the same metadata,
+// and the drives must hold exactly the shards that they should. When everything was deleted nothing
+// must be left. No goroutine may outlive its node, or the bubble fails.
 //
-// CAIRN_SIM_SEED=n runs one seed, CAIRN_SIM_BLOW="hanging drive" only that kind of
-// blow, CAIRN_SIM_LOG=file keeps the log of a failed run; CAIRN_TEST_LONG=1 runs
-// thousands of seeds.
+// CAIRN_SIM_SEED=n runs one seed, and CAIRN_SIM_BLOW="hanging drive" only that kind of blow.
+// CAIRN_SIM_LOG=file keeps the log of a failed run. CAIRN_TEST_LONG=1 runs thousands of seeds.
 func TestSimulation(t *testing.T) { eachSeed(t, 30, 2000, simulate) }
 
-// seeds returns which seeds to run.
+// seeds returns the first seed to run, and how many.
 func seeds(t *testing.T, few, many int) (first uint64, count int) {
 	if s := os.Getenv("CAIRN_SIM_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -47,7 +45,7 @@ func seeds(t *testing.T, few, many int) (first uint64, count int) {
 	return effort.Of[uint64](1, 2, 1), effort.Of(few, 1, many)
 }
 
-// fail says how to run a failed seed again.
+// fail fails the test, says how to run the seed again, and keeps the log if that is wanted.
 func fail(t *testing.T, seed uint64, log *Log, err error) {
 	if path := os.Getenv("CAIRN_SIM_LOG"); path != "" {
 		_ = os.WriteFile(path, []byte(log.String()), 0o644)
@@ -62,7 +60,7 @@ const (
 	gcTimeout    = 5 * time.Minute
 	opTimeout    = 30 * time.Second
 	clientCount  = 4
-	opsPerClient = 150 // At most; clients end with the nemesis.
+	opsPerClient = 150 // At most: clients end when the nemesis does.
 	blowCount    = 6
 	usualDelay   = 2 * time.Millisecond
 	usualLoss    = 0.01
@@ -84,7 +82,7 @@ func (c *Cluster) form(ctx context.Context) error {
 	if err := c.AwaitReady(formTimeout); err != nil {
 		return fmt.Errorf("the cluster did not form: %w", err)
 	}
-	// A cluster of two voters, on its way to more, does not survive a fault.
+	// A cluster that has two voters on its way to more does not survive the loss of one.
 	if err := c.eventually(formTimeout, c.hasVoters); err != nil {
 		return err
 	}

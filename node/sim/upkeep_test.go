@@ -13,8 +13,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/object"
 )
 
-// TestDueOfDays: what days have to pass for is done by a node once they have: an
-// upload that a lifecycle rule is about is aborted, a master key deleted.
+// TestDueOfDays proves that a node does what is due once the days for it have passed: it aborts an
+// upload that a lifecycle rule is about, and deletes a master key. It leaves those alone whose time has
+// not come.
 func TestDueOfDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &Log{}
@@ -46,7 +47,7 @@ func TestDueOfDays(t *testing.T) {
 		}
 		propose(&metapb.Command{Op: &metapb.Command_WriteEntries{WriteEntries: write}})
 
-		time.Sleep(15 * time.Minute) // Longer than between any two rounds.
+		time.Sleep(15 * time.Minute) // Longer than any two rounds lie apart.
 		uploads, err := m.Read(t.Context(), &metapb.Query{Op: &metapb.Query_ListUploads{ListUploads: &metapb.ListUploads{Bucket: bucket, MaxUploads: 10}}})
 		require.NoError(t, err)
 		var open []string
