@@ -24,9 +24,9 @@ const (
 	logsTimeout = 5 * time.Minute
 )
 
-// TestAccessLogs has boto3 turn the access log of a bucket on and read what was logged
-// of requests to all nodes. Then a node that keeps its log for an hour is killed, and
-// delivers when it is back what it had.
+// TestAccessLogs has boto3 turn the access log of a bucket on, and read what was logged of requests to
+// all nodes. Then a node that keeps its log for an hour is killed. When it is back it must deliver what
+// it had kept.
 func TestAccessLogs(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{prepare: func(p *process) {
@@ -55,7 +55,7 @@ func TestAccessLogs(t *testing.T) {
 	require.Eventually(t, func() bool { return !onDisk(t, patient, marked) }, logsTimeout, pollEvery, "what is delivered is removed")
 }
 
-// onDisk reports whether a node keeps a line with a text for delivery.
+// onDisk reports whether a node keeps a line with this text that it has yet to deliver.
 func onDisk(t *testing.T, p *process, text string) bool {
 	segments, err := filepath.Glob(filepath.Join(p.Drives[0], "access-log", "*.log"))
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func onDisk(t *testing.T, p *process, text string) bool {
 	return false
 }
 
-// delivered reports whether a line with a text is in the logs.
+// delivered reports whether a line with this text is in the logs that were delivered.
 func (c *cluster) delivered(t *testing.T, text string) bool {
 	cl := client(c.nodes[0])
 	pages := s3.NewListObjectsV2Paginator(cl, &s3.ListObjectsV2Input{Bucket: aws.String(logsTarget)})

@@ -13,18 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An object that was made longer by copies of itself: pieces of 64 KiB, each an extent,
-// of which the first part refers to more than one answer of the metadata holds.
+// The object is made longer by copies of itself. It consists of pieces of 64 KiB, and each is an
+// extent. Its first part refers to more of them than one answer of the metadata holds.
 const (
 	appendPiece   = 64 << 10
-	appendPieces  = 11 // Of its own; no power of two, so that a place that is off shows.
+	appendPieces  = 11 // Pieces that are its own. It is no power of two, so that a wrong place shows.
 	appendDoubled = 7
-	appendRead    = 1100 // Pieces that are read: less than there are when some are dropped.
+	appendRead    = 1100 // How many pieces are read: fewer than are there once some are dropped.
 )
 
-// TestAppendedObjectIsOverwritten: a client that reads an object of very many references
-// stops in the middle, it is overwritten, and the client goes on. It gets no wrong byte,
-// but a connection that breaks, and all nodes go on.
+// TestAppendedObjectIsOverwritten has a client stop in the middle of reading an object of very many
+// references. The object is overwritten, and the client goes on. It must get no wrong byte: the
+// connection breaks. All nodes must go on.
 func TestAppendedObjectIsOverwritten(t *testing.T) {
 	t.Parallel()
 	const bucket = "appended"
@@ -57,8 +57,7 @@ func TestAppendedObjectIsOverwritten(t *testing.T) {
 	}
 }
 
-// grow makes the object, of which a part is twice what the object was before, and
-// returns its bytes.
+// grow makes the object, with parts that are twice the object so far, and returns its bytes.
 func (c *cluster) grow(t *testing.T, bucket, name string) (all []byte) {
 	ctx, at := t.Context(), client(c.nodes[0])
 	source := bucket + "/" + name

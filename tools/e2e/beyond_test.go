@@ -19,9 +19,9 @@ import (
 // sweepPause is longer than it takes until an orphan sweep begins: 30 upkeep intervals.
 const sweepPause = 20 * time.Second
 
-// TestBeyond kills more nodes of nine than 4+2 may lose, for longer than it takes to
-// give them up. Meanwhile status, health and `object stat` say what cannot be read and
-// what would bring it back; started again, undamaged, they bring back everything.
+// TestBeyond kills more nodes of nine than 4+2 may lose, for longer than it takes to give them up.
+// Meanwhile status, health and `object stat` must say what cannot be read, and what would bring it
+// back. The nodes are undamaged: once they are started again, everything must be readable.
 func TestBeyond(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 9, options{flags: []string{"--upkeep-interval", "300ms", "--lost-after", "20s"}})
@@ -40,7 +40,7 @@ func TestBeyond(t *testing.T) {
 		}
 		return nil
 	})
-	time.Sleep(sweepPause) // What is moved by then, and what is deleted, is what this is about.
+	time.Sleep(sweepPause) // By then, what would wrongly be moved or deleted is.
 	s, err := c.status()
 	require.NoError(t, err)
 	require.Equal(t, "critical", s.Health)
@@ -92,7 +92,7 @@ func (c *cluster) allThere(objects []*object) {
 	}
 }
 
-// mostVictims returns nodes without which a majority of the voters is left.
+// mostVictims returns nodes, chosen so that a majority of the voters is left without them.
 func (c *cluster) mostVictims(count int) (out []*process) {
 	c.t.Helper()
 	s, err := c.status()
@@ -112,9 +112,8 @@ func (c *cluster) mostVictims(count int) (out []*process) {
 	return out
 }
 
-// TestRestoreAfterMoves restores a backup that knows nothing of two drives that were
-// drained since: all it refers to is found where it is now, before anything is taken for
-// an orphan.
+// TestRestoreAfterMoves restores a backup that does not know that two drives were drained since. All
+// that it refers to must be found where it is now, before anything is taken for an orphan.
 func TestRestoreAfterMoves(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 4, options{drives: 2, flags: []string{"--upkeep-interval", "300ms", "--backup-horizon", "1h"}})
@@ -141,7 +140,7 @@ func TestRestoreAfterMoves(t *testing.T) {
 		}
 		return nil
 	})
-	for _, o := range objects[:5] { // Its old data stays for as long as a backup may refer to it.
+	for _, o := range objects[:5] { // The old data of each stays for as long as a backup may refer to it.
 		anew := &object{key: o.key, data: randomBytes(300_000)}
 		c.retry(t.Context(), func(cl *s3.Client) error { return put(t.Context(), cl, bucket, anew) })
 	}

@@ -19,20 +19,20 @@ import (
 
 const (
 	busyBucket  = "busy"
-	stepTimeout = 6 * time.Minute // Of anything that is waited for; generous.
-	dialTimeout = 2 * time.Second // Until a client tries the next node.
+	stepTimeout = 6 * time.Minute // How long anything may take that is waited for. It is generous.
+	dialTimeout = 2 * time.Second // After this a client tries the next node.
 )
 
-// busy is a cluster on which clients work all the time: put, get, ranges, head, list,
-// copy, part copies, complete, delete. They have the SDK's standard retries and one
-// name for all nodes, and remember what was acknowledged.
+// busy is a cluster on which clients work all the time: they put, get, read ranges, head, list, copy,
+// copy parts, complete and delete. They have the SDK's standard retries and one name for all nodes, and
+// remember what was acknowledged.
 type busy struct {
 	*cluster
 	load     *load.Load
 	recorder *load.Recorder
 }
 
-// work lets clients loose on a cluster.
+// work lets clients begin to work on a cluster.
 func (c *cluster) work(clients int) *busy {
 	c.t.Helper()
 	b := &busy{cluster: c, recorder: &load.Recorder{}}
@@ -47,9 +47,8 @@ func (c *cluster) work(clients int) *busy {
 	return b
 }
 
-// rest lets the clients end what they do. What they saw is judged phase by phase: no
-// answer may contradict what was acknowledged, and no request may have failed but in
-// the phases named.
+// rest lets the clients end what they do, and judges what they saw, phase by phase. No answer may
+// contradict what was acknowledged. Requests may have failed only in the phases that mayFail names.
 func (b *busy) rest(mayFail ...string) {
 	b.t.Helper()
 	b.load.Stop()
@@ -96,8 +95,8 @@ func (c *cluster) until(what string, holds func(*testbed.Status) error) {
 	}))
 }
 
-// healthy returns nil where the cluster says that it is; a disk that others than this
-// test have filled does not matter, and must not hide what does.
+// healthy returns nil if the cluster says that it is healthy. It ignores disks that others than this
+// test have filled, and nothing else.
 func healthy(s *testbed.Status) error {
 	if len(s.Checks) == 0 {
 		return errors.New("nothing was checked")
@@ -108,7 +107,7 @@ func healthy(s *testbed.Status) error {
 	return nil
 }
 
-// stop ends a node as systemd does.
+// stop stops a node as systemd does.
 func (c *cluster) stop(p *process) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), stepTimeout)
@@ -116,8 +115,8 @@ func (c *cluster) stop(p *process) {
 	require.NoError(c.t, c.bed.Stop(ctx, p))
 }
 
-// eachInTurn does to every node, one at a time, what docs/operations.md says of a
-// restart, with something done to it while it is down.
+// eachInTurn restarts every node, one at a time, as docs/operations.md says. It calls whileDown while
+// the node is down.
 func (c *cluster) eachInTurn(whileDown func(*process)) {
 	c.t.Helper()
 	for _, p := range c.nodes {

@@ -25,9 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOwnCertificates runs a cluster whose nodes have certificates of an authority of
-// the operator's, replaces them while it runs, and starts nodes with certificates that
-// do not fit.
+// TestOwnCertificates runs a cluster whose nodes have certificates of the operator's own authority. It
+// replaces them while the cluster runs, and starts nodes with certificates that do not fit.
 func TestOwnCertificates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -107,7 +106,8 @@ func laptopIsRefused(t *testing.T, c *cluster, ours *authority) {
 	}
 }
 
-// shake shows a certificate to a listener, and returns why it was not taken.
+// shake shows a certificate to a listener, and returns why the listener has refused it; nil if it has
+// not.
 func shake(t *testing.T, addr string, flags []string) error {
 	pair, err := tls.LoadX509KeyPair(flags[1], flags[3])
 	require.NoError(t, err)
@@ -117,16 +117,15 @@ func shake(t *testing.T, addr string, flags []string) error {
 	}
 	defer conn.Close()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(stepTimeout)))
-	// The server has judged the certificate when it says something: over HTTP an
-	// answer, else that it read nonsense and closes.
+	// The server has judged the certificate once it answers or closes. If it does not speak HTTP, it
+	// closes because it has read nonsense.
 	_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
 	_, err = io.ReadAll(conn)
 	return err
 }
 
-// strangeNodeIsRefused shows every internode service certificates of the nodes' authority
-// with the URIs of nodes: of one that was never there, of one that joins, and of that
-// again once it is removed.
+// strangeNodeIsRefused shows every internode service certificates of the nodes' authority with the URIs
+// of nodes: of one that was never there, of one that joins, and of the latter again once it is removed.
 func strangeNodeIsRefused(t *testing.T, c *cluster, ours *authority, guest *process) {
 	c.t = t
 	issue := func(id string) []string {
@@ -174,7 +173,7 @@ var nodeCert = &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsag
 
 // authority signs certificates.
 type authority struct {
-	dir, ca string // Directory and file.
+	dir, ca string // Its directory, and the file of its certificate.
 	cert    *x509.Certificate
 	key     *ecdsa.PrivateKey
 }
@@ -196,8 +195,8 @@ func newAuthority(t *testing.T, dir, name string) *authority {
 	return a
 }
 
-// issue writes a certificate like a template and its key, and returns the settings for
-// a node that has them.
+// issue writes a certificate, made after a template, and its key. It returns the settings of a node
+// that has them.
 func (a *authority) issue(t *testing.T, name string, like *x509.Certificate) []string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -216,7 +215,7 @@ func (a *authority) issue(t *testing.T, name string, like *x509.Certificate) []s
 	return []string{"--internode-cert", certFile, "--internode-key", keyFile, "--internode-ca", a.ca, "--internode-names", "*.cairn.test"}
 }
 
-// writePEM replaces a file at once, as whoever renews certificates should.
+// writePEM replaces a file in one step, as everybody who renews certificates should.
 func writePEM(t *testing.T, name, kind string, der []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(name+".new", pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))

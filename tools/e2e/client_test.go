@@ -46,7 +46,7 @@ func customerKeyOf(raw []byte) *customerKey {
 		aws.String(base64.StdEncoding.EncodeToString(sum[:]))}
 }
 
-// object is something acknowledged: what it must read as, for ever.
+// object is an object that was acknowledged, with what it must hold for ever.
 type object struct {
 	key  string
 	data []byte
@@ -84,7 +84,7 @@ func put(ctx context.Context, c *s3.Client, bucket string, o *object) error {
 	return err
 }
 
-// upload is a multipart upload in progress and what it will hold.
+// upload is a multipart upload in progress, with what the object will hold.
 type upload struct {
 	bucket, key, id string
 	sse             *customerKey
@@ -120,7 +120,7 @@ func (u *upload) put(ctx context.Context, c *s3.Client, data []byte) error {
 	return nil
 }
 
-// copyWhole makes the next part a copy of a whole object; u.data does not follow.
+// copyWhole makes the next part a copy of a whole object. It does not add its bytes to u.data.
 func (u *upload) copyWhole(ctx context.Context, c *s3.Client, source string) error {
 	n := aws.Int32(int32(len(u.parts) + 1))
 	in := &s3.UploadPartCopyInput{Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: n, CopySource: &source}
@@ -165,8 +165,8 @@ func (u *upload) complete(ctx context.Context, c *s3.Client) (*object, error) {
 	return &object{key: u.key, data: u.data, sse: u.sse}, nil
 }
 
-// retry runs a request until a node accepts it, as a client with several
-// endpoints would; each try goes to the next running node.
+// retry runs a request until a node accepts it, as a client with several endpoints would. Each try goes
+// to the next node that runs.
 func (c *cluster) retry(ctx context.Context, do func(*s3.Client) error) {
 	c.t.Helper()
 	deadline := time.Now().Add(90 * time.Second)
@@ -189,8 +189,7 @@ func sha256Hex(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// known waits until every node knows an access key: a node asks for changes every
-// second.
+// known waits until every node knows an access key. A node asks for changes every second only.
 func (c *cluster) known(ctx context.Context, access, secret string) {
 	c.t.Helper()
 	for _, p := range c.up() {

@@ -20,15 +20,15 @@ const (
 	domain = "s3.localhost"
 
 	pieceSize = 16 << 20
-	midPieces = 32             // Of which the middle object is made.
+	midPieces = 32             // Of how many pieces the middle object is made.
 	bigSize   = 352 * 16 << 20 // 5.5 GiB: more than any client copies at once.
 
 	// oddKey has what clients encode in different ways.
 	oddKey = "space and +plus/ü日本 %2B~('*')&=;@.bin"
 )
 
-// TestClients lets clients as people have them do their ordinary work on a cluster
-// with the default settings, over TLS and against several nodes.
+// TestClients lets the clients that people have do their ordinary work, over TLS and at several nodes
+// of a cluster with the default settings.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)
@@ -48,12 +48,12 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// workshop is a cluster, an account in it, and what clients find there: a bucket
-// with a piece, a big object made of copies of it, and an object of odd name.
+// workshop is a cluster, an account in it, and what clients find there: a bucket with a piece, a big
+// object that is made of copies of the piece, and an object with an odd name.
 type workshop struct {
 	*cluster
 	access, secret string
-	source         string // Bucket.
+	source         string // The bucket.
 	piece, odd     []byte
 }
 
@@ -78,7 +78,7 @@ func newWorkshop(t *testing.T) *workshop {
 // node returns a node of the cluster; numbers wrap around.
 func (w *workshop) node(i int) *process { return w.nodes[i%len(w.nodes)] }
 
-// client is the account's at a node.
+// client returns the account's client at a node.
 func (w *workshop) client(i int) *s3.Client { return clientAs(w.node(i), w.access, w.secret) }
 
 func (w *workshop) bucket(t *testing.T, name string) {
@@ -97,8 +97,8 @@ func (w *workshop) grow(ctx context.Context, t *testing.T, from, to string, time
 	require.NoError(t, err)
 }
 
-// isBig requires an object to be a copy of the big one, by its length and by bytes
-// from where parts, pieces and extents meet.
+// isBig requires an object to be a copy of the big one. It compares the length, and bytes where parts,
+// pieces and extents meet.
 func (w *workshop) isBig(t *testing.T, bucket, key string) {
 	t.Helper()
 	head, err := w.client(2).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
@@ -112,7 +112,7 @@ func (w *workshop) isBig(t *testing.T, bucket, key string) {
 	}
 }
 
-// is requires an object to be these bytes.
+// is requires an object to hold these bytes.
 func (w *workshop) is(t *testing.T, bucket, key string, data []byte) {
 	t.Helper()
 	got, err := w.read(t.Context(), bucket, key, "")
@@ -133,7 +133,7 @@ func (w *workshop) read(ctx context.Context, bucket, key, span string) ([]byte, 
 	return io.ReadAll(out.Body)
 }
 
-// tree is a directory to upload: path to content.
+// tree makes a directory to upload, and returns what its files hold, by path.
 func (w *workshop) tree(t *testing.T) (dir string, files map[string][]byte) {
 	dir = filepath.Join(t.TempDir(), "tree")
 	files = map[string][]byte{

@@ -29,7 +29,7 @@ func (c *cluster) lock(via *process, key string, until time.Duration) locked {
 	return locked{key, *out.VersionId}
 }
 
-// remove returns the code of the error, or "".
+// remove deletes a version and returns the code of the error; "" if it is deleted.
 func (c *cluster) remove(via *process, l locked) string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), adminTimeout)
@@ -45,7 +45,7 @@ func (c *cluster) remove(via *process, l locked) string {
 	return err.Error()
 }
 
-// withClocks starts all nodes again, with clocks that are ahead by so much.
+// withClocks restarts nodes, with clocks that are ahead by so much.
 func (c *cluster) withClocks(ahead time.Duration, nodes ...*process) {
 	for _, p := range nodes {
 		c.stop(p)
@@ -60,10 +60,10 @@ func (c *cluster) withClocks(ahead time.Duration, nodes ...*process) {
 	c.waitReady(nodes...)
 }
 
-// TestClocks: when the clocks of all nodes were two days ahead for a while, locks are ended
-// two days early until `cairn meta repair-clock` sets the time by which they are judged
-// back. A node whose clock alone is two years ahead changes nothing, ends no lock, whoever
-// is asked, and is named by status, health and a metric.
+// TestClocks first has the clocks of all nodes two days ahead for a while. Locks then end two days
+// early, until `cairn meta repair-clock` sets back the time by which they are judged. Then the clock of
+// one node alone is two years ahead. That node changes nothing and ends no lock, whichever node is
+// asked, and status, health and a metric name it.
 func TestClocks(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
@@ -98,7 +98,7 @@ func TestClocks(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(out), "nothing to repair")
 
-	// The one that leads comes back two years ahead.
+	// The node that leads comes back with a clock that is two years ahead.
 	ahead := c.leader()
 	var others []*process
 	for _, p := range c.nodes {

@@ -20,7 +20,7 @@ const (
 	rootUser     = testbed.RootUser
 	rootPassword = testbed.RootPassword
 
-	// Generous: three clusters and their clients share a small machine.
+	// These are generous, because three clusters and their clients share a small machine.
 	readyTimeout  = 3 * time.Minute
 	leaderTimeout = 2 * time.Minute
 	healTimeout   = 6 * time.Minute
@@ -28,17 +28,17 @@ const (
 	pollEvery     = 100 * time.Millisecond
 )
 
-// options are how a cluster is set up.
+// options say how a cluster is set up.
 type options struct {
-	tls    bool     // HTTPS, with a certificate of the cluster's own authority.
-	domain string   // Buckets are BUCKET.domain too.
+	tls    bool     // The nodes speak HTTPS, with a certificate of an authority made for the cluster.
+	domain string   // Buckets can be reached at BUCKET.domain too.
 	flags  []string // More flags of every server.
 	env    []string // More environment of every server.
-	drives int      // Of each node; 0 means 1.
-	small  string   // The last drive of the first node is kept in this directory,
-	sick   string   // that of the last node in this one.
+	drives int      // How many drives each node has; 0 means 1.
+	small  string   // If set, the directory that holds the last drive of the first node.
+	sick   string   // If set, the directory that holds the last drive of the last node.
 
-	prepare func(*process) // Each node, before it runs; may be nil.
+	prepare func(*process) // If set, it is called with each node before that runs.
 }
 
 type process = testbed.Node
@@ -53,14 +53,14 @@ type cluster struct {
 	dir    string
 }
 
-// startCluster starts n servers and waits until all are ready. They are killed
-// when the test ends. The smallest part is 1 MiB, for tests of many.
+// startCluster starts n servers and waits until all are ready. They are killed when the test ends. The
+// smallest part is 1 MiB, for tests that make many parts.
 func startCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	return startClusterWith(t, n, options{flags: []string{"--min-part", "1MiB"}})
 }
 
-// startClusterWith does so with options.
+// startClusterWith is startCluster with options.
 func startClusterWith(t *testing.T, n int, o options) *cluster {
 	t.Helper()
 	bin, err := filepath.Abs("../../bin/cairn")
@@ -97,14 +97,13 @@ func startClusterWith(t *testing.T, n int, o options) *cluster {
 	return &cluster{t: t, bed: bed, nodes: nodes, http: bed.Client, caFile: bed.CAFile, dir: dir}
 }
 
-// tellWarnings logs the last warnings of every node: a failure of a client has its
-// cause there.
+// tellWarnings logs the last warnings of every node, which may tell why a client has failed.
 func tellWarnings(t *testing.T, nodes []*process) {
 	const most = 40
 	for _, p := range nodes {
 		text, err := os.ReadFile(filepath.Join(p.Dir, "log"))
 		if err != nil {
-			continue // It never ran.
+			continue // The node never ran.
 		}
 		var lines []string
 		for line := range strings.Lines(string(text)) {
@@ -124,7 +123,7 @@ func (c *cluster) start(p *process) {
 	require.NoError(c.t, c.bed.Run(p))
 }
 
-// kill ends nodes at once, as a power cut of the process would.
+// kill ends nodes with SIGKILL.
 func (c *cluster) kill(ps ...*process) { c.bed.Kill(ps...) }
 
 func (c *cluster) killAll() { c.bed.KillAll() }
@@ -139,7 +138,7 @@ func (c *cluster) waitReady(ps ...*process) {
 // up returns the nodes that run.
 func (c *cluster) up() []*process { return c.bed.Up() }
 
-// status asks a running node, through the command a person would use.
+// status asks a node that runs for the cluster's status, by the command that a person would use.
 func (c *cluster) status() (*testbed.Status, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()

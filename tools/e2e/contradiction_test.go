@@ -22,8 +22,8 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// spoil replaces a record of a node that does not run by what cannot be decoded, and
-// returns what it was.
+// spoil replaces a record of a node that does not run by one that cannot be decoded, and returns the
+// old value.
 func spoil(t *testing.T, p *process, key []byte) (was []byte) {
 	err := group.LookAt(group.Config{FS: vfs.Default, Dir: metadata(p)}, func(r *state.Records) (err error) {
 		if was, _, err = r.Get(key); err != nil {
@@ -36,11 +36,11 @@ func spoil(t *testing.T, p *process, key []byte) (was []byte) {
 	return was
 }
 
-// TestDamagedVoter: the record of what a bucket holds is spoilt on one of three voters, in a
-// way that its database does not notice. Beside one other voter nobody can say who is right, and
-// health says that. Once there are three, the damaged one ends by itself with a sentence;
-// started again it takes part as another server, has its metadata made anew, votes, and
-// nothing is lost.
+// TestDamagedVoter spoils the record of what a bucket holds on one of three voters, so that its
+// database does not notice. While only one other voter runs, nobody can say which of the two is right,
+// and health says that. Once all three run, the damaged one ends by itself and says why. When it is
+// started again it takes part as another server, has its metadata made anew, and votes. Nothing is
+// lost.
 func TestDamagedVoter(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
@@ -102,7 +102,7 @@ func TestDamagedVoter(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, kept, 1, "what it had is kept to look at")
 
-	// It can carry the cluster: without one of the others it is needed for every commit.
+	// It can carry the cluster: while one of the others is down, every commit needs it.
 	c.kill(away)
 	c.allThereAt(objects, leader, damaged)
 	more := &object{key: "more", data: randomBytes(1000)}
@@ -123,7 +123,8 @@ func (c *cluster) shown(p *process, kind string, key []byte) string {
 	return value
 }
 
-// usageOf returns the key of what a bucket holds, as a node has it that does not run.
+// usageOf returns the key of the record of what a bucket holds. It reads the metadata of a node that
+// does not run.
 func (c *cluster) usageOf(p *process, bucket string) []byte {
 	c.t.Helper()
 	var record struct {
@@ -133,8 +134,8 @@ func (c *cluster) usageOf(p *process, bucket string) []byte {
 	return keys.AppendUsage(nil, record.ID)
 }
 
-// evenlyApplied waits until all nodes have applied the same: what a follower has not when
-// it is stopped is in its log alone.
+// evenlyApplied waits until all nodes have applied the same entries. What a follower has not applied
+// when it is stopped is in its log only, and not in its records.
 func (c *cluster) evenlyApplied() {
 	c.eventually("all have applied the same", stepTimeout, func() bool {
 		applied := map[float64]bool{}
@@ -156,10 +157,10 @@ func (c *cluster) allThereAt(objects []*object, nodes ...*process) {
 	}
 }
 
-// TestBadRecord: a record is bad on all voters alike. The one that counts what a bucket
-// holds makes writes to it fail and nothing else, and health says so; one without which nothing can be applied
-// keeps all from starting, with the sentence that names the command. Both are seen, mended
-// and removed by it, and everything is served.
+// TestBadRecord has a record that is bad on all voters alike. If it is the record that counts what a
+// bucket holds, only writes to that bucket fail, and health says so. If it is one without which nothing
+// can be applied, no node starts, and each names the command that helps. That command shows the bad
+// records, and mends or removes them. Then everything is served.
 func TestBadRecord(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDiskFaults harms the drives of real processes: reads must stay right, repair
-// must come to its end by the metadata's count, and the status must tell.
+// TestDiskFaults harms the drives of real processes. Reads must stay right, repair must come to its end
+// by the metadata's count, and the status must tell what has happened.
 func TestDiskFaults(t *testing.T) {
 	t.Parallel()
 	small := filepath.Join(t.TempDir(), "small")
@@ -49,17 +49,17 @@ func TestDiskFaults(t *testing.T) {
 
 const (
 	frozenFor = 8 * time.Second
-	leftRoom  = 16 << 20 // Of the drive that is full: below --drive-reserve.
+	leftRoom  = 16 << 20 // How much room a full drive has left: less than --drive-reserve.
 
-	slowness = 2 * time.Second // Much longer than --hedge-delay, and than what counts as slow.
+	slowness = 2 * time.Second // Much longer than --hedge-delay, and than a drive may take before it counts as slow.
 )
 
-// diskStory is a cluster of two drives a node, and everything acknowledged.
+// diskStory is a cluster with two drives on each node, and everything that was acknowledged.
 type diskStory struct {
 	*cluster
 	objects []*object
-	sick    *sickDisk // Under the last drive of the last node; nil if it cannot be mounted.
-	small   string    // A file system of its own, for the last drive of the first node; empty if there is none.
+	sick    *sickDisk // Holds the last drive of the last node; nil if it cannot be mounted.
+	small   string    // A file system that holds the last drive of the first node; empty if it cannot be mounted.
 }
 
 func newDiskStory(t *testing.T, small string) *diskStory {
@@ -69,7 +69,7 @@ func newDiskStory(t *testing.T, small string) *diskStory {
 	if d.sick != nil {
 		o.sick = d.sick.dir
 	}
-	// As large as the others, or it would get no slots; it takes memory as it is used.
+	// It is as large as the others, or it would get no slots. It takes memory only as it is used.
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, sizeOption(sizeOf(t, t.TempDir()))); err == nil {
 		d.small = small
 		t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
@@ -99,11 +99,11 @@ func (d *diskStory) readAll(t *testing.T, ctx context.Context, p *process) {
 	}
 }
 
-// second is the drive of a node that does not hold its metadata.
+// second returns the drive of a node that does not hold its metadata.
 func second(p *process) string { return p.Drives[1] }
 
-// full leaves a drive no room, as somebody else's files would, and gives it back.
-// Writes go on at the others, and what it holds stays readable.
+// full takes a drive's room, as files of another program would, and gives it back. Writes must go on at
+// the other drives, and what the drive holds must stay readable.
 func (d *diskStory) full(t *testing.T, ctx context.Context) {
 	if d.small == "" {
 		t.Skip("a file system of its own is needed to be filled, and mounting one is not allowed here")
@@ -155,8 +155,8 @@ func (d *diskStory) lostWhileDown(t *testing.T, ctx context.Context) {
 
 var lostDrive = regexp.MustCompile(`start the node with --accept-lost-drive ([0-9a-f]{16})`)
 
-// startWithout starts a node that misses a drive: it does not start, as the disk may
-// only not be mounted, until it is told that the drive is lost.
+// startWithout starts a node that misses a drive. The node must not start until it is told that the
+// drive is lost, because the disk may only not be mounted.
 func (d *diskStory) startWithout(t *testing.T, ctx context.Context, p *process) {
 	d.start(p)
 	ended, cancel := context.WithTimeout(ctx, readyTimeout)
@@ -172,11 +172,11 @@ func (d *diskStory) startWithout(t *testing.T, ctx context.Context, p *process) 
 	p.Flags = []string{"--accept-lost-drive", said[1]}
 	d.start(p)
 	d.waitReady(p)
-	p.Flags = nil // From now on it has another.
+	p.Flags = nil // From now on it has another drive.
 }
 
-// lostWhileUp removes what a running node writes to. It notices when it needs a file
-// that is not open; at the latest a restart finds a drive that has to be filled anew.
+// lostWhileUp removes the directory that a running node writes to. The node notices that when it needs
+// a file that it has not open. At the latest a restart finds that the drive must be filled anew.
 func (d *diskStory) lostWhileUp(t *testing.T, ctx context.Context) {
 	p := d.nodes[2]
 	require.NoError(t, os.RemoveAll(second(p)))
@@ -189,7 +189,7 @@ func (d *diskStory) lostWhileUp(t *testing.T, ctx context.Context) {
 	d.readAll(t, ctx, p)
 }
 
-// cutShort takes the second half of every segment of a drive away.
+// cutShort cuts the second half off every segment of a drive.
 func (d *diskStory) cutShort(t *testing.T, ctx context.Context) {
 	p := d.nodes[3]
 	segments, err := filepath.Glob(filepath.Join(second(p), "seg", "*.seg"))
@@ -208,8 +208,8 @@ func (d *diskStory) cutShort(t *testing.T, ctx context.Context) {
 	d.readAll(t, ctx, d.nodes[4])
 }
 
-// frozen stops a process without ending it: its connections stay open and say
-// nothing. Reads and writes at the others go on meanwhile.
+// frozen stops a process without ending it: its connections stay open and say nothing. Meanwhile reads
+// and writes must go on at the others.
 func (d *diskStory) frozen(t *testing.T, ctx context.Context) {
 	p := d.nodes[4]
 	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGSTOP))
@@ -231,8 +231,8 @@ func (d *diskStory) frozen(t *testing.T, ctx context.Context) {
 	d.readAll(t, ctx, p)
 }
 
-// slow makes reads and syncs of a drive take long. Whoever reads asks the others, and
-// new extents go elsewhere or leave it behind.
+// slow makes reads and syncs of a drive take long. Readers must ask the other drives. New extents must
+// go elsewhere, or be written without waiting for this one.
 func (d *diskStory) slow(t *testing.T, ctx context.Context) {
 	if d.sick == nil {
 		t.Skip("a file system of its own is needed, and mounting one is not allowed here")
@@ -250,8 +250,8 @@ func (d *diskStory) slow(t *testing.T, ctx context.Context) {
 	d.readAll(t, ctx, d.nodes[4])
 }
 
-// unreadable has every read of a drive fail. Readers reconstruct what it held, it is
-// taken out of use and its slots are rebuilt on others; a restart tries it again.
+// unreadable makes every read of a drive fail. Readers must reconstruct what it held. It must be taken
+// out of use, and its slots rebuilt on others. A restart tries it again.
 func (d *diskStory) unreadable(t *testing.T, ctx context.Context) {
 	if d.sick == nil {
 		t.Skip("a file system of its own is needed, and mounting one is not allowed here")
@@ -273,7 +273,7 @@ func (d *diskStory) unreadable(t *testing.T, ctx context.Context) {
 	d.readAll(t, ctx, p)
 }
 
-// metric is the sum of a metric over all running nodes.
+// metric returns the sum of a metric over all nodes that run.
 func (d *diskStory) metric(name string) (sum float64) {
 	d.t.Helper()
 	for _, p := range d.up() {

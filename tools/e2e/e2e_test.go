@@ -25,7 +25,7 @@ const (
 	stripeSize   = 1 << 20
 )
 
-// TestCluster is one long story on one cluster; the chapters build on each other.
+// TestCluster is one long story on one cluster, whose chapters build on each other.
 func TestCluster(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 6)
@@ -54,12 +54,12 @@ func TestCluster(t *testing.T) {
 	c.t = t
 }
 
-// story is the state that the chapters hand on: everything acknowledged.
+// story is what one chapter hands on to the next: everything that was acknowledged.
 type story struct {
 	*cluster
 	file    *object // The real file, plain, uploaded in parts of cliPart.
-	single  *object // Plain, one request, several extents.
-	sealed  *object // SSE-C, multipart.
+	single  *object // Plain, in one request, of several extents.
+	sealed  *object // Under SSE-C, multipart.
 	objects []*object
 }
 
@@ -100,13 +100,13 @@ func (s *story) uploadFile(t *testing.T, ctx context.Context) {
 
 // borders are ranges that cross part, extent and stripe borders, or lie on them.
 var borders = []struct{ first, last int }{
-	{500, 6291456},                                       // The page's own sample.
+	{500, 6291456},                                       // The sample of OBS's documentation.
 	{cliPart - 1, 2 * cliPart},                           // Across two part borders.
 	{cliPart, 2*cliPart - 1},                             // Exactly a part.
 	{extentSize - 5, extentSize + stripeSize + 5},        // Across an extent border.
 	{stripeSize - 1, 3*stripeSize + 1},                   // Across stripes.
 	{extentSize - stripeSize, extentSize + extentSize/4}, // From a stripe border.
-	{12345678, 12345678},                                 // One byte, the last part.
+	{12345678, 12345678},                                 // One byte, in the last part.
 }
 
 func (s *story) partCopies(t *testing.T, ctx context.Context) {
@@ -248,9 +248,8 @@ func (s *story) restartAll(t *testing.T, ctx context.Context) {
 	s.readAll(t, ctx, s.up()[:2])
 }
 
-// flippedBytes damages what two drives hold, leaving every record's header
-// alone or not as chance has it, and proves the repair by taking two other
-// nodes away.
+// flippedBytes damages what two drives hold, headers of records or not, as chance has it. After the
+// repair it takes two other nodes away, which proves that the repaired shards are good.
 func (s *story) flippedBytes(t *testing.T, ctx context.Context) {
 	s.healed()
 	for _, p := range []*process{s.nodes[0], s.nodes[3]} {
@@ -267,8 +266,8 @@ func (s *story) flippedBytes(t *testing.T, ctx context.Context) {
 	s.waitReady(s.nodes...)
 }
 
-// repairedByScrub waits for two rounds of scrub of every drive and for the
-// repair of what they found.
+// repairedByScrub waits until scrub has gone over every drive twice, and until what it has found is
+// repaired.
 func (s *story) repairedByScrub(ctx context.Context) {
 	before := s.scrubRounds()
 	s.eventually("two scrub rounds on every node", 180*time.Second, func() bool {
@@ -297,7 +296,7 @@ func flip(t *testing.T, drive string, n int) (flipped int) {
 		var b [1]byte
 		_, err = f.ReadAt(b[:], at)
 		require.NoError(t, err)
-		if b[0] != 0 { // Zeros are mostly room that nothing uses.
+		if b[0] != 0 { // A zero is mostly in room that nothing uses.
 			b[0] = ^b[0]
 			_, err = f.WriteAt(b[:], at)
 			require.NoError(t, err)
@@ -308,7 +307,7 @@ func flip(t *testing.T, drive string, n int) (flipped int) {
 	return flipped
 }
 
-// realFile packs the Go toolchain, whatever of it fits, into one file.
+// realFile packs as much of the Go toolchain as fits into one file.
 func realFile(t *testing.T) (path string, data []byte) {
 	t.Helper()
 	out, err := exec.Command("go", "env", "GOROOT").Output()

@@ -17,8 +17,8 @@ import (
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
-// TestErrorsWithBoto3 has boto3 meet every error of the table: it must raise the
-// class that botocore has for the code, with code, status and message.
+// TestErrorsWithBoto3 has boto3 meet every error of the table. It must raise the class that botocore
+// has for the code, with the code, the status and the message.
 func TestErrorsWithBoto3(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,7 @@ func TestErrorsWithBoto3(t *testing.T) {
 	}
 	var rows []row
 	for code, r := range s3err.Table {
-		if r.Status >= http.StatusBadRequest { // Others are answered without a document.
+		if r.Status >= http.StatusBadRequest { // Rows of other statuses are answered without a document.
 			rows = append(rows, row{string(code), r.Message, r.Status})
 		}
 	}

@@ -18,10 +18,10 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// TestFailedSyncs: of two nodes with two drives each, 1+1, one drive of each has a single
-// fdatasync fail and is taken out of use: two drives more than may be lost. What lies on
-// both of them cannot be read, and status and health say so and what to do. It is done,
-// both nodes are started again, and every object is read.
+// TestFailedSyncs has two nodes with two drives each, coded 1+1. On each node a single fdatasync of one
+// drive fails, and the drive is taken out of use. Those are two drives, and only one may be lost: what
+// lies on both of them cannot be read. Status and health must say so, and what to do: to start both
+// nodes again. After that every object must be readable.
 func TestFailedSyncs(t *testing.T) {
 	t.Parallel()
 	sick := []*sickDisk{newSickDisk(t), newSickDisk(t)}
@@ -46,8 +46,8 @@ func TestFailedSyncs(t *testing.T) {
 		}
 		return n
 	}
-	// Many at once: what lies on the first drive to fail must not have been made anew before
-	// the second one fails.
+	// Many are written at once, so that the second drive fails before the shards of the first one are
+	// made anew.
 	round := 0
 	c.eventually("both drives are out of use", stepTimeout, func() bool {
 		objects = append(objects, c.putAtOnce(fmt.Sprint("meanwhile-", round), 32)...)
@@ -55,7 +55,7 @@ func TestFailedSyncs(t *testing.T) {
 		s, err := c.status()
 		return err == nil && failed(s) == 2
 	})
-	time.Sleep(sweepPause) // What is moved by then, and what is deleted, is what this is about.
+	time.Sleep(sweepPause) // By then, what would wrongly be moved or deleted is.
 	s, err := c.status()
 	require.NoError(t, err)
 	require.Equal(t, "critical", s.Health)
@@ -85,8 +85,7 @@ func TestFailedSyncs(t *testing.T) {
 	c.allThere([]*object{more})
 }
 
-// putAtOnce writes n objects at once, at the nodes by turns, and returns those that were
-// acknowledged.
+// putAtOnce writes n objects at once, at the nodes in turn, and returns those that were acknowledged.
 func (c *cluster) putAtOnce(name string, n int) []*object {
 	ctx, cancel := context.WithTimeout(c.t.Context(), adminTimeout)
 	defer cancel()

@@ -26,9 +26,9 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// TestClientsUnderFailures lets clients do their ordinary work through a load
-// balancer while one node after the other is killed and started again. None of them
-// may fail: their own retries have to do.
+// TestClientsUnderFailures lets clients do their ordinary work through a load balancer, while one node
+// after the other is killed and started again. None of the clients may fail: their own retries must
+// suffice.
 func TestClientsUnderFailures(t *testing.T) {
 	u := newUnrest(t)
 	for _, of := range []struct {
@@ -49,16 +49,16 @@ func TestClientsUnderFailures(t *testing.T) {
 }
 
 const (
-	deaths  = 3                       // That each client has to live through.
-	upFor   = 3 * time.Second         // A node that came back is left alone so long.
-	downFor = 1500 * time.Millisecond // And a dead one stays dead so long.
+	deaths  = 3                       // How many deaths of nodes each client must live through.
+	upFor   = 3 * time.Second         // How long a node that came back is left alone.
+	downFor = 1500 * time.Millisecond // How long a node that was killed stays down.
 )
 
 // unrest is a cluster behind a load balancer.
 type unrest struct {
 	*cluster
 	proxy *testbed.Proxy
-	dir   string // Files that clients keep.
+	dir   string // The directory of files that clients keep.
 	files map[string][]byte
 	kills atomic.Int64
 }
@@ -84,8 +84,8 @@ func newUnrest(t *testing.T) *unrest {
 
 func (u *unrest) endpoint() string { return "http://" + u.proxy.Host() }
 
-// killsWhile kills and restarts one node after the other while a client works, again
-// and again in another bucket until it has met a few deaths.
+// killsWhile kills and restarts one node after the other while a client works. The client repeats its
+// work, each time in another bucket, until it has met a few deaths.
 func (u *unrest) killsWhile(t *testing.T, bucket string, work func(*testing.T, string)) {
 	ctx, stop := context.WithCancel(t.Context())
 	var killing sync.WaitGroup
@@ -190,7 +190,7 @@ func (u *unrest) s3cmdSync(t *testing.T, bucket string) {
 	isTree(t, back, u.files)
 }
 
-// s3fs works on a bucket as on a file system.
+// s3fs mounts a bucket as a file system and works on it.
 func (u *unrest) s3fs(t *testing.T, bucket string) {
 	fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {

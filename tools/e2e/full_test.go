@@ -21,10 +21,10 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// TestFullDisk fills the file systems of a cluster's nodes, a small tmpfs each, to the
-// last byte, as another program does. Reads go on, deletions too as long as the ballast
-// lasts, what grows is refused with a code that says why; a node that is started in the
-// middle of it comes up and reads; and with room everything goes on without a restart.
+// TestFullDisk fills the file systems of a cluster's nodes, each a small tmpfs, to the last byte, as
+// another program would. Reads must go on, and deletions too as long as the ballast lasts. What grows
+// must be refused, with a code that says why. A node that is started meanwhile must come up and serve
+// reads. Once there is room, everything must go on without a restart.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	f := newFullDisks(t)
@@ -41,13 +41,13 @@ const (
 	smallDisk   = 640 << 20
 	fillerPiece = 1 << 20
 	ballastWait = 2 * time.Second // Longer than a node takes to give up a piece of its ballast.
-	ballastMost = 4               // Pieces.
+	ballastMost = 4               // How many pieces the ballast has at most.
 )
 
 // fullDisks is a cluster whose nodes have a small file system each.
 type fullDisks struct {
 	*cluster
-	compat string // The profile that is set.
+	compat string // The profile that the cluster is set to.
 	kept   []*object
 }
 
@@ -90,8 +90,8 @@ func (f *fullDisks) gauge(name string, want float64) bool {
 
 func filler(p *process) string { return filepath.Join(p.Drives[0], "of-another-program") }
 
-// fill writes until nothing is left, and again what a node gave up of its ballast, so
-// many times.
+// fill fills the file systems of nodes, so many times: each time the nodes give up some of their
+// ballast, which is filled the next time.
 func (f *fullDisks) fill(times int, nodes ...*process) {
 	for range times {
 		for _, p := range nodes {
@@ -101,7 +101,7 @@ func (f *fullDisks) fill(times int, nodes ...*process) {
 				_, err := o.Write(make([]byte, n))
 				switch {
 				case errors.Is(err, syscall.ENOSPC):
-					n /= 16 // To the last page.
+					n /= 16 // Smaller writes fill the room to the last page.
 				case err != nil:
 					require.NoError(f.t, err)
 				}
@@ -121,14 +121,14 @@ func (f *fullDisks) readAll(ctx context.Context, from ...*process) {
 	}
 }
 
-// roomRefusals are how each profile refuses for want of room: OBS documents 403, S3 has no
-// code of its own and HTTP has 507.
+// roomRefusals say how each profile refuses for want of room. OBS documents 403. S3 has no code of its
+// own for that, and HTTP has 507.
 var roomRefusals = map[string]struct {
 	status int
 	code   string
 }{"obs": {403, "InsufficientStorageSpace"}, "aws": {507, "InsufficientStorage"}}
 
-// refusedForRoom reports whether an error is the profile's refusal for want of room.
+// refusedForRoom returns nil if err is the profile's refusal for want of room.
 func (f *fullDisks) refusedForRoom(err error) error {
 	var e smithy.APIError
 	var r *smithyhttp.ResponseError
@@ -139,7 +139,7 @@ func (f *fullDisks) refusedForRoom(err error) error {
 	return fmt.Errorf("not refused for want of room as %s does: %w", f.compat, errors.Join(err, errors.New("no error")))
 }
 
-// speak sets the profile, which disks without room do not hinder.
+// speak sets the profile. That must succeed even on disks without room.
 func (f *fullDisks) speak(compat string) {
 	f.t.Helper()
 	out, err := f.cairn("config", "set", "compat", compat)
@@ -229,7 +229,7 @@ func (f *fullDisks) heal(t *testing.T) {
 	}
 }
 
-// nothing takes the ballast away too, while the node is down.
+// nothing takes the ballast's room, too, while the node is down.
 func (f *fullDisks) nothing(t *testing.T) {
 	p := f.nodes[2]
 	f.stop(p)

@@ -21,12 +21,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// habitBytes is what is written in several parts.
+// habitBytes is the size of what is written in several parts.
 const habitBytes = 11<<20 + 17
 
-// TestHabits lets clients do what they do by default, or are often told to, under both
-// profiles: canned ACLs with every write, checksums of whole objects, trailers, classes
-// and metadata of their own.
+// TestHabits lets clients do, under both profiles, what they do by default or are often told to do:
+// they send canned ACLs with every write, checksums of whole objects, trailers, storage classes and
+// metadata of their own.
 func TestHabits(t *testing.T) {
 	t.Parallel()
 	w := &workshop{cluster: startClusterWith(t, 6, options{tls: true, domain: domain}),
@@ -56,7 +56,7 @@ func TestHabits(t *testing.T) {
 	}
 }
 
-// speaks waits until every node answers as the profile has it.
+// speaks waits until every node answers as it does in the profile.
 func (w *workshop) speaks(t *testing.T, compat string) {
 	server := map[string]string{"aws": "Cairn", "obs": "OBS"}[compat]
 	for _, n := range w.nodes {
@@ -71,7 +71,7 @@ func (w *workshop) speaks(t *testing.T, compat string) {
 	}
 }
 
-// rcloneHabits: its ACL is private unless told otherwise.
+// rcloneHabits has rclone send its ACL with every write, which is private unless it is told otherwise.
 func (w *workshop) rcloneHabits(t *testing.T, bucket, _ string) {
 	env := []string{"RCLONE_CONFIG_CAIRN_TYPE=s3", "RCLONE_CONFIG_CAIRN_PROVIDER=Other", "RCLONE_CONFIG_CAIRN_ACCESS_KEY_ID=" + w.access,
 		"RCLONE_CONFIG_CAIRN_SECRET_ACCESS_KEY=" + w.secret, "RCLONE_CONFIG_CAIRN_ENDPOINT=" + w.node(0).Endpoint(),
@@ -90,7 +90,8 @@ func (w *workshop) rcloneHabits(t *testing.T, bucket, _ string) {
 	isTree(t, back, files)
 }
 
-// minioHabits: checksums in trailers, and of the whole where parts are uploaded.
+// minioHabits has minio-go send checksums in trailers, and those of the whole object if it uploads
+// parts.
 func (w *workshop) minioHabits(t *testing.T, bucket, _ string) {
 	ctx := t.Context()
 	c, err := minio.New(w.node(1).Host(), &minio.Options{Creds: credentials.NewStaticV4(w.access, w.secret, ""), Secure: true,
@@ -105,7 +106,7 @@ func (w *workshop) minioHabits(t *testing.T, bucket, _ string) {
 		_, err = c.PutObject(ctx, bucket, name, bytes.NewReader(w.odd), habitBytes, o)
 		require.NoError(t, err, name)
 		w.is(t, bucket, name, w.odd)
-		_, err = c.PutObject(ctx, bucket, name+"-pipe", io.MultiReader(bytes.NewReader(w.odd)), -1, o) // Nobody knows how long.
+		_, err = c.PutObject(ctx, bucket, name+"-pipe", io.MultiReader(bytes.NewReader(w.odd)), -1, o) // Its size is not known.
 		require.NoError(t, err, name)
 		w.is(t, bucket, name+"-pipe", w.odd)
 		_, err = c.PutObject(ctx, bucket, name+"-small", strings.NewReader("small"), 5, o)
@@ -117,7 +118,7 @@ func (w *workshop) minioHabits(t *testing.T, bucket, _ string) {
 	require.Equal(t, "REDUCED_REDUNDANCY", stat.Metadata.Get("X-Amz-Storage-Class"))
 }
 
-// boto3Habits: testdata/boto3_habits.py says which.
+// boto3Habits runs testdata/boto3_habits.py, which says what boto3 does.
 func (w *workshop) boto3Habits(t *testing.T, bucket, compat string) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, w.odd, 0o644))
@@ -163,9 +164,8 @@ func (w *workshop) s3cmdHabits(t *testing.T, bucket, _ string) {
 	w.is(t, bucket, "file", w.odd)
 }
 
-// registryHabits is what the S3 driver of Docker's registry sends for a layer: an upload
-// that is private and names its class, whose small first part is uploaded again, and a
-// copy in parts.
+// registryHabits sends what the S3 driver of Docker's registry sends for a layer: an upload that is
+// private and names its class, whose first small part is uploaded again, and then a copy in parts.
 func (w *workshop) registryHabits(t *testing.T, bucket, _ string) {
 	ctx, c := t.Context(), w.client(5)
 	w.bucket(t, bucket)
@@ -195,7 +195,8 @@ func (w *workshop) registryHabits(t *testing.T, bucket, _ string) {
 	require.NoError(t, err)
 }
 
-// halfClosed: a client that closes its side once it has said all gets its answer.
+// halfClosed proves that a client gets its answer even if it closes its side of the connection after
+// the request.
 func (w *workshop) halfClosed(t *testing.T, bucket, _ string) {
 	w.bucket(t, bucket)
 	require.NoError(t, put(t.Context(), w.client(0), bucket, &object{key: "k", data: w.odd}))

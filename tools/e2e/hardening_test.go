@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFilesAreTheNodesOwn starts a node as careless as can be, with umask 0 and a data
-// directory that everybody may read: what it makes is its own, and it leaves no core.
+// TestFilesAreTheNodesOwn starts a node as carelessly as can be: with umask 0 and a data directory that
+// everybody may read. Nobody else may read what it makes, and it must leave no core.
 func TestFilesAreTheNodesOwn(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	c := startClusterWith(t, 1, options{prepare: func(p *process) {
@@ -44,10 +44,10 @@ func TestFilesAreTheNodesOwn(t *testing.T) {
 	require.Regexp(t, `Max core file size +1 +1 `, string(limits))
 }
 
-// TestRunsWithoutRoot starts a node as containers do: as a user without privileges, its data
-// on a mount of root's that its group may write (Kubernetes with fsGroup), its key one of
-// root's that its group may read. It works, its files are its own, and no other process of
-// that user can read its memory or environment.
+// TestRunsWithoutRoot starts a node as containers do, as a user without privileges. Its data lie on a
+// mount that belongs to root and that its group may write (Kubernetes with fsGroup). Its key belongs to
+// root, and its group may read it. The node must work, its files must be its own, and no other process
+// of that user may read its memory or environment.
 func TestRunsWithoutRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start a process of another user")

@@ -33,9 +33,8 @@ import (
 	"github.com/cairnstore/cairn/meta/keys"
 )
 
-// crash ends a process by SIGQUIT while it copies from one key to another and
-// receives an object under a third, after its profiles were taken; then restarts
-// the cluster.
+// crash takes the profiles of a process while it copies from one customer's key to another and receives
+// an object under a third. Then it ends the process by SIGQUIT, and restarts the cluster.
 func (l *leakTest) crash(ctx context.Context, t *testing.T) {
 	p := l.nodes[0]
 	busy, stop := context.WithCancel(ctx)
@@ -74,7 +73,7 @@ func (l *leakTest) crash(ctx context.Context, t *testing.T) {
 	require.NoError(t, big.get(ctx, l.client(1), l.bucket))
 }
 
-// stalling is a body that stops half way until it is given up.
+// stalling is a body that stops half way, and fails once gone is closed.
 type stalling struct {
 	data  []byte
 	at    int
@@ -123,7 +122,7 @@ func (l *leakTest) sign(ctx context.Context, r *http.Request, key *customerKey, 
 	_ = v4.NewSigner().SignHTTP(ctx, aws.Credentials{AccessKeyID: l.access, SecretAccessKey: secret}, r, unsigned, "s3", "us-east-1", time.Now())
 }
 
-// dump keeps the metrics and every profile of a node, unpacked.
+// dump keeps the metrics and all profiles of a node, unpacked, among what is searched.
 func (l *leakTest) dump(t *testing.T, p *process) {
 	t.Helper()
 	key, err := identity.ParseKey(hex.EncodeToString(l.secrets["cluster key"]))
@@ -155,8 +154,8 @@ func (l *leakTest) dump(t *testing.T, p *process) {
 	l.keep(t, fmt.Sprintf("metrics-%d-%d", p.Index, time.Now().UnixNano()), text)
 }
 
-// openDatabases writes out what the databases of all nodes hold, for their tables
-// are compressed on the drive.
+// openDatabases writes out what the databases of all nodes hold. On the drive their tables are
+// compressed, so a search there would find nothing.
 func (l *leakTest) openDatabases(t *testing.T) {
 	opened := 0
 	for _, dir := range l.nodeDirs() {
@@ -190,7 +189,8 @@ func (l *leakTest) openDatabases(t *testing.T) {
 	require.GreaterOrEqual(t, opened, 3*len(l.nodes), "metadata, its log and a drive's index of each node")
 }
 
-// openDatabase opens a Pebble for reading: the metadata has an order of its own.
+// openDatabase opens a Pebble database for reading. It tries two comparers, since the metadata have one
+// of their own.
 func openDatabase(dir string) (db *pebble.DB, err error) {
 	for _, order := range []*pebble.Comparer{keys.Comparer(), pebble.DefaultComparer} {
 		db, err = pebble.Open(dir, &pebble.Options{ReadOnly: true, Comparer: order, Logger: silent{}})
@@ -207,8 +207,8 @@ func (silent) Infof(string, ...any)  {}
 func (silent) Errorf(string, ...any) {}
 func (silent) Fatalf(string, ...any) {}
 
-// planted shows that the search finds what is there: each secret, written into a
-// node's log and its data as one might.
+// planted shows that the search finds what is there: it writes each secret into a file on a node's
+// drive, in the forms that a log, data and a header would give it.
 func (l *leakTest) planted(t *testing.T, wanted []needle) {
 	dir := filepath.Join(l.nodes[0].Dir, "drive")
 	for name, value := range l.secrets {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// support puts the files of a support bundle among what is searched, those that are
-// packed also unpacked.
+// support puts the files of a support bundle among what is searched. Files that are packed are put
+// there unpacked, too.
 func (l *leakTest) support(t *testing.T) {
 	path := l.path("bundle.tar.gz")
 	out, err := l.cairn("support", "bundle", "-o", path)

@@ -27,15 +27,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNoKeyLeaks has a cluster whose every key is known work, fail, crash and
-// restart, and then looks for those keys in all that it left: the files of all
-// drives, logs at level debug, audit logs, metrics, profiles, support bundles, what
-// admin commands print, and the goroutines of a process that died of SIGQUIT in the middle of its work. A
-// dump of the memory itself (a core) is not looked at: keys in use are there.
+// TestNoKeyLeaks lets a cluster work, fail, crash and restart, and knows every key that it uses. Then
+// it looks for those keys in all that the cluster has left: the files of all drives, logs at level
+// debug, audit logs, metrics, profiles, support bundles, what admin commands print, and the goroutines
+// of a process that died of SIGQUIT in the middle of its work. It does not look into a dump of the
+// memory itself (a core), where keys in use must be.
 func TestNoKeyLeaks(t *testing.T) {
 	t.Parallel()
 	l := &leakTest{secrets: map[string][]byte{}, bucket: "leaks"}
-	audit := t.TempDir() // All nodes append to one file there.
+	audit := t.TempDir() // All nodes append to one file in it.
 	root := l.secret("KMS root key", randomBytes(32))
 	l.cluster = startClusterWith(t, 3, options{tls: true, domain: domain,
 		flags: []string{"--log-level", "debug", "--copy-tasks", "1", "--audit-file", filepath.Join(audit, "audit.log")},
@@ -86,7 +86,7 @@ type leakTest struct {
 	bucket      string
 	secrets     map[string][]byte
 	access, own string
-	out         string // Directory of what the test collects.
+	out         string // The directory of what the test collects to be searched.
 }
 
 // secret notes a secret to look for.
@@ -104,14 +104,13 @@ func (l *leakTest) nodeDirs() (dirs []string) {
 	return dirs
 }
 
-// keep writes text into a file of its own among what is searched.
+// keep writes text into a file of its own, among what is searched.
 func (l *leakTest) keep(t *testing.T, name string, text []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(l.out, name), text, 0o644))
 }
 
-// accounts makes an account with a given secret, and a user whose secret the
-// cluster makes up.
+// accounts makes an account with a given secret, and a user whose secret the cluster chooses.
 func (l *leakTest) accounts(t *testing.T) {
 	l.access, l.own = "LEAKS000000000000001", string(base64.StdEncoding.EncodeToString(randomBytes(30)))
 	l.secret("account's secret", []byte(l.own))
@@ -215,7 +214,7 @@ func (l *leakTest) objects(ctx context.Context, t *testing.T) {
 	}
 }
 
-// mistakes are what people do wrong with keys: the answers are searched too.
+// mistakes makes the mistakes that people make with keys. The answers are searched, too.
 func (l *leakTest) mistakes(ctx context.Context, t *testing.T) {
 	other := l.customerKey("other SSE-C key")
 	raw := l.secrets["other SSE-C key"]
@@ -228,18 +227,18 @@ func (l *leakTest) mistakes(ctx context.Context, t *testing.T) {
 	for i, m := range []struct {
 		method, path string
 		key          *customerKey
-		before       func(*http.Request) // Before it is signed.
+		before       func(*http.Request) // Changes the request before it is signed.
 		after        func(*http.Request)
 	}{
-		{method: "GET", path: object, key: other}, // Not this object's.
+		{method: "GET", path: object, key: other}, // A key that is not this object's.
 		{method: "HEAD", path: object, key: other},
-		{method: "GET", path: object}, // None.
+		{method: "GET", path: object}, // No key.
 		{method: "PUT", path: object, key: &customerKey{other.key, l.customerKey("SSE-C key").md5}},
-		{method: "PUT", path: object, key: customerKeyOf(raw[:31])}, // Too short.
+		{method: "PUT", path: object, key: customerKeyOf(raw[:31])}, // A key that is too short.
 		{method: "PUT", path: object, key: &customerKey{aws.String("!" + *other.key), other.md5}},
 		{method: "PUT", path: object, key: &customerKey{aws.String(hex.EncodeToString(raw)), other.md5}},
-		{method: "PUT", path: object, before: set(customerHeader, *other.key)}, // Without the rest.
-		{method: "GET", path: object + inQuery},                                // Where some sign it.
+		{method: "PUT", path: object, before: set(customerHeader, *other.key)}, // A key without the other headers.
+		{method: "GET", path: object + inQuery},                                // A key in the query, where some sign it.
 		{method: "POST", path: object + inQuery + "&nonsense"},
 		{method: "GET", path: object, key: other, after: set("Authorization", "AWS "+l.access+":"+l.own)}, // The secret for a signature.
 		{method: "GET", path: object, after: set("Authorization", l.own)},
@@ -272,7 +271,7 @@ func (l *leakTest) mistakes(ctx context.Context, t *testing.T) {
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.nodes[0].Endpoint()+object, nil)
 	require.NoError(t, err)
-	l.sign(ctx, r, nil, l.own+"x") // A wrong secret.
+	l.sign(ctx, r, nil, l.own+"x") // The secret is a wrong one.
 	resp, err := l.http.Do(r)
 	require.NoError(t, err)
 	resp.Body.Close()

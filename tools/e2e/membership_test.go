@@ -19,9 +19,8 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// TestMembership rotates the cluster key of three nodes with two drives each while
-// clients work, and then tries to run nodes that must not be let in. Each ends with a
-// sentence that says what to do.
+// TestMembership rotates the cluster key of three nodes with two drives each while clients work. Then
+// it tries to run nodes that must not be let in. Each must end with a sentence that says what to do.
 func TestMembership(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{drives: 2, flags: []string{"--min-part", "1MiB"}})
@@ -40,9 +39,9 @@ func TestMembership(t *testing.T) {
 
 type membership struct {
 	*cluster
-	oldKey string // File.
+	oldKey string // The file of the old cluster key.
 	guest  *process
-	sealed *object // Under a master key of the cluster.
+	sealed *object // An object that is encrypted under a master key of the cluster.
 }
 
 // rotate follows docs/operations.md step by step.
@@ -104,8 +103,8 @@ func (m *membership) otherKey(t *testing.T) {
 	m.refused(m.visitor(t, "--cluster-key-file", m.oldKey), "run: chmod 600 "+m.oldKey)
 }
 
-// otherCluster lets a node with the right key join that has belonged to another
-// cluster, and cannot be that without the others there.
+// otherCluster tries to let a node join that has the right key, but has belonged to another cluster. It
+// must be refused.
 func (m *membership) otherCluster(t *testing.T) {
 	dir := t.TempDir()
 	bed, err := testbed.New(testbed.Options{Bin: m.bed.Bin, Dir: dir, Expect: 2})
@@ -141,7 +140,7 @@ func (m *membership) clone(t *testing.T) {
 		_, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: ptr(bucket)})
 		return err
 	})
-	for i := range 50 { // The copy is behind: that it is one must be said all the same.
+	for i := range 50 { // So that the copy is behind. It must be said all the same that it is a copy.
 		o := &object{key: fmt.Sprint("after-the-copy-", i), data: []byte("small")}
 		m.retry(t.Context(), func(c *s3.Client) error { return put(t.Context(), c, bucket, o) })
 	}
@@ -149,8 +148,8 @@ func (m *membership) clone(t *testing.T) {
 	m.until("health of the members", healthy)
 }
 
-// drives starts a member with directories that are missing, another's or in another
-// order.
+// drives starts a member with directories that are missing, that belong to another member, or that are
+// in another order.
 func (m *membership) drives(t *testing.T) {
 	p, other := m.nodes[1], m.nodes[2]
 	m.until("health", healthy)
@@ -179,7 +178,7 @@ func (m *membership) drives(t *testing.T) {
 	m.until("health with the drives in another order", healthy)
 }
 
-// clocks starts a new node whose clock is wrong, and a member.
+// clocks starts a new node, and a member, whose clock is wrong.
 func (m *membership) clocks(t *testing.T) {
 	m.refused(m.visitor(t, "--pretend-clock", "7m"), "this node's clock is 7m0s ahead of the clocks of the cluster")
 	m.refused(m.visitor(t, "--pretend-clock", "-1h"), "this node's clock is 1h0m0s behind the clocks of the cluster")
@@ -207,7 +206,8 @@ func (m *membership) settings(t *testing.T) {
 	m.stop(p)
 	p.Flags = []string{"--kms-root-key", strings.Repeat("5a", 32)}
 	m.refused(p, differs+"--kms-root-key than")
-	// A value that is being changed on one node after the other is let in, and shown.
+	// A node is let in whose setting has a value that is being changed on one node after the other.
+	// Status shows it.
 	p.Flags = []string{"--root-password", "the-next-root-secret"}
 	m.start(p)
 	m.waitReady(p)
@@ -226,10 +226,10 @@ func (m *membership) settings(t *testing.T) {
 	m.until("health", healthy)
 }
 
-// removed takes a node that runs out of the cluster: it ends by itself, with the
-// sentence that it would be refused with, and so does its next start.
+// removed removes a node while it runs. The node must end by itself, with the sentence with which it
+// would be refused, and so must its next start.
 func (m *membership) removed(t *testing.T) {
-	// With a fourth node, data would be widened to 2+2, which three cannot hold again.
+	// With a fourth node, data would be widened to 2+2, which three nodes could not hold again.
 	_, err := m.cairn("job", "pause", "widen")
 	require.NoError(t, err)
 	p := m.visitor(t)

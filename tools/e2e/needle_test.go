@@ -22,8 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// needleBytes is how much of a secret is looked for: its first bytes and its last
-// ones, each for itself, so that half a secret is found too.
+// needleBytes is how much of a secret is looked for: its first bytes and its last ones, each by
+// themselves, so that half a secret is found, too.
 const needleBytes = 16
 
 // needle is one form of a piece of a secret.
@@ -50,7 +50,7 @@ func needles(secret string, value []byte) (all []needle) {
 		add("raw", piece)
 		add("hex", []byte(hex.EncodeToString(piece)))
 		add("HEX", []byte(strings.ToUpper(hex.EncodeToString(piece))))
-		for shift := range 3 { // Where the piece begins in a group of three bytes.
+		for shift := range 3 { // The piece may begin at any place of a group of three bytes.
 			add("base64", base64Inside(base64.StdEncoding, piece, shift))
 			add("URL-safe base64", base64Inside(base64.URLEncoding, piece, shift))
 		}
@@ -58,24 +58,23 @@ func needles(secret string, value []byte) (all []needle) {
 		add("a list of numbers", []byte(list))
 		add("a list with commas", []byte(strings.ReplaceAll(list, " ", ",")))
 		add("a Go string", quotedInside(value, at[0], at[1]))
-		for at := 0; at+8 <= len(piece); at += 8 { // Arguments in the trace of a goroutine.
+		for at := 0; at+8 <= len(piece); at += 8 { // So arguments look in the trace of a goroutine.
 			add("a machine word", fmt.Appendf(nil, "%#x", binary.LittleEndian.Uint64(piece[at:])))
 		}
 	}
 	return all
 }
 
-// base64Inside returns the characters that piece has wherever it stands, shift
-// bytes after the start of a group, in a longer text; those that depend on what is
-// beside it are cut off.
+// base64Inside returns the characters that piece has in any longer text where it begins shift bytes
+// after the start of a group. The characters that depend on what stands beside it are cut off.
 func base64Inside(e *base64.Encoding, piece []byte, shift int) []byte {
 	text := e.EncodeToString(append(make([]byte, shift), piece...))
 	return []byte(text[(shift*8+5)/6 : (shift+len(piece))*8/6])
 }
 
-// quotedInside returns what bytes from..to of value are in a Go string of all of
-// it. A rune that begins or ends outside them is left out: it is written otherwise
-// where its bytes stand alone.
+// quotedInside returns how the bytes from..to of value are written in a quoted Go string of all of it.
+// It leaves out a rune that begins or ends outside them, because its bytes are written in another way
+// when they stand alone.
 func quotedInside(value []byte, from, to int) (pattern []byte) {
 	for at := 0; at < to; {
 		_, n := utf8.DecodeRune(value[at:])
@@ -97,7 +96,8 @@ func TestQuotedInside(t *testing.T) {
 	require.Equal(t, `\"123456789abcdef`, string(quotedInside(value, 16, len(value))))
 }
 
-// leaks returns which needles the files under a path hold, one line each.
+// leaks returns a line for each needle that the files below root hold, and how many bytes it has
+// searched.
 func leaks(t *testing.T, root string, wanted []needle) (found []string, searched int64) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -124,7 +124,8 @@ const (
 	searchOverlap = 1 << 10 // More than the longest needle.
 )
 
-// search tells of each needle once a window. Windows overlap, so that none is cut.
+// search calls tell for each needle that it finds, once for each window. Windows overlap, so that no
+// needle is cut.
 func search(r io.Reader, wanted []needle, tell func(needle, int64)) (searched int64, err error) {
 	window := make([]byte, searchOverlap+searchWindow)
 	zeros := make([]byte, searchWindow)
@@ -132,7 +133,7 @@ func search(r io.Reader, wanted []needle, tell func(needle, int64)) (searched in
 	for {
 		n, err := io.ReadFull(r, window[kept:][:searchWindow])
 		text := window[:kept+n]
-		if !bytes.Equal(text[kept:], zeros[:n]) { // Room that is not used yet.
+		if !bytes.Equal(text[kept:], zeros[:n]) { // Zeros are room that is not used yet.
 			for _, w := range wanted {
 				if i := bytes.Index(text, w.pattern); i >= 0 {
 					tell(w, searched-int64(kept)+int64(i))
@@ -150,8 +151,8 @@ func search(r io.Reader, wanted []needle, tell func(needle, int64)) (searched in
 	}
 }
 
-// TestNeedles plants a secret in each form, across the border of windows and
-// among other text, and wants it found.
+// TestNeedles plants a secret in each form, across the border of windows and among other text. Each
+// must be found.
 func TestNeedles(t *testing.T) {
 	for _, value := range [][]byte{randomBytes(32), randomBytes(64), []byte("wJalrXUtnFEMI/K7MDENG+bPxRfiCYzzzzKEY"), []byte("a short password")} {
 		all := needles("the key", value)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// obsSDK uses OBS's own SDK with each of its signatures. It signs as OBS only
-// where buckets are host names; in path style it takes V2 instead.
+// obsSDK uses OBS's own SDK with each of its signatures. The SDK signs as OBS only if buckets are host
+// names. In path style it signs as V2 instead.
 func (w *workshop) obsSDK(t *testing.T) {
 	for i, by := range []struct {
 		name      string
@@ -48,7 +48,7 @@ func (w *workshop) obsSDK(t *testing.T) {
 	}
 }
 
-// scheme notes which scheme of authorization requests have.
+// scheme notes with which scheme of authorization requests are sent.
 type scheme struct {
 	next http.RoundTripper
 	last string
@@ -119,7 +119,7 @@ func (w *workshop) obsParts(t *testing.T, c *obs.ObsClient, up *obs.InitiateMult
 		require.NoError(t, err)
 		return obs.Part{PartNumber: n, ETag: out.ETag}
 	}
-	parts := []obs.Part{part(1, 0, 0), part(2, 500, 6<<20)} // No range is sent with the first.
+	parts := []obs.Part{part(1, 0, 0), part(2, 500, 6<<20)} // No range is sent with the first one.
 	sent, err := c.UploadPart(&obs.UploadPartInput{Bucket: up.Bucket, Key: up.Key, UploadId: up.UploadId, PartNumber: 3,
 		Body: bytes.NewReader(w.piece), PartSize: pieceSize, SseHeader: sse})
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func (w *workshop) obsParts(t *testing.T, c *obs.ObsClient, up *obs.InitiateMult
 	require.NoError(t, err)
 }
 
-// obsWant is what obsParts makes.
+// obsWant returns what the object holds that obsParts makes.
 func (w *workshop) obsWant() []byte {
 	return bytes.Join([][]byte{w.odd, w.odd[500 : 6<<20+1], w.piece}, nil)
 }

@@ -23,9 +23,9 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// TestOperations does to a cluster of six nodes in three zones what docs/operations.md
-// tells operators to do while it works: restart, upgrade, replace voters, drain and
-// remove. No request of the clients may fail meanwhile.
+// TestOperations does to a working cluster of six nodes in three zones what docs/operations.md tells
+// operators to do: it restarts and upgrades nodes, lets voters be replaced, drains and removes.
+// Meanwhile no request of the clients may fail.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	o := &operations{level: map[*process]int{}, zones: map[*process]string{}}
@@ -58,7 +58,7 @@ const (
 	opsNodes = 6
 	opsZones = 3
 
-	// Feature levels that nodes say they know: those of two releases.
+	// The feature levels that nodes say they know. They stand for two releases.
 	oldLevel, newLevel = 1, 2
 
 	killedVoter = "voter killed"
@@ -67,7 +67,7 @@ const (
 type operations struct {
 	*busy
 	level map[*process]int
-	zones map[*process]string // Of those that are not where their number puts them.
+	zones map[*process]string // The zones of nodes that are not in the one that their number would put them in.
 }
 
 func (o *operations) zoneOf(p *process) string {
@@ -77,12 +77,12 @@ func (o *operations) zoneOf(p *process) string {
 	return fmt.Sprintf("zone%d", p.Index%opsZones+1)
 }
 
-// setFlags sets what a node is started with.
+// setFlags sets the flags that a node is started with.
 func (o *operations) setFlags(p *process, more ...string) {
 	p.Flags = append([]string{"--zone", o.zoneOf(p), "--pretend-feature-level", fmt.Sprint(o.level[p])}, more...)
 }
 
-// fullVoters returns nil where five nodes vote, in each zone one at least.
+// fullVoters returns nil if five nodes vote, at least one of them in each zone.
 func (o *operations) fullVoters(s *testbed.Status) error {
 	zones := map[string]int{}
 	votes := 0
@@ -100,13 +100,13 @@ func (o *operations) fullVoters(s *testbed.Status) error {
 
 func (o *operations) votersSpread(*testing.T) { o.until("five voters in three zones", o.fullVoters) }
 
-// servesOn tells a node to stop that has a long --shutdown-delay: /readyz says no, and
-// requests are answered as before.
+// servesOn tells a node to stop that has a long --shutdown-delay. /readyz must say no, and requests
+// must be answered as before.
 func (o *operations) servesOn(t *testing.T) {
 	p := o.nodes[0]
 	o.until("health", healthy)
 	o.stop(p)
-	o.setFlags(p, "--shutdown-delay", "1h") // Ended by kill.
+	o.setFlags(p, "--shutdown-delay", "1h") // The test kills it before.
 	o.start(p)
 	o.waitReady(p)
 	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGTERM))
@@ -140,7 +140,7 @@ func onceClient(p *process) *s3.Client {
 		BaseEndpoint: aws.String(p.Endpoint()), HTTPClient: &http.Client{Transport: &http.Transport{}}})
 }
 
-// gated is a body of which the second half is held back until a gate opens.
+// gated is a body whose second half is held back until a gate opens.
 type gated struct {
 	*bytes.Reader
 	half    int64
@@ -161,8 +161,8 @@ func (g *gated) Read(p []byte) (int, error) {
 	return g.Reader.Read(p)
 }
 
-// finishes stops a node in the middle of a request: the listener closes at once, the
-// request is taken to its end.
+// finishes stops a node in the middle of a request. The listener must close at once, and the request
+// must be served to its end.
 func (o *operations) finishes(t *testing.T) {
 	p := o.nodes[1]
 	o.until("health", healthy)
@@ -173,8 +173,8 @@ func (o *operations) finishes(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, signed.URL, struct{ io.Reader }{body})
 	require.NoError(t, err)
 	r.ContentLength = int64(len(of.data))
-	// The body is not begun before the node works on the request: a connection that
-	// nobody has accepted yet is reset when the listener closes.
+	// The body must not begin before the node works on the request: if nobody has accepted the
+	// connection yet, it is reset when the listener closes.
 	r.Header.Set("Expect", "100-continue")
 	transport := &http.Transport{ExpectContinueTimeout: stepTimeout}
 	defer transport.CloseIdleConnections()
@@ -211,8 +211,8 @@ func (o *operations) restart(*testing.T) {
 	o.eachInTurn(nil)
 }
 
-// leaderStops stops leaders until one has handed over; it may not come to that where
-// the machine is so busy that nobody answers in time.
+// leaderStops stops leaders until one has handed its lead over. A leader may not come to that if the
+// machine is so busy that no node answers in time.
 func (o *operations) leaderStops(t *testing.T) {
 	const tries = 5
 	for range tries {
@@ -231,13 +231,13 @@ func (o *operations) leaderStops(t *testing.T) {
 	t.Fatalf("none of %d leaders has handed over before it ended", tries)
 }
 
-// upgrade restarts the nodes with a version that knows a newer feature level. The
-// cluster's level rises when the last one knows it, not before.
+// upgrade restarts the nodes with a version that knows a newer feature level. The cluster's level must
+// rise once the last node knows it, and not before.
 func (o *operations) upgrade(t *testing.T) {
 	o.recorder.Begin("upgrade one at a time")
 	o.eachInTurn(func(p *process) {
 		for _, up := range o.up() {
-			level := 0.0 // A node tells it a moment after it is ready.
+			level := 0.0 // A node tells its level a moment after it is ready.
 			o.eventually("the level at "+up.String(), stepTimeout, func() bool { level = o.levelAt(t, up); return level > 0 })
 			require.EqualValues(t, oldLevel, level, "%s, before %s is upgraded", up, p)
 		}
@@ -258,7 +258,7 @@ func (o *operations) levelAt(t *testing.T, p *process) float64 {
 	return m["cairn_feature_level"]
 }
 
-// olderRefused starts a member, and a new node, with the old version.
+// olderRefused starts a member, and a new node, with the old version. Both must be refused.
 func (o *operations) olderRefused(t *testing.T) {
 	o.recorder.Begin("older version refused")
 	member := o.nodes[opsNodes-1]
@@ -289,7 +289,7 @@ func (c *cluster) refused(p *process, sentence string) {
 	require.Equal(c.t, 1, status)
 }
 
-// voterReplaced kills a voter: the sixth node votes in its place.
+// voterReplaced kills a voter. The sixth node must vote in its place.
 func (o *operations) voterReplaced(t *testing.T) {
 	o.until("health", healthy)
 	o.recorder.Begin(killedVoter)
@@ -309,7 +309,7 @@ func (o *operations) voterReplaced(t *testing.T) {
 	o.until("health", healthy)
 }
 
-// refusals asks for what would leave data less protected, or lose it.
+// refusals asks for what would leave data less protected, or would lose it. It must be refused.
 func (o *operations) refusals(t *testing.T) {
 	o.recorder.Begin("refusals")
 	id := func(p *process) string {
@@ -325,7 +325,7 @@ func (o *operations) refusals(t *testing.T) {
 	victim := id(o.nodes[2])
 	refused("refused: 5 failure domains would be left, fewer than", "node", "drain", victim, "--yes")
 	refused("refused: it is active: drain it first", "node", "remove", victim, "--yes")
-	// Without a terminal and without --yes the plan is told, and nothing done.
+	// Without a terminal and without --yes the command tells its plan and does nothing.
 	refused("nowhere to go and will stay", "node", "drain", victim, "--force")
 	o.recorder.Begin(killedVoter)
 	o.kill(o.nodes[3])
@@ -353,13 +353,13 @@ func (o *operations) refusals(t *testing.T) {
 	require.Equal(t, "active", s.Node(o.nodes[2]).Life)
 }
 
-// leaderDrained adds a node and takes away the one that leads: leadership and vote
-// move first, then all slots; once it is removed it cannot come back.
+// leaderDrained adds a node, and drains and removes the one that leads. The lead and the vote must move
+// first, and then all slots. Once the node is removed it must not be let in again.
 func (o *operations) leaderDrained(t *testing.T) {
 	fresh := o.bed.Nodes()[opsNodes]
 	o.recorder.Begin("the leader drained")
 	leader := o.leader()
-	o.zones[fresh] = o.zoneOf(leader) // With a node less its zone would not hold its share.
+	o.zones[fresh] = o.zoneOf(leader) // With a node less, the leader's zone could not hold its share.
 	o.setFlags(fresh)
 	o.start(fresh)
 	o.waitReady(fresh)

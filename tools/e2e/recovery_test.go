@@ -18,10 +18,10 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// TestRecovery loses the metadata of a cluster of four nodes, three of which vote: all
-// of them, which are restored from a backup that was made while clients wrote; then two
-// voters for good, which the third goes on without. Its data is coded 2+2, so it
-// survives two nodes.
+// TestRecovery loses the metadata of a cluster of four nodes, three of which vote. First all metadata
+// are lost, and restored from a backup that was made while clients wrote. Then two voters are lost for
+// good, and the third goes on without them. The data are coded 2+2, so they survive the loss of two
+// nodes.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
 	r := &recovery{file: filepath.Join(t.TempDir(), "backup")}
@@ -39,13 +39,13 @@ func TestRecovery(t *testing.T) {
 
 type recovery struct {
 	*cluster
-	file    string // The backup.
+	file    string // The file of the backup.
 	objects []*object
-	later   []*object // Written after the backup.
+	later   []*object // Objects that were written after the backup.
 	lost    []*process
 }
 
-// write puts objects of all kinds: in the metadata, in extents, in parts and copies, sealed.
+// write puts objects of all kinds: inline, in extents, of parts and copies, and encrypted.
 func (r *recovery) write(t *testing.T, name string) (out []*object) {
 	t.Helper()
 	ctx := t.Context()
@@ -89,7 +89,7 @@ func (r *recovery) backup(t *testing.T) {
 	r.until("three voters", votersAre(3))
 	r.objects = r.write(t, "before")
 	b := r.work(3)
-	for round := range 3 { // The clients need time to be in the midst of it.
+	for round := range 3 { // So that the clients have the time to be in the midst of their work.
 		b.recorder.Begin(fmt.Sprintf("backup %d", round))
 		r.objects = append(r.objects, r.write(t, fmt.Sprintf("before%d", round))...)
 		if round > 0 {
@@ -188,7 +188,7 @@ func (r *recovery) restore(t *testing.T) {
 			r.waitReady(p)
 		}
 	}
-	// Who has not moved its metadata away is told so.
+	// A node whose metadata were not moved away ends and says so.
 	require.NoError(t, os.Rename(metadata(last)+".old", metadata(last)))
 	r.refused(last, "the cluster's metadata were restored or recovered without this node (era 1), and this node's are of before that (era 0): move "+metadata(last)+" away and start it again")
 	require.NoError(t, os.Rename(metadata(last), metadata(last)+".old"))
@@ -196,7 +196,7 @@ func (r *recovery) restore(t *testing.T) {
 	r.waitReady(last)
 	r.until("three voters", votersAre(3))
 
-	r.readAll(t) // Also what was deleted after the backup.
+	r.readAll(t) // What was deleted after the backup is read, too.
 	for _, o := range r.later {
 		_, err := client(r.nodes[0]).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: ptr(bucket), Key: &o.key})
 		var none *types.NotFound
@@ -217,7 +217,7 @@ func (c *cluster) offline(args ...string) ([]byte, error) {
 	return c.bed.CairnAt(ctx, c.nodes[0], args...)
 }
 
-// orphans returns how many shards that nothing knows the nodes have deleted.
+// orphans returns how many orphans the nodes have deleted.
 func (r *recovery) orphans(t *testing.T) (sum float64) {
 	for _, p := range r.up() {
 		m, err := p.Metrics(t.Context())
@@ -239,8 +239,7 @@ func (r *recovery) release(t *testing.T) {
 
 var lastEntry = regexp.MustCompile(`log entry (\d+) \(term (\d+)\)`)
 
-// standing asks `cairn meta recover` how far the metadata of a node that does not run
-// reach.
+// standing asks `cairn meta recover` how far the metadata of a node reach that does not run.
 func (r *recovery) standing(t *testing.T, p *process) (term, index int) {
 	t.Helper()
 	_, err := r.offline("meta", "recover", "--data", home(p))
@@ -293,8 +292,8 @@ func (r *recovery) loseVoters(t *testing.T) {
 	r.readAll(t)
 }
 
-// replace brings one lost node back, without its metadata, and puts a new one in the
-// place of the other.
+// replace brings one of the lost nodes back without its metadata, and puts a new node in the place of
+// the other.
 func (r *recovery) replace(t *testing.T) {
 	back, dead := r.lost[0], r.lost[1]
 	r.refused(back, "restored or recovered without this node")

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// removing deletes by `cairn object rm` what has a prefix, whatever the keys hold,
-// and then every version of it: of other keys nothing is lost.
+// removing deletes by `cairn object rm` all objects with a prefix, whatever characters their keys have,
+// and then all their versions. Nothing of other keys may be lost.
 func (s *semantics) removing(t *testing.T, ctx context.Context) {
 	bucket := aws.String("removing")
 	c := client(s.nodes[0])
@@ -43,7 +43,7 @@ func (s *semantics) removing(t *testing.T, ctx context.Context) {
 	all, err := client(s.nodes[1]).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: bucket})
 	require.NoError(t, err)
 	require.Len(t, all.Contents, 1)
-	remove("{66 66 0}", "s3://removing/a/", "--recursive", "--versions") // With 22 delete markers.
+	remove("{66 66 0}", "s3://removing/a/", "--recursive", "--versions") // 22 of these are delete markers.
 	versions, err := client(s.nodes[2]).ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: bucket})
 	require.NoError(t, err)
 	require.Len(t, versions.Versions, 2)

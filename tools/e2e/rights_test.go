@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	crowdAccounts = 1400 // And timedAccounts before and after, one after the other.
+	crowdAccounts = 1400 // Besides timedAccounts before and after them, which are made one after the other.
 	timedAccounts = 100
 	crowdClients  = 6
 	disableRounds = 5
@@ -40,9 +40,9 @@ const (
 	promisedWithin = time.Second
 )
 
-// TestRights holds three nodes to what is promised of rights: that who is disabled is out
-// within a second, in a crowd of accounts and beside clients that make buckets; that nobody
-// gains by administering; and that a policy about the sources of copies cannot be evaded.
+// TestRights holds three nodes to what is promised about rights. An account that is disabled is refused
+// within a second, even among many accounts and beside clients that make buckets. An administrator
+// cannot give more rights than they have. A policy about the sources of copies cannot be evaded.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{})
@@ -97,16 +97,16 @@ func (r *rights) cairnAs(access, secret string, args ...string) (string, error) 
 	return string(out), err
 }
 
-// must is an admin command of the cluster's root that succeeds.
+// must runs an admin command as the root user, which must succeed.
 func (r *rights) must(args ...string) {
 	r.t.Helper()
 	_, err := r.cairn(args...)
 	require.NoError(r.t, err)
 }
 
-// disabled makes a thousand accounts beside clients that make and delete buckets, and then
-// disables one, again and again: the command succeeds, and no node lets in the account with
-// a request that is sent a second later or more.
+// disabled makes more than a thousand accounts beside clients that make and delete buckets, and then
+// disables one, several times. The command must succeed, and no node may let the account in with a
+// request that is sent a second later or more.
 func (r *rights) disabled(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -159,12 +159,12 @@ func (r *rights) disabled(t *testing.T) {
 		told := time.Now()
 		_, err = clientAs(r.nodes[0], access, secret).ListBuckets(ctx, &s3.ListBucketsInput{})
 		require.Error(t, err, "the node that was told lets it in")
-		time.Sleep(time.Until(told.Add(promisedWithin))) // What is promised, not what is waited for.
+		time.Sleep(time.Until(told.Add(promisedWithin))) // This is the time that is promised, and no deadline of the test.
 		for _, p := range r.nodes {
 			_, err := clientAs(p, access, secret).ListBuckets(ctx, &s3.ListBucketsInput{})
 			require.Error(t, err, "%s lets it in", p)
 		}
-		// It was refused as one that is disabled, not for want of the metadata.
+		// It must be refused because it is disabled, and not because the metadata could not be asked.
 		r.everywhere(t, access, secret, func(err error) bool { return err != nil && strings.Contains(err.Error(), "AccessDenied") })
 		_, err = api.SetAccountDisabled(ctx, &adminpb.SetAccountDisabledRequest{Account: "victim"})
 		require.NoError(t, err)
@@ -173,9 +173,9 @@ func (r *rights) disabled(t *testing.T) {
 	makers.Wait()
 	require.Positive(t, buckets.Load())
 
-	// As many buckets as were said, and no more.
+	// It may make as many buckets as its bound says, and no more.
 	r.must("account", "buckets", "maker", "2")
-	maker := clientAs(r.nodes[0], "MAKER000000000000001", secret) // Which answered that, and knows it.
+	maker := clientAs(r.nodes[0], "MAKER000000000000001", secret) // This node has answered the command, so it knows the bound.
 	have, err := maker.ListBuckets(t.Context(), &s3.ListBucketsInput{})
 	require.NoError(t, err)
 	for n := len(have.Buckets); ; n++ {
@@ -188,7 +188,7 @@ func (r *rights) disabled(t *testing.T) {
 	require.ErrorContains(t, err, "TooManyBuckets")
 }
 
-// timed makes accounts one after the other, and returns what one takes.
+// timed makes accounts one after the other, and returns how long one takes.
 func (r *rights) timed(t *testing.T, name string) time.Duration {
 	api, began := r.admin(r.nodes[0]), time.Now()
 	for i := range timedAccounts {
@@ -198,7 +198,7 @@ func (r *rights) timed(t *testing.T, name string) time.Duration {
 	return (time.Since(began) / timedAccounts).Round(100 * time.Microsecond)
 }
 
-// everywhere waits until every node answers an account as is wanted.
+// everywhere waits until every node answers an account as wanted says.
 func (r *rights) everywhere(t *testing.T, access, secret string, wanted func(error) bool) {
 	t.Helper()
 	for _, p := range r.nodes {
@@ -210,7 +210,7 @@ func (r *rights) everywhere(t *testing.T, access, secret string, wanted func(err
 	}
 }
 
-// delegated tries what an administrator may not do whose only rights are about access keys.
+// delegated tries what an administrator may not do who has rights about access keys only.
 func (r *rights) delegated(t *testing.T) {
 	const secret = "delegated/secret+of=some/length0123456"
 	dir := t.TempDir()
@@ -257,8 +257,8 @@ func (r *rights) delegated(t *testing.T) {
 	}
 }
 
-// copies has boto3 and the aws CLI copy from what a policy denies as a source, in every
-// spelling of it.
+// copies has boto3 and the aws CLI copy from a source that a policy denies, in every spelling of the
+// source.
 func (r *rights) copies(t *testing.T) {
 	const secret = "copier/secret+of=some/length0123456789"
 	r.must("account", "add", "owner", "--access-key", "OWNER000000000000001", "--secret-key", secret)

@@ -42,7 +42,7 @@ func (w *workshop) awsSDK(t *testing.T) {
 	require.Equal(t, w.odd, w.fetch(t, http.MethodGet, signed.URL, signed.SignedHeader))
 }
 
-// fetch sends a request that was signed before, without a body.
+// fetch sends a request without a body that was presigned.
 func (w *workshop) fetch(t *testing.T, method, url string, header http.Header) []byte {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)

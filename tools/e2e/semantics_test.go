@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSemantics shows on real processes what a fake cannot: rules that hold
-// between nodes, and between clients that do not behave.
+// TestSemantics shows on real processes what a fake cannot show: rules that hold between nodes, and
+// with clients that do not behave.
 func TestSemantics(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 3)
@@ -53,8 +53,8 @@ type semantics struct {
 
 const racers = 9
 
-// race runs do on all nodes at the same time and returns how each call ended: ""
-// or the S3 code.
+// race runs do on all nodes at the same time. It returns how many calls have ended with each S3 code;
+// "" is success.
 func (s *semantics) race(t *testing.T, do func(i int, c *s3.Client) error) (codes map[string]int) {
 	t.Helper()
 	ended := make([]error, racers)
@@ -78,8 +78,7 @@ func (s *semantics) race(t *testing.T, do func(i int, c *s3.Client) error) (code
 	return codes
 }
 
-// racingCompletes sends the same Complete to all nodes: all succeed, with one
-// object.
+// racingCompletes sends the same Complete to all nodes. All must succeed, and make one object.
 func (s *semantics) racingCompletes(t *testing.T, ctx context.Context) {
 	u, err := createUpload(ctx, client(s.nodes[0]), s.bucket, "completed", nil)
 	require.NoError(t, err)
@@ -97,7 +96,8 @@ func (s *semantics) racingCompletes(t *testing.T, ctx context.Context) {
 	}
 }
 
-// racingCreators lets many write a key that must not exist: one does.
+// racingCreators lets many clients write a key on condition that it does not exist. Exactly one must
+// succeed.
 func (s *semantics) racingCreators(t *testing.T, ctx context.Context) {
 	data := randomBytes(100_000)
 	codes := s.race(t, func(_ int, c *s3.Client) error {
@@ -107,8 +107,8 @@ func (s *semantics) racingCreators(t *testing.T, ctx context.Context) {
 	require.Equal(t, map[string]int{"": 1, "PreconditionFailed": racers - 1}, codes)
 }
 
-// stalledReaders has more clients than a node has buffers for begin to read an
-// object and stop: it can be overwritten, read elsewhere and listed at once.
+// stalledReaders has more clients than a node has buffers for begin to read an object, and stop.
+// Meanwhile it must be possible to overwrite the object, to read it elsewhere and to list it.
 func (s *semantics) stalledReaders(t *testing.T, ctx context.Context) {
 	const clients = 100
 	o := &object{key: "stalled", data: randomBytes(20 << 20)}
@@ -117,7 +117,7 @@ func (s *semantics) stalledReaders(t *testing.T, ctx context.Context) {
 		conn := s.startGet(t, ctx, s.nodes[0], o.key)
 		defer conn.Close()
 	}
-	bounded, cancel := context.WithTimeout(ctx, 20*time.Second) // Far less than they may stall.
+	bounded, cancel := context.WithTimeout(ctx, 20*time.Second) // Far less than readers may stall.
 	defer cancel()
 	o.data = randomBytes(20 << 20)
 	require.NoError(t, put(bounded, client(s.nodes[0]), s.bucket, o))
@@ -142,8 +142,8 @@ func (s *semantics) startGet(t *testing.T, ctx context.Context, p *process, key 
 	return conn
 }
 
-// changingSource copies parts, to plain and to a key, from an object that is
-// overwritten all the time: each part is of one version.
+// changingSource copies parts from an object that is overwritten all the time, to an upload without
+// encryption and to one under a customer's key. Each part must be of one version.
 func (s *semantics) changingSource(t *testing.T, ctx context.Context) {
 	const size, parts = 2 << 20, 12
 	version := func(i int) []byte {

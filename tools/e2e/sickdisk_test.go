@@ -16,16 +16,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sickDisk is a file system over a directory whose reads and syncs can be made to
-// fail or to take long. Everything reaches it: the kernel caches nothing.
+// sickDisk is a file system over a directory, whose reads and syncs can be made to fail or to take
+// long. The kernel caches nothing of it, so every read reaches it.
 type sickDisk struct {
 	dir        string // Where it is mounted.
 	unreadable atomic.Bool
-	slowness   atomic.Int64 // Nanoseconds that reads and syncs take longer.
-	failSyncs  atomic.Int64 // So many of the next syncs of segments fail.
+	slowness   atomic.Int64 // How many nanoseconds longer reads and syncs take.
+	failSyncs  atomic.Int64 // How many of the next syncs of segments fail.
 }
 
-// newSickDisk mounts one for as long as the test lasts; nil where that is not allowed.
+// newSickDisk mounts a sick disk for as long as the test lasts. It returns nil if that is not allowed.
 func newSickDisk(t *testing.T) *sickDisk {
 	under, dir := t.TempDir(), t.TempDir()
 	d := &sickDisk{dir: dir}
@@ -46,7 +46,8 @@ func newSickDisk(t *testing.T) *sickDisk {
 	return d
 }
 
-// suffer is what happens before a read or sync.
+// suffer must be called before a read or sync. It takes as long as that is to take longer, and returns
+// an error if it is to fail.
 func (d *sickDisk) suffer(ctx context.Context, read bool) syscall.Errno {
 	select {
 	case <-time.After(time.Duration(d.slowness.Load())):

@@ -15,9 +15,9 @@ import (
 
 const toleranceObjects = 16
 
-// TestStatusSaysWhatMayBeLost has a small zone: two nodes, one of them with two drives.
-// Without the other one each volume of 2+2 has two slots on one node. What status says may
-// be lost is lost, and everything can be read; one node more, and it cannot.
+// TestStatusSaysWhatMayBeLost has a small zone: two nodes, one of them with two drives. Without the
+// other node each volume of 2+2 has two slots on one node. The test takes away what may be lost by the
+// status, and everything must be readable. Without one node more it must not be.
 func TestStatusSaysWhatMayBeLost(t *testing.T) {
 	t.Parallel()
 	zones := []string{"a", "a", "b", "b", "b"}
@@ -84,7 +84,7 @@ func TestStatusSaysWhatMayBeLost(t *testing.T) {
 		return tolerates(1)(s) && s.Tolerance.Zones == 1 && s.Tolerance.Crowded > 0 && s.Finds("too close together")
 	})
 	t.Log(s.Tolerance.Text, s.HealthReason)
-	// Three of the four vote. Of the pair that dies one must not, for the metadata to go on.
+	// Three of the four vote. Of the two that die, one must not vote, so that the metadata go on.
 	var victim, asked *process
 	c.eventually("three voters", healTimeout, func() bool {
 		s, err := c.status()

@@ -32,7 +32,7 @@ func (w *workshop) awsEnv() []string {
 		"AWS_CA_BUNDLE=" + w.caFile}
 }
 
-// python is one that has boto3: the user's, or the system's.
+// python returns a Python that has boto3: the user's, or the system's.
 func python(t *testing.T) string {
 	for _, p := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(p, "-c", "import boto3").Run() == nil {
@@ -69,8 +69,8 @@ func (w *workshop) boto3(t *testing.T) {
 	}
 }
 
-// awsCLI uses the person's aws CLI and the system's: the two major versions differ
-// in what they ask for before a copy.
+// awsCLI uses the user's aws CLI and the system's, because the two major versions differ in what they
+// ask for before a copy.
 func (w *workshop) awsCLI(t *testing.T) {
 	for i, program := range []string{"aws", "/usr/bin/aws"} {
 		t.Run(fmt.Sprintf("%d", i+1), func(t *testing.T) {
@@ -124,7 +124,7 @@ func (w *workshop) s3cmd(t *testing.T) {
 			}
 			odd := filepath.Join(dir, "ü", "日本 ~('@').bin")
 			s3cmd("mb", "s3://"+bucket)
-			s3cmd("put", odd, "s3://"+bucket+"/"+oddKey) // Two parts of 15 MB at most.
+			s3cmd("put", odd, "s3://"+bucket+"/"+oddKey) // In two parts of at most 15 MB.
 			w.is(t, bucket, oddKey, w.odd)
 			s3cmd("cp", "s3://"+bucket+"/"+oddKey, "s3://"+bucket+"/copy of "+oddKey)
 			w.is(t, bucket, "copy of "+oddKey, w.odd)
@@ -162,7 +162,7 @@ func (w *workshop) rclone(t *testing.T) {
 			back := t.TempDir()
 			rclone("copy", "cairn:"+bucket+"/copy of tree", back)
 			isTree(t, back, files)
-			rclone("copyto", "cairn:"+w.source+"/big", "cairn:"+bucket+"/big") // In parts, for it is over 4.656 GiB.
+			rclone("copyto", "cairn:"+w.source+"/big", "cairn:"+bucket+"/big") // In parts, since it has more than 4.656 GiB.
 			w.isBig(t, bucket, "big")
 		})
 	}

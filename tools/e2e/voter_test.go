@@ -18,14 +18,14 @@ import (
 	"github.com/cairnstore/cairn/tools/testbed"
 )
 
-// unelected is how long voters that must not elect a leader are watched. Elections take
-// about three seconds.
+// unelected is how long voters are watched that must not elect a leader. An election takes about three
+// seconds.
 const unelected = 30 * time.Second
 
-// TestForgottenVoter: of three nodes one is down while the other two acknowledge 30
-// objects. One of those two loses its metadata and starts together with the one that was
-// down: they elect nobody, and serve no empty history. When the third one is back, all
-// objects are there, and the node that lost its metadata votes again as a new server.
+// TestForgottenVoter keeps one of three nodes down while the other two acknowledge 30 objects. One of
+// these two then loses its metadata, and starts together with the one that was down. They must elect
+// nobody, and not serve as if there were no objects. When the third node is back, all objects must be
+// there, and the node that has lost its metadata must vote again as a new server.
 func TestForgottenVoter(t *testing.T) {
 	t.Parallel()
 	c := startClusterWith(t, 3, options{flags: []string{"--upkeep-interval", "300ms"}})
@@ -48,7 +48,7 @@ func TestForgottenVoter(t *testing.T) {
 	c.start(away)
 	c.start(forgets)
 
-	// It says what has happened, in its log and to who asks whether it is ready.
+	// It says what has happened, in its log and to everybody who asks whether it is ready.
 	require.NoError(t, testbed.Until(ctx, "the node says that its metadata are gone", func() error {
 		log, err := forgets.Log()
 		if err == nil && !strings.Contains(log, "it neither votes nor counts until") {
@@ -75,7 +75,7 @@ func TestForgottenVoter(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, "votes nor counts") }), "%v", s.Warnings)
 
-	// The vote of a node that is down is taken by a command, which looks whether it is gone.
+	// A command takes the vote of a node that is down, and looks before whether the node is gone.
 	out, err := c.bed.CairnAt(ctx, third, "node", "unseat", "--yes", nodeID(t, c, away))
 	require.Error(t, err, "%s", out)
 	require.ErrorContains(t, err, "alive")

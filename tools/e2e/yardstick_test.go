@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The yardstick's rows, as small as they can be made, all go well on a cluster of its own, and
-// each of them has a rate, CPU time and memory; it leaves no directory behind. No figure is
-// judged.
+// TestYardstick runs the rows of the yardstick, as small as they can be made, on a cluster of its own.
+// All must go well, each must have a rate, CPU time and memory, and no directory may be left behind. No
+// figure is judged.
 func TestYardstick(t *testing.T) {
 	dir := t.TempDir()
 	program, out := filepath.Join(dir, "bench"), filepath.Join(dir, "out.json")
