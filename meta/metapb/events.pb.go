@@ -28,7 +28,7 @@ type EventKind int32
 
 const (
 	EventKind_EVENT_NONE              EventKind = 0
-	EventKind_EVENT_TEST              EventKind = 1 // Rules were set: each of their targets is told.
+	EventKind_EVENT_TEST              EventKind = 1 // The rules of a bucket were set.
 	EventKind_EVENT_PUT               EventKind = 2
 	EventKind_EVENT_POST              EventKind = 3
 	EventKind_EVENT_COPY              EventKind = 4
@@ -120,7 +120,7 @@ type EventRule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Target        string                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"` // An ARN.
-	Kinds         uint64                 `protobuf:"varint,3,opt,name=kinds,proto3" json:"kinds,omitempty"`  // 1 << EventKind, of each that is told.
+	Kinds         uint64                 `protobuf:"varint,3,opt,name=kinds,proto3" json:"kinds,omitempty"`  // The sum of 1 << kind over the kinds that are told.
 	Prefix        string                 `protobuf:"bytes,4,opt,name=prefix,proto3" json:"prefix,omitempty"` // Of the key.
 	Suffix        string                 `protobuf:"bytes,5,opt,name=suffix,proto3" json:"suffix,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -192,7 +192,7 @@ func (x *EventRule) GetSuffix() string {
 	return ""
 }
 
-// EventRules are all of a bucket.
+// EventRules are all rules of a bucket.
 type EventRules struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rules         []*EventRule           `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
@@ -237,8 +237,8 @@ func (x *EventRules) GetRules() []*EventRule {
 	return nil
 }
 
-// Origin is whose request a command carries out, as events tell it. Sent only where
-// the bucket has rules.
+// Origin says whose request a command carries out, for the events that the command makes. It is
+// sent if the bucket has rules, or may have some.
 type Origin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Principal     string                 `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"` // Account or user.
@@ -299,23 +299,25 @@ func (x *Origin) GetRequestId() string {
 	return ""
 }
 
-// Event waits in the queue of a target.
+// Event tells of one change. It waits in the queue of a target.
 type Event struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          EventKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=cairn.meta.v1.EventKind" json:"kind,omitempty"`
-	Rule          string                 `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"` // Its id.
-	Bucket        string                 `protobuf:"bytes,3,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	BucketOwner   string                 `protobuf:"bytes,4,opt,name=bucket_owner,json=bucketOwner,proto3" json:"bucket_owner,omitempty"`
-	Region        string                 `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
-	Key           string                 `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
-	VersionId     string                 `protobuf:"bytes,7,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // Empty is the null version.
-	Size          uint64                 `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
-	Etag          string                 `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
-	TimeMs        int64                  `protobuf:"varint,10,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
-	Origin        *Origin                `protobuf:"bytes,11,opt,name=origin,proto3" json:"origin,omitempty"`
-	Index         uint64                 `protobuf:"varint,12,opt,name=index,proto3" json:"index,omitempty"`         // Its place in the queue: the log index of the change, and
-	Number        uint32                 `protobuf:"varint,13,opt,name=number,proto3" json:"number,omitempty"`       // which of the events of that command it is. In the key; set in answers.
-	Versioned     bool                   `protobuf:"varint,14,opt,name=versioned,proto3" json:"versioned,omitempty"` // The bucket has versions.
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Kind        EventKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=cairn.meta.v1.EventKind" json:"kind,omitempty"`
+	Rule        string                 `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"` // Id of the rule that asked for it.
+	Bucket      string                 `protobuf:"bytes,3,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	BucketOwner string                 `protobuf:"bytes,4,opt,name=bucket_owner,json=bucketOwner,proto3" json:"bucket_owner,omitempty"`
+	Region      string                 `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
+	Key         string                 `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	VersionId   string                 `protobuf:"bytes,7,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // Empty is the null version.
+	Size        uint64                 `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
+	Etag        string                 `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	TimeMs      int64                  `protobuf:"varint,10,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Origin      *Origin                `protobuf:"bytes,11,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Its place in the queue: the log index of the change, and which of the events of that command
+	// it is. The key of the record holds them; they are set in answers only.
+	Index         uint64 `protobuf:"varint,12,opt,name=index,proto3" json:"index,omitempty"`
+	Number        uint32 `protobuf:"varint,13,opt,name=number,proto3" json:"number,omitempty"`
+	Versioned     bool   `protobuf:"varint,14,opt,name=versioned,proto3" json:"versioned,omitempty"` // The bucket is or was versioned.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -452,9 +454,9 @@ func (x *Event) GetVersioned() bool {
 type EventQueue struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	Length        uint64                 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`                     // Events that wait.
-	Dropped       uint64                 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`                   // Events that found the queue full, ever.
-	OldestMs      int64                  `protobuf:"varint,4,opt,name=oldest_ms,json=oldestMs,proto3" json:"oldest_ms,omitempty"` // Time of the oldest one; set in answers only.
+	Length        uint64                 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`                     // How many events wait.
+	Dropped       uint64                 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`                   // How many events were ever lost since the queue was full.
+	OldestMs      int64                  `protobuf:"varint,4,opt,name=oldest_ms,json=oldestMs,proto3" json:"oldest_ms,omitempty"` // Time of the oldest event that waits; set in answers only.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,8 +519,8 @@ func (x *EventQueue) GetOldestMs() int64 {
 	return 0
 }
 
-// DropEvents takes events that were delivered out of a queue: those up to index and
-// number, at most a bounded count; Result.more says that some are left.
+// DropEvents removes events that were delivered from a queue: those up to index and number, but a
+// bounded count at once. Result.more says that some of them are left.
 type DropEvents struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -659,7 +661,7 @@ func (x *EventQueuesAnswer) GetQueues() []*EventQueue {
 	return nil
 }
 
-// ListEvents answers events of a queue, oldest first, after index and number.
+// ListEvents lists the events of a queue after an index and number, oldest first.
 type ListEvents struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -780,12 +782,13 @@ func (x *EventsAnswer) GetTruncated() bool {
 	return false
 }
 
-// EventTarget is a target that was set for the whole cluster while it ran.
+// EventTarget is a target that an administrator has set for the whole cluster while it ran.
 type EventTarget struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	SealedToken   []byte                 `protobuf:"bytes,2,opt,name=sealed_token,json=sealedToken,proto3" json:"sealed_token,omitempty"` // What it is shown, sealed under a key derived from the cluster key. Empty: nothing.
-	Accounts      []string               `protobuf:"bytes,260,rep,name=accounts,proto3" json:"accounts,omitempty"`                        // Ids of those whose buckets may name it. None: all may.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Url   string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// The token that Cairn shows the target, sealed under a key derived from the cluster key. Empty: none.
+	SealedToken   []byte   `protobuf:"bytes,2,opt,name=sealed_token,json=sealedToken,proto3" json:"sealed_token,omitempty"`
+	Accounts      []string `protobuf:"bytes,260,rep,name=accounts,proto3" json:"accounts,omitempty"` // Ids of the accounts whose buckets may name it. None: all may.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -27,9 +27,9 @@ type Expiry int32
 
 const (
 	Expiry_EXPIRY_NONE    Expiry = 0
-	Expiry_EXPIRY_CURRENT Expiry = 1 // The latest version: deleted, or hidden behind a delete marker.
-	Expiry_EXPIRY_OLDER   Expiry = 2 // A version that is not the latest: deleted.
-	Expiry_EXPIRY_MARKER  Expiry = 3 // A delete marker that is the only version of its key: deleted.
+	Expiry_EXPIRY_CURRENT Expiry = 1 // It is the latest version: it is deleted, or a delete marker hides it.
+	Expiry_EXPIRY_OLDER   Expiry = 2 // It is not the latest version: it is deleted.
+	Expiry_EXPIRY_MARKER  Expiry = 3 // It is a delete marker and the only version of its key: it is deleted.
 )
 
 // Enum value maps for Expiry.
@@ -75,17 +75,17 @@ func (Expiry) EnumDescriptor() ([]byte, []int) {
 	return file_lifecycle_proto_rawDescGZIP(), []int{0}
 }
 
-// ExpireItem is a version as a rule judged it. Refused PRECONDITION_FAILED unless
-// it still is that version and stands as it stood.
+// ExpireItem is a version as a rule has judged it. Refused PRECONDITION_FAILED unless it is that
+// version still, is the latest or an older one as it was then, and has the same tags.
 type ExpireItem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Expiry        Expiry                 `protobuf:"varint,1,opt,name=expiry,proto3,enum=cairn.meta.v1.Expiry" json:"expiry,omitempty"`
 	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	VersionId     string                 `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // "null": the null version.
 	Order         uint64                 `protobuf:"varint,4,opt,name=order,proto3" json:"order,omitempty"`
-	CheckTags     bool                   `protobuf:"varint,5,opt,name=check_tags,json=checkTags,proto3" json:"check_tags,omitempty"`           // The rule asks for tags: they must be
-	Tags          []*Pair                `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`                                       // these.
-	NewVersionId  string                 `protobuf:"bytes,7,opt,name=new_version_id,json=newVersionId,proto3" json:"new_version_id,omitempty"` // Of a delete marker.
+	CheckTags     bool                   `protobuf:"varint,5,opt,name=check_tags,json=checkTags,proto3" json:"check_tags,omitempty"` // The rule asks for tags, so the version must have the tags below.
+	Tags          []*Pair                `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
+	NewVersionId  string                 `protobuf:"bytes,7,opt,name=new_version_id,json=newVersionId,proto3" json:"new_version_id,omitempty"` // Of the delete marker, if it makes one.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,12 +169,12 @@ func (x *ExpireItem) GetNewVersionId() string {
 	return ""
 }
 
-// ExpireVersions ends versions, each for itself. Answered as DeleteObjects.
+// ExpireVersions ends versions, and decides on each by itself. It is answered as DeleteObjects.
 type ExpireVersions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bucket        string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	Items         []*ExpireItem          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Owner         string                 `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"` // Of delete markers.
+	Owner         string                 `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"` // Of the delete markers.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

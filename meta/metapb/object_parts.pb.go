@@ -21,12 +21,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ObjectParts asks for the parts of a multipart version, in order. Refused
-// NO_SUCH_VERSION where the content is gone or was made by one request.
+// ObjectParts lists the parts of a multipart version, in order. Refused NO_SUCH_VERSION if the
+// content is gone or was made by one request.
 type ObjectParts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ContentId     []byte                 `protobuf:"bytes,1,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"`
-	After         uint32                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"` // Part number, exclusive.
+	After         uint32                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"` // The list begins after this part number.
 	Max           uint32                 `protobuf:"varint,3,opt,name=max,proto3" json:"max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -78,9 +78,9 @@ func (EncryptionKind) EnumDescriptor() ([]byte, []int) {
 type Versioning int32
 
 const (
-	Versioning_VERSIONING_OFF       Versioning = 0 // Never enabled: only the null version.
+	Versioning_VERSIONING_OFF       Versioning = 0 // Never enabled: a key has no version but the null version.
 	Versioning_VERSIONING_ENABLED   Versioning = 1
-	Versioning_VERSIONING_SUSPENDED Versioning = 2 // New versions are the null version.
+	Versioning_VERSIONING_SUSPENDED Versioning = 2 // A new version is the null version, and replaces an old null version alone.
 )
 
 // Enum value maps for Versioning.
@@ -124,11 +124,11 @@ func (Versioning) EnumDescriptor() ([]byte, []int) {
 	return file_records_proto_rawDescGZIP(), []int{1}
 }
 
-// Group of grantees that has no id of its own.
+// GranteeGroup is a group of grantees that has no id.
 type GranteeGroup int32
 
 const (
-	GranteeGroup_GRANTEE_CANONICAL     GranteeGroup = 0 // Grant.account says who.
+	GranteeGroup_GRANTEE_CANONICAL     GranteeGroup = 0 // No group: the account of the grant.
 	GranteeGroup_GRANTEE_ALL_USERS     GranteeGroup = 1
 	GranteeGroup_GRANTEE_AUTHENTICATED GranteeGroup = 2
 	GranteeGroup_GRANTEE_LOG_DELIVERY  GranteeGroup = 3
@@ -235,11 +235,12 @@ func (Permission) EnumDescriptor() ([]byte, []int) {
 	return file_records_proto_rawDescGZIP(), []int{3}
 }
 
+// OwnerKind says what refers to an extent.
 type OwnerKind int32
 
 const (
-	OwnerKind_OWNER_CONTENT OwnerKind = 0 // A part: content id and part number.
-	OwnerKind_OWNER_PIN     OwnerKind = 1 // A reader that holds on: pin id.
+	OwnerKind_OWNER_CONTENT OwnerKind = 0 // A part, named by content id and part number.
+	OwnerKind_OWNER_PIN     OwnerKind = 1 // A pin, named by its id.
 )
 
 // Enum value maps for OwnerKind.
@@ -286,7 +287,7 @@ type ContradictionKind int32
 const (
 	ContradictionKind_CONTRADICTION_NONE        ContradictionKind = 0
 	ContradictionKind_CONTRADICTION_UNDECODABLE ContradictionKind = 1 // The record cannot be decoded.
-	ContradictionKind_CONTRADICTION_RECORDS     ContradictionKind = 2 // It contradicts another, or lacks one that it needs.
+	ContradictionKind_CONTRADICTION_RECORDS     ContradictionKind = 2 // It contradicts another record, or lacks one that it needs.
 	ContradictionKind_CONTRADICTION_COMMAND     ContradictionKind = 3 // No release can decode the command.
 )
 
@@ -333,23 +334,24 @@ func (ContradictionKind) EnumDescriptor() ([]byte, []int) {
 	return file_records_proto_rawDescGZIP(), []int{5}
 }
 
-// EntryKind is what an entry of the directory is. The directory is small, all of
-// it lies in every node's memory.
+// EntryKind says what an entry of the directory is. The directory is small: every node holds all
+// of it in memory.
 type EntryKind int32
 
 const (
-	EntryKind_ENTRY_NONE         EntryKind = 0
-	EntryKind_ENTRY_SETTING      EntryKind = 1   // Name of the setting. Value: Setting.
-	EntryKind_ENTRY_ACCOUNT      EntryKind = 2   // Account id. Value: Account.
-	EntryKind_ENTRY_USER         EntryKind = 3   // Account id "/" user name. Value: User.
-	EntryKind_ENTRY_GROUP        EntryKind = 4   // Account id "/" group name. Value: UserGroup.
-	EntryKind_ENTRY_ROLE         EntryKind = 5   // Account id "/" role name. Value: Role.
-	EntryKind_ENTRY_POLICY       EntryKind = 6   // Account id "/" policy name. Value: Policy.
-	EntryKind_ENTRY_ACCESS_KEY   EntryKind = 7   // Access key id. Value: AccessKey.
-	EntryKind_ENTRY_MASTER_KEY   EntryKind = 8   // Key id. Value: MasterKey.
-	EntryKind_ENTRY_KEY_ALIAS    EntryKind = 9   // Account id "/" alias. Value: KeyAlias.
-	EntryKind_ENTRY_PAUSED_JOB   EntryKind = 10  // Name of a job of upkeep. Value: PausedJob.
-	EntryKind_ENTRY_ACCOUNT_NAME EntryKind = 142 // Name, or id, of an account made since there is this kind. Value: Setting, the account's id.
+	EntryKind_ENTRY_NONE       EntryKind = 0
+	EntryKind_ENTRY_SETTING    EntryKind = 1  // Name of the setting. Value: Setting.
+	EntryKind_ENTRY_ACCOUNT    EntryKind = 2  // Account id. Value: Account.
+	EntryKind_ENTRY_USER       EntryKind = 3  // Account id "/" user name. Value: User.
+	EntryKind_ENTRY_GROUP      EntryKind = 4  // Account id "/" group name. Value: UserGroup.
+	EntryKind_ENTRY_ROLE       EntryKind = 5  // Account id "/" role name. Value: Role.
+	EntryKind_ENTRY_POLICY     EntryKind = 6  // Account id "/" policy name. Value: Policy.
+	EntryKind_ENTRY_ACCESS_KEY EntryKind = 7  // Access key id. Value: AccessKey.
+	EntryKind_ENTRY_MASTER_KEY EntryKind = 8  // Key id. Value: MasterKey.
+	EntryKind_ENTRY_KEY_ALIAS  EntryKind = 9  // Account id "/" alias. Value: KeyAlias.
+	EntryKind_ENTRY_PAUSED_JOB EntryKind = 10 // Name of a job of upkeep. Value: PausedJob.
+	// Name or id of an account that was made since there is this kind. Value: Setting, the account's id.
+	EntryKind_ENTRY_ACCOUNT_NAME EntryKind = 142
 	EntryKind_ENTRY_EVENT_TARGET EntryKind = 150 // Id of a target of events. Value: EventTarget.
 )
 
@@ -463,12 +465,13 @@ func (MasterKeyState) EnumDescriptor() ([]byte, []int) {
 	return file_records_proto_rawDescGZIP(), []int{7}
 }
 
+// Drive is a drive of a node.
 type Drive struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
 	CapacityBytes uint64                 `protobuf:"varint,2,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
 	State         Life                   `protobuf:"varint,3,opt,name=state,proto3,enum=cairn.meta.v1.Life" json:"state,omitempty"` // Decided by operators and upkeep, never by RegisterNode.
-	Full          bool                   `protobuf:"varint,4,opt,name=full,proto3" json:"full,omitempty"`                           // What its node reports (ReportDrive).
+	Full          bool                   `protobuf:"varint,4,opt,name=full,proto3" json:"full,omitempty"`                           // This and the next three: what its node reports (ReportDrive).
 	Slow          bool                   `protobuf:"varint,5,opt,name=slow,proto3" json:"slow,omitempty"`
 	UsedBytes     uint64                 `protobuf:"varint,6,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
 	FreeBytes     uint64                 `protobuf:"varint,7,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
@@ -571,6 +574,7 @@ func (x *Drive) GetReconciledEra() uint64 {
 	return 0
 }
 
+// Node is a registered node, with its drives.
 type Node struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Id              uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -581,11 +585,11 @@ type Node struct {
 	S3Addr          string                 `protobuf:"bytes,6,opt,name=s3_addr,json=s3Addr,proto3" json:"s3_addr,omitempty"`
 	Drives          []*Drive               `protobuf:"bytes,7,rep,name=drives,proto3" json:"drives,omitempty"`
 	State           Life                   `protobuf:"varint,8,opt,name=state,proto3,enum=cairn.meta.v1.Life" json:"state,omitempty"`                       // Decided by operators and upkeep, never by RegisterNode.
-	Version         string                 `protobuf:"bytes,20,opt,name=version,proto3" json:"version,omitempty"`                                           // Of the software, as it tells people.
-	FeatureLevelMin uint32                 `protobuf:"varint,21,opt,name=feature_level_min,json=featureLevelMin,proto3" json:"feature_level_min,omitempty"` // The cluster's feature levels that it can work with.
+	Version         string                 `protobuf:"bytes,20,opt,name=version,proto3" json:"version,omitempty"`                                           // Of the software, as people are shown it.
+	FeatureLevelMin uint32                 `protobuf:"varint,21,opt,name=feature_level_min,json=featureLevelMin,proto3" json:"feature_level_min,omitempty"` // The least and the greatest feature level that it can work at.
 	FeatureLevelMax uint32                 `protobuf:"varint,22,opt,name=feature_level_max,json=featureLevelMax,proto3" json:"feature_level_max,omitempty"`
 	Run             uint64                 `protobuf:"fixed64,23,opt,name=run,proto3" json:"run,omitempty"`                // Random, another one each time the process starts.
-	Incarnation     string                 `protobuf:"bytes,210,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // As which it takes part in the Raft group; empty: the first.
+	Incarnation     string                 `protobuf:"bytes,210,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // The one that takes part in the Raft group; empty: the first.
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -711,16 +715,17 @@ func (x *Node) GetIncarnation() string {
 	return ""
 }
 
+// Volume says where the shards of its extents lie: those with index i on the drive of slot i.
 type Volume struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	K             uint32                 `protobuf:"varint,3,opt,name=k,proto3" json:"k,omitempty"`
 	M             uint32                 `protobuf:"varint,4,opt,name=m,proto3" json:"m,omitempty"`
-	Slots         []uint64               `protobuf:"fixed64,5,rep,packed,name=slots,proto3" json:"slots,omitempty"`                            // Drive ids; k+m of them.
-	SlotEpochs    []uint32               `protobuf:"varint,6,rep,packed,name=slot_epochs,json=slotEpochs,proto3" json:"slot_epochs,omitempty"` // Epoch at which a slot last moved; empty: none ever did.
-	Move          *Move                  `protobuf:"bytes,7,opt,name=move,proto3" json:"move,omitempty"`                                       // In progress.
-	Former        []*Former              `protobuf:"bytes,220,rep,name=former,proto3" json:"former,omitempty"`                                 // Where slots were that miss shards, oldest first.
+	Slots         []uint64               `protobuf:"fixed64,5,rep,packed,name=slots,proto3" json:"slots,omitempty"`                            // The drive of each of the k+m slots.
+	SlotEpochs    []uint32               `protobuf:"varint,6,rep,packed,name=slot_epochs,json=slotEpochs,proto3" json:"slot_epochs,omitempty"` // The epoch that the last move of each slot made; empty: none ever moved.
+	Move          *Move                  `protobuf:"bytes,7,opt,name=move,proto3" json:"move,omitempty"`                                       // The one in progress; unset: none.
+	Former        []*Former              `protobuf:"bytes,220,rep,name=former,proto3" json:"former,omitempty"`                                 // Drives that slots with missing shards were taken from, oldest first.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -815,13 +820,13 @@ func (x *Volume) GetFormer() []*Former {
 type Cluster struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // Chosen by the first proposer of FormCluster.
-	ViewEpoch     uint64                 `protobuf:"varint,2,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"` // Grows with every change of nodes, drives or volumes.
+	ViewEpoch     uint64                 `protobuf:"varint,2,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"` // Grows with every change of the view: of nodes, drives or volumes.
 	LastVolume    uint32                 `protobuf:"varint,3,opt,name=last_volume,json=lastVolume,proto3" json:"last_volume,omitempty"`
 	LastBucket    uint64                 `protobuf:"varint,4,opt,name=last_bucket,json=lastBucket,proto3" json:"last_bucket,omitempty"`
 	FeatureLevel  uint32                 `protobuf:"varint,20,opt,name=feature_level,json=featureLevel,proto3" json:"feature_level,omitempty"` // What every node understands; never lowered.
 	Era           uint64                 `protobuf:"varint,21,opt,name=era,proto3" json:"era,omitempty"`                                       // How often the metadata were restored from a backup or recovered without a majority.
-	OrphansHeld   bool                   `protobuf:"varint,22,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`    // Since then: shards that nothing knows are kept until ReleaseOrphans.
-	FirstBlock    uint64                 `protobuf:"varint,200,opt,name=first_block,json=firstBlock,proto3" json:"first_block,omitempty"`      // Lease block that a new volume begins with: past those that an earlier era may have used under its id.
+	OrphansHeld   bool                   `protobuf:"varint,22,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`    // Since the era began: shards that nothing knows are kept until ReleaseOrphans.
+	FirstBlock    uint64                 `protobuf:"varint,200,opt,name=first_block,json=firstBlock,proto3" json:"first_block,omitempty"`      // The lease block at which a new volume begins: see BeginEra.skip_blocks.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -968,8 +973,8 @@ func (x *Pair) GetValue() string {
 type Checksum struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Algorithm     string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`  // As package checksum names it.
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`          // Big endian, as S3 encodes before base64.
-	Composite     bool                   `protobuf:"varint,3,opt,name=composite,proto3" json:"composite,omitempty"` // Of the parts' checksums, not of the bytes.
+	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`          // The bytes of which S3 shows the base64; those of a CRC are big endian.
+	Composite     bool                   `protobuf:"varint,3,opt,name=composite,proto3" json:"composite,omitempty"` // It is the checksum of the parts' checksums, not of the bytes.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1025,15 +1030,15 @@ func (x *Checksum) GetComposite() bool {
 	return false
 }
 
-// Encryption says how an object or upload is encrypted and how to know the
-// customer's key again. It never holds a key.
+// Encryption says how an object or upload is encrypted, and how to recognise the customer's key.
+// It never holds a key.
 type Encryption struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          EncryptionKind         `protobuf:"varint,1,opt,name=kind,proto3,enum=cairn.meta.v1.EncryptionKind" json:"kind,omitempty"`
-	KeySalt       []byte                 `protobuf:"bytes,2,opt,name=key_salt,json=keySalt,proto3" json:"key_salt,omitempty"`    // SSE-C: salt of key_check.
-	KeyCheck      []byte                 `protobuf:"bytes,3,opt,name=key_check,json=keyCheck,proto3" json:"key_check,omitempty"` // SSE-C: keyed digest of the customer's key.
+	KeySalt       []byte                 `protobuf:"bytes,2,opt,name=key_salt,json=keySalt,proto3" json:"key_salt,omitempty"`    // SSE-C: the salt of key_check.
+	KeyCheck      []byte                 `protobuf:"bytes,3,opt,name=key_check,json=keyCheck,proto3" json:"key_check,omitempty"` // SSE-C: a keyed digest of the customer's key.
 	KmsKeyId      string                 `protobuf:"bytes,4,opt,name=kms_key_id,json=kmsKeyId,proto3" json:"kms_key_id,omitempty"`
-	KmsContext    []byte                 `protobuf:"bytes,5,opt,name=kms_context,json=kmsContext,proto3" json:"kms_context,omitempty"` // SSE-KMS: the encryption context, canonical JSON; associated data of the envelopes.
+	KmsContext    []byte                 `protobuf:"bytes,5,opt,name=kms_context,json=kmsContext,proto3" json:"kms_context,omitempty"` // SSE-KMS: the encryption context, canonical JSON. The envelopes are bound to it.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1110,7 +1115,7 @@ type Envelope struct {
 	WrappedKey    []byte                 `protobuf:"bytes,2,opt,name=wrapped_key,json=wrappedKey,proto3" json:"wrapped_key,omitempty"`
 	Salt          []byte                 `protobuf:"bytes,3,opt,name=salt,proto3" json:"salt,omitempty"`
 	KmsKeyId      string                 `protobuf:"bytes,4,opt,name=kms_key_id,json=kmsKeyId,proto3" json:"kms_key_id,omitempty"`
-	KmsKeyVersion uint32                 `protobuf:"varint,5,opt,name=kms_key_version,json=kmsKeyVersion,proto3" json:"kms_key_version,omitempty"` // Of the built-in key service.
+	KmsKeyVersion uint32                 `protobuf:"varint,5,opt,name=kms_key_version,json=kmsKeyVersion,proto3" json:"kms_key_version,omitempty"` // The version of a key of the built-in key service.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1180,6 +1185,7 @@ func (x *Envelope) GetKmsKeyVersion() uint32 {
 	return 0
 }
 
+// Bucket is what Apply needs to know of a bucket.
 type Bucket struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Id               uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1188,10 +1194,10 @@ type Bucket struct {
 	Owner            string                 `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"` // Account id.
 	Region           string                 `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
 	Versioning       Versioning             `protobuf:"varint,6,opt,name=versioning,proto3,enum=cairn.meta.v1.Versioning" json:"versioning,omitempty"`
-	ObjectLock       bool                   `protobuf:"varint,7,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"` // For good: versioning stays enabled, too.
+	ObjectLock       bool                   `protobuf:"varint,7,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"` // Once set it stays, and versioning stays enabled.
 	DefaultRetention *DefaultRetention      `protobuf:"bytes,8,opt,name=default_retention,json=defaultRetention,proto3" json:"default_retention,omitempty"`
-	EventRules       []*EventRule           `protobuf:"bytes,100,rep,name=event_rules,json=eventRules,proto3" json:"event_rules,omitempty"` // Apply itself queues what they ask for.
-	QuotaBytes       uint64                 `protobuf:"varint,13,opt,name=quota_bytes,json=quotaBytes,proto3" json:"quota_bytes,omitempty"` // Of all versions; 0: no bound.
+	EventRules       []*EventRule           `protobuf:"bytes,100,rep,name=event_rules,json=eventRules,proto3" json:"event_rules,omitempty"` // Apply queues the events that they ask for.
+	QuotaBytes       uint64                 `protobuf:"varint,13,opt,name=quota_bytes,json=quotaBytes,proto3" json:"quota_bytes,omitempty"` // Bounds what the bucket holds (BucketUsage); 0: no bound.
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1296,8 +1302,8 @@ func (x *Bucket) GetQuotaBytes() uint64 {
 	return 0
 }
 
-// BucketConfig is what a bucket is set up with besides what Apply itself needs.
-// The parts mean nothing to the state machine; package s3api reads them.
+// BucketConfig is how a bucket is set up, besides what Apply needs. The state machine does not
+// look into the parts; s3api reads them.
 type BucketConfig struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Parts         []*ConfigPart          `protobuf:"bytes,1,rep,name=parts,proto3" json:"parts,omitempty"` // Sorted by name.
@@ -1345,7 +1351,7 @@ func (x *BucketConfig) GetParts() []*ConfigPart {
 type ConfigPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`   // The sub-resource: policy, acl, encryption, storageClass, lifecycle, …
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // In SetBucketConfig, empty removes the part.
+	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // In SetBucketConfig, an empty value removes the part.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1454,11 +1460,11 @@ func (x *Grant) GetPermission() Permission {
 	return Permission_PERMISSION_NONE
 }
 
-// Acl is the grants of a bucket or a version. None is private: the owner alone.
+// Acl is the grants of a bucket or a version. Without grants it is private: the owner's alone.
 type Acl struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Grants        []*Grant               `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
-	Listed        bool                   `protobuf:"varint,280,opt,name=listed,proto3" json:"listed,omitempty"` // The grants are all that were given: the owner's own are among them, or were left out.
+	Listed        bool                   `protobuf:"varint,280,opt,name=listed,proto3" json:"listed,omitempty"` // The writer gave all grants as a list; unset: the owner's own are not in it.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1512,12 +1518,12 @@ type Restore struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ongoing       bool                   `protobuf:"varint,1,opt,name=ongoing,proto3" json:"ongoing,omitempty"` // The copy is being made, or waits for its time.
 	RequestedMs   int64                  `protobuf:"varint,2,opt,name=requested_ms,json=requestedMs,proto3" json:"requested_ms,omitempty"`
-	DueMs         int64                  `protobuf:"varint,3,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`             // Not made before.
-	ExpiresMs     int64                  `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Of the copy; the version is cold again after it.
+	DueMs         int64                  `protobuf:"varint,3,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`             // The copy is not made before this time.
+	ExpiresMs     int64                  `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // When the copy is dropped, after which the version is cold again.
 	Days          uint32                 `protobuf:"varint,5,opt,name=days,proto3" json:"days,omitempty"`
 	Tier          string                 `protobuf:"bytes,6,opt,name=tier,proto3" json:"tier,omitempty"`                            // Expedited, Standard, Bulk.
-	ContentId     []byte                 `protobuf:"bytes,7,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"` // Of the copy; while ongoing, of what of it is there, if anything.
-	Parts         uint32                 `protobuf:"varint,8,opt,name=parts,proto3" json:"parts,omitempty"`                         // As Version.parts, of the copy.
+	ContentId     []byte                 `protobuf:"bytes,7,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"` // Of the copy. While ongoing: of what is there of it; empty: nothing yet.
+	Parts         uint32                 `protobuf:"varint,8,opt,name=parts,proto3" json:"parts,omitempty"`                         // Of the copy, as Version.parts.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1615,7 +1621,7 @@ type Attributes struct {
 	Headers       []*Pair                `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`                               // Cache-Control, Content-Disposition, Content-Encoding, Content-Language, Expires.
 	Metadata      []*Pair                `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty"`                             // x-amz-meta-*, names in lower case without the prefix.
 	StorageClass  string                 `protobuf:"bytes,4,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"` // Empty is STANDARD.
-	ClassName     string                 `protobuf:"bytes,280,opt,name=class_name,json=className,proto3" json:"class_name,omitempty"`        // Of storage_class, as its writer named it; empty: storage_class itself.
+	ClassName     string                 `protobuf:"bytes,280,opt,name=class_name,json=className,proto3" json:"class_name,omitempty"`        // What the writer called storage_class; empty: just that.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1685,13 +1691,13 @@ func (x *Attributes) GetClassName() string {
 	return ""
 }
 
-// Version is one version of an object. Its bytes are the parts recorded under
-// content_id: part 1 alone, or, where parts > 0, those that the Layout names.
+// Version is one version of an object. Its bytes are the parts recorded under content_id: part 1
+// alone or, if parts > 0, those that the Layout lists.
 type Version struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ContentId     []byte                 `protobuf:"bytes,1,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"` // 16 bytes; the upload id for a multipart object.
 	VersionId     string                 `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // Empty is the null version.
-	Order         uint64                 `protobuf:"varint,3,opt,name=order,proto3" json:"order,omitempty"`                         // Given by the log; greater is newer.
+	Order         uint64                 `protobuf:"varint,3,opt,name=order,proto3" json:"order,omitempty"`                         // The log index of its making: a greater one is newer.
 	DeleteMarker  bool                   `protobuf:"varint,4,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"`
 	Size          uint64                 `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Etag          string                 `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`                                // Without quotes.
@@ -1703,10 +1709,10 @@ type Version struct {
 	Owner         string                 `protobuf:"bytes,12,opt,name=owner,proto3" json:"owner,omitempty"` // Account id.
 	Acl           *Acl                   `protobuf:"bytes,13,opt,name=acl,proto3" json:"acl,omitempty"`     // Unset: private.
 	Tags          []*Pair                `protobuf:"bytes,14,rep,name=tags,proto3" json:"tags,omitempty"`
-	Restore       *Restore               `protobuf:"bytes,15,opt,name=restore,proto3" json:"restore,omitempty"`     // Of a cold version that was ever restored.
+	Restore       *Restore               `protobuf:"bytes,15,opt,name=restore,proto3" json:"restore,omitempty"`     // Of a cold version that was restored; unset: it was not.
 	Retention     *Retention             `protobuf:"bytes,16,opt,name=retention,proto3" json:"retention,omitempty"` // Unset: none. It may be over.
 	LegalHold     bool                   `protobuf:"varint,17,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
-	Transition    *Restore               `protobuf:"bytes,24,opt,name=transition,proto3" json:"transition,omitempty"` // A change of class under way: ongoing, and the content of what is there.
+	Transition    *Restore               `protobuf:"bytes,24,opt,name=transition,proto3" json:"transition,omitempty"` // A change of class under way: it is ongoing, and names the content made so far.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1867,8 +1873,8 @@ func (x *Version) GetTransition() *Restore {
 	return nil
 }
 
-// Layout lists the parts of a completed multipart object, so that an offset
-// finds its part without reading them all.
+// Layout lists the parts of a completed multipart object, so that a reader finds the part at an
+// offset without reading the records of all parts.
 type Layout struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Numbers       []uint32               `protobuf:"varint,1,rep,packed,name=numbers,proto3" json:"numbers,omitempty"` // Ascending.
@@ -1921,14 +1927,14 @@ func (x *Layout) GetSizes() []uint64 {
 	return nil
 }
 
-// ExtentRef is a run of an extent's plaintext.
+// ExtentRef names a run of an extent's plaintext.
 type ExtentRef struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Volume        uint32                 `protobuf:"varint,1,opt,name=volume,proto3" json:"volume,omitempty"`
 	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	Length        uint64                 `protobuf:"varint,4,opt,name=length,proto3" json:"length,omitempty"`
-	Envelope      uint32                 `protobuf:"varint,5,opt,name=envelope,proto3" json:"envelope,omitempty"` // Index + 1 into the part's envelopes; 0: not sealed.
+	Envelope      uint32                 `protobuf:"varint,5,opt,name=envelope,proto3" json:"envelope,omitempty"` // 1 + the index of its envelope among those of the part; 0: the extent is not sealed.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1998,15 +2004,15 @@ func (x *ExtentRef) GetEnvelope() uint32 {
 	return 0
 }
 
-// Part is a run of an object's bytes: inline, or extents one after another.
+// Part is a run of an object's bytes: inline bytes, or runs of extents one after another.
 type Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
 	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"` // Without quotes. An MD5 if it is 32 hex digits.
 	ModifiedMs    int64                  `protobuf:"varint,4,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
-	Inline        []byte                 `protobuf:"bytes,5,opt,name=inline,proto3" json:"inline,omitempty"` // Stored bytes, sealed if there are envelopes.
-	InlineSealId  []byte                 `protobuf:"bytes,6,opt,name=inline_seal_id,json=inlineSealId,proto3" json:"inline_seal_id,omitempty"`
+	Inline        []byte                 `protobuf:"bytes,5,opt,name=inline,proto3" json:"inline,omitempty"`                                   // The bytes as they are stored: sealed if there are envelopes.
+	InlineSealId  []byte                 `protobuf:"bytes,6,opt,name=inline_seal_id,json=inlineSealId,proto3" json:"inline_seal_id,omitempty"` // As Extent.seal_id.
 	Extents       []*ExtentRef           `protobuf:"bytes,7,rep,name=extents,proto3" json:"extents,omitempty"`
 	Envelopes     []*Envelope            `protobuf:"bytes,8,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
 	Checksums     []*Checksum            `protobuf:"bytes,9,rep,name=checksums,proto3" json:"checksums,omitempty"`
@@ -2107,21 +2113,20 @@ func (x *Part) GetChecksums() []*Checksum {
 	return nil
 }
 
-// Extent describes an immutable coded run; stripe.Geometry is made from it and
-// the volume's scheme.
+// Extent describes an extent. Its record and the scheme of its volume make the stripe.Geometry.
 type Extent struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	PlainBytes     uint64                 `protobuf:"varint,1,opt,name=plain_bytes,json=plainBytes,proto3" json:"plain_bytes,omitempty"`
 	Overhead       uint32                 `protobuf:"varint,2,opt,name=overhead,proto3" json:"overhead,omitempty"`                                     // Bytes that sealing adds to a block; 0: not sealed.
-	FullBlocks     uint32                 `protobuf:"varint,3,opt,name=full_blocks,json=fullBlocks,proto3" json:"full_blocks,omitempty"`               // Blocks that hold BlockBytes-overhead plaintext, then
-	TailBlockBytes uint32                 `protobuf:"varint,4,opt,name=tail_block_bytes,json=tailBlockBytes,proto3" json:"tail_block_bytes,omitempty"` // blocks of this much plaintext; the last may hold less.
-	SealId         []byte                 `protobuf:"bytes,5,opt,name=seal_id,json=sealId,proto3" json:"seal_id,omitempty"`                            // 16 bytes, random; binds packages to the extent for ever, wherever it lies.
+	FullBlocks     uint32                 `protobuf:"varint,3,opt,name=full_blocks,json=fullBlocks,proto3" json:"full_blocks,omitempty"`               // The number of blocks that hold BlockBytes-overhead bytes of plaintext.
+	TailBlockBytes uint32                 `protobuf:"varint,4,opt,name=tail_block_bytes,json=tailBlockBytes,proto3" json:"tail_block_bytes,omitempty"` // Plaintext of each block after them; the last one may hold less.
+	SealId         []byte                 `protobuf:"bytes,5,opt,name=seal_id,json=sealId,proto3" json:"seal_id,omitempty"`                            // 16 random bytes to which the packages are bound, wherever the extent lies.
 	Crc64          uint64                 `protobuf:"fixed64,6,opt,name=crc64,proto3" json:"crc64,omitempty"`                                          // CRC-64/NVME of the plaintext.
 	Missing        uint32                 `protobuf:"varint,7,opt,name=missing,proto3" json:"missing,omitempty"`                                       // Slot set: shards known to be absent or bad.
-	GcIndex        uint64                 `protobuf:"varint,8,opt,name=gc_index,json=gcIndex,proto3" json:"gc_index,omitempty"`                        // Log index at which the last reference went; 0: referenced.
-	Crc32          uint32                 `protobuf:"fixed32,9,opt,name=crc32,proto3" json:"crc32,omitempty"`                                          // CRC-32 and
-	Crc32C         uint32                 `protobuf:"fixed32,10,opt,name=crc32c,proto3" json:"crc32c,omitempty"`                                       // CRC-32C of the plaintext,
-	HasCrcs        bool                   `protobuf:"varint,11,opt,name=has_crcs,json=hasCrcs,proto3" json:"has_crcs,omitempty"`                       // where they are known.
+	GcIndex        uint64                 `protobuf:"varint,8,opt,name=gc_index,json=gcIndex,proto3" json:"gc_index,omitempty"`                        // Log index at which the last reference went; 0: it is referred to.
+	Crc32          uint32                 `protobuf:"fixed32,9,opt,name=crc32,proto3" json:"crc32,omitempty"`                                          // CRC-32 of the plaintext, if has_crcs.
+	Crc32C         uint32                 `protobuf:"fixed32,10,opt,name=crc32c,proto3" json:"crc32c,omitempty"`                                       // CRC-32C of the plaintext, if has_crcs.
+	HasCrcs        bool                   `protobuf:"varint,11,opt,name=has_crcs,json=hasCrcs,proto3" json:"has_crcs,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2233,6 +2238,7 @@ func (x *Extent) GetHasCrcs() bool {
 	return false
 }
 
+// Upload is a multipart upload: open, or completed and remembered for repeats.
 type Upload struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	Id                 []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2240,19 +2246,19 @@ type Upload struct {
 	Bucket             string                 `protobuf:"bytes,3,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	Key                string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
 	InitiatedMs        int64                  `protobuf:"varint,5,opt,name=initiated_ms,json=initiatedMs,proto3" json:"initiated_ms,omitempty"`
-	Order              uint64                 `protobuf:"varint,6,opt,name=order,proto3" json:"order,omitempty"` // Given by the log.
+	Order              uint64                 `protobuf:"varint,6,opt,name=order,proto3" json:"order,omitempty"` // The log index of its making.
 	Attributes         *Attributes            `protobuf:"bytes,7,opt,name=attributes,proto3" json:"attributes,omitempty"`
 	Encryption         *Encryption            `protobuf:"bytes,8,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	Initiator          string                 `protobuf:"bytes,9,opt,name=initiator,proto3" json:"initiator,omitempty"`
 	Owner              string                 `protobuf:"bytes,10,opt,name=owner,proto3" json:"owner,omitempty"`
 	ChecksumAlgorithm  string                 `protobuf:"bytes,11,opt,name=checksum_algorithm,json=checksumAlgorithm,proto3" json:"checksum_algorithm,omitempty"`
 	ChecksumFullObject bool                   `protobuf:"varint,12,opt,name=checksum_full_object,json=checksumFullObject,proto3" json:"checksum_full_object,omitempty"`
-	Completed          *CompletedUpload       `protobuf:"bytes,13,opt,name=completed,proto3" json:"completed,omitempty"` // Set once completed; kept for repeats.
+	Completed          *CompletedUpload       `protobuf:"bytes,13,opt,name=completed,proto3" json:"completed,omitempty"` // Unset: the upload is open.
 	Acl                *Acl                   `protobuf:"bytes,14,opt,name=acl,proto3" json:"acl,omitempty"`
 	Tags               []*Pair                `protobuf:"bytes,15,rep,name=tags,proto3" json:"tags,omitempty"`
-	OwnerName          string                 `protobuf:"bytes,16,opt,name=owner_name,json=ownerName,proto3" json:"owner_name,omitempty"` // Display names, as lists show them.
+	OwnerName          string                 `protobuf:"bytes,16,opt,name=owner_name,json=ownerName,proto3" json:"owner_name,omitempty"` // This and the next: display names, as lists show them.
 	InitiatorName      string                 `protobuf:"bytes,17,opt,name=initiator_name,json=initiatorName,proto3" json:"initiator_name,omitempty"`
-	Retention          *Retention             `protobuf:"bytes,18,opt,name=retention,proto3" json:"retention,omitempty"` // Of the version to be.
+	Retention          *Retention             `protobuf:"bytes,18,opt,name=retention,proto3" json:"retention,omitempty"` // Of the version that it will make. The hold too.
 	LegalHold          bool                   `protobuf:"varint,19,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -2424,9 +2430,9 @@ func (x *Upload) GetLegalHold() bool {
 // UploadState is the part of an upload that changes with each part.
 type UploadState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"` // Grows with each part committed.
-	Parts         uint32                 `protobuf:"varint,2,opt,name=parts,proto3" json:"parts,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,140,opt,name=bytes,proto3" json:"bytes,omitempty"` // Of the parts: what of the bucket's usage is this upload's.
+	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"` // Grows with each PutPart.
+	Parts         uint32                 `protobuf:"varint,2,opt,name=parts,proto3" json:"parts,omitempty"`       // How many there are.
+	Bytes         uint64                 `protobuf:"varint,140,opt,name=bytes,proto3" json:"bytes,omitempty"`     // Of all parts: this upload's share of BucketUsage.upload_bytes.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2485,7 +2491,7 @@ func (x *UploadState) GetBytes() uint64 {
 type CompletedUpload struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ListDigest    []byte                 `protobuf:"bytes,1,opt,name=list_digest,json=listDigest,proto3" json:"list_digest,omitempty"` // SHA-256 of the part list that the client sent.
-	Version       *Version               `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`                         // As it was made.
+	Version       *Version               `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`                         // As the completion made it.
 	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`                            // Log index of the completion.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2542,15 +2548,16 @@ func (x *CompletedUpload) GetIndex() uint64 {
 	return 0
 }
 
-// Session is a node's run as a proposer. The results of its commands at or above
-// the floor are kept under keys of their own, so that a repeat has no second
-// effect.
+// Session is a node's run as a proposer. The results of its commands at or above the floor are
+// kept, under keys of their own, so that a repeated command has no second effect.
 type Session struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
-	Opened        uint64                 `protobuf:"varint,2,opt,name=opened,proto3" json:"opened,omitempty"` // Log index.
-	Floor         uint64                 `protobuf:"varint,3,opt,name=floor,proto3" json:"floor,omitempty"`   // Below it nothing will come again.
-	Ended         uint64                 `protobuf:"varint,5,opt,name=ended,proto3" json:"ended,omitempty"`   // Log index; 0: open. Kept, so that a late repeat of its opening does nothing.
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Node   uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	Opened uint64                 `protobuf:"varint,2,opt,name=opened,proto3" json:"opened,omitempty"` // Log index.
+	Floor  uint64                 `protobuf:"varint,3,opt,name=floor,proto3" json:"floor,omitempty"`   // No command with a lower seq is proposed again.
+	// Log index; 0: open. A session that has ended is remembered for a while, so that a late repeat
+	// of the command that opened it does not end its successor.
+	Ended         uint64 `protobuf:"varint,5,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2658,10 +2665,11 @@ func (x *Lease) GetSession() []byte {
 	return nil
 }
 
+// Doomed is what is left of an extent that can never be referred to again: shards to delete.
 type Doomed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Slots         uint32                 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"` // Slot set whose shards may still be on their drives.
-	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Slots         uint32                 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"` // Slot set: those whose shards may still lie on drives.
+	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"` // Of the volume when the extent was doomed.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2710,6 +2718,7 @@ func (x *Doomed) GetEpoch() uint32 {
 	return 0
 }
 
+// Pin refers to extents while its session makes something of them.
 type Pin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       []byte                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -2762,12 +2771,12 @@ func (x *Pin) GetExtents() []*ExtentRef {
 	return nil
 }
 
-// DroppedContent is a content, or its parts outside the layout, whose parts are
-// still to be removed: too much work for the command that dropped it.
+// DroppedContent is a content of which parts are still to be removed: they were too many for the
+// command that dropped it.
 type DroppedContent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`       // Log index of the drop.
-	Unlisted      bool                   `protobuf:"varint,2,opt,name=unlisted,proto3" json:"unlisted,omitempty"` // Only the parts that the Layout does not name.
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`       // Log index of the command that dropped it.
+	Unlisted      bool                   `protobuf:"varint,2,opt,name=unlisted,proto3" json:"unlisted,omitempty"` // Only the parts that the Layout does not list are dropped.
 	Next          uint32                 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`         // Parts below this number are done.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2824,10 +2833,10 @@ func (x *DroppedContent) GetNext() uint32 {
 	return 0
 }
 
-// Applied is how far the state is, and sums over it.
+// Applied says how far the log is applied, and holds sums over the state.
 type Applied struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
-	Index             uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Of the last applied log entry.
+	Index             uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Of the last log entry that was applied.
 	Term              uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
 	Buckets           uint64                 `protobuf:"varint,3,opt,name=buckets,proto3" json:"buckets,omitempty"`
 	ExtentsMissing    uint64                 `protobuf:"varint,4,opt,name=extents_missing,json=extentsMissing,proto3" json:"extents_missing,omitempty"`
@@ -2837,7 +2846,7 @@ type Applied struct {
 	ConfigRevision    uint64                 `protobuf:"varint,8,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"` // Log index of the last change of an entry, a bucket or its configuration.
 	Entries           uint64                 `protobuf:"varint,9,opt,name=entries,proto3" json:"entries,omitempty"`
 	DirectoryRevision uint64                 `protobuf:"varint,10,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"` // Log index of the last change of an entry.
-	ClockMs           int64                  `protobuf:"varint,20,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`                               // The latest time_ms by which a lock was judged; it never goes back.
+	ClockMs           int64                  `protobuf:"varint,20,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`                               // The latest time_ms by which a lock was judged. Only LowerClock sets it back.
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2949,9 +2958,9 @@ func (x *Applied) GetClockMs() int64 {
 	return 0
 }
 
-// Contradictions is which commands were refused since records contradict each other or
-// cannot be decoded. All voters have refused the same: one that has not, or that has alone,
-// is damaged.
+// Contradictions says which commands were refused because records contradict each other or cannot
+// be decoded. All voters must have refused the same ones. A voter whose records differ here is
+// damaged.
 type Contradictions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -3008,8 +3017,8 @@ type Contradiction struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Of the log entry.
 	Kind          ContradictionKind      `protobuf:"varint,2,opt,name=kind,proto3,enum=cairn.meta.v1.ContradictionKind" json:"kind,omitempty"`
-	Record        []byte                 `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // Its key; empty for a command.
-	Digest        []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"` // Of this one and all before it.
+	Record        []byte                 `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // The key of the record; empty if it is the command.
+	Digest        []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"` // Of this contradiction and all before it.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3078,7 +3087,7 @@ type Entry struct {
 	Kind          EntryKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=cairn.meta.v1.EntryKind" json:"kind,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
-	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"` // Log index of its last change; given by the log.
+	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"` // Log index of its last change.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3193,7 +3202,7 @@ type Account struct {
 	CreatedMs     int64                  `protobuf:"varint,3,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	Disabled      bool                   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	Admin         bool                   `protobuf:"varint,5,opt,name=admin,proto3" json:"admin,omitempty"`                               // May use the admin API and sees everything.
-	BucketsMax    uint32                 `protobuf:"varint,424,opt,name=buckets_max,json=bucketsMax,proto3" json:"buckets_max,omitempty"` // Buckets that it may have; 0: what the setting says.
+	BucketsMax    uint32                 `protobuf:"varint,424,opt,name=buckets_max,json=bucketsMax,proto3" json:"buckets_max,omitempty"` // How many buckets it may have; 0: what the setting says.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3274,7 +3283,7 @@ type User struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"` // Unique for ever, also where a name is used again.
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"` // Unique for ever: a new user of an old name has another one.
 	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	Disabled      bool                   `protobuf:"varint,5,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	Groups        []string               `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`
@@ -3430,7 +3439,7 @@ func (x *UserGroup) GetPolicies() []string {
 	return nil
 }
 
-// Role is what AssumeRole gives for a while.
+// Role has the rights that AssumeRole lends for a while.
 type Role struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Account           string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -3591,8 +3600,8 @@ func (x *Policy) GetModifiedMs() int64 {
 	return 0
 }
 
-// AccessKey is a key pair. The secret is needed for HMACs, so it is kept, sealed
-// under a key derived from the cluster key.
+// AccessKey is a key pair. The secret itself is kept, since signatures are HMACs made with it; it
+// is sealed under a key derived from the cluster key.
 type AccessKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3692,9 +3701,9 @@ type MasterKey struct {
 	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
 	State         MasterKeyState         `protobuf:"varint,3,opt,name=state,proto3,enum=cairn.meta.v1.MasterKeyState" json:"state,omitempty"`
 	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	DeleteAtMs    int64                  `protobuf:"varint,5,opt,name=delete_at_ms,json=deleteAtMs,proto3" json:"delete_at_ms,omitempty"` // Pending deletion: not before.
+	DeleteAtMs    int64                  `protobuf:"varint,5,opt,name=delete_at_ms,json=deleteAtMs,proto3" json:"delete_at_ms,omitempty"` // If its deletion is pending: it is not deleted before.
 	Description   string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
-	Versions      []*MasterKeyVersion    `protobuf:"bytes,7,rep,name=versions,proto3" json:"versions,omitempty"` // Oldest first; the last one wraps.
+	Versions      []*MasterKeyVersion    `protobuf:"bytes,7,rep,name=versions,proto3" json:"versions,omitempty"` // Oldest first. The last one wraps new data keys.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

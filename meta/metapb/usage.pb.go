@@ -23,8 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// BucketUsage is what a bucket holds: all its versions that are no delete markers, and
-// the parts of its open uploads.
+// BucketUsage is what a bucket holds: all its versions but delete markers, and the parts of its
+// open uploads.
 type BucketUsage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bytes         uint64                 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"` // Of the versions.
@@ -85,8 +85,8 @@ func (x *BucketUsage) GetUploadBytes() uint64 {
 	return 0
 }
 
-// SetBucketQuota bounds the bytes of a bucket's versions and parts of open uploads. A bucket that holds more
-// keeps it and takes nothing that makes it hold still more.
+// SetBucketQuota bounds the bytes of a bucket's versions and of the parts of its open uploads. A
+// bucket that holds more keeps it, but takes in nothing that makes it hold still more.
 type SetBucketQuota struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bucket        string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
