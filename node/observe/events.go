@@ -384,6 +384,7 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.m.drained.Inc()
 			o.Log.Info("drive is drained: it can be removed", "node", n.String(), "drive", d.String())
 		},
+		LeadLost: o.leadLost,
 		SlotsLeft: func(lost, draining, noSpare, beyond int) {
 			o.m.slotsLeft.WithLabelValues("lost").Set(float64(lost))
 			o.m.slotsLeft.WithLabelValues("draining").Set(float64(draining))
@@ -434,6 +435,14 @@ func (o *Observer) Upkeep() upkeep.Events {
 			o.Log.Warn("master keys deleted, as was scheduled: what is encrypted under them is lost", "keys", ids)
 		},
 	}
+}
+
+// leadLost takes back the metrics of the whole cluster, which only the node that leads renews.
+func (o *Observer) leadLost() {
+	for _, g := range []*prometheus.GaugeVec{o.m.slotsLeft, o.m.mayBeLost, o.m.promised, o.m.volumesShort} {
+		g.Reset()
+	}
+	o.eventQueues(nil)
 }
 
 // tolerance sets the metrics of what may be lost now.

@@ -231,9 +231,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		uploadsAborted:  counter("cairn_uploads_aborted_total", "Uploads aborted by lifecycle rules."),
 		eventsDelivered: vec("cairn_events_delivered_total", "Events that targets took.", "target"),
 		eventsFailed:    vec("cairn_event_failures_total", "Tries to deliver events that failed.", "target"),
-		eventsWaiting:   gauges("cairn_events_waiting", "Events that wait for a target, as the leader sees it.", "target"),
-		eventsLost:      gauges("cairn_events_lost", "Events that found the queue of a target full.", "target"),
-		eventsOldestS:   gauges("cairn_events_oldest_age_seconds", "Age of the oldest event that waits for a target.", "target"),
+		eventsWaiting:   gauges("cairn_events_waiting", "Events that wait for a target; on the node that leads.", "target"),
+		eventsLost:      gauges("cairn_events_lost", "Events that found the queue of a target full; on the node that leads.", "target"),
+		eventsOldestS: gauges("cairn_events_oldest_age_seconds",
+			"Age of the oldest event that waits for a target; on the node that leads.", "target"),
 
 		accessLogLines:    vec("cairn_access_log_records_total", "Records of buckets' access logs: delivered to their target, or lost.", "result"),
 		accessLogsFailed:  counter("cairn_access_log_failures_total", "Tries to deliver access logs that failed."),

@@ -126,6 +126,14 @@ func (t *tracker) ended(err error) {
 	}
 }
 
+// leave makes the report that of a job with nothing to do, since another node runs it now: that its
+// last round here has failed, or had work left, is true no more.
+func (t *tracker) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.p.State, t.p.Detail, t.p.Err = StateIdle, "", ""
+}
+
 // progress returns the report as of now.
 func (t *tracker) progress() Progress {
 	t.mu.Lock()

@@ -53,6 +53,7 @@ type Events struct {
 	ScrubRound func(shards int, bad int)                    // A whole drive was verified.
 	Widened    func(id shard.ExtentID, plain uint64)        // An extent was re-encoded under a wider scheme.
 
+	LeadLost     func()                    // Another node leads: what was told here of the whole cluster is void.
 	VoterAdded   func(node cluster.NodeID) // A node has a vote.
 	VoterRemoved func(node cluster.NodeID) // A node has no vote any more.
 
@@ -234,8 +235,18 @@ func (u *Upkeep) Found(id shard.ID, cause error) { u.found.add(id, cause) }
 
 // loop runs a job round by round until ctx ends.
 func (u *Upkeep) loop(ctx context.Context, j job, t *tracker) {
+	led := false
 	for pause(ctx, j.every) {
-		if j.leader && !u.c.Leads() || t.isPaused() {
+		if j.leader && !u.c.Leads() {
+			if led {
+				led = false
+				t.leave()
+				u.c.Events.LeadLost()
+			}
+			continue
+		}
+		led = j.leader
+		if t.isPaused() {
 			continue
 		}
 		err := j.round(ctx)
