@@ -51,6 +51,9 @@ func (c *change) wholeAccount(a *Admin, account *metapb.Account) error {
 		return denied("account %s administers the cluster: only who does so itself may make, change or remove such an account", account.Name)
 	case !c.snapshot.account(a.by.Account).GetAdmin():
 		return denied("account %s can manage what is in it alone", a.by.AccountName)
+	case c.entry(metapb.EntryKind_ENTRY_ACCOUNT, account.Id) != nil && c.accounts.get(account.Id) == nil:
+		return denied("the record of account %s cannot be read, so it may administer the cluster: "+
+			"only who does so itself may replace it", account.Id)
 	}
 	c.whole = account.Id
 	return nil
@@ -135,28 +138,43 @@ func (v view) there(s subject) bool {
 // rights returns what the policies of a subject say. Somebody who does not exist has no rights.
 func (v view) rights(s subject) *policy.Rights {
 	r := policy.NewRights(v.principal(s))
-	for _, name := range v.attached(s) {
-		v.policyOf(r, s.account, name)
-	}
+	v.addRights(r, s)
 	return r
 }
 
-// attached returns the names of the policies of a subject and, for a user, of its groups. A group
-// that cannot be read adds none: it denies its members everything, so it gives them no right.
-func (v view) attached(s subject) []string {
+// addRights adds to r what the policies of a subject and, for a user, of its groups say. A record
+// that is there and cannot be read denies everything: nobody can act as such a user or role, and
+// whoever is in such a group may do nothing (see Authorizer).
+func (v view) addRights(r *policy.Rights, s subject) {
 	at := path(s.account, s.Name)
+	var policies, groups []string
+	readable := true
 	switch s.Kind {
 	case HolderUser:
-		u := decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, at))
-		names := slices.Clone(u.GetPolicies())
-		for _, group := range u.GetGroups() {
-			names = append(names, v.attached(subject{s.account, Holder{HolderGroup, group}})...)
-		}
-		return names
+		u, ok := readableEntry[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, at))
+		policies, groups, readable = u.GetPolicies(), u.GetGroups(), ok
 	case HolderGroup:
-		return decode[metapb.UserGroup](v.entry(metapb.EntryKind_ENTRY_GROUP, at)).GetPolicies()
+		g, ok := readableEntry[metapb.UserGroup](v.entry(metapb.EntryKind_ENTRY_GROUP, at))
+		policies, readable = g.GetPolicies(), ok
+	case HolderRole:
+		role, ok := readableEntry[metapb.Role](v.entry(metapb.EntryKind_ENTRY_ROLE, at))
+		policies, readable = role.GetPolicies(), ok
 	}
-	return decode[metapb.Role](v.entry(metapb.EntryKind_ENTRY_ROLE, at)).GetPolicies()
+	if !readable {
+		r.DenyAll()
+	}
+	for _, name := range policies {
+		v.policyOf(r, s.account, name)
+	}
+	for _, group := range groups {
+		v.addRights(r, subject{s.account, Holder{HolderGroup, group}})
+	}
+}
+
+// readableEntry returns the record of an entry, and false if there is one that cannot be read.
+func readableEntry[T any, P message[T]](e *metapb.Entry) (P, bool) {
+	v := decode[T, P](e)
+	return v, e == nil || v != nil
 }
 
 // caller returns the caller as a subject, and its rights. It has none if it no longer exists.
@@ -169,16 +187,16 @@ func (v view) caller(by *Identity) (subject, *policy.Rights) {
 	if by.Role == "" && decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, path(by.Account, by.User))).GetId() != by.UserID {
 		return s, r // The caller was removed; this is another user of its name.
 	}
-	for _, name := range v.attached(s) {
-		v.policyOf(r, s.account, name)
-	}
+	v.addRights(r, s)
 	return s, r
 }
 
 // touched is somebody whom a change concerns.
 type touched struct {
 	subject
-	taken bool // Others can act as this subject afterwards: its keys change, or whom the role trusts.
+	// taken says that others can act as this subject afterwards: its keys change, or whom the role
+	// trusts, or the user is no longer disabled.
+	taken bool
 }
 
 // hold refuses a change by which a caller who is limited would give somebody more than it has
@@ -280,7 +298,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 			}
 			note(subject{account, Holder{HolderUser, name}}, true)
 		case metapb.EntryKind_ENTRY_USER:
-			note(subject{account, Holder{HolderUser, name}}, false)
+			note(subject{account, Holder{HolderUser, name}}, c.enables(at))
 		case metapb.EntryKind_ENTRY_ROLE:
 			note(subject{account, Holder{HolderRole, name}}, c.trustsOthers(at))
 		case metapb.EntryKind_ENTRY_GROUP:
@@ -304,6 +322,12 @@ func (c *change) keyAt(at entryID) *metapb.AccessKey {
 		return decode[metapb.AccessKey](e)
 	}
 	return c.keys.get(at.name)
+}
+
+// enables reports whether a change enables a user that is disabled, whose keys are good then.
+func (c *change) enables(at entryID) bool {
+	e := c.put[at]
+	return e != nil && c.users.get(at.name).GetDisabled() && !decode[metapb.User](e).GetDisabled()
 }
 
 // trustsOthers reports whether a change makes a role, or changes whom it trusts.

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/s3api/policy"
 )
 
@@ -235,6 +236,101 @@ func TestLiftedDenials(t *testing.T) {
 	require.NoError(t, d.as.RemoveUser(ctx, "acme", "keyless", true), "nobody can act as it any more")
 	w.policies = nil
 	require.NoError(t, changes["taken out of the group"](), "nothing is given by any bucket")
+}
+
+// spoil has a record of an account hold what no version can read.
+func (w *world) spoil(kind metapb.EntryKind, account, name string) {
+	w.t.Helper()
+	w.spoilEntry(kind, path(w.dir.current.Load().findAccount(account).Id, name))
+}
+
+func (w *world) spoilEntry(kind metapb.EntryKind, at string) {
+	w.t.Helper()
+	e := &metapb.Entry{Kind: kind, Name: at, Value: []byte("\xff")}
+	require.NoError(w.t, w.dir.Write(w.t.Context(), nil, []*metapb.Entry{e}, nil))
+}
+
+// TestLiftedDenialsOfUnreadableRecords has a record that cannot be read, or a user that is disabled,
+// keep somebody whose key the clerk may have from what a bucket gives to all but the clerk. Whoever
+// takes that away lifts a denial of everything.
+func TestLiftedDenialsOfUnreadableRecords(t *testing.T) {
+	d, ctx := newDelegation(t, allowing("Deny", "s3:PutObject", "*")), t.Context()
+	w := d.world
+	for group, member := range map[string]string{"some": "held", "own": "clerk", "empty": ""} {
+		_, err := w.admin.AddGroup(ctx, "acme", group)
+		require.NoError(t, err)
+		if member == "held" {
+			w.user("acme", member)
+		}
+		if member != "" {
+			require.NoError(t, w.admin.AddToGroup(ctx, "acme", member, group))
+		}
+	}
+	w.policy("acme", "quiet", allowing("Deny", "s3:*", "*"))
+	w.user("acme", "attached", "quiet")
+	w.user("acme", "lost")
+	_, err := w.admin.AddUser(ctx, "acme", "disabled")
+	require.NoError(t, err)
+	require.NoError(t, w.admin.SetUserDisabled(ctx, "acme", "disabled", true))
+	w.role("acme", "away", trustOf("*"), 0)
+	w.spoil(metapb.EntryKind_ENTRY_GROUP, "acme", "some")
+	w.spoil(metapb.EntryKind_ENTRY_GROUP, "acme", "empty")
+	w.spoil(metapb.EntryKind_ENTRY_POLICY, "acme", "quiet")
+	w.spoil(metapb.EntryKind_ENTRY_USER, "acme", "lost")
+	w.spoil(metapb.EntryKind_ENTRY_ROLE, "acme", "away")
+	attached, less := Holder{HolderUser, "attached"}, allowing("Deny", "s3:Get*", "*")
+	changes := map[string]func() error{
+		"taken out of the group":       func() error { return d.as.RemoveFromGroup(ctx, "acme", "held", "some") },
+		"the group is made anew":       func() error { _, err := d.as.AddGroup(ctx, "acme", "some"); return err },
+		"a user loses the policy":      func() error { return d.as.DetachPolicy(ctx, "acme", attached, "quiet") },
+		"the policy is made anew":      func() error { return d.as.AddPolicy(ctx, "acme", "quiet", less) },
+		"the user is made anew":        func() error { _, err := d.as.AddUser(ctx, "acme", "lost"); return err },
+		"the disabled user is enabled": func() error { return d.as.SetUserDisabled(ctx, "acme", "disabled", false) },
+		"the role is made anew": func() error {
+			_, err := d.as.AddRole(ctx, RoleSpec{Account: "acme", Name: "away", Trust: trustOf("*")})
+			return err
+		},
+	}
+	w.policies = []*policy.Policy{mustParse(t, document(sentence("Allow", `"*"`, "s3:*")))}
+	for what, change := range changes {
+		refusedTo(t, change(), what)
+	}
+	_, err = d.as.AddGroup(ctx, "acme", "empty")
+	require.NoError(t, err, "nobody is in it")
+	w.policies = nil
+	for what, change := range changes {
+		require.NoError(t, change(), "%s, where no bucket gives anything", what)
+	}
+}
+
+// A clerk who is in a group that cannot be read may do nothing, so it gives nothing either.
+func TestUnreadableGroupOfTheCaller(t *testing.T) {
+	d, ctx := newDelegation(t, allowing("Allow", "s3:*", "*")), t.Context()
+	_, err := d.admin.AddGroup(ctx, "acme", "own")
+	require.NoError(t, err)
+	require.NoError(t, d.admin.AddToGroup(ctx, "acme", "clerk", "own"))
+	d.user("acme", "plain")
+	give := func() error { return d.as.AttachPolicy(ctx, "acme", Holder{HolderUser, "plain"}, "p0") }
+	d.spoil(metapb.EntryKind_ENTRY_GROUP, "acme", "own")
+	refusedTo(t, give(), "given")
+	refusedTo(t, d.as.RemoveFromGroup(ctx, "acme", "clerk", "own"), "the clerk leaves the group")
+	require.NoError(t, d.admin.RemoveFromGroup(ctx, "acme", "clerk", "own"))
+	require.NoError(t, give())
+}
+
+// The id of an account whose record cannot be read is still taken: the account may administer the
+// cluster, and its users and buckets would be the new one's.
+func TestUnreadableAccountIsNotReplaced(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	_, _, err := w.admin.AddAccount(ctx, AccountSpec{Name: "ops", Admin: true})
+	require.NoError(t, err)
+	acme, _ := w.account("acme")
+	_, k := w.user("ops", "keeper", "admin")
+	w.spoilEntry(metapb.EntryKind_ENTRY_ACCOUNT, acme.Id)
+	_, _, err = w.admin.For(w.identity(k.ID, "")).AddAccount(ctx, AccountSpec{Name: "other", ID: acme.Id})
+	refusedTo(t, err, "made in its place")
+	_, _, err = w.admin.AddAccount(ctx, AccountSpec{Name: "other", ID: acme.Id})
+	require.NoError(t, err, "by the cluster's root")
 }
 
 func mustParse(t testing.TB, document string) *policy.Policy {
