@@ -165,6 +165,14 @@ func (v *View) Node(id NodeID) *Node {
 	return nil
 }
 
+// Stale reports whether a server of the metadata's group is an earlier incarnation of its node. Such a
+// server has lost what it had promised, and never votes again: where it still has a vote, that raises the
+// majority that is needed and never helps to reach it. It is false of a node that the view does not have.
+func (v *View) Stale(id NodeID, incarnation string) bool {
+	n := v.Node(id)
+	return n != nil && n.Incarnation != incarnation
+}
+
 // NodeOf returns the node that holds a drive; nil where there is none.
 func (v *View) NodeOf(id DriveID) *Node {
 	if i, ok := v.drives[id]; ok {

@@ -36,6 +36,18 @@ func TestViewFinds(t *testing.T) {
 	require.Nil(t, v.NodeOf(12))
 }
 
+// Whatever a server of a node that is not registered was, nobody knows that there is a later one.
+func TestViewTellsStaleServers(t *testing.T) {
+	v := NewView(3, []Node{{ID: 1}, {ID: 2, Incarnation: "second"}})
+	for _, c := range []struct {
+		id          NodeID
+		incarnation string
+		stale       bool
+	}{{1, "", false}, {1, "second", true}, {2, "second", false}, {2, "", true}, {3, "", false}, {3, "second", false}} {
+		require.Equal(t, c.stale, v.Stale(c.id, c.incarnation), "%v", c)
+	}
+}
+
 // Drives are set aside for cold data where that makes it no easier to lose.
 func TestColdDrives(t *testing.T) {
 	hot, cold := Drive{ID: 1}, Drive{ID: 2, Cold: true}

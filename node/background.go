@@ -23,7 +23,7 @@ func (n *Node) startUpkeep(ctx context.Context) {
 	}
 	u := upkeep.Start(ctx, upkeep.Config{
 		Paused: n.jobPaused, Node: n.home.ID(), Metadata: n.client, Leads: n.group.IsLeader, Alive: n.peers.Alive, Stores: n.stores.store, Engine: n.engine,
-		Drives: drives, Voters: voters{n.group, n.client.LastTopology}, Extents: n.objects, Restores: n.objects, Keys: n.access.kms, Transitions: n.objects, Targets: n.eventTargets.Target, AccessLogs: n.accessLogs,
+		Drives: drives, Voters: n.voters(), Extents: n.objects, Restores: n.objects, Keys: n.access.kms, Transitions: n.objects, Targets: n.eventTargets.Target, AccessLogs: n.accessLogs,
 		Interval: n.cfg.UpkeepEvery, OrphanEvery: orphanRounds * n.cfg.UpkeepEvery, ScrubInterval: n.cfg.ScrubEvery,
 		VoterReplaceAfter: n.cfg.VoterReplaceAfter, MayVote: n.peers.MayVote,
 		Grace: max(n.cfg.GCGrace, n.cfg.BackupHorizon), Remember: rememberUploads, LifecycleDay: n.cfg.LifecycleDay, Events: n.obs.Upkeep(),

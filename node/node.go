@@ -374,11 +374,11 @@ func (n *Node) openMetadata(ctx context.Context) error {
 		return err
 	}
 	n.peers.UseOwn(own)
-	n.wg.Go(func() { n.watchRoom(ctx) })
 	n.client = group.NewClient(group.ClientConfig{Node: n.home.ID(), Group: n.group, HTTP: n.http,
 		RPCAddrs: n.peers.RPCAddr, Candidates: n.peers.Candidates, Events: events, Clock: n.time,
 		Trace: group.Trace{Of: n.obs.TraceParent, Into: n.obs.WithTraceParent}})
 	n.peers.UseNewest(n.client.LastTopology)
+	n.wg.Go(func() { n.watchRoom(ctx) })
 	n.later(func(context.Context) error { n.client.Close(); return nil })
 
 	n.rpcServer.Handle(n.traced(n.group.Handler()))

@@ -115,19 +115,28 @@ type votersRoom struct {
 	why                      error
 }
 
-func (n *Node) votersRoom() (v votersRoom) {
+func (n *Node) votersRoom() votersRoom {
 	members, _ := n.group.Members()
+	voters := n.voters()
+	return roomOf(n.home.ID(), members, func(m group.Member) (room.Level, bool) {
+		if m.Node == n.home.ID() {
+			return n.room.Level(), m.Incarnation == n.group.Incarnation()
+		}
+		g, known := n.gossip.Member(m.Node)
+		return room.Level(g.Room), known && g.State == gossip.Alive && !voters.stale(m)
+	})
+}
+
+// roomOf works out what follows from the room of the voters. of returns the room of a member, and
+// whether it can vote: its node is alive and takes part as this member.
+func roomOf(self cluster.NodeID, members []group.Member, of func(group.Member) (room.Level, bool)) (v votersRoom) {
 	short := 0
 	for _, m := range members {
 		if !m.Voter {
 			continue
 		}
 		v.voters++
-		level, alive := n.room.Level(), true
-		if m.Node != n.home.ID() {
-			g, known := n.gossip.Member(m.Node)
-			level, alive = room.Level(g.Room), known && g.State == gossip.Alive
-		}
+		level, alive := of(m)
 		if !alive {
 			continue
 		}
@@ -135,7 +144,7 @@ func (n *Node) votersRoom() (v votersRoom) {
 			short++
 		} else {
 			v.plenty++
-			if m.Node != n.home.ID() {
+			if m.Node != self {
 				v.better = append(v.better, m.Node)
 			}
 		}

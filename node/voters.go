@@ -17,29 +17,23 @@ type voters struct {
 
 var _ upkeep.Voters = voters{}
 
+func (n *Node) voters() voters { return voters{n.group, n.client.LastTopology} }
+
 // Members implements upkeep.Voters.
 func (v voters) Members() []upkeep.Voter {
 	members, _ := v.Group.Members()
 	out := make([]upkeep.Voter, len(members))
 	for i, m := range members {
-		now, known := v.incarnation(m.Node)
-		out[i] = upkeep.Voter{Node: m.Node, RaftAddr: m.RaftAddr, Votes: m.Voter, Stale: known && now != m.Incarnation}
+		out[i] = upkeep.Voter{Node: m.Node, RaftAddr: m.RaftAddr, Votes: m.Voter, Stale: v.stale(m)}
 	}
 	return out
 }
 
-// incarnation returns as which a node takes part in the metadata's group, where the
-// topology that was read last has the node.
-func (v voters) incarnation(id cluster.NodeID) (string, bool) {
+// stale reports whether a member is an earlier incarnation of its node, as the topology has it that was
+// read last.
+func (v voters) stale(m group.Member) bool {
 	topo := v.topology()
-	if topo == nil {
-		return "", false
-	}
-	of := topo.View.Node(id)
-	if of == nil {
-		return "", false
-	}
-	return of.Incarnation, true
+	return topo != nil && topo.View.Stale(m.Node, m.Incarnation)
 }
 
 // AddStandby implements upkeep.Voters.

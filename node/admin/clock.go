@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
@@ -50,14 +49,10 @@ func (s *service) RepairClock(ctx context.Context, r *adminpb.RepairClockRequest
 // many clocks it has read. Clocks that are fast cannot raise it unless they are a majority. Errors:
 // Unavailable if fewer voters than a majority told their time.
 func (p *picture) provedTime(now time.Time) (time.Time, uint32, error) {
-	voters := 0
+	voters, counted := p.votes()
 	var shown []time.Time
-	for _, m := range p.raft.Members {
-		if !m.Voter {
-			continue
-		}
-		voters++
-		if r := p.reports[cluster.NodeID(m.Node)]; r != nil && r.NodeReport != nil {
+	for _, id := range counted {
+		if r := p.reports[id]; r != nil && r.NodeReport != nil {
 			shown = append(shown, now.Add(r.skew))
 		}
 	}

@@ -7,10 +7,11 @@ import (
 )
 
 // checkRoom names the nodes that have little room for the metadata. That is critical where fewer than a
-// majority of the voters have plenty, because the cluster then takes nothing that grows. A voter that
+// majority of all votes have plenty, because the cluster then takes nothing that grows. A voter that
 // does not tell its room counts as having plenty: checkNodes tells of it.
 func (p *picture) checkRoom() (out []finding) {
-	voters, plenty := 0, 0
+	voters, _ := p.votes()
+	plenty := 0
 	for _, n := range p.nodes() {
 		level, free := "", uint64(0)
 		for id, r := range p.reports {
@@ -18,11 +19,8 @@ func (p *picture) checkRoom() (out []finding) {
 				level, free = r.MetadataRoom, r.MetadataFreeBytes
 			}
 		}
-		if n.Voter {
-			voters++
-			if level == "" || level == room.Plenty.String() {
-				plenty++
-			}
+		if n.Voter && (level == "" || level == room.Plenty.String()) {
+			plenty++
 		}
 		const action = "free space on the disk of its first data directory: another program may have filled it"
 		switch level {

@@ -9,8 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/cluster/gossip"
+	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/room"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
 
@@ -196,4 +199,54 @@ func TestTwoVotersAreNotHealthy(t *testing.T) {
 			require.Empty(t, found)
 		}
 	}
+}
+
+// withVoters is a picture of five nodes, each alive and with a vote. The last ones are back without
+// their metadata: the votes are those of their earlier incarnations.
+func withVoters(stale int) *picture {
+	p := &picture{raft: &metapb.MembersResponse{Leader: uint64(testNode(1))}, state: map[cluster.NodeID]string{},
+		reports: map[cluster.NodeID]*report{}}
+	var nodes []cluster.Node
+	for i := 1; i <= 5; i++ {
+		n := cluster.Node{ID: testNode(i), Zone: string(rune('a' + i))}
+		if i > 5-stale {
+			n.Incarnation = "second"
+		}
+		nodes = append(nodes, n)
+		p.state[n.ID] = nodeAlive
+		p.reports[n.ID] = &report{NodeReport: &adminpb.NodeReport{}, skew: time.Duration(i) * time.Hour}
+		p.raft.Members = append(p.raft.Members, &metapb.Member{Node: uint64(n.ID), Voter: true})
+	}
+	p.topo = &meta.Topology{View: cluster.NewView(1, nodes)}
+	return p
+}
+
+// A vote of a node that has lost its metadata raises the majority that is needed and counts for
+// nobody, whatever is asked about the voters.
+func TestStaleVotes(t *testing.T) {
+	now := time.Unix(0, 0).UTC()
+	for stale, want := range []struct {
+		alive        uint32
+		bears, zones int
+		clocks       uint32
+		proved       int // Hours that a majority of five has reached.
+	}{{5, 2, 2, 5, 3}, {4, 1, 1, 4, 2}, {3, 0, 0, 3, 1}} {
+		p := withVoters(stale)
+		all, alive := p.voters()
+		require.Equal(t, uint32(5), all)
+		require.Equal(t, want.alive, alive)
+		nodes, zones := p.metadataBears()
+		require.Equal(t, []int{want.bears, want.zones}, []int{nodes, zones}, "%d stale", stale)
+		proved, clocks, err := p.provedTime(now)
+		require.NoError(t, err)
+		require.Equal(t, want.clocks, clocks)
+		require.Equal(t, now.Add(time.Duration(want.proved)*time.Hour), proved, "%d stale", stale)
+
+		// Of the votes that count all but one have room: that is a majority only where three are left.
+		p.reports[testNode(1)].MetadataRoom = room.Low.String()
+		found := p.checkRoom()
+		require.Equal(t, want.alive-1 < 3, found[0].state == critical, "%d stale: %v", stale, found)
+	}
+	_, _, err := withVoters(3).provedTime(now)
+	require.Equal(t, errs.Unavailable, errs.KindOf(err), "two of five are no majority")
 }

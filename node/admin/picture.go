@@ -94,10 +94,7 @@ func (s *service) state(id cluster.NodeID) string {
 
 // nodes describes every node, by zone, so that failure domains can be seen.
 func (p *picture) nodes() []*adminpb.NodeStatus {
-	voters := map[uint64]bool{}
-	for _, m := range p.raft.Members {
-		voters[m.Node] = voters[m.Node] || m.Voter && !p.stale(m)
-	}
+	_, voters := p.votes()
 	slots := map[cluster.DriveID]uint32{}
 	for _, v := range p.topo.Volumes {
 		for _, d := range v.Slots {
@@ -108,7 +105,8 @@ func (p *picture) nodes() []*adminpb.NodeStatus {
 	for i := range p.topo.View.Nodes {
 		n := &p.topo.View.Nodes[i]
 		st := &adminpb.NodeStatus{Id: n.ID.String(), Zone: n.Zone, S3Addr: n.S3Addr, RpcAddr: n.RPCAddr, RaftAddr: n.RaftAddr, GossipAddr: n.GossipAddr,
-			State: p.state[n.ID], Life: n.State.String(), Voter: voters[uint64(n.ID)], Leader: p.raft.Leader == uint64(n.ID)}
+			State: p.state[n.ID], Life: n.State.String(),
+			Voter: slices.Contains(voters, n.ID), Leader: p.raft.Leader == uint64(n.ID)}
 		if r := p.reports[n.ID]; r.NodeReport != nil {
 			st.Answered, st.Version, st.UptimeSeconds, st.LogLevel = true, r.Version, r.UptimeSeconds, r.Log.GetLevel()
 			st.ClockSkewMs, st.BlockCache = r.skew.Milliseconds(), r.BlockCache

@@ -55,25 +55,36 @@ func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminp
 	return out, nil
 }
 
-// voters returns how many voters the metadata have, and how many of them are alive.
-func (p *picture) voters() (all, alive uint32) {
+// votes returns how many votes on the metadata there are, and the nodes whose vote counts. The vote of an
+// earlier incarnation of a node (see stale) is one of all, and counts for nobody.
+func (p *picture) votes() (all int, counted []cluster.NodeID) {
 	for _, m := range p.raft.Members {
 		if !m.Voter {
 			continue
 		}
 		all++
-		if p.state[cluster.NodeID(m.Node)] == nodeAlive && !p.stale(m) {
+		if !p.stale(m) {
+			counted = append(counted, cluster.NodeID(m.Node))
+		}
+	}
+	return all, counted
+}
+
+// voters returns how many voters the metadata have, and how many of them are alive.
+func (p *picture) voters() (all, alive uint32) {
+	votes, counted := p.votes()
+	for _, id := range counted {
+		if p.state[id] == nodeAlive {
 			alive++
 		}
 	}
-	return all, alive
+	return uint32(votes), alive
 }
 
 // stale reports whether a member of the Raft group is an earlier incarnation of its node, which has lost
 // its metadata. Such a member never votes again.
 func (p *picture) stale(m *metapb.Member) bool {
-	n := p.topo.View.Node(cluster.NodeID(m.Node))
-	return n != nil && n.Incarnation != m.Incarnation
+	return p.topo.View.Stale(cluster.NodeID(m.Node), m.Incarnation)
 }
 
 // ShowHealth implements AdminService.

@@ -47,14 +47,11 @@ func (p *picture) gone(d cluster.DriveID) bool { return p.slot(d) != slotOK || p
 // metadataBears returns how many nodes, and how many zones, may be lost while the metadata go on. Zones
 // with the most voters are taken away first, so the answer holds for any zones.
 func (p *picture) metadataBears() (nodes, zones int) {
-	alive, all := 0, 0
+	all, counted := p.votes()
+	alive := 0
 	inZone := map[string]int{}
-	for _, m := range p.raft.Members {
-		if !m.Voter {
-			continue
-		}
-		all++
-		if id := cluster.NodeID(m.Node); p.state[id] == nodeAlive {
+	for _, id := range counted {
+		if p.state[id] == nodeAlive {
 			alive++
 			if n := p.topo.View.Node(id); n != nil {
 				inZone[n.Zone]++

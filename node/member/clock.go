@@ -66,7 +66,7 @@ func (n *Self) AwaitClock(ctx context.Context) {
 // holds, and the monotonic clock tells of jumps.
 func (n *Self) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Duration) {
 	members, _ := n.group.Members()
-	off, known := clockOff(n.home.ID(), members, ahead, n.cfg.MaxClockSkew)
+	off, known := clockOff(n.home.ID(), members, n.stale, ahead, n.cfg.MaxClockSkew)
 	if !known {
 		return
 	}
@@ -85,12 +85,22 @@ func (n *Self) judgeClock(ctx context.Context, ahead map[cluster.NodeID]time.Dur
 	}
 }
 
+// stale reports whether a server is known to be an earlier incarnation of its node: see cluster.View.
+func (n *Self) stale(id cluster.NodeID, incarnation string) bool {
+	if id == n.home.ID() {
+		return incarnation != n.group.Incarnation()
+	}
+	topo := n.client.LastTopology()
+	return topo != nil && topo.View.Stale(id, incarnation)
+}
+
 // clockOff returns how far the clock of node self is ahead, compared with the clocks of the voters:
 // a majority of them, which includes self if it votes, must be within limit of it. ahead is by how
 // much the clocks of the nodes that answered are ahead of it. If these are no majority, it is not
-// known. While nobody has told this node who votes, all that answered count as voters.
-func clockOff(self cluster.NodeID, members []group.Member, ahead map[cluster.NodeID]time.Duration,
-	limit time.Duration) (off time.Duration, known bool) {
+// known. A stale voter is one of those whose majority is needed, and its node's clock does not count.
+// While nobody has told this node who votes, all that answered count as voters.
+func clockOff(self cluster.NodeID, members []group.Member, stale func(cluster.NodeID, string) bool,
+	ahead map[cluster.NodeID]time.Duration, limit time.Duration) (off time.Duration, known bool) {
 	var diffs []time.Duration // How far this node's clock is ahead of each voter's.
 	voters := 0
 	for _, m := range members {
@@ -98,6 +108,9 @@ func clockOff(self cluster.NodeID, members []group.Member, ahead map[cluster.Nod
 			continue
 		}
 		voters++
+		if stale(m.Node, m.Incarnation) {
+			continue
+		}
 		if d, measured := ahead[m.Node]; m.Node == self {
 			diffs = append(diffs, 0)
 		} else if measured {
@@ -132,7 +145,7 @@ func (n *Self) leaveLead(ctx context.Context) {
 	}
 	members, _ := n.group.Members()
 	for _, m := range members {
-		if !m.Voter || m.Node == n.home.ID() || !n.peers.Alive(m.Node) {
+		if !m.Voter || m.Node == n.home.ID() || !n.peers.Alive(m.Node) || n.stale(m.Node, m.Incarnation) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(ctx, proposeWait)

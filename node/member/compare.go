@@ -138,7 +138,7 @@ func (n *Self) forgotWarning(ctx context.Context) string {
 	}
 	voters := 0
 	for _, m := range r.Members {
-		if m.Voter {
+		if m.Voter && !topo.View.Stale(cluster.NodeID(m.Node), m.Incarnation) {
 			voters++
 		}
 		if m.Node == uint64(n.home.ID()) && m.Incarnation != n.group.Incarnation() {

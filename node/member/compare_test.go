@@ -26,6 +26,14 @@ func TestClockOff(t *testing.T) {
 		}
 		return append(out, group.Member{Node: 99}) // Does not vote.
 	}
+	// lost are voters of which these are earlier incarnations.
+	lost := func(n int, ids ...int) []group.Member {
+		out := voters(n)
+		for _, id := range ids {
+			out[id-1].Incarnation = "gone"
+		}
+		return out
+	}
 	type clocks map[cluster.NodeID]time.Duration
 	for name, test := range map[string]struct {
 		members []group.Member
@@ -46,10 +54,15 @@ func TestClockOff(t *testing.T) {
 		"this one does not vote":      {voters(3)[1:], clocks{2: time.Second, 3: 3 * time.Second}, -3 * time.Second, true},
 		"the median of those near": {voters(5), clocks{2: 10 * time.Second, 3: 20 * time.Second, 4: time.Hour, 5: time.Hour},
 			-10 * time.Second, true},
-		"at the limit it is still near": {voters(3), clocks{2: limit, 3: time.Hour}, -limit, true},
+		"this one has lost its metadata":  {lost(3, 1), clocks{2: 0, 3: time.Hour}, -time.Hour, true},
+		"that is wrong and has lost them": {lost(5, 5), clocks{2: 0, 3: 0, 5: 0}, 0, true},
+		"too few are left that have not":  {lost(3, 2, 3), clocks{2: 0, 3: 0}, 0, false},
+		"those who have do not decide it": {lost(5, 4, 5), clocks{2: 0, 3: time.Hour, 4: 0, 5: 0}, -time.Hour, true},
+		"at the limit it is still near":   {voters(3), clocks{2: limit, 3: time.Hour}, -limit, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			off, known := clockOff(self, test.members, test.ahead, limit)
+			stale := func(_ cluster.NodeID, incarnation string) bool { return incarnation == "gone" }
+			off, known := clockOff(self, test.members, stale, test.ahead, limit)
 			require.Equal(t, test.known, known)
 			require.Equal(t, test.off, off)
 		})
@@ -176,6 +189,8 @@ func TestForgot(t *testing.T) {
 	require.Equal(t, "it lacks entries", c.forgotWarning(t.Context()), "there are too few")
 	w.voters = 3
 	require.Empty(t, c.forgotWarning(t.Context()))
+	w.registered[len(w.registered)-1].Incarnation = "second"
+	require.Equal(t, "it lacks entries", c.forgotWarning(t.Context()), "one of them is an earlier incarnation")
 }
 
 // TestWatchEnds: a node of an earlier era than the others' ends while it runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/node/upkeep"
 )
 
@@ -30,7 +31,7 @@ func (n *Self) AwaitVoters(ctx context.Context) {
 		if r, err := n.client.Members(ctx); err == nil {
 			have = 0
 			for _, m := range r.Members {
-				if m.Voter {
+				if m.Voter && !n.stale(cluster.NodeID(m.Node), m.Incarnation) {
 					have++
 				}
 			}
