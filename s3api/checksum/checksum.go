@@ -122,7 +122,7 @@ func FromHeader(name string) (algorithm string, ok bool) {
 
 // Named returns the algorithm of that name in any case.
 func Named(name string) (algorithm string, ok bool) {
-	for _, a := range [...]string{CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128} {
+	for _, a := range Algorithms() {
 		if strings.EqualFold(name, a) {
 			return a, true
 		}

@@ -185,9 +185,13 @@ func (p *payload) takeTrailerNames(values []string) error {
 	for _, v := range values {
 		for name := range strings.SplitSeq(v, ",") {
 			name = strings.ToLower(strings.Trim(name, " \t"))
-			if _, ok := checksum.FromHeader(name); !ok || len(p.names) == maxTrailers {
+			if _, ok := checksum.FromHeader(name); !ok {
 				return s3err.InvalidRequest.Say("The value specified in the x-amz-trailer header is not supported: " +
-					"it may name the x-amz-checksum-* headers of CRC32, CRC32C, CRC64NVME, SHA1 and SHA256.")
+					"it may name the " + checksum.HeaderPrefix + "* headers of " + strings.Join(checksum.Algorithms(), ", ") + ".")
+			}
+			if len(p.names) == maxTrailers {
+				return s3err.InvalidRequest.Say("The x-amz-trailer header may name " +
+					strconv.Itoa(maxTrailers) + " trailers at most.")
 			}
 			p.names = append(p.names, name)
 		}
