@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -291,24 +292,41 @@ func (c *t) finish(bucket, id string, part *answer, read map[string]string) []by
 	return c.get(bucket, "target", read)
 }
 
-// setting changes a setting of the cluster. The case must call the func that it returns, which resets
-// it to its default.
+// setting changes a setting of the cluster. The case must call the func that it returns, which makes
+// it what it was: another cluster's setting may have been set before.
 func (c *t) setting(name, value string) (restore func()) {
 	if c.admin == "" {
 		c.passOver("needs --admin to turn " + name)
 	}
+	var was struct {
+		Settings []struct{ Value, Source string }
+	}
+	told := c.cairn("config", "get", name, "--output", "json")
+	if err := json.Unmarshal(told, &was); err != nil || len(was.Settings) != 1 {
+		c.fatalf("config get %s: not understood: %s", name, told)
+	}
+	back := []string{"config", "reset", name}
+	if s := was.Settings[0]; s.Source == ofCluster {
+		back = []string{"config", "set", name, s.Value}
+	}
 	c.cairn("config", "set", name, value)
-	return func() { c.cairn("config", "reset", name) }
+	return func() { c.cairn(back...) }
 }
 
-// cairn runs the admin tool.
-func (c *t) cairn(args ...string) string {
+// ofCluster is the source of a setting that was set for the whole cluster.
+const ofCluster = "cluster"
+
+// cairn runs the admin tool and returns what it prints.
+func (c *t) cairn(args ...string) []byte {
 	words := append(strings.Fields(c.admin), args...)
-	out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+	var said bytes.Buffer
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		c.fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
+		c.fatalf("%s: %v: %s%s", strings.Join(args, " "), err, out, &said)
 	}
-	return string(out)
+	return out
 }
 
 // customerKey returns the header triple of a customer's key.
@@ -334,33 +352,4 @@ func merged(maps ...map[string]string) map[string]string {
 		}
 	}
 	return out
-}
-
-// removeAll deletes what the cases have made, and leaves what cannot be deleted.
-func (w *world) removeAll() {
-	for _, b := range w.buckets {
-		w.empty(b)
-		_, _ = w.try(call{method: "DELETE", bucket: b})
-	}
-}
-
-func (w *world) empty(bucket string) {
-	var uploads struct {
-		Upload []struct{ Key, UploadId string }
-	}
-	if a, err := w.try(call{method: "GET", bucket: bucket, query: "uploads"}); err == nil && xml.Unmarshal(a.body, &uploads) == nil {
-		for _, u := range uploads.Upload {
-			_, _ = w.try(call{method: "DELETE", bucket: bucket, key: u.Key, query: "uploadId=" + url.QueryEscape(u.UploadId)})
-		}
-	}
-	var versions struct {
-		Version, DeleteMarker []struct{ Key, VersionId string }
-	}
-	a, err := w.try(call{method: "GET", bucket: bucket, query: "versions"})
-	if err != nil || xml.Unmarshal(a.body, &versions) != nil {
-		return
-	}
-	for _, v := range append(versions.Version, versions.DeleteMarker...) {
-		_, _ = w.try(call{method: "DELETE", bucket: bucket, key: v.Key, query: "versionId=" + url.QueryEscape(v.VersionId)})
-	}
 }

@@ -126,15 +126,17 @@ func (s *sdk) remove(ctx context.Context, bucket string, ids []types.ObjectIdent
 }
 
 func (s *sdk) abortAll(ctx context.Context, bucket string) error {
-	out, err := s.s3.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
-	if err != nil {
-		return fmt.Errorf("list the uploads of bucket %s: %w", bucket, err)
-	}
-	for _, u := range out.Uploads {
-		in := &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: u.Key, UploadId: u.UploadId}
-		_, err := s.s3.AbortMultipartUpload(ctx, in)
+	pages := s3.NewListMultipartUploadsPaginator(s.s3, &s3.ListMultipartUploadsInput{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("abort the upload of %s: %w", aws.ToString(u.Key), err)
+			return fmt.Errorf("list the uploads of bucket %s: %w", bucket, err)
+		}
+		for _, u := range page.Uploads {
+			in := &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: u.Key, UploadId: u.UploadId}
+			if _, err := s.s3.AbortMultipartUpload(ctx, in); err != nil {
+				return fmt.Errorf("abort the upload of %s: %w", aws.ToString(u.Key), err)
+			}
 		}
 	}
 	return nil
