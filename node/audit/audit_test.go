@@ -143,6 +143,25 @@ func TestFileEndsALineThatWasCut(t *testing.T) {
 	require.Equal(t, string(record(1).line()), rest)
 }
 
+// The byte that ends such a line counts: with it the next record is too much for this file.
+func TestFileCountsTheEndOfACutLine(t *testing.T) {
+	const cut = `{"time":"2026-`
+	line := record(1).line()
+	for limit, older := range map[int]bool{len(cut) + len(line): true, len(cut) + 1 + len(line): false} {
+		path := filepath.Join(t.TempDir(), "audit.log")
+		require.NoError(t, os.WriteFile(path, []byte(cut), 0o600))
+		f, err := openFile(FileConfig{Path: path, Bytes: int64(limit), Keep: 1})
+		require.NoError(t, err)
+		require.NoError(t, f.write(t.Context(), line, nil))
+		require.NoError(t, f.close())
+		st, err := os.Stat(path)
+		require.NoError(t, err)
+		require.LessOrEqual(t, st.Size(), int64(limit))
+		_, err = os.Stat(path + ".1")
+		require.Equal(t, older, err == nil, "%v", err)
+	}
+}
+
 func TestFileThatCannotBeOpened(t *testing.T) {
 	_, err := Open(Config{File: FileConfig{Path: filepath.Join(t.TempDir(), "no", "dir")}})
 	require.ErrorIs(t, err, os.ErrNotExist)
@@ -195,6 +214,27 @@ func TestSlowTargetBlocksNobody(t *testing.T) {
 	written, dropped := told.counts()
 	require.Equal(t, n, written+dropped)
 	require.GreaterOrEqual(t, written, queueRecords)
+}
+
+// Close may be called again, before the log has ended and after it.
+func TestCloseTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stuck{make(chan struct{})}
+		var told told
+		l := start([]target{s}, told.events())
+		l.Write(record(1))
+		var first error
+		go func() { first = l.Close(t.Context()) }()
+		synctest.Wait()
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, l.Close(short), context.DeadlineExceeded)
+		synctest.Wait()
+		require.NoError(t, first, "the target was given up for all")
+		require.NoError(t, l.Close(t.Context()))
+		_, dropped := told.counts()
+		require.Equal(t, 1, dropped)
+	})
 }
 
 func TestCloseDoesNotWaitForever(t *testing.T) {

@@ -61,16 +61,18 @@ func (f *file) open() error {
 	if err != nil {
 		return errors.Join(err, h.Close())
 	}
-	if st.Mode().IsRegular() && st.Size() > 0 {
+	size := st.Size()
+	if st.Mode().IsRegular() && size > 0 {
 		var last [1]byte
-		if _, err := h.ReadAt(last[:], st.Size()-1); err == nil && last[0] != '\n' {
-			_, err = io.WriteString(h, "\n")
+		if _, err := h.ReadAt(last[:], size-1); err == nil && last[0] != '\n' {
+			n, err := io.WriteString(h, "\n")
+			size += int64(n)
 			if err != nil {
 				return errors.Join(err, h.Close())
 			}
 		}
 	}
-	f.f, f.size = h, st.Size()
+	f.f, f.size = h, size
 	return nil
 }
 

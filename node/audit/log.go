@@ -38,6 +38,7 @@ type Config struct {
 type Log struct {
 	queues []*queue
 	wg     sync.WaitGroup
+	stop   sync.Once
 	cancel context.CancelFunc
 }
 
@@ -96,15 +97,17 @@ func (l *Log) Write(r *Record) {
 	}
 }
 
-// Close writes what is queued, until ctx ends, and ends the log. It may be called once, and nothing
-// may be written afterwards.
+// Close writes what is queued, until ctx ends, and ends the log. It may be called again, also while
+// another call waits. Nothing may be written afterwards.
 func (l *Log) Close(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	for _, q := range l.queues {
-		close(q.stopping)
-	}
+	l.stop.Do(func() {
+		for _, q := range l.queues {
+			close(q.stopping)
+		}
+	})
 	ended := make(chan struct{})
 	go func() {
 		l.wg.Wait()
