@@ -9,5 +9,11 @@ const (
 	// FeatureLevelMin is the oldest level that this release can work at.
 	FeatureLevelMin = 1
 	// FeatureLevelMax is the newest one that it knows.
-	FeatureLevelMax = 1
+	FeatureLevelMax = LevelSharedEntries
+)
+
+// What a feature level brought.
+const (
+	// LevelSharedEntries lets commands of the metadata share an entry of the log.
+	LevelSharedEntries = 2
 )

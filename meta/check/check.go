@@ -39,8 +39,8 @@ const FindingsMax = 20
 //   - I11 a version is listed by the time of its restore if and only if it has one, and
 //     the warm copy of a restore that is done is whole; a version whose class is
 //     changing has no restore;
-//   - I12 a queue counts the events that wait in it, and no event is of an entry that
-//     is not applied;
+//   - I12 a queue counts the events that wait in it, and no event is of a position that
+//     no command has reached;
 //   - I13 the refusals for contradictions are the latest ones, in order, and none is of
 //     an entry that is not applied;
 //   - I14 a record that says of which bucket, node, volume, upload or target it is lies
@@ -314,12 +314,16 @@ func (c *checker) checkSessions() {
 // checkSums proves I7 for the Applied record, I13, and I14 for the numbers of buckets.
 func (c *checker) checkSums() {
 	a := c.applied
-	sums := &metapb.Applied{Index: a.Index, Term: a.Term, Buckets: uint64(len(c.buckets)),
+	sums := &metapb.Applied{Index: a.Index, Term: a.Term, Ahead: a.Ahead, Begun: a.Begun, BegunCommands: a.BegunCommands,
+		Buckets:       uint64(len(c.buckets)),
 		ExtentsDoomed: uint64(len(c.doomed)), ContentsDropped: uint64(len(c.dropped)), Entries: c.entries,
 		ConfigRevision: a.ConfigRevision, DirectoryRevision: a.DirectoryRevision, ClockMs: a.ClockMs}
-	if a.DirectoryRevision > a.ConfigRevision || a.ConfigRevision > a.Index {
+	if a.DirectoryRevision > a.ConfigRevision || a.ConfigRevision > record.Position(a) {
 		c.wrong("the directory is of %d, the configuration of %d, all of %d",
-			a.DirectoryRevision, a.ConfigRevision, a.Index)
+			a.DirectoryRevision, a.ConfigRevision, record.Position(a))
+	}
+	if (a.Begun == 0) != (a.BegunCommands == 0) || a.Begun != 0 && a.Begun <= a.Index {
+		c.wrong("%d commands of entry %d are applied, after entry %d", a.BegunCommands, a.Begun, a.Index)
 	}
 	for _, e := range c.extents {
 		if e.GcIndex != 0 {
@@ -345,9 +349,9 @@ func (c *checker) checkSums() {
 
 // checkRefused proves I13.
 func (c *checker) checkRefused() {
-	last := uint64(0)
+	last, newest := uint64(0), max(c.applied.Index, c.applied.Begun)
 	for _, r := range c.refused.Latest {
-		if r.Index <= last || r.Index > c.applied.Index || len(r.Digest) != record.ContradictionDigestBytes {
+		if r.Index < last || r.Index == 0 || r.Index > newest || len(r.Digest) != record.ContradictionDigestBytes {
 			c.wrong("a refusal for a contradiction at entry %d follows one at %d", r.Index, last)
 		}
 		last = r.Index
@@ -406,8 +410,8 @@ func (c *checker) checkStats() {
 				c.wrong("volume %d remembers that slot %d was on drive %x of node %x", id, f.Slot, f.Drive, f.Node)
 			}
 		}
-		if m := v.Move; m != nil && m.Started > c.applied.Index {
-			c.wrong("volume %d has a move that began at %d, after %d", id, m.Started, c.applied.Index)
+		if m := v.Move; m != nil && m.Started > record.Position(c.applied) {
+			c.wrong("volume %d has a move that began at %d, after %d", id, m.Started, record.Position(c.applied))
 		}
 		if m := v.Move; m != nil && (int(m.Slot) >= len(v.Slots) || slices.Contains(v.Slots, m.To)) {
 			c.wrong("volume %d has a move that it cannot make: %v", id, m)

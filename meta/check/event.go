@@ -3,6 +3,7 @@ package check
 import (
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/record"
 )
 
 // keepEvent counts an event that waits for a target.
@@ -26,7 +27,7 @@ func (c *checker) checkEvents() {
 			c.wrong("events wait for target %q, which has no queue", target)
 		}
 	}
-	if c.newestEvent > c.applied.Index {
-		c.wrong("an event is of log entry %d, which is not applied", c.newestEvent)
+	if c.newestEvent > record.Position(c.applied) {
+		c.wrong("an event is of position %d, which no command has reached", c.newestEvent)
 	}
 }

@@ -244,8 +244,11 @@ func (n *testNode) data() fakeData {
 }
 
 func fakeOf(s stateMachine) *fakeState {
-	if r, ok := s.(registered); ok {
-		s = r.stateMachine
+	switch w := s.(type) {
+	case registered:
+		s = w.stateMachine
+	case leveled:
+		s = w.stateMachine
 	}
 	return s.(*fakeState)
 }

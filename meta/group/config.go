@@ -172,8 +172,8 @@ type Events struct {
 	// Log gets the lines that Raft itself logs.
 	Log func(level Level, message string)
 
-	// Applied: some entries were applied.
-	Applied func(entries int, took time.Duration)
+	// Applied: entries were applied in one batch, with so many commands in them.
+	Applied func(entries, commands int, took time.Duration)
 	// WriteStall: commits to the state wait for the disk (true), or do so no longer.
 	WriteStall func(stalled bool)
 	// LogSlow: a write to the log was slow.
@@ -214,7 +214,7 @@ func (e Events) withDefaults() Events {
 		e.Log = func(Level, string) {}
 	}
 	if e.Applied == nil {
-		e.Applied = func(int, time.Duration) {}
+		e.Applied = func(int, int, time.Duration) {}
 	}
 	if e.LeaderChanged == nil {
 		e.LeaderChanged = func(cluster.NodeID) {}

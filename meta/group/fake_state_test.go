@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/meta/files"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/state"
@@ -35,6 +36,7 @@ type fakeState struct {
 
 type fakeData struct {
 	Index, Term uint64
+	Part        int // How many commands of the entry after Index are applied.
 	Registers   map[string]string
 	Sessions    map[string]uint64 // Id → node; open ones.
 	Results     map[string]uint64 // Session and seq → index of its application.
@@ -69,6 +71,8 @@ func (s *fakeState) Applied() (uint64, uint64) {
 	return s.d.Index, s.d.Term
 }
 
+func (s *fakeState) FeatureLevel() uint32 { return cluster.FeatureLevelMax }
+
 func (s *fakeState) Apply(entries []state.Entry) ([]*metapb.Result, error) {
 	if d := s.delay.Load(); d > 0 {
 		time.Sleep(time.Duration(d))
@@ -77,8 +81,9 @@ func (s *fakeState) Apply(entries []state.Entry) ([]*metapb.Result, error) {
 	defer s.mu.Unlock()
 	out := make([]*metapb.Result, len(entries))
 	for i, e := range entries {
-		if e.Index <= s.d.Index {
-			return nil, fmt.Errorf("entry %d is applied again", e.Index)
+		if e.Index <= s.d.Index || e.Part != s.d.Part {
+			return nil, fmt.Errorf("command %d of entry %d is applied after %d commands of entry %d",
+				e.Part, e.Index, s.d.Part, s.d.Index)
 		}
 		s.applies.Add(1)
 		if e.Command != nil {
@@ -88,7 +93,10 @@ func (s *fakeState) Apply(entries []state.Entry) ([]*metapb.Result, error) {
 			}
 			out[i] = r
 		}
-		s.d.Index, s.d.Term = e.Index, e.Term
+		s.d.Part++
+		if !e.More {
+			s.d.Index, s.d.Term, s.d.Part = e.Index, e.Term, 0
+		}
 		s.d.Hash = sha256.Sum256(fmt.Appendf(s.d.Hash[:], "%d %d %x", e.Index, e.Term, e.Command))
 		own := sha256.Sum256(e.Command)
 		s.d.Hashes[e.Index] = fmt.Sprintf("%x in term %d, itself %x", s.d.Hash[:8], e.Term, own[:4])

@@ -27,6 +27,7 @@ type Group struct {
 	cfg       Config
 	id        raft.ServerID // The server as which this node takes part (identify).
 	log       *raftlog.Store
+	stored    *storedLog // The log as Raft sees it.
 	snaps     *snapshot.Store
 	fsm       *fsm
 	transport *rafttransport.Transport
@@ -43,6 +44,7 @@ type Group struct {
 	ready    atomic.Uint64       // The term in which reads may be served; 0: in none.
 	leaderCh chan bool           // See LeaderCh.
 	inflight *semaphore.Weighted // Of maxInflightCommands.
+	sharing  sharing             // See share.
 
 	confirmMu  sync.Mutex // Guards the two below; see confirm.
 	nextRound  *round     // The round that callers join; nil: nobody waits for one.
@@ -85,7 +87,8 @@ func Open(cfg Config) (*Group, error) {
 		Timeout: cfg.Timing.RPC, Logger: &logger{events: cfg.Events}})
 	g.transport.Admit(rafttransport.Rules{Self: g.id, First: incarnationOf(g.id) == "", Votes: g.Votes, Peers: g.peers,
 		Agrees: g.agreeWith, Last: func() uint64 { return g.raft.LastIndex() }})
-	g.raft, err = raft.NewRaft(g.raftConfig(), g.fsm, g.log, g.log, g.snaps, g.transport)
+	g.stored = &storedLog{Store: g.log}
+	g.raft, err = raft.NewRaft(g.raftConfig(), g.fsm, g.stored, g.log, g.snaps, g.transport)
 	if err != nil {
 		_ = g.transport.Close()
 		g.transport.Wait()

@@ -64,17 +64,16 @@ func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, e
 		g.inflight.Release(n)
 		return nil, errNotLeader
 	}
-	// Nobody can give up waiting for a future, so a goroutine waits for them. They end when the
-	// entries are applied or leadership is lost.
-	done := make(chan proposed, 1)
-	g.wg.Go(func() {
-		defer g.leave()
-		defer g.inflight.Release(n)
-		done <- g.apply(commands)
+	c := g.share(commands, func() {
+		g.inflight.Release(n)
+		g.leave()
 	})
 	select {
-	case p := <-done:
-		return p.outcomes, p.err
+	case <-c.done:
+		if c.notProposed() {
+			return nil, errNotLeader
+		}
+		return c.outcomes, nil
 	case <-ctx.Done():
 		err := context.Cause(ctx)
 		out := make([]outcome, n)
@@ -83,6 +82,16 @@ func (g *Group) proposeAll(ctx context.Context, commands [][]byte) ([]outcome, e
 		}
 		return out, nil
 	}
+}
+
+// notProposed reports whether none of the commands is in the log, certainly.
+func (c *call) notProposed() bool {
+	for _, o := range c.outcomes {
+		if o.unknown == nil || !notProposed(o.unknown) {
+			return false
+		}
+	}
+	return true
 }
 
 // judgeTimes returns the commands whose time agrees with this node's clock. For each of the
@@ -150,45 +159,4 @@ func (g *Group) proposeRest(ctx context.Context, commands [][]byte, refused []*m
 		out[at[i]] = o
 	}
 	return out, err
-}
-
-// proposed is the outcome of each command, or an error: none was proposed.
-type proposed struct {
-	outcomes []outcome
-	err      error
-}
-
-// apply gives commands to Raft and waits for what becomes of them.
-func (g *Group) apply(commands [][]byte) proposed {
-	futures := make([]raft.ApplyFuture, len(commands))
-	for i, c := range commands {
-		futures[i] = g.raft.Apply(c, 0)
-	}
-	out := make([]outcome, len(commands))
-	refused := 0
-	for i, f := range futures {
-		out[i] = outcomeOf(f)
-		if out[i].unknown != nil && notProposed(out[i].unknown) {
-			refused++
-		}
-	}
-	if refused == len(commands) {
-		return proposed{err: errNotLeader}
-	}
-	return proposed{outcomes: out}
-}
-
-// outcomeOf waits for what becomes of one command.
-func outcomeOf(f raft.ApplyFuture) outcome {
-	if err := f.Error(); err != nil {
-		return outcome{unknown: err}
-	}
-	switch r := f.Response().(type) {
-	case *metapb.Result:
-		return outcome{result: r}
-	case error:
-		return outcome{unknown: r}
-	default:
-		return outcome{unknown: errors.New("the state machine gave no result")}
-	}
 }

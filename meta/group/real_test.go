@@ -121,18 +121,40 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkCommit commits 4 KiB inline objects on voters in one process over
-// loopback TLS and a real disk, proposed at the leader or by another voter.
+// BenchmarkCommit commits 4 KiB inline objects on voters in one process over loopback TLS and a
+// real disk, proposed at the leader or by another voter.
 func BenchmarkCommit(b *testing.B) {
 	for _, voters := range []int{1, 3, 5} {
 		for _, tls := range []bool{false, true} {
 			for _, callers := range []int{1, 64} {
 				b.Run(fmt.Sprintf("voters=%d/tls=%v/callers=%d", voters, tls, callers), func(b *testing.B) {
-					benchmarkCommit(b, voters, tls, callers)
+					commitBenchmark{voters: voters, tls: tls, callers: callers, bytes: 4 << 10,
+						level: cluster.FeatureLevelMax}.run(b)
 				})
 			}
 		}
 	}
+}
+
+// BenchmarkSharedEntries commits inline objects of 100 bytes on three voters in one process, over
+// loopback and file systems in memory, proposed at the leader: how many commands a second one
+// group takes, with an entry for each and with entries that several share.
+func BenchmarkSharedEntries(b *testing.B) {
+	for _, callers := range []int{1, 8, 64, 256, 1024} {
+		for i, name := range []string{"alone", "shared"} {
+			b.Run(fmt.Sprintf("callers=%d/%s", callers, name), func(b *testing.B) {
+				commitBenchmark{voters: 3, callers: callers, bytes: 100, memory: true, atLeader: true,
+					level: cluster.LevelSharedEntries - 1 + uint32(i)}.run(b)
+			})
+		}
+	}
+}
+
+// commitBenchmark says what to commit where.
+type commitBenchmark struct {
+	voters, callers, bytes int
+	tls, memory, atLeader  bool
+	level                  uint32 // The feature level of the cluster.
 }
 
 type loopbackNode struct {
@@ -143,8 +165,8 @@ type loopbackNode struct {
 	rpc    string
 }
 
-func benchmarkCommit(b *testing.B, voters int, tls bool, callers int) {
-	nodes := loopbackCluster(b, voters, tls)
+func (c commitBenchmark) run(b *testing.B) {
+	nodes := c.start(b)
 	defer func() {
 		for _, n := range nodes {
 			n.client.Close()
@@ -159,18 +181,22 @@ func benchmarkCommit(b *testing.B, voters int, tls bool, callers int) {
 	}()
 	ctx := context.Background()
 	client := nodes[len(nodes)-1].client // Forwards, where there are several.
+	if c.atLeader {
+		client = nodes[0].client
+	}
 	_, err := client.Propose(ctx, createBucket("bucket"))
 	require.NoError(b, err)
-	body := make([]byte, 4<<10)
+	body := make([]byte, c.bytes)
 	for i := range body {
 		body[i] = byte(i * i >> 3)
 	}
 	var next atomic.Uint64
 	var wg sync.WaitGroup
-	work := make(chan struct{}, callers)
+	work := make(chan struct{}, c.callers)
 	b.ResetTimer()
 	cpu := processCPU()
-	for range callers {
+	before, _ := nodes[0].group.fsm.state.applied()
+	for range c.callers {
 		wg.Go(func() {
 			for range work {
 				i := next.Add(1)
@@ -186,24 +212,26 @@ func benchmarkCommit(b *testing.B, voters int, tls bool, callers int) {
 	close(work)
 	wg.Wait()
 	b.ReportMetric(float64((processCPU()-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+	after, _ := nodes[0].group.fsm.state.applied()
+	b.ReportMetric(float64(b.N)/float64(after-before), "commands/entry")
 	b.StopTimer()
 }
 
-func loopbackCluster(b *testing.B, voters int, tls bool) []*loopbackNode {
-	nodes := make([]*loopbackNode, voters)
+func (c commitBenchmark) start(b *testing.B) []*loopbackNode {
+	nodes := make([]*loopbackNode, c.voters)
 	text, err := identity.NewKeyText()
 	require.NoError(b, err)
 	key, err := identity.ParseKey(text)
 	require.NoError(b, err)
 	dir := b.TempDir()
 	addrs := func(id cluster.NodeID) (string, bool) { return nodes[id-1].rpc, true }
-	raftAddrs := make([]string, voters)
-	candidates := make([]cluster.NodeID, voters)
+	raftAddrs := make([]string, c.voters)
+	candidates := make([]cluster.NodeID, c.voters)
 	for i := range nodes {
 		id := cluster.NodeID(i + 1)
 		candidates[i] = id
 		tr := rpc.TCP()
-		if tls {
+		if c.tls {
 			ident, err := identity.New(key, id)
 			require.NoError(b, err)
 			tr = rpc.TLS(rpc.TCP(), ident)
@@ -212,8 +240,16 @@ func loopbackCluster(b *testing.B, voters int, tls bool) []*loopbackNode {
 		raftAddrs[i] = raftL.Addr().String()
 		n := &loopbackNode{rpc: rpcL.Addr().String(), http: rpc.NewHTTPClient(tr, rpc.ClientConfig{})}
 		nodes[i] = n
-		n.group, err = Open(Config{Node: id, FS: vfs.Default, Dir: fmt.Sprintf("%s/%d", dir, i), RaftAddr: raftAddrs[i],
-			Listener: raftL, Dial: tr.Dial, HTTP: n.http, RPCAddrs: addrs})
+		cfg := Config{Node: id, FS: vfs.Default, Dir: fmt.Sprintf("%s/%d", dir, i), RaftAddr: raftAddrs[i],
+			Listener: raftL, Dial: tr.Dial, HTTP: n.http, RPCAddrs: addrs}
+		if c.memory {
+			cfg.FS, cfg.Dir = vfs.NewMem(), "meta"
+		}
+		cfg.openState = func(fs vfs.FS, dir string) (stateMachine, error) {
+			s, err := openRealState(cfg)(fs, dir)
+			return leveled{s, c.level}, err
+		}
+		n.group, err = Open(cfg)
 		require.NoError(b, err)
 		n.server = rpc.NewServer(rpc.Config{})
 		n.server.Handle(n.group.Handler())
@@ -225,7 +261,7 @@ func loopbackCluster(b *testing.B, voters int, tls bool) []*loopbackNode {
 	for !nodes[0].group.IsLeader() {
 		time.Sleep(time.Millisecond)
 	}
-	for i := 1; i < voters; i++ {
+	for i := 1; i < c.voters; i++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		require.NoError(b, nodes[0].group.AddVoter(ctx, cluster.NodeID(i+1), raftAddrs[i]))
 		cancel()

@@ -25,6 +25,7 @@ import (
 // closes; many query beside it.
 type stateMachine interface {
 	Applied() (index, term uint64)
+	FeatureLevel() uint32
 	Apply(entries []state.Entry) ([]*metapb.Result, error)
 	Query(q *metapb.Query) (*metapb.Answer, error)
 	Contradictions() (applied uint64, c *metapb.Contradictions)
@@ -170,6 +171,12 @@ func (d *stateDir) applied() (index, term uint64) {
 	return d.current.Applied()
 }
 
+func (d *stateDir) featureLevel() uint32 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.current.FeatureLevel()
+}
+
 func (d *stateDir) contradictions() (applied uint64, c *metapb.Contradictions) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -255,37 +262,55 @@ var _ raft.BatchingFSM = (*fsm)(nil)
 // Apply implements raft.FSM.
 func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
-// ApplyBatch implements raft.BatchingFSM. Its replies are a *metapb.Result or an error for each
-// command, and nil for an entry that is no command or was applied before.
+// ApplyBatch implements raft.BatchingFSM. Its reply to an entry is an error; the *metapb.Result
+// of its command, or a []*metapb.Result where several share it; nil where it has no command or
+// was applied before.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	replies := make([]any, len(logs))
 	applied, _ := f.state.current.Applied()
 	f.entries = f.entries[:0]
-	for _, l := range logs {
-		if l.Index <= applied { // G5. Such entries can only come first in a batch.
+	carried := make([]int, len(logs)) // How many of f.entries each has become.
+	for i, l := range logs {
+		if l.Index <= applied { // G5.
 			continue
 		}
-		e := state.Entry{Index: l.Index, Term: l.Term}
-		if l.Type == raft.LogCommand {
-			e.Command = l.Data
-		}
-		f.entries = append(f.entries, e)
+		carried[i] = len(f.entries)
+		f.append(l)
+		carried[i] = len(f.entries) - carried[i]
 	}
 	if len(f.entries) == 0 {
 		return replies
 	}
 	results, err := f.apply(f.entries)
 	clear(f.entries) // The commands are to be freed.
-	skipped := len(logs) - len(f.entries)
-	for i := range f.entries {
+	for i, n := range carried {
 		switch {
+		case n == 0:
+			continue
 		case err != nil:
-			replies[skipped+i] = err
-		case results[i] != nil:
-			replies[skipped+i] = results[i]
+			replies[i] = err
+			continue
+		case n > 1:
+			replies[i] = results[:n:n]
+		case results[0] != nil:
+			replies[i] = results[0]
 		}
+		results = results[n:]
 	}
 	return replies
+}
+
+// append appends the commands of an entry to those that are to be applied.
+func (f *fsm) append(l *raft.Log) {
+	if l.Type != raft.LogCommand {
+		f.entries = append(f.entries, state.Entry{Index: l.Index, Term: l.Term})
+		return
+	}
+	commands := commandsOf(l.Data)
+	for i, c := range commands {
+		f.entries = append(f.entries, state.Entry{Index: l.Index, Term: l.Term, Command: c,
+			Part: i, More: i < len(commands)-1})
+	}
 }
 
 // apply applies entries. The process ends where that fails: the state lacks entries then, and
@@ -308,8 +333,22 @@ func (f *fsm) apply(entries []state.Entry) ([]*metapb.Result, error) {
 		f.events.Fatal(f.broken)
 		return nil, f.broken
 	}
-	f.events.Applied(len(entries), time.Since(start))
+	f.applied(entries, time.Since(start))
 	return results, nil
+}
+
+// applied tells that entries were applied.
+func (f *fsm) applied(parts []state.Entry, took time.Duration) {
+	entries, commands := 0, 0
+	for i := range parts {
+		if !parts[i].More {
+			entries++
+		}
+		if parts[i].Command != nil {
+			commands++
+		}
+	}
+	f.events.Applied(entries, commands, took)
 }
 
 // Snapshot implements raft.FSM. It takes a checkpoint, which later entries do not change. Errors:

@@ -20,7 +20,7 @@ type Key struct {
 	Older  bool           // Object: not the latest version.
 	Order  uint64         // Older object, restore, open upload.
 	ID     ID             // Content, upload, pin or session.
-	Part   uint32         // Part; event: which of its log entry.
+	Part   uint32         // Part; event: which of its command.
 	Index  uint64         // Unreferenced, completed, event; restore: time in ms.
 	Seq    uint64         // Result.
 	Extent shard.ExtentID

@@ -141,7 +141,7 @@ func AppendUsage(dst []byte, bucket uint64) []byte { return appendUint64(dst, Ki
 func AppendConfig(dst []byte, bucket uint64) []byte { return appendUint64(dst, KindConfig, bucket) }
 
 // AppendEvent appends the key of an event that waits for a target: the number-th of
-// the log entry.
+// the command of a position.
 func AppendEvent(dst []byte, target string, index uint64, number uint32) []byte {
 	dst = binary.BigEndian.AppendUint64(AppendEvents(dst, target), index)
 	return binary.BigEndian.AppendUint32(dst, number)

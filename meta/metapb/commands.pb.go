@@ -3177,7 +3177,7 @@ func (x *SetMissing) GetRemove() []*ExtentSlots {
 type DoomExtents struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Extents       []*ExtentSlots         `protobuf:"bytes,1,rep,name=extents,proto3" json:"extents,omitempty"`                             // The slots are not used.
-	BeforeIndex   uint64                 `protobuf:"varint,2,opt,name=before_index,json=beforeIndex,proto3" json:"before_index,omitempty"` // Only extents whose last reference went before this log index.
+	BeforeIndex   uint64                 `protobuf:"varint,2,opt,name=before_index,json=beforeIndex,proto3" json:"before_index,omitempty"` // Only extents whose last reference went before this position.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3468,7 +3468,7 @@ type Result struct {
 	Volumes   []uint32               `protobuf:"varint,5,rep,packed,name=volumes,proto3" json:"volumes,omitempty"` // CreateVolumes: ids.
 	Leases    []*LeaseBlock          `protobuf:"bytes,6,rep,name=leases,proto3" json:"leases,omitempty"`
 	ClusterId string                 `protobuf:"bytes,7,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // FormCluster, RegisterNode.
-	Index     uint64                 `protobuf:"varint,8,opt,name=index,proto3" json:"index,omitempty"`                         // Log index at which the command was applied first.
+	Index     uint64                 `protobuf:"varint,8,opt,name=index,proto3" json:"index,omitempty"`                         // Position at which the command was applied first.
 	Bucket    *Bucket                `protobuf:"bytes,9,opt,name=bucket,proto3" json:"bucket,omitempty"`                        // Of commands that change a bucket; with BUCKET_EXISTS the one that exists.
 	More      bool                   `protobuf:"varint,10,opt,name=more,proto3" json:"more,omitempty"`                          // ReplaceExtent, TrimContents, DropEvents: some is left to do, see there.
 	// After the command, if it has changed the directory or a bucket. With NO_SUCH_BUCKET too: the

@@ -313,7 +313,7 @@ type Event struct {
 	Etag        string                 `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
 	TimeMs      int64                  `protobuf:"varint,10,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	Origin      *Origin                `protobuf:"bytes,11,opt,name=origin,proto3" json:"origin,omitempty"`
-	// Its place in the queue: the log index of the change, and which of the events of that command
+	// Its place in the queue: the position of the change, and which of the events of that command
 	// it is. The key of the record holds them; they are set in answers only.
 	Index         uint64 `protobuf:"varint,12,opt,name=index,proto3" json:"index,omitempty"`
 	Number        uint32 `protobuf:"varint,13,opt,name=number,proto3" json:"number,omitempty"`

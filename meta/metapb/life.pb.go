@@ -85,8 +85,8 @@ type Move struct {
 	Slot          uint32                 `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
 	To            uint64                 `protobuf:"fixed64,2,opt,name=to,proto3" json:"to,omitempty"`                         // The drive that is to have the slot.
 	Rebuild       bool                   `protobuf:"varint,3,opt,name=rebuild,proto3" json:"rebuild,omitempty"`                // The drive that has the slot is lost: nothing is copied, all is marked missing.
-	LastNew       uint64                 `protobuf:"varint,4,opt,name=last_new,json=lastNew,proto3" json:"last_new,omitempty"` // Log index of the last command that may have put a shard on the old drive alone.
-	Started       uint64                 `protobuf:"varint,220,opt,name=started,proto3" json:"started,omitempty"`              // Log index of StartMove. What a mover saw before that does not count.
+	LastNew       uint64                 `protobuf:"varint,4,opt,name=last_new,json=lastNew,proto3" json:"last_new,omitempty"` // Position of the last command that may have put a shard on the old drive alone.
+	Started       uint64                 `protobuf:"varint,220,opt,name=started,proto3" json:"started,omitempty"`              // Position of StartMove. What a mover saw before that does not count.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,7 +222,7 @@ func (x *Former) GetNode() uint64 {
 // what it held: that is of a time which the metadata have forgotten.
 type Removed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Log index of its removal.
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Position of its removal.
 	Drive         bool                   `protobuf:"varint,2,opt,name=drive,proto3" json:"drive,omitempty"` // It is a drive, not a node.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -774,7 +774,7 @@ type FinishMove struct {
 	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Slot          uint32                 `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"`
 	To            uint64                 `protobuf:"fixed64,4,opt,name=to,proto3" json:"to,omitempty"`
-	SeenIndex     uint64                 `protobuf:"varint,5,opt,name=seen_index,json=seenIndex,proto3" json:"seen_index,omitempty"` // Log index as of which the mover has looked at the volume's extents.
+	SeenIndex     uint64                 `protobuf:"varint,5,opt,name=seen_index,json=seenIndex,proto3" json:"seen_index,omitempty"` // Position as of which the mover has looked at the volume's extents.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -84,10 +84,10 @@ func (RangeKind) EnumDescriptor() ([]byte, []int) {
 type WorkKind int32
 
 const (
-	WorkKind_WORK_GC        WorkKind = 0 // Extents whose last reference went before log index `before_index`, oldest first.
+	WorkKind_WORK_GC        WorkKind = 0 // Extents whose last reference went before position `before_index`, oldest first.
 	WorkKind_WORK_DOOMED    WorkKind = 1 // Extents whose shards are to be deleted.
 	WorkKind_WORK_MISSING   WorkKind = 2 // Extents with missing shards: of `volume` or, if that is 0, of all volumes.
-	WorkKind_WORK_COMPLETED WorkKind = 3 // Uploads that were completed before log index `before_index`, oldest first.
+	WorkKind_WORK_COMPLETED WorkKind = 3 // Uploads that were completed before position `before_index`, oldest first.
 	WorkKind_WORK_VOLUME    WorkKind = 4 // Extents of `volume`, in order.
 	WorkKind_WORK_DROPPED   WorkKind = 5 // Dropped contents of which parts are left, for TrimContents.
 	// Versions whose warm copy is to be made or dropped before the time `before_index`, in ms.
@@ -537,9 +537,9 @@ type Answer struct {
 	Refusal Refusal                `protobuf:"varint,1,opt,name=refusal,proto3,enum=cairn.meta.v1.Refusal" json:"refusal,omitempty"`
 	// Always set. Whoever remembers an older view must read it again.
 	ViewEpoch uint64 `protobuf:"varint,2,opt,name=view_epoch,json=viewEpoch,proto3" json:"view_epoch,omitempty"`
-	// Always set: log index of the last change of the directory, a bucket or its configuration.
+	// Always set: position of the last change of the directory, a bucket or its configuration.
 	ConfigRevision uint64 `protobuf:"varint,3,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"`
-	// Log index of the last change of the directory, at least 1. 0: the node does not tell it.
+	// Position of the last change of the directory, at least 1. 0: the node does not tell it.
 	DirectoryRevision uint64 `protobuf:"varint,420,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"`
 	// The same of a bucket or its configuration, apart from making one. It may be too high, so that
 	// buckets are read again needlessly, but never too low.
@@ -3276,7 +3276,7 @@ type KnownAnswer struct {
 	// The slot lies on another drive and its shard is not there. The one that the asker has may
 	// take its place.
 	Wanted []bool `protobuf:"varint,220,rep,packed,name=wanted,proto3" json:"wanted,omitempty"`
-	// The log index that the answer is of. By a later one somebody may count on the shards, so by
+	// The position that the answer is of. By a later one somebody may count on the shards, so by
 	// then nothing may be deleted by this answer.
 	AppliedIndex  uint64 `protobuf:"varint,221,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
 	unknownFields protoimpl.UnknownFields

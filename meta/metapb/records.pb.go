@@ -1697,7 +1697,7 @@ type Version struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ContentId     []byte                 `protobuf:"bytes,1,opt,name=content_id,json=contentId,proto3" json:"content_id,omitempty"` // 16 bytes; the upload id for a multipart object.
 	VersionId     string                 `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // Empty is the null version.
-	Order         uint64                 `protobuf:"varint,3,opt,name=order,proto3" json:"order,omitempty"`                         // The log index of its making: a greater one is newer.
+	Order         uint64                 `protobuf:"varint,3,opt,name=order,proto3" json:"order,omitempty"`                         // The position of its making: a greater one is newer.
 	DeleteMarker  bool                   `protobuf:"varint,4,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"`
 	Size          uint64                 `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Etag          string                 `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`                                // Without quotes.
@@ -2123,7 +2123,7 @@ type Extent struct {
 	SealId         []byte                 `protobuf:"bytes,5,opt,name=seal_id,json=sealId,proto3" json:"seal_id,omitempty"`                            // 16 random bytes to which the packages are bound, wherever the extent lies.
 	Crc64          uint64                 `protobuf:"fixed64,6,opt,name=crc64,proto3" json:"crc64,omitempty"`                                          // CRC-64/NVME of the plaintext.
 	Missing        uint32                 `protobuf:"varint,7,opt,name=missing,proto3" json:"missing,omitempty"`                                       // Slot set: shards known to be absent or bad.
-	GcIndex        uint64                 `protobuf:"varint,8,opt,name=gc_index,json=gcIndex,proto3" json:"gc_index,omitempty"`                        // Log index at which the last reference went; 0: it is referred to.
+	GcIndex        uint64                 `protobuf:"varint,8,opt,name=gc_index,json=gcIndex,proto3" json:"gc_index,omitempty"`                        // Position at which the last reference went; 0: it is referred to.
 	Crc32          uint32                 `protobuf:"fixed32,9,opt,name=crc32,proto3" json:"crc32,omitempty"`                                          // CRC-32 of the plaintext, if has_crcs.
 	Crc32C         uint32                 `protobuf:"fixed32,10,opt,name=crc32c,proto3" json:"crc32c,omitempty"`                                       // CRC-32C of the plaintext, if has_crcs.
 	HasCrcs        bool                   `protobuf:"varint,11,opt,name=has_crcs,json=hasCrcs,proto3" json:"has_crcs,omitempty"`
@@ -2246,7 +2246,7 @@ type Upload struct {
 	Bucket             string                 `protobuf:"bytes,3,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	Key                string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
 	InitiatedMs        int64                  `protobuf:"varint,5,opt,name=initiated_ms,json=initiatedMs,proto3" json:"initiated_ms,omitempty"`
-	Order              uint64                 `protobuf:"varint,6,opt,name=order,proto3" json:"order,omitempty"` // The log index of its making.
+	Order              uint64                 `protobuf:"varint,6,opt,name=order,proto3" json:"order,omitempty"` // The position of its making.
 	Attributes         *Attributes            `protobuf:"bytes,7,opt,name=attributes,proto3" json:"attributes,omitempty"`
 	Encryption         *Encryption            `protobuf:"bytes,8,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	Initiator          string                 `protobuf:"bytes,9,opt,name=initiator,proto3" json:"initiator,omitempty"`
@@ -2492,7 +2492,7 @@ type CompletedUpload struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ListDigest    []byte                 `protobuf:"bytes,1,opt,name=list_digest,json=listDigest,proto3" json:"list_digest,omitempty"` // SHA-256 of the part list that the client sent.
 	Version       *Version               `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`                         // As the completion made it.
-	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`                            // Log index of the completion.
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`                            // Position of the completion.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2553,9 +2553,9 @@ func (x *CompletedUpload) GetIndex() uint64 {
 type Session struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Node   uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
-	Opened uint64                 `protobuf:"varint,2,opt,name=opened,proto3" json:"opened,omitempty"` // Log index.
+	Opened uint64                 `protobuf:"varint,2,opt,name=opened,proto3" json:"opened,omitempty"` // Position.
 	Floor  uint64                 `protobuf:"varint,3,opt,name=floor,proto3" json:"floor,omitempty"`   // No command with a lower seq is proposed again.
-	// Log index; 0: open. A session that has ended is remembered for a while, so that a late repeat
+	// Position; 0: open. A session that has ended is remembered for a while, so that a late repeat
 	// of the command that opened it does not end its successor.
 	Ended         uint64 `protobuf:"varint,5,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2775,7 +2775,7 @@ func (x *Pin) GetExtents() []*ExtentRef {
 // command that dropped it.
 type DroppedContent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`       // Log index of the command that dropped it.
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`       // Position of the command that dropped it.
 	Unlisted      bool                   `protobuf:"varint,2,opt,name=unlisted,proto3" json:"unlisted,omitempty"` // Only the parts that the Layout does not list are dropped.
 	Next          uint32                 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`         // Parts below this number are done.
 	unknownFields protoimpl.UnknownFields
@@ -2836,17 +2836,20 @@ func (x *DroppedContent) GetNext() uint32 {
 // Applied says how far the log is applied, and holds sums over the state.
 type Applied struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
-	Index             uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Of the last log entry that was applied.
+	Index             uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // Of the last log entry of which all commands were applied.
 	Term              uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
 	Buckets           uint64                 `protobuf:"varint,3,opt,name=buckets,proto3" json:"buckets,omitempty"`
 	ExtentsMissing    uint64                 `protobuf:"varint,4,opt,name=extents_missing,json=extentsMissing,proto3" json:"extents_missing,omitempty"`
 	ExtentsGc         uint64                 `protobuf:"varint,5,opt,name=extents_gc,json=extentsGc,proto3" json:"extents_gc,omitempty"`
 	ExtentsDoomed     uint64                 `protobuf:"varint,6,opt,name=extents_doomed,json=extentsDoomed,proto3" json:"extents_doomed,omitempty"`
 	ContentsDropped   uint64                 `protobuf:"varint,7,opt,name=contents_dropped,json=contentsDropped,proto3" json:"contents_dropped,omitempty"`
-	ConfigRevision    uint64                 `protobuf:"varint,8,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"` // Log index of the last change of an entry, a bucket or its configuration.
+	ConfigRevision    uint64                 `protobuf:"varint,8,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"` // Position of the last change of an entry, a bucket or its configuration.
 	Entries           uint64                 `protobuf:"varint,9,opt,name=entries,proto3" json:"entries,omitempty"`
-	DirectoryRevision uint64                 `protobuf:"varint,10,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"` // Log index of the last change of an entry.
+	DirectoryRevision uint64                 `protobuf:"varint,10,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"` // Position of the last change of an entry.
 	ClockMs           int64                  `protobuf:"varint,20,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`                               // The latest time_ms by which a lock was judged. Only LowerClock sets it back.
+	Ahead             uint64                 `protobuf:"varint,11,opt,name=ahead,proto3" json:"ahead,omitempty"`                                                  // By how much the position of the last command is greater than index.
+	Begun             uint64                 `protobuf:"varint,12,opt,name=begun,proto3" json:"begun,omitempty"`                                                  // Index of an entry of which only some commands were applied; 0: there is none.
+	BegunCommands     uint64                 `protobuf:"varint,13,opt,name=begun_commands,json=begunCommands,proto3" json:"begun_commands,omitempty"`             // How many: its first ones.
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2958,13 +2961,34 @@ func (x *Applied) GetClockMs() int64 {
 	return 0
 }
 
+func (x *Applied) GetAhead() uint64 {
+	if x != nil {
+		return x.Ahead
+	}
+	return 0
+}
+
+func (x *Applied) GetBegun() uint64 {
+	if x != nil {
+		return x.Begun
+	}
+	return 0
+}
+
+func (x *Applied) GetBegunCommands() uint64 {
+	if x != nil {
+		return x.BegunCommands
+	}
+	return 0
+}
+
 // Contradictions says which commands were refused because records contradict each other or cannot
 // be decoded. All voters must have refused the same ones. A voter whose records differ here is
 // damaged.
 type Contradictions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	Latest        []*Contradiction       `protobuf:"bytes,2,rep,name=latest,proto3" json:"latest,omitempty"` // Ascending by index.
+	Latest        []*Contradiction       `protobuf:"bytes,2,rep,name=latest,proto3" json:"latest,omitempty"` // In the order of the log.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3087,7 +3111,7 @@ type Entry struct {
 	Kind          EntryKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=cairn.meta.v1.EntryKind" json:"kind,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
-	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"` // Log index of its last change.
+	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"` // Position of its last change.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4140,7 +4164,7 @@ const file_records_proto_rawDesc = "" +
 	"\x0eDroppedContent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x1a\n" +
 	"\bunlisted\x18\x02 \x01(\bR\bunlisted\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\rR\x04next\"\xf4\x02\n" +
+	"\x04next\x18\x03 \x01(\rR\x04next\"\xc7\x03\n" +
 	"\aApplied\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x18\n" +
@@ -4154,7 +4178,10 @@ const file_records_proto_rawDesc = "" +
 	"\aentries\x18\t \x01(\x04R\aentries\x12-\n" +
 	"\x12directory_revision\x18\n" +
 	" \x01(\x04R\x11directoryRevision\x12\x19\n" +
-	"\bclock_ms\x18\x14 \x01(\x03R\aclockMs\"\\\n" +
+	"\bclock_ms\x18\x14 \x01(\x03R\aclockMs\x12\x14\n" +
+	"\x05ahead\x18\v \x01(\x04R\x05ahead\x12\x14\n" +
+	"\x05begun\x18\f \x01(\x04R\x05begun\x12%\n" +
+	"\x0ebegun_commands\x18\r \x01(\x04R\rbegunCommands\"\\\n" +
 	"\x0eContradictions\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x124\n" +
 	"\x06latest\x18\x02 \x03(\v2\x1c.cairn.meta.v1.ContradictionR\x06latest\"\x8b\x01\n" +

@@ -25,7 +25,7 @@ type DirectoryLog struct {
 	since   uint64        // All changes after this revision are in changes.
 }
 
-// EntryChange says which entry was changed, and by which log entry.
+// EntryChange says which entry was changed, and at which position.
 type EntryChange struct {
 	record.EntryName
 	Revision uint64

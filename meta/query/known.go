@@ -19,7 +19,7 @@ import (
 // the metadata were restored.
 func (v *View) known(q *metapb.KnownExtents) (*metapb.KnownAnswer, error) {
 	a := &metapb.KnownAnswer{Known: make([]bool, len(q.Extents)), Wanted: make([]bool, len(q.Extents)),
-		AppliedIndex: v.Applied.Index}
+		AppliedIndex: record.Position(v.Applied)}
 	k := knower{v: v, drive: q.Drive, volumes: map[uint32]*slotsAt{}}
 	for i, e := range q.Extents {
 		var err error

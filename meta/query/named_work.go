@@ -33,7 +33,7 @@ func (v *View) listNamedWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	if limit == 0 {
 		limit = PageMax
 	}
-	a := &metapb.WorkAnswer{AppliedIndex: v.Applied.Index}
+	a := &metapb.WorkAnswer{AppliedIndex: record.Position(v.Applied)}
 	if bytes.Compare(lower, upper) >= 0 {
 		return a, nil
 	}

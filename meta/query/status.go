@@ -14,7 +14,7 @@ import (
 // status answers sums over the state, and what they say of how safe the data are.
 func (v *View) status(q *metapb.GetStatus) (*metapb.StatusAnswer, error) {
 	a := &metapb.StatusAnswer{
-		ClusterId: v.Cluster.Id, AppliedIndex: v.Applied.Index, Buckets: v.Applied.Buckets,
+		ClusterId: v.Cluster.Id, AppliedIndex: record.Position(v.Applied), Buckets: v.Applied.Buckets,
 		ExtentsMissing: v.Applied.ExtentsMissing, ExtentsGc: v.Applied.ExtentsGc,
 		ExtentsDoomed: v.Applied.ExtentsDoomed, ContentsDropped: v.Applied.ContentsDropped,
 		Volumes: v.Cluster.LastVolume, Entries: v.Applied.Entries,
@@ -205,7 +205,7 @@ func (h *healthCounter) lacking(v *metapb.Volume, s *metapb.VolumeStats, absent 
 
 // listStats answers what each volume holds and misses.
 func (v *View) listStats() (*metapb.VolumeStatsAnswer, error) {
-	a := &metapb.VolumeStatsAnswer{AppliedIndex: v.Applied.Index}
+	a := &metapb.VolumeStatsAnswer{AppliedIndex: record.Position(v.Applied)}
 	err := record.ScanKind(v.Records, keys.KindVolumeStats, func(k keys.Key, value []byte) error {
 		s := &metapb.VolumeStat{Volume: uint32(k.Volume), Stats: new(metapb.VolumeStats)}
 		a.Volumes = append(a.Volumes, s)

@@ -33,7 +33,7 @@ func (v *View) listWork(q *metapb.ListWork) (*metapb.WorkAnswer, error) {
 	if limit == 0 {
 		limit = PageMax
 	}
-	a := &metapb.WorkAnswer{AppliedIndex: v.Applied.Index}
+	a := &metapb.WorkAnswer{AppliedIndex: record.Position(v.Applied)}
 	err = record.Scan(v.Records, lower, upper, func(key, value []byte) error {
 		k, err := record.DecodeKey(key)
 		if err != nil {

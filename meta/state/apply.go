@@ -13,18 +13,22 @@ import (
 	"github.com/cairnstore/cairn/meta/record"
 )
 
-// Entry is one entry of the log. Raft's own entries have no Command: they only move the
-// applied index.
+// Entry is one command of an entry of the log, most often the only one. Raft's own entries have
+// no Command: they only move the applied index.
 type Entry struct {
 	Index, Term uint64
 	Command     []byte // A metapb.Command, marshalled, or nil.
+
+	Part int  // How many commands of the same entry come before this one.
+	More bool // Others of the same entry follow: it is applied once they are.
 }
 
 // Apply applies entries in order and returns a result for each of them: nil for an entry
-// without a command, and for one at or below the applied index, which is passed over. It
-// commits them as one batch, which is not synced: see Flush.
+// without a command, and for one that was applied before, which is passed over. It commits them
+// as one batch, which is not synced: see Flush. All commands of an entry of the log must be
+// given, in their order, and in one call.
 //
-// A command that meets a Contradiction is refused, and the entries are then committed one by
+// A command that meets a Contradiction is refused, and the commands are then committed one by
 // one. After any other error the State applies nothing more: every later call returns the same
 // error. The entry that the error names has had no effect. The caller must stop the node.
 func (s *State) Apply(entries []Entry) ([]*metapb.Result, error) {
@@ -52,7 +56,7 @@ func (s *State) apply(entries []Entry) (results []*metapb.Result, err error) {
 	results = make([]*metapb.Result, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if e.Index <= t.applied.Index {
+		if isApplied(t.applied, e) {
 			continue
 		}
 		if e.Command != nil {
@@ -60,15 +64,15 @@ func (s *State) apply(entries []Entry) (results []*metapb.Result, err error) {
 				return nil, fmt.Errorf("log entry %d: %w", e.Index, err)
 			}
 		}
-		t.applied.Index, t.applied.Term = e.Index, e.Term
+		t.advance(e)
 	}
 	return results, s.commit(t)
 }
 
 // commit writes what the batch has gathered in memory, commits it, and publishes for queries
-// what they do not read from the database. A batch that moves no index is thrown away.
+// what they do not read from the database. A batch in which nothing was applied is thrown away.
 func (s *State) commit(t *tx) error {
-	if t.applied.Index == s.applied.Index {
+	if !t.advanced {
 		return nil
 	}
 	t.storeSessions()
@@ -102,13 +106,14 @@ func (t *tx) apply(e *Entry) (*metapb.Result, error) {
 	if cmd.Op == nil {
 		return nil, errUnknown()
 	}
-	t.index, t.cmd, t.session, t.budget, t.events = e.Index, cmd, nil, t.inline, 0
+	t.cmd, t.session, t.budget, t.events = cmd, nil, t.inline, 0
+	t.position = nextPosition(t.applied, e)
 	r := t.enter()
 	if r == nil {
 		if r = t.dispatch(cmd); r == nil {
 			return nil, errUnknown()
 		}
-		r.Index = e.Index
+		r.Index = t.position
 		if r.Refusal == metapb.Refusal_REFUSAL_NO_SUCH_BUCKET {
 			// The proposer thought that the bucket exists, so what it knows of buckets is older.
 			r.ConfigRevision = t.applied.ConfigRevision

@@ -52,10 +52,10 @@ func (t *tx) completeUpload(c *metapb.CompleteUpload) *metapb.Result {
 	c.Version.ContentId = id[:]
 	t.setHead(b, c.Key, c.Version, &old, exists)
 	t.set(keys.AppendLayout(t.key(), id), c.Layout)
-	u.Completed = &metapb.CompletedUpload{ListDigest: c.ListDigest, Version: c.Version, Index: t.index}
+	u.Completed = &metapb.CompletedUpload{ListDigest: c.ListDigest, Version: c.Version, Index: t.position}
 	t.closeUpload(id, u, state)
 	t.set(keys.AppendUpload(t.key(), id), u)
-	t.setBytes(keys.AppendCompleted(t.key(), t.index, id), nil)
+	t.setBytes(keys.AppendCompleted(t.key(), t.position, id), nil)
 	if int(state.Parts) != len(c.Layout.Numbers) {
 		t.dropUnlisted(id)
 	}

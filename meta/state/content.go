@@ -28,7 +28,7 @@ func (t *tx) dropContent(id keys.ID, multipart bool) {
 	} else {
 		t.applied.ContentsDropped++
 	}
-	rec.Index = t.index
+	rec.Index = t.position
 	t.trim(id, rec)
 }
 
@@ -62,7 +62,7 @@ func (t *tx) removePart(id keys.ID, p *metapb.Part, number uint32) {
 // dropUnlisted drops the parts of a completed upload that its layout does not list.
 func (t *tx) dropUnlisted(id keys.ID) {
 	t.applied.ContentsDropped++
-	t.trim(id, &metapb.DroppedContent{Index: t.index, Unlisted: true})
+	t.trim(id, &metapb.DroppedContent{Index: t.position, Unlisted: true})
 }
 
 // trimContents goes on to remove what is left of dropped contents, and says whether there is

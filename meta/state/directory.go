@@ -52,15 +52,15 @@ func (t *tx) writeEntries(c *metapb.WriteEntries) *metapb.Result {
 	}
 	for _, e := range c.Put {
 		n := record.EntryName{Kind: e.Kind, Name: e.Name}
-		e.Revision = t.index
+		e.Revision = t.position
 		t.set(n.Key(t.key()), e)
-		t.directory = append(t.directory, query.EntryChange{EntryName: n, Revision: t.index})
+		t.directory = append(t.directory, query.EntryChange{EntryName: n, Revision: t.position})
 	}
 	for _, n := range gone {
 		t.del(n.Key(t.key()))
-		t.directory = append(t.directory, query.EntryChange{EntryName: n, Revision: t.index})
+		t.directory = append(t.directory, query.EntryChange{EntryName: n, Revision: t.position})
 	}
-	t.applied.Entries, t.applied.DirectoryRevision = total, t.index
+	t.applied.Entries, t.applied.DirectoryRevision = total, t.position
 	return t.changesConfig(r)
 }
 
@@ -99,14 +99,14 @@ func checkEntries(c *metapb.WriteEntries) string {
 
 // changesBuckets notes that the command changes or deletes a bucket. It returns r.
 func (t *tx) changesBuckets(r *metapb.Result) *metapb.Result {
-	t.bucketsRevision = t.index
+	t.bucketsRevision = t.position
 	return t.changesConfig(r)
 }
 
 // changesConfig notes that the command changes the directory, a bucket or a bucket's
 // configuration. It returns r.
 func (t *tx) changesConfig(r *metapb.Result) *metapb.Result {
-	t.applied.ConfigRevision = t.index
-	r.ConfigRevision = t.index
+	t.applied.ConfigRevision = t.position
+	r.ConfigRevision = t.position
 	return r
 }

@@ -1,9 +1,10 @@
 // Package state is the state machine of the metadata: a deterministic Apply over a Pebble
 // database.
 //
-// In come the entries of a log, whose commands are messages of package metapb. Out go a result
-// for each command, and records in the database, under the keys of package keys. Package query
-// answers from the records, package check proves that they agree with each other.
+// In come the entries of a log, whose commands are messages of package metapb: one in most
+// entries, or several. Out go a result for each command, and records in the database, under the
+// keys of package keys. Package query answers from the records, package check proves that they
+// agree with each other.
 //
 // # Determinism
 //
@@ -15,15 +16,15 @@
 // # Durability
 //
 // The database has no write-ahead log and commits are not synced: the Raft log is its log. Each
-// batch carries the index of its last entry. So after a crash the state is that of an older
-// applied index, and the entries after it are applied again. Flush, Checkpoint and Close make
+// batch carries the index of its last entry, or how many commands of one it has applied. So
+// after a crash the state is an older one, and what came after it is applied again. Flush, Checkpoint and Close make
 // durable what is applied.
 //
 // # Versions
 //
 // The latest version of a key lies under a fixed key of the database. Older ones lie behind it,
-// the newest first, and are found by their ids. The order of a version is the index of the
-// entry that made it, and never changes. So a list that names a version by bucket, key and
+// the newest first, and are found by their ids. The order of a version is the position of the
+// command that made it (position.go), and never changes. So a list that names a version by bucket, key and
 // order (that of restores by their time) stays right when the version becomes an older one, or
 // the latest again. In a bucket that never was versioned there are only null versions, and
 // nothing looks for others.

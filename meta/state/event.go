@@ -51,7 +51,7 @@ func (t *tx) queueEvent(target string, e *metapb.Event) {
 		q.Dropped++
 	} else {
 		q.Length++
-		t.set(keys.AppendEvent(t.key(), target, t.index, t.events), e)
+		t.set(keys.AppendEvent(t.key(), target, t.position, t.events), e)
 		t.events++
 	}
 	t.set(keys.AppendEventQueue(t.key(), target), q)

@@ -299,7 +299,7 @@ func notDrained(detail string) *metapb.Result {
 
 // tombstone records that a node or drive was removed for good: see checkRemoved.
 func (t *tx) tombstone(id uint64, drive bool) {
-	t.set(keys.AppendRemoved(t.key(), id), &metapb.Removed{Index: t.index, Drive: drive})
+	t.set(keys.AppendRemoved(t.key(), id), &metapb.Removed{Index: t.position, Drive: drive})
 }
 
 // checkRemoved refuses a node that was removed for good, and one with a drive that was. What lies

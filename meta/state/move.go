@@ -41,7 +41,7 @@ func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
 		return t.mem.notRebuildable(v, int(c.Slot))
 	}
 	v = proto.Clone(v).(*metapb.Volume)
-	v.Move = &metapb.Move{Slot: c.Slot, To: c.To, Rebuild: c.Rebuild, Started: t.index}
+	v.Move = &metapb.Move{Slot: c.Slot, To: c.To, Rebuild: c.Rebuild, Started: t.position}
 	t.setVolume(v)
 	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
 	return &metapb.Result{}
@@ -119,11 +119,11 @@ func missMoved(v *metapb.Volume, n *metapb.NewExtent) *metapb.Result {
 // have got a shard of it on the old drive. The mover then has to look at the extents once more.
 func (t *tx) arrived(volume shard.VolumeID, slots uint32) {
 	v := t.mem.volume(volume)
-	if v.Move == nil || slots&(1<<v.Move.Slot) == 0 || v.Move.LastNew == t.index {
+	if v.Move == nil || slots&(1<<v.Move.Slot) == 0 || v.Move.LastNew == t.position {
 		return
 	}
 	v = proto.Clone(v).(*metapb.Volume)
-	v.Move.LastNew = t.index
+	v.Move.LastNew = t.position
 	t.setVolume(v)
 }
 

@@ -116,7 +116,7 @@ func (t *tx) hide(b *metapb.Bucket, c *metapb.DeleteObjects, i int) *metapb.Dele
 		return &metapb.DeleteResult{Refusal: metapb.Refusal_REFUSAL_INVALID}
 	}
 	old, exists := t.head(b, key)
-	if exists && old.deleteMarker && old.order == t.index {
+	if exists && old.deleteMarker && old.order == t.position {
 		return &metapb.DeleteResult{DeleteMarker: true, VersionId: record.ShownVersionID(old.versionID)}
 	}
 	if !mayDelete(c.Objects[i], &old, exists) {

@@ -323,4 +323,5 @@ func checkBatches(t *rapid.T, machine *machine, limits dropLimits, g *generator)
 	got, err := other.s.Hash()
 	require.NoError(t, err)
 	require.Equal(t, want, got, "batches of another size end in another state")
+	checkShared(t, machine, limits, g)
 }

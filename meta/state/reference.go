@@ -166,10 +166,10 @@ func (t *tx) release(ids []shard.ExtentID, owner keys.Owner) {
 
 // enqueue puts an extent that nothing refers to into the gc queue, under the index of this command.
 func (t *tx) enqueue(id shard.ExtentID, rec *metapb.Extent) {
-	rec.GcIndex = t.index
+	rec.GcIndex = t.position
 	t.applied.ExtentsGc++
 	t.setExtent(id, rec)
-	t.setBytes(keys.AppendUnreferenced(t.key(), t.index, id), nil)
+	t.setBytes(keys.AppendUnreferenced(t.key(), t.position, id), nil)
 }
 
 func (t *tx) setExtent(id shard.ExtentID, rec *metapb.Extent) {

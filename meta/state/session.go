@@ -173,7 +173,7 @@ func (t *tx) openSession(c *metapb.OpenSession) *metapb.Result {
 	}
 	t.forgetEnded(c.Node)
 	s := &session{id: id}
-	s.rec.Node, s.rec.Opened = c.Node, t.index
+	s.rec.Node, s.rec.Opened = c.Node, t.position
 	t.mem.sessions[id] = s
 	t.mem.ordered = append(t.mem.ordered, s)
 	t.touch(s)
@@ -182,7 +182,7 @@ func (t *tx) openSession(c *metapb.OpenSession) *metapb.Result {
 
 // endSession ends a session and drops its results, leases and pins.
 func (t *tx) endSession(s *session) {
-	s.rec.Ended = t.index
+	s.rec.Ended = t.position
 	t.touch(s)
 	t.forgetResults(s, len(s.results))
 	s.results, s.fresh = nil, nil

@@ -147,6 +147,13 @@ func (s *State) Applied() (index, term uint64) {
 	return s.applied.Index, s.applied.Term
 }
 
+// FeatureLevel returns the feature level of the cluster; 0 where none was formed.
+func (s *State) FeatureLevel() uint32 {
+	s.viewMu.RLock()
+	defer s.viewMu.RUnlock()
+	return s.cluster.GetFeatureLevel()
+}
+
 // Query answers q from the state as it is now, also while Apply runs. A refusal is an answer.
 // Errors are those of query.View.Answer.
 func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {

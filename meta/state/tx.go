@@ -34,13 +34,14 @@ type tx struct {
 
 	dropLimits
 	keyBuf, valueBuf []byte
+	advanced         bool // Something was applied: see advance.
 
 	// Of the command being applied.
-	index   uint64
-	cmd     *metapb.Command
-	session *session
-	budget  int    // How many references and parts it may still drop: see dropInline.
-	events  uint32 // How many events it has queued.
+	position uint64 // See nextPosition.
+	cmd      *metapb.Command
+	session  *session
+	budget   int    // How many references and parts it may still drop: see dropInline.
+	events   uint32 // How many events it has queued.
 }
 
 // begin begins a batch. The caller must close it.

@@ -23,7 +23,7 @@ func (t *tx) createUpload(c *metapb.CreateUpload) *metapb.Result {
 		t.has(keys.AppendDropped(t.key(), id)) || t.has(keys.AppendPart(t.key(), id, 1)) {
 		return invalid("the upload id is in use")
 	}
-	u.BucketId, u.Order = b.Id, t.index
+	u.BucketId, u.Order = b.Id, t.position
 	if u.InitiatedMs == 0 {
 		u.InitiatedMs = t.cmd.TimeMs
 	}

@@ -65,7 +65,7 @@ func (t *tx) nameVersion(
 		return nil
 	}
 	if v.VersionId == "" {
-		v.VersionId = fmt.Sprintf("%016x%016x", t.index, salt)
+		v.VersionId = fmt.Sprintf("%016x%016x", t.position, salt)
 	}
 	if v.VersionId == record.NullVersion || len(v.VersionId) > VersionIDMaxBytes {
 		return invalid(fmt.Sprintf("a version id has at most %d bytes and is not %q", VersionIDMaxBytes, record.NullVersion))
@@ -80,7 +80,7 @@ func (t *tx) nameVersion(
 // there is one (exists). It is kept as an older version. But a key has one null version at most: if
 // v is one, the null version that was there is dropped, be it the latest or an older one.
 func (t *tx) setHead(b *metapb.Bucket, key string, v *metapb.Version, old *head, exists bool) {
-	v.Order, v.Restore, v.Transition = t.index, nil, nil
+	v.Order, v.Restore, v.Transition = t.position, nil, nil
 	if v.ModifiedMs == 0 {
 		v.ModifiedMs = t.cmd.TimeMs
 	}

@@ -241,8 +241,9 @@ func (o *Observer) Group(fatal func(error)) group.Events {
 			}
 			o.Log.Log(context.Background(), level, "raft", "message", m)
 		},
-		Applied: func(entries int, took time.Duration) {
+		Applied: func(entries, commands int, took time.Duration) {
 			o.m.applied.Add(float64(entries))
+			o.m.commands.Add(float64(commands))
 			o.m.applySeconds.Observe(took.Seconds())
 		},
 		WriteStall: func(stalled bool) {

@@ -53,6 +53,7 @@ type metrics struct {
 	restores      prometheus.Counter
 	applySeconds  prometheus.Histogram
 	applied       prometheus.Counter
+	commands      prometheus.Counter
 	logSlow       prometheus.Counter
 	writeStalls   prometheus.Counter
 	metaSeconds   *prometheus.HistogramVec
@@ -194,9 +195,11 @@ func newMetrics(r prometheus.Registerer) metrics {
 		restores:      counter("cairn_raft_restores_total", "Snapshots received and restored."),
 		applySeconds:  fine("cairn_raft_apply_duration_seconds", "Time to apply a batch of log entries to the state."),
 		applied:       counter("cairn_raft_applied_entries_total", "Log entries applied to the state."),
-		logSlow:       counter("cairn_raft_log_slow_writes_total", "Writes to the Raft log that took longer than a second."),
-		writeStalls:   counter("cairn_database_write_stalls_total", "Times that commits to the state had to wait for the disk."),
-		metaSeconds:   hist("cairn_metadata_request_duration_seconds", "Time of changes (propose) and reads of the metadata, as this node saw them.", "request"),
+		commands: counter("cairn_raft_applied_commands_total",
+			"Commands applied to the state; several may share a log entry."),
+		logSlow:     counter("cairn_raft_log_slow_writes_total", "Writes to the Raft log that took longer than a second."),
+		writeStalls: counter("cairn_database_write_stalls_total", "Times that commits to the state had to wait for the disk."),
+		metaSeconds: hist("cairn_metadata_request_duration_seconds", "Time of changes (propose) and reads of the metadata, as this node saw them.", "request"),
 
 		upkeepFailed:  vec("cairn_upkeep_failures_total", "Rounds of upkeep that failed.", "task"),
 		doomed:        counter("cairn_extents_doomed_total", "Unreferenced extents given up for deletion."),

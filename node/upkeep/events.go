@@ -128,7 +128,7 @@ func (d *deliverer) batch(ctx context.Context, name string, target notify.Target
 	for i, e := range events {
 		var err error
 		if messages[i], err = notify.NewMessage(e); err != nil {
-			return fmt.Errorf("event %d of log entry %d: %w", e.Number, e.Index, err)
+			return fmt.Errorf("event %d of position %d: %w", e.Number, e.Index, err)
 		}
 	}
 	taken, failed := target.Send(ctx, messages)

@@ -16,7 +16,7 @@ import (
 // extents whose shards are all deleted. Each step may be repeated. It also removes what is left
 // of multipart objects that were replaced, and forgets uploads that finished long ago.
 //
-// The metadata tell at which log index an extent became garbage. How long ago that was, the
+// The metadata tell at which position an extent became garbage. How long ago that was, the
 // collector counts by its own monotonic clock, from when it saw that index applied (marks). A new
 // leader waits the whole time again, and no clock that jumps can shorten it.
 type collector struct {
@@ -170,7 +170,7 @@ func (g *collector) trim(ctx context.Context) error {
 	}
 }
 
-// forgetUploads forgets the uploads that finished before a log index. Until then a repeated
+// forgetUploads forgets the uploads that finished before a position. Until then a repeated
 // CompleteMultipartUpload gets the same answer.
 func (g *collector) forgetUploads(ctx context.Context, before uint64) error {
 	if before == 0 {
@@ -188,7 +188,7 @@ func (g *collector) forgetUploads(ctx context.Context, before uint64) error {
 	return err
 }
 
-// marks remembers when some log indexes had been applied, to tell what is older than an age.
+// marks remembers when some positions had been reached, to tell what is older than an age.
 type marks struct {
 	age  time.Duration
 	list []mark // The oldest first.
@@ -209,7 +209,7 @@ func (m *marks) add(now time.Time, index uint64) {
 	m.list = append(m.list, mark{now, index})
 }
 
-// before returns the greatest log index of which this node knows that it was applied at least m.age
+// before returns the greatest position of which this node knows that it was reached at least m.age
 // ago, or 0 if there is none.
 func (m *marks) before(now time.Time) uint64 {
 	i := 0

@@ -72,7 +72,7 @@ func (m *mover) finish(ctx context.Context, seen uint64) (metapb.Refusal, error)
 	return r.Refusal, nil
 }
 
-// round goes through all extents of the volume. seen is the log index up to which it has overlooked
+// round goes through all extents of the volume. seen is the position up to which it has overlooked
 // none. ok is false where the move is not in progress any more.
 func (m *mover) round(ctx context.Context) (seen uint64, ok bool, err error) {
 	var seq uint64

@@ -143,8 +143,8 @@ func (u *Upkeep) known(ctx context.Context, d Drive, page []drive.Entry) (*metap
 // afterwards. In between, however long the process was stopped, a slot may have moved to this
 // drive, and a mover may have found that the shard is there already.
 //
-// So an answer is void once somebody relies on a later log index. Whoever is about to look whether
-// a shard is in a place calls rely first, with the index as of which this is its place. Then
+// So an answer is void once somebody relies on a later position. Whoever is about to look whether
+// a shard is in a place calls rely first, with the position as of which this is its place. Then
 // either the sweep's answer is older, and nothing is deleted by it, or the answer is as new and
 // knows the place. Safe for concurrent use.
 type counted struct {
