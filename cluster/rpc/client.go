@@ -48,6 +48,16 @@ func NewHTTPClient(t Transport, cfg ClientConfig) *http.Client {
 	}
 }
 
+// Outbound returns a new transport for servers outside of the cluster that an operator has
+// named. It asks no proxy, whatever HTTP_PROXY and HTTPS_PROXY of the process say: the
+// settings alone decide to whom tokens and what is told with them go. Its clients need
+// NoRedirect.
+func Outbound() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	return t
+}
+
 // NoRedirect is the CheckRedirect of clients that show a token or send what must not be
 // lost: a redirect is an answer like any other that is no success. Whoever answers
 // would else choose where the token goes, and what becomes of the body.

@@ -61,7 +61,7 @@ func newHTTP(c HTTPConfig) (*httpTarget, error) {
 		return nil, err
 	}
 	if c.Transport == nil {
-		c.Transport = http.DefaultTransport.(*http.Transport).Clone()
+		c.Transport = rpc.Outbound()
 	}
 	return &httpTarget{c: c, client: &http.Client{Transport: c.Transport, Timeout: httpTimeout, CheckRedirect: rpc.NoRedirect}}, nil
 }

@@ -44,7 +44,7 @@ const (
 
 // StartTraces sends traces to cfg.Endpoint from now on. It must be called before anything is
 // wrapped. The exporter takes headers for authentication from the standard variable
-// OTEL_EXPORTER_OTLP_HEADERS.
+// OTEL_EXPORTER_OTLP_HEADERS. It asks no proxy.
 func (o *Observer) StartTraces(ctx context.Context, cfg TraceConfig) error {
 	u, err := url.Parse(cfg.Endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -53,7 +53,9 @@ func (o *Observer) StartTraces(ctx context.Context, cfg TraceConfig) error {
 	if strings.Trim(u.Path, "/") == "" {
 		u.Path = tracesPath
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()), otlptracehttp.WithTimeout(exportTimeout))
+	direct := func(*http.Request) (*url.URL, error) { return nil, nil } // As rpc.Outbound has it.
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()),
+		otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithProxy(direct))
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (v Vault) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "kms.Vault(%s
 
 // NewVault returns a Vault. It does not connect to the server. Errors: Invalid.
 func NewVault(cfg VaultConfig) (*Vault, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := rpc.Outbound()
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.ServerName}
 	if cfg.CAFile != "" {
 		pem, err := os.ReadFile(cfg.CAFile)

@@ -28,7 +28,7 @@ var _ Target = (*webhook)(nil)
 
 func newWebhook(url, token string) *webhook {
 	return &webhook{url: url, token: token, client: &http.Client{Timeout: webhookTimeout, CheckRedirect: rpc.NoRedirect,
-		Transport: http.DefaultTransport.(*http.Transport).Clone()}}
+		Transport: rpc.Outbound()}}
 }
 
 // Send implements Target.

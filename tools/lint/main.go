@@ -5,6 +5,7 @@
 //   - No two .proto files have the same name.
 //   - Links between documents lead somewhere, the tests that they name are there, and the changelog has a
 //     section for what is not released.
+//   - No node sends anything through a proxy that its settings do not name.
 //   - No test gives up while a busy machine is still at work.
 //   - No line of Go and no sentence of a document is too long.
 //
@@ -145,7 +146,7 @@ func main() {
 	}
 	var breaches []string
 	looks := []func(root string) ([]string, error){
-		protoNames, docLinks, namedTests, changelog, documentedRooms, hasty, unraced,
+		protoNames, docLinks, namedTests, changelog, documentedRooms, hasty, unraced, proxied,
 	}
 	for _, l := range laws {
 		looks = append(looks, func(root string) ([]string, error) { return l.check(root, *shrink) })
