@@ -22,7 +22,7 @@ const FindingsMax = 20
 //
 //   - I1 the reference keys are the references of all parts and pins;
 //   - I2 an extent is in the gc queue, under the index in its record, if and only if it
-//     has no reference, and every reference is to an extent that exists;
+//     has no reference, and every reference is to bytes of an extent that exists;
 //   - I3 an extent is listed as missing shards if and only if it misses some;
 //   - I4 an open upload has a state that counts its parts, and is listed under its
 //     bucket; a completed one is listed by its index; nothing else is listed;
@@ -271,8 +271,16 @@ func (c *checker) checkExtents() {
 	}
 }
 
-// takeRefs ticks off the reference keys that o must have for refs, and counts them by extent.
+// takeRefs ticks off the reference keys that o must have for refs, and counts them by extent. No
+// reference reaches beyond the end of its extent.
 func (c *checker) takeRefs(refs []*metapb.ExtentRef, o keys.Owner, count map[shard.ExtentID]int) {
+	for _, r := range refs {
+		id := record.ExtentID(r.Volume, r.Seq)
+		if e := c.extents[id]; e != nil && !record.Within(r, e) {
+			c.wrong("%x %d refers to %d bytes from %d on of extent %s, which has %d",
+				o.ID, o.Number, r.Length, r.Offset, id, e.PlainBytes)
+		}
+	}
 	for _, id := range record.ExtentsOf(refs) {
 		if c.extents[id] == nil {
 			c.wrong("%x %d refers to extent %s, which does not exist", o.ID, o.Number, id)

@@ -11,6 +11,11 @@ func ExtentID(volume uint32, seq uint64) shard.ExtentID {
 	return shard.ExtentID{Volume: shard.VolumeID(volume), Seq: seq}
 }
 
+// Within reports whether a reference reaches no further than its extent, which is e.
+func Within(r *metapb.ExtentRef, e *metapb.Extent) bool {
+	return r.Offset <= e.PlainBytes && r.Length <= e.PlainBytes-r.Offset
+}
+
 // LeaseOf returns the block of extent numbers in which an extent lies.
 func LeaseOf(e shard.ExtentID) LeaseName {
 	return LeaseName{e.Volume, (e.Seq - 1) / meta.LeaseBlockExtents}

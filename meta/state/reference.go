@@ -117,7 +117,7 @@ func checkRanges(refs []*metapb.ExtentRef, held []referent) *metapb.Result {
 				rec = held[i].rec
 			}
 		}
-		if r.Offset > rec.PlainBytes || r.Length > rec.PlainBytes-r.Offset {
+		if !record.Within(r, rec) {
 			return invalid("a reference reaches past the end of its extent")
 		}
 	}
