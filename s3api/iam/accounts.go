@@ -176,13 +176,13 @@ func (a *Admin) SetAccountBuckets(ctx context.Context, account string, most uint
 // root to remove, and so do the account's master keys, because what is in the buckets may need
 // them.
 //
+// The metadata do not check that the account of a new bucket exists. So a bucket that a request under
+// way makes in the moment of the removal stays too.
+//
 // With force, an account that has more than maxRemovedAtOnce entries is removed by several changes.
 // If one of them fails, what the earlier ones removed is gone; repeat the call.
 func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) error {
 	const op = "iam.RemoveAccount"
-	if err := a.checkNoBuckets(ctx, account, force); err != nil {
-		return err
-	}
 	for more := true; more; {
 		err := a.update(ctx, func(c *change) error {
 			found, err := c.mustAccount(account)
@@ -193,6 +193,11 @@ func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) e
 				return errs.Newf(op, errs.Invalid, "the account of the cluster's root cannot be removed")
 			}
 			if err := c.wholeAccount(a, found); err != nil {
+				return err
+			}
+			// The buckets are read after the directory that the change is made from. So where that has
+			// no key of the account, only a request that was under way can still make a bucket.
+			if err := a.checkNoBuckets(ctx, found, force); err != nil {
 				return err
 			}
 			owned := c.owned(found.Id)
@@ -221,20 +226,17 @@ func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) e
 	return nil
 }
 
-func (a *Admin) checkNoBuckets(ctx context.Context, account string, force bool) error {
+func (a *Admin) checkNoBuckets(ctx context.Context, account *metapb.Account, force bool) error {
 	if force {
 		return nil
 	}
-	found, err := a.Account(ctx, account)
-	if err != nil {
-		return err
-	}
-	has, err := a.c.HasBuckets(ctx, found.Id)
+	has, err := a.c.HasBuckets(ctx, account.Id)
 	switch {
 	case err != nil:
 		return err
 	case has:
-		return errs.Newf("iam.RemoveAccount", errs.Precondition, "account %s still has buckets; delete them first, or force it", found.Name)
+		return errs.Newf("iam.RemoveAccount", errs.Precondition,
+			"account %s still has buckets; delete them first, or force it", account.Name)
 	}
 	return nil
 }

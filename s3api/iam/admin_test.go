@@ -92,6 +92,25 @@ func TestAccounts(t *testing.T) {
 	requireKind(t, errs.Invalid, w.admin.SetAccountDisabled(ctx, RootAccountName, true))
 }
 
+// A removal that others have come between looks for buckets again, too.
+func TestBucketsAreLookedForAtEachTry(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	acme, key := w.account("acme")
+	require.NoError(t, w.admin.RemoveKey(ctx, key.ID))
+	other := w.peer()
+	w.meta.before = func() {
+		w.buckets[acme.Id] = true
+		require.NoError(t, other.admin.SetAccountBuckets(ctx, "acme", 5))
+	}
+	err := w.admin.RemoveAccount(ctx, "acme", false)
+	requireKind(t, errs.Precondition, err)
+	require.Contains(t, err.Error(), "still has buckets")
+	_, err = w.admin.Account(ctx, "acme")
+	require.NoError(t, err)
+	w.buckets[acme.Id] = false
+	require.NoError(t, w.admin.RemoveAccount(ctx, "acme", false))
+}
+
 // TestAccountWithManyEntries removes an account that has more entries than one change removes.
 func TestAccountWithManyEntries(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
