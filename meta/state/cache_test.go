@@ -8,12 +8,15 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cairnstore/cairn/cluster/effort"
 )
 
 // The cache holds as many bytes of blocks as it is told to, whatever the memtables have
 // taken of it: Pebble reserves theirs in the cache, and one no larger than a memtable
 // would hold no block at all.
 func TestCacheHoldsWhatItSays(t *testing.T) {
+	effort.SkipLessened(t)
 	const (
 		cacheBytes = 8 << 20
 		valueBytes = 4 << 10

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/effort"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
@@ -93,6 +94,7 @@ func (s *stocked) lose(seq uint64) {
 // for some thousand extents, of its keys; only where there is a difference each shard is
 // asked about.
 func TestDifferencesAloneAreLookedAt(t *testing.T) {
+	effort.SkipLessened(t)
 	const orphan = stock + 7 // Leased once, and never committed.
 	const pagesOfRest = (stock-query.DigestMax)/pageItems + 1
 	for _, c := range []struct {

@@ -128,7 +128,7 @@ func TestEveryLossUpToM(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(s.K)))
 			all := sizes(s, xorOverhead)
 			for i, n := range all {
-				if testing.Short() && i%5 != 0 || effort.Leaves(i, 5) {
+				if testing.Short() && i%5 != 0 || effort.Leaves(i, 20) {
 					continue
 				}
 				r := newRig(t, s, nil)
