@@ -28,7 +28,7 @@ import (
 
 // TestClientsUnderFailures lets clients do their ordinary work through a load balancer, while one node
 // after the other is killed and started again. None of the clients may fail: their own retries must
-// suffice.
+// suffice. It runs alone: how long a client tries again is up to the client.
 func TestClientsUnderFailures(t *testing.T) {
 	u := newUnrest(t)
 	for _, of := range []struct {

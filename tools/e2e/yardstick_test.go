@@ -17,6 +17,7 @@ import (
 // All must go well, each must have a rate, CPU time and memory, and no directory may be left behind. No
 // figure is judged.
 func TestYardstick(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	program, out := filepath.Join(dir, "bench"), filepath.Join(dir, "out.json")
 	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../bench").CombinedOutput()
