@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/meta/room"
 )
 
@@ -205,48 +206,13 @@ type Events struct {
 	SessionExpired func(node cluster.NodeID)
 }
 
-// withDefaults gives every event that this room calls something to call.
+// withDefaults gives every event something to call. A Group whose caller does not hear of what is
+// fatal panics.
 func (e Events) withDefaults() Events {
 	if e.Fatal == nil {
 		e.Fatal = func(err error) { panic(err) }
 	}
-	if e.Log == nil {
-		e.Log = func(Level, string) {}
-	}
-	if e.Applied == nil {
-		e.Applied = func(int, int, time.Duration) {}
-	}
-	if e.LeaderChanged == nil {
-		e.LeaderChanged = func(cluster.NodeID) {}
-	}
-	if e.Forgot == nil {
-		e.Forgot = func(string) {}
-	}
-	if e.PeerForgot == nil {
-		e.PeerForgot = func(string, uint64, uint64) {}
-	}
-	if e.LeadershipLeft == nil {
-		e.LeadershipLeft = func(error) {}
-	}
-	if e.NoRoom == nil {
-		e.NoRoom = func(string, error) {}
-	}
-	if e.SnapshotTaken == nil {
-		e.SnapshotTaken = func(uint64, time.Duration) {}
-	}
-	if e.StateRestored == nil {
-		e.StateRestored = func(uint64, time.Duration) {}
-	}
-	if e.QueryPanicked == nil {
-		e.QueryPanicked = func(any, []byte) {}
-	}
-	if e.SessionOpened == nil {
-		e.SessionOpened = func(cluster.NodeID) {}
-	}
-	if e.SessionExpired == nil {
-		e.SessionExpired = func(cluster.NodeID) {}
-	}
-	return e
+	return events.Filled(e)
 }
 
 // withDefaults fills in what is not set. Errors: something that is required is missing.

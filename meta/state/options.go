@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/meta/keys"
 )
 
@@ -58,25 +59,6 @@ type Events struct {
 	WriteStall func(stalled bool)
 }
 
-// withDefaults returns e with a function that does nothing in the place of each that is nil.
-func (e Events) withDefaults() Events {
-	for _, f := range []*func(error){&e.NoRoom, &e.BackgroundError, &e.Fatal} {
-		if *f == nil {
-			*f = func(error) {}
-		}
-	}
-	if e.Contradiction == nil {
-		e.Contradiction = func(uint64, string, error) {}
-	}
-	if e.Info == nil {
-		e.Info = func(string) {}
-	}
-	if e.WriteStall == nil {
-		e.WriteStall = func(bool) {}
-	}
-	return e
-}
-
 // cache returns the block cache of the database, with a reference that the caller must drop.
 // Pebble takes memtables out of the cache, so one that is made here has room for them besides
 // the blocks that it is to hold.
@@ -105,7 +87,7 @@ func PebbleOptions(o Options) *pebble.Options {
 		LBaseMaxBytes:               levelBaseBytes,
 		MaxOpenFiles:                maxOpenFiles,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, compactionsMax },
-		Logger:                      logger{o.Events.withDefaults()},
+		Logger:                      logger{events.Filled(o.Events)},
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = blockBytes

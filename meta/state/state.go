@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/meta/query"
@@ -59,7 +60,7 @@ type State struct {
 // damaged, and then a Contradiction if it is whole but a record that is kept in memory is bad
 // (record.IsContradiction); Internal if the file system fails.
 func Open(o Options) (*State, error) {
-	s := &State{events: o.Events.withDefaults(), limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject,
+	s := &State{events: events.Filled(o.Events), limits: dropLimits{inline: dropInline, perObject: dropInlinePerObject,
 		listSteps: query.ListSteps, eventsMax: EventQueueMax}}
 	if o.limits != nil {
 		s.limits = *o.limits
