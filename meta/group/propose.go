@@ -34,6 +34,9 @@ func (g *Group) propose(ctx context.Context, commands [][]byte) ([]outcome, erro
 			return nil, errs.Newf(op, errs.Invalid, "a command of %d bytes; at most %d are allowed",
 				len(c), MaxCommandBytes)
 		}
+		if c[0] == sharedMark { // As an entry it would be several commands, which nobody has judged.
+			return nil, errs.Newf(op, errs.Invalid, "several commands in the place of one")
+		}
 	}
 	if g.raft.State() == raft.Leader {
 		if refused := g.refuse(commands); refused != nil {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster"
+	"github.com/cairnstore/cairn/cluster/errs"
 )
 
 // TestShared: commands share an entry in their order, as many as fit; a great one is alone.
@@ -115,6 +116,10 @@ func TestCommandsShareEntries(t *testing.T) {
 					require.NoError(t, o.unknown)
 					require.Zero(t, o.result.Refusal, "command %d", i)
 				}
+				require.Equal(t, before+5+row.entries, leader.group.raft.LastIndex())
+				// What its room and clock would judge as one command is no entry of several.
+				_, err = leader.group.propose(t.Context(), [][]byte{entryOf(registerCommands(t, leader, 2))})
+				require.True(t, errs.Is(err, errs.Invalid), "%v", err)
 				require.Equal(t, before+5+row.entries, leader.group.raft.LastIndex())
 				for i := range commands {
 					require.Equal(t, fmt.Sprint("v", i), c.get(leader, fmt.Sprint("r", i)))

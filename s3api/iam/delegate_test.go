@@ -217,12 +217,18 @@ func TestLiftedDenials(t *testing.T) {
 	}
 	w.user("acme", "attached", "quiet")
 	changes := map[string]func() error{
-		"taken out of the group":         func() error { return d.as.RemoveFromGroup(ctx, "acme", "held", "some") },
-		"the group is removed":           func() error { return d.as.RemoveGroup(ctx, "acme", "some", true) },
-		"the group loses the policy":     func() error { return d.as.DetachPolicy(ctx, "acme", Holder{HolderGroup, "some"}, "quiet") },
-		"a user loses the policy":        func() error { return d.as.DetachPolicy(ctx, "acme", Holder{HolderUser, "attached"}, "quiet") },
-		"the policy is removed":          func() error { return d.as.RemovePolicy(ctx, "acme", "quiet", true) },
-		"the policy denies less":         func() error { return d.as.SetPolicy(ctx, "acme", "quiet", allowing("Deny", "s3:Get*", "*")) },
+		"taken out of the group": func() error { return d.as.RemoveFromGroup(ctx, "acme", "held", "some") },
+		"the group is removed":   func() error { return d.as.RemoveGroup(ctx, "acme", "some", true) },
+		"the group loses the policy": func() error {
+			return d.as.DetachPolicy(ctx, "acme", Holder{HolderGroup, "some"}, "quiet")
+		},
+		"a user loses the policy": func() error {
+			return d.as.DetachPolicy(ctx, "acme", Holder{HolderUser, "attached"}, "quiet")
+		},
+		"the policy is removed": func() error { return d.as.RemovePolicy(ctx, "acme", "quiet", true) },
+		"the policy denies less": func() error {
+			return d.as.SetPolicy(ctx, "acme", "quiet", allowing("Deny", "s3:Get*", "*"))
+		},
 		"the clerk leaves its own group": func() error { return d.as.RemoveFromGroup(ctx, "acme", "clerk", "own") },
 	}
 	w.policies = []*policy.Policy{mustParse(t, document(sentence("Allow", `"*"`, "s3:*"),

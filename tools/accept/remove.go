@@ -39,7 +39,7 @@ func (w *world) remove(bucket, key, parameter, id string) {
 }
 
 // pages calls f with each page of a list. It ends early if one cannot be read, or does not say where
-// the next one begins.
+// the next one begins, or says what the one before it has said.
 func (w *world) pages(bucket, of string, f func(*listed)) {
 	for query := of; ; {
 		var page listed
@@ -51,12 +51,16 @@ func (w *world) pages(bucket, of string, f func(*listed)) {
 		if !page.IsTruncated || page.NextKeyMarker == "" {
 			return
 		}
+		before := query
 		query = of + "&key-marker=" + url.QueryEscape(page.NextKeyMarker)
 		if page.NextUploadIdMarker != "" {
 			query += "&upload-id-marker=" + url.QueryEscape(page.NextUploadIdMarker)
 		}
 		if page.NextVersionIdMarker != "" {
 			query += "&version-id-marker=" + url.QueryEscape(page.NextVersionIdMarker)
+		}
+		if query == before {
+			return
 		}
 	}
 }

@@ -175,7 +175,8 @@ func (r *rights) disabled(t *testing.T) {
 
 	// It may make as many buckets as its bound says, and no more.
 	r.must("account", "buckets", "maker", "2")
-	maker := clientAs(r.nodes[0], "MAKER000000000000001", secret) // This node has answered the command, so it knows the bound.
+	// This node has answered the command, so it knows the bound.
+	maker := clientAs(r.nodes[0], "MAKER000000000000001", secret)
 	have, err := maker.ListBuckets(t.Context(), &s3.ListBucketsInput{})
 	require.NoError(t, err)
 	for n := len(have.Buckets); ; n++ {
