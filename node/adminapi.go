@@ -19,7 +19,10 @@ func (n *Node) adminHandler(v *sigauth.Verifier, forwarded func(*http.Request) b
 		Region: n.cfg.Region, Directory: func(by *iam.Identity) admin.Directory { return a.admin.For(by) }, Settings: a.admin, NodeKnobs: n.cfg.Knobs, MasterKeys: a.kms, Entries: a.directory,
 		EventTargets: a.admin, KnownTargets: n.eventTargets,
 		Backup: n.backup, Warnings: n.warnings,
-		Rights: iam.NewAuthorizer(a.directory), Conditions: s3api.Facts(forwarded),
-		Log: n.log, Done: n.adminDone, Ending: n.ending,
+		Rights: iam.NewAuthorizer(a.directory), Named: a.keys.Named,
+		Simulator: &s3api.Simulator{Access: s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},
+			Meta: n.client},
+		Conditions: s3api.Facts(forwarded),
+		Log:        n.log, Done: n.adminDone, Ending: n.ending,
 	}))
 }

@@ -146,7 +146,12 @@ func (s *server) objectAccess(ctx context.Context, rq *request, action, bucket, 
 func (o *objectAccess) Object(key string, v *metapb.Version) bool {
 	access := o.access
 	access.Key = key
-	return o.mayOpen(v) && o.authorizer.AllowsObject(&access, v)
+	if o.mayOpen(v) {
+		return o.authorizer.AllowsObject(&access, v)
+	}
+	access.Why.Refuse(iam.MasterKey,
+		"the object is encrypted under a master key of its owner's account, which no policy opens to others")
+	return false
 }
 
 // mayOpen reports whether the caller may use the key that a version is encrypted under. A master

@@ -38,6 +38,7 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
+	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
@@ -79,7 +80,10 @@ type Config struct {
 	Backup   func(context.Context, io.Writer) error
 	Warnings func() []string
 
-	Rights Rights
+	Rights    Rights
+	Simulator Simulator
+	// Named finds somebody by name, as iam.Keys.Named does.
+	Named func(ctx context.Context, account, name string, within bool) (*iam.Somebody, error)
 	// Conditions returns the facts of a request that conditions of policies ask for. Nil: none.
 	Conditions func(*http.Request) func(key string) ([]string, bool)
 	Log        *slog.Logger
@@ -93,7 +97,13 @@ type Config struct {
 
 // Rights says what policies allow of the admin API. iam.Authorizer implements it.
 type Rights interface {
-	AllowsAdmin(id *iam.Identity, method string, ofCluster bool, resource string, facts func(string) ([]string, bool)) bool
+	AllowsAdmin(id *iam.Identity, method string, ofCluster bool, resource string, facts func(string) ([]string, bool),
+		why *iam.Why) bool
+}
+
+// Simulator says what would be decided about requests to the S3 API. s3api.Simulator implements it.
+type Simulator interface {
+	Simulate(ctx context.Context, in *s3api.Supposed) (*s3api.Simulated, error)
 }
 
 // maxBody is how many bytes a request may have. Requests have a few fields.

@@ -53,6 +53,8 @@ func (s *service) resources(ctx context.Context, method string, req any) ([]stri
 			return ask.entries("root", "")
 		}
 		return ask.entries("user/", "user")
+	case "SimulatePolicy":
+		return ask.entries("user/*", "")
 	case "ListAccessKeys":
 		if ask.text("user") == "" {
 			return ask.entries("user/*", "")

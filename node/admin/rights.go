@@ -61,7 +61,7 @@ func rightTo(procedure string) right {
 		adminpbconnect.AdminServiceShowRoleProcedure, adminpbconnect.AdminServiceRemoveRoleProcedure,
 		adminpbconnect.AdminServiceAddPolicyProcedure, adminpbconnect.AdminServiceListPoliciesProcedure,
 		adminpbconnect.AdminServiceShowPolicyProcedure, adminpbconnect.AdminServiceSetPolicyAttachedProcedure,
-		adminpbconnect.AdminServiceRemovePolicyProcedure,
+		adminpbconnect.AdminServiceRemovePolicyProcedure, adminpbconnect.AdminServiceSimulatePolicyProcedure,
 		adminpbconnect.AdminServiceAddAccessKeyProcedure, adminpbconnect.AdminServiceListAccessKeysProcedure,
 		adminpbconnect.AdminServiceShowAccessKeyProcedure, adminpbconnect.AdminServiceSetAccessKeyDisabledProcedure,
 		adminpbconnect.AdminServiceRemoveAccessKeyProcedure,
@@ -80,7 +80,7 @@ func rightTo(procedure string) right {
 // method counts as one of these unless its name begins like that of a method that only reads.
 func changes(procedure string) bool {
 	name := method(procedure)
-	for _, prefix := range []string{"List", "Show", "Stat"} { // "Stat" stands for Status as well.
+	for _, prefix := range []string{"List", "Show", "Simulate", "Stat"} { // "Stat" stands for Status as well.
 		if strings.HasPrefix(name, prefix) {
 			return false
 		}
@@ -188,21 +188,39 @@ func (g *guard) mayCall(ctx context.Context, asked *question, procedure string, 
 		return errs.Newf(op, errs.Denied, "the access key belongs to no account")
 	case id.SessionPolicy != nil:
 		return errs.Newf(op, errs.Denied, "a session that was scoped down by a policy cannot administer anything")
-	case id.Admin || id.Root && to == ofAccount:
+	case ofOneself(id, req):
 		return nil
-	case id.Root:
-		return errs.Newf(op, errs.Denied, "account %s does not administer the cluster", id.AccountName)
+	case id.Admin || id.Root:
+		return g.c.may(id, method(procedure), to, "", nil, nil)
 	}
 	resources, err := (&service{c: g.c}).resources(ctx, method(procedure), req)
 	if err != nil {
 		return err
 	}
 	for _, resource := range resources {
-		if !g.c.Rights.AllowsAdmin(id, method(procedure), to == ofCluster, resource, asked.facts) {
-			return errs.Newf(op, errs.Denied, "no policy allows %s the action admin:%s on %s%s", id.ARN(), method(procedure), resource, whose(to))
+		if err := g.c.may(id, method(procedure), to, resource, asked.facts, nil); err != nil {
+			return err
 		}
 	}
 	asked.ofCluster = to == ofCluster
+	return nil
+}
+
+// may decides whether an identity may call a method that is about a resource. It returns nil, or an
+// error of kind Denied that says why not. why is told how that comes about; nil: nobody asks.
+func (c *Config) may(id *iam.Identity, method string, to right, resource string, facts func(string) ([]string, bool),
+	why *iam.Why) error {
+	const op = "admin.may"
+	switch {
+	case id.Admin || id.Root && to == ofAccount:
+		why.Root(id)
+		return nil
+	case id.Root:
+		return errs.Newf(op, errs.Denied, "account %s does not administer the cluster", id.AccountName)
+	case !c.Rights.AllowsAdmin(id, method, to == ofCluster, resource, facts, why):
+		return errs.Newf(op, errs.Denied, "no policy allows %s the action admin:%s on %s%s", id.ARN(), method, resource,
+			whose(to))
+	}
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/cairnstore/cairn/meta/state"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
+	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -88,8 +89,12 @@ func newWorld(t testing.TB) *world {
 	masters := kms.New(directory, kms.Config{Region: "here", Root: kms.DeriveRootKey([]byte("a secret of thirty-two bytes, ok"))})
 	t.Cleanup(masters.Close)
 	w.config = Config{Node: testNode(1), Region: "here", Version: "test", Metadata: w.meta, State: w.state, Peer: w.peer,
-		Rights: iam.NewAuthorizer(directory), Done: func(c *Call) { w.calls = append(w.calls, c) },
-		Stores: stores, Directory: func(by *iam.Identity) Directory { return people.For(by) }, Settings: people, NodeKnobs: w.knobs, MasterKeys: masters, Entries: directory,
+		Rights: iam.NewAuthorizer(directory), Named: keys.Named,
+		Simulator: &s3api.Simulator{Access: s3api.Access{Buckets: directory.Buckets(w.meta),
+			Authorizer: iam.NewAuthorizer(directory)}, Meta: w.meta},
+		Done:   func(c *Call) { w.calls = append(w.calls, c) },
+		Stores: stores, Directory: func(by *iam.Identity) Directory { return people.For(by) }, Settings: people,
+		NodeKnobs: w.knobs, MasterKeys: masters, Entries: directory,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	return w
 }

@@ -220,9 +220,9 @@ func TestUsersGroupsPolicies(t *testing.T) {
 
 	id := w.identity(key.ID, "")
 	request := &policy.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::bucket/key", Principal: id.Principal()}
-	require.Equal(t, policy.Allow, w.sts.authorizer.identityEffect(id, request))
+	require.Equal(t, policy.Allow, w.sts.authorizer.identityEffect(id, request, nil))
 	require.NoError(t, a.SetPolicy(ctx, "acme", "read", strings.Replace(readBucket, "Allow", "Deny", 1)))
-	require.Equal(t, policy.Deny, w.sts.authorizer.identityEffect(id, request))
+	require.Equal(t, policy.Deny, w.sts.authorizer.identityEffect(id, request, nil))
 
 	requireKind(t, errs.Precondition, a.RemovePolicy(ctx, "acme", "read", false))
 	requireKind(t, errs.Invalid, a.RemovePolicy(ctx, "acme", "readonly", true))
@@ -230,7 +230,7 @@ func TestUsersGroupsPolicies(t *testing.T) {
 	require.NoError(t, a.RemovePolicy(ctx, "acme", "read", true))
 	_, _, err = a.Policy(ctx, "acme", "read")
 	requireKind(t, errs.NotFound, err)
-	require.Equal(t, policy.Allow, w.sts.authorizer.identityEffect(id, request), "readonly is still attached")
+	require.Equal(t, policy.Allow, w.sts.authorizer.identityEffect(id, request, nil), "readonly is still attached")
 
 	requireKind(t, errs.Precondition, a.RemoveGroup(ctx, "acme", "readers", false))
 	require.NoError(t, a.RemoveGroup(ctx, "acme", "readers", true))

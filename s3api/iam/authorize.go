@@ -31,6 +31,8 @@ type Access struct {
 	Memo *policy.Memo
 	// ByACL is set if the action is allowed and would not be without an ACL. May be nil.
 	ByACL *atomic.Bool
+	// Why is told how the decision comes about. Nil: nobody asks.
+	Why *Why
 }
 
 func (a *Access) resource() string {
@@ -56,14 +58,14 @@ func (z *Authorizer) BucketsMax(account string) uint32 {
 // matter for the decision, as with PutObject.
 func (z *Authorizer) Allows(a *Access) bool {
 	if a.Identity != nil && a.Identity.Admin {
-		return true
+		return a.Why.admin(a.Identity)
 	}
 	e := z.effects(a, nil)
 	if a.Bucket == nil {
 		// A bucket that does not exist is treated as if it were the caller's own.
-		return a.Identity != nil && e.allow(a.Identity, a.Identity.Account, false)
+		return a.Identity != nil && a.Why.verdict(e.decide(a.Identity, a.Identity.Account, false))
 	}
-	return a.allowed(&e, a.Bucket.Owner, grants(a.Bucket.EffectiveACL(a.Bucket.ACL), a.Identity, bucketPermissions[a.Action]))
+	return a.allowed(&e, a.Bucket.Owner, a.Bucket.ACL, bucketPermissions[a.Action])
 }
 
 // AllowsObject decides about an action on an existing version. What the bucket's policy allows, it
@@ -72,7 +74,7 @@ func (z *Authorizer) Allows(a *Access) bool {
 // enforces its owner, all versions count as the owner's.
 func (z *Authorizer) AllowsObject(a *Access, v *metapb.Version) bool {
 	if a.Identity != nil && a.Identity.Admin {
-		return true
+		return a.Why.admin(a.Identity)
 	}
 	e, owner := z.effects(a, v), v.GetOwner()
 	if a.Bucket.Enforced() {
@@ -80,13 +82,17 @@ func (z *Authorizer) AllowsObject(a *Access, v *metapb.Version) bool {
 	}
 	if owner != a.Bucket.Owner && e.resource != policy.Deny {
 		e.resource = policy.None
+		a.Why.overrule(BucketPolicy, "it opens only objects of the bucket's owner, and this one belongs to another account")
 	}
-	return a.allowed(&e, owner, grants(a.Bucket.EffectiveACL(v.GetAcl()), a.Identity, objectPermissions[a.Action]))
+	return a.allowed(&e, owner, v.GetAcl(), objectPermissions[a.Action])
 }
 
-// allowed is effects.allow, and sets ByACL if only an ACL allows the action.
-func (a *Access) allowed(e *effects, owner string, granted bool) bool {
-	ok := e.allow(a.Identity, owner, granted)
+// allowed is effects.decide for something that has an ACL, which can give want. It sets ByACL if
+// only the ACL allows the action.
+func (a *Access) allowed(e *effects, owner string, acl *metapb.Acl, want metapb.Permission) bool {
+	granted := grants(a.Bucket.EffectiveACL(acl), a.Identity, want)
+	a.Why.grant(a, acl, want, granted)
+	ok := a.Why.verdict(e.decide(a.Identity, owner, granted))
 	if ok && granted && a.ByACL != nil && !e.allow(a.Identity, owner, false) {
 		a.ByACL.Store(true)
 	}
@@ -100,20 +106,52 @@ type effects struct {
 	resource policy.Effect // Of the bucket's policy.
 }
 
-// allow is the decision about something that belongs to owner. id is who asks (nil: anonymous), and
-// granted says that an ACL gives it to id.
+// allow reports whether decide allows.
 func (e *effects) allow(id *Identity, owner string, granted bool) bool {
+	return e.decide(id, owner, granted).allows()
+}
+
+// decide is the decision about something that belongs to owner. id is who asks (nil: anonymous), and
+// granted says that an ACL gives it to id.
+func (e *effects) decide(id *Identity, owner string, granted bool) verdict {
 	switch {
 	case e.identity == policy.Deny || e.resource == policy.Deny:
-		return false
+		return forbidden
 	case id == nil:
-		return e.resource == policy.Allow || granted
+		return e.toStrangers(granted)
 	case e.session != policy.Allow:
-		return false
+		return outsideSession
 	case id.Account == owner:
-		return e.identity == policy.Allow || e.resource == policy.Allow
+		return e.inside()
 	}
-	return e.identity == policy.Allow && (e.resource == policy.Allow || e.resource == policy.Delegate || granted)
+	return e.across(granted)
+}
+
+// toStrangers is the decision about callers whom nobody knows.
+func (e *effects) toStrangers(granted bool) verdict {
+	if e.resource == policy.Allow || granted {
+		return allowedByOthers
+	}
+	return nothingAllows
+}
+
+// inside is the decision inside the account that something belongs to.
+func (e *effects) inside() verdict {
+	if e.identity == policy.Allow || e.resource == policy.Allow {
+		return allowedInside
+	}
+	return nothingAllows
+}
+
+// across is the decision about what belongs to another account than the caller: both must agree.
+func (e *effects) across(granted bool) verdict {
+	switch {
+	case e.identity != policy.Allow:
+		return ownAccountSilent
+	case e.resource == policy.Allow || e.resource == policy.Delegate || granted:
+		return allowedAcross
+	}
+	return otherAccountSilent
 }
 
 // effects evaluates all policies that concern an access, and an access to v if v is not nil.
@@ -121,7 +159,7 @@ func (z *Authorizer) effects(a *Access, v *metapb.Version) (e effects) {
 	r := &policy.Request{Action: a.Action, Resource: a.resource(), Principal: policy.Principal{Anonymous: true}, Conditions: a.facts(v), Memo: a.Memo}
 	if a.Identity != nil {
 		r.Principal = a.Identity.Principal()
-		e.identity, e.session = z.ownEffect(a.Identity, r), sessionEffect(a.Identity, r)
+		e.identity, e.session = z.ownEffect(a.Identity, r, a.Why), sessionEffect(a.Identity, r, a.Why)
 	}
 	b := a.Bucket
 	if b == nil {
@@ -130,26 +168,28 @@ func (z *Authorizer) effects(a *Access, v *metapb.Version) (e effects) {
 	ownRoot := a.Identity != nil && a.Identity.Root && a.Identity.Account == b.Owner
 	switch {
 	case b.Broken() && !ownRoot:
-		e.resource = policy.Deny
+		e.resource = a.Why.unreadable(BucketPolicy, "", b.Name)
 	case b.Policy != nil:
-		e.resource = policy.Evaluate(b.Policy, r)
+		e.resource = a.Why.evaluate(b.Policy, r, BucketPolicy, "", b.Name)
 	}
 	// RestrictPublicBuckets: a policy that is public opens the bucket to nobody of another account.
 	own := a.Identity != nil && a.Identity.Account == b.Owner
 	if b.PolicyIsPublic() && b.Block.RestrictPublicBuckets && !own && e.resource != policy.Deny {
 		e.resource = policy.None
+		a.Why.overrule(PublicBlock, "RestrictPublicBuckets lets in nobody of another account by a policy that is public")
 	}
 	// The root of an account that has denied itself its own bucket can still replace the policy.
 	if e.resource == policy.Deny && ownRoot && mendsPolicy[a.Action] {
 		e.resource = policy.None
+		a.Why.overrule(AccountRoot, "the owner's root can always mend the policy")
 	}
 	return e
 }
 
 // identityEffect is what an identity's own policies and its session's policy say together: only
 // what both allow is allowed.
-func (z *Authorizer) identityEffect(id *Identity, r *policy.Request) policy.Effect {
-	own, session := z.ownEffect(id, r), sessionEffect(id, r)
+func (z *Authorizer) identityEffect(id *Identity, r *policy.Request, why *Why) policy.Effect {
+	own, session := z.ownEffect(id, r, why), sessionEffect(id, r, why)
 	if own == policy.Deny || session == policy.Deny {
 		return policy.Deny
 	}
@@ -158,29 +198,29 @@ func (z *Authorizer) identityEffect(id *Identity, r *policy.Request) policy.Effe
 
 // sessionEffect is what the policy says that a session was scoped down to. Without one everything
 // is allowed.
-func sessionEffect(id *Identity, r *policy.Request) policy.Effect {
+func sessionEffect(id *Identity, r *policy.Request, why *Why) policy.Effect {
 	if id.SessionPolicy == nil {
 		return policy.Allow
 	}
-	return policy.Evaluate(id.SessionPolicy, r)
+	return why.evaluate(id.SessionPolicy, r, SessionPolicy, "", id.SessionName)
 }
 
 // ownEffect is what the policies say that are attached to an identity. An account's root is allowed
 // everything without any.
-func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
+func (z *Authorizer) ownEffect(id *Identity, r *policy.Request, why *Why) policy.Effect {
 	if id.Root {
-		return policy.Allow
+		return why.root(id)
 	}
 	s := z.directory.current.Load()
 	effect := policy.None
-	apply := func(names []string) {
+	apply := func(names []string, kind SourceKind, holder string) {
 		for _, name := range names {
-			effect = max(effect, s.policyEffect(id.Account, name, r))
+			effect = max(effect, s.policyEffect(id.Account, name, r, why, kind, holder))
 		}
 	}
 	if id.Role != "" {
 		if role := s.roles.get(path(id.Account, id.Role)); role != nil {
-			apply(role.Policies)
+			apply(role.Policies, RolePolicy, id.Role)
 		}
 		return effect
 	}
@@ -188,14 +228,14 @@ func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
 	if u == nil || u.Id != id.UserID {
 		return policy.None
 	}
-	apply(u.Policies)
+	apply(u.Policies, IdentityPolicy, u.Name)
 	for _, name := range u.Groups {
 		at := path(id.Account, name)
 		switch g := s.groups.get(at); {
 		case g != nil:
-			apply(g.Policies)
+			apply(g.Policies, GroupPolicy, name)
 		case s.entry(metapb.EntryKind_ENTRY_GROUP, at) != nil:
-			return policy.Deny // The group cannot be read, so nobody knows what it forbids.
+			return why.unreadable(GroupPolicy, "", name) // Nobody knows what the group forbids.
 		}
 	}
 	return effect
@@ -203,16 +243,17 @@ func (z *Authorizer) ownEffect(id *Identity, r *policy.Request) policy.Effect {
 
 // policyEffect evaluates the policy of this name. A policy that is stored but cannot be read denies
 // everything, because nobody knows what it forbids.
-func (s *snapshot) policyEffect(account, name string, r *policy.Request) policy.Effect {
+func (s *snapshot) policyEffect(account, name string, r *policy.Request, why *Why, kind SourceKind,
+	holder string) policy.Effect {
 	at := path(account, name)
 	if s.entry(metapb.EntryKind_ENTRY_POLICY, at) != nil {
 		if p := s.policies.get(at); p != nil && p.compiled != nil {
-			return policy.Evaluate(p.compiled, r)
+			return why.evaluate(p.compiled, r, kind, name, holder)
 		}
-		return policy.Deny
+		return why.unreadable(kind, name, holder)
 	}
 	if p := builtinPolicies[name]; p != nil {
-		return policy.Evaluate(p, r)
+		return why.evaluate(p, r, kind, name, holder)
 	}
 	return policy.None
 }

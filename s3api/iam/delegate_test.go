@@ -578,7 +578,7 @@ func (p *play) samples(id *Identity, buckets bool) (out []string) {
 		action, at, _ := strings.Cut(what, " ")
 		name, key, _ := strings.Cut(at, "/")
 		r := &policy.Request{Action: action, Resource: policy.ObjectARN(name, key), Principal: id.Principal()}
-		e := effects{identity: p.z.ownEffect(id, r), session: policy.Allow}
+		e := effects{identity: p.z.ownEffect(id, r, nil), session: policy.Allow}
 		if buckets && name == "b" && strings.HasPrefix(action, "s3:") {
 			for _, doc := range p.policies {
 				e.resource = max(e.resource, policy.Evaluate(doc, r))

@@ -103,8 +103,7 @@ func (k *Keys) lookup(accessKey, session string) (sigauth.Credential, error) {
 // longLived returns the credential of a key that is not a session's.
 func (k *Keys) longLived(s *snapshot, accessKey string) (sigauth.Credential, error) {
 	if accessKey == k.rootUser {
-		id := &Identity{Account: RootAccount, AccountName: RootAccountName, Root: true, Admin: true, AccessKey: accessKey}
-		return sigauth.Credential{AccessKey: accessKey, Secret: k.rootPassword, Subject: id}, nil
+		return sigauth.Credential{AccessKey: accessKey, Secret: k.rootPassword, Subject: k.rootIdentity()}, nil
 	}
 	id, key := s.holder(accessKey)
 	if id == nil {
@@ -117,6 +116,11 @@ func (k *Keys) longLived(s *snapshot, accessKey string) (sigauth.Credential, err
 	}
 	defer clear(secret)
 	return sigauth.Credential{AccessKey: accessKey, Secret: string(secret), Subject: id}, nil
+}
+
+// rootIdentity returns the identity of the cluster's root.
+func (k *Keys) rootIdentity() *Identity {
+	return &Identity{Account: RootAccount, AccountName: RootAccountName, Root: true, Admin: true, AccessKey: k.rootUser}
 }
 
 // holder returns whom an access key of the directory stands for. It returns nil if the key, its

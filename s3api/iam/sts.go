@@ -154,7 +154,7 @@ func (t *STS) trusts(caller *Identity, r *role, facts func(string) ([]string, bo
 	}
 	request := &policy.Request{Action: "sts:AssumeRole", Resource: roleARN(r.Account, r.Name), Principal: caller.Principal(),
 		Conditions: stsConditions(caller, facts)}
-	identity, trust := t.authorizer.identityEffect(caller, request), policy.Evaluate(r.trust, request)
+	identity, trust := t.authorizer.identityEffect(caller, request, nil), policy.Evaluate(r.trust, request)
 	switch {
 	case identity == policy.Deny || trust == policy.Deny:
 		return false

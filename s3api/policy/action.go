@@ -70,6 +70,21 @@ func (c *compiler) action(text string) (pattern, error) {
 	return p, nil
 }
 
+// S3Action returns an action of S3 in its usual spelling, as in s3:GetObject, and whether there is
+// such an action. Case does not matter.
+func S3Action(name string) (string, bool) {
+	service, action, _ := strings.Cut(name, ":")
+	if !strings.EqualFold(service, "s3") {
+		return "", false
+	}
+	for _, known := range s3Actions {
+		if strings.EqualFold(known, action) {
+			return "s3:" + known, true
+		}
+	}
+	return "", false
+}
+
 func example(service string) string {
 	return map[string]string{"s3": "s3:GetObject", "sts": "sts:AssumeRole", "kms": "kms:Decrypt", "admin": "admin:ListAccounts"}[service]
 }

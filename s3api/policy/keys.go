@@ -78,6 +78,10 @@ var conditionKeys = [...]string{
 	KeyLocation, KeyResourceAccount,
 }
 
+// CanonicalKey returns a condition key in the spelling of the constants, and whether there is such a
+// key.
+func CanonicalKey(name string) (string, bool) { return canonicalKey(name) }
+
 // canonicalKey returns a condition key in the spelling of the constants, and whether there is such
 // a key.
 func canonicalKey(name string) (string, bool) {

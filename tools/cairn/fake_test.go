@@ -134,6 +134,21 @@ func (fakeAdmin) AddPolicy(_ context.Context, r *adminpb.AddPolicyRequest) (*adm
 		Attached: []*adminpb.Holder{{Kind: "user", Name: "alice"}}}, failing(r.Name)
 }
 
+func (fakeAdmin) SimulatePolicy(_ context.Context, r *adminpb.SimulatePolicyRequest) (*adminpb.Simulation, error) {
+	out := &adminpb.Simulation{As: "arn:aws:iam::" + fakeID + ":user/" + r.As, Action: r.Action, Resource: r.Resource}
+	if len(r.Context) > 0 {
+		by := &adminpb.DecisionSource{Kind: "identity", Policy: "reports", Holder: r.As, Statement: 2, Sid: "read",
+			Effect: "Allow"}
+		other := &adminpb.DecisionSource{Kind: "bucket policy", Holder: "data", Statement: 1, Effect: "Allow",
+			Overruled: "it opens only objects of the bucket's owner, and this one belongs to another account"}
+		out.Allowed, out.Reason = true, "allowed by policy reports of user "+r.As+", statement 2 (read)"
+		out.DecidedBy, out.Considered = []*adminpb.DecisionSource{by}, []*adminpb.DecisionSource{by, other}
+		return out, failing(r.As)
+	}
+	out.Reason, out.MissingContext = "not allowed: nothing allows it", []string{"aws:SourceIp"}
+	return out, failing(r.As)
+}
+
 func (fakeAdmin) SetPolicyAttached(_ context.Context, r *adminpb.SetPolicyAttachedRequest) (*adminpb.Attachment, error) {
 	out := &adminpb.Attachment{Account: fakeID, User: r.User, Group: r.Group, Role: r.Role}
 	if r.Attached {

@@ -17,7 +17,7 @@ import (
 func newPolicy() *cobra.Command {
 	return noun("policy", "Policies, attached to users, groups and roles", policyAdd(), policyList(), policyShow(),
 		policyAttach("attach", "Attach a policy to a user, group or role", true),
-		policyAttach("detach", "Detach a policy from a user, group or role", false), policyRemove())
+		policyAttach("detach", "Detach a policy from a user, group or role", false), policyRemove(), policySimulate())
 }
 
 func policyAdd() verb {

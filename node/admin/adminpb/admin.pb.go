@@ -30,7 +30,7 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xf5,\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xca-\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
@@ -70,7 +70,8 @@ const file_admin_proto_rawDesc = "" +
 	"\n" +
 	"ShowPolicy\x12\x18.cairn.admin.v1.EntryRef\x1a\x16.cairn.admin.v1.Policy\x12Y\n" +
 	"\x11SetPolicyAttached\x12(.cairn.admin.v1.SetPolicyAttachedRequest\x1a\x1a.cairn.admin.v1.Attachment\x12K\n" +
-	"\fRemovePolicy\x12\".cairn.admin.v1.RemoveEntryRequest\x1a\x17.cairn.admin.v1.Removed\x12N\n" +
+	"\fRemovePolicy\x12\".cairn.admin.v1.RemoveEntryRequest\x1a\x17.cairn.admin.v1.Removed\x12S\n" +
+	"\x0eSimulatePolicy\x12%.cairn.admin.v1.SimulatePolicyRequest\x1a\x1a.cairn.admin.v1.Simulation\x12N\n" +
 	"\fAddAccessKey\x12#.cairn.admin.v1.AddAccessKeyRequest\x1a\x19.cairn.admin.v1.AccessKey\x12S\n" +
 	"\x0eListAccessKeys\x12%.cairn.admin.v1.ListAccessKeysRequest\x1a\x1a.cairn.admin.v1.AccessKeys\x12H\n" +
 	"\rShowAccessKey\x12\x1c.cairn.admin.v1.AccessKeyRef\x1a\x19.cairn.admin.v1.AccessKey\x12^\n" +
@@ -146,246 +147,250 @@ var file_admin_proto_goTypes = []any{
 	(*AddRoleRequest)(nil),              // 17: cairn.admin.v1.AddRoleRequest
 	(*AddPolicyRequest)(nil),            // 18: cairn.admin.v1.AddPolicyRequest
 	(*SetPolicyAttachedRequest)(nil),    // 19: cairn.admin.v1.SetPolicyAttachedRequest
-	(*AddAccessKeyRequest)(nil),         // 20: cairn.admin.v1.AddAccessKeyRequest
-	(*ListAccessKeysRequest)(nil),       // 21: cairn.admin.v1.ListAccessKeysRequest
-	(*AccessKeyRef)(nil),                // 22: cairn.admin.v1.AccessKeyRef
-	(*SetAccessKeyDisabledRequest)(nil), // 23: cairn.admin.v1.SetAccessKeyDisabledRequest
-	(*CreateMasterKeyRequest)(nil),      // 24: cairn.admin.v1.CreateMasterKeyRequest
-	(*MasterKeyRef)(nil),                // 25: cairn.admin.v1.MasterKeyRef
-	(*ChangeMasterKeyRequest)(nil),      // 26: cairn.admin.v1.ChangeMasterKeyRequest
-	(*SetKeyAliasRequest)(nil),          // 27: cairn.admin.v1.SetKeyAliasRequest
-	(*RemoveKeyAliasRequest)(nil),       // 28: cairn.admin.v1.RemoveKeyAliasRequest
-	(*ListBucketsRequest)(nil),          // 29: cairn.admin.v1.ListBucketsRequest
-	(*BucketRef)(nil),                   // 30: cairn.admin.v1.BucketRef
-	(*ListUploadsRequest)(nil),          // 31: cairn.admin.v1.ListUploadsRequest
-	(*UploadRef)(nil),                   // 32: cairn.admin.v1.UploadRef
-	(*StatObjectRequest)(nil),           // 33: cairn.admin.v1.StatObjectRequest
-	(*ShowHealthRequest)(nil),           // 34: cairn.admin.v1.ShowHealthRequest
-	(*ListNodesRequest)(nil),            // 35: cairn.admin.v1.ListNodesRequest
-	(*NodeRef)(nil),                     // 36: cairn.admin.v1.NodeRef
-	(*ListDrivesRequest)(nil),           // 37: cairn.admin.v1.ListDrivesRequest
-	(*DriveRef)(nil),                    // 38: cairn.admin.v1.DriveRef
-	(*ListVolumesRequest)(nil),          // 39: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),                   // 40: cairn.admin.v1.VolumeRef
-	(*PlanRequest)(nil),                 // 41: cairn.admin.v1.PlanRequest
-	(*ChangeNodeRequest)(nil),           // 42: cairn.admin.v1.ChangeNodeRequest
-	(*RepairClockRequest)(nil),          // 43: cairn.admin.v1.RepairClockRequest
-	(*ChangeDriveRequest)(nil),          // 44: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),             // 45: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                      // 46: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),       // 47: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),       // 48: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                // 49: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),             // 50: cairn.admin.v1.ListLoadRequest
-	(*ListLogLevelsRequest)(nil),        // 51: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),          // 52: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),             // 53: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),       // 54: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),              // 55: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                    // 56: cairn.admin.v1.Settings
-	(*Setting)(nil),                     // 57: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                // 58: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                 // 59: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                     // 60: cairn.admin.v1.Removed
-	(*NewAccount)(nil),                  // 61: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                    // 62: cairn.admin.v1.Accounts
-	(*Account)(nil),                     // 63: cairn.admin.v1.Account
-	(*User)(nil),                        // 64: cairn.admin.v1.User
-	(*Users)(nil),                       // 65: cairn.admin.v1.Users
-	(*Group)(nil),                       // 66: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 67: cairn.admin.v1.Groups
-	(*Role)(nil),                        // 68: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 69: cairn.admin.v1.Roles
-	(*Policy)(nil),                      // 70: cairn.admin.v1.Policy
-	(*Policies)(nil),                    // 71: cairn.admin.v1.Policies
-	(*Attachment)(nil),                  // 72: cairn.admin.v1.Attachment
-	(*AccessKey)(nil),                   // 73: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 74: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                   // 75: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                  // 76: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                     // 77: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                      // 78: cairn.admin.v1.Bucket
-	(*Uploads)(nil),                     // 79: cairn.admin.v1.Uploads
-	(*Upload)(nil),                      // 80: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                  // 81: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                      // 82: cairn.admin.v1.Health
-	(*Nodes)(nil),                       // 83: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                  // 84: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                      // 85: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                 // 86: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                     // 87: cairn.admin.v1.Volumes
-	(*Volume)(nil),                      // 88: cairn.admin.v1.Volume
-	(*Plan)(nil),                        // 89: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),               // 90: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                        // 91: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                 // 92: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),      // 93: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                  // 94: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                       // 95: cairn.admin.v1.Loads
-	(*LogLevels)(nil),                   // 96: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                        // 97: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                // 98: cairn.admin.v1.SupportPiece
+	(*SimulatePolicyRequest)(nil),       // 20: cairn.admin.v1.SimulatePolicyRequest
+	(*AddAccessKeyRequest)(nil),         // 21: cairn.admin.v1.AddAccessKeyRequest
+	(*ListAccessKeysRequest)(nil),       // 22: cairn.admin.v1.ListAccessKeysRequest
+	(*AccessKeyRef)(nil),                // 23: cairn.admin.v1.AccessKeyRef
+	(*SetAccessKeyDisabledRequest)(nil), // 24: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*CreateMasterKeyRequest)(nil),      // 25: cairn.admin.v1.CreateMasterKeyRequest
+	(*MasterKeyRef)(nil),                // 26: cairn.admin.v1.MasterKeyRef
+	(*ChangeMasterKeyRequest)(nil),      // 27: cairn.admin.v1.ChangeMasterKeyRequest
+	(*SetKeyAliasRequest)(nil),          // 28: cairn.admin.v1.SetKeyAliasRequest
+	(*RemoveKeyAliasRequest)(nil),       // 29: cairn.admin.v1.RemoveKeyAliasRequest
+	(*ListBucketsRequest)(nil),          // 30: cairn.admin.v1.ListBucketsRequest
+	(*BucketRef)(nil),                   // 31: cairn.admin.v1.BucketRef
+	(*ListUploadsRequest)(nil),          // 32: cairn.admin.v1.ListUploadsRequest
+	(*UploadRef)(nil),                   // 33: cairn.admin.v1.UploadRef
+	(*StatObjectRequest)(nil),           // 34: cairn.admin.v1.StatObjectRequest
+	(*ShowHealthRequest)(nil),           // 35: cairn.admin.v1.ShowHealthRequest
+	(*ListNodesRequest)(nil),            // 36: cairn.admin.v1.ListNodesRequest
+	(*NodeRef)(nil),                     // 37: cairn.admin.v1.NodeRef
+	(*ListDrivesRequest)(nil),           // 38: cairn.admin.v1.ListDrivesRequest
+	(*DriveRef)(nil),                    // 39: cairn.admin.v1.DriveRef
+	(*ListVolumesRequest)(nil),          // 40: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),                   // 41: cairn.admin.v1.VolumeRef
+	(*PlanRequest)(nil),                 // 42: cairn.admin.v1.PlanRequest
+	(*ChangeNodeRequest)(nil),           // 43: cairn.admin.v1.ChangeNodeRequest
+	(*RepairClockRequest)(nil),          // 44: cairn.admin.v1.RepairClockRequest
+	(*ChangeDriveRequest)(nil),          // 45: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),             // 46: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                      // 47: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),       // 48: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),       // 49: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                // 50: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),             // 51: cairn.admin.v1.ListLoadRequest
+	(*ListLogLevelsRequest)(nil),        // 52: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),          // 53: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),             // 54: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),       // 55: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),              // 56: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                    // 57: cairn.admin.v1.Settings
+	(*Setting)(nil),                     // 58: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                // 59: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                 // 60: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                     // 61: cairn.admin.v1.Removed
+	(*NewAccount)(nil),                  // 62: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                    // 63: cairn.admin.v1.Accounts
+	(*Account)(nil),                     // 64: cairn.admin.v1.Account
+	(*User)(nil),                        // 65: cairn.admin.v1.User
+	(*Users)(nil),                       // 66: cairn.admin.v1.Users
+	(*Group)(nil),                       // 67: cairn.admin.v1.Group
+	(*Groups)(nil),                      // 68: cairn.admin.v1.Groups
+	(*Role)(nil),                        // 69: cairn.admin.v1.Role
+	(*Roles)(nil),                       // 70: cairn.admin.v1.Roles
+	(*Policy)(nil),                      // 71: cairn.admin.v1.Policy
+	(*Policies)(nil),                    // 72: cairn.admin.v1.Policies
+	(*Attachment)(nil),                  // 73: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                  // 74: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                   // 75: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                  // 76: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                   // 77: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                  // 78: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                     // 79: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                      // 80: cairn.admin.v1.Bucket
+	(*Uploads)(nil),                     // 81: cairn.admin.v1.Uploads
+	(*Upload)(nil),                      // 82: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                  // 83: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                      // 84: cairn.admin.v1.Health
+	(*Nodes)(nil),                       // 85: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                  // 86: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                      // 87: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                 // 88: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                     // 89: cairn.admin.v1.Volumes
+	(*Volume)(nil),                      // 90: cairn.admin.v1.Volume
+	(*Plan)(nil),                        // 91: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),               // 92: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                        // 93: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                 // 94: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),      // 95: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                  // 96: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                       // 97: cairn.admin.v1.Loads
+	(*LogLevels)(nil),                   // 98: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                        // 99: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                // 100: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
-	0,  // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
-	1,  // 1: cairn.admin.v1.AdminService.ListSettings:input_type -> cairn.admin.v1.ListSettingsRequest
-	2,  // 2: cairn.admin.v1.AdminService.SetSetting:input_type -> cairn.admin.v1.SetSettingRequest
-	3,  // 3: cairn.admin.v1.AdminService.ResetSetting:input_type -> cairn.admin.v1.ResetSettingRequest
-	4,  // 4: cairn.admin.v1.AdminService.ListEventTargets:input_type -> cairn.admin.v1.ListEventTargetsRequest
-	5,  // 5: cairn.admin.v1.AdminService.SetEventTarget:input_type -> cairn.admin.v1.SetEventTargetRequest
-	6,  // 6: cairn.admin.v1.AdminService.RemoveEventTarget:input_type -> cairn.admin.v1.EventTargetRef
-	6,  // 7: cairn.admin.v1.AdminService.TestEventTarget:input_type -> cairn.admin.v1.EventTargetRef
-	7,  // 8: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
-	8,  // 9: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
-	9,  // 10: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
-	10, // 11: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
-	11, // 12: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
-	12, // 13: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
-	13, // 14: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
-	9,  // 15: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
-	13, // 16: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
-	14, // 17: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
-	15, // 18: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
-	13, // 19: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
-	9,  // 20: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
-	13, // 21: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
-	16, // 22: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
-	15, // 23: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
-	17, // 24: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
-	9,  // 25: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
-	13, // 26: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
-	13, // 27: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
-	18, // 28: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
-	9,  // 29: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
-	13, // 30: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
-	19, // 31: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
-	15, // 32: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
-	20, // 33: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
-	21, // 34: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
-	22, // 35: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	23, // 36: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
-	22, // 37: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	24, // 38: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
-	9,  // 39: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
-	25, // 40: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
-	26, // 41: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
-	27, // 42: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
-	28, // 43: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
-	29, // 44: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
-	30, // 45: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
-	31, // 46: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
-	32, // 47: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
-	32, // 48: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
-	33, // 49: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
-	34, // 50: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
-	35, // 51: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
-	36, // 52: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
-	37, // 53: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
-	38, // 54: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
-	39, // 55: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
-	40, // 56: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
-	41, // 57: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
-	42, // 58: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	42, // 59: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	42, // 60: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	43, // 61: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
-	36, // 62: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
-	44, // 63: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	44, // 64: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	44, // 65: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	45, // 66: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	46, // 67: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	46, // 68: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	47, // 69: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	48, // 70: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	49, // 71: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	50, // 72: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	51, // 73: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	52, // 74: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	53, // 75: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	54, // 76: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	55, // 77: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	56, // 78: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	57, // 79: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	57, // 80: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	58, // 81: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	59, // 82: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	60, // 83: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	59, // 84: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	61, // 85: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	62, // 86: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	63, // 87: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	63, // 88: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	63, // 89: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	60, // 90: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	64, // 91: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	65, // 92: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	64, // 93: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	64, // 94: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	60, // 95: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	66, // 96: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	67, // 97: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	66, // 98: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	66, // 99: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	60, // 100: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	68, // 101: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	69, // 102: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	68, // 103: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	60, // 104: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	70, // 105: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	71, // 106: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	70, // 107: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	72, // 108: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	60, // 109: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	73, // 110: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	74, // 111: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	73, // 112: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	73, // 113: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	60, // 114: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	75, // 115: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	76, // 116: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	75, // 117: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	75, // 118: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	75, // 119: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	60, // 120: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	77, // 121: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	78, // 122: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	79, // 123: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	80, // 124: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	60, // 125: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	81, // 126: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	82, // 127: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	83, // 128: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	84, // 129: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	85, // 130: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	86, // 131: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	87, // 132: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	88, // 133: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	89, // 134: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	84, // 135: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	84, // 136: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	60, // 137: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	90, // 138: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	84, // 139: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	86, // 140: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	86, // 141: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	60, // 142: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	91, // 143: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	91, // 144: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	91, // 145: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	92, // 146: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	93, // 147: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	94, // 148: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	95, // 149: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	96, // 150: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	96, // 151: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	97, // 152: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	98, // 153: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	77, // [77:154] is the sub-list for method output_type
-	0,  // [0:77] is the sub-list for method input_type
-	0,  // [0:0] is the sub-list for extension type_name
-	0,  // [0:0] is the sub-list for extension extendee
-	0,  // [0:0] is the sub-list for field type_name
+	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
+	1,   // 1: cairn.admin.v1.AdminService.ListSettings:input_type -> cairn.admin.v1.ListSettingsRequest
+	2,   // 2: cairn.admin.v1.AdminService.SetSetting:input_type -> cairn.admin.v1.SetSettingRequest
+	3,   // 3: cairn.admin.v1.AdminService.ResetSetting:input_type -> cairn.admin.v1.ResetSettingRequest
+	4,   // 4: cairn.admin.v1.AdminService.ListEventTargets:input_type -> cairn.admin.v1.ListEventTargetsRequest
+	5,   // 5: cairn.admin.v1.AdminService.SetEventTarget:input_type -> cairn.admin.v1.SetEventTargetRequest
+	6,   // 6: cairn.admin.v1.AdminService.RemoveEventTarget:input_type -> cairn.admin.v1.EventTargetRef
+	6,   // 7: cairn.admin.v1.AdminService.TestEventTarget:input_type -> cairn.admin.v1.EventTargetRef
+	7,   // 8: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
+	8,   // 9: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
+	9,   // 10: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
+	10,  // 11: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
+	11,  // 12: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
+	12,  // 13: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
+	13,  // 14: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
+	9,   // 15: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
+	13,  // 16: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
+	14,  // 17: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
+	15,  // 18: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
+	13,  // 19: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
+	9,   // 20: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
+	13,  // 21: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
+	16,  // 22: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
+	15,  // 23: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
+	17,  // 24: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
+	9,   // 25: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
+	13,  // 26: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
+	13,  // 27: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
+	18,  // 28: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
+	9,   // 29: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
+	13,  // 30: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
+	19,  // 31: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
+	15,  // 32: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
+	20,  // 33: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
+	21,  // 34: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
+	22,  // 35: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
+	23,  // 36: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	24,  // 37: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
+	23,  // 38: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	25,  // 39: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
+	9,   // 40: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
+	26,  // 41: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
+	27,  // 42: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
+	28,  // 43: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
+	29,  // 44: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
+	30,  // 45: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
+	31,  // 46: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
+	32,  // 47: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
+	33,  // 48: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
+	33,  // 49: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
+	34,  // 50: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
+	35,  // 51: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
+	36,  // 52: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
+	37,  // 53: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
+	38,  // 54: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
+	39,  // 55: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
+	40,  // 56: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
+	41,  // 57: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
+	42,  // 58: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
+	43,  // 59: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	43,  // 60: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	43,  // 61: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	44,  // 62: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
+	37,  // 63: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
+	45,  // 64: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	45,  // 65: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	45,  // 66: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	46,  // 67: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	47,  // 68: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	47,  // 69: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	48,  // 70: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	49,  // 71: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	50,  // 72: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	51,  // 73: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	52,  // 74: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	53,  // 75: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	54,  // 76: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	55,  // 77: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	56,  // 78: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	57,  // 79: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	58,  // 80: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	58,  // 81: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	59,  // 82: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	60,  // 83: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	61,  // 84: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	60,  // 85: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	62,  // 86: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	63,  // 87: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	64,  // 88: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	64,  // 89: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	64,  // 90: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	61,  // 91: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	65,  // 92: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	66,  // 93: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	65,  // 94: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	65,  // 95: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	61,  // 96: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	67,  // 97: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	68,  // 98: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	67,  // 99: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	67,  // 100: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	61,  // 101: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	69,  // 102: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	70,  // 103: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	69,  // 104: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	61,  // 105: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	71,  // 106: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	72,  // 107: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	71,  // 108: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	73,  // 109: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	61,  // 110: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	74,  // 111: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	75,  // 112: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	76,  // 113: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	75,  // 114: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	75,  // 115: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	61,  // 116: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	77,  // 117: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	78,  // 118: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	77,  // 119: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	77,  // 120: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	77,  // 121: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	61,  // 122: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	79,  // 123: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	80,  // 124: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	81,  // 125: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	82,  // 126: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	61,  // 127: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	83,  // 128: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	84,  // 129: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	85,  // 130: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	86,  // 131: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	87,  // 132: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	88,  // 133: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	89,  // 134: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	90,  // 135: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	91,  // 136: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	86,  // 137: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	86,  // 138: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	61,  // 139: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	92,  // 140: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	86,  // 141: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	88,  // 142: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	88,  // 143: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	61,  // 144: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	93,  // 145: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	93,  // 146: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	93,  // 147: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	94,  // 148: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	95,  // 149: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	96,  // 150: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	97,  // 151: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	98,  // 152: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	98,  // 153: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	99,  // 154: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	100, // 155: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	78,  // [78:156] is the sub-list for method output_type
+	0,   // [0:78] is the sub-list for method input_type
+	0,   // [0:0] is the sub-list for extension type_name
+	0,   // [0:0] is the sub-list for extension extendee
+	0,   // [0:0] is the sub-list for field type_name
 }
 
 func init() { file_admin_proto_init() }

@@ -2041,6 +2041,342 @@ func (x *SetAccessKeyDisabledRequest) GetDisabled() bool {
 	return false
 }
 
+type SimulatePolicyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	As            string                 `protobuf:"bytes,1,opt,name=as,proto3" json:"as,omitempty"`             // Who: anonymous, an access key, a user or role of the account, an account, an ARN; empty: the caller.
+	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`   // Where users and roles are looked up; empty: the caller's.
+	Action        string                 `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`     // As in s3:GetObject or admin:DrainNode.
+	Resource      string                 `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"` // s3://BUCKET/KEY?versionId=ID, BUCKET/KEY or an ARN; empty or *: none in particular.
+	Context       []*ConditionFact       `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulatePolicyRequest) Reset() {
+	*x = SimulatePolicyRequest{}
+	mi := &file_directory_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulatePolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulatePolicyRequest) ProtoMessage() {}
+
+func (x *SimulatePolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulatePolicyRequest.ProtoReflect.Descriptor instead.
+func (*SimulatePolicyRequest) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *SimulatePolicyRequest) GetAs() string {
+	if x != nil {
+		return x.As
+	}
+	return ""
+}
+
+func (x *SimulatePolicyRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *SimulatePolicyRequest) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *SimulatePolicyRequest) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *SimulatePolicyRequest) GetContext() []*ConditionFact {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+type ConditionFact struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"` // As in aws:SourceIp.
+	Values        []string               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConditionFact) Reset() {
+	*x = ConditionFact{}
+	mi := &file_directory_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConditionFact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConditionFact) ProtoMessage() {}
+
+func (x *ConditionFact) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConditionFact.ProtoReflect.Descriptor instead.
+func (*ConditionFact) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ConditionFact) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ConditionFact) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type Simulation struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Allowed        bool                   `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	As             string                 `protobuf:"bytes,2,opt,name=as,proto3" json:"as,omitempty"` // ARN, or anonymous.
+	Action         string                 `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	Resource       string                 `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`                                   // ARN.
+	Reason         string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`                                       // The decision as a sentence.
+	DecidedBy      []*DecisionSource      `protobuf:"bytes,6,rep,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`                // What decides; empty: nothing allows it.
+	Considered     []*DecisionSource      `protobuf:"bytes,7,rep,name=considered,proto3" json:"considered,omitempty"`                               // Everything that spoke for or against it.
+	MissingContext []string               `protobuf:"bytes,8,rep,name=missing_context,json=missingContext,proto3" json:"missing_context,omitempty"` // Condition keys that were asked for and are not in the request.
+	Note           string                 `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`                                           // What else there is to know; empty: nothing.
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Simulation) Reset() {
+	*x = Simulation{}
+	mi := &file_directory_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Simulation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Simulation) ProtoMessage() {}
+
+func (x *Simulation) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Simulation.ProtoReflect.Descriptor instead.
+func (*Simulation) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Simulation) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *Simulation) GetAs() string {
+	if x != nil {
+		return x.As
+	}
+	return ""
+}
+
+func (x *Simulation) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Simulation) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Simulation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Simulation) GetDecidedBy() []*DecisionSource {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return nil
+}
+
+func (x *Simulation) GetConsidered() []*DecisionSource {
+	if x != nil {
+		return x.Considered
+	}
+	return nil
+}
+
+func (x *Simulation) GetMissingContext() []string {
+	if x != nil {
+		return x.MissingContext
+	}
+	return nil
+}
+
+func (x *Simulation) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type DecisionSource struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`            // identity, group, role, session, bucket policy, ACL, root, block public access, master key, requester pays.
+	Policy        string                 `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`        // Name, of the kinds that have names.
+	Holder        string                 `protobuf:"bytes,3,opt,name=holder,proto3" json:"holder,omitempty"`        // The user, group, role, session, account or bucket that it belongs to.
+	Statement     uint32                 `protobuf:"varint,4,opt,name=statement,proto3" json:"statement,omitempty"` // Number from 1; 0 if it is no statement.
+	Sid           string                 `protobuf:"bytes,5,opt,name=sid,proto3" json:"sid,omitempty"`
+	Effect        string                 `protobuf:"bytes,6,opt,name=effect,proto3" json:"effect,omitempty"`       // Allow, Deny, or Delegate (to the caller's account).
+	Overruled     string                 `protobuf:"bytes,7,opt,name=overruled,proto3" json:"overruled,omitempty"` // Why it does not count; empty: it does.
+	Note          string                 `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecisionSource) Reset() {
+	*x = DecisionSource{}
+	mi := &file_directory_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecisionSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecisionSource) ProtoMessage() {}
+
+func (x *DecisionSource) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecisionSource.ProtoReflect.Descriptor instead.
+func (*DecisionSource) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *DecisionSource) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DecisionSource) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *DecisionSource) GetHolder() string {
+	if x != nil {
+		return x.Holder
+	}
+	return ""
+}
+
+func (x *DecisionSource) GetStatement() uint32 {
+	if x != nil {
+		return x.Statement
+	}
+	return 0
+}
+
+func (x *DecisionSource) GetSid() string {
+	if x != nil {
+		return x.Sid
+	}
+	return ""
+}
+
+func (x *DecisionSource) GetEffect() string {
+	if x != nil {
+		return x.Effect
+	}
+	return ""
+}
+
+func (x *DecisionSource) GetOverruled() string {
+	if x != nil {
+		return x.Overruled
+	}
+	return ""
+}
+
+func (x *DecisionSource) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 var File_directory_proto protoreflect.FileDescriptor
 
 const file_directory_proto_rawDesc = "" +
@@ -2191,7 +2527,39 @@ const file_directory_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"I\n" +
 	"\x1bSetAccessKeyDisabledRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
-	"\bdisabled\x18\x02 \x01(\bR\bdisabledB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
+	"\bdisabled\x18\x02 \x01(\bR\bdisabled\"\xae\x01\n" +
+	"\x15SimulatePolicyRequest\x12\x0e\n" +
+	"\x02as\x18\x01 \x01(\tR\x02as\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x1a\n" +
+	"\bresource\x18\x04 \x01(\tR\bresource\x127\n" +
+	"\acontext\x18\x05 \x03(\v2\x1d.cairn.admin.v1.ConditionFactR\acontext\"9\n" +
+	"\rConditionFact\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\"\xbe\x02\n" +
+	"\n" +
+	"Simulation\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x0e\n" +
+	"\x02as\x18\x02 \x01(\tR\x02as\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x1a\n" +
+	"\bresource\x18\x04 \x01(\tR\bresource\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12=\n" +
+	"\n" +
+	"decided_by\x18\x06 \x03(\v2\x1e.cairn.admin.v1.DecisionSourceR\tdecidedBy\x12>\n" +
+	"\n" +
+	"considered\x18\a \x03(\v2\x1e.cairn.admin.v1.DecisionSourceR\n" +
+	"considered\x12'\n" +
+	"\x0fmissing_context\x18\b \x03(\tR\x0emissingContext\x12\x12\n" +
+	"\x04note\x18\t \x01(\tR\x04note\"\xce\x01\n" +
+	"\x0eDecisionSource\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x16\n" +
+	"\x06holder\x18\x03 \x01(\tR\x06holder\x12\x1c\n" +
+	"\tstatement\x18\x04 \x01(\rR\tstatement\x12\x10\n" +
+	"\x03sid\x18\x05 \x01(\tR\x03sid\x12\x16\n" +
+	"\x06effect\x18\x06 \x01(\tR\x06effect\x12\x1c\n" +
+	"\toverruled\x18\a \x01(\tR\toverruled\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04noteB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
 var (
 	file_directory_proto_rawDescOnce sync.Once
@@ -2205,7 +2573,7 @@ func file_directory_proto_rawDescGZIP() []byte {
 	return file_directory_proto_rawDescData
 }
 
-var file_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_directory_proto_goTypes = []any{
 	(*Removed)(nil),                     // 0: cairn.admin.v1.Removed
 	(*AccountRef)(nil),                  // 1: cairn.admin.v1.AccountRef
@@ -2240,6 +2608,10 @@ var file_directory_proto_goTypes = []any{
 	(*ListAccessKeysRequest)(nil),       // 30: cairn.admin.v1.ListAccessKeysRequest
 	(*AccessKeyRef)(nil),                // 31: cairn.admin.v1.AccessKeyRef
 	(*SetAccessKeyDisabledRequest)(nil), // 32: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*SimulatePolicyRequest)(nil),       // 33: cairn.admin.v1.SimulatePolicyRequest
+	(*ConditionFact)(nil),               // 34: cairn.admin.v1.ConditionFact
+	(*Simulation)(nil),                  // 35: cairn.admin.v1.Simulation
+	(*DecisionSource)(nil),              // 36: cairn.admin.v1.DecisionSource
 }
 var file_directory_proto_depIdxs = []int32{
 	4,  // 0: cairn.admin.v1.Accounts.accounts:type_name -> cairn.admin.v1.Account
@@ -2251,11 +2623,14 @@ var file_directory_proto_depIdxs = []int32{
 	22, // 6: cairn.admin.v1.Policy.attached:type_name -> cairn.admin.v1.Holder
 	21, // 7: cairn.admin.v1.Policies.policies:type_name -> cairn.admin.v1.Policy
 	27, // 8: cairn.admin.v1.AccessKeys.keys:type_name -> cairn.admin.v1.AccessKey
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	34, // 9: cairn.admin.v1.SimulatePolicyRequest.context:type_name -> cairn.admin.v1.ConditionFact
+	36, // 10: cairn.admin.v1.Simulation.decided_by:type_name -> cairn.admin.v1.DecisionSource
+	36, // 11: cairn.admin.v1.Simulation.considered:type_name -> cairn.admin.v1.DecisionSource
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_directory_proto_init() }
@@ -2269,7 +2644,7 @@ func file_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_directory_proto_rawDesc), len(file_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -119,6 +119,9 @@ const (
 	// AdminServiceRemovePolicyProcedure is the fully-qualified name of the AdminService's RemovePolicy
 	// RPC.
 	AdminServiceRemovePolicyProcedure = "/cairn.admin.v1.AdminService/RemovePolicy"
+	// AdminServiceSimulatePolicyProcedure is the fully-qualified name of the AdminService's
+	// SimulatePolicy RPC.
+	AdminServiceSimulatePolicyProcedure = "/cairn.admin.v1.AdminService/SimulatePolicy"
 	// AdminServiceAddAccessKeyProcedure is the fully-qualified name of the AdminService's AddAccessKey
 	// RPC.
 	AdminServiceAddAccessKeyProcedure = "/cairn.admin.v1.AdminService/AddAccessKey"
@@ -271,6 +274,9 @@ type AdminServiceClient interface {
 	ShowPolicy(context.Context, *adminpb.EntryRef) (*adminpb.Policy, error)
 	SetPolicyAttached(context.Context, *adminpb.SetPolicyAttachedRequest) (*adminpb.Attachment, error)
 	RemovePolicy(context.Context, *adminpb.RemoveEntryRequest) (*adminpb.Removed, error)
+	// SimulatePolicy says whether somebody may do something, and what decides. It changes
+	// nothing. Everybody may ask it about themselves.
+	SimulatePolicy(context.Context, *adminpb.SimulatePolicyRequest) (*adminpb.Simulation, error)
 	AddAccessKey(context.Context, *adminpb.AddAccessKeyRequest) (*adminpb.AccessKey, error)
 	ListAccessKeys(context.Context, *adminpb.ListAccessKeysRequest) (*adminpb.AccessKeys, error)
 	ShowAccessKey(context.Context, *adminpb.AccessKeyRef) (*adminpb.AccessKey, error)
@@ -531,6 +537,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+AdminServiceRemovePolicyProcedure,
 			connect.WithSchema(adminServiceMethods.ByName("RemovePolicy")),
+			connect.WithClientOptions(opts...),
+		),
+		simulatePolicy: connect.NewClient[adminpb.SimulatePolicyRequest, adminpb.Simulation](
+			httpClient,
+			baseURL+AdminServiceSimulatePolicyProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("SimulatePolicy")),
 			connect.WithClientOptions(opts...),
 		),
 		addAccessKey: connect.NewClient[adminpb.AddAccessKeyRequest, adminpb.AccessKey](
@@ -835,6 +847,7 @@ type adminServiceClient struct {
 	showPolicy           *connect.Client[adminpb.EntryRef, adminpb.Policy]
 	setPolicyAttached    *connect.Client[adminpb.SetPolicyAttachedRequest, adminpb.Attachment]
 	removePolicy         *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
+	simulatePolicy       *connect.Client[adminpb.SimulatePolicyRequest, adminpb.Simulation]
 	addAccessKey         *connect.Client[adminpb.AddAccessKeyRequest, adminpb.AccessKey]
 	listAccessKeys       *connect.Client[adminpb.ListAccessKeysRequest, adminpb.AccessKeys]
 	showAccessKey        *connect.Client[adminpb.AccessKeyRef, adminpb.AccessKey]
@@ -1172,6 +1185,15 @@ func (c *adminServiceClient) SetPolicyAttached(ctx context.Context, req *adminpb
 // RemovePolicy calls cairn.admin.v1.AdminService.RemovePolicy.
 func (c *adminServiceClient) RemovePolicy(ctx context.Context, req *adminpb.RemoveEntryRequest) (*adminpb.Removed, error) {
 	response, err := c.removePolicy.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SimulatePolicy calls cairn.admin.v1.AdminService.SimulatePolicy.
+func (c *adminServiceClient) SimulatePolicy(ctx context.Context, req *adminpb.SimulatePolicyRequest) (*adminpb.Simulation, error) {
+	response, err := c.simulatePolicy.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -1600,6 +1622,9 @@ type AdminServiceHandler interface {
 	ShowPolicy(context.Context, *adminpb.EntryRef) (*adminpb.Policy, error)
 	SetPolicyAttached(context.Context, *adminpb.SetPolicyAttachedRequest) (*adminpb.Attachment, error)
 	RemovePolicy(context.Context, *adminpb.RemoveEntryRequest) (*adminpb.Removed, error)
+	// SimulatePolicy says whether somebody may do something, and what decides. It changes
+	// nothing. Everybody may ask it about themselves.
+	SimulatePolicy(context.Context, *adminpb.SimulatePolicyRequest) (*adminpb.Simulation, error)
 	AddAccessKey(context.Context, *adminpb.AddAccessKeyRequest) (*adminpb.AccessKey, error)
 	ListAccessKeys(context.Context, *adminpb.ListAccessKeysRequest) (*adminpb.AccessKeys, error)
 	ShowAccessKey(context.Context, *adminpb.AccessKeyRef) (*adminpb.AccessKey, error)
@@ -1856,6 +1881,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		AdminServiceRemovePolicyProcedure,
 		svc.RemovePolicy,
 		connect.WithSchema(adminServiceMethods.ByName("RemovePolicy")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceSimulatePolicyHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceSimulatePolicyProcedure,
+		svc.SimulatePolicy,
+		connect.WithSchema(adminServiceMethods.ByName("SimulatePolicy")),
 		connect.WithHandlerOptions(opts...),
 	)
 	adminServiceAddAccessKeyHandler := connect.NewUnaryHandlerSimple(
@@ -2190,6 +2221,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceSetPolicyAttachedHandler.ServeHTTP(w, r)
 		case AdminServiceRemovePolicyProcedure:
 			adminServiceRemovePolicyHandler.ServeHTTP(w, r)
+		case AdminServiceSimulatePolicyProcedure:
+			adminServiceSimulatePolicyHandler.ServeHTTP(w, r)
 		case AdminServiceAddAccessKeyProcedure:
 			adminServiceAddAccessKeyHandler.ServeHTTP(w, r)
 		case AdminServiceListAccessKeysProcedure:
@@ -2417,6 +2450,10 @@ func (UnimplementedAdminServiceHandler) SetPolicyAttached(context.Context, *admi
 
 func (UnimplementedAdminServiceHandler) RemovePolicy(context.Context, *adminpb.RemoveEntryRequest) (*adminpb.Removed, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RemovePolicy is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) SimulatePolicy(context.Context, *adminpb.SimulatePolicyRequest) (*adminpb.Simulation, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.SimulatePolicy is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) AddAccessKey(context.Context, *adminpb.AddAccessKeyRequest) (*adminpb.AccessKey, error) {
