@@ -140,6 +140,13 @@ func NewView(epoch uint64, nodes []Node) *View {
 	return v
 }
 
+// At returns the view with another epoch: nothing in it has changed since.
+func (v *View) At(epoch uint64) *View {
+	w := *v
+	w.Epoch = epoch
+	return &w
+}
+
 // Cold reports whether a drive is set aside for cold data, which then lies on such
 // drives alone. Labels count where cold drives are on at least as many nodes as the
 // others: data must not be easier to lose because it is cold.

@@ -29,6 +29,20 @@ func BenchmarkTopology(b *testing.B) {
 	}
 }
 
+// BenchmarkAdvanced makes the next topology of one that differs in one volume.
+func BenchmarkAdvanced(b *testing.B) {
+	for _, volumes := range []int{1000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("volumes=%d", volumes), func(b *testing.B) {
+			a := largeView(1000, 12, volumes)
+			t := NewTopology(a)
+			next := &metapb.ViewAnswer{Epoch: 2, ClusterId: a.ClusterId, Since: 1, Volumes: a.Volumes[:1]}
+			for b.Loop() {
+				_ = t.Advanced(next)
+			}
+		})
+	}
+}
+
 // largeView is the answer of the metadata for volumes of 8+4.
 func largeView(nodes, drives, volumes int) *metapb.ViewAnswer {
 	a := &metapb.ViewAnswer{Epoch: 1, ClusterId: "c1"}

@@ -268,6 +268,51 @@ func TestTopology(t *testing.T) {
 	})
 }
 
+// countingTransport counts requests.
+type countingTransport struct {
+	next  http.RoundTripper
+	count atomic.Int64
+}
+
+func (t *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.count.Add(1)
+	return t.next.RoundTrip(r)
+}
+
+// TestTopologyOfAVoter: a voter whose state has come to the epoch that is wanted asks nobody. One
+// that follows no leader does not go by its state: it may be of a history that was given up.
+func TestTopologyOfAVoter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestCluster(t, 3, 0, nil)
+		leader := c.leader()
+		follower := c.nodes[(leader.number+1)%3]
+		sent := &countingTransport{next: follower.http.Transport}
+		follower.http.Transport = sent
+		_, err := follower.client.Read(c.ctx(time.Minute), getRegister("a"))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, sent.count.Load())
+		top, err := follower.client.Topology(c.ctx(time.Minute))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, top.View.Epoch)
+		require.EqualValues(t, 1, sent.count.Load(), "the leader was asked")
+
+		for _, n := range c.nodes {
+			c.net.setCut(follower.number, n.number, true)
+		}
+		for follower.group.Leader() != 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		alone := NewClient(follower.client.cfg)
+		defer alone.Close()
+		_, err = alone.TopologyAtLeast(c.ctx(3*time.Second), 1)
+		require.Equal(t, errs.Unavailable, errs.KindOf(err), "%v", err)
+		for _, n := range c.nodes {
+			c.net.setCut(follower.number, n.number, false)
+		}
+		c.close()
+	})
+}
+
 func TestMembership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestCluster(t, 3, 0, nil)

@@ -67,7 +67,7 @@ func (c *Client) TopologyAtLeast(ctx context.Context, epoch uint64) (*meta.Topol
 		c.topology.reading = done
 		c.topology.mu.Unlock()
 
-		err := c.readTopology(ctx)
+		err := c.readTopology(ctx, epoch)
 
 		c.topology.mu.Lock()
 		c.topology.reading = nil
@@ -86,26 +86,46 @@ func (c *Client) TopologyAtLeast(ctx context.Context, epoch uint64) (*meta.Topol
 // LastTopology returns the topology that was read last, however old it is; nil where none was.
 func (c *Client) LastTopology() *meta.Topology { return c.topology.current.Load() }
 
-// readTopology reads the view where there is a newer one. One caller at a time calls it.
-func (c *Client) readTopology(ctx context.Context) error {
+// readTopology reads the view where there is a newer one, of which epoch is known to exist. One
+// caller at a time calls it.
+func (c *Client) readTopology(ctx context.Context, epoch uint64) error {
 	const op = "group.Topology"
-	var have uint64
+	q := &metapb.GetView{Differences: true}
 	old := c.topology.current.Load()
 	if old != nil {
-		have = old.View.Epoch
+		q.HaveEpoch, q.HaveEra = old.View.Epoch, old.Era
 	}
-	a, err := c.Read(ctx, &metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{HaveEpoch: have}}})
+	a, err := c.view(ctx, q, epoch)
 	switch {
 	case err != nil:
 		return err
-	case a.View == nil || a.View.Epoch == 0 && a.View.ClusterId == "":
+	case a == nil || a.Epoch == 0 && a.ClusterId == "":
 		if old == nil {
 			return errs.Newf(op, errs.Unavailable, "the cluster has not been formed yet")
 		}
 		return nil // There is none newer than the one that is held.
-	}
-	if old == nil || a.View.Epoch > have {
-		c.topology.current.Store(meta.NewTopology(a.View))
+	case old == nil || a.Epoch > old.View.Epoch && a.Since == 0:
+		c.topology.current.Store(meta.NewTopology(a))
+	case a.Epoch > old.View.Epoch && a.Since == old.View.Epoch:
+		c.topology.current.Store(old.Advanced(a))
+	case a.Since != 0:
+		return errs.Newf(op, errs.Internal, "the differences of the view since epoch %d were asked for, "+
+			"and those since %d were answered", old.View.Epoch, a.Since)
 	}
 	return nil
+}
+
+// view answers a query for the view: from this node's own state where that has come as far as epoch,
+// else from the leader. A view of an epoch, or a later one, is all that a caller wants, so a voter
+// need not ask. But its own state counts only while it follows the leader that it would ask: after
+// most voters were given up, one that is left has a state of another history.
+func (c *Client) view(ctx context.Context, q *metapb.GetView, epoch uint64) (*metapb.ViewAnswer, error) {
+	query := &metapb.Query{Op: &metapb.Query_View{View: q}}
+	if g := c.cfg.Group; g != nil && epoch > q.HaveEpoch && g.Leader() != 0 {
+		if a, err := g.fsm.state.query(query); err == nil && a.ViewEpoch >= epoch {
+			return a.View, nil
+		}
+	}
+	a, err := c.Read(ctx, query)
+	return a.GetView(), err
 }

@@ -799,7 +799,9 @@ func (x *Answer) GetBucketUsages() []*BucketUsage {
 
 type GetView struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	HaveEpoch     uint64                 `protobuf:"varint,1,opt,name=have_epoch,json=haveEpoch,proto3" json:"have_epoch,omitempty"`
+	HaveEpoch     uint64                 `protobuf:"varint,1,opt,name=have_epoch,json=haveEpoch,proto3" json:"have_epoch,omitempty"` // The epoch of the view that the asker has; 0: none.
+	HaveEra       uint64                 `protobuf:"varint,510,opt,name=have_era,json=haveEra,proto3" json:"have_era,omitempty"`     // And its era.
+	Differences   bool                   `protobuf:"varint,511,opt,name=differences,proto3" json:"differences,omitempty"`            // What has changed since that view will do.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -841,17 +843,34 @@ func (x *GetView) GetHaveEpoch() uint64 {
 	return 0
 }
 
+func (x *GetView) GetHaveEra() uint64 {
+	if x != nil {
+		return x.HaveEra
+	}
+	return 0
+}
+
+func (x *GetView) GetDifferences() bool {
+	if x != nil {
+		return x.Differences
+	}
+	return false
+}
+
 // ViewAnswer is empty if the asker has this view already.
 type ViewAnswer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	ClusterId     string                 `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
-	Nodes         []*Node                `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
-	Volumes       []*Volume              `protobuf:"bytes,4,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	FeatureLevel  uint32                 `protobuf:"varint,110,opt,name=feature_level,json=featureLevel,proto3" json:"feature_level,omitempty"`
-	Era           uint64                 `protobuf:"varint,111,opt,name=era,proto3" json:"era,omitempty"`
-	OrphansHeld   bool                   `protobuf:"varint,112,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`
-	Removed       []uint64               `protobuf:"fixed64,440,rep,packed,name=removed,proto3" json:"removed,omitempty"` // Nodes that were removed for good.
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Epoch        uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	ClusterId    string                 `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	Nodes        []*Node                `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Volumes      []*Volume              `protobuf:"bytes,4,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	FeatureLevel uint32                 `protobuf:"varint,110,opt,name=feature_level,json=featureLevel,proto3" json:"feature_level,omitempty"`
+	Era          uint64                 `protobuf:"varint,111,opt,name=era,proto3" json:"era,omitempty"`
+	OrphansHeld  bool                   `protobuf:"varint,112,opt,name=orphans_held,json=orphansHeld,proto3" json:"orphans_held,omitempty"`
+	Removed      []uint64               `protobuf:"fixed64,440,rep,packed,name=removed,proto3" json:"removed,omitempty"` // Nodes that were removed for good.
+	// Not 0: nodes and volumes are those alone that may have changed since the view of this epoch,
+	// which the asker has. All other fields are whole.
+	Since         uint64 `protobuf:"varint,510,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -940,6 +959,13 @@ func (x *ViewAnswer) GetRemoved() []uint64 {
 		return x.Removed
 	}
 	return nil
+}
+
+func (x *ViewAnswer) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
 }
 
 type GetBucket struct {
@@ -3972,10 +3998,12 @@ const file_queries_proto_rawDesc = "" +
 	"\fevent_queues\x18d \x01(\v2 .cairn.meta.v1.EventQueuesAnswerR\veventQueues\x123\n" +
 	"\x06events\x18e \x01(\v2\x1b.cairn.meta.v1.EventsAnswerR\x06events\x12>\n" +
 	"\fshard_digest\x18\xf4\x03 \x01(\v2\x1a.cairn.meta.v1.ShardDigestR\vshardDigest\x12@\n" +
-	"\rbucket_usages\x18\xa0\x01 \x03(\v2\x1a.cairn.meta.v1.BucketUsageR\fbucketUsages\"(\n" +
+	"\rbucket_usages\x18\xa0\x01 \x03(\v2\x1a.cairn.meta.v1.BucketUsageR\fbucketUsages\"g\n" +
 	"\aGetView\x12\x1d\n" +
 	"\n" +
-	"have_epoch\x18\x01 \x01(\x04R\thaveEpoch\"\x92\x02\n" +
+	"have_epoch\x18\x01 \x01(\x04R\thaveEpoch\x12\x1a\n" +
+	"\bhave_era\x18\xfe\x03 \x01(\x04R\ahaveEra\x12!\n" +
+	"\vdifferences\x18\xff\x03 \x01(\bR\vdifferences\"\xa9\x02\n" +
 	"\n" +
 	"ViewAnswer\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1d\n" +
@@ -3986,7 +4014,8 @@ const file_queries_proto_rawDesc = "" +
 	"\rfeature_level\x18n \x01(\rR\ffeatureLevel\x12\x10\n" +
 	"\x03era\x18o \x01(\x04R\x03era\x12!\n" +
 	"\forphans_held\x18p \x01(\bR\vorphansHeld\x12\x19\n" +
-	"\aremoved\x18\xb8\x03 \x03(\x06R\aremoved\"_\n" +
+	"\aremoved\x18\xb8\x03 \x03(\x06R\aremoved\x12\x15\n" +
+	"\x05since\x18\xfe\x03 \x01(\x04R\x05since\"_\n" +
 	"\tGetBucket\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
 	"\vwith_config\x18\x02 \x01(\bR\n" +

@@ -24,6 +24,7 @@ type View struct {
 	Applied         *metapb.Applied
 	Cluster         *metapb.Cluster
 	Directory       DirectoryLog
+	ViewLog         ViewLog
 	BucketsRevision uint64
 	ListSteps       int // How many records a page of a list of objects looks at.
 
@@ -133,44 +134,6 @@ func (v *View) listBuckets(q *metapb.ListBuckets, a *metapb.Answer) error {
 		a.BucketUsages = append(a.BucketUsages, u)
 		return err
 	})
-}
-
-// topology answers nodes, volumes, and which nodes were removed for good. If the asker has
-// the view of this epoch already, the answer is empty.
-func (v *View) topology(q *metapb.GetView) (*metapb.ViewAnswer, error) {
-	a := &metapb.ViewAnswer{}
-	if q.HaveEpoch != 0 && q.HaveEpoch == v.Cluster.ViewEpoch {
-		return a, nil
-	}
-	a.Epoch, a.ClusterId = v.Cluster.ViewEpoch, v.Cluster.Id
-	a.FeatureLevel, a.Era, a.OrphansHeld = v.Cluster.FeatureLevel, v.Cluster.Era, v.Cluster.OrphansHeld
-	err := record.ScanKind(v.Records, keys.KindNode, func(_ keys.Key, value []byte) error {
-		n := new(metapb.Node)
-		a.Nodes = append(a.Nodes, n)
-		return record.Unmarshal(value, n)
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = record.ScanKind(v.Records, keys.KindRemoved, func(k keys.Key, value []byte) error {
-		r := new(metapb.Removed)
-		if err := record.Unmarshal(value, r); err != nil {
-			return err
-		}
-		if !r.Drive {
-			a.Removed = append(a.Removed, k.Node)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = record.ScanKind(v.Records, keys.KindVolume, func(_ keys.Key, value []byte) error {
-		vol := new(metapb.Volume)
-		a.Volumes = append(a.Volumes, vol)
-		return record.Unmarshal(value, vol)
-	})
-	return a, err
 }
 
 // usage returns what a bucket holds, which is nothing if there is no record of it.

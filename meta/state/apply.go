@@ -90,6 +90,7 @@ func (s *State) commit(t *tx) error {
 	}
 	s.applied, s.cluster, s.refused = t.applied, t.mem.cluster, t.mem.refused
 	s.directory, s.bucketsRevision = s.directory.With(t.directory), t.bucketsRevision
+	s.viewLog = s.viewLog.With(t.views)
 	return nil
 }
 

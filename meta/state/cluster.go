@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
 	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
@@ -115,6 +116,7 @@ func (t *tx) createVolumes(c *metapb.CreateVolumes) *metapb.Result {
 		t.mem.nextFree = append(t.mem.nextFree, t.mem.cluster.FirstBlock)
 		t.mem.volumeStats = append(t.mem.volumeStats, new(volumeStats))
 		t.set(keys.AppendVolume(t.key(), shard.VolumeID(id)), v)
+		t.views = append(t.views, query.ViewChange{Epoch: t.mem.cluster.ViewEpoch, Volume: id})
 		if first := t.mem.cluster.FirstBlock; first > 0 {
 			t.setBytes(keys.AppendNextBlock(t.key(), shard.VolumeID(id)), binary.BigEndian.AppendUint64(nil, first))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
 	"github.com/cairnstore/cairn/meta/record"
 )
 
@@ -43,7 +44,7 @@ func (m *memory) holds(drive uint64) bool {
 // setNode writes the record of a node and makes a new view.
 func (t *tx) setNode(n *metapb.Node) {
 	t.replaceNode(n)
-	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	t.newView()
 }
 
 // replaceNode writes the record of a node and makes no new view. By itself it serves changes that
@@ -57,6 +58,12 @@ func (t *tx) replaceNode(n *metapb.Node) {
 		t.mem.nodes = slices.Insert(t.mem.nodes, i, n)
 	}
 	t.set(keys.AppendNode(t.key(), n.Id), n)
+	t.noteNode(n.Id)
+}
+
+// noteNode notes that the record of a node was changed or removed.
+func (t *tx) noteNode(id uint64) {
+	t.views = append(t.views, query.ViewChange{Epoch: t.mem.cluster.ViewEpoch, Node: id})
 }
 
 // registered returns the record of a node that registers: what it says of itself, and what others
@@ -247,7 +254,8 @@ func (t *tx) removeNode(c *metapb.RemoveNode) *metapb.Result {
 	t.endSessions(n.Id)
 	t.mem.nodes = slices.Delete(slices.Clone(t.mem.nodes), i, i+1)
 	t.del(keys.AppendNode(t.key(), n.Id))
-	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	t.noteNode(n.Id)
+	t.newView()
 	return &metapb.Result{}
 }
 

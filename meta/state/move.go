@@ -10,11 +10,25 @@ import (
 	"github.com/cairnstore/cairn/meta"
 	"github.com/cairnstore/cairn/meta/keys"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/meta/query"
 	"github.com/cairnstore/cairn/meta/record"
 	"github.com/cairnstore/cairn/shard"
 )
 
-// setVolume writes the record of a volume.
+// changeVolume writes the record of a volume and makes a new view.
+func (t *tx) changeVolume(v *metapb.Volume) {
+	t.setVolume(v)
+	t.views = append(t.views, query.ViewChange{Epoch: t.mem.cluster.ViewEpoch, Volume: v.Id})
+	t.newView()
+}
+
+// newView makes a new view. What is different in it was noted before (tx.views).
+func (t *tx) newView() {
+	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+}
+
+// setVolume writes the record of a volume and makes no new view. By itself it serves changes that
+// no reader of the topology goes by.
 func (t *tx) setVolume(v *metapb.Volume) {
 	t.mem.volumes[v.Id-1] = v
 	t.set(keys.AppendVolume(t.key(), shard.VolumeID(v.Id)), v)
@@ -42,8 +56,7 @@ func (t *tx) startMove(c *metapb.StartMove) *metapb.Result {
 	}
 	v = proto.Clone(v).(*metapb.Volume)
 	v.Move = &metapb.Move{Slot: c.Slot, To: c.To, Rebuild: c.Rebuild, Started: t.position}
-	t.setVolume(v)
-	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	t.changeVolume(v)
 	return &metapb.Result{}
 }
 
@@ -70,8 +83,7 @@ func (t *tx) finishMove(c *metapb.FinishMove) *metapb.Result {
 		v.SlotEpochs = make([]uint32, len(v.Slots))
 	}
 	v.Slots[c.Slot], v.SlotEpochs[c.Slot], v.Move = c.To, v.Epoch, nil
-	t.setVolume(v)
-	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	t.changeVolume(v)
 	return &metapb.Result{}
 }
 
@@ -83,8 +95,7 @@ func (t *tx) cancelMove(c *metapb.CancelMove) *metapb.Result {
 	}
 	v = proto.Clone(v).(*metapb.Volume)
 	v.Move = nil
-	t.setVolume(v)
-	t.changeCluster(func(rec *metapb.Cluster) { rec.ViewEpoch++ })
+	t.changeVolume(v)
 	return &metapb.Result{}
 }
 

@@ -76,8 +76,8 @@ func reportKinds(b *testing.B, m *machine) {
 	b.ReportMetric(sum/float64(b.N), "B/extent")
 }
 
-// BenchmarkViewAnswer answers the view of a large cluster: what every node asks for
-// after every change of a slot.
+// BenchmarkViewAnswer answers the view of a large cluster, whole, and what has changed in it with
+// one slot: what every node asks for after every change of a slot.
 func BenchmarkViewAnswer(b *testing.B) {
 	for _, volumes := range []int{1000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("volumes=%d", volumes), func(b *testing.B) {
@@ -85,14 +85,25 @@ func BenchmarkViewAnswer(b *testing.B) {
 			m.open()
 			b.Cleanup(m.close)
 			formLarge(b, m, 1000, 12, volumes)
-			b.ReportAllocs()
-			var size int
-			for b.Loop() {
-				a, err := m.s.Query(&metapb.Query{Op: &metapb.Query_View{View: &metapb.GetView{}}})
-				require.NoError(b, err)
-				size = proto.Size(a)
+			answer := func(b *testing.B, q *metapb.GetView) {
+				b.ReportAllocs()
+				var size int
+				for b.Loop() {
+					a, err := m.s.Query(&metapb.Query{Op: &metapb.Query_View{View: q}})
+					require.NoError(b, err)
+					size = proto.Size(a)
+				}
+				b.ReportMetric(float64(size), "answer-B")
 			}
-			b.ReportMetric(float64(size), "answer-B")
+			b.Run("whole", func(b *testing.B) { answer(b, &metapb.GetView{}) })
+			had := m.view(&metapb.GetView{})
+			v := had.Volumes[0]
+			m.apply(&metapb.Command{Op: &metapb.Command_OpenSession{OpenSession: &metapb.OpenSession{Node: 1, Session: id(2)}}})
+			c := &client{m: m, session: id(2)}
+			r := c.do(&metapb.Command{Op: &metapb.Command_StartMove{StartMove: &metapb.StartMove{
+				Volume: v.Id, Epoch: v.Epoch, To: had.Nodes[len(had.Nodes)/2+1].Drives[1].Id}}})
+			require.Zero(b, r.Refusal, r.Detail)
+			b.Run("a slot", func(b *testing.B) { answer(b, &metapb.GetView{HaveEpoch: had.Epoch, Differences: true}) })
 		})
 	}
 }

@@ -53,6 +53,7 @@ type State struct {
 	refused *metapb.Contradictions
 
 	directory       query.DirectoryLog
+	viewLog         query.ViewLog
 	bucketsRevision uint64 // The index at which a bucket was last changed or deleted, or a greater one.
 }
 
@@ -137,6 +138,7 @@ func (s *State) load() error {
 	s.applied, s.cluster, s.refused = applied, mem.cluster, mem.refused
 	if first {
 		s.directory, s.bucketsRevision = query.NewDirectoryLog(applied.DirectoryRevision), applied.ConfigRevision
+		s.viewLog = query.NewViewLog(mem.cluster.ViewEpoch)
 	}
 	return nil
 }
@@ -160,7 +162,7 @@ func (s *State) FeatureLevel() uint32 {
 func (s *State) Query(q *metapb.Query) (_ *metapb.Answer, err error) {
 	s.viewMu.RLock()
 	snap := s.db.NewSnapshot()
-	v := query.View{Records: snap, Applied: s.applied, Cluster: s.cluster, Directory: s.directory,
+	v := query.View{Records: snap, Applied: s.applied, Cluster: s.cluster, Directory: s.directory, ViewLog: s.viewLog,
 		BucketsRevision: s.bucketsRevision, ListSteps: s.limits.listSteps}
 	s.viewMu.RUnlock()
 	defer func() { // Deferred, since the caller may recover from a panic of Answer.

@@ -29,7 +29,8 @@ type tx struct {
 	usages     map[uint64]*bucketUsage // By bucket: to find one, and never to range over.
 	usageOrder []*bucketUsage          // The same, in the order in which they are stored.
 
-	directory       []query.EntryChange // How this batch changes the directory.
+	directory       []query.EntryChange // How this batch changes the directory,
+	views           []query.ViewChange  // and nodes and volumes.
 	bucketsRevision uint64
 
 	dropLimits
