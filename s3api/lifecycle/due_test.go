@@ -205,6 +205,15 @@ func TestPrefixAndAny(t *testing.T) {
 	require.False(t, lifecycle.Rules{}.Any())
 }
 
+func TestWantTags(t *testing.T) {
+	tagged := rule("1", "<Filter><And><Prefix>logs/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>",
+		expire3)
+	rules := parse(t, tagged+rule("2", all, cold3))
+	require.True(t, rules.WantTags("logs/a"))
+	require.False(t, rules.WantTags("a"))
+	require.False(t, parse(t, rule("2", all, cold3)).WantTags("logs/a"))
+}
+
 func TestRead(t *testing.T) {
 	rules, err := lifecycle.Read(&metapb.BucketConfig{Parts: []*metapb.ConfigPart{{Name: "acl", Value: []byte("x")}}}, 0)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +53,13 @@ func Parse(document []byte, day time.Duration) (Rules, error) {
 		}
 	}
 	return rules, nil
+}
+
+// WantTags reports whether a rule that concerns a key asks for tags.
+func (rs Rules) WantTags(key string) bool {
+	return slices.ContainsFunc(rs.rules, func(r wirexml.LifecycleRule) bool {
+		return len(r.Filter.Tags) > 0 && strings.HasPrefix(key, r.Filter.Prefix)
+	})
 }
 
 // Any reports whether a rule is about versions, not only about uploads.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/cairnstore/cairn/node/admin/adminpb"
@@ -23,7 +26,7 @@ func forceFlag(cmd *cobra.Command, force *bool, with string) {
 func newAccount() *cobra.Command {
 	return noun("account", "Accounts: they own buckets and objects", accountAdd(), accountList(), accountShow(),
 		accountSet("disable", "Disable an account: its keys and those of its users are refused", true),
-		accountSet("enable", "Enable an account again", false), accountBuckets(), accountRemove())
+		accountSet("enable", "Enable an account again", false), accountBuckets(), accountUsage(), accountRemove())
 }
 
 func accountAdd() verb {
@@ -130,3 +133,67 @@ func bucketsMax(a *adminpb.Account) string {
 	}
 	return fmt.Sprintf("%d at most", a.BucketsMax)
 }
+
+// accountUse is what the buckets of an account hold.
+type accountUse struct {
+	Account string `json:"account"` // Name; the id if the name is not known.
+	ID      string `json:"id"`
+	Buckets int    `json:"buckets"`
+	Objects uint64 `json:"objects"` // All versions but delete markers.
+	Bytes   uint64 `json:"bytes"`
+}
+
+func accountUsage() verb {
+	return verb{
+		use: "usage [ACCOUNT]", short: "Show how much accounts store: the sums over their buckets",
+		long: `Show how much an account stores, or all accounts to who administers the cluster: the
+sums over their buckets. The numbers are exact, as those of cairn bucket list.`,
+		example: "  cairn account usage\n  cairn account usage acme -o json",
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			uses, err := accountUses(ctx, c, argument(args, 0))
+			return &answer{uses, func(w io.Writer) {
+				row(w, "ACCOUNT", "ID", "BUCKETS", "OBJECTS", "SIZE")
+				for _, u := range uses {
+					row(w, u.Account, u.ID, u.Buckets, u.Objects, humanize.IBytes(u.Bytes))
+				}
+			}}, err
+		},
+	}
+}
+
+// accountUses returns what the accounts store whose buckets the caller may list, the greatest first.
+func accountUses(ctx context.Context, c api, account string) ([]*accountUse, error) {
+	uses := []*accountUse{}
+	by := map[string]*accountUse{}
+	for r := (&adminpb.ListBucketsRequest{Account: account, Max: bucketsPage}); ; {
+		page, err := c.ListBuckets(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page.Buckets {
+			u := by[b.Owner]
+			if u == nil {
+				u = &accountUse{Account: b.Owner, ID: b.Owner}
+				by[b.Owner], uses = u, append(uses, u)
+			}
+			u.Buckets, u.Objects, u.Bytes = u.Buckets+1, u.Objects+b.Objects, u.Bytes+b.Bytes
+			r.After = b.Name
+		}
+		if !page.Truncated {
+			break
+		}
+	}
+	slices.SortStableFunc(uses, func(a, b *accountUse) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	// Names are known to who administers the cluster. Others have one account, and know its name.
+	if all, err := c.ListAccounts(ctx, &adminpb.ListAccountsRequest{}); err == nil {
+		for _, a := range all.Accounts {
+			if u := by[a.Id]; u != nil {
+				u.Account = a.Name
+			}
+		}
+	}
+	return uses, nil
+}
+
+// bucketsPage is how many buckets are asked for at once, which is the most that one answer has.
+const bucketsPage = 10000

@@ -39,12 +39,14 @@ type verb struct {
 	// everything can.
 	destroys func(args []string) string
 	run      func(ctx context.Context, c api, in io.Reader, args []string) (*answer, error)
+	// s3 is run for what the S3 API does. One of the two is set.
+	s3 func(ctx context.Context, c *bucketClient, in io.Reader, args []string) (*answer, error)
 }
 
-// answer is what a command shows: message with -o json, otherwise table.
+// answer is what a command shows: message with -o json or if there is no table, otherwise table.
 type answer struct {
-	message proto.Message
-	table   func(w io.Writer) // Columns are separated by tabs.
+	message any               // A proto.Message, or a value that encoding/json writes.
+	table   func(w io.Writer) // Columns are separated by tabs. May be nil.
 }
 
 // noun returns a command that has verbs.
@@ -87,21 +89,12 @@ func (v *verb) command() *cobra.Command {
 				return err
 			}
 		}
-		c, err := t.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := withTimeout(cmd.Context())
-		defer cancel()
-		a, err := v.run(ctx, c, cmd.InOrStdin(), args)
-		var own *statusError
+		a, err := v.ask(cmd, &t, args)
 		switch {
-		case errors.As(err, &own):
-			return err
 		case err != nil:
-			return t.adminError(err)
-		case output == outputJSON:
-			return printJSON(cmd.OutOrStdout(), a.message)
+			return err
+		case output == outputJSON || a.table == nil:
+			return printMessage(cmd.OutOrStdout(), a.message)
 		}
 		return printTable(cmd.OutOrStdout(), a.table)
 	}
@@ -118,6 +111,33 @@ func (v *verb) command() *cobra.Command {
 		v.flags(cmd)
 	}
 	return cmd
+}
+
+// ask runs the command. Its errors have an exit status.
+func (v *verb) ask(cmd *cobra.Command, t *target, args []string) (*answer, error) {
+	ctx, cancel := withTimeout(cmd.Context())
+	defer cancel()
+	var own *statusError
+	if v.s3 != nil {
+		c, err := t.buckets()
+		if err != nil {
+			return nil, err
+		}
+		a, err := v.s3(ctx, c, cmd.InOrStdin(), args)
+		if err != nil && !errors.As(err, &own) {
+			err = t.bucketFailure(err)
+		}
+		return a, err
+	}
+	c, err := t.client()
+	if err != nil {
+		return nil, err
+	}
+	a, err := v.run(ctx, c, cmd.InOrStdin(), args)
+	if err != nil && !errors.As(err, &own) {
+		err = t.adminError(err)
+	}
+	return a, err
 }
 
 // arguments checks that there are as many as use names.
@@ -162,6 +182,14 @@ func checkOutput(output string) error {
 		return &statusError{exitUsage, fmt.Errorf("-o %q: table or json", output)}
 	}
 	return nil
+}
+
+// printMessage writes the message of an answer as JSON.
+func printMessage(out io.Writer, message any) error {
+	if m, ok := message.(proto.Message); ok {
+		return printJSON(out, m)
+	}
+	return printPlain(out, message)
 }
 
 // printJSON writes a message with the names of its .proto file, every field of it.

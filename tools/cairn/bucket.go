@@ -12,7 +12,12 @@ import (
 )
 
 func newBucket() *cobra.Command {
-	return noun("bucket", "Buckets and what they hold", bucketList(), bucketShow())
+	cmd := noun("bucket", "Buckets: what they hold, and what is set for them", bucketList(), bucketShow(), bucketMake(),
+		bucketDelete())
+	for _, p := range bucketParts() {
+		cmd.AddCommand(p.command())
+	}
+	return cmd
 }
 
 func bucketList() verb {

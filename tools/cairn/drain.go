@@ -102,7 +102,7 @@ func (c *change) run(ctx context.Context, in io.Reader, out, notes io.Writer, na
 		}
 	}
 	if c.output == outputJSON {
-		return printJSON(out, a.message)
+		return printMessage(out, a.message)
 	}
 	return printTable(out, a.table)
 }

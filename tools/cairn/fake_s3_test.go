@@ -20,6 +20,7 @@ import (
 type fakeS3 struct {
 	mu      sync.Mutex
 	buckets map[string][]fakeVersion // By key, then newest first.
+	parts   map[string][]byte        // What is set for buckets, by BUCKET?PART.
 	busy    int                      // So many requests for the bucket "busy" are refused before one is served.
 }
 
@@ -39,7 +40,8 @@ const (
 // and another), old (300 keys with four versions and a delete marker each), busy and
 // denied.
 func newFakeS3() *fakeS3 {
-	f := &fakeS3{buckets: map[string][]fakeVersion{"denied": {{key: "a"}}, "busy": {{key: "a"}, {key: "b"}}}, busy: 3}
+	f := &fakeS3{parts: map[string][]byte{}, buckets: map[string][]fakeVersion{"denied": {{key: "a"}},
+		"busy": {{key: "a"}, {key: "b"}}}, busy: 3}
 	photos := []fakeVersion{{key: "2025/new"}, {key: "2024/locked", locked: true}, {key: "2024/a +%&<é\U0001f600>\t"}, {key: "2024/\x01"}}
 	for i := range 2500 {
 		photos = append(photos, fakeVersion{key: fmt.Sprintf("2024/%04d.jpg", i)})
@@ -60,6 +62,9 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if f.bucketItself(w, r, bucket, key) {
+		return
+	}
 	if _, ok := f.buckets[bucket]; !ok {
 		refuse(w, 404, "NoSuchBucket")
 		return
@@ -86,6 +91,53 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(w, 501, "NotImplemented")
 	}
+}
+
+// fakeParts are the parts of a bucket's configuration, each with what a bucket answers that has none.
+var fakeParts = map[string]string{"versioning": "<VersioningConfiguration/>", "logging": "<BucketLoggingStatus/>",
+	"notification": "<NotificationConfiguration/>", "quota": "<Quota><StorageQuota>0</StorageQuota></Quota>",
+	"storageinfo": "<R><Size>2048</Size><ObjectNumber>3</ObjectNumber></R>",
+	"lifecycle":   "", "cors": "", "encryption": "", "website": "", "tagging": "", "object-lock": "", "policy": ""}
+
+// bucketItself serves requests that make or delete a bucket, or concern what is set for it.
+func (f *fakeS3) bucketItself(w http.ResponseWriter, r *http.Request, bucket, key string) bool {
+	_, exists := f.buckets[bucket]
+	for part, none := range fakeParts {
+		if !exists || key != "" || !r.URL.Query().Has(part) {
+			continue
+		}
+		at := bucket + "?" + part
+		switch set, ok := f.parts[at]; {
+		case r.Method == http.MethodPut:
+			f.parts[at], _ = io.ReadAll(r.Body)
+		case r.Method == http.MethodDelete:
+			delete(f.parts, at)
+			w.WriteHeader(http.StatusNoContent)
+		case ok:
+			_, _ = w.Write(set)
+		case none != "":
+			_, _ = io.WriteString(w, none)
+		default:
+			refuse(w, 404, "NoSuchConfiguration")
+		}
+		return true
+	}
+	switch {
+	case key != "" || r.URL.RawQuery != "" && r.URL.Query().Get("x-id") == "":
+		return false
+	case r.Method == http.MethodPut && exists:
+		refuse(w, 409, "BucketAlreadyOwnedByYou")
+	case r.Method == http.MethodPut:
+		f.buckets[bucket] = nil
+	case r.Method == http.MethodDelete && len(f.buckets[bucket]) > 0:
+		refuse(w, 409, "BucketNotEmpty")
+	case r.Method == http.MethodDelete && exists:
+		delete(f.buckets, bucket)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		return false
+	}
+	return true
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {
@@ -166,7 +218,9 @@ func (f *fakeS3) listVersions(w http.ResponseWriter, bucket string, q url.Values
 		if v.marker {
 			name = "DeleteMarker"
 		}
-		fmt.Fprintf(w, "<%s><Key>%s</Key><VersionId>%s</VersionId><Size>%d</Size></%s>", name, url.QueryEscape(v.key), v.id, fakeSize, name)
+		fmt.Fprintf(w, "<%s><Key>%s</Key><VersionId>%s</VersionId><Size>%d</Size><LastModified>%s</LastModified>"+
+			"<IsLatest>%t</IsLatest></%s>", name, url.QueryEscape(v.key), v.id, fakeSize, fakeTime, n == 0 ||
+			last.key != v.key, name)
 		n, last = n+1, v
 	}
 	fmt.Fprint(w, "</ListVersionsResult>")

@@ -79,7 +79,7 @@ func (t *target) drawing(output string, ask func(context.Context, api) (*answer,
 		case err != nil:
 			return t.adminError(err)
 		case output == outputJSON:
-			return printJSON(out, a.message)
+			return printMessage(out, a.message)
 		}
 		return printTable(out, a.table)
 	}, nil
