@@ -60,12 +60,21 @@ func (n *Node) jobs() (out []*adminpb.Job) {
 	for _, j := range u.Jobs() {
 		job := &adminpb.Job{Name: j.Job, State: j.State, Done: j.Done, Total: j.Total, DoneBytes: j.DoneBytes, TotalBytes: j.TotalBytes,
 			EtaSeconds: uint64(j.ETA.Seconds()), Detail: j.Detail, Error: j.Err}
-		if !j.Started.IsZero() {
-			job.Began = j.Started.UTC().Format(time.RFC3339)
+		job.Began, job.Last, job.Next = stampOf(j.Started), stampOf(j.Last), stampOf(j.Next)
+		if j.Drive != 0 {
+			job.Drive = j.Drive.String()
 		}
 		out = append(out, job)
 	}
 	return out
+}
+
+// stampOf returns a time as the admin API writes it; empty for none.
+func stampOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 func (n *Node) driveStatus() []*adminpb.DriveStatus {

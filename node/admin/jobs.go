@@ -68,7 +68,7 @@ func (s *service) jobs(p *picture, name string) *adminpb.Jobs {
 	}
 	slices.Sort(out.Silent)
 	slices.SortFunc(out.Jobs, func(a, b *adminpb.Job) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Node, b.Node))
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Node, b.Node), strings.Compare(a.Drive, b.Drive))
 	})
 	return out
 }

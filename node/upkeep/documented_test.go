@@ -73,7 +73,8 @@ func madeJobs(t *testing.T) map[string]bool {
 			case *ast.CompositeLit:
 				found = append(found, jobNames(n)...)
 			case *ast.CallExpr:
-				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "of" && len(n.Args) == 1 {
+				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "of" && len(n.Args) == 1 ||
+					sel.Sel.Name == "ofDrive") {
 					found = append(found, n.Args[0])
 				}
 			}

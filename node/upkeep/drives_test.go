@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,7 +98,7 @@ func TestScrubKeepsItsInterval(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
-			u.scrub(ctx, d)
+			u.scrub(ctx, d, newTracker(jobScrub, 1, nil))
 			close(done)
 		}()
 		time.Sleep(time.Hour)
@@ -107,6 +108,48 @@ func TestScrubKeepsItsInterval(t *testing.T) {
 		require.GreaterOrEqual(t, d.least(), 1)
 		slots, _ := u.found.take()
 		require.Equal(t, map[shard.ExtentID]shard.SlotSet{bad.Extent: 1}, slots)
+		cancel()
+		<-done
+	})
+}
+
+// Scrub of a drive tells how far it is and when it last finished, and rests while it is paused.
+func TestScrubIsAJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 1000 * time.Hour
+		d := &fakeDrive{verified: map[shard.ID]int{}}
+		d.add(999, shard.ID{}) // With the pause after the last one, a shard an hour.
+		var paused atomic.Bool
+		u := &Upkeep{c: Config{ScrubInterval: interval, Metadata: slotOne{}}.withDefaults(), found: newFinder()}
+		tracker := newTracker(jobScrub, 7, func(string) bool { return paused.Load() })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			u.scrub(ctx, d, tracker)
+			close(done)
+		}()
+		time.Sleep(time.Hour) // maxScrubPause bounds the pause: 60 shards an hour.
+		p := tracker.progress()
+		require.Equal(t, StateRunning, p.State)
+		require.Equal(t, uint64(999), p.Total)
+		require.InDelta(t, 60, p.Done, 2)
+		require.InDelta(t, (939 * time.Minute).Minutes(), p.ETA.Minutes(), 60)
+		require.True(t, p.Last.IsZero())
+		require.EqualValues(t, 7, p.Drive)
+
+		paused.Store(true)
+		time.Sleep(time.Minute) // The pause in which it was.
+		at := tracker.progress().Done
+		time.Sleep(10 * time.Hour)
+		require.Equal(t, at, tracker.progress().Done)
+		require.Equal(t, StatePaused, tracker.progress().State)
+
+		paused.Store(false)
+		time.Sleep(20 * time.Hour)
+		p = tracker.progress()
+		require.False(t, p.Last.IsZero(), "a round has ended")
+		require.True(t, p.Next.After(p.Last))
+		require.GreaterOrEqual(t, d.least(), 1)
 		cancel()
 		<-done
 	})

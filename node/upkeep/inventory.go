@@ -31,8 +31,11 @@ func (u *Upkeep) takeInventory(ctx context.Context) {
 			return
 		}
 		t.ended(err)
+		t.ran(u.c.Interval)
 		if err == nil {
-			next = time.Now().Add(min(u.c.ScrubInterval, maxInventoryPause))
+			wait := min(u.c.ScrubInterval, maxInventoryPause)
+			next = time.Now().Add(wait)
+			t.ran(wait)
 		} else {
 			u.c.Events.Failed("inventory", err)
 		}

@@ -49,7 +49,7 @@ func newRuled(t *testing.T, versioning metapb.Versioning, rules string) *ruled {
 	r.setRules(rules)
 	events := events.Filled(Events{Expired: func(n int) { r.expired += n }})
 	r.l = newLifecycler(Config{Metadata: r, Transitions: r, Events: events},
-		newTracker("lifecycle", func(string) bool { return r.paused }))
+		newTracker("lifecycle", 0, func(string) bool { return r.paused }))
 	r.l.page = testPage
 	return r
 }

@@ -94,7 +94,7 @@ func TestMoverSeesWhatComesBetweenPages(t *testing.T) {
 	u := &Upkeep{movePace: newPacer(0, nil), c: Config{Metadata: g, Stores: func(d cluster.DriveID) (shard.Store, error) {
 		return map[cluster.DriveID]shard.Store{2: from, 3: to}[d], nil
 	}}.withDefaults()}
-	m := &mover{u: u, v: v, slot: 1, to: 3, track: newTracker("moves", nil)}
+	m := &mover{u: u, v: v, slot: 1, to: 3, track: newTracker("moves", 0, nil)}
 	require.NoError(t, m.run(t.Context()))
 	require.True(t, g.finished)
 	require.Len(t, g.seqs, 2*pageItems+12)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/cairnstore/cairn/cluster"
 )
 
 // The states of a job.
@@ -23,6 +25,10 @@ type Progress struct {
 	Started               time.Time
 	ETA                   time.Duration // 0: it is not known.
 	Detail, Err           string
+	Drive                 cluster.DriveID // Of a job that works on one drive; 0: it works on no single one.
+	// Last is when a round last ended here, and Next when the next one begins; zero: not known, or
+	// another node runs the job.
+	Last, Next time.Time
 }
 
 // tracker keeps the report of one job. Safe for concurrent use.
@@ -30,12 +36,15 @@ type tracker struct {
 	job    string
 	paused func(job string) bool // May be nil.
 
-	mu sync.Mutex
-	p  Progress
+	drive cluster.DriveID // 0: the job is of no single drive.
+
+	mu         sync.Mutex
+	p          Progress
+	last, next time.Time
 }
 
-func newTracker(job string, paused func(string) bool) *tracker {
-	return &tracker{job: job, paused: paused, p: Progress{Job: job, State: StateIdle}}
+func newTracker(job string, drive cluster.DriveID, paused func(string) bool) *tracker {
+	return &tracker{job: job, drive: drive, paused: paused, p: Progress{Job: job, State: StateIdle}}
 }
 
 // isPaused reports whether an operator has paused the job.
@@ -126,21 +135,31 @@ func (t *tracker) ended(err error) {
 	}
 }
 
+// ran notes that a round has ended now, and how long after that the next one begins.
+func (t *tracker) ran(pause time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = time.Now()
+	t.next = t.last.Add(pause)
+}
+
 // leave makes the report that of a job with nothing to do, since another node runs it now: that its
 // last round here has failed, or had work left, is true no more.
 func (t *tracker) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.p.State, t.p.Detail, t.p.Err = StateIdle, "", ""
+	t.next = time.Time{}
 }
 
 // progress returns the report as of now.
 func (t *tracker) progress() Progress {
 	t.mu.Lock()
 	p := t.p
+	p.Drive, p.Last, p.Next = t.drive, t.last, t.next
 	t.mu.Unlock()
 	if t.isPaused() {
-		p.State = StatePaused
+		p.State, p.Next = StatePaused, time.Time{}
 	}
 	if p.State == StateRunning {
 		p.ETA = eta(p, time.Since(p.Started))
@@ -184,15 +203,18 @@ type trackers struct {
 }
 
 // of returns the tracker of a job, and makes it when it is first asked for.
-func (t *trackers) of(job string) *tracker {
+func (t *trackers) of(job string) *tracker { return t.ofDrive(job, 0) }
+
+// ofDrive is of for a job that works on each drive by itself.
+func (t *trackers) ofDrive(job string, drive cluster.DriveID) *tracker {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, have := range t.list {
-		if have.job == job {
+		if have.job == job && have.drive == drive {
 			return have
 		}
 	}
-	made := newTracker(job, t.paused)
+	made := newTracker(job, drive, t.paused)
 	t.list = append(t.list, made)
 	return made
 }

@@ -15,12 +15,20 @@ const (
 	maxScrubPause = time.Minute
 )
 
+// jobScrub verifies what lies on drives. Each drive has a job of its own; they are paused together.
+const jobScrub = "scrub"
+
 // scrub verifies the shards of a drive one after another, spread evenly over the interval, again and
 // again until ctx ends.
-func (u *Upkeep) scrub(ctx context.Context, d Drive) {
-	for {
-		checked, bad, ok := u.scrubRound(ctx, d)
-		if !ok || !pause(ctx, u.scrubPause(d, 0)) {
+func (u *Upkeep) scrub(ctx context.Context, d Drive, t *tracker) {
+	for t.waitWhilePaused(ctx) {
+		checked, bad, ok := u.scrubRound(ctx, d, t)
+		wait := u.scrubPause(d, 0)
+		if ok {
+			t.finish()
+			t.ran(wait)
+		}
+		if !ok || !pause(ctx, wait) {
 			return
 		}
 		u.c.Events.ScrubRound(checked, bad)
@@ -34,8 +42,10 @@ func (u *Upkeep) scrubPause(d Drive, atLeast int) time.Duration {
 	return min(max(u.c.ScrubInterval/time.Duration(shards+1), minScrubPause), maxScrubPause)
 }
 
-// scrubRound verifies every shard of a drive once. ok is false where ctx has ended.
-func (u *Upkeep) scrubRound(ctx context.Context, d Drive) (checked, bad int, ok bool) {
+// scrubRound verifies every shard of a drive once, and waits while the job is paused. ok is false
+// where ctx has ended.
+func (u *Upkeep) scrubRound(ctx context.Context, d Drive, t *tracker) (checked, bad int, ok bool) {
+	t.begin(uint64(d.Usage().Shards), 0, "shards verified")
 	for after := (shard.ID{}); ; {
 		page, err := d.List(ctx, after, pageItems)
 		if err != nil || len(page) == 0 {
@@ -44,10 +54,11 @@ func (u *Upkeep) scrubRound(ctx context.Context, d Drive) (checked, bad int, ok 
 		after = page[len(page)-1].ID
 		step := u.scrubPause(d, len(page))
 		for _, e := range page {
-			if !pause(ctx, step) {
+			if !pause(ctx, step) || !t.waitWhilePaused(ctx) {
 				return checked, bad, false
 			}
 			checked++
+			t.add(1, 0)
 			if err := d.Verify(ctx, e.ID); errs.Is(err, errs.Corrupt) {
 				bad++
 				u.foundHere(ctx, d, e.ID, err)

@@ -217,7 +217,8 @@ func Start(ctx context.Context, c Config) *Upkeep {
 	}
 	u.wg.Go(func() { u.takeInventory(ctx) })
 	for _, d := range c.Drives {
-		u.wg.Go(func() { u.scrub(ctx, d) })
+		t := u.track.ofDrive(jobScrub, d.ID())
+		u.wg.Go(func() { u.scrub(ctx, d, t) })
 	}
 	return u
 }
@@ -254,6 +255,7 @@ func (u *Upkeep) loop(ctx context.Context, j job, t *tracker) {
 			return
 		}
 		t.ended(err)
+		t.ran(j.every)
 		if err != nil {
 			u.c.Events.Failed(j.name, err)
 		}

@@ -180,6 +180,9 @@ type Job struct {
 	Error         string                 `protobuf:"bytes,11,opt,name=error,proto3" json:"error,omitempty"`                       // Of the last round.
 	PausedBy      string                 `protobuf:"bytes,12,opt,name=paused_by,json=pausedBy,proto3" json:"paused_by,omitempty"` // Who; empty: it is not paused.
 	PausedAt      string                 `protobuf:"bytes,13,opt,name=paused_at,json=pausedAt,proto3" json:"paused_at,omitempty"`
+	Drive         string                 `protobuf:"bytes,320,opt,name=drive,proto3" json:"drive,omitempty"` // Of a job that works on one drive; empty: it works on no single one.
+	Last          string                 `protobuf:"bytes,321,opt,name=last,proto3" json:"last,omitempty"`   // When a round last ended on this node; empty: none since the node started.
+	Next          string                 `protobuf:"bytes,322,opt,name=next,proto3" json:"next,omitempty"`   // When the next one begins; empty: not known, or another node runs it.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +308,27 @@ func (x *Job) GetPausedAt() string {
 	return ""
 }
 
+func (x *Job) GetDrive() string {
+	if x != nil {
+		return x.Drive
+	}
+	return ""
+}
+
+func (x *Job) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *Job) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
 var File_jobs_proto protoreflect.FileDescriptor
 
 const file_jobs_proto_rawDesc = "" +
@@ -317,7 +341,7 @@ const file_jobs_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"G\n" +
 	"\x04Jobs\x12'\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x13.cairn.admin.v1.JobR\x04jobs\x12\x16\n" +
-	"\x06silent\x18\x02 \x03(\tR\x06silent\"\xcc\x02\n" +
+	"\x06silent\x18\x02 \x03(\tR\x06silent\"\x8d\x03\n" +
 	"\x03Job\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
@@ -335,7 +359,10 @@ const file_jobs_proto_rawDesc = "" +
 	" \x01(\tR\x06detail\x12\x14\n" +
 	"\x05error\x18\v \x01(\tR\x05error\x12\x1b\n" +
 	"\tpaused_by\x18\f \x01(\tR\bpausedBy\x12\x1b\n" +
-	"\tpaused_at\x18\r \x01(\tR\bpausedAtB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
+	"\tpaused_at\x18\r \x01(\tR\bpausedAt\x12\x15\n" +
+	"\x05drive\x18\xc0\x02 \x01(\tR\x05drive\x12\x13\n" +
+	"\x04last\x18\xc1\x02 \x01(\tR\x04last\x12\x13\n" +
+	"\x04next\x18\xc2\x02 \x01(\tR\x04nextB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
 var (
 	file_jobs_proto_rawDescOnce sync.Once
