@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind says what sort of failure an error is. The numbers are part of the wire
@@ -98,14 +99,20 @@ func KindOf(err error) Kind {
 // Is reports whether err is an error of kind k; false for nil.
 func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 
-// Sentence returns what a person needs of an error: its text without the operations
-// and kinds that it begins with, which are for logs.
+// Sentence returns what a person needs of an error: its text without the operations and kinds, which
+// are for logs, also of errors that another error's text holds.
 func Sentence(err error) string {
 	for {
 		e, ok := err.(*Error)
 		if !ok || e.Cause == nil {
-			return err.Error()
+			break
 		}
 		err = e.Cause
 	}
+	text := err.Error()
+	var inner *Error
+	if errors.As(err, &inner) && inner.Cause != nil {
+		text = strings.Replace(text, inner.Error(), Sentence(inner), 1)
+	}
+	return text
 }

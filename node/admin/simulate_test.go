@@ -38,9 +38,11 @@ func newSimulating(t *testing.T) *simulating {
 	who, err := w.config.Named(ctx, a.Id, "alice", true)
 	require.NoError(t, err)
 	s.alice = who.Identity
-	w.meta.must(&metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{Bucket: &metapb.Bucket{Name: "data", Owner: a.Id},
+	w.meta.must(&metapb.Command{Op: &metapb.Command_CreateBucket{CreateBucket: &metapb.CreateBucket{
+		Bucket: &metapb.Bucket{Name: "data", Owner: a.Id},
 		Config: []*metapb.ConfigPart{{Name: bucket.PartPolicy, Value: []byte(`{"Version":"2012-10-17","Statement":[
-			{"Sid":"shut","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/secret/*","Condition":{"StringNotEquals":{"aws:UserAgent":"trusted"}}},
+			{"Sid":"shut","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/secret/*",
+			 "Condition":{"StringNotEquals":{"aws:UserAgent":"trusted"}}},
 			{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::data"}]}`)}}}}})
 	return s
 }

@@ -60,12 +60,20 @@ func noun(use, short string, verbs ...verb) *cobra.Command {
 
 // group returns a command that does nothing but have others.
 func group(use, short string) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return &statusError{exitUsage, fmt.Errorf("%s has no command %q (see %s --help)", cmd.CommandPath(), args[0], cmd.CommandPath())}
-		}
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: helpOrUnknown}
+}
+
+// helpOrUnknown is run for a command that has others and was given none of them.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
 		return cmd.Help()
-	}}
+	}
+	path, hint := cmd.CommandPath(), ""
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(" Did you mean %s?", strings.Join(near, " or "))
+	}
+	return &statusError{exitUsage, fmt.Errorf("%s has no command %q (see %s --help).%s", path, args[0], path, hint)}
 }
 
 func (v *verb) command() *cobra.Command {
@@ -110,6 +118,7 @@ func (v *verb) command() *cobra.Command {
 	if v.flags != nil {
 		v.flags(cmd)
 	}
+	cmd.ValidArgsFunction = t.completion(v.use)
 	return cmd
 }
 

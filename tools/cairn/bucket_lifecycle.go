@@ -27,7 +27,8 @@ func lifecyclePart() part {
 		name: "lifecycle", short: "the lifecycle rules",
 		long: "Flags make one rule; a file may have more. `cairn bucket lifecycle explain` tells what the\n" +
 			"rules do now.",
-		example: "  cairn bucket lifecycle set logs --expire-days 30 --prefix 2026/\n  cairn bucket lifecycle set logs --file rules.json",
+		example: "  cairn bucket lifecycle set logs --expire-days 30 --prefix 2026/\n" +
+			"  cairn bucket lifecycle set logs --file rules.json",
 		flags: func(cmd *cobra.Command) {
 			cmd.Flags().Int32Var(&expire, "expire-days", 0, "delete objects after so many days")
 			cmd.Flags().Int32Var(&noncurrent, "noncurrent-days", 0,

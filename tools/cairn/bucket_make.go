@@ -29,7 +29,8 @@ func bucketMake() verb {
 				in.ObjectLockEnabledForBucket = &lock
 			}
 			if region != "" {
-				in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
+				at := types.BucketLocationConstraint(region)
+				in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: at}
 			}
 			_, err := c.CreateBucket(ctx, in)
 			return changedBucket(args[0], "made"), err

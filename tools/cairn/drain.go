@@ -62,6 +62,7 @@ func (c *change) command(verb, short, long string) *cobra.Command {
 			return c.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0])
 		}}
 	c.flags(cmd)
+	cmd.ValidArgsFunction = c.completion(cmd.Use)
 	outputFlag(cmd, &c.output)
 	if !c.undo {
 		cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask for confirmation")

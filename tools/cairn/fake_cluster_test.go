@@ -198,7 +198,11 @@ func fakeJobs() *adminpb.Jobs {
 		{Name: "repair", Node: "1a00000000000001", State: "paused", PausedBy: "arn:root", PausedAt: fakeTime},
 		{Name: "repair", Node: "2b00000000000002", State: "paused", PausedBy: "arn:root", PausedAt: fakeTime},
 		{Name: "scrub", Node: "1a00000000000001", State: "failed", Error: "the drive hangs"},
-		{Name: "voters", Node: "1a00000000000001", State: "idle"},
+		{Name: "scrub", Node: "2b00000000000002", Drive: "d200000000000002", State: "running", Done: 10, Total: 40,
+			EtaSeconds: 300},
+		{Name: "scrub", Node: "2b00000000000002", Drive: "d300000000000003", State: "running", Done: 30, Total: 40,
+			EtaSeconds: 60},
+		{Name: "voters", Node: "1a00000000000001", State: "idle", Last: fakeTime, Next: fakeTime},
 		{Name: "voters", Node: "2b00000000000002", State: "idle"}},
 		Silent: []string{"3c00000000000003"}}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 )
@@ -22,10 +24,13 @@ func jobList() verb {
 	var all bool
 	return verb{
 		use: "list", short: "List the jobs of all nodes",
-		long: `List the jobs of all nodes. Those of the whole cluster work on the node that leads the
-metadata. What is idle on every node is one line, unless --all is given.`,
+		long: `List the jobs that have work, are paused or have failed, with what they are for: a line
+for each, over all nodes. With --all also those that are idle, a line for each node,
+with when a round last ended there and when the next one begins. Jobs of the whole
+cluster work on the node that leads the metadata.`,
+		example: "  cairn job list\n  cairn job list --all",
 		flags: func(cmd *cobra.Command) {
-			cmd.Flags().BoolVar(&all, "all", false, "a line for each job of each node")
+			cmd.Flags().BoolVar(&all, "all", false, "also what is idle; a line for each job of each node")
 		},
 		run: func(ctx context.Context, c api, _ io.Reader, _ []string) (*answer, error) {
 			a, err := c.ListJobs(ctx, &adminpb.ListJobsRequest{})
@@ -87,43 +92,139 @@ elsewhere, until Ctrl-C.
 			return every(cmd.Context(), cmd.OutOrStdout(), interval, draw)
 		}}
 	t.flags(cmd)
+	cmd.ValidArgsFunction = t.completion(v.use)
 	outputFlag(cmd, &output)
 	cmd.Flags().DurationVar(&interval, "interval", time.Second, "pause between two looks")
 	return cmd
 }
 
-// jobTable lists jobs; those that are idle on every node as one line, unless all is
-// asked for.
+// jobTable lists jobs that are not idle, a line for each over all nodes; if all is set, every job of
+// every node.
 func jobTable(w io.Writer, a *adminpb.Jobs, all bool) {
-	row(w, "JOB", "NODE", "STATE", "PROGRESS", "DONE", "LEFT", "WHAT")
-	busy := map[string]bool{}
-	for _, j := range a.Jobs {
-		busy[j.Name] = busy[j.Name] || j.State != "idle"
+	if all {
+		everyJob(w, a)
+	} else {
+		busyJobs(w, a)
 	}
-	told := map[string]bool{}
-	for _, j := range a.Jobs {
-		switch {
-		case all || j.State != "idle" && (j.State != "paused" || !told[j.Name]):
-			jobRow(w, j)
-		case !busy[j.Name] && !told[j.Name]:
-			row(w, j.Name, "", "idle", "", "", "", "")
-		}
-		told[j.Name] = true
-	}
-	for _, node := range a.Silent {
-		row(w, "", node, "silent", "", "", "", "the node does not answer")
+	if n := len(a.Silent); n > 0 {
+		fmt.Fprintf(w, "\n%s did not answer: %s\n", plural(n, "node"), strings.Join(a.Silent, ", "))
 	}
 }
 
+// busyJobs lists jobs that are not idle.
+func busyJobs(w io.Writer, a *adminpb.Jobs) {
+	idle := map[string]bool{}
+	var names []string
+	by := map[string][]*adminpb.Job{}
+	for _, j := range a.Jobs {
+		switch {
+		case j.State == "idle":
+			idle[j.Name] = true
+			continue
+		case by[j.Name] == nil:
+			names = append(names, j.Name)
+		}
+		by[j.Name] = append(by[j.Name], j)
+	}
+	if len(names) > 0 {
+		row(w, "JOB", "STATE", "ON", "PROGRESS", "LEFT", "WHAT")
+	}
+	for _, name := range names {
+		delete(idle, name)
+		summed, failed := sumJobs(by[name])
+		if summed != nil {
+			jobRow(w, summed)
+		}
+		for _, j := range failed {
+			jobRow(w, j)
+		}
+	}
+	if len(idle) > 0 {
+		fmt.Fprintf(w, "%s idle (cairn job list --all)\n", plural(len(idle), "job"))
+	}
+}
+
+// sumJobs returns one job that stands for those of all nodes and drives which have not failed, and
+// those that have. It changes none of them. If all have failed, there is no sum (nil).
+func sumJobs(jobs []*adminpb.Job) (sum *adminpb.Job, failed []*adminpb.Job) {
+	nodes := map[string]bool{}
+	for _, j := range jobs {
+		if j.State == "failed" {
+			failed = append(failed, j)
+			continue
+		}
+		nodes[j.Node] = true
+		if sum == nil {
+			sum = proto.CloneOf(j)
+			continue
+		}
+		if j.State == "running" {
+			sum.State = j.State
+		}
+		sum.Done, sum.Total = sum.Done+j.Done, sum.Total+j.Total
+		sum.DoneBytes, sum.TotalBytes = sum.DoneBytes+j.DoneBytes, sum.TotalBytes+j.TotalBytes
+		sum.EtaSeconds = max(sum.EtaSeconds, j.EtaSeconds)
+		if sum.Detail != j.Detail {
+			sum.Detail = ""
+		}
+	}
+	if len(nodes) > 1 {
+		sum.Node = plural(len(nodes), "node")
+	}
+	return sum, failed
+}
+
 func jobRow(w io.Writer, j *adminpb.Job) {
-	node, what := j.Node, j.Detail
-	if j.PausedBy != "" {
-		node, what = "", "paused by "+j.PausedBy+" at "+j.PausedAt
+	row(w, j.Name, j.State, j.Node, jobBar(j), jobLeft(j), jobWhat(j))
+}
+
+// jobWhat says what a job does just now, or why it does nothing; else what it is for.
+func jobWhat(j *adminpb.Job) string {
+	switch {
+	case j.Error != "":
+		return j.Error
+	case j.PausedBy != "":
+		return "paused by " + j.PausedBy + " at " + j.PausedAt
+	case j.Detail != "":
+		return j.Detail
 	}
-	if j.Error != "" {
-		what = j.Error
+	return jobPurposes[j.Name]
+}
+
+// everyJob lists all jobs of all nodes.
+func everyJob(w io.Writer, a *adminpb.Jobs) {
+	row(w, "JOB", "NODE", "DRIVE", "STATE", "DONE", "LAST RUN", "NEXT RUN", "WHAT")
+	for _, j := range a.Jobs {
+		row(w, j.Name, j.Node, j.Drive, j.State, jobDone(j), j.Last, j.Next, jobWhat(j))
 	}
-	row(w, j.Name, node, j.State, jobBar(j), jobDone(j), jobLeft(j), what)
+}
+
+// jobPurposes says what each job is for.
+var jobPurposes = map[string]string{
+	"abort":       "aborts uploads as lifecycle rules say",
+	"access-logs": "delivers access logs of buckets",
+	"adopt":       "brings shards to drives that should have them",
+	"drain":       "empties draining drives",
+	"drives":      "tells how full and how well drives are",
+	"events":      "delivers event notifications",
+	"garbage":     "deletes what nothing refers to any more",
+	"inventory":   "compares drives with the metadata",
+	"keys":        "deletes master keys whose time is over",
+	"level":       "raises the feature level after upgrades",
+	"lifecycle":   "expires and moves as lifecycle rules say",
+	"lost":        "declares nodes lost that are down for long",
+	"mark":        "takes over slots off lost drives",
+	"move":        "copies slots that move here",
+	"orphans":     "deletes shards that no metadata knows",
+	"plan-moves":  "plans moves of slots",
+	"rebalance":   "levels drives, nodes and zones",
+	"rebuild":     "restores what lost drives held",
+	"repair":      "makes missing shards anew",
+	"report":      "records shards found bad or missing",
+	"restore":     "makes warm copies of cold objects",
+	"scrub":       "verifies every shard once in a while",
+	"voters":      "chooses who votes on the metadata",
+	"widen":       "re-encodes data of few nodes for more",
 }
 
 func jobBar(j *adminpb.Job) string {
@@ -156,21 +257,25 @@ func jobLeft(j *adminpb.Job) string {
 
 func showJob(w io.Writer, a *adminpb.Jobs) {
 	for i, j := range a.Jobs {
-		if i == 0 && j.PausedBy != "" {
-			row(w, "job", j.Name)
+		if i > 0 {
+			break
+		}
+		row(w, "job", j.Name)
+		row(w, "purpose", jobPurposes[j.Name])
+		if j.PausedBy != "" {
 			row(w, "paused by", j.PausedBy)
 			row(w, "paused at", j.PausedAt)
-			fmt.Fprintln(w)
 		}
+		fmt.Fprintln(w)
 	}
 	aligned(w, func(w io.Writer) {
-		row(w, "JOB", "NODE", "STATE", "BEGAN", "PROGRESS", "DONE", "LEFT", "WHAT")
+		row(w, "NODE", "DRIVE", "STATE", "PROGRESS", "DONE", "LEFT", "BEGAN", "LAST RUN", "NEXT RUN", "WHAT")
 		for _, j := range a.Jobs {
 			what := j.Detail
 			if j.Error != "" {
 				what = j.Error
 			}
-			row(w, j.Name, j.Node, j.State, j.Began, jobBar(j), jobDone(j), jobLeft(j), what)
+			row(w, j.Node, j.Drive, j.State, jobBar(j), jobDone(j), jobLeft(j), j.Began, j.Last, j.Next, what)
 		}
 	})
 }

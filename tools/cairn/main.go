@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -98,15 +100,42 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       versionLine(),
+		Args:          cobra.ArbitraryArgs,
+		RunE:          helpOrUnknown,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ",
+		usualWidth)))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &statusError{exitUsage, fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+		return &statusError{exitUsage, fmt.Errorf("%s (see %s --help)", flagFault(err), cmd.CommandPath())}
 	})
 	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(), newEventTarget(),
 		newBucket(), newUpload(), newObject(),
 		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
+	giveExamples(root)
+	refuseUnknown(root)
 	return root
+}
+
+// refuseUnknown makes every command that only has others refuse what is none of them.
+func refuseUnknown(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		refuseUnknown(c)
+	}
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args, cmd.RunE = cobra.ArbitraryArgs, helpOrUnknown
+	}
+}
+
+// flagFault says what is wrong with a flag, without the names of the functions that found it.
+func flagFault(err error) string {
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		return strings.Replace(err.Error(), number.Error(), number.Err.Error(), 1)
+	}
+	return err.Error()
 }
 
 // noArgs refuses arguments with a usage status.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -41,6 +42,11 @@ func TestCommands(t *testing.T) {
 	})
 }
 
+// functionName is the operation of an error of cluster/errs, as in "admin.setting: not found", or a
+// function of the standard library.
+var functionName = regexp.MustCompile(`\b([a-z0-9]+\.[A-Z]|` +
+	`(admin|iam|s3api|bucket|meta|node|lifecycle|kms|policy)\.[a-z])[A-Za-z]*: `)
+
 // expectStatus runs a command and compares its exit status: status N cairn ….
 func expectStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -55,6 +61,9 @@ func expectStatus(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%v", err)
 		}
 		got = strconv.Itoa(exit.ExitCode())
+	}
+	if said := ts.ReadFile("stderr"); functionName.MatchString(said) {
+		ts.Fatalf("%v: names of functions are for logs: %s", args[1:], said)
 	}
 	if got != args[0] {
 		ts.Fatalf("%v: exit status %s, want %s", args[1:], got, args[0])

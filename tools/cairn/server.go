@@ -56,6 +56,7 @@ A new cluster is started by giving N nodes the same command, with
 	}
 	cfg.Flags(cmd.Flags())
 	cmd.Flags().StringVar(&file, "config", "", "YAML file of settings")
+	cmd.SetUsageFunc(groupedUsage)
 	return cmd
 }
 

@@ -36,7 +36,7 @@ metadata cannot be reached.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			draw, err := t.drawing(output, func(ctx context.Context, c api) (*answer, error) {
 				s, err := c.Status(ctx, &adminpb.StatusRequest{})
-				return &answer{s, func(w io.Writer) { printStatus(w, s) }}, err
+				return &answer{s, func(w io.Writer) { printStatus(w, t.Endpoint, s) }}, err
 			})
 			if err != nil {
 				return err
@@ -85,8 +85,8 @@ func (t *target) drawing(output string, ask func(context.Context, api) (*answer,
 	}, nil
 }
 
-func printStatus(w io.Writer, s *adminpb.StatusResponse) {
-	row(w, "cluster", fmt.Sprintf("%s, cairn %s", s.ClusterId, s.Version))
+func printStatus(w io.Writer, endpoint string, s *adminpb.StatusResponse) {
+	row(w, "cluster", fmt.Sprintf("%s, cairn %s, as %s tells", s.ClusterId, s.Version, endpoint))
 	row(w, "health", fmt.Sprintf("%s: %s", strings.ToUpper(s.Health), s.HealthReason))
 	leader := s.Leader
 	if leader == "" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,7 @@ func TestOperatorsDay(t *testing.T) {
 		chapter{"what somebody may do is told with what decides", d.simulates},
 		chapter{"lifecycle rules are tried before they act", d.explains},
 		chapter{"accounts are summed up", d.sums},
+		chapter{"jobs tell what they are for, and scrub is one", d.watches},
 	)
 }
 
@@ -120,7 +122,8 @@ func (d *operatorsDay) explains(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, d.say("bucket", "lifecycle", "explain", "day"), "0 due")
 	d.say("bucket", "lifecycle", "set", "day", "--file", d.file("past.json",
-		`{"Rules":[{"ID":"past","Status":"Enabled","Filter":{"Prefix":"logs/"},"Expiration":{"Date":"2026-01-01T00:00:00Z"}}]}`))
+		`{"Rules":[{"ID":"past","Status":"Enabled","Filter":{"Prefix":"logs/"},
+			"Expiration":{"Date":"2026-01-01T00:00:00Z"}}]}`))
 	got := d.say("bucket", "lifecycle", "explain", "day", "--key", "logs/a")
 	require.Contains(t, got, "expire the object")
 	require.Contains(t, got, "past")
@@ -139,3 +142,41 @@ func (d *operatorsDay) sums(t *testing.T) {
 	require.GreaterOrEqual(t, uses[0].Buckets, 3)
 	require.True(t, strings.Contains(d.say("account", "usage"), "OBJECTS"))
 }
+
+// watches lists jobs, and pauses and resumes scrub, which every drive has done by then.
+func (d *operatorsDay) watches(t *testing.T) {
+	type job struct{ Name, Drive, State, Last string }
+	scrubs := func() (out []job) {
+		var all struct{ Jobs []job }
+		text := d.say("job", "list", "-o", "json")
+		require.NoError(t, json.Unmarshal([]byte(text), &all), text)
+		for _, j := range all.Jobs {
+			if j.Name == "scrub" {
+				require.NotEmpty(t, j.Drive, text)
+				out = append(out, j)
+			}
+		}
+		return out
+	}
+	every := func(what string, is func(job) bool) {
+		d.eventually(what, scrubTimeout, func() bool {
+			all := scrubs()
+			for _, j := range all {
+				if !is(j) {
+					return false
+				}
+			}
+			return len(all) >= 3
+		})
+	}
+	every("each drive was scrubbed", func(j job) bool { return j.Last != "" })
+	d.say("job", "pause", "scrub")
+	every("scrub is paused", func(j job) bool { return j.State == "paused" })
+	require.Contains(t, d.say("job", "list"), "paused by")
+	d.say("job", "resume", "scrub")
+	every("scrub goes on", func(j job) bool { return j.State != "paused" })
+	require.Contains(t, d.say("job", "list", "--all"), "NEXT RUN")
+}
+
+// scrubTimeout is how long every drive may take to be scrubbed. There are a few shards.
+const scrubTimeout = 5 * time.Minute
