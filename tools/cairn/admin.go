@@ -124,10 +124,10 @@ func (v *verb) command() *cobra.Command {
 
 // ask runs the command. Its errors have an exit status.
 func (v *verb) ask(cmd *cobra.Command, t *target, args []string) (*answer, error) {
-	ctx, cancel := withTimeout(cmd.Context())
-	defer cancel()
 	var own *statusError
 	if v.s3 != nil {
+		ctx, cancel := context.WithTimeout(cmd.Context(), s3Timeout)
+		defer cancel()
 		c, err := t.buckets()
 		if err != nil {
 			return nil, err
@@ -138,6 +138,8 @@ func (v *verb) ask(cmd *cobra.Command, t *target, args []string) (*answer, error
 		}
 		return a, err
 	}
+	ctx, cancel := withTimeout(cmd.Context())
+	defer cancel()
 	c, err := t.client()
 	if err != nil {
 		return nil, err

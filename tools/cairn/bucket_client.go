@@ -33,6 +33,7 @@ func (t *target) buckets() (*bucketClient, error) {
 	if err != nil {
 		return nil, err
 	}
+	hc.Timeout = 0 // A body takes as long as it takes; a command has its own limit.
 	keys := aws.Credentials{AccessKeyID: t.AccessKey, SecretAccessKey: t.SecretKey}
 	sdk := s3.New(s3.Options{BaseEndpoint: aws.String(t.Endpoint), Region: bucketRegion, UsePathStyle: true,
 		HTTPClient:  hc,

@@ -52,6 +52,8 @@ func newFakeS3() *fakeS3 {
 			f.buckets["old"] = append(f.buckets["old"], fakeVersion{key: fmt.Sprintf("k%d", i), id: fmt.Sprintf("v%d", v), marker: v == 2})
 		}
 	}
+	f.buckets["checked"] = []fakeVersion{{key: "a/cold"}, {key: "a/fine <é>"}, {key: "a/other"}, {key: "a/unreadable"},
+		{key: "b/fine"}}
 	for _, b := range f.buckets {
 		slices.SortStableFunc(b, func(a, b fakeVersion) int { return strings.Compare(a.key, b.key) })
 	}
@@ -74,6 +76,8 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case bucket == "busy" && f.busy > 0:
 		f.busy--
 		refuse(w, 503, "SlowDown")
+	case r.Method == http.MethodGet && bucket == "checked" && key != "":
+		checkedObject(w, key)
 	case bucket == "denied":
 		refuse(w, 403, "AccessDenied")
 	case r.Method == http.MethodDelete:
@@ -138,6 +142,23 @@ func (f *fakeS3) bucketItself(w http.ResponseWriter, r *http.Request, bucket, ke
 		return false
 	}
 	return true
+}
+
+// checkedObject serves an object of the bucket "checked": it is what its key says.
+func checkedObject(w http.ResponseWriter, key string) {
+	switch sum := md5.Sum([]byte("content")); {
+	case strings.HasSuffix(key, "cold"):
+		refuse(w, 403, "InvalidObjectState")
+	case strings.HasSuffix(key, "unreadable"):
+		refuse(w, 404, "ObjectUnreadable")
+	default:
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+		body := "content"
+		if strings.HasSuffix(key, "other") {
+			body = "CONTENT"
+		}
+		_, _ = io.WriteString(w, body)
+	}
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {

@@ -112,7 +112,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 	})
 	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(), newEventTarget(),
-		newBucket(), newUpload(), newObject(),
+		newBucket(), newUpload(), newObject(), newVerify(),
 		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
 	giveExamples(root)
 	refuseUnknown(root)

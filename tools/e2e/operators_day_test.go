@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ func TestOperatorsDay(t *testing.T) {
 		chapter{"what somebody may do is told with what decides", d.simulates},
 		chapter{"lifecycle rules are tried before they act", d.explains},
 		chapter{"accounts are summed up", d.sums},
+		chapter{"everything under a prefix is read and checked", d.verifies},
 		chapter{"jobs tell what they are for, and scrub is one", d.watches},
 	)
 }
@@ -141,6 +143,25 @@ func (d *operatorsDay) sums(t *testing.T) {
 	require.Equal(t, "cairn", uses[0].Account)
 	require.GreaterOrEqual(t, uses[0].Buckets, 3)
 	require.True(t, strings.Contains(d.say("account", "usage"), "OBJECTS"))
+}
+
+// verifies reads small and large objects.
+func (d *operatorsDay) verifies(t *testing.T) {
+	var bytes int
+	for i, size := range []int{0, 1, 100_000, 3 << 20} {
+		bytes += size
+		_, err := client(d.up()[0]).PutObject(t.Context(), &s3.PutObjectInput{Bucket: ptr("day"),
+			Key:  ptr(fmt.Sprintf("checked/%d", i)),
+			Body: strings.NewReader(strings.Repeat("x", size))})
+		require.NoError(t, err)
+	}
+	var got struct {
+		Objects, Bytes int
+		BadCount       int `json:"bad_count"`
+	}
+	text := d.say("verify", "s3://day/checked/", "-o", "json")
+	require.NoError(t, json.Unmarshal([]byte(text), &got), text)
+	require.Equal(t, []int{4, bytes, 0}, []int{got.Objects, got.Bytes, got.BadCount}, text)
 }
 
 // watches lists jobs, and pauses and resumes scrub, which every drive has done by then.
