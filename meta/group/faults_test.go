@@ -460,6 +460,12 @@ func TestNewLeaderReadsAfterBarrier(t *testing.T) {
 // began to lead arrive after a read has begun, and confirm nothing, though Raft itself
 // counts them.
 func TestLateAnswersDoNotConfirm(t *testing.T) {
+	for _, patient := range []bool{false, true} {
+		t.Run(fmt.Sprintf("patient=%v", patient), func(t *testing.T) { lateAnswers(t, patient) })
+	}
+}
+
+func lateAnswers(t *testing.T, patient bool) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestCluster(t, 3, 0, func(cfg *Config) {
 			cfg.Timing.Heartbeat, cfg.Timing.Election = 700*time.Millisecond, 700*time.Millisecond
@@ -487,7 +493,9 @@ func TestLateAnswersDoNotConfirm(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			a, err = old.group.read(c.ctx(30*time.Second), getRegister("r"))
+			q := getRegister("r")
+			q.Patient = patient
+			a, err = old.group.read(c.ctx(30*time.Second), q)
 		}()
 		synctest.Wait() // The read waits for its confirmation.
 		hold(true, false)
@@ -496,6 +504,51 @@ func TestLateAnswersDoNotConfirm(t *testing.T) {
 		hold(false, false)
 		require.Equal(t, "2", c.get(old, "r"))
 		c.converge()
+		c.close()
+	})
+}
+
+// TestPatientReads: a patient read sends nothing, so it waits for the next heartbeats. It is
+// answered within the time after which a follower would campaign, by the leader and for others.
+func TestPatientReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestCluster(t, 3, 1, nil)
+		outside := c.nodes[3]
+		c.set(outside, "a", "1")
+		var waited time.Duration
+		for i := range 20 {
+			for _, n := range []*testNode{c.leader(), outside} {
+				began := time.Now()
+				_, err := n.client.Read(c.ctx(time.Minute), getRegister("a"))
+				require.NoError(t, err)
+				require.Zero(t, time.Since(began), "a read that cannot wait has waited for a heartbeat")
+
+				q := getRegister("a")
+				q.Patient = true
+				began = time.Now()
+				a, err := n.client.Read(c.ctx(time.Minute), q)
+				require.NoError(t, err)
+				require.Equal(t, "1", a.Bucket.Owner)
+				require.Less(t, time.Since(began), FastTiming().Heartbeat)
+				waited += time.Since(began)
+			}
+			time.Sleep(time.Duration(i) * time.Millisecond) // At another moment between two heartbeats.
+		}
+		require.Positive(t, waited, "patient reads make the leader send heartbeats")
+		c.close()
+	})
+}
+
+// TestPatientReadOfOne: the only voter needs no heartbeats.
+func TestPatientReadOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestCluster(t, 1, 0, nil)
+		q := getRegister("a")
+		q.Patient = true
+		began := time.Now()
+		_, err := c.nodes[0].client.Read(c.ctx(time.Minute), q)
+		require.NoError(t, err)
+		require.Zero(t, time.Since(began))
 		c.close()
 	})
 }

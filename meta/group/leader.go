@@ -92,7 +92,11 @@ func (g *Group) read(ctx context.Context, q *metapb.Query) (*metapb.Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	confirmed, err := g.confirm(ctx)
+	confirm := g.confirm
+	if q.Patient {
+		confirm = g.confirmPatiently
+	}
+	confirmed, err := confirm(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,15 +164,34 @@ func (g *Group) confirmOnce() (uint64, error) {
 	if err := g.raft.VerifyLeader().Error(); err != nil {
 		return 0, errNotLeader
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Timing.RPC)
+	defer cancel()
+	return g.answered(ctx, term, since)
+}
+
+// confirmPatiently is confirm for reads that can wait: it sends nothing, and takes the answers to
+// the requests that Raft sends anyway, of which there are some in every Timing.Heartbeat.
+func (g *Group) confirmPatiently(ctx context.Context) (uint64, error) {
+	term := g.ready.Load()
+	if term == 0 {
+		return 0, errNotLeader
+	}
+	since := g.transport.Tick()
+	within, cancel := context.WithTimeout(ctx, g.cfg.Timing.RPC)
+	defer cancel()
+	term, err := g.answered(within, term, since)
+	if err != nil && ctx.Err() != nil {
+		return 0, errs.New("group.Read", errs.Unavailable, context.Cause(ctx))
+	}
+	return term, err
+}
+
+// answered waits until a quorum has answered requests of the term that were sent since a moment,
+// and returns the term. Errors: errNotLeader, also where ctx ends before.
+func (g *Group) answered(ctx context.Context, term, since uint64) (uint64, error) {
 	peers, need := g.otherVoters()
-	if need > 0 {
-		done := make(chan struct{})
-		timer := time.AfterFunc(g.cfg.Timing.RPC, func() { close(done) })
-		ok := g.transport.Answered(done, peers, need, term, since)
-		timer.Stop()
-		if !ok {
-			return 0, errNotLeader
-		}
+	if need > 0 && !g.transport.Answered(ctx.Done(), peers, need, term, since) {
+		return 0, errNotLeader
 	}
 	if g.raft.CurrentTerm() != term {
 		return 0, errNotLeader

@@ -50,7 +50,9 @@ func linearizable(t *testing.T, seed uint64) {
 					done = err == nil
 				} else {
 					op.Input = registerInput{}
-					a, err := n.client.Read(limited, getRegister("r"))
+					q := getRegister("r")
+					q.Patient = mine.IntN(2) == 0
+					a, err := n.client.Read(limited, q)
 					if done = err == nil; done {
 						v := 0
 						_, _ = fmt.Sscan(a.Bucket.Owner, &v)

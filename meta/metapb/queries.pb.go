@@ -150,6 +150,9 @@ type Query struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Group   uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
 	Decided []*Decided             `protobuf:"bytes,2,rep,name=decided,proto3" json:"decided,omitempty"`
+	// The answer may wait for the next heartbeats of the leader, a few tenths of a second. For those
+	// who ask again and again whether there is something to do: they cost the group no message then.
+	Patient bool `protobuf:"varint,510,opt,name=patient,proto3" json:"patient,omitempty"`
 	// Types that are valid to be assigned to Op:
 	//
 	//	*Query_View
@@ -219,6 +222,13 @@ func (x *Query) GetDecided() []*Decided {
 		return x.Decided
 	}
 	return nil
+}
+
+func (x *Query) GetPatient() bool {
+	if x != nil {
+		return x.Patient
+	}
+	return false
 }
 
 func (x *Query) GetOp() isQuery_Op {
@@ -3941,10 +3951,12 @@ var File_queries_proto protoreflect.FileDescriptor
 const file_queries_proto_rawDesc = "" +
 	"\n" +
 	"\rqueries.proto\x12\rcairn.meta.v1\x1a\n" +
-	"life.proto\x1a\rrecords.proto\x1a\vusage.proto\x1a\x0ecommands.proto\x1a\x12object_parts.proto\x1a\fevents.proto\"\xfa\t\n" +
+	"life.proto\x1a\rrecords.proto\x1a\vusage.proto\x1a\x0ecommands.proto\x1a\x12object_parts.proto\x1a\fevents.proto\"\x95\n" +
+	"\n" +
 	"\x05Query\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x120\n" +
-	"\adecided\x18\x02 \x03(\v2\x16.cairn.meta.v1.DecidedR\adecided\x12,\n" +
+	"\adecided\x18\x02 \x03(\v2\x16.cairn.meta.v1.DecidedR\adecided\x12\x19\n" +
+	"\apatient\x18\xfe\x03 \x01(\bR\apatient\x12,\n" +
 	"\x04view\x18\n" +
 	" \x01(\v2\x16.cairn.meta.v1.GetViewH\x00R\x04view\x122\n" +
 	"\x06bucket\x18\x14 \x01(\v2\x18.cairn.meta.v1.GetBucketH\x00R\x06bucket\x12?\n" +

@@ -17,7 +17,15 @@ type acks struct {
 	mu      sync.Mutex
 	clock   uint64 // The present moment.
 	peers   map[raft.ServerID]ack
-	changed chan struct{} // Closed when the next answer comes; nil where nobody waits.
+	waiters map[*waiter]struct{}
+}
+
+// waiter waits until as many of the peers as are needed have answered.
+type waiter struct {
+	peers       []raft.ServerID
+	need        int
+	term, since uint64
+	enough      chan struct{} // Closed once they have.
 }
 
 // ack is the newest request that a peer has answered.
@@ -26,7 +34,9 @@ type ack struct {
 	at         time.Time // When the answer came.
 }
 
-func newAcks() *acks { return &acks{peers: make(map[raft.ServerID]ack)} }
+func newAcks() *acks {
+	return &acks{peers: make(map[raft.ServerID]ack), waiters: make(map[*waiter]struct{})}
+}
 
 // now returns the present moment.
 func (a *acks) now() uint64 {
@@ -53,9 +63,11 @@ func (a *acks) add(id raft.ServerID, term, sent uint64) {
 		return
 	}
 	a.peers[id] = ack{term, sent, time.Now()}
-	if a.changed != nil {
-		close(a.changed)
-		a.changed = nil
+	for w := range a.waiters {
+		if a.enoughLocked(w) {
+			delete(a.waiters, w)
+			close(w.enough)
+		}
 	}
 }
 
@@ -66,28 +78,35 @@ func (a *acks) lastAt(id raft.ServerID) time.Time {
 	return a.peers[id].at
 }
 
-// wait is Transport.Answered.
+// enoughLocked reports whether a waiter has what it waits for.
+func (a *acks) enoughLocked(w *waiter) bool {
+	have := 0
+	for _, id := range w.peers {
+		if p := a.peers[id]; p.term == w.term && p.sent >= w.since {
+			have++
+		}
+	}
+	return have >= w.need
+}
+
+// wait is Transport.Answered. Nobody is woken by an answer that is not enough: reads that wait for
+// heartbeats would else wake many times each.
 func (a *acks) wait(done <-chan struct{}, peers []raft.ServerID, need int, term, since uint64) bool {
-	for {
-		a.mu.Lock()
-		have := 0
-		for _, id := range peers {
-			if p := a.peers[id]; p.term == term && p.sent >= since {
-				have++
-			}
-		}
-		if have < need && a.changed == nil {
-			a.changed = make(chan struct{})
-		}
-		changed := a.changed
+	w := &waiter{peers: peers, need: need, term: term, since: since, enough: make(chan struct{})}
+	a.mu.Lock()
+	if a.enoughLocked(w) {
 		a.mu.Unlock()
-		if have >= need {
-			return true
-		}
-		select {
-		case <-changed:
-		case <-done:
-			return false
-		}
+		return true
+	}
+	a.waiters[w] = struct{}{}
+	a.mu.Unlock()
+	select {
+	case <-w.enough:
+		return true
+	case <-done:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.waiters, w)
+		return false
 	}
 }

@@ -42,7 +42,7 @@ func newDeliverer(u *Upkeep, t *tracker) *deliverer {
 
 // run begins to work at every queue that has events and is due.
 func (d *deliverer) run(ctx context.Context) error {
-	a, err := d.u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_EventQueues{EventQueues: &metapb.ListEventQueues{}}})
+	a, err := d.u.c.Metadata.Read(ctx, &metapb.Query{Patient: true, Op: &metapb.Query_EventQueues{EventQueues: &metapb.ListEventQueues{}}})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type collector struct {
 	c        Config
 	grace    marks
 	remember marks
+	busy     bool // This round has found something to do.
 }
 
 func newCollector(c Config) *collector {
@@ -31,6 +32,7 @@ func newCollector(c Config) *collector {
 
 func (g *collector) run(ctx context.Context) error {
 	now := time.Now()
+	g.busy = false
 	work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_GC, Max: pageItems, BeforeIndex: g.grace.before(now)})
 	if err != nil {
 		return err
@@ -52,11 +54,13 @@ func (g *collector) run(ctx context.Context) error {
 	return g.forgetUploads(ctx, g.remember.before(now))
 }
 
+// list reads a page of work. It is patient until something is found.
 func (g *collector) list(ctx context.Context, q *metapb.ListWork) (*metapb.WorkAnswer, error) {
-	a, err := g.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListWork{ListWork: q}})
+	a, err := g.c.Metadata.Read(ctx, &metapb.Query{Patient: !g.busy, Op: &metapb.Query_ListWork{ListWork: q}})
 	if err != nil {
 		return nil, err
 	}
+	g.busy = g.busy || len(a.Work.Items) > 0
 	return a.Work, nil
 }
 

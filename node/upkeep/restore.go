@@ -46,7 +46,8 @@ func (r *restorer) run(ctx context.Context) error {
 	now := time.Now()
 	q := &metapb.ListWork{Kind: metapb.WorkKind_WORK_RESTORES, Max: pageItems, BeforeIndex: uint64(now.UnixMilli()) + 1}
 	for {
-		a, err := r.u.c.Metadata.Read(ctx, &metapb.Query{Op: &metapb.Query_ListWork{ListWork: q}})
+		patient := q.AfterIndex == 0
+		a, err := r.u.c.Metadata.Read(ctx, &metapb.Query{Patient: patient, Op: &metapb.Query_ListWork{ListWork: q}})
 		if err != nil {
 			return err
 		}

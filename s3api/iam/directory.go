@@ -155,11 +155,23 @@ func raise(v *atomic.Uint64, to uint64) bool {
 func (d *Directory) Run(ctx context.Context) {
 	ticker := time.NewTicker(PollInterval)
 	defer ticker.Stop()
+	var poll sync.WaitGroup // At most one is under way. What an answer tells meanwhile is followed at once.
+	defer poll.Wait()
+	polling, unchanged := false, make(chan bool, 1)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			if !polling {
+				polling = true
+				poll.Go(func() { unchanged <- d.unchanged(ctx) })
+			}
+			continue
+		case same := <-unchanged:
+			if polling = false; same {
+				continue
+			}
 		case <-d.wake:
 			if d.Revision() >= d.newest.Load() {
 				continue // It was loaded meanwhile.
@@ -195,6 +207,25 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		f()
 	}
 	return nil
+}
+
+// unchanged asks whether the directory is still the one that this node knows, and returns true then.
+// All nodes ask that again and again, so the answer may take its time. Nobody waits for it meanwhile:
+// a Refresh goes its own way.
+func (d *Directory) unchanged(ctx context.Context) bool {
+	asked := time.Now()
+	q := &metapb.Query{Patient: true, Op: &metapb.Query_Entries{Entries: &metapb.ListEntries{
+		Max: 1, HaveRevision: d.Revision(), Differences: true}}}
+	a, err := d.query(ctx, q)
+	if err != nil || !a.GetDirectory().GetUnchanged() {
+		return false
+	}
+	for {
+		had := d.loaded.Load()
+		if had != nil && !had.Before(asked) || d.loaded.CompareAndSwap(had, &asked) {
+			return true
+		}
+	}
 }
 
 // ask is a Refresh that several callers wait for.
@@ -239,9 +270,13 @@ func (d *Directory) ask(ctx context.Context, a *ask, wait time.Duration) {
 }
 
 func (d *Directory) read(ctx context.Context, q *metapb.ListEntries) (*metapb.Answer, error) {
+	return d.query(ctx, &metapb.Query{Op: &metapb.Query_Entries{Entries: q}})
+}
+
+func (d *Directory) query(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	a, err := d.meta.Read(ctx, &metapb.Query{Op: &metapb.Query_Entries{Entries: q}})
+	a, err := d.meta.Read(ctx, q)
 	if err == nil {
 		d.note(a)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,60 @@ func (r *restless) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, e
 		r.write()
 	}
 	return a, err
+}
+
+// slowPolls is metadata that take long to answer a patient query.
+type slowPolls struct {
+	meta.Client
+	patient, other atomic.Int64
+}
+
+func (s *slowPolls) Read(ctx context.Context, q *metapb.Query) (*metapb.Answer, error) {
+	if !q.Patient {
+		s.other.Add(1)
+		return s.Client.Read(ctx, q)
+	}
+	s.patient.Add(1)
+	time.Sleep(PollInterval / 2)
+	return s.Client.Read(ctx, q)
+}
+
+// TestDirectoryPollsPatiently: a node asks whether the directory has changed by queries that can
+// wait, by which it knows that its directory is current. Whoever needs it now does not wait for them.
+func TestDirectoryPollsPatiently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		slow := &slowPolls{Client: w.meta}
+		d := NewDirectory(slow)
+		require.NoError(t, d.Refresh(t.Context()))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			d.Run(ctx)
+			close(done)
+		}()
+		before := slow.other.Load()
+		time.Sleep(20*PollInterval + PollInterval/4) // The query of the 20th tick is under way.
+		require.InDelta(t, 20, slow.patient.Load(), 1)
+		require.Equal(t, before, slow.other.Load(), "an unchanged directory was read by an impatient query")
+		require.LessOrEqual(t, d.Age(), 2*PollInterval)
+		began := time.Now()
+		require.NoError(t, d.Refresh(t.Context()))
+		require.Zero(t, time.Since(began))
+
+		put := []*metapb.Entry{{Kind: metapb.EntryKind_ENTRY_USER, Name: "acme/new"}}
+		require.NoError(t, w.dir.Write(t.Context(), nil, put, nil))
+		time.Sleep(2 * PollInterval)
+		require.NotNil(t, d.Get(metapb.EntryKind_ENTRY_USER, "acme/new"))
+
+		put[0].Name = "acme/newer"
+		require.NoError(t, w.dir.Write(t.Context(), nil, put, nil))
+		d.NoteDirectory(w.dir.Revision()) // A query is under way.
+		synctest.Wait()
+		require.NotNil(t, d.Get(metapb.EntryKind_ENTRY_USER, "acme/newer"), "what an answer told was not followed at once")
+		cancel()
+		<-done
+	})
 }
 
 // TestDirectoryChangesBetweenPages: the directory can be read while others change it, however often
