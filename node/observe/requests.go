@@ -14,12 +14,13 @@ import (
 )
 
 // Requests returns the handler of the S3 port, wrapped to count and trace requests. If the client
-// sends a W3C trace context, the request belongs to the client's trace.
+// sends a W3C trace context, the request belongs to the client's trace. Health checks and admin calls
+// make no traces: they come again and again, and what they do is in the audit log.
 func (o *Observer) Requests(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.m.inFlight.Inc()
 		defer o.m.inFlight.Dec() // It is deferred, because an answer is aborted by a panic.
-		if o.t == nil || isHealth(r.URL.Path) {
+		if o.t == nil || s3api.Unheld(r) {
 			h.ServeHTTP(w, r)
 			return
 		}
@@ -32,8 +33,6 @@ func (o *Observer) Requests(h http.Handler) http.Handler {
 		h.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
-
-func isHealth(path string) bool { return path == "/livez" || path == "/readyz" }
 
 // nameRequest adds to the span of a request what is known when it ends.
 func nameRequest(ctx context.Context, op string, d s3api.RequestDone) {
