@@ -18,7 +18,7 @@ import (
 type simulatedDeed struct {
 	action, key  string
 	method, path string
-	body, header string
+	body         string
 	facts        map[string][]string
 }
 
