@@ -62,7 +62,8 @@ func (u *Upkeep) startMove(ctx context.Context, s moveStart) error {
 
 // volumeStats reads what every volume holds and misses.
 func (u *Upkeep) volumeStats(ctx context.Context) (map[shard.VolumeID]*metapb.VolumeStats, error) {
-	a, err := u.c.Metadata.Read(ctx, &metapb.Query{Patient: true, Op: &metapb.Query_VolumeStats{VolumeStats: &metapb.ListVolumeStats{}}})
+	a, err := u.c.Metadata.Read(ctx, &metapb.Query{Patient: true,
+		Op: &metapb.Query_VolumeStats{VolumeStats: &metapb.ListVolumeStats{}}})
 	if err != nil {
 		return nil, err
 	}
