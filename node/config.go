@@ -33,6 +33,7 @@ type Config struct {
 	RPC        string
 	Raft       string
 	Gossip     string
+	Console    string // Empty: there is none.
 
 	Advertise       string
 	Zone            string
@@ -121,6 +122,9 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.RPC, "rpc", ":9001", "address of the internode listener: shards, metadata, metrics (mutual TLS)")
 	fs.StringVar(&c.Raft, "raft", ":9002", "address of the Raft listener (mutual TLS)")
 	fs.StringVar(&c.Gossip, "gossip", ":9003", "address of gossip, TCP and UDP (encrypted)")
+	fs.StringVar(&c.Console, "console", "",
+		"address of the web console, such as :9004; it has the S3 listener's certificate (default: there "+
+			"is none)")
 	fs.StringVar(&c.Advertise, "advertise", "", "host name or IP address under which the other nodes reach this one")
 	fs.StringVar(&c.Zone, "zone", "", "failure domain of this node, such as a rack or a building")
 	fs.StringSliceVar(&c.Join, "join", nil, "gossip addresses of other nodes, comma separated")
@@ -210,6 +214,9 @@ func (c *Config) Validate() error {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
 			return settingError(a.name, "%q is not an address of the form HOST:PORT or :PORT", a.addr)
 		}
+	}
+	if _, _, err := net.SplitHostPort(c.Console); err != nil && c.Console != "" {
+		return settingError("console", "%q is not an address of the form HOST:PORT or :PORT", c.Console)
 	}
 	for _, d := range c.WebsiteDomains {
 		if slices.ContainsFunc(c.Domains, func(other string) bool { return strings.EqualFold(other, d) }) {

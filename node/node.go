@@ -27,6 +27,7 @@ import (
 	"github.com/cairnstore/cairn/meta/group"
 	"github.com/cairnstore/cairn/meta/room"
 	"github.com/cairnstore/cairn/node/audit"
+	"github.com/cairnstore/cairn/node/history"
 	"github.com/cairnstore/cairn/node/home"
 	"github.com/cairnstore/cairn/node/member"
 	"github.com/cairnstore/cairn/node/observe"
@@ -80,6 +81,7 @@ type Node struct {
 	audit        *audit.Log // Nil: none is kept.
 	accessLogs   *accesslog.Log
 	trace        trace.Hub
+	history      history.Ring
 	started      time.Time
 
 	rpcServer *rpc.Server
@@ -147,6 +149,9 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		}
 	}
 	n.self.Compare(run)
+	if !env.Simulated { // Nobody looks at it there.
+		n.wg.Go(func() { n.watchLoad(run) })
+	}
 	n.wg.Go(func() { n.join(run) })
 	return n, nil
 }

@@ -26,7 +26,7 @@ func (n *Node) openS3(context.Context) error {
 	if err != nil {
 		return listenError("s3", n.cfg.S3, err)
 	}
-	var tlsConfig *tls.Config
+	var tlsConfig *tls.Config // Of the console too.
 	if n.cfg.TLSCert != "" {
 		if tlsConfig, err = identity.LoadServerCert(n.cfg.TLSCert, n.cfg.TLSKey); err != nil {
 			_ = l.Close()
@@ -52,10 +52,12 @@ func (n *Node) openS3(context.Context) error {
 	c.Verifier, c.Caller, c.SSECAllowed, c.Forwarded = verifier, callerOf, n.ssecAllowed(l.Addr(), forwarded), forwarded
 	c.STS, c.Admin, c.Readyz = n.stsHandler(verifier, forwarded), n.adminHandler(verifier, forwarded), n.Ready
 	c.AccessLog = n.accessLogs.Add
-	h := s3api.New(c)
-	server := s3api.NewHTTPServer(n.obs.Requests(whenFormed(n.self.Formed(), h)), tlsConfig, n.s3Limits(),
-		n.obs.S3(n.requestDone))
+	h := n.obs.Requests(whenFormed(n.self.Formed(), s3api.New(c)))
+	server := s3api.NewHTTPServer(h, tlsConfig, n.s3Limits(), n.obs.S3(n.requestDone))
 	n.serve(server, l, "S3 listener")
+	if err := n.openConsole(h, l.Addr(), tlsConfig, limits); err != nil {
+		return err
+	}
 	return n.openMetrics()
 }
 

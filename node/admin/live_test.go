@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
@@ -157,6 +158,25 @@ func TestLoadAndLogs(t *testing.T) {
 	logs, err := w.as(root).ListLogs(t.Context(), &adminpb.ListLogsRequest{Node: testNode(3).String()})
 	require.NoError(t, err)
 	require.Equal(t, []string{"a line"}, logs.Nodes[0].Lines)
+}
+
+func TestHistory(t *testing.T) {
+	w := newWorld(t)
+	w.fake(testNode(2)).silent.Store(true)
+	w.fake(testNode(3)).report.Version = "other"
+	got, err := w.as(root).ShowHistory(t.Context(), &adminpb.ShowHistoryRequest{After: 100})
+	require.NoError(t, err)
+	require.EqualValues(t, 10, got.StepSeconds)
+	require.Equal(t, []float64{1, 2}, got.LeSeconds)
+	require.Equal(t, []string{testNode(2).String(), testNode(3).String()}, got.Silent, "one hangs, one counts otherwise")
+	require.Len(t, got.Samples, 2)
+	n := uint64(testNodes - 2)
+	want := &adminpb.HistorySample{Time: 120, Requests: 3 * n, BytesIn: 5 * n, Latency: []uint64{n, n, n},
+		Nodes: uint32(n)}
+	require.True(t, proto.Equal(want, got.Samples[1]), "%v", got.Samples[1])
+	_, owner := w.account("acme")
+	_, err = w.as(owner).ShowHistory(t.Context(), &adminpb.ShowHistoryRequest{})
+	require.Equal(t, connect.CodePermissionDenied, connect.CodeOf(err), "it tells of all accounts")
 }
 
 func TestSupport(t *testing.T) {

@@ -72,6 +72,19 @@ func (p *fakePeer) Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeL
 	return &adminpb.NodeLoad{BytesIn: 5}, p.answers()
 }
 
+func (p *fakePeer) History(_ context.Context, r *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
+	bounds := []float64{1, 2}
+	if p.report.Version == "other" {
+		bounds = []float64{1}
+	}
+	sample := func(at uint64) *adminpb.HistorySample {
+		return &adminpb.HistorySample{Time: r.After + at, Requests: 3, BytesIn: 5, Latency: []uint64{1, 1,
+			1}, Nodes: 1}
+	}
+	return &adminpb.LoadHistory{StepSeconds: 10, LeSeconds: bounds,
+		Samples: []*adminpb.HistorySample{sample(10), sample(20)}}, p.answers()
+}
+
 func (p *fakePeer) SetLevel(_ context.Context, r *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error) {
 	p.level = r.Level
 	return &adminpb.LogLevel{Level: p.level, Configured: "info"}, p.answers()

@@ -47,6 +47,7 @@ func rightTo(procedure string) right {
 		adminpbconnect.AdminServiceListJobsProcedure, adminpbconnect.AdminServicePauseJobProcedure, adminpbconnect.AdminServiceResumeJobProcedure,
 		adminpbconnect.AdminServiceBackupMetadataProcedure, adminpbconnect.AdminServiceReleaseOrphansProcedure, adminpbconnect.AdminServiceRepairClockProcedure,
 		adminpbconnect.AdminServiceTraceProcedure, adminpbconnect.AdminServiceListLoadProcedure,
+		adminpbconnect.AdminServiceShowHistoryProcedure,
 		adminpbconnect.AdminServiceListLogLevelsProcedure, adminpbconnect.AdminServiceSetLogLevelProcedure,
 		adminpbconnect.AdminServiceListLogsProcedure, adminpbconnect.AdminServiceCollectSupportProcedure:
 		return ofCluster

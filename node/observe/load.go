@@ -18,6 +18,9 @@ const (
 	metricSyncedShards   = "cairn_drive_synced_shards_total"
 )
 
+// Latencies returns the upper bounds of the classes in which durations of requests are counted, in seconds.
+func Latencies() []float64 { return latencyBuckets }
+
 // Load is what a node has done since it started.
 type Load struct {
 	BytesIn, BytesOut uint64

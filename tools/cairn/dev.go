@@ -26,6 +26,8 @@ const readyTimeout = 60 * time.Second
 type devOptions struct {
 	nodes, drives int
 	dir, s3       string
+	console       string
+	consoleGiven  bool
 	domain        string
 	tls           bool
 	processes     bool
@@ -50,6 +52,10 @@ A directory that holds a dev cluster already goes on with its data. With
 are DIR/node<i>/pid and DIR/node<i>/log.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.consoleGiven = cmd.Flags().Changed(consoleFlag)
+			if given, ok := os.LookupEnv(node.EnvName(consoleFlag)); ok && !o.consoleGiven {
+				o.console, o.consoleGiven = given, true
+			}
 			err := o.run(cmd.Context(), cmd.OutOrStdout())
 			if cmd.Context().Err() != nil && err == nil {
 				return nil
@@ -62,6 +68,9 @@ are DIR/node<i>/pid and DIR/node<i>/log.`,
 	fs.IntVar(&o.drives, "drives", 1, "drives of each node")
 	fs.StringVar(&o.dir, "data", "cairn-dev", "directory for everything the cluster keeps")
 	fs.StringVar(&o.s3, "s3", "127.0.0.1:9000", "S3 address of node 1; node i has the port plus i - 1")
+	fs.StringVar(&o.console, consoleFlag, ":"+strconv.Itoa(consolePort),
+		"address of the web console, which node 1 serves (CAIRN_CONSOLE); by default on the host of --s3, "+
+			"and on the next port that is free; empty: none")
 	fs.StringVar(&o.domain, "domain", "", "host name under which buckets are addressed as BUCKET.NAME")
 	fs.BoolVar(&o.tls, "tls", false, "serve HTTPS, with certificates of an authority made under the data directory (ca.crt)")
 	fs.BoolVar(&o.processes, "processes", false, "run each node as a process of its own")
@@ -166,6 +175,9 @@ func (o devOptions) prepare() (*devCluster, error) {
 	if c.secret, err = devSecret(dir, host); err != nil {
 		return nil, err
 	}
+	if c.console, err = o.consoleAddr(host, port); err != nil {
+		return nil, err
+	}
 	for i := range o.nodes {
 		c.configs = append(c.configs, c.nodeConfig(i, port, keyFile, certFile, certKey))
 	}
@@ -181,6 +193,9 @@ func (c *devCluster) nodeConfig(i, port int, keyFile, certFile, certKey string) 
 	p := c.layout.Ports[i]
 	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	cfg.S3 = net.JoinHostPort(c.hostname, strconv.Itoa(port+i))
+	if i == 0 {
+		cfg.Console = c.console
+	}
 	cfg.RPC, cfg.Raft, cfg.Gossip = local(p.RPC), local(p.Raft), local(p.Gossip)
 	cfg.Advertise = "127.0.0.1"
 	for j, other := range c.layout.Ports {
@@ -227,12 +242,15 @@ func (c *devCluster) target() target {
 }
 
 // endpoint returns the S3 endpoint of node i, as a client on this machine names it.
-func (c *devCluster) endpoint(i int) string {
+func (c *devCluster) endpoint(i int) string { return c.url(c.configs[i].S3) }
+
+// url returns the address of a listener, as a client on this machine names it.
+func (c *devCluster) url(addr string) string {
 	scheme := "http"
 	if c.tls {
 		scheme = "https"
 	}
-	host, port, _ := net.SplitHostPort(c.configs[i].S3)
+	host, port, _ := net.SplitHostPort(addr)
 	if host == "" || host == "0.0.0.0" || host == "::" {
 		host = "127.0.0.1"
 	}
@@ -272,6 +290,9 @@ func (c *devCluster) banner(out io.Writer) error {
 			label = ""
 		}
 		fmt.Fprintf(&b, "  %-13s %s\n", label, c.endpoint(i))
+	}
+	if c.console != "" {
+		fmt.Fprintf(&b, "  %-13s %s\n", "console", c.url(c.console))
 	}
 	fmt.Fprintf(&b, "  %-13s %s / %s\n", "credentials", node.DevUser, c.secret)
 	fmt.Fprintf(&b, "  %-13s %s\n", "data", c.dir)

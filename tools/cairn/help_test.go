@@ -116,6 +116,9 @@ func TestEveryMethodHasACommand(t *testing.T) {
 	require.Greater(t, methods.Len(), 40)
 	for i := range methods.Len() {
 		name := string(methods.Get(i).Name())
+		if name == "ShowHistory" {
+			continue // It is what the charts of the web console are made of; `cairn top` shows what is done now.
+		}
 		require.Regexp(t, `\.`+name+`\b`, source.String(), "no command calls %s", name)
 	}
 }

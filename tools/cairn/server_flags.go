@@ -21,7 +21,7 @@ var serverGroups = []flagGroup{
 		"config data cold-drives advertise zone join bootstrap-expect cluster-key-file " +
 			"root-user root-password region"},
 	{"Listeners and TLS",
-		"s3 rpc raft gossip domain website-domain tls-* http2 metrics-addr " +
+		"s3 rpc raft gossip console domain website-domain tls-* http2 metrics-addr " +
 			"operator-addresses trusted-proxies " +
 			"node-cert-life internode-* max-connections* slow-client-timeout shutdown-delay"},
 	{"Logs, traces, audit and access logs", "log-* otlp-endpoint trace-* audit-* access-log-*"},

@@ -30,7 +30,7 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xca-\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\x9a.\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
@@ -120,7 +120,8 @@ const file_admin_proto_rawDesc = "" +
 	"\x0eBackupMetadata\x12%.cairn.admin.v1.BackupMetadataRequest\x1a\x1b.cairn.admin.v1.BackupPiece0\x01\x12_\n" +
 	"\x0eReleaseOrphans\x12%.cairn.admin.v1.ReleaseOrphansRequest\x1a&.cairn.admin.v1.ReleaseOrphansResponse\x12C\n" +
 	"\x05Trace\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12B\n" +
-	"\bListLoad\x12\x1f.cairn.admin.v1.ListLoadRequest\x1a\x15.cairn.admin.v1.Loads\x12P\n" +
+	"\bListLoad\x12\x1f.cairn.admin.v1.ListLoadRequest\x1a\x15.cairn.admin.v1.Loads\x12N\n" +
+	"\vShowHistory\x12\".cairn.admin.v1.ShowHistoryRequest\x1a\x1b.cairn.admin.v1.LoadHistory\x12P\n" +
 	"\rListLogLevels\x12$.cairn.admin.v1.ListLogLevelsRequest\x1a\x19.cairn.admin.v1.LogLevels\x12L\n" +
 	"\vSetLogLevel\x12\".cairn.admin.v1.SetLogLevelRequest\x1a\x19.cairn.admin.v1.LogLevels\x12A\n" +
 	"\bListLogs\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x14.cairn.admin.v1.Logs\x12W\n" +
@@ -179,55 +180,57 @@ var file_admin_proto_goTypes = []any{
 	(*ReleaseOrphansRequest)(nil),       // 49: cairn.admin.v1.ReleaseOrphansRequest
 	(*TraceRequest)(nil),                // 50: cairn.admin.v1.TraceRequest
 	(*ListLoadRequest)(nil),             // 51: cairn.admin.v1.ListLoadRequest
-	(*ListLogLevelsRequest)(nil),        // 52: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),          // 53: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),             // 54: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),       // 55: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),              // 56: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                    // 57: cairn.admin.v1.Settings
-	(*Setting)(nil),                     // 58: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                // 59: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                 // 60: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                     // 61: cairn.admin.v1.Removed
-	(*NewAccount)(nil),                  // 62: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                    // 63: cairn.admin.v1.Accounts
-	(*Account)(nil),                     // 64: cairn.admin.v1.Account
-	(*User)(nil),                        // 65: cairn.admin.v1.User
-	(*Users)(nil),                       // 66: cairn.admin.v1.Users
-	(*Group)(nil),                       // 67: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 68: cairn.admin.v1.Groups
-	(*Role)(nil),                        // 69: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 70: cairn.admin.v1.Roles
-	(*Policy)(nil),                      // 71: cairn.admin.v1.Policy
-	(*Policies)(nil),                    // 72: cairn.admin.v1.Policies
-	(*Attachment)(nil),                  // 73: cairn.admin.v1.Attachment
-	(*Simulation)(nil),                  // 74: cairn.admin.v1.Simulation
-	(*AccessKey)(nil),                   // 75: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 76: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                   // 77: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                  // 78: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                     // 79: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                      // 80: cairn.admin.v1.Bucket
-	(*Uploads)(nil),                     // 81: cairn.admin.v1.Uploads
-	(*Upload)(nil),                      // 82: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                  // 83: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                      // 84: cairn.admin.v1.Health
-	(*Nodes)(nil),                       // 85: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                  // 86: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                      // 87: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                 // 88: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                     // 89: cairn.admin.v1.Volumes
-	(*Volume)(nil),                      // 90: cairn.admin.v1.Volume
-	(*Plan)(nil),                        // 91: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),               // 92: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                        // 93: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                 // 94: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),      // 95: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                  // 96: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                       // 97: cairn.admin.v1.Loads
-	(*LogLevels)(nil),                   // 98: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                        // 99: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                // 100: cairn.admin.v1.SupportPiece
+	(*ShowHistoryRequest)(nil),          // 52: cairn.admin.v1.ShowHistoryRequest
+	(*ListLogLevelsRequest)(nil),        // 53: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),          // 54: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),             // 55: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),       // 56: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),              // 57: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                    // 58: cairn.admin.v1.Settings
+	(*Setting)(nil),                     // 59: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                // 60: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                 // 61: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                     // 62: cairn.admin.v1.Removed
+	(*NewAccount)(nil),                  // 63: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                    // 64: cairn.admin.v1.Accounts
+	(*Account)(nil),                     // 65: cairn.admin.v1.Account
+	(*User)(nil),                        // 66: cairn.admin.v1.User
+	(*Users)(nil),                       // 67: cairn.admin.v1.Users
+	(*Group)(nil),                       // 68: cairn.admin.v1.Group
+	(*Groups)(nil),                      // 69: cairn.admin.v1.Groups
+	(*Role)(nil),                        // 70: cairn.admin.v1.Role
+	(*Roles)(nil),                       // 71: cairn.admin.v1.Roles
+	(*Policy)(nil),                      // 72: cairn.admin.v1.Policy
+	(*Policies)(nil),                    // 73: cairn.admin.v1.Policies
+	(*Attachment)(nil),                  // 74: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                  // 75: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                   // 76: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                  // 77: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                   // 78: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                  // 79: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                     // 80: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                      // 81: cairn.admin.v1.Bucket
+	(*Uploads)(nil),                     // 82: cairn.admin.v1.Uploads
+	(*Upload)(nil),                      // 83: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                  // 84: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                      // 85: cairn.admin.v1.Health
+	(*Nodes)(nil),                       // 86: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                  // 87: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                      // 88: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                 // 89: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                     // 90: cairn.admin.v1.Volumes
+	(*Volume)(nil),                      // 91: cairn.admin.v1.Volume
+	(*Plan)(nil),                        // 92: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),               // 93: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                        // 94: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                 // 95: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),      // 96: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                  // 97: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                       // 98: cairn.admin.v1.Loads
+	(*LoadHistory)(nil),                 // 99: cairn.admin.v1.LoadHistory
+	(*LogLevels)(nil),                   // 100: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                        // 101: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                // 102: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
@@ -304,90 +307,92 @@ var file_admin_proto_depIdxs = []int32{
 	49,  // 71: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
 	50,  // 72: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
 	51,  // 73: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	52,  // 74: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	53,  // 75: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	54,  // 76: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	55,  // 77: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	56,  // 78: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	57,  // 79: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	58,  // 80: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	58,  // 81: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	59,  // 82: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	60,  // 83: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	61,  // 84: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	60,  // 85: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	62,  // 86: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	63,  // 87: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	64,  // 88: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	64,  // 89: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	64,  // 90: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	61,  // 91: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	65,  // 92: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	66,  // 93: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	65,  // 94: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	65,  // 95: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	61,  // 96: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	67,  // 97: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	68,  // 98: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	67,  // 99: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	67,  // 100: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	61,  // 101: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	69,  // 102: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	70,  // 103: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	69,  // 104: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	61,  // 105: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	71,  // 106: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	72,  // 107: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	71,  // 108: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	73,  // 109: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	61,  // 110: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	74,  // 111: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
-	75,  // 112: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	76,  // 113: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	75,  // 114: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	75,  // 115: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	61,  // 116: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	77,  // 117: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	78,  // 118: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	77,  // 119: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	77,  // 120: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	77,  // 121: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	61,  // 122: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	79,  // 123: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	80,  // 124: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	81,  // 125: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	82,  // 126: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	61,  // 127: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	83,  // 128: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	84,  // 129: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	85,  // 130: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	86,  // 131: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	87,  // 132: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	88,  // 133: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	89,  // 134: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	90,  // 135: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	91,  // 136: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	86,  // 137: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	86,  // 138: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	61,  // 139: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	92,  // 140: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	86,  // 141: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	88,  // 142: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	88,  // 143: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	61,  // 144: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	93,  // 145: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	93,  // 146: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	93,  // 147: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	94,  // 148: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	95,  // 149: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	96,  // 150: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	97,  // 151: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	98,  // 152: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	98,  // 153: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	99,  // 154: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	100, // 155: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	78,  // [78:156] is the sub-list for method output_type
-	0,   // [0:78] is the sub-list for method input_type
+	52,  // 74: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
+	53,  // 75: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	54,  // 76: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	55,  // 77: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	56,  // 78: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	57,  // 79: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	58,  // 80: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	59,  // 81: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	59,  // 82: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	60,  // 83: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	61,  // 84: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	62,  // 85: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	61,  // 86: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	63,  // 87: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	64,  // 88: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	65,  // 89: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	65,  // 90: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	65,  // 91: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	62,  // 92: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	66,  // 93: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	67,  // 94: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	66,  // 95: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	66,  // 96: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	62,  // 97: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	68,  // 98: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	69,  // 99: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	68,  // 100: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	68,  // 101: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	62,  // 102: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	70,  // 103: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	71,  // 104: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	70,  // 105: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	62,  // 106: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	72,  // 107: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	73,  // 108: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	72,  // 109: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	74,  // 110: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	62,  // 111: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	75,  // 112: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	76,  // 113: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	77,  // 114: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	76,  // 115: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	76,  // 116: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	62,  // 117: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	78,  // 118: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	79,  // 119: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	78,  // 120: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	78,  // 121: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	78,  // 122: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	62,  // 123: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	80,  // 124: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	81,  // 125: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	82,  // 126: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	83,  // 127: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	62,  // 128: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	84,  // 129: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	85,  // 130: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	86,  // 131: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	87,  // 132: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	88,  // 133: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	89,  // 134: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	90,  // 135: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	91,  // 136: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	92,  // 137: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	87,  // 138: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	87,  // 139: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	62,  // 140: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	93,  // 141: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	87,  // 142: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	89,  // 143: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	89,  // 144: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	62,  // 145: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	94,  // 146: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	94,  // 147: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	94,  // 148: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	95,  // 149: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	96,  // 150: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	97,  // 151: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	98,  // 152: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	99,  // 153: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
+	100, // 154: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	100, // 155: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	101, // 156: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	102, // 157: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	79,  // [79:158] is the sub-list for method output_type
+	0,   // [0:79] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name

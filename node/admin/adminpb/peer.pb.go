@@ -330,10 +330,11 @@ const file_peer_proto_rawDesc = "" +
 	"blockCache\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xf6\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xc2\x04\n" +
 	"\vPeerService\x12C\n" +
 	"\x06Report\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1a.cairn.admin.v1.NodeReport\x12?\n" +
-	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12C\n" +
+	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12J\n" +
+	"\aHistory\x12\".cairn.admin.v1.ShowHistoryRequest\x1a\x1b.cairn.admin.v1.LoadHistory\x12C\n" +
 	"\x05Watch\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12H\n" +
 	"\bSetLevel\x12\".cairn.admin.v1.SetLogLevelRequest\x1a\x18.cairn.admin.v1.LogLevel\x12?\n" +
 	"\x03Log\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x17.cairn.admin.v1.NodeLog\x12H\n" +
@@ -363,13 +364,15 @@ var file_peer_proto_goTypes = []any{
 	(*Job)(nil),                // 6: cairn.admin.v1.Job
 	(*LogLevel)(nil),           // 7: cairn.admin.v1.LogLevel
 	(*BlockCache)(nil),         // 8: cairn.admin.v1.BlockCache
-	(*TraceRequest)(nil),       // 9: cairn.admin.v1.TraceRequest
-	(*SetLogLevelRequest)(nil), // 10: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),    // 11: cairn.admin.v1.ListLogsRequest
-	(*NodeLoad)(nil),           // 12: cairn.admin.v1.NodeLoad
-	(*TraceEvent)(nil),         // 13: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),            // 14: cairn.admin.v1.NodeLog
-	(*SupportPiece)(nil),       // 15: cairn.admin.v1.SupportPiece
+	(*ShowHistoryRequest)(nil), // 9: cairn.admin.v1.ShowHistoryRequest
+	(*TraceRequest)(nil),       // 10: cairn.admin.v1.TraceRequest
+	(*SetLogLevelRequest)(nil), // 11: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),    // 12: cairn.admin.v1.ListLogsRequest
+	(*NodeLoad)(nil),           // 13: cairn.admin.v1.NodeLoad
+	(*LoadHistory)(nil),        // 14: cairn.admin.v1.LoadHistory
+	(*TraceEvent)(nil),         // 15: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),            // 16: cairn.admin.v1.NodeLog
+	(*SupportPiece)(nil),       // 17: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
 	5,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
@@ -379,20 +382,22 @@ var file_peer_proto_depIdxs = []int32{
 	8,  // 4: cairn.admin.v1.NodeReport.block_cache:type_name -> cairn.admin.v1.BlockCache
 	0,  // 5: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
 	0,  // 6: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
-	9,  // 7: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
-	10, // 8: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	11, // 9: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
-	0,  // 10: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 11: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
-	3,  // 12: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	12, // 13: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	13, // 14: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	7,  // 15: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	14, // 16: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	15, // 17: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	2,  // 18: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
-	12, // [12:19] is the sub-list for method output_type
-	5,  // [5:12] is the sub-list for method input_type
+	9,  // 7: cairn.admin.v1.PeerService.History:input_type -> cairn.admin.v1.ShowHistoryRequest
+	10, // 8: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
+	11, // 9: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	12, // 10: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
+	0,  // 11: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
+	1,  // 12: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
+	3,  // 13: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	13, // 14: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	14, // 15: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
+	15, // 16: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	7,  // 17: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	16, // 18: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	17, // 19: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	2,  // 20: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
+	13, // [13:21] is the sub-list for method output_type
+	5,  // [5:13] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name

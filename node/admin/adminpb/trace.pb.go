@@ -724,6 +724,227 @@ func (x *DriveLoad) GetSyncedShards() uint64 {
 	return 0
 }
 
+type ShowHistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         uint64                 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"` // Seconds since 1970: only what came later. 0: the last hour.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowHistoryRequest) Reset() {
+	*x = ShowHistoryRequest{}
+	mi := &file_trace_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowHistoryRequest) ProtoMessage() {}
+
+func (x *ShowHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_trace_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowHistoryRequest.ProtoReflect.Descriptor instead.
+func (*ShowHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_trace_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ShowHistoryRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+// LoadHistory is what nodes have done, one sample for each step of their clocks.
+type LoadHistory struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StepSeconds   uint32                 `protobuf:"varint,1,opt,name=step_seconds,json=stepSeconds,proto3" json:"step_seconds,omitempty"`
+	LeSeconds     []float64              `protobuf:"fixed64,2,rep,packed,name=le_seconds,json=leSeconds,proto3" json:"le_seconds,omitempty"` // Upper bounds of latencies, ascending; the last class of a sample is beyond them.
+	Samples       []*HistorySample       `protobuf:"bytes,3,rep,name=samples,proto3" json:"samples,omitempty"`                               // Oldest first. A step in which nothing was asked has one too.
+	Silent        []string               `protobuf:"bytes,4,rep,name=silent,proto3" json:"silent,omitempty"`                                 // Nodes that did not tell: the sums are without theirs.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoadHistory) Reset() {
+	*x = LoadHistory{}
+	mi := &file_trace_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoadHistory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoadHistory) ProtoMessage() {}
+
+func (x *LoadHistory) ProtoReflect() protoreflect.Message {
+	mi := &file_trace_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoadHistory.ProtoReflect.Descriptor instead.
+func (*LoadHistory) Descriptor() ([]byte, []int) {
+	return file_trace_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *LoadHistory) GetStepSeconds() uint32 {
+	if x != nil {
+		return x.StepSeconds
+	}
+	return 0
+}
+
+func (x *LoadHistory) GetLeSeconds() []float64 {
+	if x != nil {
+		return x.LeSeconds
+	}
+	return nil
+}
+
+func (x *LoadHistory) GetSamples() []*HistorySample {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+func (x *LoadHistory) GetSilent() []string {
+	if x != nil {
+		return x.Silent
+	}
+	return nil
+}
+
+type HistorySample struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Time          uint64                 `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"`                                     // When the step ended, in seconds since 1970.
+	Requests      uint64                 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`                             // That were answered in the step.
+	ClientErrors  uint64                 `protobuf:"varint,3,opt,name=client_errors,json=clientErrors,proto3" json:"client_errors,omitempty"` // 400 to 499.
+	ServerErrors  uint64                 `protobuf:"varint,4,opt,name=server_errors,json=serverErrors,proto3" json:"server_errors,omitempty"` // 500 and more, or no answer.
+	BytesIn       uint64                 `protobuf:"varint,5,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`                // Of request bodies.
+	BytesOut      uint64                 `protobuf:"varint,6,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`             // Of answer bodies.
+	Seconds       float64                `protobuf:"fixed64,7,opt,name=seconds,proto3" json:"seconds,omitempty"`                              // All requests together.
+	Latency       []uint64               `protobuf:"varint,8,rep,packed,name=latency,proto3" json:"latency,omitempty"`                        // Requests in each class: one for each bound, and one beyond.
+	Nodes         uint32                 `protobuf:"varint,9,opt,name=nodes,proto3" json:"nodes,omitempty"`                                   // That this is the sum of.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistorySample) Reset() {
+	*x = HistorySample{}
+	mi := &file_trace_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistorySample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistorySample) ProtoMessage() {}
+
+func (x *HistorySample) ProtoReflect() protoreflect.Message {
+	mi := &file_trace_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistorySample.ProtoReflect.Descriptor instead.
+func (*HistorySample) Descriptor() ([]byte, []int) {
+	return file_trace_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HistorySample) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *HistorySample) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *HistorySample) GetClientErrors() uint64 {
+	if x != nil {
+		return x.ClientErrors
+	}
+	return 0
+}
+
+func (x *HistorySample) GetServerErrors() uint64 {
+	if x != nil {
+		return x.ServerErrors
+	}
+	return 0
+}
+
+func (x *HistorySample) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *HistorySample) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
+func (x *HistorySample) GetSeconds() float64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *HistorySample) GetLatency() []uint64 {
+	if x != nil {
+		return x.Latency
+	}
+	return nil
+}
+
+func (x *HistorySample) GetNodes() uint32 {
+	if x != nil {
+		return x.Nodes
+	}
+	return 0
+}
+
 type SetLogLevelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`        // Empty: all nodes.
@@ -735,7 +956,7 @@ type SetLogLevelRequest struct {
 
 func (x *SetLogLevelRequest) Reset() {
 	*x = SetLogLevelRequest{}
-	mi := &file_trace_proto_msgTypes[8]
+	mi := &file_trace_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +968,7 @@ func (x *SetLogLevelRequest) String() string {
 func (*SetLogLevelRequest) ProtoMessage() {}
 
 func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[8]
+	mi := &file_trace_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +981,7 @@ func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelRequest.ProtoReflect.Descriptor instead.
 func (*SetLogLevelRequest) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{8}
+	return file_trace_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SetLogLevelRequest) GetNode() string {
@@ -793,7 +1014,7 @@ type ListLogLevelsRequest struct {
 
 func (x *ListLogLevelsRequest) Reset() {
 	*x = ListLogLevelsRequest{}
-	mi := &file_trace_proto_msgTypes[9]
+	mi := &file_trace_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +1026,7 @@ func (x *ListLogLevelsRequest) String() string {
 func (*ListLogLevelsRequest) ProtoMessage() {}
 
 func (x *ListLogLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[9]
+	mi := &file_trace_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +1039,7 @@ func (x *ListLogLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLogLevelsRequest.ProtoReflect.Descriptor instead.
 func (*ListLogLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{9}
+	return file_trace_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListLogLevelsRequest) GetNode() string {
@@ -837,7 +1058,7 @@ type LogLevels struct {
 
 func (x *LogLevels) Reset() {
 	*x = LogLevels{}
-	mi := &file_trace_proto_msgTypes[10]
+	mi := &file_trace_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +1070,7 @@ func (x *LogLevels) String() string {
 func (*LogLevels) ProtoMessage() {}
 
 func (x *LogLevels) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[10]
+	mi := &file_trace_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +1083,7 @@ func (x *LogLevels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLevels.ProtoReflect.Descriptor instead.
 func (*LogLevels) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{10}
+	return file_trace_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LogLevels) GetNodes() []*LogLevel {
@@ -886,7 +1107,7 @@ type LogLevel struct {
 
 func (x *LogLevel) Reset() {
 	*x = LogLevel{}
-	mi := &file_trace_proto_msgTypes[11]
+	mi := &file_trace_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +1119,7 @@ func (x *LogLevel) String() string {
 func (*LogLevel) ProtoMessage() {}
 
 func (x *LogLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[11]
+	mi := &file_trace_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +1132,7 @@ func (x *LogLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLevel.ProtoReflect.Descriptor instead.
 func (*LogLevel) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{11}
+	return file_trace_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LogLevel) GetNode() string {
@@ -966,7 +1187,7 @@ type ListLogsRequest struct {
 
 func (x *ListLogsRequest) Reset() {
 	*x = ListLogsRequest{}
-	mi := &file_trace_proto_msgTypes[12]
+	mi := &file_trace_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1199,7 @@ func (x *ListLogsRequest) String() string {
 func (*ListLogsRequest) ProtoMessage() {}
 
 func (x *ListLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[12]
+	mi := &file_trace_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1212,7 @@ func (x *ListLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLogsRequest.ProtoReflect.Descriptor instead.
 func (*ListLogsRequest) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{12}
+	return file_trace_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListLogsRequest) GetNode() string {
@@ -1017,7 +1238,7 @@ type Logs struct {
 
 func (x *Logs) Reset() {
 	*x = Logs{}
-	mi := &file_trace_proto_msgTypes[13]
+	mi := &file_trace_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1250,7 @@ func (x *Logs) String() string {
 func (*Logs) ProtoMessage() {}
 
 func (x *Logs) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[13]
+	mi := &file_trace_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1263,7 @@ func (x *Logs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logs.ProtoReflect.Descriptor instead.
 func (*Logs) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{13}
+	return file_trace_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Logs) GetNodes() []*NodeLog {
@@ -1064,7 +1285,7 @@ type NodeLog struct {
 
 func (x *NodeLog) Reset() {
 	*x = NodeLog{}
-	mi := &file_trace_proto_msgTypes[14]
+	mi := &file_trace_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1297,7 @@ func (x *NodeLog) String() string {
 func (*NodeLog) ProtoMessage() {}
 
 func (x *NodeLog) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[14]
+	mi := &file_trace_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1310,7 @@ func (x *NodeLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeLog.ProtoReflect.Descriptor instead.
 func (*NodeLog) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{14}
+	return file_trace_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NodeLog) GetNode() string {
@@ -1128,7 +1349,7 @@ type CollectSupportRequest struct {
 
 func (x *CollectSupportRequest) Reset() {
 	*x = CollectSupportRequest{}
-	mi := &file_trace_proto_msgTypes[15]
+	mi := &file_trace_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1361,7 @@ func (x *CollectSupportRequest) String() string {
 func (*CollectSupportRequest) ProtoMessage() {}
 
 func (x *CollectSupportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[15]
+	mi := &file_trace_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1374,7 @@ func (x *CollectSupportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectSupportRequest.ProtoReflect.Descriptor instead.
 func (*CollectSupportRequest) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{15}
+	return file_trace_proto_rawDescGZIP(), []int{18}
 }
 
 // SupportPiece is a piece of a file of the bundle. Pieces of a file come one after
@@ -1168,7 +1389,7 @@ type SupportPiece struct {
 
 func (x *SupportPiece) Reset() {
 	*x = SupportPiece{}
-	mi := &file_trace_proto_msgTypes[16]
+	mi := &file_trace_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1401,7 @@ func (x *SupportPiece) String() string {
 func (*SupportPiece) ProtoMessage() {}
 
 func (x *SupportPiece) ProtoReflect() protoreflect.Message {
-	mi := &file_trace_proto_msgTypes[16]
+	mi := &file_trace_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1414,7 @@ func (x *SupportPiece) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SupportPiece.ProtoReflect.Descriptor instead.
 func (*SupportPiece) Descriptor() ([]byte, []int) {
-	return file_trace_proto_rawDescGZIP(), []int{16}
+	return file_trace_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SupportPiece) GetName() string {
@@ -1284,7 +1505,25 @@ const file_trace_proto_rawDesc = "" +
 	"\x05drive\x18\x01 \x01(\tR\x05drive\x12\x14\n" +
 	"\x05syncs\x18\x02 \x01(\x04R\x05syncs\x12!\n" +
 	"\fsync_seconds\x18\x03 \x01(\x01R\vsyncSeconds\x12#\n" +
-	"\rsynced_shards\x18\x04 \x01(\x04R\fsyncedShards\"X\n" +
+	"\rsynced_shards\x18\x04 \x01(\x04R\fsyncedShards\"*\n" +
+	"\x12ShowHistoryRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\"\xa0\x01\n" +
+	"\vLoadHistory\x12!\n" +
+	"\fstep_seconds\x18\x01 \x01(\rR\vstepSeconds\x12\x1d\n" +
+	"\n" +
+	"le_seconds\x18\x02 \x03(\x01R\tleSeconds\x127\n" +
+	"\asamples\x18\x03 \x03(\v2\x1d.cairn.admin.v1.HistorySampleR\asamples\x12\x16\n" +
+	"\x06silent\x18\x04 \x03(\tR\x06silent\"\x8b\x02\n" +
+	"\rHistorySample\x12\x12\n" +
+	"\x04time\x18\x01 \x01(\x04R\x04time\x12\x1a\n" +
+	"\brequests\x18\x02 \x01(\x04R\brequests\x12#\n" +
+	"\rclient_errors\x18\x03 \x01(\x04R\fclientErrors\x12#\n" +
+	"\rserver_errors\x18\x04 \x01(\x04R\fserverErrors\x12\x19\n" +
+	"\bbytes_in\x18\x05 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\x06 \x01(\x04R\bbytesOut\x12\x18\n" +
+	"\aseconds\x18\a \x01(\x01R\aseconds\x12\x18\n" +
+	"\alatency\x18\b \x03(\x04R\alatency\x12\x14\n" +
+	"\x05nodes\x18\t \x01(\rR\x05nodes\"X\n" +
 	"\x12SetLogLevelRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x18\n" +
@@ -1329,7 +1568,7 @@ func file_trace_proto_rawDescGZIP() []byte {
 	return file_trace_proto_rawDescData
 }
 
-var file_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_trace_proto_goTypes = []any{
 	(*TraceRequest)(nil),          // 0: cairn.admin.v1.TraceRequest
 	(*TraceEvent)(nil),            // 1: cairn.admin.v1.TraceEvent
@@ -1339,28 +1578,32 @@ var file_trace_proto_goTypes = []any{
 	(*OperationLoad)(nil),         // 5: cairn.admin.v1.OperationLoad
 	(*LatencyBucket)(nil),         // 6: cairn.admin.v1.LatencyBucket
 	(*DriveLoad)(nil),             // 7: cairn.admin.v1.DriveLoad
-	(*SetLogLevelRequest)(nil),    // 8: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogLevelsRequest)(nil),  // 9: cairn.admin.v1.ListLogLevelsRequest
-	(*LogLevels)(nil),             // 10: cairn.admin.v1.LogLevels
-	(*LogLevel)(nil),              // 11: cairn.admin.v1.LogLevel
-	(*ListLogsRequest)(nil),       // 12: cairn.admin.v1.ListLogsRequest
-	(*Logs)(nil),                  // 13: cairn.admin.v1.Logs
-	(*NodeLog)(nil),               // 14: cairn.admin.v1.NodeLog
-	(*CollectSupportRequest)(nil), // 15: cairn.admin.v1.CollectSupportRequest
-	(*SupportPiece)(nil),          // 16: cairn.admin.v1.SupportPiece
+	(*ShowHistoryRequest)(nil),    // 8: cairn.admin.v1.ShowHistoryRequest
+	(*LoadHistory)(nil),           // 9: cairn.admin.v1.LoadHistory
+	(*HistorySample)(nil),         // 10: cairn.admin.v1.HistorySample
+	(*SetLogLevelRequest)(nil),    // 11: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogLevelsRequest)(nil),  // 12: cairn.admin.v1.ListLogLevelsRequest
+	(*LogLevels)(nil),             // 13: cairn.admin.v1.LogLevels
+	(*LogLevel)(nil),              // 14: cairn.admin.v1.LogLevel
+	(*ListLogsRequest)(nil),       // 15: cairn.admin.v1.ListLogsRequest
+	(*Logs)(nil),                  // 16: cairn.admin.v1.Logs
+	(*NodeLog)(nil),               // 17: cairn.admin.v1.NodeLog
+	(*CollectSupportRequest)(nil), // 18: cairn.admin.v1.CollectSupportRequest
+	(*SupportPiece)(nil),          // 19: cairn.admin.v1.SupportPiece
 }
 var file_trace_proto_depIdxs = []int32{
 	4,  // 0: cairn.admin.v1.Loads.nodes:type_name -> cairn.admin.v1.NodeLoad
 	5,  // 1: cairn.admin.v1.NodeLoad.operations:type_name -> cairn.admin.v1.OperationLoad
 	7,  // 2: cairn.admin.v1.NodeLoad.drives:type_name -> cairn.admin.v1.DriveLoad
 	6,  // 3: cairn.admin.v1.OperationLoad.latency:type_name -> cairn.admin.v1.LatencyBucket
-	11, // 4: cairn.admin.v1.LogLevels.nodes:type_name -> cairn.admin.v1.LogLevel
-	14, // 5: cairn.admin.v1.Logs.nodes:type_name -> cairn.admin.v1.NodeLog
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 4: cairn.admin.v1.LoadHistory.samples:type_name -> cairn.admin.v1.HistorySample
+	14, // 5: cairn.admin.v1.LogLevels.nodes:type_name -> cairn.admin.v1.LogLevel
+	17, // 6: cairn.admin.v1.Logs.nodes:type_name -> cairn.admin.v1.NodeLog
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_trace_proto_init() }
@@ -1374,7 +1617,7 @@ func file_trace_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_trace_proto_rawDesc), len(file_trace_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -223,6 +223,9 @@ const (
 	AdminServiceTraceProcedure = "/cairn.admin.v1.AdminService/Trace"
 	// AdminServiceListLoadProcedure is the fully-qualified name of the AdminService's ListLoad RPC.
 	AdminServiceListLoadProcedure = "/cairn.admin.v1.AdminService/ListLoad"
+	// AdminServiceShowHistoryProcedure is the fully-qualified name of the AdminService's ShowHistory
+	// RPC.
+	AdminServiceShowHistoryProcedure = "/cairn.admin.v1.AdminService/ShowHistory"
 	// AdminServiceListLogLevelsProcedure is the fully-qualified name of the AdminService's
 	// ListLogLevels RPC.
 	AdminServiceListLogLevelsProcedure = "/cairn.admin.v1.AdminService/ListLogLevels"
@@ -324,6 +327,8 @@ type AdminServiceClient interface {
 	ReleaseOrphans(context.Context, *adminpb.ReleaseOrphansRequest) (*adminpb.ReleaseOrphansResponse, error)
 	Trace(context.Context, *adminpb.TraceRequest) (*connect.ServerStreamForClient[adminpb.TraceEvent], error)
 	ListLoad(context.Context, *adminpb.ListLoadRequest) (*adminpb.Loads, error)
+	// ShowHistory tells what all nodes together have done in the last hour.
+	ShowHistory(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error)
 	ListLogLevels(context.Context, *adminpb.ListLogLevelsRequest) (*adminpb.LogLevels, error)
 	SetLogLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevels, error)
 	ListLogs(context.Context, *adminpb.ListLogsRequest) (*adminpb.Logs, error)
@@ -785,6 +790,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("ListLoad")),
 			connect.WithClientOptions(opts...),
 		),
+		showHistory: connect.NewClient[adminpb.ShowHistoryRequest, adminpb.LoadHistory](
+			httpClient,
+			baseURL+AdminServiceShowHistoryProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ShowHistory")),
+			connect.WithClientOptions(opts...),
+		),
 		listLogLevels: connect.NewClient[adminpb.ListLogLevelsRequest, adminpb.LogLevels](
 			httpClient,
 			baseURL+AdminServiceListLogLevelsProcedure,
@@ -888,6 +899,7 @@ type adminServiceClient struct {
 	releaseOrphans       *connect.Client[adminpb.ReleaseOrphansRequest, adminpb.ReleaseOrphansResponse]
 	trace                *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
 	listLoad             *connect.Client[adminpb.ListLoadRequest, adminpb.Loads]
+	showHistory          *connect.Client[adminpb.ShowHistoryRequest, adminpb.LoadHistory]
 	listLogLevels        *connect.Client[adminpb.ListLogLevelsRequest, adminpb.LogLevels]
 	setLogLevel          *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevels]
 	listLogs             *connect.Client[adminpb.ListLogsRequest, adminpb.Logs]
@@ -1552,6 +1564,15 @@ func (c *adminServiceClient) ListLoad(ctx context.Context, req *adminpb.ListLoad
 	return nil, err
 }
 
+// ShowHistory calls cairn.admin.v1.AdminService.ShowHistory.
+func (c *adminServiceClient) ShowHistory(ctx context.Context, req *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
+	response, err := c.showHistory.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListLogLevels calls cairn.admin.v1.AdminService.ListLogLevels.
 func (c *adminServiceClient) ListLogLevels(ctx context.Context, req *adminpb.ListLogLevelsRequest) (*adminpb.LogLevels, error) {
 	response, err := c.listLogLevels.CallUnary(ctx, connect.NewRequest(req))
@@ -1672,6 +1693,8 @@ type AdminServiceHandler interface {
 	ReleaseOrphans(context.Context, *adminpb.ReleaseOrphansRequest) (*adminpb.ReleaseOrphansResponse, error)
 	Trace(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error
 	ListLoad(context.Context, *adminpb.ListLoadRequest) (*adminpb.Loads, error)
+	// ShowHistory tells what all nodes together have done in the last hour.
+	ShowHistory(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error)
 	ListLogLevels(context.Context, *adminpb.ListLogLevelsRequest) (*adminpb.LogLevels, error)
 	SetLogLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevels, error)
 	ListLogs(context.Context, *adminpb.ListLogsRequest) (*adminpb.Logs, error)
@@ -2129,6 +2152,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("ListLoad")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceShowHistoryHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceShowHistoryProcedure,
+		svc.ShowHistory,
+		connect.WithSchema(adminServiceMethods.ByName("ShowHistory")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceListLogLevelsHandler := connect.NewUnaryHandlerSimple(
 		AdminServiceListLogLevelsProcedure,
 		svc.ListLogLevels,
@@ -2303,6 +2332,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceTraceHandler.ServeHTTP(w, r)
 		case AdminServiceListLoadProcedure:
 			adminServiceListLoadHandler.ServeHTTP(w, r)
+		case AdminServiceShowHistoryProcedure:
+			adminServiceShowHistoryHandler.ServeHTTP(w, r)
 		case AdminServiceListLogLevelsProcedure:
 			adminServiceListLogLevelsHandler.ServeHTTP(w, r)
 		case AdminServiceSetLogLevelProcedure:
@@ -2614,6 +2645,10 @@ func (UnimplementedAdminServiceHandler) Trace(context.Context, *adminpb.TraceReq
 
 func (UnimplementedAdminServiceHandler) ListLoad(context.Context, *adminpb.ListLoadRequest) (*adminpb.Loads, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListLoad is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ShowHistory(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ShowHistory is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) ListLogLevels(context.Context, *adminpb.ListLogLevelsRequest) (*adminpb.LogLevels, error) {

@@ -39,6 +39,8 @@ const (
 	PeerServiceReportProcedure = "/cairn.admin.v1.PeerService/Report"
 	// PeerServiceLoadProcedure is the fully-qualified name of the PeerService's Load RPC.
 	PeerServiceLoadProcedure = "/cairn.admin.v1.PeerService/Load"
+	// PeerServiceHistoryProcedure is the fully-qualified name of the PeerService's History RPC.
+	PeerServiceHistoryProcedure = "/cairn.admin.v1.PeerService/History"
 	// PeerServiceWatchProcedure is the fully-qualified name of the PeerService's Watch RPC.
 	PeerServiceWatchProcedure = "/cairn.admin.v1.PeerService/Watch"
 	// PeerServiceSetLevelProcedure is the fully-qualified name of the PeerService's SetLevel RPC.
@@ -55,6 +57,7 @@ const (
 type PeerServiceClient interface {
 	Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error)
 	Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeLoad, error)
+	History(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error)
 	Watch(context.Context, *adminpb.TraceRequest) (*connect.ServerStreamForClient[adminpb.TraceEvent], error)
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
@@ -84,6 +87,12 @@ func NewPeerServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			httpClient,
 			baseURL+PeerServiceLoadProcedure,
 			connect.WithSchema(peerServiceMethods.ByName("Load")),
+			connect.WithClientOptions(opts...),
+		),
+		history: connect.NewClient[adminpb.ShowHistoryRequest, adminpb.LoadHistory](
+			httpClient,
+			baseURL+PeerServiceHistoryProcedure,
+			connect.WithSchema(peerServiceMethods.ByName("History")),
 			connect.WithClientOptions(opts...),
 		),
 		watch: connect.NewClient[adminpb.TraceRequest, adminpb.TraceEvent](
@@ -123,6 +132,7 @@ func NewPeerServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 type peerServiceClient struct {
 	report   *connect.Client[adminpb.ReportRequest, adminpb.NodeReport]
 	load     *connect.Client[adminpb.ReportRequest, adminpb.NodeLoad]
+	history  *connect.Client[adminpb.ShowHistoryRequest, adminpb.LoadHistory]
 	watch    *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
 	setLevel *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevel]
 	log      *connect.Client[adminpb.ListLogsRequest, adminpb.NodeLog]
@@ -142,6 +152,15 @@ func (c *peerServiceClient) Report(ctx context.Context, req *adminpb.ReportReque
 // Load calls cairn.admin.v1.PeerService.Load.
 func (c *peerServiceClient) Load(ctx context.Context, req *adminpb.ReportRequest) (*adminpb.NodeLoad, error) {
 	response, err := c.load.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// History calls cairn.admin.v1.PeerService.History.
+func (c *peerServiceClient) History(ctx context.Context, req *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
+	response, err := c.history.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -189,6 +208,7 @@ func (c *peerServiceClient) Unseat(ctx context.Context, req *adminpb.UnseatReque
 type PeerServiceHandler interface {
 	Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error)
 	Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeLoad, error)
+	History(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error)
 	Watch(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
@@ -214,6 +234,12 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 		PeerServiceLoadProcedure,
 		svc.Load,
 		connect.WithSchema(peerServiceMethods.ByName("Load")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peerServiceHistoryHandler := connect.NewUnaryHandlerSimple(
+		PeerServiceHistoryProcedure,
+		svc.History,
+		connect.WithSchema(peerServiceMethods.ByName("History")),
 		connect.WithHandlerOptions(opts...),
 	)
 	peerServiceWatchHandler := connect.NewServerStreamHandlerSimple(
@@ -252,6 +278,8 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 			peerServiceReportHandler.ServeHTTP(w, r)
 		case PeerServiceLoadProcedure:
 			peerServiceLoadHandler.ServeHTTP(w, r)
+		case PeerServiceHistoryProcedure:
+			peerServiceHistoryHandler.ServeHTTP(w, r)
 		case PeerServiceWatchProcedure:
 			peerServiceWatchHandler.ServeHTTP(w, r)
 		case PeerServiceSetLevelProcedure:
@@ -277,6 +305,10 @@ func (UnimplementedPeerServiceHandler) Report(context.Context, *adminpb.ReportRe
 
 func (UnimplementedPeerServiceHandler) Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeLoad, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Load is not implemented"))
+}
+
+func (UnimplementedPeerServiceHandler) History(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.History is not implemented"))
 }
 
 func (UnimplementedPeerServiceHandler) Watch(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error {

@@ -1,0 +1,91 @@
+// All words of the page that are not an answer of an API.
+const plural = (n, one, many) => n + " " + (Number(n) === 1 ? one : many);
+
+export const W = {
+  menu: "Menu", skip: "Skip to the content", trail: "Where this is", loading: "Loading…", nothing: "None", dismiss: "Dismiss", close: "Close", cancel: "Cancel",
+  save: "Save", remove: "Delete", open: "Open", copy: "Copy", copied: "Copied", previous: "Previous page", next: "Next page", name: "Name", size: "Size", state: "State",
+  created: "Created", modified: "Modified", actions: "Actions", noPage: "There is no such page.", signOut: "Sign out", yes: "yes", no: "no",
+  page: (n) => "Page " + n, more: (n) => "and " + n + " more", typeToConfirm: (word) => `Type ${word} to confirm`,
+  theme: { title: "Colours: as the system, light or dark", auto: "Auto", light: "Light", dark: "Dark" },
+  nav: { overview: "Overview", nodes: "Nodes", buckets: "Buckets", uploads: "Uploads", jobs: "Jobs", access: "Access", settings: "Settings" },
+  signIn: {
+    accessKey: "Access key", secretKey: "Secret key", button: "Sign in",
+    note: "The secret key is used once, to get credentials that last for hours. They stay in the memory of this page: a reload or Sign out ends them.",
+    failed: (e) => (["InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch"].includes(e.code) ? "These keys are not known here: check both, and whether they are disabled." : e.message),
+  },
+  session: { endsSoon: "The session ends in five minutes. Sign out and in again to go on; uploads under way stop with it, and go on when the same files are chosen again.", expired: "The session has ended. Sign in again." },
+  errors: {
+    unreachable: (host) => `The node at ${host} cannot be reached. It is tried again.`, status: (n) => "The node answered with status " + n + ".",
+    dots: "Browsers cannot address a name with a part “.” or “..”: use a command line client for it.",
+  },
+  chart: { label: (title, series) => `${title}: ${series}`, series: (name, now, most) => `${name}, now ${now}, at most ${most}` },
+  overview: {
+    health: "Health", todo: "What to do:", mend: (page) => "Mend it in " + page, mayBeLost: "What may be lost now", noTolerance: "Nothing is known of it yet.",
+    unreadable: (n, size) => `${plural(n, "extent", "extents")} (${size}) cannot be read now.`,
+    capacity: "Can still be stored", canStore: (used, all) => `${used} of ${all} on the drives are used, parity included.`, full: (n) => `The drives are ${n} % full`,
+    metadata: "Metadata (Raft)", voters: "Voters", alive: (n, all) => `${n} of ${all} answer`, leader: "Leader", noLeader: "none", commit: "Committed position",
+    repair: "Repair", lacking: "Extents that lack shards", garbage: "Extents to be deleted", nodes: "Nodes", warnings: "Warnings", lastHour: "The last hour",
+    throughput: "Throughput", in: "in", out: "out", requests: "Requests", all: "all", errors: "Errors", client: "by clients (4xx)", server: "by the cluster (5xx)", latency: "Latency", half: "median", slowest: "99 %",
+    noHistory: "The nodes have counted for less than ten seconds.", silent: (n) => plural(n, "node", "nodes") + " did not tell: the sums are without.",
+  },
+  jobs: {
+    title: "Jobs", name: "Job", progress: "Progress", progressOf: (n) => "Progress of " + n, eta: "Time left", detail: "What it does", none: "Nothing runs, is paused or fails.",
+    pause: "Pause", resume: "Resume", node: "Node", pausedBy: (who) => "paused by " + who, idle: "Show idle jobs", silent: (n) => plural(n, "node", "nodes") + " did not tell of theirs.",
+  },
+  buckets: {
+    make: "Make bucket", doMake: "Make", nameHelp: "3 to 63 small letters, digits, dots and hyphens", withLock: "With object lock (versioning stays on for good)",
+    objects: "Objects", quota: "Quota", versioning: "Versioning", properties: "Properties", none: "There is no bucket yet.", denied: "You may not list buckets. Open one by its name.",
+    byName: "Bucket by its name", removeTitle: (n) => "Delete bucket " + n, removeText: "Only an empty bucket can be deleted: no objects, no older versions, no uploads.", parts: "Parts of the bucket",
+  },
+  objects: {
+    title: "Objects", key: "Key", version: "Version", latest: "(latest)", storageClass: "Class", marker: "delete marker", none: "Nothing lies here.",
+    choose: "Choose", chooseOne: (k) => "Choose " + k, find: "Begins with", doFind: "Find", showVersions: "Show versions", removing: "Deleting",
+    removeSome: (n) => `Delete ${plural(n, "object", "objects")}`, removeText: "In a bucket with versions the older ones stay, and a delete marker is set. Else the data is gone.",
+    removeVersions: "The versions that are chosen are deleted for good.",
+  },
+  uploads: {
+    here: "Uploads of this page", choose: "Upload files", chooseFolder: "Upload a folder", drop: "Or drop files and folders here.",
+    sofar: (done, all, failed) => `${done} of ${plural(all, "file", "files")} uploaded${failed ? ", " + failed + " failed" : ""}`, forget: "Clear the list",
+    progressOf: (k) => "Upload of " + k, done: (size) => size + " uploaded", at: (sent, size, rate, left) => `${sent} of ${size}, ${rate}${left ? ", " + left + " left" : ""}`,
+    stopped: "stopped", again: "Try again", stop: "Stop",
+    title: "Uploads in progress", none: "No upload is in progress.", who: "By", since: "Since", parts: "Parts", abort: "Abort", abortText: "Its parts are deleted, and whoever uploads has to begin anew.",
+    abortTitle: (k) => "Abort the upload of " + k, truncated: "There are more than these.", bucket: "Bucket", account: "account",
+  },
+  object: {
+    preview: "Preview", empty: "(empty)", cut: (n) => "The first " + n + " are shown.", type: "Type", download: "Download", share: "Share", shareText: "Whoever has the link may read this object until it ends, without any keys.",
+    expiry: "Valid for", expiries: [[300, "5 minutes"], [900, "15 minutes"], [1800, "30 minutes"], [3600, "1 hour"], [14400, "4 hours"], [28800, "8 hours"]], wholeSession: "as long as this session",
+    makeLink: "Make the link", link: "Link", shareEnds: (t) => `A link ends with the session that made it: not later than ${t}. For a longer one use “cairn presign” or the aws CLI with an access key.`,
+    tags: "Tags", editTags: "Change tags", tagLines: "One tag a line: name=value", versions: "Versions", copy: "Copy or rename", doCopy: "Copy", toBucket: "To bucket", toKey: "To key", move: "Delete it here afterwards (rename)",
+    sameName: "Give it another name: it has this one already.", removeTitle: (n) => "Delete " + n,
+    lies: "Where it lies", inline: "It is so small that it is kept in the metadata, on every voter.", noExtents: "It takes no room on the drives.",
+    shards: (all, here, missing, away) => `${plural(all, "shard", "shards")}: ${here} present` + (missing ? `, ${missing} missing` : "") + (away ? `, ${away} on nodes that do not answer` : ""),
+    parity: "parity", extent: (id) => "Extent " + id, aShard: (n) => n + " a shard", sealed: "encrypted",
+    shardTitle: (d) => `${d.kind} shard ${d.slot || 0}: ${d.state}${d.recorded ? ", to be made anew" : ""}; drive ${d.drive}, node ${d.node}${d.zone ? ", zone " + d.zone : ""}`,
+    shared: (n, more) => `Copied by reference: ${n}${more ? " or more" : ""} other ${n === 1 && !more ? "part refers" : "parts refer"} to this extent:`, parts: (n) => plural(n, "part", "parts"), partsTitle: "Parts",
+    part: "Part", from: "From byte", pieces: "Lies in", inlinePiece: (n) => `the metadata (${n})`, byReference: "shared", truncated: "There is more than is shown.",
+  },
+  nodes: {
+    drain: "Drain", undrain: "Use again", remove: "Remove", log: "Log", logOf: (n) => "Log of node " + n, node: (n) => "Node " + n, zone: (z) => "Zone " + z, noZone: "Without a zone", leader: "leads the metadata", voter: "voter",
+    up: (version, t) => `${version}, up for ${t}`, silent: "It does not answer.", fill: (used, free) => `${used} used, ${free} free`, noPlan: "There is no plan yet.",
+    titles: { drain: (n) => "Drain " + n, undrain: (n) => "Use " + n + " again", remove: (n) => "Remove " + n },
+    slots: "Lies there", slotsOf: (n, size, moving) => `${plural(n, "slot", "slots")} of volumes, about ${size}` + (moving ? `; ${moving} on their way elsewhere` : ""), staying: "Slots that no drive can take",
+    before: "May be lost now", after: "May be lost afterwards", refused: "The cluster refuses this:",
+  },
+  settings: {
+    find: "Find", value: "In force", source: "From", default: "Default", set: "Set", reset: "Reset", setTitle: (n) => "Set " + n, resetTitle: (n) => "Reset " + n, resetText: (d) => `The nodes' own settings decide again; the default is “${d}”.`,
+  },
+  access: {
+    kinds: "Kinds of entries", users: "Users", groups: "Groups", roles: "Roles", policies: "Policies", keys: "Keys", accounts: "Accounts", document: "Document", show: "Show", builtin: "In every account", replace: "Replace one of this name",
+    trust: "Who may assume it (policy document)", key: "Access key", user: "User", root: "(the account itself)", userHelp: "Empty: a key of the account itself", description: "Description", admin: "Administers the cluster",
+    add: { users: "Add user", groups: "Add group", roles: "Add role", policies: "Add policy", keys: "Add key", accounts: "Add account" }, doAdd: "Add", newKey: "A new access key", secretOnce: "The secret key is told this once. Keep it now.",
+    attach: "Policy", attachTo: (n) => "Policy of " + n, policy: "Policy", attached: "Attached", member: "Member", memberOf: (n) => "Member of " + n, isMember: "Is a member", disable: "Disable", enable: "Enable",
+    disableText: "It holds within a second on every node, for sessions too.", removeText: "This cannot be undone.", ofAccount: (a) => "Of account " + a + ".", own: "Show your own account's",
+  },
+  properties: {
+    saved: "Saved", unset: "Not set.", example: "Begin with an example", removeTitle: (n) => "Delete: " + n, removeText: "The bucket is without it from now on.",
+    names: { versioning: "Versioning", policy: "Policy", acl: "ACL", cors: "CORS", lifecycle: "Lifecycle", notification: "Events", encryption: "Encryption", "object-lock": "Object lock", website: "Website", tagging: "Tags", logging: "Access log", quota: "Quota" },
+    help: { versioning: "Enabled keeps older versions; Suspended ceases to make new ones.", policy: "Who may do what with the bucket and what is in it.", acl: "The old way to give rights, account by account.", cors: "Which web pages may use the bucket.",
+      lifecycle: "When objects, older versions and uploads expire, or change their class.", notification: "What is told of changes, and to which targets.", encryption: "How objects are encrypted that name nothing themselves.", "object-lock": "Retention of new versions, where the bucket was made with lock.",
+      website: "The bucket as a website.", tagging: "Tags of the bucket.", logging: "Where lines about requests to this bucket are put.", quota: "Bytes that the bucket may hold; 0: no bound." },
+  },
+};
