@@ -106,9 +106,11 @@ export function address(bucket, key) {
 }
 
 // s3Request returns the URL and the headers of a signed request to S3.
-export async function s3Request(method, bucket, key, { query = {}, headers = {}, body, as, service = "s3" } = {}) {
+// A checked one says its body's checksum, as S3 asks for documents of buckets.
+export async function s3Request(method, bucket, key, { query = {}, headers = {}, body, as, checked, service = "s3" } = {}) {
   const path = bucket === undefined ? "/" : address(bucket, key), text = encodeQuery(query);
   const hash = await digest(body === undefined ? "" : body);
+  if (checked) headers = { ...headers, "x-amz-checksum-sha256": btoa(String.fromCharCode(...hash.match(/../g).map((x) => parseInt(x, 16)))) };
   return { url: s3Path + path + (text ? "?" + text : ""),
     headers: { ...own, ...signed(as || session(), { method, host: location.host, path, query: text, headers, hash, region: config.region, service, time: now() }) } };
 }

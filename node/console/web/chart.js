@@ -26,6 +26,6 @@ export function Chart({ title, times, series, format }) {
   const last = (s) => (s.values.length ? format(s.values[s.values.length - 1] ?? 0) : format(0));
   const most = (s) => format(s.values.reduce((a, b) => Math.max(a, b || 0), 0));
   return html`<figure class="chart"><figcaption>${title}<span class="keys">${series.map((s) =>
-    html`<span><i class="key ${s.colour.slice(2)}"></i>${s.name} <b>${last(s)}</b></span>`)}</span></figcaption>
+    html`<span><i class="swatch ${s.colour.slice(2)}"></i>${s.name} <b>${last(s)}</b></span>`)}</span></figcaption>
     <div ref=${box} role="img" aria-label=${W.chart.label(title, series.map((s) => W.chart.series(s.name, last(s), most(s))).join("; "))}></div></figure>`;
 }

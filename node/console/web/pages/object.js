@@ -68,7 +68,7 @@ function Tags({ bucket, key_: key, version }) {
   const save = async ({ text }) => {
     const set = text.split("\n").filter((l) => l.trim()).map((l) => { const i = l.indexOf("="); return i < 0 ? [l.trim(), ""] : [l.slice(0, i).trim(), l.slice(i + 1).trim()]; });
     const body = new TextEncoder().encode(`<Tagging><TagSet>${set.map(([k, v]) => `<Tag><Key>${xmlText(k)}</Key><Value>${xmlText(v)}</Value></Tag>`).join("")}</TagSet></Tagging>`);
-    await s3("PUT", bucket, key, { query: { tagging: "", versionId: version }, body });
+    await s3("PUT", bucket, key, { query: { tagging: "", versionId: version }, checked: true, body });
     await tags.reload();
   };
   return html`<section><h2>${W.object.tags}</h2><${Loaded} of=${tags}>${(t) => html`

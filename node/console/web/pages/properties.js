@@ -52,7 +52,7 @@ function Document({ bucket, id }) {
   const save = async (e) => {
     e.preventDefault();
     tell("");
-    if (await work.run(async () => { await s3("PUT", bucket, undefined, { query: { [id]: "" }, body: new TextEncoder().encode(text), headers: { "Content-Type": d.json ? "application/json" : "application/xml" } }); await now.reload(); })) tell(P.saved);
+    if (await work.run(async () => { await s3("PUT", bucket, undefined, { query: { [id]: "" }, checked: true, body: new TextEncoder().encode(text), headers: { "Content-Type": d.json ? "application/json" : "application/xml" } }); await now.reload(); })) tell(P.saved);
   };
   return html`<section><h2>${P.names[id]}</h2><p class="quiet">${P.help[id]}</p>
     <${Loaded} of=${now}>${(old) => html`<form onSubmit=${save}>
