@@ -79,11 +79,11 @@ func (b *browser) see(text string) {
 	}
 }
 
-// press presses the button with a name, as a person reads it.
+// press presses the button with a name, as a person reads it, once it can be pressed.
 func (b *browser) press(name string) {
 	b.t.Helper()
 	b.do("press "+name,
-		chromedp.Click(fmt.Sprintf(`(//button[normalize-space()=%q])[last()]`, name), chromedp.BySearch))
+		chromedp.Click(fmt.Sprintf(`(//button[normalize-space()=%q])[last()][not(@disabled)]`, name), chromedp.BySearch))
 }
 
 // fill types into the field with a label.

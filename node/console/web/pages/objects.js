@@ -47,15 +47,19 @@ export const bucketTabs = (bucket, now) => html`<${Tabs} label=${W.buckets.parts
 
 export function Objects({ bucket, params }) {
   const prefix = params.prefix || "", all = params.versions === "1";
-  const [pages, setPages] = useState([""]); // The tokens of the pages up to the one that is shown.
+  // What belongs to one view never shows in another: the tokens of the pages up to the one that is shown, and
+  // what is chosen.
+  const view = JSON.stringify([prefix, all]);
+  const [kept, keep] = useState({});
+  const { pages, chosen } = kept.view === view ? kept : { pages: [""], chosen: new Set() };
+  const setPages = (pages) => keep({ view, pages, chosen });
+  const choose = (f) => keep((old) => ({ view, pages, chosen: f(old.view === view ? old.chosen : new Set()) }));
   const token = pages[pages.length - 1];
   const now = useLoad(() => (all ? versions : listed)(bucket, prefix, token), [bucket, prefix, all, token]);
-  const [chosen, choose] = useState(new Set());
   const [box, open] = useState(false);
   const [over, setOver] = useState(false);
   const [find, setFind] = useState("");
   const files = useRef(), folder = useRef();
-  useEffect(() => { setPages([""]); choose(new Set()); }, [bucket, prefix, all]);
   useEffect(() => { folder.current?.setAttribute("webkitdirectory", ""); }, []);
 
   const reload = useRef(now.reload);
@@ -102,7 +106,7 @@ export function Objects({ bucket, params }) {
           <span>${W.page(pages.length)}</span>
           <button class="second" disabled=${!d.next} onClick=${() => setPages([...pages, d.next])}>${W.next}</button></div>`}<//>
     </div>
-    ${box && html`<${RemoveMany} bucket=${bucket} list=${[...chosen].map((c) => JSON.parse(c))} onClose=${() => open(false)} onDone=${() => { choose(new Set()); now.reload(); }} />`}`;
+    ${box && html`<${RemoveMany} bucket=${bucket} list=${[...chosen].map((c) => JSON.parse(c))} onClose=${() => open(false)} onDone=${() => { choose(() => new Set()); now.reload(); }} />`}`;
 }
 
 // RemoveMany deletes objects or versions, some at once, and tells how far it is.

@@ -1,7 +1,7 @@
 // Properties of a bucket: each is a document of S3, shown, changed and deleted as such. What is wrong with one
 // the server says, in words.
 import { s3 } from "../api.js";
-import { html, link, useEffect, useState } from "../lib.js";
+import { html, link, useState } from "../lib.js";
 import { Confirm, Heading, Loaded, Notice, useBusy, useLoad } from "../ui.js";
 import { bucketTabs } from "./objects.js";
 import { W } from "../words.js";
@@ -42,17 +42,17 @@ function Document({ bucket, id }) {
   const now = useLoad(async () => {
     try { return laidOut(await (await s3("GET", bucket, undefined, { query: { [id]: "" } })).text(), d.json); } catch (e) { if (e.missing && e.code !== "NoSuchBucket") return ""; throw e; }
   }, [bucket, id]);
-  const [text, set] = useState("");
+  const [typed, set] = useState(); // Nothing until somebody types: what is loaded never takes words away.
+  const text = typed ?? now.data ?? "";
   const [saved, tell] = useState("");
   const [box, open] = useState(false);
   const work = useBusy();
-  useEffect(() => { if (now.data !== undefined) set(now.data); }, [now.data]);
   let wrong = "";
   if (d.json && text) { try { JSON.parse(text); } catch (e) { wrong = e.message; } }
   const save = async (e) => {
     e.preventDefault();
     tell("");
-    if (await work.run(async () => { await s3("PUT", bucket, undefined, { query: { [id]: "" }, checked: true, body: new TextEncoder().encode(text), headers: { "Content-Type": d.json ? "application/json" : "application/xml" } }); await now.reload(); })) tell(P.saved);
+    if (await work.run(async () => { await s3("PUT", bucket, undefined, { query: { [id]: "" }, checked: true, body: new TextEncoder().encode(text), headers: { "Content-Type": d.json ? "application/json" : "application/xml" } }); await now.reload(); set(undefined); })) tell(P.saved);
   };
   return html`<section><h2>${P.names[id]}</h2><p class="quiet">${P.help[id]}</p>
     <${Loaded} of=${now}>${(old) => html`<form onSubmit=${save}>
@@ -62,7 +62,7 @@ function Document({ bucket, id }) {
       ${work.error && html`<${Notice} kind="bad">${work.error.message}<//>`}
       <div class="row"><button disabled=${work.busy || !text || text === old}>${W.save}</button>${d.remove && old && html`<button type="button" class="second danger" onClick=${() => open(true)}>${W.remove}</button>`}<span role="status">${saved}</span></div></form>`}<//>
     ${box && html`<${Confirm} title=${P.removeTitle(P.names[id])} action=${W.remove} danger onClose=${() => open(false)}
-      onDo=${async () => { await s3("DELETE", bucket, undefined, { query: { [id]: "" } }); set(""); await now.reload(); }}><p>${P.removeText}</p><//>`}</section>`;
+      onDo=${async () => { await s3("DELETE", bucket, undefined, { query: { [id]: "" } }); await now.reload(); set(undefined); }}><p>${P.removeText}</p><//>`}</section>`;
 }
 
 export function Properties({ bucket, open }) {
