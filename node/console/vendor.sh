@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fetches the libraries of web/vendor as vendor.lock names them, and fails where one has other bytes.
+# Fetches the libraries of web/vendor, and what tests need in testdata, as vendor.lock names them, and fails where one
+# has other bytes.
 # Run it with --lock after a version was changed there: it writes the hashes anew, for you to review.
 # It needs npm, which nobody needs to build Cairn.
 set -eu
@@ -20,7 +21,8 @@ grep -v '^#' vendor.lock | while read -r package from to hash; do
     echo "$package: $from has the hash $got, locked is $hash" >&2
     exit 1
   fi
-  mkdir -p "$(dirname "web/vendor/$to")"
-  cp "$dir/package/$from" "web/vendor/$to"
+  case $to in testdata/*) ;; *) to=web/vendor/$to ;; esac
+  mkdir -p "$(dirname "$to")"
+  cp "$dir/package/$from" "$to"
 done
 [ "${1:-}" != --lock ] || cp "$lock" vendor.lock

@@ -3,143 +3,21 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
-
-// pageTimeout bounds what a person would wait for in the console; a small machine runs six nodes and a browser.
-const pageTimeout = 5 * time.Minute
-
-// browser is a page of a real Chromium at a console.
-type browser struct {
-	t       *testing.T
-	ctx     context.Context
-	console string
-}
-
-// openBrowser starts Chromium. Outside of CI a machine may be without.
-func openBrowser(t *testing.T, console string) *browser {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium: .ci/run installs it")
-		}
-		t.Skip("skipped: no chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.WindowSize(1280, 900))
-	alloc, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(end)
-	require.NoError(t, chromedp.Run(ctx)) // The browser ends with the context of the first run.
-	b := &browser{t: t, ctx: ctx, console: console}
-	b.do("start", chromedp.Navigate(console), chromedp.WaitVisible("h1"))
-	return b
-}
-
-func (b *browser) do(what string, actions ...chromedp.Action) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, pageTimeout)
-	defer cancel()
-	if err := chromedp.Run(ctx, actions...); err != nil {
-		b.t.Fatalf("%s: %v\n%s", what, err, b.text())
-	}
-}
-
-// text is what the page says now.
-func (b *browser) text() (out string) {
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
-	defer cancel()
-	_ = chromedp.Run(ctx, chromedp.Evaluate("document.body.innerText", &out))
-	return out
-}
-
-// see waits until the page says a text.
-func (b *browser) see(text string) {
-	b.t.Helper()
-	deadline := time.Now().Add(pageTimeout)
-	for !strings.Contains(b.text(), text) {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("the page does not say %q:\n%s", text, b.text())
-		}
-		time.Sleep(pollEvery)
-	}
-}
-
-// press presses the button with a name, as a person reads it, once it can be pressed.
-func (b *browser) press(name string) {
-	b.t.Helper()
-	b.do("press "+name,
-		chromedp.Click(fmt.Sprintf(`(//button[normalize-space()=%q])[last()][not(@disabled)]`, name), chromedp.BySearch))
-}
-
-// fill types into the field with a label.
-func (b *browser) fill(label, text string) {
-	b.t.Helper()
-	b.do("fill "+label, chromedp.SendKeys(fmt.Sprintf(`//input[@id=//label[normalize-space()=%q]/@for]`,
-		label), text, chromedp.BySearch))
-}
-
-// open follows the link with a text.
-func (b *browser) open(text string) {
-	b.t.Helper()
-	b.do("open "+text, chromedp.Click(fmt.Sprintf(`//a[normalize-space()=%q]`, text), chromedp.BySearch))
-}
-
-func (b *browser) signIn(accessKey, secretKey string) {
-	b.t.Helper()
-	b.do("the page", chromedp.Navigate(b.console), chromedp.Reload(), chromedp.WaitVisible(`input[type=password]`))
-	b.fill("Access key", accessKey)
-	b.fill("Secret key", secretKey)
-	b.press("Sign in")
-}
-
-// picture saves what the page looks like where CONSOLE_PICTURES names a directory.
-func (b *browser) picture(name string) {
-	dir := os.Getenv("CONSOLE_PICTURES")
-	if dir == "" {
-		return
-	}
-	for _, width := range []int64{360, 1024, 1920} {
-		for _, dark := range []string{"0", "1"} {
-			var png []byte
-			b.do("picture", chromedp.EmulateViewport(width, 900),
-				chromedp.Evaluate(`document.documentElement.dataset.dark=`+dark, nil),
-				chromedp.Sleep(300*time.Millisecond), chromedp.CaptureScreenshot(&png))
-			require.NoError(b.t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width,
-				dark)), png, 0o644))
-		}
-	}
-	b.do("window", chromedp.EmulateViewport(1280, 900))
-}
 
 // A person signs in, makes a bucket, uploads a file in parts while a node is killed, sees where it lies and
 // shares it. What users have stored never runs at the console, and a plain user sees buckets alone.
 func TestConsole(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
-	c := startClusterWith(t, 6, options{prepare: func(p *process) {
-		if p.Index == 0 {
-			p.Flags = append(p.Flags, "--console", addr)
-		}
-	}})
-	b := openBrowser(t, "http://"+addr+"/")
+	c, b := startConsole(t, 6, options{})
 
 	b.signIn(rootUser, "wrong-secret")
 	b.see("These keys are not known here")
@@ -151,47 +29,47 @@ func TestConsole(t *testing.T) {
 	for _, page := range []string{"Overview", "Nodes", "Buckets", "Uploads", "Jobs", "Access", "Settings"} {
 		b.do(page, chromedp.WaitReady(fmt.Sprintf(`//nav[@id="menu"]//a[text()=%q]`, page), chromedp.BySearch))
 	}
-	b.picture("overview")
+	b.accessible("overview")
 
 	b.open("Buckets")
 	b.press("Make bucket")
 	b.fill("Name", "pictures")
-	b.press("Make")
+	b.confirm("Make")
 	b.open("pictures")
 
-	big := filepath.Join(t.TempDir(), "big.bin")
-	require.NoError(t, os.WriteFile(big, make([]byte, 100<<20), 0o600))
-	page := filepath.Join(t.TempDir(), "page.html")
-	require.NoError(t, os.WriteFile(page,
-		[]byte(`<script>parent.owned=1;document.title="owned"</script>hello`), 0o600))
-	hostile := filepath.Join(t.TempDir(), `<img src=x onerror="document.title='owned'">.txt`)
-	require.NoError(t, os.WriteFile(hostile, []byte("text"), 0o600))
-	b.do("choose", chromedp.SetUploadFiles(`#files`, []string{big, page, hostile}, chromedp.ByQuery))
+	big := &object{key: "big.bin", data: pattern(200 << 20)}
+	page := "<script>parent.owned=1;document.title='owned'</script>hello"
+	hostile := `<img src=x onerror="document.title='owned'">.txt`
+	files := b.files(map[string]string{big.key: string(big.data), "page.html": page, hostile: "text"})
+	b.blocked("*partNumber=7&*") // It is tried again until the node is down.
+	b.choose(files...)
+	b.see("2 of 3 files uploaded")
 	c.kill(c.nodes[4])
+	b.blocked()
 	b.see("3 of 3 files uploaded")
 	require.NotContains(t, b.text(), "failed")
 	c.start(c.nodes[4])
 	b.do("rows", chromedp.WaitVisible(`//td//a[text()="big.bin"]`, chromedp.BySearch))
 	b.see(`<img src=x onerror=`)
-	b.picture("objects")
+	b.accessible("objects")
 	b.do("object", chromedp.Click(`//td//a[text()="big.bin"]`, chromedp.BySearch))
 	b.see("Where it lies")
 	b.see("Extent ")
-	b.picture("object")
+	b.accessible("object")
 	b.press("Share")
 	b.press("Make the link")
 	var url string
 	b.do("link", chromedp.Value(`.copy input`, &url, chromedp.ByQuery))
 	answer, err := http.Get(url)
 	require.NoError(t, err)
-	n, err := io.Copy(io.Discard, answer.Body)
+	got, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
-	require.EqualValues(t, 100<<20, n, "the link is for anybody: %s", answer.Status)
+	require.Equal(t, sha256Hex(big.data), sha256Hex(got), "the link is for anybody: %s", answer.Status)
 	b.do("close", chromedp.KeyEvent("\x1b"))
 
 	var title string
-	b.do("hostile page", chromedp.Navigate("http://"+addr+"/s3/pictures/page.html"), chromedp.Title(&title))
+	b.do("hostile page", chromedp.Navigate(b.console+"s3/pictures/page.html"), chromedp.Title(&title))
 	require.NotEqual(t, "owned", title)
 	require.Contains(t, b.text(), "use the S3 endpoint")
 
@@ -212,22 +90,16 @@ func TestConsole(t *testing.T) {
 // Every page opens and does what it is for. A document that is wrong is refused in the words of the server.
 func TestConsolePages(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
-	startClusterWith(t, 6, options{prepare: func(p *process) {
-		if p.Index == 0 {
-			p.Flags = append(p.Flags, "--console", addr)
-		}
-	}})
-	b := openBrowser(t, "http://"+addr+"/")
+	c, b := startConsole(t, 7, options{})
 	b.signIn(rootUser, rootPassword)
 	b.see("What may be lost now")
+	b.run("a fault", `document.querySelector("h1").append(Object.assign(new Image(), {id: "bare"})); true`, nil)
+	require.Len(t, b.faults(), 1, "axe-core finds what is wrong")
+	b.run("no fault", `document.querySelector("#bare").remove(); true`, nil)
 	b.open("Buckets")
 	b.press("Make bucket")
 	b.fill("Name", "pages")
-	b.press("Make")
+	b.confirm("Make")
 	b.open("pages")
 	b.open("Properties")
 	b.open("Policy")
@@ -235,7 +107,7 @@ func TestConsolePages(t *testing.T) {
 	b.do("no JSON", chromedp.SendKeys(`section textarea`, "x", chromedp.ByQuery))
 	b.press("Save")
 	b.do("an error", chromedp.WaitVisible(`.notice.bad`, chromedp.ByQuery))
-	b.picture("policy")
+	b.accessible("policy")
 	for _, name := range []string{"Versioning", "ACL", "CORS", "Lifecycle", "Events", "Encryption", "Object lock",
 		"Website", "Tags", "Access log", "Quota"} {
 		b.open(name)
@@ -247,39 +119,104 @@ func TestConsolePages(t *testing.T) {
 			b.see("Saved")
 		}
 	}
+	require.NoError(t, put(t.Context(), client(c.nodes[0]), "pages", &object{key: "moved", data: pattern(20 << 20)}))
 	b.open("Nodes")
 	b.see("leads the metadata")
-	b.picture("nodes")
-	b.press("Drain")
-	b.see("May be lost afterwards")
-	b.picture("drain")
-	b.press("Cancel")
+	b.accessible("nodes")
+	b.drains()
+	up, err := createUpload(t.Context(), client(c.nodes[0]), "pages", "<b>half</b>", nil)
+	require.NoError(t, err)
+	require.NoError(t, up.put(t.Context(), client(c.nodes[0]), pattern(1<<20)))
 	b.open("Uploads")
+	b.see("<b>half</b>")
+	b.accessible("uploads")
+	b.press("Abort <b>half</b>")
+	b.confirm("Abort")
 	b.see("No upload is in progress.")
 	b.open("Jobs")
 	b.see("Show idle jobs")
 	b.do("idle", chromedp.Click(`//label[text()="Show idle jobs"]`, chromedp.BySearch))
-	b.see("Pause")
-	b.picture("jobs")
+	b.press("Pause garbage")
+	b.see("paused by")
+	b.accessible("jobs")
+	b.press("Resume garbage")
+	b.gone("paused by")
 	b.open("Settings")
 	b.see("max-buckets")
-	b.picture("settings")
+	b.accessible("settings")
+	b.press("Set max-buckets")
+	b.change("In force", "77")
+	b.confirm("Save")
+	b.see("77")
+	b.press("Reset max-buckets")
+	b.confirm("Reset")
+	b.gone("77")
+	b.access(c)
+}
+
+// drains drains the node that the page names last, and watches it end.
+func (b *browser) drains() {
+	b.t.Helper()
+	b.press("Drain")
+	b.see("May be lost afterwards")
+	b.accessible("drain")
+	b.press("Cancel")
+	b.press("Drain")
+	b.see("May be lost afterwards")
+	b.confirm("Drain")
+	b.see("Drained: nothing lies here any more.")
+	b.press("Use again")
+	b.see("May be lost afterwards")
+	b.confirm("Use again")
+	b.gone("Drained:")
+}
+
+// access makes a user and a key, gives rights, and takes them away; each is what S3 goes by.
+func (b *browser) access(c *cluster) {
+	b.t.Helper()
+	ctx := b.t.Context()
 	b.open("Access")
 	b.press("Add user")
 	b.fill("Name", "dora")
-	b.press("Add")
+	b.confirm("Add")
 	b.see("dora")
 	b.open("Keys")
 	b.press("Add key")
 	b.fill("User", "dora")
-	b.press("Add")
+	b.confirm("Add")
 	b.see("The secret key is told this once.")
-	b.picture("access")
-}
-
-// check is cairn for commands that must succeed.
-func (c *cluster) check(args ...string) {
-	c.t.Helper()
-	out, err := c.cairn(args...)
-	require.NoError(c.t, err, "%s", out)
+	var id, secret string
+	b.do("the key", chromedp.Value(`//input[@id=//label[text()="Access key"]/@for]`, &id, chromedp.BySearch),
+		chromedp.Value(`//input[@id=//label[text()="Secret key"]/@for]`, &secret, chromedp.BySearch))
+	b.do("close", chromedp.KeyEvent("\x1b"))
+	b.accessible("keys")
+	dora := clientAs(c.nodes[1], id, secret)
+	lists := func() bool {
+		_, err := dora.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: ptr("pages")})
+		return err == nil
+	}
+	require.False(b.t, lists(), "dora has no rights yet")
+	b.open("Users")
+	b.press("Policy dora")
+	b.fill("Policy", "readonly")
+	b.confirm("Save")
+	c.eventually("dora reads", stepTimeout, lists)
+	b.see("readonly")
+	b.accessible("access")
+	b.open("Keys")
+	b.press("Disable " + id)
+	b.confirm("Disable")
+	c.eventually("the key is disabled", stepTimeout, func() bool { return !lists() })
+	b.press("Enable " + id)
+	b.confirm("Enable")
+	c.eventually("the key is enabled", stepTimeout, lists)
+	b.press("Delete " + id)
+	b.confirm("Delete")
+	b.gone(id)
+	c.eventually("the key is removed", stepTimeout, func() bool { return !lists() })
+	for _, name := range []string{"Groups", "Roles", "Policies", "Accounts"} {
+		b.open(name)
+		b.do(name, chromedp.WaitVisible(fmt.Sprintf(`//table/caption[text()=%q]`, name), chromedp.BySearch))
+		b.accessible("access-" + name)
+	}
 }

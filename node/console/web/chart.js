@@ -4,8 +4,11 @@ import { W } from "./words.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const hour = 3600;
+
 // Chart draws series over times in seconds. Each series is { name, colour, values }; format makes a text of a value.
-export function Chart({ title, times, series, format }) {
+// The scale goes up to `floor` at least.
+export function Chart({ title, times, series, format, floor = 1 }) {
   const box = useRef(), plot = useRef();
   const data = [times, ...series.map((s) => s.values)];
   const dark = document.documentElement.dataset.dark;
@@ -13,7 +16,7 @@ export function Chart({ title, times, series, format }) {
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     plot.current = new uPlot({
       width: Math.max(200, box.current.clientWidth), height: 150, legend: { show: false }, cursor: { y: false, points: { size: 6 } },
-      scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      scales: { x: { range: (_, first, last) => [last - hour, last] }, y: { range: (_, low, high) => [0, Math.max(high || 0, floor) * 1.1] } },
       axes: [{ ...axis, values: (_, at) => at.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)), space: 60 },
         { ...axis, size: 72, values: (_, v) => v.map(format) }],
       series: [{}, ...series.map((s) => ({ label: s.name, stroke: colour(s.colour), width: 2, points: { show: false }, fill: series.length === 1 ? colour(s.colour) + "22" : undefined }))],

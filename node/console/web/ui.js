@@ -104,8 +104,8 @@ export function Dialog({ title, onClose, children }) {
     <header><h2>${title}</h2><button class="plain" onClick=${onClose} aria-label=${W.close}>×</button></header>${children}</dialog>`;
 }
 
-// Confirm asks before something is done. `word` has to be typed where the deed cannot be undone.
-export function Confirm({ title, action, danger, word, onDo, onClose, children }) {
+// Confirm asks before something is done, once it is ready. `word` has to be typed where the deed cannot be undone.
+export function Confirm({ title, action, danger, word, ready = true, onDo, onClose, children }) {
   const [typed, setTyped] = useState("");
   const work = useBusy();
   const submit = async (e) => {
@@ -117,7 +117,7 @@ export function Confirm({ title, action, danger, word, onDo, onClose, children }
     ${word && html`<${Field} label=${W.typeToConfirm(word)} value=${typed} onInput=${setTyped} autocomplete="off" />`}
     ${work.error && html`<${Notice} kind="bad">${work.error.message}<//>`}
     <div class="row end"><button type="button" class="second" onClick=${onClose}>${W.cancel}</button>
-      <button class=${danger ? "danger" : ""} disabled=${work.busy || (word && typed !== word)}>${action}</button></div>
+      <button class=${danger ? "danger" : ""} disabled=${work.busy || !ready || (word && typed !== word)}>${action}</button></div>
   </form><//>`;
 }
 

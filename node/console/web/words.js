@@ -66,7 +66,7 @@ export const W = {
   },
   nodes: {
     drain: "Drain", undrain: "Use again", remove: "Remove", log: "Log", logOf: (n) => "Log of node " + n, node: (n) => "Node " + n, zone: (z) => "Zone " + z, noZone: "Without a zone", leader: "leads the metadata", voter: "voter",
-    up: (version, t) => `${version}, up for ${t}`, silent: "It does not answer.", fill: (used, free) => `${used} used, ${free} free`, noPlan: "There is no plan yet.",
+    up: (version, t) => `${version}, up for ${t}`, silent: "It does not answer.", fill: (used, free) => `${used} used, ${free} free`, drains: (n) => `Drains: ${plural(n, "slot", "slots")} of volumes still to be moved away.`, drained: "Drained: nothing lies here any more. It can be removed, or used again.",
     titles: { drain: (n) => "Drain " + n, undrain: (n) => "Use " + n + " again", remove: (n) => "Remove " + n },
     slots: "Lies there", slotsOf: (n, size, moving) => `${plural(n, "slot", "slots")} of volumes, about ${size}` + (moving ? `; ${moving} on their way elsewhere` : ""), staying: "Slots that no drive can take",
     before: "May be lost now", after: "May be lost afterwards", refused: "The cluster refuses this:",

@@ -10,10 +10,8 @@ const deeds = { drain: "DrainNode", undrain: "UndrainNode", remove: "RemoveNode"
 function Deed({ what, node, onClose, onDone }) {
   const plan = useLoad(() => admin("ShowPlan", { node: node.id, remove: what === "remove", undrain: what === "undrain" }), [what, node.id]);
   const p = plan.data;
-  return html`<${Confirm} title=${W.nodes.titles[what](node.s3Addr)} action=${W.nodes[what]} danger=${what === "remove"} word=${what === "remove" ? brief(node.id) : ""} onClose=${onClose}
+  return html`<${Confirm} title=${W.nodes.titles[what](node.s3Addr)} action=${W.nodes[what]} danger=${what === "remove"} word=${what === "remove" ? brief(node.id) : ""} ready=${p && !p.refused} onClose=${onClose}
     onDo=${async () => {
-      if (!p) throw new Error(W.nodes.noPlan);
-      if (p.refused) throw new Error(p.why);
       await admin(deeds[what], { node: node.id });
       await onDone();
     }}>
@@ -25,9 +23,11 @@ function Deed({ what, node, onClose, onDone }) {
 }
 
 function Node({ n, act }) {
+  const slots = (n.drives || []).reduce((sum, d) => sum + num(d.slots), 0);
   return html`<article class="node" aria-label=${W.nodes.node(n.s3Addr)}>
     <header><strong>${n.s3Addr}</strong> <code>${brief(n.id)}</code> <${State} word=${n.state} />${n.life && n.life !== "active" && html`<${State} word=${n.life} />`}
       ${n.leader ? html`<${State} word=${W.nodes.leader} />` : n.voter && html`<${State} word=${W.nodes.voter} />`}</header>
+    ${n.life === "draining" && html`<p role="status">${slots ? W.nodes.drains(slots) : W.nodes.drained}</p>`}
     <p class="quiet">${n.answered ? W.nodes.up(n.version, duration(n.uptimeSeconds)) : W.nodes.silent}</p>
     <ul class="drives">${(n.drives || []).map((d) => html`<li><code>${brief(d.id)}</code> <${State} word=${d.state} />
       <${Meter} used=${num(d.capacityBytes) - num(d.freeBytes)} of=${num(d.freeBytes) ? num(d.capacityBytes) : 0} label=${W.nodes.fill(bytes(d.usedBytes), bytes(d.freeBytes))} />
@@ -50,7 +50,7 @@ export function Nodes({ node }) {
     <${Loaded} of=${all}>${(d) => {
       const zones = Map.groupBy ? Map.groupBy(d.nodes || [], (n) => n.zone || "") : (d.nodes || []).reduce((m, n) => m.set(n.zone || "", [...(m.get(n.zone || "") || []), n]), new Map());
       return html`<div class="zones">${[...zones].map(([zone, nodes]) => html`<section class="zone" key=${zone}><h2>${zone ? W.nodes.zone(zone) : W.nodes.noZone}</h2>
-        ${nodes.map((n) => html`<${Node} key=${n.id} n=${n} act=${(what, of) => act([what, of])} />`)}</section>`)}</div>`;
+        <div class="nodes">${nodes.map((n) => html`<${Node} key=${n.id} n=${n} act=${(what, of) => act([what, of])} />`)}</div></section>`)}</div>`;
     }}<//>
     ${box && html`<${Deed} what=${box[0]} node=${box[1]} onClose=${() => act(null)} onDone=${all.reload} />`}`;
 }

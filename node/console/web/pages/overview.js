@@ -56,7 +56,7 @@ function Charts({ history: h }) {
   const each = (f) => h.samples.map(f);
   if (!times.length) return html`<p class="quiet">${h.error ? h.error.message : W.overview.noHistory}</p>`;
   return html`<div class="charts">
-    <${Chart} title=${W.overview.throughput} times=${times} format=${rate} series=${[
+    <${Chart} title=${W.overview.throughput} times=${times} format=${rate} floor=${1024} series=${[
       { name: W.overview.in, colour: "--c1", values: each((s) => num(s.bytesIn) / step) }, { name: W.overview.out, colour: "--c2", values: each((s) => num(s.bytesOut) / step) }]} />
     <${Chart} title=${W.overview.requests} times=${times} format=${perSecond} series=${[{ name: W.overview.all, colour: "--c1", values: each((s) => num(s.requests) / step) }]} />
     <${Chart} title=${W.overview.errors} times=${times} format=${perSecond} series=${[

@@ -1,0 +1,210 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// picture of one red pixel.
+const redPixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+
+// film makes a short film, in the browser.
+const film = `new Promise((done) => {
+	const canvas = document.createElement("canvas"), pieces = [];
+	const pen = canvas.getContext("2d");
+	const recorder = new MediaRecorder(canvas.captureStream(10), { mimeType: "video/webm" });
+	let n = 0;
+	recorder.ondataavailable = (e) => { pieces.push(e.data); };
+	recorder.onstop = async () => {
+		const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+		done(btoa(Array.from(bytes, (x) => String.fromCharCode(x)).join("")));
+	};
+	recorder.start();
+	const timer = setInterval(() => {
+		pen.fillStyle = n++ % 2 ? "red" : "blue";
+		pen.fillRect(0, 0, 99, 99);
+		if (n > 5) { clearInterval(timer); recorder.stop(); }
+	}, 50);
+})`
+
+// What people do with objects: uploads that go on after a reload, dropped folders, previews in which nothing
+// runs, copies, versions and delete markers, and many deletions at once.
+func TestConsoleObjects(t *testing.T) {
+	t.Parallel()
+	c, b := startConsole(t, 6, options{})
+	s := client(c.nodes[0])
+	_, err := s.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: ptr("things")})
+	require.NoError(t, err)
+	var encoded string
+	b.run("film", film, &encoded)
+	webm, err := base64.StdEncoding.DecodeString(encoded)
+	require.NoError(t, err)
+	b.signIn(rootUser, rootPassword)
+	b.open("Buckets")
+	b.open("things")
+	b.resumes(s)
+	b.drops()
+	b.previews(string(webm))
+	b.copies(s)
+	b.versions(s)
+}
+
+// resumes uploads a file in parts, reloads the page in the middle, and chooses the file again: only the part
+// that was not there is sent.
+func (b *browser) resumes(s *s3.Client) {
+	big := &object{key: "big.bin", data: pattern(60 << 20)}
+	files := b.files(map[string]string{big.key: string(big.data)})
+	b.blocked("*partNumber=3&*")
+	b.choose(files...)
+	b.see("44 MiB of 60 MiB")
+	var sent atomic.Int32
+	chromedp.ListenTarget(b.ctx, func(event any) {
+		if e, ok := event.(*network.EventRequestWillBeSent); ok && strings.Contains(e.Request.URL, "partNumber=") {
+			sent.Add(1)
+		}
+	})
+	b.blocked()
+	b.signIn(rootUser, rootPassword)
+	b.open("Buckets")
+	b.open("things")
+	before := sent.Load()
+	b.choose(files...)
+	b.see("1 of 1 file uploaded")
+	require.EqualValues(b.t, 1, sent.Load()-before, "parts that are there are not sent again")
+	require.NoError(b.t, big.get(b.t.Context(), s, "things"))
+}
+
+// drops drops a folder, as from a window of files.
+func (b *browser) drops() {
+	paths := b.files(map[string]string{"folder/one.txt": "1", "folder/sub/two.txt": "22"})
+	dir := filepath.Dir(paths[0])
+	for filepath.Base(dir) != "folder" {
+		dir = filepath.Dir(dir)
+	}
+	data := &input.DragData{Files: []string{dir}, Items: []*input.DragDataItem{}, DragOperationsMask: 1}
+	var box *dom.BoxModel
+	dropped := chromedp.ActionFunc(func(ctx context.Context) error {
+		x, y := box.Content[0]+20, box.Content[1]+20
+		for _, kind := range []input.DispatchDragEventType{input.DragEnter, input.DragOver, input.Drop} {
+			if err := input.DispatchDragEvent(kind, x, y, data).Do(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.do("drop", chromedp.Dimensions(`.drop`, &box, chromedp.ByQuery), dropped)
+	b.see("3 of 3 files uploaded")
+	b.open("folder/")
+	b.see("one.txt")
+	b.open("sub/")
+	b.see("two.txt")
+	b.open("things")
+}
+
+// previews shows a picture, a film and texts. What is text to the browser's eye stays text.
+func (b *browser) previews(webm string) {
+	png, err := base64.StdEncoding.DecodeString(redPixel)
+	require.NoError(b.t, err)
+	b.choose(b.files(map[string]string{"red.png": string(png), "film.webm": webm,
+		"evil.html": "<script>document.title='owned'</script>",
+		"evil.svg": `<svg xmlns="http://www.w3.org/2000/svg" onload="document.title='owned'">
+			<script>document.title='owned'</script></svg>`})...)
+	b.see("7 of 7 files uploaded")
+	for key, shown := range map[string]string{
+		"red.png":   `document.querySelector(".preview img")?.naturalWidth === 1`,
+		"film.webm": `document.querySelector(".preview video")?.videoWidth > 0`,
+		"evil.html": `!!document.querySelector(".preview pre")?.textContent.includes("<script>")`,
+		"evil.svg":  `document.querySelector(".preview img")?.complete === true`,
+	} {
+		b.object(key)
+		b.press("Preview")
+		b.until("preview of "+key, shown)
+		b.accessible("preview-" + key)
+		var strange int
+		b.run("origins", `[...document.querySelectorAll(".preview img, .preview video")].filter(
+			(e) => new URL(e.src).origin === location.origin).length`, &strange)
+		require.Zero(b.t, strange, "it comes from the origin of S3")
+		var title string
+		b.do("title", chromedp.Title(&title))
+		require.NotEqual(b.t, "owned", title)
+		b.open("things")
+	}
+}
+
+// object opens the page of an object.
+func (b *browser) object(key string) {
+	b.t.Helper()
+	b.do("object "+key, chromedp.Click(fmt.Sprintf(`//td//a[text()=%q]`, key), chromedp.BySearch))
+	b.do("its page", chromedp.WaitVisible(fmt.Sprintf(`//h1[text()=%q]`, key), chromedp.BySearch))
+	b.see("Where it lies")
+}
+
+// copies copies an object and renames the copy.
+func (b *browser) copies(s *s3.Client) {
+	b.object("evil.html")
+	b.press("Copy or rename")
+	b.change("To key", "copied/page.html")
+	b.confirm("Copy")
+	b.do("copy", chromedp.WaitVisible(`//h1[text()="page.html"]`, chromedp.BySearch))
+	b.press("Copy or rename")
+	b.change("To key", "renamed.html")
+	b.do("move", chromedp.Click(`//label[starts-with(text(), "Delete it here")]`, chromedp.BySearch))
+	b.confirm("Copy")
+	b.do("renamed", chromedp.WaitVisible(`//h1[text()="renamed.html"]`, chromedp.BySearch))
+	got := keysOf(b, s)
+	require.Contains(b.t, got, "renamed.html")
+	require.NotContains(b.t, got, "copied/page.html")
+	b.open("things")
+}
+
+func keysOf(b *browser, s *s3.Client) (keys []string) {
+	out, err := s.ListObjectsV2(b.t.Context(), &s3.ListObjectsV2Input{Bucket: ptr("things")})
+	require.NoError(b.t, err)
+	for _, o := range out.Contents {
+		keys = append(keys, *o.Key)
+	}
+	return keys
+}
+
+// versions deletes objects, many at once, in a bucket with versions, and takes a delete marker away again.
+func (b *browser) versions(s *s3.Client) {
+	_, err := s.PutBucketVersioning(b.t.Context(), &s3.PutBucketVersioningInput{Bucket: ptr("things"),
+		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
+	require.NoError(b.t, err)
+	b.choose(b.files(map[string]string{"red.png": "another version"})...)
+	b.see("8 of 8 files uploaded")
+	for _, key := range []string{"red.png", "film.webm", "big.bin"} {
+		b.do("choose "+key, chromedp.Click(fmt.Sprintf(`input[aria-label="Choose %s"]`, key), chromedp.ByQuery))
+	}
+	b.press("Delete 3 objects")
+	b.see("a delete marker is set")
+	b.accessible("delete-many")
+	b.confirm("Delete")
+	b.until("deleted", `![...document.querySelectorAll("td a.key")].some((a) => a.textContent === "red.png")`)
+	require.NotContains(b.t, keysOf(b, s), "red.png")
+	b.do("versions", chromedp.Click(`//label[text()="Show versions"]`, chromedp.BySearch))
+	b.see("delete marker")
+	b.accessible("versions")
+	row := `//tr[td//a[text()="red.png"] and td[contains(.,"delete marker")]]`
+	b.do("the marker", chromedp.Click(row+`//input`, chromedp.BySearch))
+	b.press("Delete 1 object")
+	b.see("deleted for good")
+	b.confirm("Delete")
+	b.do("gone", chromedp.WaitNotPresent(row, chromedp.BySearch))
+	require.Contains(b.t, keysOf(b, s), "red.png")
+}
