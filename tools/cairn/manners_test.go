@@ -142,7 +142,8 @@ func TestServerFlagsAreGrouped(t *testing.T) {
 // Each argument that stands for something the cluster has can be completed.
 func TestArgumentsAreCompleted(t *testing.T) {
 	own := strings.Fields("FILE OBJECT NAME SIZE VALUE ALIAS UPLOAD VOLUME NUMBER URL " +
-		"s3://BUCKET[/PREFIX KEY=VALUE on|suspended sse-s3|KEY LEVEL")
+		"s3://BUCKET[/PREFIX KEY=VALUE on|suspended sse-s3|KEY LEVEL " +
+		"s3://BUCKET s3://BUCKET/KEY SOURCE DEST")
 	eachCommand(newRoot(), func(c *cobra.Command) {
 		for _, word := range strings.Fields(c.Use)[1:] {
 			word = strings.Trim(word, "[].")

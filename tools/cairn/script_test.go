@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cairnstore/cairn/cluster/effort"
+	"github.com/cairnstore/cairn/tools/transfer/transfertest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,6 +38,11 @@ func TestCommands(t *testing.T) {
 			fake := serveFake()
 			e.Defer(fake.Close)
 			e.Setenv("FAKE", fake.URL) // A cluster that answers the admin commands.
+			objects := &transfertest.Fake{}
+			objects.Make("photos")
+			store := httptest.NewServer(objects)
+			e.Defer(store.Close)
+			e.Setenv("STORE", store.URL) // A store that has one bucket, empty.
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": expectStatus},

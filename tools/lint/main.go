@@ -112,6 +112,8 @@ var rooms = []string{
 	"tools/bench",
 	"tools/e2e",
 	"tools/compose",
+	"tools/transfer",
+	"tools/transfer/transfertest",
 	"tools/cairn",
 }
 
