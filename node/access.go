@@ -9,6 +9,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/node/admin"
 	"github.com/cairnstore/cairn/node/member"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/bucket"
@@ -16,7 +17,6 @@ import (
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/policy"
-	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/sse"
 )
@@ -43,13 +43,13 @@ type access struct {
 func (n *Node) openAccess(ctx context.Context) error {
 	a := &n.access
 	a.directory = iam.NewDirectory(n.client)
-	a.directory.OnChange(func() { n.setProfile(a.directory.Settings()) })
+	a.directory.OnChange(func() { n.applySettings(a.directory.Settings()) })
 	a.directory.OnChange(n.setEventTargets)
 	a.buckets = a.directory.Buckets(n.client)
 	a.keys = iam.NewKeys(iam.KeysConfig{Directory: a.directory, SecretKey: n.secret(labelSecrets),
 		RootUser: n.cfg.RootUser, RootPassword: n.cfg.RootPassword})
 	a.admin = iam.NewAdmin(iam.AdminConfig{Directory: a.directory, Keys: a.keys,
-		HasBuckets: n.hasBuckets, BucketPolicies: n.bucketPolicies, CheckSetting: profile.Check})
+		HasBuckets: n.hasBuckets, BucketPolicies: n.bucketPolicies, CheckSetting: admin.CheckSetting})
 	root, err := n.kmsRoot()
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ func (n *Node) adminHandler(v *sigauth.Verifier, forwarded func(*http.Request) b
 	return http.StripPrefix(strings.TrimSuffix(s3api.AdminPrefix, "/"), admin.New(admin.Config{
 		Node: n.home.ID(), Version: n.env.Version, Verifier: v,
 		Metadata: n.client, State: n.gossip.State, Peer: n.peer, Stores: n.stores.store,
-		Region: n.cfg.Region, Directory: func(by *iam.Identity) admin.Directory { return a.admin.For(by) }, Settings: a.admin, NodeKnobs: n.cfg.Knobs, MasterKeys: a.kms, Entries: a.directory,
+		Region: n.cfg.Region, Directory: func(by *iam.Identity) admin.Directory { return a.admin.For(by) }, Settings: a.admin, Own: n.ownSettings(), MasterKeys: a.kms, Entries: a.directory,
 		EventTargets: a.admin, KnownTargets: n.eventTargets,
 		Backup: n.backup, Warnings: n.warnings,
 		Rights: iam.NewAuthorizer(a.directory), Named: a.keys.Named,

@@ -24,10 +24,9 @@ func (n *Node) startUpkeep(ctx context.Context) {
 	u := upkeep.Start(ctx, upkeep.Config{
 		Paused: n.jobPaused, Node: n.home.ID(), Metadata: n.client, Leads: n.group.IsLeader, Alive: n.peers.Alive, Stores: n.stores.store, Engine: n.engine,
 		Drives: drives, Voters: n.voters(), Extents: n.objects, Restores: n.objects, Keys: n.access.kms, Transitions: n.objects, Targets: n.eventTargets.Target, AccessLogs: n.accessLogs,
-		Interval: n.cfg.UpkeepEvery, OrphanEvery: orphanRounds * n.cfg.UpkeepEvery, ScrubInterval: n.cfg.ScrubEvery,
+		Interval: n.cfg.UpkeepEvery, OrphanEvery: orphanRounds * n.cfg.UpkeepEvery, Terms: n.upkeepTerms,
 		VoterReplaceAfter: n.cfg.VoterReplaceAfter, MayVote: n.peers.MayVote,
-		Grace: max(n.cfg.GCGrace, n.cfg.BackupHorizon), Remember: rememberUploads, LifecycleDay: n.cfg.LifecycleDay, Events: n.obs.Upkeep(),
-		LostAfter: n.cfg.LostAfter, MoveRate: int64(n.cfg.MoveRate), RepairRate: int64(n.cfg.RepairRate),
+		Remember: rememberUploads, LifecycleDay: n.cfg.LifecycleDay, Events: n.obs.Upkeep(),
 		Busy: n.objects.Busy, Full: n.health.full, Slow: n.health.slow,
 	})
 	n.upkeep.Store(u)

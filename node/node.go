@@ -32,6 +32,7 @@ import (
 	"github.com/cairnstore/cairn/node/member"
 	"github.com/cairnstore/cairn/node/observe"
 	"github.com/cairnstore/cairn/node/trace"
+	"github.com/cairnstore/cairn/node/tunable"
 	"github.com/cairnstore/cairn/node/upkeep"
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/notify"
@@ -76,7 +77,8 @@ type Node struct {
 	upkeep       atomic.Pointer[upkeep.Upkeep]
 	room         *room.Room
 	refusal      atomic.Pointer[votersRoom]      // What the leader refuses for want of room; nil: nothing yet.
-	profile      atomic.Pointer[profile.Profile] // Never nil: see setProfile.
+	profile      atomic.Pointer[profile.Profile] // Never nil: see applySettings.
+	tunables     atomic.Pointer[tunable.Values]  // As profile.
 	http         *http.Client
 	audit        *audit.Log // Nil: none is kept.
 	accessLogs   *accesslog.Log
@@ -113,7 +115,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		anew: make(chan struct{}, 1), failed: make(chan struct{}), started: time.Now()}
 	n.time = group.NewClock(n.clock, cfg.MaxClockSkew)
 	n.later(func(context.Context) error { logs.Close(); return nil })
-	n.setProfile(nil)
+	n.applySettings(nil)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n.ending, n.cancel = run.Done(), cancel
 	interrupted := context.AfterFunc(ctx, cancel)

@@ -15,6 +15,7 @@ import (
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
 	"github.com/cairnstore/cairn/node/trace"
+	"github.com/cairnstore/cairn/node/tunable"
 )
 
 // peer answers what nodes ask of each other for the admin API.
@@ -180,6 +181,22 @@ func (p peer) logLevel() *adminpb.LogLevel {
 		out.Until = until.UTC().Format(time.RFC3339)
 	}
 	return out
+}
+
+// levelCommand is told as the source of a log level that `cairn logs level` has set.
+const levelCommand = "logs level"
+
+// InForce implements PeerService.
+func (p peer) InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
+	all := p.n.ownSettings().InForce(p.n.access.directory.Settings())
+	if now, configured, _ := p.n.logs.Level(); now != configured {
+		for _, s := range all {
+			if s.Name == tunable.LogLevel {
+				s.Value, s.Source = now, levelCommand
+			}
+		}
+	}
+	return &adminpb.Settings{Settings: all}, nil
 }
 
 // Log implements PeerService.

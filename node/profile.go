@@ -6,6 +6,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cairnstore/cairn/node/admin"
+	"github.com/cairnstore/cairn/node/tunable"
+	"github.com/cairnstore/cairn/node/upkeep"
 	"github.com/cairnstore/cairn/s3api/profile"
 )
 
@@ -67,12 +70,36 @@ func checkKnob(name, value string) error {
 	return err
 }
 
-// setProfile puts the run-time knobs of the cluster, by name, over this node's own, and uses the
-// result from now on. A knob of the cluster that this node cannot use is logged and left out.
-func (n *Node) setProfile(settings map[string]string) {
-	p, err := profile.FromSettings(n.cfg.Knobs, settings)
-	if err != nil {
+// applySettings puts the settings of the cluster, by name, over this node's own, and uses the result from now
+// on. What this node cannot use of them is logged and left out.
+func (n *Node) applySettings(cluster map[string]string) {
+	own := n.ownSettings()
+	p, err := profile.FromSettings(own.Knobs, admin.OfProfile(cluster))
+	n.profile.Store(p)
+	t, badTunables := tunable.Over(own.Tunables, cluster)
+	n.tunables.Store(&t)
+	if err := n.logs.Configure(t.LogLevel); err != nil {
+		n.log.Warn("the log level of the settings cannot be used", "cause", err)
+	}
+	if err := errors.Join(err, badTunables); err != nil {
 		n.log.Warn("settings of the cluster that this node cannot use", "cause", err)
 	}
-	n.profile.Store(p)
+}
+
+// ownSettings are this node's settings that those of the cluster come before.
+func (n *Node) ownSettings() admin.OwnSettings {
+	return admin.OwnSettings{Knobs: n.cfg.Knobs, Tunables: tunables(n.cfg), Defaults: tunables(Defaults())}
+}
+
+// tunables are the settings of a node's background work and log that the cluster may change.
+func tunables(c Config) tunable.Values {
+	return tunable.Values{MoveRate: int64(c.MoveRate), RepairRate: int64(c.RepairRate), ScrubInterval: c.ScrubEvery,
+		GCGrace: c.GCGrace, LostAfter: c.LostAfter, LogLevel: c.LogLevel}
+}
+
+// upkeepTerms are what the settings say now of upkeep's pace.
+func (n *Node) upkeepTerms() upkeep.Terms {
+	t := n.tunables.Load()
+	return upkeep.Terms{LostAfter: t.LostAfter, MoveRate: t.MoveRate, RepairRate: t.RepairRate,
+		ScrubInterval: t.ScrubInterval, Grace: max(t.GCGrace, n.cfg.BackupHorizon)}
 }

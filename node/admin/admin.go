@@ -68,7 +68,7 @@ type Config struct {
 	// Directory returns the directory of accounts as an identity may change it.
 	Directory  func(by *iam.Identity) Directory
 	Settings   Settings
-	NodeKnobs  map[string]string // The run-time knobs that this node's own settings give.
+	Own        OwnSettings
 	MasterKeys MasterKeys
 	Entries    Entries
 

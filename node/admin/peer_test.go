@@ -90,6 +90,11 @@ func (p *fakePeer) SetLevel(_ context.Context, r *adminpb.SetLogLevelRequest) (*
 	return &adminpb.LogLevel{Level: p.level, Configured: "info"}, p.answers()
 }
 
+func (p *fakePeer) InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
+	one := &adminpb.Setting{Name: "repair-rate", Value: "1MiB", Source: fromNode}
+	return &adminpb.Settings{Settings: []*adminpb.Setting{one}}, p.answers()
+}
+
 func (p *fakePeer) Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error) {
 	return &adminpb.NodeLog{Lines: []string{"a line"}}, p.answers()
 }

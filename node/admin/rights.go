@@ -29,7 +29,8 @@ const (
 func rightTo(procedure string) right {
 	switch procedure {
 	case adminpbconnect.AdminServiceStatusProcedure,
-		adminpbconnect.AdminServiceListSettingsProcedure, adminpbconnect.AdminServiceSetSettingProcedure,
+		adminpbconnect.AdminServiceListSettingsProcedure,
+		adminpbconnect.AdminServiceShowSettingProcedure, adminpbconnect.AdminServiceSetSettingProcedure,
 		adminpbconnect.AdminServiceResetSettingProcedure,
 		adminpbconnect.AdminServiceListEventTargetsProcedure, adminpbconnect.AdminServiceSetEventTargetProcedure,
 		adminpbconnect.AdminServiceRemoveEventTargetProcedure, adminpbconnect.AdminServiceTestEventTargetProcedure,

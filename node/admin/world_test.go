@@ -21,12 +21,12 @@ import (
 	"github.com/cairnstore/cairn/meta/state"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
 	"github.com/cairnstore/cairn/node/admin/adminpb/adminpbconnect"
+	"github.com/cairnstore/cairn/node/tunable"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
 	lang "github.com/cairnstore/cairn/s3api/policy"
-	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/shard"
 	"github.com/cairnstore/cairn/shard/buf"
 	"github.com/cairnstore/cairn/shard/shardtest"
@@ -83,7 +83,7 @@ func newWorld(t testing.TB) *world {
 	directory := iam.NewDirectory(w.meta)
 	require.NoError(t, directory.Refresh(t.Context()))
 	keys := iam.NewKeys(iam.KeysConfig{Directory: directory, SecretKey: [iam.SecretKeyBytes]byte{1}, RootUser: "root", RootPassword: "root-password"})
-	people := iam.NewAdmin(iam.AdminConfig{Directory: directory, Keys: keys, CheckSetting: profile.Check,
+	people := iam.NewAdmin(iam.AdminConfig{Directory: directory, Keys: keys, CheckSetting: CheckSetting,
 		HasBuckets:     func(context.Context, string) (bool, error) { return false, nil },
 		BucketPolicies: func(context.Context, string) ([]*lang.Policy, error) { return w.policies, nil }})
 	masters := kms.New(directory, kms.Config{Region: "here", Root: kms.DeriveRootKey([]byte("a secret of thirty-two bytes, ok"))})
@@ -94,7 +94,8 @@ func newWorld(t testing.TB) *world {
 			Authorizer: iam.NewAuthorizer(directory)}, Meta: w.meta},
 		Done:   func(c *Call) { w.calls = append(w.calls, c) },
 		Stores: stores, Directory: func(by *iam.Identity) Directory { return people.For(by) }, Settings: people,
-		NodeKnobs: w.knobs, MasterKeys: masters, Entries: directory,
+		Own: OwnSettings{Knobs: w.knobs, Tunables: tunable.Values{RepairRate: 1 << 20, LogLevel: "info"},
+			Defaults: tunable.Values{LogLevel: "info"}}, MasterKeys: masters, Entries: directory,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	return w
 }

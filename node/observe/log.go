@@ -17,13 +17,13 @@ import (
 type Log struct {
 	*slog.Logger
 
-	configured slog.Level
-	level      slog.LevelVar
-	newest     newest
+	level  slog.LevelVar
+	newest newest
 
-	mu       sync.Mutex
-	fallback *time.Timer // Sets the configured level again; nil: the level stays as it is.
-	until    time.Time
+	mu         sync.Mutex
+	configured slog.Level
+	fallback   *time.Timer // Sets the configured level again; nil: the level stays as it is.
+	until      time.Time
 }
 
 // NewLog returns a log with this level (debug, info, warn, error) and format (text, json). The
@@ -50,20 +50,35 @@ var levels = []string{"debug", "info", "warn", "error"}
 // SetLevel changes the level; an empty one means that of the settings. If d is not 0, the level of
 // the settings comes back after d. Errors: Invalid.
 func (l *Log) SetLevel(level string, d time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	to := l.configured
 	if level != "" {
 		if err := to.UnmarshalText([]byte(level)); err != nil || !slices.Contains(levels, level) {
 			return errs.Newf("observe.SetLevel", errs.Invalid, "%q is no log level: debug, info, warn or error", level)
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.stopLocked()
 	l.level.Set(to)
 	if d > 0 && to != l.configured {
 		l.until = time.Now().Add(d)
 		l.fallback = time.AfterFunc(d, func() { _ = l.SetLevel("", 0) })
 	}
+	return nil
+}
+
+// Configure changes the level of the settings. A level that SetLevel has set stays as it is. Errors: Invalid.
+func (l *Log) Configure(level string) error {
+	var to slog.Level
+	if err := to.UnmarshalText([]byte(level)); err != nil || !slices.Contains(levels, level) {
+		return errs.Newf("observe.Configure", errs.Invalid, "%q is no log level: debug, info, warn or error", level)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.level.Level() == l.configured {
+		l.level.Set(to)
+	}
+	l.configured = to
 	return nil
 }
 

@@ -54,6 +54,28 @@ func TestLogLevel(t *testing.T) {
 	})
 }
 
+// The level of the settings may change. One that somebody has set for a while stays until then.
+func TestConfigureLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := NewLog(io.Discard, "info", "text")
+		require.NoError(t, err)
+		defer l.Close()
+		levels := func() []string {
+			now, configured, _ := l.Level()
+			return []string{now, configured}
+		}
+		require.NoError(t, l.Configure("warn"))
+		require.Equal(t, []string{"warn", "warn"}, levels())
+		require.NoError(t, l.SetLevel("debug", time.Minute))
+		require.NoError(t, l.Configure("error"))
+		require.Equal(t, []string{"debug", "error"}, levels())
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []string{"error", "error"}, levels())
+		require.True(t, errs.Is(l.Configure("loud"), errs.Invalid))
+		require.Equal(t, []string{"error", "error"}, levels())
+	})
+}
+
 func TestNewestLines(t *testing.T) {
 	n := newest{max: 3}
 	for i := range 5 {

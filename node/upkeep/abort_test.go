@@ -271,8 +271,8 @@ func TestAbortOverTheStateMachine(t *testing.T) {
 		}
 		var mu sync.Mutex
 		lead, aborted := false, 0
-		u := Start(t.Context(), Config{Metadata: r, Interval: time.Minute, OrphanEvery: time.Hour, ScrubInterval: time.Hour,
-			Grace: time.Hour, Remember: time.Hour, Voters: noVoters{},
+		u := Start(t.Context(), Config{Metadata: r, Interval: time.Minute, OrphanEvery: time.Hour, Terms: hourly,
+			Remember: time.Hour, Voters: noVoters{},
 			Leads: func() bool { mu.Lock(); defer mu.Unlock(); return lead },
 			Events: Events{Failed: func(job string, err error) { t.Error(job, err) },
 				Aborted: func(n int) { mu.Lock(); defer mu.Unlock(); aborted += n }}})

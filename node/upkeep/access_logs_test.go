@@ -55,8 +55,8 @@ func TestAccessLogs(t *testing.T) {
 		pause := func(on bool) { mu.Lock(); defer mu.Unlock(); paused = on }
 		failures := 0
 		failed := func() int { mu.Lock(); defer mu.Unlock(); return failures }
-		u := Start(t.Context(), Config{Metadata: newRuled(t, metapb.Versioning_VERSIONING_OFF, ruleOf("<Filter/>", expiresIn2)), Interval: time.Hour, OrphanEvery: time.Hour, ScrubInterval: time.Hour,
-			Grace: time.Hour, Remember: time.Hour, Voters: noVoters{}, Leads: func() bool { return false }, AccessLogs: logs,
+		u := Start(t.Context(), Config{Metadata: newRuled(t, metapb.Versioning_VERSIONING_OFF, ruleOf("<Filter/>", expiresIn2)), Interval: time.Hour, OrphanEvery: time.Hour, Terms: hourly,
+			Remember: time.Hour, Voters: noVoters{}, Leads: func() bool { return false }, AccessLogs: logs,
 			Paused: func(string) bool { mu.Lock(); defer mu.Unlock(); return paused },
 			Events: Events{Failed: func(job string, _ error) {
 				mu.Lock()

@@ -260,7 +260,7 @@ func TestCollectorDeletesEverything(t *testing.T) {
 		}
 		away := cluster.DriveID(3)
 		doomed, deleted := 0, 0
-		g := newCollector(Config{Metadata: b, Grace: time.Hour, Remember: 2 * time.Hour,
+		g := newCollector(Config{Metadata: b, Terms: hourly, Remember: 2 * time.Hour,
 			Stores: func(d cluster.DriveID) (shard.Store, error) {
 				if d == away {
 					return nil, errs.New("test", errs.Unavailable, nil)
@@ -304,7 +304,7 @@ func TestCollectorTellsFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := trash()
 				store := shardtest.NewMemory()
-				g := newCollector(Config{Metadata: b, Grace: time.Hour, Remember: time.Hour,
+				g := newCollector(Config{Metadata: b, Terms: hourly, Remember: time.Hour,
 					Stores: func(cluster.DriveID) (shard.Store, error) { return store, nil }}.withDefaults())
 				require.NoError(t, g.run(t.Context()))
 				time.Sleep(time.Hour)
@@ -368,7 +368,7 @@ func newReturned(t *testing.T) *returned {
 			return nil, errs.New("test", errs.Unavailable, nil)
 		},
 		Events: Events{Adopted: func(shard.ID) { r.adopted++ }, Orphans: func(n int) { r.orphans += n }}}.withDefaults(),
-		repairPace: newPacer(0, nil)}
+		repairPace: newPacer(unlimited, nil)}
 	return r
 }
 

@@ -94,7 +94,8 @@ func TestScrubKeepsItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 14 * 24 * time.Hour
 		d := &fakeDrive{verified: map[shard.ID]int{}}
-		u := &Upkeep{c: Config{ScrubInterval: interval, Metadata: slotOne{}}.withDefaults(), found: newFinder()}
+		u := &Upkeep{c: Config{Terms: func() Terms { return Terms{ScrubInterval: interval} },
+			Metadata: slotOne{}}.withDefaults(), found: newFinder()}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -120,7 +121,8 @@ func TestScrubIsAJob(t *testing.T) {
 		d := &fakeDrive{verified: map[shard.ID]int{}}
 		d.add(999, shard.ID{}) // With the pause after the last one, a shard an hour.
 		var paused atomic.Bool
-		u := &Upkeep{c: Config{ScrubInterval: interval, Metadata: slotOne{}}.withDefaults(), found: newFinder()}
+		u := &Upkeep{c: Config{Terms: func() Terms { return Terms{ScrubInterval: interval} },
+			Metadata: slotOne{}}.withDefaults(), found: newFinder()}
 		tracker := newTracker(jobScrub, 7, func(string) bool { return paused.Load() })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})

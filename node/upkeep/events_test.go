@@ -79,8 +79,8 @@ func newTold(t *testing.T) *told {
 }
 
 func (w *told) start(t *testing.T) *Upkeep {
-	return Start(t.Context(), Config{Metadata: w, Interval: time.Hour, OrphanEvery: time.Hour, ScrubInterval: time.Hour,
-		Grace: time.Hour, Remember: time.Hour, Voters: noVoters{}, Targets: w.target,
+	return Start(t.Context(), Config{Metadata: w, Interval: time.Hour, OrphanEvery: time.Hour, Terms: hourly,
+		Remember: time.Hour, Voters: noVoters{}, Targets: w.target,
 		Leads: func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.leads },
 		Events: Events{Failed: func(job string, err error) { t.Error(job, err) }, Undelivered: func(target string, _ error) {
 			w.mu.Lock()

@@ -27,12 +27,13 @@ type collector struct {
 }
 
 func newCollector(c Config) *collector {
-	return &collector{c: c, grace: marks{age: c.Grace}, remember: marks{age: c.Remember}}
+	return &collector{c: c, grace: marks{age: c.Terms().Grace}, remember: marks{age: c.Remember}}
 }
 
 func (g *collector) run(ctx context.Context) error {
 	now := time.Now()
 	g.busy = false
+	g.grace.age = g.c.Terms().Grace
 	work, err := g.list(ctx, &metapb.ListWork{Kind: metapb.WorkKind_WORK_GC, Max: pageItems, BeforeIndex: g.grace.before(now)})
 	if err != nil {
 		return err

@@ -103,7 +103,8 @@ func TestGraceIsKept(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			const grace = 10 * time.Minute
 			md := &slowGarbage{takes: takes}
-			g := newCollector(Config{Metadata: md, Grace: grace, Remember: time.Hour}.withDefaults())
+			g := newCollector(Config{Metadata: md,
+				Terms: func() Terms { return Terms{Grace: grace} }, Remember: time.Hour}.withDefaults())
 			for range 100 {
 				require.NoError(t, g.run(t.Context()))
 				time.Sleep(grace / 40)

@@ -33,7 +33,7 @@ func (u *Upkeep) takeInventory(ctx context.Context) {
 		t.ended(err)
 		t.ran(u.c.Interval)
 		if err == nil {
-			wait := min(u.c.ScrubInterval, maxInventoryPause)
+			wait := min(u.c.Terms().ScrubInterval, maxInventoryPause)
 			next = time.Now().Add(wait)
 			t.ran(wait)
 		} else {

@@ -37,8 +37,8 @@ func TestKeysAreDeleted(t *testing.T) {
 		var mu sync.Mutex
 		var deleted, failed []string
 		lead := false
-		u := Start(t.Context(), Config{Metadata: &fakeRestores{}, Keys: f, Interval: time.Hour, OrphanEvery: time.Hour, ScrubInterval: time.Hour,
-			Grace: time.Hour, Remember: time.Hour, Voters: noVoters{},
+		u := Start(t.Context(), Config{Metadata: &fakeRestores{}, Keys: f, Interval: time.Hour, OrphanEvery: time.Hour, Terms: hourly,
+			Remember: time.Hour, Voters: noVoters{},
 			Leads: func() bool { mu.Lock(); defer mu.Unlock(); return lead },
 			Events: Events{
 				KeysDeleted: func(ids []string) { mu.Lock(); defer mu.Unlock(); deleted = append(deleted, ids...) },

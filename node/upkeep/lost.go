@@ -9,7 +9,7 @@ import (
 	"github.com/cairnstore/cairn/meta/metapb"
 )
 
-// watcher declares a node lost that has been down for Config.LostAfter without a break, and takes
+// watcher declares a node lost that has been down for Terms.LostAfter without a break, and takes
 // that back when the node returns. It counts by this node's monotonic clock, from when it began
 // to lead. So a new leader waits the whole time again, and a node that comes and goes is never
 // lost.
@@ -66,7 +66,7 @@ func (w *watcher) look(ctx context.Context, v *cluster.View, n *cluster.Node, no
 		w.down[n.ID] = now
 		return nil
 	}
-	if n.State == cluster.Lost || w.u.c.LostAfter <= 0 || now.Sub(since) < w.u.c.LostAfter {
+	if after := w.u.c.Terms().LostAfter; n.State == cluster.Lost || after <= 0 || now.Sub(since) < after {
 		return nil
 	}
 	if left, all := w.remaining(v); 2*left <= all {

@@ -33,6 +33,7 @@ type community struct {
 	leader     *Upkeep
 	watcher    *watcher
 	moves      int // Begun.
+	terms      Terms
 }
 
 // newCommunity registers nodes, and makes volumes of 2+1 on their drives.
@@ -41,7 +42,7 @@ func newCommunity(t *testing.T, nodes int, volumes ...[]uint64) *community {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	c := &community{replica: &replica{t: t, state: st}, down: map[cluster.NodeID]bool{},
-		full: map[cluster.DriveID]bool{}, slow: map[cluster.DriveID]bool{}}
+		full: map[cluster.DriveID]bool{}, slow: map[cluster.DriveID]bool{}, terms: Terms{LostAfter: lostAfter}}
 	c.must(&metapb.Command{Op: &metapb.Command_OpenSession{OpenSession: &metapb.OpenSession{Node: 99, Session: testSession}}})
 	c.must(&metapb.Command{Op: &metapb.Command_FormCluster{FormCluster: &metapb.FormCluster{Id: "c"}}})
 	for i := range uint64(nodes) {
@@ -70,7 +71,8 @@ func (c *community) topology() *meta.Topology {
 // lead makes another node lead the metadata.
 func (c *community) lead() {
 	say := func(format string, args ...any) { c.said = append(c.said, fmt.Sprintf(format, args...)) }
-	c.leader = &Upkeep{c: Config{Metadata: c, Interval: roundEvery, LostAfter: lostAfter,
+	c.leader = &Upkeep{c: Config{Metadata: c, Interval: roundEvery,
+		Terms: func() Terms { return c.terms },
 		Alive: func(n cluster.NodeID) bool { return !c.down[n] },
 		Full:  func(d cluster.DriveID) bool { return c.full[d] }, Slow: func(d cluster.DriveID) bool { return c.slow[d] },
 		Events: Events{Lost: func(n cluster.NodeID) { say("lost %d", n) }, Returned: func(n cluster.NodeID) { say("returned %d", n) },
@@ -200,7 +202,7 @@ func TestNewLeaderCountsFromZero(t *testing.T) {
 func TestNobodyIsLostWithoutAThreshold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCommunity(t, 4)
-		c.leader.c.LostAfter = 0
+		c.terms.LostAfter = 0
 		c.down[1] = true
 		c.live(2 * lostAfter)
 		require.Equal(t, cluster.Active, c.stateOf(1))

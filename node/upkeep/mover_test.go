@@ -91,9 +91,10 @@ func TestMoverSeesWhatComesBetweenPages(t *testing.T) {
 		put(seq)
 		return seq, true
 	}
-	u := &Upkeep{movePace: newPacer(0, nil), c: Config{Metadata: g, Stores: func(d cluster.DriveID) (shard.Store, error) {
-		return map[cluster.DriveID]shard.Store{2: from, 3: to}[d], nil
-	}}.withDefaults()}
+	u := &Upkeep{movePace: newPacer(unlimited, nil),
+		c: Config{Metadata: g, Stores: func(d cluster.DriveID) (shard.Store, error) {
+			return map[cluster.DriveID]shard.Store{2: from, 3: to}[d], nil
+		}}.withDefaults()}
 	m := &mover{u: u, v: v, slot: 1, to: 3, track: newTracker("moves", 0, nil)}
 	require.NoError(t, m.run(t.Context()))
 	require.True(t, g.finished)

@@ -2,6 +2,8 @@ package upkeep
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -18,39 +20,46 @@ const (
 // pacer limits how many bytes a second a job moves on this node. It yields to clients: the more of
 // the node's buffers they hold, the slower it lets the job go. Safe for concurrent use.
 type pacer struct {
+	rate func() int64
+	busy func() float64
+
+	mu      sync.Mutex // Held while a step is reserved, so that no other changes the burst under it.
 	limiter *rate.Limiter
-	rate    int64 // Bytes a second while no client is busy.
-	step    int64 // Bytes that are let through at once.
-	busy    func() float64
 }
 
-// newPacer returns a pacer, which limits nothing where bytesPerSecond is 0. busy returns the share
-// of the buffers that clients hold; nil: none.
-func newPacer(bytesPerSecond int64, busy func() float64) *pacer {
-	if bytesPerSecond <= 0 {
-		return &pacer{}
-	}
-	step := max(1, bytesPerSecond/paceSteps)
-	limiter := rate.NewLimiter(rate.Limit(bytesPerSecond), int(step))
-	return &pacer{limiter: limiter, rate: bytesPerSecond, step: step, busy: busy}
+// newPacer returns a pacer. perSecond returns how many bytes it lets through while no client is busy; it is
+// asked before each step, and 0 is no limit. busy returns the share of the buffers that clients hold; nil: none.
+func newPacer(perSecond func() int64, busy func() float64) *pacer {
+	return &pacer{limiter: rate.NewLimiter(0, 0), rate: perSecond, busy: busy}
 }
 
 // wait returns when n more bytes may be moved. Errors: that of ctx.
 func (p *pacer) wait(ctx context.Context, n int64) error {
-	if p.limiter == nil {
-		return ctx.Err()
-	}
 	for n > 0 {
-		step := min(n, p.step)
-		share := 1.0
-		if p.busy != nil {
-			share = max(leastPace, 1-p.busy())
+		perSecond := p.rate()
+		if perSecond <= 0 {
+			return ctx.Err()
 		}
-		p.limiter.SetLimit(rate.Limit(float64(p.rate) * share))
-		if err := p.limiter.WaitN(ctx, int(step)); err != nil {
-			return err
+		step := min(n, max(1, perSecond/paceSteps))
+		r := p.reserve(perSecond, step)
+		if !pause(ctx, r.Delay()) {
+			r.Cancel()
+			return ctx.Err()
 		}
 		n -= step
 	}
-	return nil
+	return ctx.Err()
+}
+
+// reserve takes the next bytes at a rate, which may differ from that of the step before.
+func (p *pacer) reserve(perSecond, bytes int64) *rate.Reservation {
+	share := 1.0
+	if p.busy != nil {
+		share = max(leastPace, 1-p.busy())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limiter.SetBurst(int(max(1, perSecond/paceSteps)))
+	p.limiter.SetLimit(rate.Limit(float64(perSecond) * share))
+	return p.limiter.ReserveN(time.Now(), int(bytes))
 }

@@ -91,7 +91,7 @@ func TestRepairOfOneThatWasAway(t *testing.T) {
 	var rebuilt []shard.ExtentID
 	u := &Upkeep{c: Config{Metadata: f, Alive: func(cluster.NodeID) bool { return true }, Drives: []Drive{own}, Engine: engine,
 		Events: Events{Repaired: func(id shard.ExtentID, _ shard.SlotSet) { mu.Lock(); defer mu.Unlock(); rebuilt = append(rebuilt, id) }}}.withDefaults(),
-		repairPace: newPacer(0, nil)}
+		repairPace: newPacer(unlimited, nil)}
 	require.NoError(t, u.repair(t.Context()))
 	require.Equal(t, []uint32{1, 2}, f.listed, "one lost shard more loses volume 1")
 	require.Len(t, f.repaired, 4, "all but the one that is really gone")
@@ -124,7 +124,7 @@ func TestRepairTellsWhatIsThere(t *testing.T) {
 				items: map[uint32][]*metapb.WorkItem{1: {{Volume: 1, Seq: 1,
 					Extent: &metapb.Extent{PlainBytes: 1000, TailBlockBytes: 1000, Missing: c.missing}}}}}
 			u := &Upkeep{c: Config{Metadata: f, Alive: func(cluster.NodeID) bool { return true },
-				Drives: []Drive{&wholeDrive{gauge: gauge{id: 2}}}}.withDefaults(), repairPace: newPacer(0, nil)}
+				Drives: []Drive{&wholeDrive{gauge: gauge{id: 2}}}}.withDefaults(), repairPace: newPacer(unlimited, nil)}
 			require.NoError(t, u.repair(t.Context()))
 			require.Equal(t, c.told, len(f.repaired) == 1)
 			if c.told {

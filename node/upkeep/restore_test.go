@@ -119,7 +119,7 @@ func (f *fakeRestores) done() (warmed, ended []string) {
 // restoring starts upkeep with nothing but restores to do.
 func restoring(t *testing.T, f *fakeRestores, leads func() bool, failed func(string, error)) *Upkeep {
 	return Start(t.Context(), Config{Metadata: f, Restores: f, Leads: leads, Interval: 10 * time.Second, OrphanEvery: time.Hour,
-		ScrubInterval: time.Hour, Grace: time.Hour, Remember: time.Hour, Voters: noVoters{}, Events: Events{Failed: failed}})
+		Terms: hourly, Remember: time.Hour, Voters: noVoters{}, Events: Events{Failed: failed}})
 }
 
 type noVoters struct{ Voters }

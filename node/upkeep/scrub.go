@@ -39,7 +39,7 @@ func (u *Upkeep) scrub(ctx context.Context, d Drive, t *tracker) {
 // interval.
 func (u *Upkeep) scrubPause(d Drive, atLeast int) time.Duration {
 	shards := max(int(d.Usage().Shards), atLeast)
-	return min(max(u.c.ScrubInterval/time.Duration(shards+1), minScrubPause), maxScrubPause)
+	return min(max(u.c.Terms().ScrubInterval/time.Duration(shards+1), minScrubPause), maxScrubPause)
 }
 
 // scrubRound verifies every shard of a drive once, and waits while the job is paused. ok is false

@@ -105,9 +105,6 @@ type Config struct {
 	Paused func(job string) bool
 
 	Transitions Transitions                  // Nil: only the lifecycle rules of uploads are carried out.
-	LostAfter   time.Duration                // A node is lost after so long; 0: not by itself.
-	MoveRate    int64                        // Bytes a second that moves bring to this node; 0: no limit.
-	RepairRate  int64                        // Bytes a second that this node rebuilds; 0: no limit.
 	Busy        func() float64               // The share of the buffers that clients hold. Nil: none.
 	Full, Slow  func(d cluster.DriveID) bool // How a drive of this node is. Nil: none is full, or slow.
 	AccessLogs  AccessLogs                   // Nil: there are none.
@@ -116,19 +113,32 @@ type Config struct {
 	// Nil: there are no targets.
 	Targets func(arn string) notify.Target
 
-	Interval      time.Duration // The pause between rounds of jobs on the metadata.
-	OrphanEvery   time.Duration // The pause between orphan sweeps.
+	// Terms are asked each time that they count, since they may change. Nil: the zero Terms.
+	Terms func() Terms
+
+	Interval     time.Duration // The pause between rounds of jobs on the metadata.
+	OrphanEvery  time.Duration // The pause between orphan sweeps.
+	Remember     time.Duration // A finished upload is remembered for so long.
+	LifecycleDay time.Duration // How long a day of lifecycle rules is; 0: lifecycle.DefaultDay.
+	Events       Events
+}
+
+// Terms are how long upkeep waits and how fast it goes, as far as an operator may change that while it runs.
+type Terms struct {
+	LostAfter     time.Duration // A node is lost after so long; 0: not by itself.
+	MoveRate      int64         // Bytes a second that moves bring to this node; 0: no limit.
+	RepairRate    int64         // Bytes a second that this node rebuilds; 0: no limit.
 	ScrubInterval time.Duration // Every drive is verified once in this time.
 	Grace         time.Duration // An extent that nothing refers to is kept for so long.
-	Remember      time.Duration // A finished upload is remembered for so long.
-	LifecycleDay  time.Duration // How long a day of lifecycle rules is; 0: lifecycle.DefaultDay.
-	Events        Events
 }
 
 // withDefaults fills in what is not set.
 func (c Config) withDefaults() Config {
 	if c.MayVote == nil {
 		c.MayVote = c.Alive
+	}
+	if c.Terms == nil {
+		c.Terms = func() Terms { return Terms{} }
 	}
 	c.Events = events.Filled(c.Events)
 	return c
@@ -176,8 +186,9 @@ func Start(ctx context.Context, c Config) *Upkeep {
 	ctx, cancel := context.WithCancel(ctx)
 	c = c.withDefaults()
 	u := &Upkeep{c: c, found: newFinder(), track: trackers{paused: c.Paused}, cancel: cancel,
-		movePace: newPacer(c.MoveRate, c.Busy), repairPace: newPacer(c.RepairRate, c.Busy),
-		drained: map[cluster.DriveID]bool{}}
+		movePace:   newPacer(func() int64 { return c.Terms().MoveRate }, c.Busy),
+		repairPace: newPacer(func() int64 { return c.Terms().RepairRate }, c.Busy),
+		drained:    map[cluster.DriveID]bool{}}
 	jobs := []job{
 		{"garbage", c.Interval, true, jobTimeout, newCollector(c).run},
 		{"lost", c.Interval, true, jobTimeout, newWatcher(u).run},

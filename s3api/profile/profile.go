@@ -126,7 +126,7 @@ func New(compat Compat, overrides map[string]string) (*Profile, error) {
 		if !ok {
 			value = k.Default(compat)
 		}
-		bad = append(bad, k.set(p, value))
+		bad = append(bad, k.Set(p, value))
 	}
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		if find(name) == nil {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairnstore/cairn/cluster/errs"
+	"github.com/cairnstore/cairn/cluster/knob"
 	"github.com/cairnstore/cairn/s3api/wirexml"
 )
 
@@ -45,7 +46,7 @@ func TestKnobsAreComplete(t *testing.T) {
 		seen[k.Name] = true
 		require.Regexp(t, `^[a-z0-9]+(-[a-z0-9]+)*$`, k.Name)
 		require.NotEmpty(t, k.Help, k.Name)
-		require.Equal(t, k.Type == TypeChoice || k.Type == TypeSwitch, len(k.Values) > 1, k.Name)
+		require.Equal(t, k.Type == knob.TypeChoice || k.Type == knob.TypeSwitch, len(k.Values) > 1, k.Name)
 		for _, c := range []Compat{OBS, AWS} {
 			p, err := New(c, nil)
 			require.NoError(t, err)
@@ -68,13 +69,13 @@ func TestOverrides(t *testing.T) {
 				continue
 			}
 			switch k.Type {
-			case TypeSize:
-				overrides[k.Name] = sizeText(rapid.Int64Range(1, maxMinPart).Draw(t, "size"))
-			case TypeCount:
+			case knob.TypeSize:
+				overrides[k.Name] = knob.SizeText(rapid.Int64Range(1, maxMinPart).Draw(t, "size"))
+			case knob.TypeCount:
 				overrides[k.Name] = strconv.Itoa(rapid.IntRange(1, MaxBuckets).Draw(t, "count"))
-			case TypeDuration:
+			case knob.TypeDuration:
 				overrides[k.Name] = rapid.SampledFrom([]time.Duration{time.Millisecond, 90 * time.Second, maxEarly200}).Draw(t, "duration").String()
-			case TypeText:
+			case knob.TypeText:
 				overrides[k.Name] = rapid.StringMatching(`[!-~]([ -~]{0,30}[!-~])?`).Draw(t, "text")
 			default:
 				overrides[k.Name] = rapid.SampledFrom(k.Values).Draw(t, "value")

@@ -13,7 +13,7 @@ import (
 
 func newConfig() *cobra.Command {
 	return noun("config", "Settings that can be changed while the cluster runs",
-		configList(), configGet(), configSet(), configReset())
+		configList(), configGet(), configShow(), configSet(), configReset())
 }
 
 func configList() verb {
@@ -48,12 +48,40 @@ func configGet() verb {
 	}
 }
 
+func configShow() verb {
+	return verb{
+		use: "show SETTING", short: "Show a setting, and what is in force on each node",
+		long: `Show a setting, and what each node has in force. Where the cluster says nothing
+(cairn config set), nodes may differ by their own settings.`,
+		example: "  cairn config show repair-rate",
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			a, err := c.ShowSetting(ctx, &adminpb.ShowSettingRequest{Name: args[0]})
+			if err != nil {
+				return nil, err
+			}
+			about, _ := showSetting(a.Setting, nil)
+			return &answer{a, func(w io.Writer) {
+				about.table(w)
+				row(w)
+				row(w, "S3", "NODE", "VALUE", "SOURCE")
+				for _, n := range a.Nodes {
+					if n.Error != "" {
+						row(w, n.S3Addr, n.Node, "-", n.Error)
+						continue
+					}
+					row(w, n.S3Addr, n.Node, n.Value, n.Source)
+				}
+			}}, nil
+		},
+	}
+}
+
 func configSet() verb {
 	return verb{
 		use: "set SETTING VALUE", short: "Set a setting for the whole cluster",
 		long: `Set a setting for the whole cluster. It holds on the node that answers at once, and
 on every other one within a second or so.`,
-		example: "  cairn config set compat aws",
+		example: "  cairn config set compat aws\n  cairn config set repair-rate 32MiB\n  cairn config set lost-after 2h",
 		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
 			return showSetting(c.SetSetting(ctx, &adminpb.SetSettingRequest{Name: args[0], Value: args[1]}))
 		},

@@ -26,6 +26,7 @@ func TestOperatorsDay(t *testing.T) {
 		chapter{"accounts are summed up", d.sums},
 		chapter{"everything under a prefix is read and checked", d.verifies},
 		chapter{"jobs tell what they are for, and scrub is one", d.watches},
+		chapter{"what is turned at night is in force everywhere", d.turns},
 	)
 }
 
@@ -201,3 +202,36 @@ func (d *operatorsDay) watches(t *testing.T) {
 
 // scrubTimeout is how long every drive may take to be scrubbed. There are a few shards.
 const scrubTimeout = 5 * time.Minute
+
+// turns changes settings of background work and logs, and sees that each node has them in force.
+func (d *operatorsDay) turns(t *testing.T) {
+	type shown struct {
+		Nodes []struct{ Value, Source, Error string }
+	}
+	inForce := func(name, value, source string) {
+		d.eventually("the setting "+name+" is "+value, time.Minute, func() bool {
+			var s shown
+			require.NoError(t, json.Unmarshal([]byte(d.say("config", "show", name, "-o", "json")), &s))
+			require.Len(t, s.Nodes, 3)
+			for _, n := range s.Nodes {
+				if n.Value != value || n.Source != source || n.Error != "" {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	for name, value := range map[string]string{"repair-rate": "32MiB", "move-rate": "0", "scrub-interval": "48h0m0s",
+		"gc-grace": "2h0m0s", "lost-after": "0s", "log-level": "debug"} {
+		d.say("config", "set", name, value)
+		inForce(name, value, "cluster")
+	}
+	require.Contains(t, d.say("logs", "level"), "debug")
+	d.say("logs", "level", "warn")
+	inForce("log-level", "warn", "logs level")
+	d.say("logs", "level", "default")
+	d.say("config", "reset", "log-level")
+	inForce("log-level", "info", "default")
+	_, err := d.cairn("config", "set", "repair-rate", "fast")
+	require.ErrorContains(t, err, "a size such as")
+}

@@ -30,10 +30,11 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\x9a.\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xf0.\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
-	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
+	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12T\n" +
+	"\vShowSetting\x12\".cairn.admin.v1.ShowSettingRequest\x1a!.cairn.admin.v1.SettingEverywhere\x12H\n" +
 	"\n" +
 	"SetSetting\x12!.cairn.admin.v1.SetSettingRequest\x1a\x17.cairn.admin.v1.Setting\x12L\n" +
 	"\fResetSetting\x12#.cairn.admin.v1.ResetSettingRequest\x1a\x17.cairn.admin.v1.Setting\x12Y\n" +
@@ -130,269 +131,273 @@ const file_admin_proto_rawDesc = "" +
 var file_admin_proto_goTypes = []any{
 	(*StatusRequest)(nil),               // 0: cairn.admin.v1.StatusRequest
 	(*ListSettingsRequest)(nil),         // 1: cairn.admin.v1.ListSettingsRequest
-	(*SetSettingRequest)(nil),           // 2: cairn.admin.v1.SetSettingRequest
-	(*ResetSettingRequest)(nil),         // 3: cairn.admin.v1.ResetSettingRequest
-	(*ListEventTargetsRequest)(nil),     // 4: cairn.admin.v1.ListEventTargetsRequest
-	(*SetEventTargetRequest)(nil),       // 5: cairn.admin.v1.SetEventTargetRequest
-	(*EventTargetRef)(nil),              // 6: cairn.admin.v1.EventTargetRef
-	(*AddAccountRequest)(nil),           // 7: cairn.admin.v1.AddAccountRequest
-	(*ListAccountsRequest)(nil),         // 8: cairn.admin.v1.ListAccountsRequest
-	(*AccountRef)(nil),                  // 9: cairn.admin.v1.AccountRef
-	(*SetAccountDisabledRequest)(nil),   // 10: cairn.admin.v1.SetAccountDisabledRequest
-	(*SetAccountBucketsRequest)(nil),    // 11: cairn.admin.v1.SetAccountBucketsRequest
-	(*RemoveAccountRequest)(nil),        // 12: cairn.admin.v1.RemoveAccountRequest
-	(*EntryRef)(nil),                    // 13: cairn.admin.v1.EntryRef
-	(*SetUserDisabledRequest)(nil),      // 14: cairn.admin.v1.SetUserDisabledRequest
-	(*RemoveEntryRequest)(nil),          // 15: cairn.admin.v1.RemoveEntryRequest
-	(*SetGroupMemberRequest)(nil),       // 16: cairn.admin.v1.SetGroupMemberRequest
-	(*AddRoleRequest)(nil),              // 17: cairn.admin.v1.AddRoleRequest
-	(*AddPolicyRequest)(nil),            // 18: cairn.admin.v1.AddPolicyRequest
-	(*SetPolicyAttachedRequest)(nil),    // 19: cairn.admin.v1.SetPolicyAttachedRequest
-	(*SimulatePolicyRequest)(nil),       // 20: cairn.admin.v1.SimulatePolicyRequest
-	(*AddAccessKeyRequest)(nil),         // 21: cairn.admin.v1.AddAccessKeyRequest
-	(*ListAccessKeysRequest)(nil),       // 22: cairn.admin.v1.ListAccessKeysRequest
-	(*AccessKeyRef)(nil),                // 23: cairn.admin.v1.AccessKeyRef
-	(*SetAccessKeyDisabledRequest)(nil), // 24: cairn.admin.v1.SetAccessKeyDisabledRequest
-	(*CreateMasterKeyRequest)(nil),      // 25: cairn.admin.v1.CreateMasterKeyRequest
-	(*MasterKeyRef)(nil),                // 26: cairn.admin.v1.MasterKeyRef
-	(*ChangeMasterKeyRequest)(nil),      // 27: cairn.admin.v1.ChangeMasterKeyRequest
-	(*SetKeyAliasRequest)(nil),          // 28: cairn.admin.v1.SetKeyAliasRequest
-	(*RemoveKeyAliasRequest)(nil),       // 29: cairn.admin.v1.RemoveKeyAliasRequest
-	(*ListBucketsRequest)(nil),          // 30: cairn.admin.v1.ListBucketsRequest
-	(*BucketRef)(nil),                   // 31: cairn.admin.v1.BucketRef
-	(*ListUploadsRequest)(nil),          // 32: cairn.admin.v1.ListUploadsRequest
-	(*UploadRef)(nil),                   // 33: cairn.admin.v1.UploadRef
-	(*StatObjectRequest)(nil),           // 34: cairn.admin.v1.StatObjectRequest
-	(*ShowHealthRequest)(nil),           // 35: cairn.admin.v1.ShowHealthRequest
-	(*ListNodesRequest)(nil),            // 36: cairn.admin.v1.ListNodesRequest
-	(*NodeRef)(nil),                     // 37: cairn.admin.v1.NodeRef
-	(*ListDrivesRequest)(nil),           // 38: cairn.admin.v1.ListDrivesRequest
-	(*DriveRef)(nil),                    // 39: cairn.admin.v1.DriveRef
-	(*ListVolumesRequest)(nil),          // 40: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),                   // 41: cairn.admin.v1.VolumeRef
-	(*PlanRequest)(nil),                 // 42: cairn.admin.v1.PlanRequest
-	(*ChangeNodeRequest)(nil),           // 43: cairn.admin.v1.ChangeNodeRequest
-	(*RepairClockRequest)(nil),          // 44: cairn.admin.v1.RepairClockRequest
-	(*ChangeDriveRequest)(nil),          // 45: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),             // 46: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                      // 47: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),       // 48: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),       // 49: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                // 50: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),             // 51: cairn.admin.v1.ListLoadRequest
-	(*ShowHistoryRequest)(nil),          // 52: cairn.admin.v1.ShowHistoryRequest
-	(*ListLogLevelsRequest)(nil),        // 53: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),          // 54: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),             // 55: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),       // 56: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),              // 57: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                    // 58: cairn.admin.v1.Settings
-	(*Setting)(nil),                     // 59: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                // 60: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                 // 61: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                     // 62: cairn.admin.v1.Removed
-	(*NewAccount)(nil),                  // 63: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                    // 64: cairn.admin.v1.Accounts
-	(*Account)(nil),                     // 65: cairn.admin.v1.Account
-	(*User)(nil),                        // 66: cairn.admin.v1.User
-	(*Users)(nil),                       // 67: cairn.admin.v1.Users
-	(*Group)(nil),                       // 68: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 69: cairn.admin.v1.Groups
-	(*Role)(nil),                        // 70: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 71: cairn.admin.v1.Roles
-	(*Policy)(nil),                      // 72: cairn.admin.v1.Policy
-	(*Policies)(nil),                    // 73: cairn.admin.v1.Policies
-	(*Attachment)(nil),                  // 74: cairn.admin.v1.Attachment
-	(*Simulation)(nil),                  // 75: cairn.admin.v1.Simulation
-	(*AccessKey)(nil),                   // 76: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 77: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                   // 78: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                  // 79: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                     // 80: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                      // 81: cairn.admin.v1.Bucket
-	(*Uploads)(nil),                     // 82: cairn.admin.v1.Uploads
-	(*Upload)(nil),                      // 83: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                  // 84: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                      // 85: cairn.admin.v1.Health
-	(*Nodes)(nil),                       // 86: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                  // 87: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                      // 88: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                 // 89: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                     // 90: cairn.admin.v1.Volumes
-	(*Volume)(nil),                      // 91: cairn.admin.v1.Volume
-	(*Plan)(nil),                        // 92: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),               // 93: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                        // 94: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                 // 95: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),      // 96: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                  // 97: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                       // 98: cairn.admin.v1.Loads
-	(*LoadHistory)(nil),                 // 99: cairn.admin.v1.LoadHistory
-	(*LogLevels)(nil),                   // 100: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                        // 101: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                // 102: cairn.admin.v1.SupportPiece
+	(*ShowSettingRequest)(nil),          // 2: cairn.admin.v1.ShowSettingRequest
+	(*SetSettingRequest)(nil),           // 3: cairn.admin.v1.SetSettingRequest
+	(*ResetSettingRequest)(nil),         // 4: cairn.admin.v1.ResetSettingRequest
+	(*ListEventTargetsRequest)(nil),     // 5: cairn.admin.v1.ListEventTargetsRequest
+	(*SetEventTargetRequest)(nil),       // 6: cairn.admin.v1.SetEventTargetRequest
+	(*EventTargetRef)(nil),              // 7: cairn.admin.v1.EventTargetRef
+	(*AddAccountRequest)(nil),           // 8: cairn.admin.v1.AddAccountRequest
+	(*ListAccountsRequest)(nil),         // 9: cairn.admin.v1.ListAccountsRequest
+	(*AccountRef)(nil),                  // 10: cairn.admin.v1.AccountRef
+	(*SetAccountDisabledRequest)(nil),   // 11: cairn.admin.v1.SetAccountDisabledRequest
+	(*SetAccountBucketsRequest)(nil),    // 12: cairn.admin.v1.SetAccountBucketsRequest
+	(*RemoveAccountRequest)(nil),        // 13: cairn.admin.v1.RemoveAccountRequest
+	(*EntryRef)(nil),                    // 14: cairn.admin.v1.EntryRef
+	(*SetUserDisabledRequest)(nil),      // 15: cairn.admin.v1.SetUserDisabledRequest
+	(*RemoveEntryRequest)(nil),          // 16: cairn.admin.v1.RemoveEntryRequest
+	(*SetGroupMemberRequest)(nil),       // 17: cairn.admin.v1.SetGroupMemberRequest
+	(*AddRoleRequest)(nil),              // 18: cairn.admin.v1.AddRoleRequest
+	(*AddPolicyRequest)(nil),            // 19: cairn.admin.v1.AddPolicyRequest
+	(*SetPolicyAttachedRequest)(nil),    // 20: cairn.admin.v1.SetPolicyAttachedRequest
+	(*SimulatePolicyRequest)(nil),       // 21: cairn.admin.v1.SimulatePolicyRequest
+	(*AddAccessKeyRequest)(nil),         // 22: cairn.admin.v1.AddAccessKeyRequest
+	(*ListAccessKeysRequest)(nil),       // 23: cairn.admin.v1.ListAccessKeysRequest
+	(*AccessKeyRef)(nil),                // 24: cairn.admin.v1.AccessKeyRef
+	(*SetAccessKeyDisabledRequest)(nil), // 25: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*CreateMasterKeyRequest)(nil),      // 26: cairn.admin.v1.CreateMasterKeyRequest
+	(*MasterKeyRef)(nil),                // 27: cairn.admin.v1.MasterKeyRef
+	(*ChangeMasterKeyRequest)(nil),      // 28: cairn.admin.v1.ChangeMasterKeyRequest
+	(*SetKeyAliasRequest)(nil),          // 29: cairn.admin.v1.SetKeyAliasRequest
+	(*RemoveKeyAliasRequest)(nil),       // 30: cairn.admin.v1.RemoveKeyAliasRequest
+	(*ListBucketsRequest)(nil),          // 31: cairn.admin.v1.ListBucketsRequest
+	(*BucketRef)(nil),                   // 32: cairn.admin.v1.BucketRef
+	(*ListUploadsRequest)(nil),          // 33: cairn.admin.v1.ListUploadsRequest
+	(*UploadRef)(nil),                   // 34: cairn.admin.v1.UploadRef
+	(*StatObjectRequest)(nil),           // 35: cairn.admin.v1.StatObjectRequest
+	(*ShowHealthRequest)(nil),           // 36: cairn.admin.v1.ShowHealthRequest
+	(*ListNodesRequest)(nil),            // 37: cairn.admin.v1.ListNodesRequest
+	(*NodeRef)(nil),                     // 38: cairn.admin.v1.NodeRef
+	(*ListDrivesRequest)(nil),           // 39: cairn.admin.v1.ListDrivesRequest
+	(*DriveRef)(nil),                    // 40: cairn.admin.v1.DriveRef
+	(*ListVolumesRequest)(nil),          // 41: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),                   // 42: cairn.admin.v1.VolumeRef
+	(*PlanRequest)(nil),                 // 43: cairn.admin.v1.PlanRequest
+	(*ChangeNodeRequest)(nil),           // 44: cairn.admin.v1.ChangeNodeRequest
+	(*RepairClockRequest)(nil),          // 45: cairn.admin.v1.RepairClockRequest
+	(*ChangeDriveRequest)(nil),          // 46: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),             // 47: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                      // 48: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),       // 49: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),       // 50: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                // 51: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),             // 52: cairn.admin.v1.ListLoadRequest
+	(*ShowHistoryRequest)(nil),          // 53: cairn.admin.v1.ShowHistoryRequest
+	(*ListLogLevelsRequest)(nil),        // 54: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),          // 55: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),             // 56: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),       // 57: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),              // 58: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                    // 59: cairn.admin.v1.Settings
+	(*SettingEverywhere)(nil),           // 60: cairn.admin.v1.SettingEverywhere
+	(*Setting)(nil),                     // 61: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                // 62: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                 // 63: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                     // 64: cairn.admin.v1.Removed
+	(*NewAccount)(nil),                  // 65: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                    // 66: cairn.admin.v1.Accounts
+	(*Account)(nil),                     // 67: cairn.admin.v1.Account
+	(*User)(nil),                        // 68: cairn.admin.v1.User
+	(*Users)(nil),                       // 69: cairn.admin.v1.Users
+	(*Group)(nil),                       // 70: cairn.admin.v1.Group
+	(*Groups)(nil),                      // 71: cairn.admin.v1.Groups
+	(*Role)(nil),                        // 72: cairn.admin.v1.Role
+	(*Roles)(nil),                       // 73: cairn.admin.v1.Roles
+	(*Policy)(nil),                      // 74: cairn.admin.v1.Policy
+	(*Policies)(nil),                    // 75: cairn.admin.v1.Policies
+	(*Attachment)(nil),                  // 76: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                  // 77: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                   // 78: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                  // 79: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                   // 80: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                  // 81: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                     // 82: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                      // 83: cairn.admin.v1.Bucket
+	(*Uploads)(nil),                     // 84: cairn.admin.v1.Uploads
+	(*Upload)(nil),                      // 85: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                  // 86: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                      // 87: cairn.admin.v1.Health
+	(*Nodes)(nil),                       // 88: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                  // 89: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                      // 90: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                 // 91: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                     // 92: cairn.admin.v1.Volumes
+	(*Volume)(nil),                      // 93: cairn.admin.v1.Volume
+	(*Plan)(nil),                        // 94: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),               // 95: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                        // 96: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                 // 97: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),      // 98: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                  // 99: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                       // 100: cairn.admin.v1.Loads
+	(*LoadHistory)(nil),                 // 101: cairn.admin.v1.LoadHistory
+	(*LogLevels)(nil),                   // 102: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                        // 103: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                // 104: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
 	1,   // 1: cairn.admin.v1.AdminService.ListSettings:input_type -> cairn.admin.v1.ListSettingsRequest
-	2,   // 2: cairn.admin.v1.AdminService.SetSetting:input_type -> cairn.admin.v1.SetSettingRequest
-	3,   // 3: cairn.admin.v1.AdminService.ResetSetting:input_type -> cairn.admin.v1.ResetSettingRequest
-	4,   // 4: cairn.admin.v1.AdminService.ListEventTargets:input_type -> cairn.admin.v1.ListEventTargetsRequest
-	5,   // 5: cairn.admin.v1.AdminService.SetEventTarget:input_type -> cairn.admin.v1.SetEventTargetRequest
-	6,   // 6: cairn.admin.v1.AdminService.RemoveEventTarget:input_type -> cairn.admin.v1.EventTargetRef
-	6,   // 7: cairn.admin.v1.AdminService.TestEventTarget:input_type -> cairn.admin.v1.EventTargetRef
-	7,   // 8: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
-	8,   // 9: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
-	9,   // 10: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
-	10,  // 11: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
-	11,  // 12: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
-	12,  // 13: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
-	13,  // 14: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
-	9,   // 15: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
-	13,  // 16: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
-	14,  // 17: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
-	15,  // 18: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
-	13,  // 19: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
-	9,   // 20: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
-	13,  // 21: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
-	16,  // 22: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
-	15,  // 23: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
-	17,  // 24: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
-	9,   // 25: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
-	13,  // 26: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
-	13,  // 27: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
-	18,  // 28: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
-	9,   // 29: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
-	13,  // 30: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
-	19,  // 31: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
-	15,  // 32: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
-	20,  // 33: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
-	21,  // 34: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
-	22,  // 35: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
-	23,  // 36: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	24,  // 37: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
-	23,  // 38: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	25,  // 39: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
-	9,   // 40: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
-	26,  // 41: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
-	27,  // 42: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
-	28,  // 43: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
-	29,  // 44: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
-	30,  // 45: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
-	31,  // 46: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
-	32,  // 47: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
-	33,  // 48: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
-	33,  // 49: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
-	34,  // 50: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
-	35,  // 51: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
-	36,  // 52: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
-	37,  // 53: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
-	38,  // 54: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
-	39,  // 55: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
-	40,  // 56: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
-	41,  // 57: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
-	42,  // 58: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
-	43,  // 59: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	43,  // 60: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	43,  // 61: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	44,  // 62: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
-	37,  // 63: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
-	45,  // 64: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	45,  // 65: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	45,  // 66: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	46,  // 67: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	47,  // 68: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	47,  // 69: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	48,  // 70: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	49,  // 71: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	50,  // 72: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	51,  // 73: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	52,  // 74: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
-	53,  // 75: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	54,  // 76: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	55,  // 77: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	56,  // 78: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	57,  // 79: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	58,  // 80: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	59,  // 81: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	59,  // 82: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	60,  // 83: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	61,  // 84: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	62,  // 85: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	61,  // 86: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	63,  // 87: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	64,  // 88: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	65,  // 89: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	65,  // 90: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	65,  // 91: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	62,  // 92: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	66,  // 93: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	67,  // 94: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	66,  // 95: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	66,  // 96: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	62,  // 97: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	68,  // 98: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	69,  // 99: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	68,  // 100: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	68,  // 101: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	62,  // 102: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	70,  // 103: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	71,  // 104: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	70,  // 105: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	62,  // 106: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	72,  // 107: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	73,  // 108: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	72,  // 109: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	74,  // 110: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	62,  // 111: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	75,  // 112: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
-	76,  // 113: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	77,  // 114: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	76,  // 115: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	76,  // 116: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	62,  // 117: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	78,  // 118: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	79,  // 119: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	78,  // 120: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	78,  // 121: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	78,  // 122: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	62,  // 123: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	80,  // 124: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	81,  // 125: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	82,  // 126: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	83,  // 127: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	62,  // 128: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	84,  // 129: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	85,  // 130: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	86,  // 131: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	87,  // 132: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	88,  // 133: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	89,  // 134: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	90,  // 135: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	91,  // 136: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	92,  // 137: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	87,  // 138: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	87,  // 139: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	62,  // 140: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	93,  // 141: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	87,  // 142: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	89,  // 143: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	89,  // 144: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	62,  // 145: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	94,  // 146: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	94,  // 147: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	94,  // 148: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	95,  // 149: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	96,  // 150: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	97,  // 151: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	98,  // 152: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	99,  // 153: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
-	100, // 154: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	100, // 155: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	101, // 156: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	102, // 157: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	79,  // [79:158] is the sub-list for method output_type
-	0,   // [0:79] is the sub-list for method input_type
+	2,   // 2: cairn.admin.v1.AdminService.ShowSetting:input_type -> cairn.admin.v1.ShowSettingRequest
+	3,   // 3: cairn.admin.v1.AdminService.SetSetting:input_type -> cairn.admin.v1.SetSettingRequest
+	4,   // 4: cairn.admin.v1.AdminService.ResetSetting:input_type -> cairn.admin.v1.ResetSettingRequest
+	5,   // 5: cairn.admin.v1.AdminService.ListEventTargets:input_type -> cairn.admin.v1.ListEventTargetsRequest
+	6,   // 6: cairn.admin.v1.AdminService.SetEventTarget:input_type -> cairn.admin.v1.SetEventTargetRequest
+	7,   // 7: cairn.admin.v1.AdminService.RemoveEventTarget:input_type -> cairn.admin.v1.EventTargetRef
+	7,   // 8: cairn.admin.v1.AdminService.TestEventTarget:input_type -> cairn.admin.v1.EventTargetRef
+	8,   // 9: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
+	9,   // 10: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
+	10,  // 11: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
+	11,  // 12: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
+	12,  // 13: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
+	13,  // 14: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
+	14,  // 15: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
+	10,  // 16: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
+	14,  // 17: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
+	15,  // 18: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
+	16,  // 19: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
+	14,  // 20: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
+	10,  // 21: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
+	14,  // 22: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
+	17,  // 23: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
+	16,  // 24: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
+	18,  // 25: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
+	10,  // 26: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
+	14,  // 27: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
+	14,  // 28: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
+	19,  // 29: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
+	10,  // 30: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
+	14,  // 31: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
+	20,  // 32: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
+	16,  // 33: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
+	21,  // 34: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
+	22,  // 35: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
+	23,  // 36: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
+	24,  // 37: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	25,  // 38: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
+	24,  // 39: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	26,  // 40: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
+	10,  // 41: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
+	27,  // 42: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
+	28,  // 43: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
+	29,  // 44: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
+	30,  // 45: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
+	31,  // 46: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
+	32,  // 47: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
+	33,  // 48: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
+	34,  // 49: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
+	34,  // 50: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
+	35,  // 51: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
+	36,  // 52: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
+	37,  // 53: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
+	38,  // 54: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
+	39,  // 55: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
+	40,  // 56: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
+	41,  // 57: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
+	42,  // 58: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
+	43,  // 59: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
+	44,  // 60: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	44,  // 61: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	44,  // 62: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	45,  // 63: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
+	38,  // 64: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
+	46,  // 65: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	46,  // 66: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	46,  // 67: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	47,  // 68: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	48,  // 69: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	48,  // 70: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	49,  // 71: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	50,  // 72: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	51,  // 73: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	52,  // 74: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	53,  // 75: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
+	54,  // 76: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	55,  // 77: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	56,  // 78: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	57,  // 79: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	58,  // 80: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	59,  // 81: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	60,  // 82: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
+	61,  // 83: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	61,  // 84: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	62,  // 85: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	63,  // 86: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	64,  // 87: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	63,  // 88: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	65,  // 89: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	66,  // 90: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	67,  // 91: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	67,  // 92: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	67,  // 93: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	64,  // 94: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	68,  // 95: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	69,  // 96: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	68,  // 97: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	68,  // 98: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	64,  // 99: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	70,  // 100: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	71,  // 101: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	70,  // 102: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	70,  // 103: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	64,  // 104: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	72,  // 105: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	73,  // 106: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	72,  // 107: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	64,  // 108: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	74,  // 109: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	75,  // 110: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	74,  // 111: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	76,  // 112: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	64,  // 113: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	77,  // 114: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	78,  // 115: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	79,  // 116: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	78,  // 117: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	78,  // 118: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	64,  // 119: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	80,  // 120: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	81,  // 121: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	80,  // 122: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	80,  // 123: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	80,  // 124: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	64,  // 125: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	82,  // 126: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	83,  // 127: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	84,  // 128: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	85,  // 129: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	64,  // 130: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	86,  // 131: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	87,  // 132: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	88,  // 133: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	89,  // 134: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	90,  // 135: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	91,  // 136: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	92,  // 137: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	93,  // 138: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	94,  // 139: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	89,  // 140: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	89,  // 141: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	64,  // 142: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	95,  // 143: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	89,  // 144: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	91,  // 145: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	91,  // 146: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	64,  // 147: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	96,  // 148: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	96,  // 149: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	96,  // 150: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	97,  // 151: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	98,  // 152: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	99,  // 153: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	100, // 154: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	101, // 155: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
+	102, // 156: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	102, // 157: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	103, // 158: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	104, // 159: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	80,  // [80:160] is the sub-list for method output_type
+	0,   // [0:80] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name

@@ -305,7 +305,7 @@ const file_peer_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
 	"peer.proto\x12\x0ecairn.admin.v1\x1a\rcluster.proto\x1a\n" +
-	"jobs.proto\x1a\vtrace.proto\"\x0f\n" +
+	"jobs.proto\x1a\x0esettings.proto\x1a\vtrace.proto\"\x0f\n" +
 	"\rReportRequest\"#\n" +
 	"\rUnseatRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
@@ -330,7 +330,7 @@ const file_peer_proto_rawDesc = "" +
 	"blockCache\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xc2\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x8c\x05\n" +
 	"\vPeerService\x12C\n" +
 	"\x06Report\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1a.cairn.admin.v1.NodeReport\x12?\n" +
 	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12J\n" +
@@ -338,6 +338,7 @@ const file_peer_proto_rawDesc = "" +
 	"\x05Watch\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12H\n" +
 	"\bSetLevel\x12\".cairn.admin.v1.SetLogLevelRequest\x1a\x18.cairn.admin.v1.LogLevel\x12?\n" +
 	"\x03Log\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x17.cairn.admin.v1.NodeLog\x12H\n" +
+	"\aInForce\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
 	"\aSupport\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1c.cairn.admin.v1.SupportPiece0\x01\x12G\n" +
 	"\x06Unseat\x12\x1d.cairn.admin.v1.UnseatRequest\x1a\x1e.cairn.admin.v1.UnseatResponseB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
@@ -355,24 +356,26 @@ func file_peer_proto_rawDescGZIP() []byte {
 
 var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_peer_proto_goTypes = []any{
-	(*ReportRequest)(nil),      // 0: cairn.admin.v1.ReportRequest
-	(*UnseatRequest)(nil),      // 1: cairn.admin.v1.UnseatRequest
-	(*UnseatResponse)(nil),     // 2: cairn.admin.v1.UnseatResponse
-	(*NodeReport)(nil),         // 3: cairn.admin.v1.NodeReport
-	nil,                        // 4: cairn.admin.v1.NodeReport.SettingsEntry
-	(*DriveStatus)(nil),        // 5: cairn.admin.v1.DriveStatus
-	(*Job)(nil),                // 6: cairn.admin.v1.Job
-	(*LogLevel)(nil),           // 7: cairn.admin.v1.LogLevel
-	(*BlockCache)(nil),         // 8: cairn.admin.v1.BlockCache
-	(*ShowHistoryRequest)(nil), // 9: cairn.admin.v1.ShowHistoryRequest
-	(*TraceRequest)(nil),       // 10: cairn.admin.v1.TraceRequest
-	(*SetLogLevelRequest)(nil), // 11: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),    // 12: cairn.admin.v1.ListLogsRequest
-	(*NodeLoad)(nil),           // 13: cairn.admin.v1.NodeLoad
-	(*LoadHistory)(nil),        // 14: cairn.admin.v1.LoadHistory
-	(*TraceEvent)(nil),         // 15: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),            // 16: cairn.admin.v1.NodeLog
-	(*SupportPiece)(nil),       // 17: cairn.admin.v1.SupportPiece
+	(*ReportRequest)(nil),       // 0: cairn.admin.v1.ReportRequest
+	(*UnseatRequest)(nil),       // 1: cairn.admin.v1.UnseatRequest
+	(*UnseatResponse)(nil),      // 2: cairn.admin.v1.UnseatResponse
+	(*NodeReport)(nil),          // 3: cairn.admin.v1.NodeReport
+	nil,                         // 4: cairn.admin.v1.NodeReport.SettingsEntry
+	(*DriveStatus)(nil),         // 5: cairn.admin.v1.DriveStatus
+	(*Job)(nil),                 // 6: cairn.admin.v1.Job
+	(*LogLevel)(nil),            // 7: cairn.admin.v1.LogLevel
+	(*BlockCache)(nil),          // 8: cairn.admin.v1.BlockCache
+	(*ShowHistoryRequest)(nil),  // 9: cairn.admin.v1.ShowHistoryRequest
+	(*TraceRequest)(nil),        // 10: cairn.admin.v1.TraceRequest
+	(*SetLogLevelRequest)(nil),  // 11: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),     // 12: cairn.admin.v1.ListLogsRequest
+	(*ListSettingsRequest)(nil), // 13: cairn.admin.v1.ListSettingsRequest
+	(*NodeLoad)(nil),            // 14: cairn.admin.v1.NodeLoad
+	(*LoadHistory)(nil),         // 15: cairn.admin.v1.LoadHistory
+	(*TraceEvent)(nil),          // 16: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),             // 17: cairn.admin.v1.NodeLog
+	(*Settings)(nil),            // 18: cairn.admin.v1.Settings
+	(*SupportPiece)(nil),        // 19: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
 	5,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
@@ -386,18 +389,20 @@ var file_peer_proto_depIdxs = []int32{
 	10, // 8: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
 	11, // 9: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
 	12, // 10: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
-	0,  // 11: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 12: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
-	3,  // 13: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	13, // 14: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	14, // 15: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
-	15, // 16: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	7,  // 17: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	16, // 18: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	17, // 19: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	2,  // 20: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
-	13, // [13:21] is the sub-list for method output_type
-	5,  // [5:13] is the sub-list for method input_type
+	13, // 11: cairn.admin.v1.PeerService.InForce:input_type -> cairn.admin.v1.ListSettingsRequest
+	0,  // 12: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
+	1,  // 13: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
+	3,  // 14: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	14, // 15: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	15, // 16: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
+	16, // 17: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	7,  // 18: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	17, // 19: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	18, // 20: cairn.admin.v1.PeerService.InForce:output_type -> cairn.admin.v1.Settings
+	19, // 21: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	2,  // 22: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
+	14, // [14:23] is the sub-list for method output_type
+	5,  // [5:14] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name
@@ -410,6 +415,7 @@ func file_peer_proto_init() {
 	}
 	file_cluster_proto_init()
 	file_jobs_proto_init()
+	file_settings_proto_init()
 	file_trace_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -167,7 +167,7 @@ type Setting struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`     // In force.
-	Source        string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`   // cluster, node (the settings of the answering node) or default.
+	Source        string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`   // cluster, node (the settings of the answering node), default, or `logs level`.
 	Default       string                 `protobuf:"bytes,4,opt,name=default,proto3" json:"default,omitempty"` // Of the compat in force.
 	Type          string                 `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`       // choice, switch, size, duration or text.
 	Values        []string               `protobuf:"bytes,6,rep,name=values,proto3" json:"values,omitempty"`   // What a choice or a switch may be.
@@ -263,6 +263,179 @@ func (x *Setting) GetHelp() string {
 	return ""
 }
 
+type ShowSettingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowSettingRequest) Reset() {
+	*x = ShowSettingRequest{}
+	mi := &file_settings_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowSettingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowSettingRequest) ProtoMessage() {}
+
+func (x *ShowSettingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_settings_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowSettingRequest.ProtoReflect.Descriptor instead.
+func (*ShowSettingRequest) Descriptor() ([]byte, []int) {
+	return file_settings_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ShowSettingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// SettingEverywhere is a setting, and what is in force where.
+type SettingEverywhere struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Setting       *Setting               `protobuf:"bytes,1,opt,name=setting,proto3" json:"setting,omitempty"`
+	Nodes         []*NodeSetting         `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettingEverywhere) Reset() {
+	*x = SettingEverywhere{}
+	mi := &file_settings_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettingEverywhere) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettingEverywhere) ProtoMessage() {}
+
+func (x *SettingEverywhere) ProtoReflect() protoreflect.Message {
+	mi := &file_settings_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettingEverywhere.ProtoReflect.Descriptor instead.
+func (*SettingEverywhere) Descriptor() ([]byte, []int) {
+	return file_settings_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SettingEverywhere) GetSetting() *Setting {
+	if x != nil {
+		return x.Setting
+	}
+	return nil
+}
+
+func (x *SettingEverywhere) GetNodes() []*NodeSetting {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+type NodeSetting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	S3Addr        string                 `protobuf:"bytes,2,opt,name=s3_addr,json=s3Addr,proto3" json:"s3_addr,omitempty"`
+	Value         string                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	Source        string                 `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"` // cluster, node, default, or `logs level`, which has changed it on this node.
+	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`   // Why the node has not answered; empty: it has.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeSetting) Reset() {
+	*x = NodeSetting{}
+	mi := &file_settings_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeSetting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeSetting) ProtoMessage() {}
+
+func (x *NodeSetting) ProtoReflect() protoreflect.Message {
+	mi := &file_settings_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeSetting.ProtoReflect.Descriptor instead.
+func (*NodeSetting) Descriptor() ([]byte, []int) {
+	return file_settings_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *NodeSetting) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *NodeSetting) GetS3Addr() string {
+	if x != nil {
+		return x.S3Addr
+	}
+	return ""
+}
+
+func (x *NodeSetting) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *NodeSetting) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *NodeSetting) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 type Settings struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Settings      []*Setting             `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty"`
@@ -272,7 +445,7 @@ type Settings struct {
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_settings_proto_msgTypes[4]
+	mi := &file_settings_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +457,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_settings_proto_msgTypes[4]
+	mi := &file_settings_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +470,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_settings_proto_rawDescGZIP(), []int{4}
+	return file_settings_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Settings) GetSettings() []*Setting {
@@ -327,7 +500,18 @@ const file_settings_proto_rawDesc = "" +
 	"\x04type\x18\x05 \x01(\tR\x04type\x12\x16\n" +
 	"\x06values\x18\x06 \x03(\tR\x06values\x12\x12\n" +
 	"\x04unit\x18\a \x01(\tR\x04unit\x12\x12\n" +
-	"\x04help\x18\b \x01(\tR\x04help\"?\n" +
+	"\x04help\x18\b \x01(\tR\x04help\"(\n" +
+	"\x12ShowSettingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"y\n" +
+	"\x11SettingEverywhere\x121\n" +
+	"\asetting\x18\x01 \x01(\v2\x17.cairn.admin.v1.SettingR\asetting\x121\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x1b.cairn.admin.v1.NodeSettingR\x05nodes\"~\n" +
+	"\vNodeSetting\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x17\n" +
+	"\as3_addr\x18\x02 \x01(\tR\x06s3Addr\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"?\n" +
 	"\bSettings\x123\n" +
 	"\bsettings\x18\x01 \x03(\v2\x17.cairn.admin.v1.SettingR\bsettingsB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
@@ -343,21 +527,26 @@ func file_settings_proto_rawDescGZIP() []byte {
 	return file_settings_proto_rawDescData
 }
 
-var file_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_settings_proto_goTypes = []any{
 	(*ListSettingsRequest)(nil), // 0: cairn.admin.v1.ListSettingsRequest
 	(*SetSettingRequest)(nil),   // 1: cairn.admin.v1.SetSettingRequest
 	(*ResetSettingRequest)(nil), // 2: cairn.admin.v1.ResetSettingRequest
 	(*Setting)(nil),             // 3: cairn.admin.v1.Setting
-	(*Settings)(nil),            // 4: cairn.admin.v1.Settings
+	(*ShowSettingRequest)(nil),  // 4: cairn.admin.v1.ShowSettingRequest
+	(*SettingEverywhere)(nil),   // 5: cairn.admin.v1.SettingEverywhere
+	(*NodeSetting)(nil),         // 6: cairn.admin.v1.NodeSetting
+	(*Settings)(nil),            // 7: cairn.admin.v1.Settings
 }
 var file_settings_proto_depIdxs = []int32{
-	3, // 0: cairn.admin.v1.Settings.settings:type_name -> cairn.admin.v1.Setting
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	3, // 0: cairn.admin.v1.SettingEverywhere.setting:type_name -> cairn.admin.v1.Setting
+	6, // 1: cairn.admin.v1.SettingEverywhere.nodes:type_name -> cairn.admin.v1.NodeSetting
+	3, // 2: cairn.admin.v1.Settings.settings:type_name -> cairn.admin.v1.Setting
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_settings_proto_init() }
@@ -371,7 +560,7 @@ func file_settings_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_settings_proto_rawDesc), len(file_settings_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -41,6 +41,9 @@ const (
 	// AdminServiceListSettingsProcedure is the fully-qualified name of the AdminService's ListSettings
 	// RPC.
 	AdminServiceListSettingsProcedure = "/cairn.admin.v1.AdminService/ListSettings"
+	// AdminServiceShowSettingProcedure is the fully-qualified name of the AdminService's ShowSetting
+	// RPC.
+	AdminServiceShowSettingProcedure = "/cairn.admin.v1.AdminService/ShowSetting"
 	// AdminServiceSetSettingProcedure is the fully-qualified name of the AdminService's SetSetting RPC.
 	AdminServiceSetSettingProcedure = "/cairn.admin.v1.AdminService/SetSetting"
 	// AdminServiceResetSettingProcedure is the fully-qualified name of the AdminService's ResetSetting
@@ -245,6 +248,8 @@ type AdminServiceClient interface {
 	// the metadata.
 	Status(context.Context, *adminpb.StatusRequest) (*adminpb.StatusResponse, error)
 	ListSettings(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
+	// ShowSetting asks every node what it has in force.
+	ShowSetting(context.Context, *adminpb.ShowSettingRequest) (*adminpb.SettingEverywhere, error)
 	SetSetting(context.Context, *adminpb.SetSettingRequest) (*adminpb.Setting, error)
 	ResetSetting(context.Context, *adminpb.ResetSettingRequest) (*adminpb.Setting, error)
 	ListEventTargets(context.Context, *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error)
@@ -356,6 +361,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+AdminServiceListSettingsProcedure,
 			connect.WithSchema(adminServiceMethods.ByName("ListSettings")),
+			connect.WithClientOptions(opts...),
+		),
+		showSetting: connect.NewClient[adminpb.ShowSettingRequest, adminpb.SettingEverywhere](
+			httpClient,
+			baseURL+AdminServiceShowSettingProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ShowSetting")),
 			connect.WithClientOptions(opts...),
 		),
 		setSetting: connect.NewClient[adminpb.SetSettingRequest, adminpb.Setting](
@@ -827,6 +838,7 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type adminServiceClient struct {
 	status               *connect.Client[adminpb.StatusRequest, adminpb.StatusResponse]
 	listSettings         *connect.Client[adminpb.ListSettingsRequest, adminpb.Settings]
+	showSetting          *connect.Client[adminpb.ShowSettingRequest, adminpb.SettingEverywhere]
 	setSetting           *connect.Client[adminpb.SetSettingRequest, adminpb.Setting]
 	resetSetting         *connect.Client[adminpb.ResetSettingRequest, adminpb.Setting]
 	listEventTargets     *connect.Client[adminpb.ListEventTargetsRequest, adminpb.EventTargets]
@@ -918,6 +930,15 @@ func (c *adminServiceClient) Status(ctx context.Context, req *adminpb.StatusRequ
 // ListSettings calls cairn.admin.v1.AdminService.ListSettings.
 func (c *adminServiceClient) ListSettings(ctx context.Context, req *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
 	response, err := c.listSettings.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ShowSetting calls cairn.admin.v1.AdminService.ShowSetting.
+func (c *adminServiceClient) ShowSetting(ctx context.Context, req *adminpb.ShowSettingRequest) (*adminpb.SettingEverywhere, error) {
+	response, err := c.showSetting.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -1611,6 +1632,8 @@ type AdminServiceHandler interface {
 	// the metadata.
 	Status(context.Context, *adminpb.StatusRequest) (*adminpb.StatusResponse, error)
 	ListSettings(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
+	// ShowSetting asks every node what it has in force.
+	ShowSetting(context.Context, *adminpb.ShowSettingRequest) (*adminpb.SettingEverywhere, error)
 	SetSetting(context.Context, *adminpb.SetSettingRequest) (*adminpb.Setting, error)
 	ResetSetting(context.Context, *adminpb.ResetSettingRequest) (*adminpb.Setting, error)
 	ListEventTargets(context.Context, *adminpb.ListEventTargetsRequest) (*adminpb.EventTargets, error)
@@ -1718,6 +1741,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		AdminServiceListSettingsProcedure,
 		svc.ListSettings,
 		connect.WithSchema(adminServiceMethods.ByName("ListSettings")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceShowSettingHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceShowSettingProcedure,
+		svc.ShowSetting,
+		connect.WithSchema(adminServiceMethods.ByName("ShowSetting")),
 		connect.WithHandlerOptions(opts...),
 	)
 	adminServiceSetSettingHandler := connect.NewUnaryHandlerSimple(
@@ -2188,6 +2217,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceStatusHandler.ServeHTTP(w, r)
 		case AdminServiceListSettingsProcedure:
 			adminServiceListSettingsHandler.ServeHTTP(w, r)
+		case AdminServiceShowSettingProcedure:
+			adminServiceShowSettingHandler.ServeHTTP(w, r)
 		case AdminServiceSetSettingProcedure:
 			adminServiceSetSettingHandler.ServeHTTP(w, r)
 		case AdminServiceResetSettingProcedure:
@@ -2357,6 +2388,10 @@ func (UnimplementedAdminServiceHandler) Status(context.Context, *adminpb.StatusR
 
 func (UnimplementedAdminServiceHandler) ListSettings(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListSettings is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ShowSetting(context.Context, *adminpb.ShowSettingRequest) (*adminpb.SettingEverywhere, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ShowSetting is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) SetSetting(context.Context, *adminpb.SetSettingRequest) (*adminpb.Setting, error) {

@@ -47,6 +47,8 @@ const (
 	PeerServiceSetLevelProcedure = "/cairn.admin.v1.PeerService/SetLevel"
 	// PeerServiceLogProcedure is the fully-qualified name of the PeerService's Log RPC.
 	PeerServiceLogProcedure = "/cairn.admin.v1.PeerService/Log"
+	// PeerServiceInForceProcedure is the fully-qualified name of the PeerService's InForce RPC.
+	PeerServiceInForceProcedure = "/cairn.admin.v1.PeerService/InForce"
 	// PeerServiceSupportProcedure is the fully-qualified name of the PeerService's Support RPC.
 	PeerServiceSupportProcedure = "/cairn.admin.v1.PeerService/Support"
 	// PeerServiceUnseatProcedure is the fully-qualified name of the PeerService's Unseat RPC.
@@ -61,6 +63,8 @@ type PeerServiceClient interface {
 	Watch(context.Context, *adminpb.TraceRequest) (*connect.ServerStreamForClient[adminpb.TraceEvent], error)
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
+	// InForce has all settings that the cluster may change, as they are in force on the node.
+	InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
 	Support(context.Context, *adminpb.ReportRequest) (*connect.ServerStreamForClient[adminpb.SupportPiece], error)
 	// Unseat is AdminService's UnseatNode, by the node that leads the metadata.
 	Unseat(context.Context, *adminpb.UnseatRequest) (*adminpb.UnseatResponse, error)
@@ -113,6 +117,12 @@ func NewPeerServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(peerServiceMethods.ByName("Log")),
 			connect.WithClientOptions(opts...),
 		),
+		inForce: connect.NewClient[adminpb.ListSettingsRequest, adminpb.Settings](
+			httpClient,
+			baseURL+PeerServiceInForceProcedure,
+			connect.WithSchema(peerServiceMethods.ByName("InForce")),
+			connect.WithClientOptions(opts...),
+		),
 		support: connect.NewClient[adminpb.ReportRequest, adminpb.SupportPiece](
 			httpClient,
 			baseURL+PeerServiceSupportProcedure,
@@ -136,6 +146,7 @@ type peerServiceClient struct {
 	watch    *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
 	setLevel *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevel]
 	log      *connect.Client[adminpb.ListLogsRequest, adminpb.NodeLog]
+	inForce  *connect.Client[adminpb.ListSettingsRequest, adminpb.Settings]
 	support  *connect.Client[adminpb.ReportRequest, adminpb.SupportPiece]
 	unseat   *connect.Client[adminpb.UnseatRequest, adminpb.UnseatResponse]
 }
@@ -190,6 +201,15 @@ func (c *peerServiceClient) Log(ctx context.Context, req *adminpb.ListLogsReques
 	return nil, err
 }
 
+// InForce calls cairn.admin.v1.PeerService.InForce.
+func (c *peerServiceClient) InForce(ctx context.Context, req *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
+	response, err := c.inForce.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Support calls cairn.admin.v1.PeerService.Support.
 func (c *peerServiceClient) Support(ctx context.Context, req *adminpb.ReportRequest) (*connect.ServerStreamForClient[adminpb.SupportPiece], error) {
 	return c.support.CallServerStream(ctx, connect.NewRequest(req))
@@ -212,6 +232,8 @@ type PeerServiceHandler interface {
 	Watch(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
+	// InForce has all settings that the cluster may change, as they are in force on the node.
+	InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
 	Support(context.Context, *adminpb.ReportRequest, *connect.ServerStream[adminpb.SupportPiece]) error
 	// Unseat is AdminService's UnseatNode, by the node that leads the metadata.
 	Unseat(context.Context, *adminpb.UnseatRequest) (*adminpb.UnseatResponse, error)
@@ -260,6 +282,12 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(peerServiceMethods.ByName("Log")),
 		connect.WithHandlerOptions(opts...),
 	)
+	peerServiceInForceHandler := connect.NewUnaryHandlerSimple(
+		PeerServiceInForceProcedure,
+		svc.InForce,
+		connect.WithSchema(peerServiceMethods.ByName("InForce")),
+		connect.WithHandlerOptions(opts...),
+	)
 	peerServiceSupportHandler := connect.NewServerStreamHandlerSimple(
 		PeerServiceSupportProcedure,
 		svc.Support,
@@ -286,6 +314,8 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 			peerServiceSetLevelHandler.ServeHTTP(w, r)
 		case PeerServiceLogProcedure:
 			peerServiceLogHandler.ServeHTTP(w, r)
+		case PeerServiceInForceProcedure:
+			peerServiceInForceHandler.ServeHTTP(w, r)
 		case PeerServiceSupportProcedure:
 			peerServiceSupportHandler.ServeHTTP(w, r)
 		case PeerServiceUnseatProcedure:
@@ -321,6 +351,10 @@ func (UnimplementedPeerServiceHandler) SetLevel(context.Context, *adminpb.SetLog
 
 func (UnimplementedPeerServiceHandler) Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Log is not implemented"))
+}
+
+func (UnimplementedPeerServiceHandler) InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.InForce is not implemented"))
 }
 
 func (UnimplementedPeerServiceHandler) Support(context.Context, *adminpb.ReportRequest, *connect.ServerStream[adminpb.SupportPiece]) error {
