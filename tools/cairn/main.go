@@ -95,7 +95,8 @@ func newRoot() *cobra.Command {
   cairn account   accounts; see also user, group, role, policy, accesskey
   cairn bucket    buckets and what they hold; see also upload
   cairn object    how an object lies on the drives; deleting many
-  cairn ls        buckets and objects of any store; see also cp, mv, cat, put, rm, mb, rb, stat
+  cairn ls        buckets and objects of any store; see also cp, mv, cat, put, rm, mb, rb,
+                  stat, sync, du, find, presign, share
 
 Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailable,
 130 interrupted.`,
@@ -115,6 +116,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(), newEventTarget(),
 		newBucket(), newUpload(), newObject(), newVerify(),
 		newLs(), newCp(), newMv(), newCat(), newPut(), newRm(), newMb(), newRb(), newStat(),
+		newSync(), newDu(), newFind(), newPresign(), newShare(),
 		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
 	giveExamples(root)
 	refuseUnknown(root)

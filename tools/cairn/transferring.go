@@ -49,10 +49,8 @@ var _ pflag.Value = rulesFlag{}
 
 // selecting registers the flags that say what is meant.
 func (t *transferring) selecting(cmd *cobra.Command) {
+	selectingOnly(cmd, &t.sel)
 	fs := cmd.Flags()
-	fs.Var(rulesFlag{&t.sel.Rules, false}, "exclude",
-		"leave out what matches, * and ? standing for / too; the last of these two that matches decides (default: none)")
-	fs.Var(rulesFlag{&t.sel.Rules, true}, "include", "take what matches after all (default: everything)")
 	fs.BoolVar(&t.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	fs.BoolVarP(&t.quiet, "quiet", "q", false, "say only what failed")
 }

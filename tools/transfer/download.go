@@ -255,6 +255,8 @@ type downloading struct {
 	part string // Its name until then.
 	f    *os.File
 
+	listed time.Time // When the object was written, as a list told.
+
 	mu    sync.Mutex
 	saved time.Time
 	state downloadState
@@ -275,8 +277,8 @@ func (r *run) newDownload(root *os.Root, t Task, o *opened) (*downloading, error
 	if dir := parentOf(t.Rel); dir != "." {
 		name = dir + "/" + name
 	}
-	d := &downloading{root: root, o: o, to: t.Rel, part: name + ownPart, state: downloadState{From: t.From.String(),
-		ETag: o.etag, Size: o.size, PartSize: r.o.PartSize}}
+	d := &downloading{root: root, o: o, to: t.Rel, part: name + ownPart, listed: t.Modified,
+		state: downloadState{From: t.From.String(), ETag: o.etag, Size: o.size, PartSize: r.o.PartSize}}
 	for {
 		if info, err := root.Lstat(d.part); err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%s is in the way: it is no regular file", d.part)
@@ -398,6 +400,15 @@ func (d *downloading) save() error {
 	return plainPathError(d.root.WriteFile(d.progressName(), text, 0o666))
 }
 
+// modified is when the object was written. Lists tell it more exactly than the headers of an object.
+func (d *downloading) modified() *time.Time {
+	at := d.o.head.LastModified
+	if at != nil && d.listed.Truncate(time.Second).Equal(at.Truncate(time.Second)) {
+		return &d.listed
+	}
+	return at
+}
+
 // finish gives the file its name.
 func (d *downloading) finish() error {
 	if old, err := d.root.Stat(d.to); err == nil && old.Mode().IsRegular() {
@@ -408,7 +419,7 @@ func (d *downloading) finish() error {
 	if err := d.f.Sync(); err != nil {
 		return plainPathError(err)
 	}
-	if at := d.o.head.LastModified; at != nil {
+	if at := d.modified(); at != nil {
 		if err := d.root.Chtimes(d.part, *at, *at); err != nil {
 			return plainPathError(err)
 		}

@@ -87,6 +87,15 @@ func (l Location) String() string {
 	return text
 }
 
+// Raw writes an object's location as it is, whatever a terminal makes of it.
+func (l Location) Raw() string {
+	text := l.String()
+	if plain, err := strconv.Unquote(text); err == nil && l.Kind == Object && strings.HasPrefix(text, `"`) {
+		return plain
+	}
+	return text
+}
+
 // isDir reports whether a location of objects is a prefix and no key.
 func (l Location) isDir() bool { return l.Key == "" || strings.HasSuffix(l.Key, "/") }
 

@@ -180,7 +180,11 @@ func (s *Store) planOne(ctx context.Context, p CopyPlan, from Location, yield fu
 		if !single {
 			rel = above + rel
 		}
-		if !yield(p.to(t, rel, single), nil) {
+		t = p.to(t, rel, single)
+		if rel == "" && t.Size == 0 && p.To.Kind == Local {
+			t.Op = Skip // It stands for the prefix itself.
+		}
+		if !yield(t, nil) {
 			return false
 		}
 	}

@@ -662,3 +662,95 @@ func TestMeter(t *testing.T) {
 	require.Equal(t, 8*time.Second, c.Left.Round(time.Second))
 	require.EqualValues(t, 10, c.Tasks)
 }
+
+func (w *world) sync(p transfer.SyncPlan, from, to string) (transfer.Result, error) {
+	w.t.Helper()
+	p.From, p.To = w.place(from), w.place(to)
+	require.NoError(w.t, p.Check())
+	return w.engine().Run(w.t.Context(), w.store.PlanSync(w.t.Context(), p))
+}
+
+func TestSync(t *testing.T) {
+	w := newWorld(t)
+	w.fake.PageMax = 3
+	for _, name := range []string{"a", "a.b", "a-b", "d/x", "d/y", "d.z", "e"} {
+		w.write("in/"+name, name)
+	}
+	w.fake.Set("b", "p/d/old", "old")
+	w.fake.Set("b", "p/0", "old")
+	w.fake.Set("b", "p/zz", "old")
+	w.fake.Set("b", "q", "not below")
+	expect := func(p transfer.SyncPlan, from, to string, copied, deleted, skipped int64) {
+		t.Helper()
+		res, err := w.sync(p, from, to)
+		require.NoError(t, err)
+		require.Zero(t, res.Failed, "%v", res.Failures)
+		require.Equal(t, []int64{copied, deleted, skipped}, []int64{res.Copied, res.Deleted, res.Skipped})
+	}
+	past := time.Unix(1e9, 0)
+	for name := range w.files("in") {
+		require.NoError(t, os.Chtimes(w.path("in/"+name), past, past))
+	}
+	all := transfer.SyncPlan{Delete: true}
+	expect(transfer.SyncPlan{}, "in", "s3://b/p", 7, 0, 0)
+	expect(transfer.SyncPlan{Delete: true, Rules: transfer.Rules{{Pattern: "zz"}}}, "in", "s3://b/p", 0, 2, 7)
+	expect(all, "in", "s3://b/p/", 0, 1, 7)
+	expect(all, "s3://b/p", "out", 7, 0, 0)
+	expect(all, "s3://b/p", "out", 0, 0, 7)
+	require.Equal(t, w.files("in"), w.files("out"))
+	expect(all, "s3://b/p", "s3://c", 7, 0, 0)
+	expect(all, "s3://b/p", "s3://c", 0, 0, 7)
+	w.write("in/d/x", "changed")
+	w.write("out/d/extra", "extra")
+	expect(all, "in", "s3://b/p", 1, 0, 6)
+	expect(all, "s3://b/p", "out", 1, 1, 6)
+	require.Equal(t, w.files("in"), w.files("out"))
+	require.NotNil(t, w.fake.Get("b", "q"))
+}
+
+// What could not be read is no reason to delete anything.
+func TestSyncDeletesNothingByMistake(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Set("b", "p/keep", "x")
+	w.fake.Set("b", "p/broken", "x")
+	w.write("in/f", "f")
+	require.NoError(t, os.Symlink("nowhere", w.path("in/broken")))
+	res, err := w.sync(transfer.SyncPlan{Delete: true}, "in", "s3://b/p")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, res.Failed)
+	require.Zero(t, res.Deleted)
+	require.Len(t, w.fake.Keys("b"), 3)
+
+	res, err = w.sync(transfer.SyncPlan{Delete: true}, "nowhere", "s3://b/p")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, res.Failed)
+	res, err = w.sync(transfer.SyncPlan{Delete: true}, "s3://c/nothing", "s3://b/p")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, res.Failed)
+	_, err = w.sync(transfer.SyncPlan{Delete: true}, "s3://missing/x", "s3://b/p")
+	require.ErrorContains(t, err, "NoSuchBucket")
+	require.Len(t, w.fake.Keys("b"), 3)
+	for _, c := range [][2]string{{"s3://b/p", "s3://b/p/q"}, {"s3://b/p/q", "s3://b/p"}, {"in", "out"},
+		{"in/f", "s3://b"}} {
+		require.Error(t, transfer.SyncPlan{From: w.place(c[0]), To: w.place(c[1])}.Check(), "%q", c)
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	w := newWorld(t)
+	print := func(place string) string {
+		f, err := w.store.Fingerprint(t.Context(), w.place(place), transfer.Rules{{Pattern: "x*"}})
+		require.NoError(t, err)
+		return f
+	}
+	w.write("in/a", "1")
+	w.fake.Set("b", "a", "1")
+	local, remote := print("in"), print("s3://b")
+	w.write("in/xyz", "left out")
+	require.Equal(t, local, print("in"))
+	require.Equal(t, remote, print("s3://b"))
+	w.write("in/b", "1")
+	w.fake.Set("b", "a", "2")
+	require.NotEqual(t, local, print("in"))
+	require.NotEqual(t, remote, print("s3://b"))
+}
