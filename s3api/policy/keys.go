@@ -95,5 +95,5 @@ func canonicalKey(name string) (string, bool) {
 			return key, true
 		}
 	}
-	return "", false
+	return name, isClaim(name)
 }

@@ -42,10 +42,12 @@ const (
 // match returns how a principal names a caller.
 func (p *principal) match(who *Principal) matchLevel {
 	switch {
+	case p.everyone && who.Federated != "" && who.Account == "":
+		return matchAccount // A provider vouches for it, and nobody else: it has to be named.
 	case p.everyone:
 		return matchExact
 	case p.kind == federatedPrincipal:
-		return exactIf(who.Federated == p.text)
+		return exactIf(p.namesProvider(who))
 	case p.kind == servicePrincipal:
 		return exactIf(who.Service == p.text)
 	case who.Anonymous || who.Account != p.account:

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Effect is what a policy says of a request. Among the statements of a policy, and among policies
 // of one kind, the greatest one wins.
 type Effect uint8
@@ -52,9 +54,9 @@ type Request struct {
 }
 
 // Principal is who makes a request: somebody unknown (Anonymous), a service, an account's root, a
-// user of an account, or a session of a role.
+// user of an account, a session of a role, or somebody for whom an identity provider vouches.
 //
-// The values of aws:PrincipalAccount, aws:PrincipalArn, aws:PrincipalType, aws:username and
+// Claims, and the values of aws:PrincipalAccount, aws:PrincipalArn, aws:PrincipalType, aws:username and
 // aws:userid follow from it. An anonymous caller has only aws:PrincipalType.
 type Principal struct {
 	Account     string // Id, which is also the canonical user id.
@@ -62,9 +64,11 @@ type Principal struct {
 	UserID      string // Value of aws:userid; empty: the account's id.
 	Role        string // Name of the role that was assumed, if one was.
 	SessionName string // Of the role's session.
-	Federated   string // Identity provider that vouches for the caller.
-	Service     string // Name of the service that acts, such as "logging.s3.amazonaws.com".
-	Anonymous   bool
+	Federated   string // Name of the identity provider that vouches for a caller who has no role.
+	// Claims are what the provider says of the caller, whether it has a role or not; nil: nothing.
+	Claims    *Claims
+	Service   string // Name of the service that acts, such as "logging.s3.amazonaws.com".
+	Anonymous bool
 }
 
 // isRoot reports whether the caller is the root of an account.
@@ -72,8 +76,8 @@ func (p *Principal) isRoot() bool {
 	return !p.Anonymous && p.Account != "" && p.User == "" && p.Role == "" && p.Federated == "" && p.Service == ""
 }
 
-// ARN returns the name by which policies know the caller. Anonymous and federated callers, and
-// services, have none: it is empty.
+// ARN returns the name by which policies know the caller. Anonymous callers and services have none:
+// it is empty.
 func (p *Principal) ARN() string {
 	switch {
 	case p.Anonymous || p.Account == "":
@@ -86,6 +90,8 @@ func (p *Principal) ARN() string {
 		return "arn:aws:iam::" + p.Account + ":user/" + p.User
 	case p.isRoot():
 		return "arn:aws:iam::" + p.Account + ":root"
+	case p.Federated != "" && p.SessionName != "":
+		return "arn:aws:sts::" + p.Account + ":federated-user/" + p.SessionName
 	}
 	return ""
 }
@@ -129,6 +135,9 @@ func (r *Request) values(key string, one *[1]string) ([]string, bool) {
 			one[0] = p.roleARN() // A session has the ARN of its role, as at AWS.
 		}
 	default:
+		if !strings.HasPrefix(key, "s3:") && isClaim(key) {
+			return p.Claims.values(key)
+		}
 		if r.Conditions == nil {
 			return nil, false
 		}

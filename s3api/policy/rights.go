@@ -435,4 +435,6 @@ func known(who *Principal, key string) bool {
 
 // ofSession reports whether the value of a key follows from the credentials that sign. Some callers
 // can have only values that others cannot have, so a condition on it is not the same for both.
-func ofSession(key string) bool { return key == KeyTokenIssueTime || key == KeyMFAAge }
+func ofSession(key string) bool {
+	return key == KeyTokenIssueTime || key == KeyMFAAge || isClaim(key)
+}
