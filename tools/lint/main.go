@@ -78,6 +78,8 @@ var rooms = []string{
 	"s3api/form",
 	"s3api/sse",
 	"s3api/kms",
+	"s3api/federate",
+	"s3api/federate/federatetest",
 	"s3api/iam",
 	"s3api/etag",
 	"s3api/proof",
