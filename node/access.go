@@ -13,6 +13,7 @@ import (
 	"github.com/cairnstore/cairn/node/member"
 	"github.com/cairnstore/cairn/s3api"
 	"github.com/cairnstore/cairn/s3api/bucket"
+	"github.com/cairnstore/cairn/s3api/federate"
 	"github.com/cairnstore/cairn/s3api/iam"
 	"github.com/cairnstore/cairn/s3api/kms"
 	"github.com/cairnstore/cairn/s3api/object"
@@ -36,6 +37,7 @@ type access struct {
 	admin     *iam.Admin
 	kms       *kms.Service
 	told      sse.KeyService // Like kms, with the errors that clients are told.
+	web       *federate.Verifier
 }
 
 // openAccess builds the directory of accounts and keys on top of the metadata. It is empty until
@@ -67,6 +69,9 @@ func (n *Node) openAccess(ctx context.Context) error {
 	a.kms = kms.New(a.directory, cfg)
 	n.later(func(context.Context) error { a.kms.Close(); return nil })
 	a.told = s3api.KeyErrors(a.kms)
+	a.web = federate.NewVerifier(federate.Config{Events: n.obs.Federation()})
+	a.directory.OnChange(func() { a.web.Forget(a.directory.HasProvider) })
+	n.later(func(context.Context) error { a.web.Close(); return nil })
 	n.wg.Go(func() { a.directory.Run(ctx) })
 	return nil
 }
@@ -168,10 +173,13 @@ func (n *Node) keyName(id string) string {
 
 // stsHandler returns the STS API.
 func (n *Node) stsHandler(v *sigauth.Verifier, forwarded func(*http.Request) bool) http.Handler {
-	return iam.NewSTSHandler(iam.STSConfig{STS: iam.NewSTS(n.access.directory, n.access.keys), Verifier: v,
+	sts := iam.NewSTS(n.access.directory, n.access.keys)
+	sts.Federate(n.access.web)
+	return iam.NewSTSHandler(iam.STSConfig{STS: sts, Verifier: v,
 		Conditions: s3api.Facts(forwarded),
 		Done: func(d iam.STSDone) {
 			n.log.Info("sts", "request", d.RequestID, "action", d.Action, "status", d.Status, "cause", d.Err)
+			n.obs.STSDone(&d)
 			n.stsDone(&d, s3api.Facts(forwarded)(d.Request))
 		}})
 }

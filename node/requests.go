@@ -66,6 +66,13 @@ func (n *Node) stsDone(d *iam.STSDone, facts func(string) ([]string, bool)) {
 		if d.Role != "" {
 			r.Subject = map[string]string{"role": d.Role}
 		}
+		if f := d.Federated; f != nil {
+			r.Who.Provider, r.Who.Subject = f.Provider, f.Subject
+			r.Subject = map[string]string{"session": f.ARN, "access_key": f.AccessKey}
+			if d.Role != "" {
+				r.Subject["role"] = d.Role
+			}
+		}
 		n.audit.Write(r)
 	}
 	if n.trace.Wants(false) {
@@ -110,7 +117,9 @@ func whoOf(id *iam.Identity) audit.Who {
 	if id == nil {
 		return audit.Who{}
 	}
-	return audit.Who{Account: id.Account, AccountName: id.AccountName, User: id.User, Role: id.Role, Session: id.SessionName, AccessKey: id.AccessKey}
+	return audit.Who{Account: id.Account, AccountName: id.AccountName, User: id.User, Role: id.Role,
+		Session: id.SessionName, AccessKey: id.AccessKey,
+		Provider: id.Provider, Subject: id.Subject}
 }
 
 // sourceOf returns the client's address among the facts of a request.

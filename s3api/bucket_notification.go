@@ -62,6 +62,8 @@ func principalOf(who object.Caller, id *iam.Identity) string {
 		return who.Account + ":" + id.Role + "/" + id.SessionName
 	case id.User != "":
 		return who.Account + ":" + id.User
+	case id.Provider != "":
+		return id.UniqueID()
 	}
 	return who.Account
 }

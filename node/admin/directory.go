@@ -17,6 +17,16 @@ type Directory interface {
 	Roles
 	Policies
 	AccessKeys
+	IdentityProviders
+}
+
+// IdentityProviders is the administration of identity providers.
+type IdentityProviders interface {
+	AddOIDCProvider(ctx context.Context, spec iam.OIDCSpec) (*metapb.IdentityProvider, error)
+	SetOIDCProvider(ctx context.Context, spec iam.OIDCSpec) (*metapb.IdentityProvider, error)
+	Providers(ctx context.Context) ([]*metapb.IdentityProvider, error)
+	Provider(ctx context.Context, name string) (*metapb.IdentityProvider, error)
+	RemoveProvider(ctx context.Context, name string) error
 }
 
 // Accounts is the administration of accounts.

@@ -47,6 +47,9 @@ type Who struct {
 	Role        string `json:"role,omitempty"`
 	Session     string `json:"session,omitempty"` // Of the role.
 	AccessKey   string `json:"access_key,omitempty"`
+	// Provider is the identity provider that vouches for a session, and Subject who it is there.
+	Provider string `json:"provider,omitempty"`
+	Subject  string `json:"subject,omitempty"`
 }
 
 // Object is an object that a request names among several.

@@ -14,6 +14,8 @@ import (
 var undrawn = map[string][]string{
 	"rare: looked up when a log line or an alert asks for it": {
 		"cairn_accept_errors_total",
+		"cairn_identity_provider_asked_total",
+		"cairn_sts_requests_total",
 		"cairn_connections_refused_total",
 		"cairn_content_wrong_sums_total",
 		"cairn_drive_failures_total", // cairn_drive_failed has the alert.

@@ -12,6 +12,8 @@ type metrics struct {
 	refusedConns   *prometheus.CounterVec
 	acceptErrors   *prometheus.CounterVec
 	inFlight       prometheus.Gauge
+	sts            *prometheus.CounterVec
+	providersAsked *prometheus.CounterVec
 	bytesIn        prometheus.Counter
 	bytesOut       prometheus.Counter
 
@@ -145,12 +147,17 @@ func newMetrics(r prometheus.Registerer) metrics {
 		return g
 	}
 	return metrics{
-		requests:       vec("cairn_s3_requests_total", "S3 requests finished.", "operation", "status"),
-		requestErrors:  vec("cairn_s3_errors_total", "S3 requests answered with an error, by its S3 code.", "operation", "code"),
-		requestsCut:    counter("cairn_s3_requests_cut_total", "S3 requests whose answer broke off: the connection was closed."),
-		refusedConns:   vec("cairn_connections_refused_total", "Connections closed at once, for there were too many: in all (full) or of one address (full_address).", "listener", "reason"),
-		acceptErrors:   vec("cairn_accept_errors_total", "Times that a listener could accept no connection: mostly, for want of file descriptors.", "listener"),
-		inFlight:       gauge("cairn_s3_requests_in_flight", "Requests being answered on the S3 port."),
+		requests:      vec("cairn_s3_requests_total", "S3 requests finished.", "operation", "status"),
+		requestErrors: vec("cairn_s3_errors_total", "S3 requests answered with an error, by its S3 code.", "operation", "code"),
+		requestsCut:   counter("cairn_s3_requests_cut_total", "S3 requests whose answer broke off: the connection was closed."),
+		refusedConns:  vec("cairn_connections_refused_total", "Connections closed at once, for there were too many: in all (full) or of one address (full_address).", "listener", "reason"),
+		acceptErrors:  vec("cairn_accept_errors_total", "Times that a listener could accept no connection: mostly, for want of file descriptors.", "listener"),
+		inFlight:      gauge("cairn_s3_requests_in_flight", "Requests being answered on the S3 port."),
+		sts: vec("cairn_sts_requests_total", "Requests to STS, by action (none: one that is not known) "+
+			"and whether it was done, refused or failed.", "action", "outcome"),
+		providersAsked: vec("cairn_identity_provider_asked_total",
+			"Times that identity providers were asked for their keys or about somebody, by kind and whether they "+
+				"answered (answered) or not (failed).", "kind", "outcome"),
 		requestSeconds: hist("cairn_s3_request_duration_seconds", "Time from a request's header to the end of its answer.", "operation"),
 		bytesIn:        counter("cairn_s3_received_bytes_total", "Bytes of request bodies."),
 		bytesOut:       counter("cairn_s3_sent_bytes_total", "Bytes of answer bodies."),

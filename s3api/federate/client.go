@@ -26,8 +26,10 @@ func CheckIssuer(issuer string) error {
 	const op = "federate.CheckIssuer"
 	u, err := url.Parse(issuer)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(issuer) > MaxIssuerBytes:
-		return errs.Newf(op, errs.Invalid, "the issuer must be a URL such as https://idp.example.com/realm, as tokens have it in iss, without user, query and fragment")
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		len(issuer) > MaxIssuerBytes:
+		return errs.Newf(op, errs.Invalid, "the issuer must be a URL such as https://idp.example.com/realm, as "+
+			"tokens have it in iss, without user, query and fragment")
 	case !mayAsk(u, u):
 		return errs.Newf(op, errs.Invalid, "the issuer must begin with https:// unless it is on this host itself")
 	}

@@ -92,7 +92,8 @@ func (k *keySet) verify(ctx context.Context, token string) ([]byte, error) {
 	const op = "federate.Verify"
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(jws.Signatures) != 1 {
-		return nil, errs.Newf(op, errs.Invalid, "the token is not signed by an algorithm that is taken (RS, PS, ES, EdDSA)")
+		return nil, errs.Newf(op, errs.Invalid, "the token is not signed by an algorithm that is taken (RS, PS, "+
+			"ES, EdDSA)")
 	}
 	header := jws.Signatures[0].Header
 	keys, err := k.find(ctx, header.KeyID, header.Algorithm)
@@ -104,7 +105,8 @@ func (k *keySet) verify(ctx context.Context, token string) ([]byte, error) {
 			return payload, nil
 		}
 	}
-	return nil, errs.Newf(op, errs.Invalid, "Couldn't retrieve verification key from your identity provider, or the signature does not hold")
+	return nil, errs.Newf(op, errs.Invalid, "Couldn't retrieve verification key from your identity provider, or "+
+		"the signature does not hold")
 }
 
 // find returns the keys that may have signed a token. If there is none, the provider is asked, unless
@@ -128,9 +130,11 @@ func (k *keySet) find(ctx context.Context, id, algorithm string) ([]jose.JSONWeb
 			case usable && len(found) > 0:
 				return found, nil
 			case failed != nil:
-				return nil, errs.Newf(op, errs.Unavailable, "the provider %s does not tell its keys: %w", k.provider.Name, failed)
+				return nil, errs.Newf(op, errs.Unavailable, "the provider %s does not tell its keys: %w",
+					k.provider.Name, failed)
 			}
-			return nil, errs.Newf(op, errs.Invalid, "the token is signed by a key that the provider %s does not have", k.provider.Name)
+			return nil, errs.Newf(op, errs.Invalid, "the token is signed by a key that the provider %s does not have",
+				k.provider.Name)
 		}
 		asking := k.ask(now)
 		k.mu.Unlock()
@@ -158,7 +162,8 @@ func (k *keySet) pause() time.Duration {
 func (k *keySet) match(id, algorithm string) []jose.JSONWebKey {
 	var out []jose.JSONWebKey
 	for _, key := range k.keys {
-		if (id == "" || key.KeyID == id) && (key.Algorithm == "" || key.Algorithm == algorithm) && len(out) < maxNameless {
+		if (id == "" || key.KeyID == id) && (key.Algorithm == "" || key.Algorithm == algorithm) &&
+			len(out) < maxNameless {
 			out = append(out, key)
 		}
 	}

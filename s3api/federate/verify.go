@@ -178,7 +178,8 @@ func (*Provider) checkTimes(t *Token, now time.Time) error {
 		return errs.New(op, errs.Invalid, err)
 	}
 	if t.Expires = expires; !now.Before(expires.Add(Leeway)) {
-		return errs.Newf(op, errs.Expired, "Token expired: current date/time %d must be before the expiration date/time %d",
+		return errs.Newf(op, errs.Expired, "Token expired: current date/time %d must be before the expiration "+
+			"date/time %d",
 			now.Unix(), expires.Unix())
 	}
 	for _, name := range []string{"nbf", "iat"} {
@@ -187,7 +188,8 @@ func (*Provider) checkTimes(t *Token, now time.Time) error {
 		case err != nil:
 			return errs.New(op, errs.Invalid, err)
 		case ok && now.Add(Leeway).Before(at):
-			return errs.Newf(op, errs.Invalid, "the token is not valid yet: its %s is %d, and it is %d now", name, at.Unix(), now.Unix())
+			return errs.Newf(op, errs.Invalid, "the token is not valid yet: its %s is %d, and it is %d now", name,
+				at.Unix(), now.Unix())
 		case name == "iat":
 			t.Issued = at
 		}
@@ -202,13 +204,16 @@ func (p *Provider) checkAudience(t *Token) error {
 	const op = "federate.Verify"
 	ours := func(client string) bool { return slices.Contains(p.ClientIDs, client) }
 	if !slices.ContainsFunc(t.Audience, ours) {
-		return errs.Newf(op, errs.Denied, "Incorrect token audience: the token is for none of the client ids of the provider %s", p.Name)
+		return errs.Newf(op, errs.Denied, "Incorrect token audience: the token is for none of the client ids of "+
+			"the provider %s", p.Name)
 	}
 	if azp := t.AuthorizedParty; azp != "" && !ours(azp) {
-		return errs.Newf(op, errs.Denied, "the token was given to another client (azp) than those of the provider %s", p.Name)
+		return errs.Newf(op, errs.Denied, "the token was given to another client (azp) than those of the provider %s",
+			p.Name)
 	}
 	if t.AuthorizedParty == "" && slices.ContainsFunc(t.Audience, func(a string) bool { return !ours(a) }) {
-		return errs.Newf(op, errs.Denied, "the token is for several, of which one is no client id of the provider %s, and it has no azp", p.Name)
+		return errs.Newf(op, errs.Denied, "the token is for several, of which one is no client id of the provider "+
+			"%s, and it has no azp", p.Name)
 	}
 	return nil
 }

@@ -21,6 +21,10 @@ const (
 	HolderRole  HolderKind = "role"
 )
 
+// holderNamed is a policy that an identity provider can name: it stands for those for whom the provider
+// does.
+const holderNamed HolderKind = "policy"
+
 // Holder is a user, group or role of an account.
 type Holder struct {
 	Kind HolderKind

@@ -224,6 +224,10 @@ func (z *Authorizer) ownEffect(id *Identity, r *policy.Request, why *Why) policy
 		}
 		return effect
 	}
+	if id.Provider != "" {
+		apply(id.granted, FederatedPolicy, id.Provider+"/"+id.Subject)
+		return effect
+	}
 	u := s.users.get(path(id.Account, id.User))
 	if u == nil || u.Id != id.UserID {
 		return policy.None

@@ -156,6 +156,8 @@ func (v view) addRights(r *policy.Rights, s subject) {
 	case HolderGroup:
 		g, ok := readableEntry[metapb.UserGroup](v.entry(metapb.EntryKind_ENTRY_GROUP, at))
 		policies, readable = g.GetPolicies(), ok
+	case holderNamed:
+		policies = []string{s.Name}
 	case HolderRole:
 		role, ok := readableEntry[metapb.Role](v.entry(metapb.EntryKind_ENTRY_ROLE, at))
 		policies, readable = role.GetPolicies(), ok
@@ -184,6 +186,12 @@ func (v view) caller(by *Identity) (subject, *policy.Rights) {
 		s.Holder = Holder{HolderRole, by.Role}
 	}
 	r := policy.NewRights(&who)
+	if by.isFederated() {
+		for _, name := range by.granted {
+			v.policyOf(r, by.Account, name)
+		}
+		return subject{account: by.Account}, r
+	}
 	if by.Role == "" && decode[metapb.User](v.entry(metapb.EntryKind_ENTRY_USER, path(by.Account, by.User))).GetId() != by.UserID {
 		return s, r // The caller was removed; this is another user of its name.
 	}
@@ -243,7 +251,7 @@ func (a *Admin) hold(ctx context.Context, c *change) error {
 // the members that lose the denial are asked for themselves. It is false for a user or role that
 // the change removes, because nobody can act as one.
 func lifts(before, after view, s subject) bool {
-	if s.Kind == HolderGroup || !after.there(s) {
+	if s.Kind == HolderGroup || s.Kind != holderNamed && !after.there(s) {
 		return false
 	}
 	was, is := before.rights(s).Denials(), after.rights(s).Denials()
@@ -276,6 +284,9 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 				return nil, denied("only who administers the cluster changes accounts")
 			}
 			continue
+		case metapb.EntryKind_ENTRY_IDENTITY_PROVIDER:
+			return nil, denied("an identity provider vouches for whomever it likes: only who administers the " +
+				"cluster as the root of an account adds, changes and removes one")
 		case metapb.EntryKind_ENTRY_ACCOUNT_NAME:
 			if c.whole == "" {
 				return nil, denied("only who administers the cluster names accounts")
@@ -346,8 +357,12 @@ func (c *change) noteGroup(account, name string, note func(subject, bool)) {
 	}
 }
 
-// notePolicy notes everybody to whom a policy is attached before or after a change.
+// notePolicy notes everybody to whom a policy is attached before or after a change, and those for whom
+// an identity provider may name it.
 func (c *change) notePolicy(account, name string, note func(subject, bool)) {
+	if c.namesPolicies(account) {
+		note(subject{account, Holder{holderNamed, name}}, false)
+	}
 	for _, u := range c.usersEither(account) {
 		if slices.Contains(u.Policies, name) {
 			note(subject{account, Holder{HolderUser, u.Name}}, false)
@@ -360,6 +375,19 @@ func (c *change) notePolicy(account, name string, note func(subject, bool)) {
 			note(subject{account, h}, false)
 		}
 	}
+}
+
+// namesPolicies reports whether an identity provider may name policies of an account. One whose record
+// cannot be read may.
+func (c *change) namesPolicies(account string) bool {
+	for _, e := range c.under(metapb.EntryKind_ENTRY_IDENTITY_PROVIDER, "") {
+		c.check(metapb.EntryKind_ENTRY_IDENTITY_PROVIDER, e.Name)
+		p := c.providers.get(e.Name)
+		if p == nil || p.Account == account && (p.GetOidc().GetPolicyClaim() != "" || p.Ldap != nil) {
+			return true
+		}
+	}
+	return false
 }
 
 // usersEither returns the users of an account as they are before a change, and also, as the change
@@ -389,6 +417,10 @@ func (a *Admin) holdTaken(ctx context.Context, v view, s subject, mine *policy.R
 	buckets, err := a.bucketPolicies(ctx, s.account)
 	if err != nil {
 		return err
+	}
+	if s.Kind == holderNamed {
+		return denied("%v denies something to those for whom an identity provider names it, and what else they "+
+			"have is not known", s)
 	}
 	seen, todo := map[subject]bool{s: true}, []subject{s}
 	for len(todo) > 0 {

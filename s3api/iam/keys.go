@@ -157,7 +157,7 @@ func (s *snapshot) account(id string) *metapb.Account {
 }
 
 // session returns the credential of a session. It is refused whenever the access key that it was
-// made with would be.
+// made with would be, or the identity provider that vouches for it does no more.
 func (k *Keys) session(s *snapshot, accessKey, text string) (sigauth.Credential, error) {
 	const op = "iam.Lookup"
 	t, err := k.secret.openToken(accessKey, text)
@@ -166,6 +166,14 @@ func (k *Keys) session(s *snapshot, accessKey, text string) (sigauth.Credential,
 	}
 	if !time.Now().Before(t.expires()) {
 		return sigauth.Credential{}, errs.Newf(op, errs.Expired, "the session of %s ended at %v", accessKey, t.expires().UTC())
+	}
+	if t.Federated != nil {
+		id, err := k.federatedIdentity(s, t)
+		if err != nil {
+			return sigauth.Credential{}, err
+		}
+		id.AccessKey, id.Temporary, id.Issued, id.Expires = accessKey, true, time.Unix(t.Issued, 0), t.expires()
+		return sigauth.Credential{AccessKey: accessKey, Secret: t.Secret, Subject: id}, nil
 	}
 	parent, err := k.longLived(s, t.Parent)
 	if errs.Is(err, errs.NotFound) || err == nil && !hmac.Equal(k.sum(parent), t.ParentSum) {

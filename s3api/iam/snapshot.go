@@ -25,6 +25,8 @@ type snapshot struct {
 	keys     table[*metapb.AccessKey]
 	held     table[string] // Ids of access keys, by account, user and id joined.
 	settings table[string]
+
+	providers table[*provider] // By name.
 }
 
 type role struct {
@@ -49,6 +51,7 @@ func newSnapshot(revision uint64, entries []*metapb.Entry) *snapshot {
 		accounts: newTable[*metapb.Account](), named: newTable[string](), users: newTable[*metapb.User](),
 		groups: newTable[*metapb.UserGroup](), roles: newTable[*role](), policies: newTable[*storedPolicy](),
 		keys: newTable[*metapb.AccessKey](), held: newTable[string](), settings: newTable[string](),
+		providers: newTable[*provider](),
 	}
 	return empty.changed(revision, entries, nil)
 }
@@ -62,6 +65,7 @@ func (s *snapshot) changed(revision uint64, put []*metapb.Entry, removed []*meta
 		revision: revision, entries: maps.Clone(s.entries),
 		accounts: s.accounts.copied(), named: s.named.copied(), users: s.users.copied(), groups: s.groups.copied(),
 		roles: s.roles.copied(), policies: s.policies.copied(), keys: s.keys.copied(), held: s.held.copied(), settings: s.settings.copied(),
+		providers: s.providers.copied(),
 	}
 	if next.entries == nil {
 		next.entries = map[metapb.EntryKind]table[*metapb.Entry]{}
@@ -117,6 +121,8 @@ func (s *snapshot) drop(kind metapb.EntryKind, name string) {
 			s.held.delete(joined(old.Account, old.User, name))
 		}
 		s.keys.delete(name)
+	case metapb.EntryKind_ENTRY_IDENTITY_PROVIDER:
+		s.providers.delete(name)
 	}
 }
 
@@ -154,6 +160,10 @@ func (s *snapshot) add(e *metapb.Entry) {
 		if v := decode[metapb.AccessKey](e); v != nil {
 			s.keys.set(e.Name, v)
 			s.held.set(joined(v.Account, v.User, e.Name), e.Name)
+		}
+	case metapb.EntryKind_ENTRY_IDENTITY_PROVIDER:
+		if v := decode[metapb.IdentityProvider](e); v != nil {
+			s.providers.set(e.Name, &provider{v, e.Revision})
 		}
 	}
 }

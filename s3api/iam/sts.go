@@ -31,10 +31,13 @@ type STS struct {
 	directory  *Directory
 	keys       *Keys
 	authorizer *Authorizer
+	web        WebIdentities // Nil: no tokens of identity providers are taken.
 }
 
 // NewSTS returns an STS whose sessions k knows.
-func NewSTS(d *Directory, k *Keys) *STS { return &STS{d, k, NewAuthorizer(d)} }
+func NewSTS(d *Directory, k *Keys) *STS {
+	return &STS{directory: d, keys: k, authorizer: NewAuthorizer(d)}
+}
 
 // SessionCredentials are the credentials of a session.
 type SessionCredentials struct {
@@ -62,10 +65,18 @@ const (
 )
 
 // stsFault is the cause of an error for which STS has a code of its own.
-type stsFault struct{ code, message string }
+type stsFault struct {
+	code, message string
+	cause         error // For the log, and not for the client. May be nil.
+}
 
 // Error implements error.
-func (f *stsFault) Error() string { return f.message }
+func (f *stsFault) Error() string {
+	if f.cause != nil {
+		return f.message + " (" + f.cause.Error() + ")"
+	}
+	return f.message
+}
 
 // SessionToken returns a session of the caller itself. A zero duration is
 // DefaultSession. Errors: Invalid, Denied (the caller is a session).
@@ -128,7 +139,7 @@ func (t *STS) AssumeRole(ctx context.Context, caller *Identity, in AssumeRole) (
 		return nil, errs.Newf(op, errs.Denied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.ARN(), roleARN(account, name))
 	}
 	longest := cmp.Or(time.Duration(r.MaxSessionSeconds)*time.Second, DefaultRoleSession)
-	if caller.Role != "" {
+	if caller.Role != "" || caller.Provider != "" {
 		longest = min(longest, MaxChainedSession)
 	}
 	duration := cmp.Or(in.Duration, min(DefaultRoleSession, longest))
@@ -142,7 +153,7 @@ func (t *STS) AssumeRole(ctx context.Context, caller *Identity, in AssumeRole) (
 	}
 	id := &Identity{Account: account, Role: name, SessionName: in.SessionName}
 	return &AssumedRole{SessionCredentials: credentials, ARN: id.ARN(), ID: id.UniqueID(),
-		PolicyPercent: (len(scope)*100 + MaxSessionPolicyBytes - 1) / MaxSessionPolicyBytes}, nil
+		PolicyPercent: packed(scope)}, nil
 }
 
 // trusts decides whether the caller may assume a role. If the trust policy names the caller itself,
@@ -185,9 +196,15 @@ func stsConditions(caller *Identity, facts func(string) ([]string, bool)) func(s
 }
 
 // mint makes a session that ends with the caller's long-lived access key. If the caller is a
-// session itself, that is the key which it was made with. Errors: Denied, Unavailable, Invalid (the
-// token would be too long).
+// session itself, that is the key which it was made with. If an identity provider vouches for the
+// caller, the session ends with that. Errors: Denied, Unavailable, Invalid (the token would be too
+// long).
 func (t *STS) mint(ctx context.Context, caller *Identity, duration time.Duration, role *roleToken) (SessionCredentials, error) {
+	if caller.federated != nil {
+		f := *caller.federated
+		f.Policies = nil // What it may do follows from the role.
+		return t.keys.newSession(&token{Federated: &f, Role: role}, duration)
+	}
 	parent, err := t.keys.Lookup(ctx, cmp.Or(caller.parent, caller.AccessKey), "")
 	if errs.Is(err, errs.NotFound) {
 		return SessionCredentials{}, errs.Newf("iam.mint", errs.Denied, "The access key of the caller is gone or disabled")
@@ -195,11 +212,17 @@ func (t *STS) mint(ctx context.Context, caller *Identity, duration time.Duration
 	if err != nil {
 		return SessionCredentials{}, err
 	}
+	return t.keys.newSession(&token{Parent: parent.AccessKey, ParentSum: t.keys.sum(parent), Role: role}, duration)
+}
+
+// newSession makes the credentials of a session of which a record tells everything but its secret and
+// times. Errors: Invalid (the token would be too long).
+func (k *Keys) newSession(record *token, duration time.Duration) (c SessionCredentials, err error) {
 	now := time.Now()
-	record := &token{Secret: newSecret(), Issued: now.Unix(), Expires: now.Add(duration).Unix(),
-		Parent: parent.AccessKey, ParentSum: t.keys.sum(parent), Role: role}
-	c := SessionCredentials{AccessKey: newAccessKey(sessionKeyPrefix), Secret: record.Secret, Expiration: record.expires().UTC()}
-	c.Token, err = t.keys.secret.sealToken(c.AccessKey, record)
+	record.Secret, record.Issued, record.Expires = newSecret(), now.Unix(), now.Add(duration).Unix()
+	c = SessionCredentials{AccessKey: newAccessKey(sessionKeyPrefix), Secret: record.Secret,
+		Expiration: record.expires().UTC()}
+	c.Token, err = k.secret.sealToken(c.AccessKey, record)
 	return c, err
 }
 
@@ -239,12 +262,14 @@ func parseSessionPolicy(document string) ([]byte, error) {
 	}
 	p, err := policy.Parse([]byte(document), policy.Identity)
 	if err != nil {
-		return nil, errs.New(op, errs.Invalid, &stsFault{codeMalformedPolicy, "The policy of the session: " + reason(err)})
+		return nil, errs.New(op, errs.Invalid, &stsFault{code: codeMalformedPolicy,
+			message: "The policy of the session: " + reason(err)})
 	}
 	packed := p.Marshal()
 	if len(packed) > MaxSessionPolicyBytes {
-		return nil, errs.New(op, errs.Invalid, &stsFault{codePolicyTooLarge,
-			"The policy of the session has " + strconv.Itoa(len(packed)*100/MaxSessionPolicyBytes) + "% of the size that is allowed, " +
+		return nil, errs.New(op, errs.Invalid, &stsFault{code: codePolicyTooLarge,
+			message: "The policy of the session has " + strconv.Itoa(len(packed)*100/MaxSessionPolicyBytes) +
+				"% of the size that is allowed, " +
 				strconv.Itoa(MaxSessionPolicyBytes) + " bytes without white space"})
 	}
 	return packed, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ const (
 	actionAssumeRole        = "AssumeRole"
 	actionGetSessionToken   = "GetSessionToken"
 	actionGetCallerIdentity = "GetCallerIdentity"
+	actionWebIdentity       = "AssumeRoleWithWebIdentity"
 
 	formType = "application/x-www-form-urlencoded"
 )
@@ -44,15 +46,23 @@ type STSDone struct {
 	Action    string    // Empty: none, or one that is not known.
 	Identity  *Identity // Nil: not known.
 	Role      string    // ARN of the role that was asked for.
+	// Federated is the session that was made for somebody for whom an identity provider vouches; nil:
+	// none was.
+	Federated *FederatedSession
 	Status    int
 	Duration  time.Duration
 	Request   *http.Request
 	Err       error // The error that was answered; nil: the request succeeded.
 }
 
-// NewSTSHandler returns the query API of STS: AssumeRole, GetSessionToken and GetCallerIdentity.
-// Their parameters are a form in the body of a POST, or the query of a GET. Requests are signed
-// with Signature Version 4 for the service sts.
+// actions are those that there are. The value says whether a request needs no signature, because
+// something else in it says who asks.
+var actions = map[string]bool{actionAssumeRole: false, actionGetSessionToken: false, actionGetCallerIdentity: false,
+	actionWebIdentity: true}
+
+// NewSTSHandler returns the query API of STS. Parameters are a form in the body of a POST, or the query
+// of a GET. Requests are signed with Signature Version 4 for the service sts, except those of
+// AssumeRoleWithWebIdentity.
 func NewSTSHandler(c STSConfig) http.Handler {
 	if c.Done == nil {
 		c.Done = func(STSDone) {}
@@ -119,22 +129,27 @@ func (h *stsHandler) answer(r *http.Request, done *STSDone) (*stsResult, error) 
 	if err != nil {
 		return nil, err
 	}
-	if auth.Anonymous {
-		return nil, errs.New("iam.STS", errs.Denied, &stsFault{"MissingAuthenticationToken", "Request is missing Authentication Token"})
+	if !auth.Anonymous {
+		done.Identity = auth.Credential.Subject.(*Identity)
 	}
-	caller := auth.Credential.Subject.(*Identity)
-	done.Identity = caller
 	form, err := parameters(r, auth)
 	if err != nil {
 		return nil, err
 	}
 	action := form.Get("Action")
-	done.Role = form.Get("RoleArn")
-	if !slices.Contains([]string{actionAssumeRole, actionGetSessionToken, actionGetCallerIdentity}, action) || form.Get("Version") != stsVersion {
-		return nil, errs.New("iam.STS", errs.Invalid, &stsFault{"InvalidAction", "Could not find operation " + strconv.Quote(action) +
-			" for version " + strconv.Quote(form.Get("Version")) + "; there are AssumeRole, GetSessionToken and GetCallerIdentity of version " + stsVersion})
+	unsigned, known := actions[action]
+	switch {
+	case auth.Anonymous && !unsigned:
+		return nil, errs.New("iam.STS", errs.Denied, &stsFault{code: "MissingAuthenticationToken",
+			message: "Request is missing Authentication Token"})
+	case !known || form.Get("Version") != stsVersion:
+		return nil, errs.New("iam.STS", errs.Invalid, &stsFault{code: "InvalidAction",
+			message: "Could not find operation " + strconv.Quote(action) +
+				" for version " + strconv.Quote(form.Get("Version")) + "; there are " +
+				strings.Join(slices.Sorted(maps.Keys(actions)), ", ") + " of version " + stsVersion})
 	}
-	done.Action = action
+	done.Action, done.Role = action, form.Get("RoleArn")
+	caller := done.Identity
 	if action == actionGetCallerIdentity {
 		return &stsResult{ARN: caller.ARN(), UserID: caller.UniqueID(), Account: caller.Account}, nil
 	}
@@ -144,6 +159,9 @@ func (h *stsHandler) answer(r *http.Request, done *STSDone) (*stsResult, error) 
 	}
 	if err != nil {
 		return nil, err
+	}
+	if action == actionWebIdentity {
+		return h.webIdentity(r, form, duration, done)
 	}
 	if action == actionGetSessionToken {
 		credentials, err := h.c.STS.SessionToken(r.Context(), caller, duration)
@@ -164,6 +182,22 @@ func (h *stsHandler) assumeRole(r *http.Request, caller *Identity, form url.Valu
 	}
 	return &stsResult{Credentials: credentialsElement(assumed.SessionCredentials),
 		AssumedRoleUser: &assumedRoleUser{ARN: assumed.ARN, ID: assumed.ID}, PackedPolicy: assumed.PolicyPercent}, nil
+}
+
+func (h *stsHandler) webIdentity(r *http.Request, form url.Values, duration time.Duration, done *STSDone) (*stsResult,
+	error) {
+	in := WebIdentity{Token: form.Get("WebIdentityToken"), Provider: form.Get("ProviderId"), Role: form.Get("RoleArn"),
+		SessionName: form.Get("RoleSessionName"), Duration: duration, Policy: form.Get("Policy"),
+		Conditions: h.c.Conditions(r)}
+	made, err := h.c.STS.AssumeRoleWithWebIdentity(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	done.Federated = made
+	return &stsResult{Credentials: credentialsElement(made.SessionCredentials), Subject: made.Subject,
+		Audience: made.Audience,
+		Provider: made.Issuer, AssumedRoleUser: &assumedRoleUser{ARN: made.ARN, ID: made.ID},
+		PackedPolicy: made.PolicyPercent}, nil
 }
 
 // parameters returns the parameters of a request, from its query or from the form in its body.

@@ -30,7 +30,10 @@ type assumedRoleUser struct {
 type stsResult struct {
 	XMLName         xml.Name
 	Credentials     *stsCredentials  `xml:",omitempty"`
+	Subject         string           `xml:"SubjectFromWebIdentityToken,omitempty"`
 	AssumedRoleUser *assumedRoleUser `xml:",omitempty"`
+	Provider        string           `xml:",omitempty"`
+	Audience        string           `xml:",omitempty"`
 	PackedPolicy    int              `xml:"PackedPolicySize,omitempty"`
 	ARN             string           `xml:"Arn,omitempty"`
 	UserID          string           `xml:"UserId,omitempty"`
@@ -60,6 +63,7 @@ func credentialsElement(c SessionCredentials) *stsCredentials {
 var stsStatuses = map[string]int{
 	"AccessDenied":               http.StatusForbidden,
 	"ExpiredToken":               http.StatusForbidden,
+	codeRejectedClaim:            http.StatusForbidden,
 	"InvalidClientTokenId":       http.StatusForbidden,
 	"MissingAuthenticationToken": http.StatusForbidden,
 	"SignatureDoesNotMatch":      http.StatusForbidden,

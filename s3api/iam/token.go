@@ -35,6 +35,11 @@ type token struct {
 	ParentSum []byte `json:"ps"`
 
 	Role *roleToken `json:"r,omitempty"` // Nil: the session stands for the holder of the parent.
+
+	// Federated is who an identity provider says it is. Such a session has no parent, and older nodes
+	// refuse it for that. Policy is what it is scoped down to if it has no role.
+	Federated *federatedToken `json:"f,omitempty"`
+	Policy    json.RawMessage `json:"d,omitempty"`
 }
 
 // roleToken is what the token of a role's session has in addition.

@@ -13,16 +13,17 @@ type SourceKind string
 
 // The kinds of sources.
 const (
-	IdentityPolicy SourceKind = "identity" // A policy of the user itself.
-	GroupPolicy    SourceKind = "group"    // A policy of a group of the user.
-	RolePolicy     SourceKind = "role"     // A policy of the role.
-	SessionPolicy  SourceKind = "session"  // The policy that a session was scoped down to.
-	BucketPolicy   SourceKind = "bucket policy"
-	BucketACL      SourceKind = "ACL"
-	AccountRoot    SourceKind = "root" // It is an account's root, which needs no policy in its account.
-	PublicBlock    SourceKind = "block public access"
-	MasterKey      SourceKind = "master key"     // The key that an object is encrypted under.
-	RequesterPays  SourceKind = "requester pays" // The bucket lets in nobody who cannot pay.
+	IdentityPolicy  SourceKind = "identity" // A policy of the user itself.
+	GroupPolicy     SourceKind = "group"    // A policy of a group of the user.
+	RolePolicy      SourceKind = "role"     // A policy of the role.
+	SessionPolicy   SourceKind = "session"  // The policy that a session was scoped down to.
+	FederatedPolicy SourceKind = "provider" // A policy that an identity provider names.
+	BucketPolicy    SourceKind = "bucket policy"
+	BucketACL       SourceKind = "ACL"
+	AccountRoot     SourceKind = "root" // It is an account's root, which needs no policy in its account.
+	PublicBlock     SourceKind = "block public access"
+	MasterKey       SourceKind = "master key"     // The key that an object is encrypted under.
+	RequesterPays   SourceKind = "requester pays" // The bucket lets in nobody who cannot pay.
 )
 
 // Source is one thing that speaks for or against an access.

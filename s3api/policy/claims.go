@@ -24,20 +24,23 @@ type Claims struct {
 
 // reserved are the words that begin condition keys of services. No identity provider is called
 // that, so a misspelled key of theirs is not taken for a claim.
-var reserved = []string{"aws", "s3", "s3express", "s3-outposts", "s3-object-lambda", "sts", "kms", "iam", "admin", "obs",
+var reserved = []string{"aws", "s3", "s3express", "s3-outposts", "s3-object-lambda", "sts", "kms", "iam", "admin",
+	"obs",
 	"saml", "ec2", "lambda", "sns", "sqs", "svc", "cairn"}
 
 // ValidProvider reports whether an identity provider may have this name: lower-case letters, digits
 // and hyphens, and not the name of a service.
 func ValidProvider(name string) bool {
-	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !slices.Contains(reserved, name)
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
+		!slices.Contains(reserved, name)
 }
 
 // isClaim reports whether a condition key is that of a claim. Nobody knows here which providers there
 // are: a key of one that is not there has no value.
 func isClaim(key string) bool {
 	provider, claim, _ := strings.Cut(key, ":")
-	if claim == "" || provider == "" || len(key) > MaxValueBytes || slices.Contains(reserved, strings.ToLower(provider)) {
+	if claim == "" || provider == "" || len(key) > MaxValueBytes || slices.Contains(reserved,
+		strings.ToLower(provider)) {
 		return false
 	}
 	for i := range len(provider) {
@@ -46,7 +49,10 @@ func isClaim(key string) bool {
 			return false
 		}
 	}
-	return !strings.ContainsFunc(claim, func(r rune) bool { return r <= ' ' || r == '\'' || r == '{' || r == '}' || r == ',' })
+	return !strings.ContainsFunc(claim, func(r rune) bool {
+		return r <= ' ' || r == '\'' || r == '{' || r == '}' ||
+			r == ','
+	})
 }
 
 // values returns the values of a key of a claim. c may be nil.
@@ -87,5 +93,6 @@ func (p *principal) namesProvider(who *Principal) bool {
 	}
 	text = strings.TrimPrefix(text, "https://")
 	text = strings.TrimPrefix(text, "http://")
-	return text == who.Federated || who.Claims != nil && text != AnyClaims && slices.Contains(who.Claims.Providers, text)
+	return text == who.Federated || who.Claims != nil && text != AnyClaims && slices.Contains(who.Claims.Providers,
+		text)
 }

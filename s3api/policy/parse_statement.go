@@ -190,7 +190,8 @@ func (c *compiler) condition(name string, m member) (x condition, bad *Error) {
 			name, operatorNames(), forAllPrefix, forAnyPrefix, ifExistsSuffix)
 	}
 	if x.key, ok = canonicalKey(m.name); !ok {
-		return x, c.fail(element, "there is no condition key %q: use %s, %s<tag key>, %s<tag key> or a claim (<identity provider>:<claim>)",
+		return x, c.fail(element, "there is no condition key %q: use %s, %s<tag key>, %s<tag key> or a claim "+
+			"(<identity provider>:<claim>)",
 			m.name, strings.Join(conditionKeys[:], ", "), ExistingTagPrefix, RequestTagPrefix)
 	}
 	element += ": " + x.key

@@ -67,6 +67,10 @@ var completions = map[string]names{
 		a, _ := c.ListMasterKeys(ctx, &adminpb.AccountRef{})
 		return namesOf(a.GetKeys(), (*adminpb.MasterKey).GetId)
 	},
+	"PROVIDER": func(ctx context.Context, c api) []string {
+		a, _ := c.ListIdentityProviders(ctx, &adminpb.ListIdentityProvidersRequest{})
+		return namesOf(a.GetProviders(), (*adminpb.IdentityProvider).GetName)
+	},
 	"TARGET": func(ctx context.Context, c api) []string {
 		a, _ := c.ListEventTargets(ctx, &adminpb.ListEventTargetsRequest{})
 		return namesOf(a.GetTargets(), (*adminpb.EventTarget).GetId)

@@ -113,7 +113,8 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 		return &statusError{exitUsage, fmt.Errorf("%s (see %s --help)", flagFault(err), cmd.CommandPath())}
 	})
 	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
-		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newKMS(), newConfig(), newEventTarget(),
+		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newIDP(), newKMS(), newConfig(),
+		newEventTarget(),
 		newBucket(), newUpload(), newObject(), newVerify(),
 		newLs(), newCp(), newMv(), newCat(), newPut(), newRm(), newMb(), newRb(), newStat(),
 		newSync(), newDu(), newFind(), newPresign(), newShare(),

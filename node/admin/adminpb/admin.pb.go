@@ -27,10 +27,10 @@ var File_admin_proto protoreflect.FileDescriptor
 
 const file_admin_proto_rawDesc = "" +
 	"\n" +
-	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\n" +
+	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\tidp.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xf0.\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xee1\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12T\n" +
@@ -41,7 +41,11 @@ const file_admin_proto_rawDesc = "" +
 	"\x10ListEventTargets\x12'.cairn.admin.v1.ListEventTargetsRequest\x1a\x1c.cairn.admin.v1.EventTargets\x12T\n" +
 	"\x0eSetEventTarget\x12%.cairn.admin.v1.SetEventTargetRequest\x1a\x1b.cairn.admin.v1.EventTarget\x12L\n" +
 	"\x11RemoveEventTarget\x12\x1e.cairn.admin.v1.EventTargetRef\x1a\x17.cairn.admin.v1.Removed\x12N\n" +
-	"\x0fTestEventTarget\x12\x1e.cairn.admin.v1.EventTargetRef\x1a\x1b.cairn.admin.v1.EventTarget\x12K\n" +
+	"\x0fTestEventTarget\x12\x1e.cairn.admin.v1.EventTargetRef\x1a\x1b.cairn.admin.v1.EventTarget\x12[\n" +
+	"\x0fAddOIDCProvider\x12&.cairn.admin.v1.AddOIDCProviderRequest\x1a .cairn.admin.v1.IdentityProvider\x12h\n" +
+	"\x15ListIdentityProviders\x12,.cairn.admin.v1.ListIdentityProvidersRequest\x1a!.cairn.admin.v1.IdentityProviders\x12]\n" +
+	"\x14ShowIdentityProvider\x12#.cairn.admin.v1.IdentityProviderRef\x1a .cairn.admin.v1.IdentityProvider\x12V\n" +
+	"\x16RemoveIdentityProvider\x12#.cairn.admin.v1.IdentityProviderRef\x1a\x17.cairn.admin.v1.Removed\x12K\n" +
 	"\n" +
 	"AddAccount\x12!.cairn.admin.v1.AddAccountRequest\x1a\x1a.cairn.admin.v1.NewAccount\x12M\n" +
 	"\fListAccounts\x12#.cairn.admin.v1.ListAccountsRequest\x1a\x18.cairn.admin.v1.Accounts\x12B\n" +
@@ -129,111 +133,116 @@ const file_admin_proto_rawDesc = "" +
 	"\x0eCollectSupport\x12%.cairn.admin.v1.CollectSupportRequest\x1a\x1c.cairn.admin.v1.SupportPiece0\x01B0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
 var file_admin_proto_goTypes = []any{
-	(*StatusRequest)(nil),               // 0: cairn.admin.v1.StatusRequest
-	(*ListSettingsRequest)(nil),         // 1: cairn.admin.v1.ListSettingsRequest
-	(*ShowSettingRequest)(nil),          // 2: cairn.admin.v1.ShowSettingRequest
-	(*SetSettingRequest)(nil),           // 3: cairn.admin.v1.SetSettingRequest
-	(*ResetSettingRequest)(nil),         // 4: cairn.admin.v1.ResetSettingRequest
-	(*ListEventTargetsRequest)(nil),     // 5: cairn.admin.v1.ListEventTargetsRequest
-	(*SetEventTargetRequest)(nil),       // 6: cairn.admin.v1.SetEventTargetRequest
-	(*EventTargetRef)(nil),              // 7: cairn.admin.v1.EventTargetRef
-	(*AddAccountRequest)(nil),           // 8: cairn.admin.v1.AddAccountRequest
-	(*ListAccountsRequest)(nil),         // 9: cairn.admin.v1.ListAccountsRequest
-	(*AccountRef)(nil),                  // 10: cairn.admin.v1.AccountRef
-	(*SetAccountDisabledRequest)(nil),   // 11: cairn.admin.v1.SetAccountDisabledRequest
-	(*SetAccountBucketsRequest)(nil),    // 12: cairn.admin.v1.SetAccountBucketsRequest
-	(*RemoveAccountRequest)(nil),        // 13: cairn.admin.v1.RemoveAccountRequest
-	(*EntryRef)(nil),                    // 14: cairn.admin.v1.EntryRef
-	(*SetUserDisabledRequest)(nil),      // 15: cairn.admin.v1.SetUserDisabledRequest
-	(*RemoveEntryRequest)(nil),          // 16: cairn.admin.v1.RemoveEntryRequest
-	(*SetGroupMemberRequest)(nil),       // 17: cairn.admin.v1.SetGroupMemberRequest
-	(*AddRoleRequest)(nil),              // 18: cairn.admin.v1.AddRoleRequest
-	(*AddPolicyRequest)(nil),            // 19: cairn.admin.v1.AddPolicyRequest
-	(*SetPolicyAttachedRequest)(nil),    // 20: cairn.admin.v1.SetPolicyAttachedRequest
-	(*SimulatePolicyRequest)(nil),       // 21: cairn.admin.v1.SimulatePolicyRequest
-	(*AddAccessKeyRequest)(nil),         // 22: cairn.admin.v1.AddAccessKeyRequest
-	(*ListAccessKeysRequest)(nil),       // 23: cairn.admin.v1.ListAccessKeysRequest
-	(*AccessKeyRef)(nil),                // 24: cairn.admin.v1.AccessKeyRef
-	(*SetAccessKeyDisabledRequest)(nil), // 25: cairn.admin.v1.SetAccessKeyDisabledRequest
-	(*CreateMasterKeyRequest)(nil),      // 26: cairn.admin.v1.CreateMasterKeyRequest
-	(*MasterKeyRef)(nil),                // 27: cairn.admin.v1.MasterKeyRef
-	(*ChangeMasterKeyRequest)(nil),      // 28: cairn.admin.v1.ChangeMasterKeyRequest
-	(*SetKeyAliasRequest)(nil),          // 29: cairn.admin.v1.SetKeyAliasRequest
-	(*RemoveKeyAliasRequest)(nil),       // 30: cairn.admin.v1.RemoveKeyAliasRequest
-	(*ListBucketsRequest)(nil),          // 31: cairn.admin.v1.ListBucketsRequest
-	(*BucketRef)(nil),                   // 32: cairn.admin.v1.BucketRef
-	(*ListUploadsRequest)(nil),          // 33: cairn.admin.v1.ListUploadsRequest
-	(*UploadRef)(nil),                   // 34: cairn.admin.v1.UploadRef
-	(*StatObjectRequest)(nil),           // 35: cairn.admin.v1.StatObjectRequest
-	(*ShowHealthRequest)(nil),           // 36: cairn.admin.v1.ShowHealthRequest
-	(*ListNodesRequest)(nil),            // 37: cairn.admin.v1.ListNodesRequest
-	(*NodeRef)(nil),                     // 38: cairn.admin.v1.NodeRef
-	(*ListDrivesRequest)(nil),           // 39: cairn.admin.v1.ListDrivesRequest
-	(*DriveRef)(nil),                    // 40: cairn.admin.v1.DriveRef
-	(*ListVolumesRequest)(nil),          // 41: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),                   // 42: cairn.admin.v1.VolumeRef
-	(*PlanRequest)(nil),                 // 43: cairn.admin.v1.PlanRequest
-	(*ChangeNodeRequest)(nil),           // 44: cairn.admin.v1.ChangeNodeRequest
-	(*RepairClockRequest)(nil),          // 45: cairn.admin.v1.RepairClockRequest
-	(*ChangeDriveRequest)(nil),          // 46: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),             // 47: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                      // 48: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),       // 49: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),       // 50: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                // 51: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),             // 52: cairn.admin.v1.ListLoadRequest
-	(*ShowHistoryRequest)(nil),          // 53: cairn.admin.v1.ShowHistoryRequest
-	(*ListLogLevelsRequest)(nil),        // 54: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),          // 55: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),             // 56: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),       // 57: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),              // 58: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                    // 59: cairn.admin.v1.Settings
-	(*SettingEverywhere)(nil),           // 60: cairn.admin.v1.SettingEverywhere
-	(*Setting)(nil),                     // 61: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                // 62: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                 // 63: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                     // 64: cairn.admin.v1.Removed
-	(*NewAccount)(nil),                  // 65: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                    // 66: cairn.admin.v1.Accounts
-	(*Account)(nil),                     // 67: cairn.admin.v1.Account
-	(*User)(nil),                        // 68: cairn.admin.v1.User
-	(*Users)(nil),                       // 69: cairn.admin.v1.Users
-	(*Group)(nil),                       // 70: cairn.admin.v1.Group
-	(*Groups)(nil),                      // 71: cairn.admin.v1.Groups
-	(*Role)(nil),                        // 72: cairn.admin.v1.Role
-	(*Roles)(nil),                       // 73: cairn.admin.v1.Roles
-	(*Policy)(nil),                      // 74: cairn.admin.v1.Policy
-	(*Policies)(nil),                    // 75: cairn.admin.v1.Policies
-	(*Attachment)(nil),                  // 76: cairn.admin.v1.Attachment
-	(*Simulation)(nil),                  // 77: cairn.admin.v1.Simulation
-	(*AccessKey)(nil),                   // 78: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                  // 79: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                   // 80: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                  // 81: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                     // 82: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                      // 83: cairn.admin.v1.Bucket
-	(*Uploads)(nil),                     // 84: cairn.admin.v1.Uploads
-	(*Upload)(nil),                      // 85: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                  // 86: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                      // 87: cairn.admin.v1.Health
-	(*Nodes)(nil),                       // 88: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                  // 89: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                      // 90: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                 // 91: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                     // 92: cairn.admin.v1.Volumes
-	(*Volume)(nil),                      // 93: cairn.admin.v1.Volume
-	(*Plan)(nil),                        // 94: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),               // 95: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                        // 96: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                 // 97: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),      // 98: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                  // 99: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                       // 100: cairn.admin.v1.Loads
-	(*LoadHistory)(nil),                 // 101: cairn.admin.v1.LoadHistory
-	(*LogLevels)(nil),                   // 102: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                        // 103: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                // 104: cairn.admin.v1.SupportPiece
+	(*StatusRequest)(nil),                // 0: cairn.admin.v1.StatusRequest
+	(*ListSettingsRequest)(nil),          // 1: cairn.admin.v1.ListSettingsRequest
+	(*ShowSettingRequest)(nil),           // 2: cairn.admin.v1.ShowSettingRequest
+	(*SetSettingRequest)(nil),            // 3: cairn.admin.v1.SetSettingRequest
+	(*ResetSettingRequest)(nil),          // 4: cairn.admin.v1.ResetSettingRequest
+	(*ListEventTargetsRequest)(nil),      // 5: cairn.admin.v1.ListEventTargetsRequest
+	(*SetEventTargetRequest)(nil),        // 6: cairn.admin.v1.SetEventTargetRequest
+	(*EventTargetRef)(nil),               // 7: cairn.admin.v1.EventTargetRef
+	(*AddOIDCProviderRequest)(nil),       // 8: cairn.admin.v1.AddOIDCProviderRequest
+	(*ListIdentityProvidersRequest)(nil), // 9: cairn.admin.v1.ListIdentityProvidersRequest
+	(*IdentityProviderRef)(nil),          // 10: cairn.admin.v1.IdentityProviderRef
+	(*AddAccountRequest)(nil),            // 11: cairn.admin.v1.AddAccountRequest
+	(*ListAccountsRequest)(nil),          // 12: cairn.admin.v1.ListAccountsRequest
+	(*AccountRef)(nil),                   // 13: cairn.admin.v1.AccountRef
+	(*SetAccountDisabledRequest)(nil),    // 14: cairn.admin.v1.SetAccountDisabledRequest
+	(*SetAccountBucketsRequest)(nil),     // 15: cairn.admin.v1.SetAccountBucketsRequest
+	(*RemoveAccountRequest)(nil),         // 16: cairn.admin.v1.RemoveAccountRequest
+	(*EntryRef)(nil),                     // 17: cairn.admin.v1.EntryRef
+	(*SetUserDisabledRequest)(nil),       // 18: cairn.admin.v1.SetUserDisabledRequest
+	(*RemoveEntryRequest)(nil),           // 19: cairn.admin.v1.RemoveEntryRequest
+	(*SetGroupMemberRequest)(nil),        // 20: cairn.admin.v1.SetGroupMemberRequest
+	(*AddRoleRequest)(nil),               // 21: cairn.admin.v1.AddRoleRequest
+	(*AddPolicyRequest)(nil),             // 22: cairn.admin.v1.AddPolicyRequest
+	(*SetPolicyAttachedRequest)(nil),     // 23: cairn.admin.v1.SetPolicyAttachedRequest
+	(*SimulatePolicyRequest)(nil),        // 24: cairn.admin.v1.SimulatePolicyRequest
+	(*AddAccessKeyRequest)(nil),          // 25: cairn.admin.v1.AddAccessKeyRequest
+	(*ListAccessKeysRequest)(nil),        // 26: cairn.admin.v1.ListAccessKeysRequest
+	(*AccessKeyRef)(nil),                 // 27: cairn.admin.v1.AccessKeyRef
+	(*SetAccessKeyDisabledRequest)(nil),  // 28: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*CreateMasterKeyRequest)(nil),       // 29: cairn.admin.v1.CreateMasterKeyRequest
+	(*MasterKeyRef)(nil),                 // 30: cairn.admin.v1.MasterKeyRef
+	(*ChangeMasterKeyRequest)(nil),       // 31: cairn.admin.v1.ChangeMasterKeyRequest
+	(*SetKeyAliasRequest)(nil),           // 32: cairn.admin.v1.SetKeyAliasRequest
+	(*RemoveKeyAliasRequest)(nil),        // 33: cairn.admin.v1.RemoveKeyAliasRequest
+	(*ListBucketsRequest)(nil),           // 34: cairn.admin.v1.ListBucketsRequest
+	(*BucketRef)(nil),                    // 35: cairn.admin.v1.BucketRef
+	(*ListUploadsRequest)(nil),           // 36: cairn.admin.v1.ListUploadsRequest
+	(*UploadRef)(nil),                    // 37: cairn.admin.v1.UploadRef
+	(*StatObjectRequest)(nil),            // 38: cairn.admin.v1.StatObjectRequest
+	(*ShowHealthRequest)(nil),            // 39: cairn.admin.v1.ShowHealthRequest
+	(*ListNodesRequest)(nil),             // 40: cairn.admin.v1.ListNodesRequest
+	(*NodeRef)(nil),                      // 41: cairn.admin.v1.NodeRef
+	(*ListDrivesRequest)(nil),            // 42: cairn.admin.v1.ListDrivesRequest
+	(*DriveRef)(nil),                     // 43: cairn.admin.v1.DriveRef
+	(*ListVolumesRequest)(nil),           // 44: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),                    // 45: cairn.admin.v1.VolumeRef
+	(*PlanRequest)(nil),                  // 46: cairn.admin.v1.PlanRequest
+	(*ChangeNodeRequest)(nil),            // 47: cairn.admin.v1.ChangeNodeRequest
+	(*RepairClockRequest)(nil),           // 48: cairn.admin.v1.RepairClockRequest
+	(*ChangeDriveRequest)(nil),           // 49: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),              // 50: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                       // 51: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),        // 52: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),        // 53: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                 // 54: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),              // 55: cairn.admin.v1.ListLoadRequest
+	(*ShowHistoryRequest)(nil),           // 56: cairn.admin.v1.ShowHistoryRequest
+	(*ListLogLevelsRequest)(nil),         // 57: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),           // 58: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),              // 59: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),        // 60: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),               // 61: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                     // 62: cairn.admin.v1.Settings
+	(*SettingEverywhere)(nil),            // 63: cairn.admin.v1.SettingEverywhere
+	(*Setting)(nil),                      // 64: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                 // 65: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                  // 66: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                      // 67: cairn.admin.v1.Removed
+	(*IdentityProvider)(nil),             // 68: cairn.admin.v1.IdentityProvider
+	(*IdentityProviders)(nil),            // 69: cairn.admin.v1.IdentityProviders
+	(*NewAccount)(nil),                   // 70: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                     // 71: cairn.admin.v1.Accounts
+	(*Account)(nil),                      // 72: cairn.admin.v1.Account
+	(*User)(nil),                         // 73: cairn.admin.v1.User
+	(*Users)(nil),                        // 74: cairn.admin.v1.Users
+	(*Group)(nil),                        // 75: cairn.admin.v1.Group
+	(*Groups)(nil),                       // 76: cairn.admin.v1.Groups
+	(*Role)(nil),                         // 77: cairn.admin.v1.Role
+	(*Roles)(nil),                        // 78: cairn.admin.v1.Roles
+	(*Policy)(nil),                       // 79: cairn.admin.v1.Policy
+	(*Policies)(nil),                     // 80: cairn.admin.v1.Policies
+	(*Attachment)(nil),                   // 81: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                   // 82: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                    // 83: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                   // 84: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                    // 85: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                   // 86: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                      // 87: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                       // 88: cairn.admin.v1.Bucket
+	(*Uploads)(nil),                      // 89: cairn.admin.v1.Uploads
+	(*Upload)(nil),                       // 90: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                   // 91: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                       // 92: cairn.admin.v1.Health
+	(*Nodes)(nil),                        // 93: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                   // 94: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                       // 95: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                  // 96: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                      // 97: cairn.admin.v1.Volumes
+	(*Volume)(nil),                       // 98: cairn.admin.v1.Volume
+	(*Plan)(nil),                         // 99: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),                // 100: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                         // 101: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                  // 102: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),       // 103: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                   // 104: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                        // 105: cairn.admin.v1.Loads
+	(*LoadHistory)(nil),                  // 106: cairn.admin.v1.LoadHistory
+	(*LogLevels)(nil),                    // 107: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                         // 108: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                 // 109: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
@@ -245,159 +254,167 @@ var file_admin_proto_depIdxs = []int32{
 	6,   // 6: cairn.admin.v1.AdminService.SetEventTarget:input_type -> cairn.admin.v1.SetEventTargetRequest
 	7,   // 7: cairn.admin.v1.AdminService.RemoveEventTarget:input_type -> cairn.admin.v1.EventTargetRef
 	7,   // 8: cairn.admin.v1.AdminService.TestEventTarget:input_type -> cairn.admin.v1.EventTargetRef
-	8,   // 9: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
-	9,   // 10: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
-	10,  // 11: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
-	11,  // 12: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
-	12,  // 13: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
-	13,  // 14: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
-	14,  // 15: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
-	10,  // 16: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
-	14,  // 17: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
-	15,  // 18: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
-	16,  // 19: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
-	14,  // 20: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
-	10,  // 21: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
-	14,  // 22: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
-	17,  // 23: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
-	16,  // 24: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
-	18,  // 25: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
-	10,  // 26: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
-	14,  // 27: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
-	14,  // 28: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
-	19,  // 29: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
-	10,  // 30: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
-	14,  // 31: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
-	20,  // 32: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
-	16,  // 33: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
-	21,  // 34: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
-	22,  // 35: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
-	23,  // 36: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
-	24,  // 37: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	25,  // 38: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
-	24,  // 39: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	26,  // 40: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
-	10,  // 41: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
-	27,  // 42: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
-	28,  // 43: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
-	29,  // 44: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
-	30,  // 45: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
-	31,  // 46: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
-	32,  // 47: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
-	33,  // 48: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
-	34,  // 49: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
-	34,  // 50: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
-	35,  // 51: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
-	36,  // 52: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
-	37,  // 53: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
-	38,  // 54: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
-	39,  // 55: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
-	40,  // 56: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
-	41,  // 57: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
-	42,  // 58: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
-	43,  // 59: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
-	44,  // 60: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	44,  // 61: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	44,  // 62: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	45,  // 63: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
-	38,  // 64: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
-	46,  // 65: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	46,  // 66: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	46,  // 67: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	47,  // 68: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	48,  // 69: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	48,  // 70: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	49,  // 71: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	50,  // 72: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	51,  // 73: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	52,  // 74: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	53,  // 75: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
-	54,  // 76: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	55,  // 77: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	56,  // 78: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	57,  // 79: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	58,  // 80: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	59,  // 81: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	60,  // 82: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
-	61,  // 83: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	61,  // 84: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	62,  // 85: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	63,  // 86: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	64,  // 87: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	63,  // 88: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	65,  // 89: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	66,  // 90: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	67,  // 91: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	67,  // 92: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	67,  // 93: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	64,  // 94: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	68,  // 95: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	69,  // 96: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	68,  // 97: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	68,  // 98: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	64,  // 99: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	70,  // 100: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	71,  // 101: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	70,  // 102: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	70,  // 103: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	64,  // 104: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	72,  // 105: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	73,  // 106: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	72,  // 107: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	64,  // 108: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	74,  // 109: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	75,  // 110: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	74,  // 111: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	76,  // 112: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	64,  // 113: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	77,  // 114: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
-	78,  // 115: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	79,  // 116: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	78,  // 117: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	78,  // 118: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	64,  // 119: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	80,  // 120: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	81,  // 121: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	80,  // 122: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	80,  // 123: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	80,  // 124: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	64,  // 125: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	82,  // 126: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	83,  // 127: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	84,  // 128: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	85,  // 129: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	64,  // 130: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	86,  // 131: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	87,  // 132: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	88,  // 133: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	89,  // 134: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	90,  // 135: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	91,  // 136: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	92,  // 137: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	93,  // 138: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	94,  // 139: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	89,  // 140: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	89,  // 141: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	64,  // 142: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	95,  // 143: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	89,  // 144: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	91,  // 145: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	91,  // 146: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	64,  // 147: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	96,  // 148: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	96,  // 149: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	96,  // 150: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	97,  // 151: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	98,  // 152: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	99,  // 153: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	100, // 154: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	101, // 155: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
-	102, // 156: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	102, // 157: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	103, // 158: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	104, // 159: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	80,  // [80:160] is the sub-list for method output_type
-	0,   // [0:80] is the sub-list for method input_type
+	8,   // 9: cairn.admin.v1.AdminService.AddOIDCProvider:input_type -> cairn.admin.v1.AddOIDCProviderRequest
+	9,   // 10: cairn.admin.v1.AdminService.ListIdentityProviders:input_type -> cairn.admin.v1.ListIdentityProvidersRequest
+	10,  // 11: cairn.admin.v1.AdminService.ShowIdentityProvider:input_type -> cairn.admin.v1.IdentityProviderRef
+	10,  // 12: cairn.admin.v1.AdminService.RemoveIdentityProvider:input_type -> cairn.admin.v1.IdentityProviderRef
+	11,  // 13: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
+	12,  // 14: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
+	13,  // 15: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
+	14,  // 16: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
+	15,  // 17: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
+	16,  // 18: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
+	17,  // 19: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
+	13,  // 20: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
+	17,  // 21: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
+	18,  // 22: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
+	19,  // 23: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
+	17,  // 24: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
+	13,  // 25: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
+	17,  // 26: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
+	20,  // 27: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
+	19,  // 28: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
+	21,  // 29: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
+	13,  // 30: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
+	17,  // 31: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
+	17,  // 32: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
+	22,  // 33: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
+	13,  // 34: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
+	17,  // 35: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
+	23,  // 36: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
+	19,  // 37: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
+	24,  // 38: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
+	25,  // 39: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
+	26,  // 40: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
+	27,  // 41: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	28,  // 42: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
+	27,  // 43: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	29,  // 44: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
+	13,  // 45: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
+	30,  // 46: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
+	31,  // 47: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
+	32,  // 48: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
+	33,  // 49: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
+	34,  // 50: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
+	35,  // 51: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
+	36,  // 52: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
+	37,  // 53: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
+	37,  // 54: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
+	38,  // 55: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
+	39,  // 56: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
+	40,  // 57: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
+	41,  // 58: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
+	42,  // 59: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
+	43,  // 60: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
+	44,  // 61: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
+	45,  // 62: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
+	46,  // 63: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
+	47,  // 64: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	47,  // 65: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	47,  // 66: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	48,  // 67: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
+	41,  // 68: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
+	49,  // 69: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	49,  // 70: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	49,  // 71: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	50,  // 72: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	51,  // 73: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	51,  // 74: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	52,  // 75: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	53,  // 76: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	54,  // 77: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	55,  // 78: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	56,  // 79: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
+	57,  // 80: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	58,  // 81: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	59,  // 82: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	60,  // 83: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	61,  // 84: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	62,  // 85: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	63,  // 86: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
+	64,  // 87: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	64,  // 88: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	65,  // 89: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	66,  // 90: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	67,  // 91: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	66,  // 92: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	68,  // 93: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
+	69,  // 94: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
+	68,  // 95: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
+	67,  // 96: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
+	70,  // 97: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	71,  // 98: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	72,  // 99: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	72,  // 100: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	72,  // 101: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	67,  // 102: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	73,  // 103: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	74,  // 104: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	73,  // 105: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	73,  // 106: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	67,  // 107: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	75,  // 108: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	76,  // 109: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	75,  // 110: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	75,  // 111: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	67,  // 112: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	77,  // 113: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	78,  // 114: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	77,  // 115: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	67,  // 116: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	79,  // 117: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	80,  // 118: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	79,  // 119: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	81,  // 120: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	67,  // 121: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	82,  // 122: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	83,  // 123: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	84,  // 124: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	83,  // 125: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	83,  // 126: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	67,  // 127: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	85,  // 128: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	86,  // 129: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	85,  // 130: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	85,  // 131: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	85,  // 132: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	67,  // 133: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	87,  // 134: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	88,  // 135: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	89,  // 136: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	90,  // 137: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	67,  // 138: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	91,  // 139: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	92,  // 140: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	93,  // 141: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	94,  // 142: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	95,  // 143: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	96,  // 144: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	97,  // 145: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	98,  // 146: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	99,  // 147: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	94,  // 148: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	94,  // 149: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	67,  // 150: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	100, // 151: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	94,  // 152: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	96,  // 153: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	96,  // 154: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	67,  // 155: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	101, // 156: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	101, // 157: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	101, // 158: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	102, // 159: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	103, // 160: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	104, // 161: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	105, // 162: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	106, // 163: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
+	107, // 164: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	107, // 165: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	108, // 166: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	109, // 167: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	84,  // [84:168] is the sub-list for method output_type
+	0,   // [0:84] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name
@@ -411,6 +428,7 @@ func file_admin_proto_init() {
 	file_buckets_proto_init()
 	file_cluster_proto_init()
 	file_directory_proto_init()
+	file_idp_proto_init()
 	file_jobs_proto_init()
 	file_keys_proto_init()
 	file_meta_proto_init()

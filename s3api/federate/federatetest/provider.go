@@ -63,7 +63,8 @@ func (k *Key) Sign(t testing.TB, claims any) string {
 // SignBytes returns a token with this payload.
 func (k *Key) SignBytes(t testing.TB, payload []byte) string {
 	t.Helper()
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: k.Algorithm, Key: jose.JSONWebKey{Key: k.Private, KeyID: k.ID}}, nil)
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: k.Algorithm, Key: jose.JSONWebKey{Key: k.Private,
+		KeyID: k.ID}}, nil)
 	require.NoError(t, err)
 	signed, err := s.Sign(payload)
 	require.NoError(t, err)
@@ -127,7 +128,8 @@ func (p *Provider) Asked() int {
 // Claims are those of a token that is good for an hour, with some that differ; nil takes one away.
 func (p *Provider) Claims(differ map[string]any) map[string]any {
 	now := time.Now()
-	out := map[string]any{"iss": p.URL, "sub": "alice", "aud": ClientID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+	out := map[string]any{"iss": p.URL, "sub": "alice", "aud": ClientID, "iat": now.Unix(),
+		"exp": now.Add(time.Hour).Unix()}
 	maps.Copy(out, differ)
 	maps.DeleteFunc(out, func(_ string, v any) bool { return v == nil })
 	return out
@@ -147,7 +149,8 @@ func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
 		instead(w, r)
 		return
 	}
-	fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"authorization_endpoint":%q,"token_endpoint":%q}`, p.URL, p.URL+"/keys", p.URL+"/a", p.URL+"/t")
+	fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"authorization_endpoint":%q,"token_endpoint":%q}`, p.URL, p.URL+"/keys",
+		p.URL+"/a", p.URL+"/t")
 }
 
 func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {

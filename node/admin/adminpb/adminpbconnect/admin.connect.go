@@ -61,6 +61,18 @@ const (
 	// AdminServiceTestEventTargetProcedure is the fully-qualified name of the AdminService's
 	// TestEventTarget RPC.
 	AdminServiceTestEventTargetProcedure = "/cairn.admin.v1.AdminService/TestEventTarget"
+	// AdminServiceAddOIDCProviderProcedure is the fully-qualified name of the AdminService's
+	// AddOIDCProvider RPC.
+	AdminServiceAddOIDCProviderProcedure = "/cairn.admin.v1.AdminService/AddOIDCProvider"
+	// AdminServiceListIdentityProvidersProcedure is the fully-qualified name of the AdminService's
+	// ListIdentityProviders RPC.
+	AdminServiceListIdentityProvidersProcedure = "/cairn.admin.v1.AdminService/ListIdentityProviders"
+	// AdminServiceShowIdentityProviderProcedure is the fully-qualified name of the AdminService's
+	// ShowIdentityProvider RPC.
+	AdminServiceShowIdentityProviderProcedure = "/cairn.admin.v1.AdminService/ShowIdentityProvider"
+	// AdminServiceRemoveIdentityProviderProcedure is the fully-qualified name of the AdminService's
+	// RemoveIdentityProvider RPC.
+	AdminServiceRemoveIdentityProviderProcedure = "/cairn.admin.v1.AdminService/RemoveIdentityProvider"
 	// AdminServiceAddAccountProcedure is the fully-qualified name of the AdminService's AddAccount RPC.
 	AdminServiceAddAccountProcedure = "/cairn.admin.v1.AdminService/AddAccount"
 	// AdminServiceListAccountsProcedure is the fully-qualified name of the AdminService's ListAccounts
@@ -257,6 +269,11 @@ type AdminServiceClient interface {
 	RemoveEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.Removed, error)
 	// TestEventTarget sends a target a test event, from the answering node.
 	TestEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.EventTarget, error)
+	// Identity providers vouch for people and programs who are not in the directory.
+	AddOIDCProvider(context.Context, *adminpb.AddOIDCProviderRequest) (*adminpb.IdentityProvider, error)
+	ListIdentityProviders(context.Context, *adminpb.ListIdentityProvidersRequest) (*adminpb.IdentityProviders, error)
+	ShowIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.IdentityProvider, error)
+	RemoveIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.Removed, error)
 	AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error)
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
@@ -403,6 +420,30 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+AdminServiceTestEventTargetProcedure,
 			connect.WithSchema(adminServiceMethods.ByName("TestEventTarget")),
+			connect.WithClientOptions(opts...),
+		),
+		addOIDCProvider: connect.NewClient[adminpb.AddOIDCProviderRequest, adminpb.IdentityProvider](
+			httpClient,
+			baseURL+AdminServiceAddOIDCProviderProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("AddOIDCProvider")),
+			connect.WithClientOptions(opts...),
+		),
+		listIdentityProviders: connect.NewClient[adminpb.ListIdentityProvidersRequest, adminpb.IdentityProviders](
+			httpClient,
+			baseURL+AdminServiceListIdentityProvidersProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListIdentityProviders")),
+			connect.WithClientOptions(opts...),
+		),
+		showIdentityProvider: connect.NewClient[adminpb.IdentityProviderRef, adminpb.IdentityProvider](
+			httpClient,
+			baseURL+AdminServiceShowIdentityProviderProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ShowIdentityProvider")),
+			connect.WithClientOptions(opts...),
+		),
+		removeIdentityProvider: connect.NewClient[adminpb.IdentityProviderRef, adminpb.Removed](
+			httpClient,
+			baseURL+AdminServiceRemoveIdentityProviderProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("RemoveIdentityProvider")),
 			connect.WithClientOptions(opts...),
 		),
 		addAccount: connect.NewClient[adminpb.AddAccountRequest, adminpb.NewAccount](
@@ -836,86 +877,90 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	status               *connect.Client[adminpb.StatusRequest, adminpb.StatusResponse]
-	listSettings         *connect.Client[adminpb.ListSettingsRequest, adminpb.Settings]
-	showSetting          *connect.Client[adminpb.ShowSettingRequest, adminpb.SettingEverywhere]
-	setSetting           *connect.Client[adminpb.SetSettingRequest, adminpb.Setting]
-	resetSetting         *connect.Client[adminpb.ResetSettingRequest, adminpb.Setting]
-	listEventTargets     *connect.Client[adminpb.ListEventTargetsRequest, adminpb.EventTargets]
-	setEventTarget       *connect.Client[adminpb.SetEventTargetRequest, adminpb.EventTarget]
-	removeEventTarget    *connect.Client[adminpb.EventTargetRef, adminpb.Removed]
-	testEventTarget      *connect.Client[adminpb.EventTargetRef, adminpb.EventTarget]
-	addAccount           *connect.Client[adminpb.AddAccountRequest, adminpb.NewAccount]
-	listAccounts         *connect.Client[adminpb.ListAccountsRequest, adminpb.Accounts]
-	showAccount          *connect.Client[adminpb.AccountRef, adminpb.Account]
-	setAccountDisabled   *connect.Client[adminpb.SetAccountDisabledRequest, adminpb.Account]
-	setAccountBuckets    *connect.Client[adminpb.SetAccountBucketsRequest, adminpb.Account]
-	removeAccount        *connect.Client[adminpb.RemoveAccountRequest, adminpb.Removed]
-	addUser              *connect.Client[adminpb.EntryRef, adminpb.User]
-	listUsers            *connect.Client[adminpb.AccountRef, adminpb.Users]
-	showUser             *connect.Client[adminpb.EntryRef, adminpb.User]
-	setUserDisabled      *connect.Client[adminpb.SetUserDisabledRequest, adminpb.User]
-	removeUser           *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
-	addGroup             *connect.Client[adminpb.EntryRef, adminpb.Group]
-	listGroups           *connect.Client[adminpb.AccountRef, adminpb.Groups]
-	showGroup            *connect.Client[adminpb.EntryRef, adminpb.Group]
-	setGroupMember       *connect.Client[adminpb.SetGroupMemberRequest, adminpb.Group]
-	removeGroup          *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
-	addRole              *connect.Client[adminpb.AddRoleRequest, adminpb.Role]
-	listRoles            *connect.Client[adminpb.AccountRef, adminpb.Roles]
-	showRole             *connect.Client[adminpb.EntryRef, adminpb.Role]
-	removeRole           *connect.Client[adminpb.EntryRef, adminpb.Removed]
-	addPolicy            *connect.Client[adminpb.AddPolicyRequest, adminpb.Policy]
-	listPolicies         *connect.Client[adminpb.AccountRef, adminpb.Policies]
-	showPolicy           *connect.Client[adminpb.EntryRef, adminpb.Policy]
-	setPolicyAttached    *connect.Client[adminpb.SetPolicyAttachedRequest, adminpb.Attachment]
-	removePolicy         *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
-	simulatePolicy       *connect.Client[adminpb.SimulatePolicyRequest, adminpb.Simulation]
-	addAccessKey         *connect.Client[adminpb.AddAccessKeyRequest, adminpb.AccessKey]
-	listAccessKeys       *connect.Client[adminpb.ListAccessKeysRequest, adminpb.AccessKeys]
-	showAccessKey        *connect.Client[adminpb.AccessKeyRef, adminpb.AccessKey]
-	setAccessKeyDisabled *connect.Client[adminpb.SetAccessKeyDisabledRequest, adminpb.AccessKey]
-	removeAccessKey      *connect.Client[adminpb.AccessKeyRef, adminpb.Removed]
-	createMasterKey      *connect.Client[adminpb.CreateMasterKeyRequest, adminpb.MasterKey]
-	listMasterKeys       *connect.Client[adminpb.AccountRef, adminpb.MasterKeys]
-	showMasterKey        *connect.Client[adminpb.MasterKeyRef, adminpb.MasterKey]
-	changeMasterKey      *connect.Client[adminpb.ChangeMasterKeyRequest, adminpb.MasterKey]
-	setKeyAlias          *connect.Client[adminpb.SetKeyAliasRequest, adminpb.MasterKey]
-	removeKeyAlias       *connect.Client[adminpb.RemoveKeyAliasRequest, adminpb.Removed]
-	listBuckets          *connect.Client[adminpb.ListBucketsRequest, adminpb.Buckets]
-	showBucket           *connect.Client[adminpb.BucketRef, adminpb.Bucket]
-	listUploads          *connect.Client[adminpb.ListUploadsRequest, adminpb.Uploads]
-	showUpload           *connect.Client[adminpb.UploadRef, adminpb.Upload]
-	abortUpload          *connect.Client[adminpb.UploadRef, adminpb.Removed]
-	statObject           *connect.Client[adminpb.StatObjectRequest, adminpb.ObjectStat]
-	showHealth           *connect.Client[adminpb.ShowHealthRequest, adminpb.Health]
-	listNodes            *connect.Client[adminpb.ListNodesRequest, adminpb.Nodes]
-	showNode             *connect.Client[adminpb.NodeRef, adminpb.NodeStatus]
-	listDrives           *connect.Client[adminpb.ListDrivesRequest, adminpb.Drives]
-	showDrive            *connect.Client[adminpb.DriveRef, adminpb.DriveStatus]
-	listVolumes          *connect.Client[adminpb.ListVolumesRequest, adminpb.Volumes]
-	showVolume           *connect.Client[adminpb.VolumeRef, adminpb.Volume]
-	showPlan             *connect.Client[adminpb.PlanRequest, adminpb.Plan]
-	drainNode            *connect.Client[adminpb.ChangeNodeRequest, adminpb.NodeStatus]
-	undrainNode          *connect.Client[adminpb.ChangeNodeRequest, adminpb.NodeStatus]
-	removeNode           *connect.Client[adminpb.ChangeNodeRequest, adminpb.Removed]
-	repairClock          *connect.Client[adminpb.RepairClockRequest, adminpb.ClockRepaired]
-	unseatNode           *connect.Client[adminpb.NodeRef, adminpb.NodeStatus]
-	drainDrive           *connect.Client[adminpb.ChangeDriveRequest, adminpb.DriveStatus]
-	undrainDrive         *connect.Client[adminpb.ChangeDriveRequest, adminpb.DriveStatus]
-	removeDrive          *connect.Client[adminpb.ChangeDriveRequest, adminpb.Removed]
-	listJobs             *connect.Client[adminpb.ListJobsRequest, adminpb.Jobs]
-	pauseJob             *connect.Client[adminpb.JobRef, adminpb.Jobs]
-	resumeJob            *connect.Client[adminpb.JobRef, adminpb.Jobs]
-	backupMetadata       *connect.Client[adminpb.BackupMetadataRequest, adminpb.BackupPiece]
-	releaseOrphans       *connect.Client[adminpb.ReleaseOrphansRequest, adminpb.ReleaseOrphansResponse]
-	trace                *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
-	listLoad             *connect.Client[adminpb.ListLoadRequest, adminpb.Loads]
-	showHistory          *connect.Client[adminpb.ShowHistoryRequest, adminpb.LoadHistory]
-	listLogLevels        *connect.Client[adminpb.ListLogLevelsRequest, adminpb.LogLevels]
-	setLogLevel          *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevels]
-	listLogs             *connect.Client[adminpb.ListLogsRequest, adminpb.Logs]
-	collectSupport       *connect.Client[adminpb.CollectSupportRequest, adminpb.SupportPiece]
+	status                 *connect.Client[adminpb.StatusRequest, adminpb.StatusResponse]
+	listSettings           *connect.Client[adminpb.ListSettingsRequest, adminpb.Settings]
+	showSetting            *connect.Client[adminpb.ShowSettingRequest, adminpb.SettingEverywhere]
+	setSetting             *connect.Client[adminpb.SetSettingRequest, adminpb.Setting]
+	resetSetting           *connect.Client[adminpb.ResetSettingRequest, adminpb.Setting]
+	listEventTargets       *connect.Client[adminpb.ListEventTargetsRequest, adminpb.EventTargets]
+	setEventTarget         *connect.Client[adminpb.SetEventTargetRequest, adminpb.EventTarget]
+	removeEventTarget      *connect.Client[adminpb.EventTargetRef, adminpb.Removed]
+	testEventTarget        *connect.Client[adminpb.EventTargetRef, adminpb.EventTarget]
+	addOIDCProvider        *connect.Client[adminpb.AddOIDCProviderRequest, adminpb.IdentityProvider]
+	listIdentityProviders  *connect.Client[adminpb.ListIdentityProvidersRequest, adminpb.IdentityProviders]
+	showIdentityProvider   *connect.Client[adminpb.IdentityProviderRef, adminpb.IdentityProvider]
+	removeIdentityProvider *connect.Client[adminpb.IdentityProviderRef, adminpb.Removed]
+	addAccount             *connect.Client[adminpb.AddAccountRequest, adminpb.NewAccount]
+	listAccounts           *connect.Client[adminpb.ListAccountsRequest, adminpb.Accounts]
+	showAccount            *connect.Client[adminpb.AccountRef, adminpb.Account]
+	setAccountDisabled     *connect.Client[adminpb.SetAccountDisabledRequest, adminpb.Account]
+	setAccountBuckets      *connect.Client[adminpb.SetAccountBucketsRequest, adminpb.Account]
+	removeAccount          *connect.Client[adminpb.RemoveAccountRequest, adminpb.Removed]
+	addUser                *connect.Client[adminpb.EntryRef, adminpb.User]
+	listUsers              *connect.Client[adminpb.AccountRef, adminpb.Users]
+	showUser               *connect.Client[adminpb.EntryRef, adminpb.User]
+	setUserDisabled        *connect.Client[adminpb.SetUserDisabledRequest, adminpb.User]
+	removeUser             *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
+	addGroup               *connect.Client[adminpb.EntryRef, adminpb.Group]
+	listGroups             *connect.Client[adminpb.AccountRef, adminpb.Groups]
+	showGroup              *connect.Client[adminpb.EntryRef, adminpb.Group]
+	setGroupMember         *connect.Client[adminpb.SetGroupMemberRequest, adminpb.Group]
+	removeGroup            *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
+	addRole                *connect.Client[adminpb.AddRoleRequest, adminpb.Role]
+	listRoles              *connect.Client[adminpb.AccountRef, adminpb.Roles]
+	showRole               *connect.Client[adminpb.EntryRef, adminpb.Role]
+	removeRole             *connect.Client[adminpb.EntryRef, adminpb.Removed]
+	addPolicy              *connect.Client[adminpb.AddPolicyRequest, adminpb.Policy]
+	listPolicies           *connect.Client[adminpb.AccountRef, adminpb.Policies]
+	showPolicy             *connect.Client[adminpb.EntryRef, adminpb.Policy]
+	setPolicyAttached      *connect.Client[adminpb.SetPolicyAttachedRequest, adminpb.Attachment]
+	removePolicy           *connect.Client[adminpb.RemoveEntryRequest, adminpb.Removed]
+	simulatePolicy         *connect.Client[adminpb.SimulatePolicyRequest, adminpb.Simulation]
+	addAccessKey           *connect.Client[adminpb.AddAccessKeyRequest, adminpb.AccessKey]
+	listAccessKeys         *connect.Client[adminpb.ListAccessKeysRequest, adminpb.AccessKeys]
+	showAccessKey          *connect.Client[adminpb.AccessKeyRef, adminpb.AccessKey]
+	setAccessKeyDisabled   *connect.Client[adminpb.SetAccessKeyDisabledRequest, adminpb.AccessKey]
+	removeAccessKey        *connect.Client[adminpb.AccessKeyRef, adminpb.Removed]
+	createMasterKey        *connect.Client[adminpb.CreateMasterKeyRequest, adminpb.MasterKey]
+	listMasterKeys         *connect.Client[adminpb.AccountRef, adminpb.MasterKeys]
+	showMasterKey          *connect.Client[adminpb.MasterKeyRef, adminpb.MasterKey]
+	changeMasterKey        *connect.Client[adminpb.ChangeMasterKeyRequest, adminpb.MasterKey]
+	setKeyAlias            *connect.Client[adminpb.SetKeyAliasRequest, adminpb.MasterKey]
+	removeKeyAlias         *connect.Client[adminpb.RemoveKeyAliasRequest, adminpb.Removed]
+	listBuckets            *connect.Client[adminpb.ListBucketsRequest, adminpb.Buckets]
+	showBucket             *connect.Client[adminpb.BucketRef, adminpb.Bucket]
+	listUploads            *connect.Client[adminpb.ListUploadsRequest, adminpb.Uploads]
+	showUpload             *connect.Client[adminpb.UploadRef, adminpb.Upload]
+	abortUpload            *connect.Client[adminpb.UploadRef, adminpb.Removed]
+	statObject             *connect.Client[adminpb.StatObjectRequest, adminpb.ObjectStat]
+	showHealth             *connect.Client[adminpb.ShowHealthRequest, adminpb.Health]
+	listNodes              *connect.Client[adminpb.ListNodesRequest, adminpb.Nodes]
+	showNode               *connect.Client[adminpb.NodeRef, adminpb.NodeStatus]
+	listDrives             *connect.Client[adminpb.ListDrivesRequest, adminpb.Drives]
+	showDrive              *connect.Client[adminpb.DriveRef, adminpb.DriveStatus]
+	listVolumes            *connect.Client[adminpb.ListVolumesRequest, adminpb.Volumes]
+	showVolume             *connect.Client[adminpb.VolumeRef, adminpb.Volume]
+	showPlan               *connect.Client[adminpb.PlanRequest, adminpb.Plan]
+	drainNode              *connect.Client[adminpb.ChangeNodeRequest, adminpb.NodeStatus]
+	undrainNode            *connect.Client[adminpb.ChangeNodeRequest, adminpb.NodeStatus]
+	removeNode             *connect.Client[adminpb.ChangeNodeRequest, adminpb.Removed]
+	repairClock            *connect.Client[adminpb.RepairClockRequest, adminpb.ClockRepaired]
+	unseatNode             *connect.Client[adminpb.NodeRef, adminpb.NodeStatus]
+	drainDrive             *connect.Client[adminpb.ChangeDriveRequest, adminpb.DriveStatus]
+	undrainDrive           *connect.Client[adminpb.ChangeDriveRequest, adminpb.DriveStatus]
+	removeDrive            *connect.Client[adminpb.ChangeDriveRequest, adminpb.Removed]
+	listJobs               *connect.Client[adminpb.ListJobsRequest, adminpb.Jobs]
+	pauseJob               *connect.Client[adminpb.JobRef, adminpb.Jobs]
+	resumeJob              *connect.Client[adminpb.JobRef, adminpb.Jobs]
+	backupMetadata         *connect.Client[adminpb.BackupMetadataRequest, adminpb.BackupPiece]
+	releaseOrphans         *connect.Client[adminpb.ReleaseOrphansRequest, adminpb.ReleaseOrphansResponse]
+	trace                  *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
+	listLoad               *connect.Client[adminpb.ListLoadRequest, adminpb.Loads]
+	showHistory            *connect.Client[adminpb.ShowHistoryRequest, adminpb.LoadHistory]
+	listLogLevels          *connect.Client[adminpb.ListLogLevelsRequest, adminpb.LogLevels]
+	setLogLevel            *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevels]
+	listLogs               *connect.Client[adminpb.ListLogsRequest, adminpb.Logs]
+	collectSupport         *connect.Client[adminpb.CollectSupportRequest, adminpb.SupportPiece]
 }
 
 // Status calls cairn.admin.v1.AdminService.Status.
@@ -993,6 +1038,42 @@ func (c *adminServiceClient) RemoveEventTarget(ctx context.Context, req *adminpb
 // TestEventTarget calls cairn.admin.v1.AdminService.TestEventTarget.
 func (c *adminServiceClient) TestEventTarget(ctx context.Context, req *adminpb.EventTargetRef) (*adminpb.EventTarget, error) {
 	response, err := c.testEventTarget.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AddOIDCProvider calls cairn.admin.v1.AdminService.AddOIDCProvider.
+func (c *adminServiceClient) AddOIDCProvider(ctx context.Context, req *adminpb.AddOIDCProviderRequest) (*adminpb.IdentityProvider, error) {
+	response, err := c.addOIDCProvider.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListIdentityProviders calls cairn.admin.v1.AdminService.ListIdentityProviders.
+func (c *adminServiceClient) ListIdentityProviders(ctx context.Context, req *adminpb.ListIdentityProvidersRequest) (*adminpb.IdentityProviders, error) {
+	response, err := c.listIdentityProviders.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ShowIdentityProvider calls cairn.admin.v1.AdminService.ShowIdentityProvider.
+func (c *adminServiceClient) ShowIdentityProvider(ctx context.Context, req *adminpb.IdentityProviderRef) (*adminpb.IdentityProvider, error) {
+	response, err := c.showIdentityProvider.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RemoveIdentityProvider calls cairn.admin.v1.AdminService.RemoveIdentityProvider.
+func (c *adminServiceClient) RemoveIdentityProvider(ctx context.Context, req *adminpb.IdentityProviderRef) (*adminpb.Removed, error) {
+	response, err := c.removeIdentityProvider.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -1641,6 +1722,11 @@ type AdminServiceHandler interface {
 	RemoveEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.Removed, error)
 	// TestEventTarget sends a target a test event, from the answering node.
 	TestEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.EventTarget, error)
+	// Identity providers vouch for people and programs who are not in the directory.
+	AddOIDCProvider(context.Context, *adminpb.AddOIDCProviderRequest) (*adminpb.IdentityProvider, error)
+	ListIdentityProviders(context.Context, *adminpb.ListIdentityProvidersRequest) (*adminpb.IdentityProviders, error)
+	ShowIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.IdentityProvider, error)
+	RemoveIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.Removed, error)
 	AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error)
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
@@ -1783,6 +1869,30 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		AdminServiceTestEventTargetProcedure,
 		svc.TestEventTarget,
 		connect.WithSchema(adminServiceMethods.ByName("TestEventTarget")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceAddOIDCProviderHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceAddOIDCProviderProcedure,
+		svc.AddOIDCProvider,
+		connect.WithSchema(adminServiceMethods.ByName("AddOIDCProvider")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListIdentityProvidersHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListIdentityProvidersProcedure,
+		svc.ListIdentityProviders,
+		connect.WithSchema(adminServiceMethods.ByName("ListIdentityProviders")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceShowIdentityProviderHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceShowIdentityProviderProcedure,
+		svc.ShowIdentityProvider,
+		connect.WithSchema(adminServiceMethods.ByName("ShowIdentityProvider")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceRemoveIdentityProviderHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceRemoveIdentityProviderProcedure,
+		svc.RemoveIdentityProvider,
+		connect.WithSchema(adminServiceMethods.ByName("RemoveIdentityProvider")),
 		connect.WithHandlerOptions(opts...),
 	)
 	adminServiceAddAccountHandler := connect.NewUnaryHandlerSimple(
@@ -2231,6 +2341,14 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceRemoveEventTargetHandler.ServeHTTP(w, r)
 		case AdminServiceTestEventTargetProcedure:
 			adminServiceTestEventTargetHandler.ServeHTTP(w, r)
+		case AdminServiceAddOIDCProviderProcedure:
+			adminServiceAddOIDCProviderHandler.ServeHTTP(w, r)
+		case AdminServiceListIdentityProvidersProcedure:
+			adminServiceListIdentityProvidersHandler.ServeHTTP(w, r)
+		case AdminServiceShowIdentityProviderProcedure:
+			adminServiceShowIdentityProviderHandler.ServeHTTP(w, r)
+		case AdminServiceRemoveIdentityProviderProcedure:
+			adminServiceRemoveIdentityProviderHandler.ServeHTTP(w, r)
 		case AdminServiceAddAccountProcedure:
 			adminServiceAddAccountHandler.ServeHTTP(w, r)
 		case AdminServiceListAccountsProcedure:
@@ -2416,6 +2534,22 @@ func (UnimplementedAdminServiceHandler) RemoveEventTarget(context.Context, *admi
 
 func (UnimplementedAdminServiceHandler) TestEventTarget(context.Context, *adminpb.EventTargetRef) (*adminpb.EventTarget, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.TestEventTarget is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) AddOIDCProvider(context.Context, *adminpb.AddOIDCProviderRequest) (*adminpb.IdentityProvider, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.AddOIDCProvider is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListIdentityProviders(context.Context, *adminpb.ListIdentityProvidersRequest) (*adminpb.IdentityProviders, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListIdentityProviders is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ShowIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.IdentityProvider, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ShowIdentityProvider is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) RemoveIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.Removed, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RemoveIdentityProvider is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error) {
