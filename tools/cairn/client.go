@@ -140,18 +140,30 @@ func (t *target) streams() (adminpbconnect.AdminServiceClient, error) {
 
 func (t *target) httpClient() (*http.Client, error) {
 	tr := http.DefaultTransport.(*http.Transport).Clone()
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca-file %s: no certificate in it", t.CAFile)
-		}
+	pool, err := t.roots()
+	if err != nil {
+		return nil, err
+	}
+	if pool != nil {
 		tr.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
 	return &http.Client{Transport: tr, Timeout: adminTimeout, CheckRedirect: rpc.NoRedirect}, nil
+}
+
+// roots returns the authorities that the endpoint's certificate is checked against; nil: those of this machine.
+func (t *target) roots() (*x509.CertPool, error) {
+	if t.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca-file %s: no certificate in it", t.CAFile)
+	}
+	return pool, nil
 }
 
 // signer signs requests with the target's keys (AWS Signature V4).

@@ -90,7 +90,7 @@ func newRoot() *cobra.Command {
 
   cairn dev       start a cluster on this machine to play with
   cairn server    run one node of a cluster
-  cairn status    how the cluster is; see also health, node, drive, volume, job
+  cairn status    how the cluster is; see also health, doctor, node, drive, volume, job
   cairn top       what it is doing; see also trace, logs, support
   cairn account   accounts; see also user, group, role, policy, accesskey
   cairn bucket    buckets and what they hold; see also upload
@@ -112,7 +112,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &statusError{exitUsage, fmt.Errorf("%s (see %s --help)", flagFault(err), cmd.CommandPath())}
 	})
-	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newVersion(),
+	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newDoctor(), newVersion(),
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newIDP(), newKMS(), newConfig(),
 		newEventTarget(),
 		newBucket(), newUpload(), newObject(), newVerify(),

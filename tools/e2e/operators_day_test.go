@@ -27,6 +27,7 @@ func TestOperatorsDay(t *testing.T) {
 		chapter{"everything under a prefix is read and checked", d.verifies},
 		chapter{"jobs tell what they are for, and scrub is one", d.watches},
 		chapter{"what is turned at night is in force everywhere", d.turns},
+		chapter{"the doctor looks at machine and cluster", d.examined},
 	)
 }
 
@@ -234,4 +235,36 @@ func (d *operatorsDay) turns(t *testing.T) {
 	inForce("log-level", "info", "default")
 	_, err := d.cairn("config", "set", "repair-rate", "fast")
 	require.ErrorContains(t, err, "a size such as")
+}
+
+// examined asks the doctor, who finds a setting that nodes have different, and nothing to say of the drives but
+// that they share a disk.
+func (d *operatorsDay) examined(t *testing.T) {
+	type finding struct{ Where, What, State, Found, Action string }
+	dirs := []string{t.TempDir(), t.TempDir()}
+	out, err := d.cairn("doctor", "--all", "-o", "json", "--data", strings.Join(dirs, ","))
+	require.Error(t, err, "two drives of one disk are to be changed")
+	var all []finding
+	require.NoError(t, json.Unmarshal(out, &all), "%s", out)
+	states := map[string]string{}
+	for _, f := range all {
+		states[f.Where+" "+f.What] = f.State
+		if f.State == "advice" || f.State == "warning" {
+			require.NotEmpty(t, f.Action, "%+v", f)
+		}
+	}
+	require.Contains(t, states, "machine kernel")
+	require.Contains(t, states, dirs[0]+" sync")
+	require.Equal(t, "warning", states[min(dirs[0], dirs[1])+" device"])
+	require.Equal(t, "ok", states["cluster metadata"], "%s", out)
+	require.Equal(t, "ok", states["cluster versions"])
+	require.Equal(t, "ok", states["cluster settings"])
+	for _, p := range d.nodes {
+		require.Contains(t, states, p.Host()+" network")
+	}
+	for _, dir := range dirs {
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
 }

@@ -116,6 +116,7 @@ var rooms = []string{
 	"tools/bench",
 	"tools/e2e",
 	"tools/compose",
+	"tools/doctor",
 	"tools/transfer",
 	"tools/transfer/transfertest",
 	"tools/cairn",
