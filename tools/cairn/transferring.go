@@ -130,7 +130,7 @@ func (t *transferring) show(ctx context.Context, c *call, tasks iter.Seq2[transf
 // describe says what a task does.
 func describe(t transfer.Task) string {
 	to := t.To
-	if to.Kind == transfer.Local {
+	if to.Kind == transfer.Local && t.Rel != "" {
 		to.Path = strings.TrimSuffix(to.Path, "/") + "/" + t.Rel
 	}
 	switch t.Op {

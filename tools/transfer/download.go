@@ -160,6 +160,9 @@ func (e *Engine) fetchOnce(ctx context.Context, o *opened, off, size int64, to i
 
 // download writes an object to a file, under another name until it is whole.
 func (r *run) download(ctx context.Context, t Task) (Task, error) {
+	if t.Into {
+		return t, r.into(ctx, t)
+	}
 	if err := checkRel(t.Rel); err != nil {
 		return t, err
 	}
@@ -170,10 +173,8 @@ func (r *run) download(ctx context.Context, t Task) (Task, error) {
 	if strings.HasSuffix(t.Rel, "/") {
 		return t, r.makeDir(ctx, root, t)
 	}
-	if info, err := root.Stat(t.Rel); err == nil && info.IsDir() {
-		return t, fmt.Errorf("%s is a directory here", t.Rel)
-	} else if err == nil && !info.Mode().IsRegular() {
-		return t, r.intoDevice(ctx, root, t)
+	if err := free(root, t.Rel); err != nil {
+		return t, err
 	}
 	if dir := parentOf(t.Rel); dir != "." {
 		if err := root.MkdirAll(dir, 0o777); err != nil {
@@ -236,9 +237,28 @@ func (r *run) makeDir(ctx context.Context, root *os.Root, t Task) error {
 	return plainPathError(root.MkdirAll(strings.TrimSuffix(t.Rel, "/"), 0o777))
 }
 
-// intoDevice writes an object into something that is no file, such as a named pipe.
-func (r *run) intoDevice(ctx context.Context, root *os.Root, t Task) error {
-	f, err := root.OpenFile(t.Rel, os.O_WRONLY, 0)
+// free says why a file cannot get a name: something else has it that must not be replaced.
+func free(root *os.Root, rel string) error {
+	info, err := root.Stat(rel)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && info.Mode().IsRegular():
+		return nil
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory here", rel)
+	case err == nil:
+		return fmt.Errorf("%s is no regular file here", rel)
+	}
+	if link, lerr := root.Lstat(rel); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s is a symbolic link here, and leads out of the directory", rel)
+	}
+	return nil // Making it tells what is wrong.
+}
+
+// into writes an object into something that is no regular file, such as a named pipe.
+func (r *run) into(ctx context.Context, t Task) error {
+	f, err := os.OpenFile(t.To.Path, os.O_WRONLY, 0)
 	if err != nil {
 		return plainPathError(err)
 	}

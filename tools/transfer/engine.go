@@ -43,6 +43,7 @@ type Task struct {
 	Op       Op
 	From, To Location
 	Rel      string    // For a local To: the path below the directory To.Path. Empty: To.Path is the directory's own.
+	Into     bool      // The local To.Path is no regular file, and is written into.
 	Size     int64     // Of the source; negative: not known.
 	Modified time.Time // Of the source, as it was listed.
 	ETag     string    // Of a source or of a To that is deleted, as it was listed.

@@ -96,6 +96,9 @@ func (l Location) Raw() string {
 	return text
 }
 
+// Dir returns the key as the prefix of what lies below it.
+func (l Location) Dir() string { return asDir(l.Key) }
+
 // isDir reports whether a location of objects is a prefix and no key.
 func (l Location) isDir() bool { return l.Key == "" || strings.HasSuffix(l.Key, "/") }
 

@@ -126,8 +126,16 @@ func (p CopyPlan) to(t Task, rel string, single bool) Task {
 	}
 	dir, name := p.To.Path, rel
 	if single && !strings.HasSuffix(dir, "/") {
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			dir, name = filepath.Dir(p.To.Path), filepath.Base(p.To.Path)
+		info, err := os.Stat(dir)
+		real, linkErr := filepath.EvalSymlinks(dir)
+		switch {
+		case err == nil && !info.IsDir() && (!info.Mode().IsRegular() || linkErr != nil):
+			t.To, t.Into = p.To, true // Such as a named pipe, or /dev/stdout.
+			return t
+		case err == nil && !info.IsDir():
+			dir, name = filepath.Dir(real), filepath.Base(real) // A link that was named is followed.
+		case err != nil:
+			dir, name = filepath.Dir(dir), filepath.Base(dir)
 		}
 	}
 	t.To, t.Rel = Location{Path: dir}, name

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/cairnstore/cairn/tools/transfer"
 	"github.com/cairnstore/cairn/tools/transfer/transfertest"
@@ -753,4 +754,40 @@ func TestFingerprint(t *testing.T) {
 	w.fake.Set("b", "a", "2")
 	require.NotEqual(t, local, print("in"))
 	require.NotEqual(t, remote, print("s3://b"))
+}
+
+// What is no regular file is written into where it was named itself, and left alone where a key names it.
+func TestPipesAndLinksAreNotReplaced(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Set("b", "d/pipe", text(2500))
+	w.fake.Set("b", "d/out", "evil")
+	w.write("far/file", "far")
+	require.NoError(t, os.MkdirAll(w.path("in"), 0o777))
+	require.NoError(t, unix.Mkfifo(w.path("in/pipe"), 0o600))
+	require.NoError(t, os.Symlink("pipe", w.path("in/link to pipe")))
+	require.NoError(t, os.Symlink("../far/file", w.path("in/out")))
+	w.fails(2, true, "s3://b/d", "in")
+	require.Equal(t, map[string]string{"file": "far"}, w.files("far"))
+
+	for _, name := range []string{"in/pipe", "in/link to pipe"} {
+		came := make(chan string, 1)
+		go func() {
+			body, _ := os.ReadFile(w.path(name))
+			came <- string(body)
+		}()
+		w.cp(false, "s3://b/d/pipe", name)
+		require.Equal(t, text(2500), <-came)
+	}
+	info, err := os.Lstat(w.path("in/pipe"))
+	require.NoError(t, err)
+	require.Equal(t, os.ModeNamedPipe, info.Mode().Type())
+	link, err := os.Readlink(w.path("in/link to pipe"))
+	require.NoError(t, err)
+	require.Equal(t, "pipe", link)
+
+	w.cp(false, "s3://b/d/pipe", "in/out")
+	require.Equal(t, map[string]string{"file": text(2500)}, w.files("far"), "a link that is named is followed")
+	link, err = os.Readlink(w.path("in/out"))
+	require.NoError(t, err)
+	require.Equal(t, "../far/file", link)
 }
