@@ -85,8 +85,6 @@ var examples = map[string]string{
 	"cairn role show":                 "cairn role show auditor",
 	"cairn support bundle":            "cairn support bundle",
 	"cairn top":                       "cairn top",
-	"cairn upload abort":              "cairn upload abort 0123abcd",
-	"cairn upload list":               "cairn upload list photos",
 	"cairn upload show":               "cairn upload show 0123abcd",
 	"cairn user add":                  "cairn user add alice --account acme",
 	"cairn user disable":              "cairn user disable alice",

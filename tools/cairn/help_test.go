@@ -81,7 +81,7 @@ func TestCommandsDoc(t *testing.T) {
 	b.WriteString(commandsIntro)
 	var look func(cmd *cobra.Command)
 	look = func(cmd *cobra.Command) {
-		if cmd.Runnable() && !cmd.Hidden && !cmd.HasSubCommands() {
+		if cmd.Runnable() && !cmd.Hidden && (!cmd.HasSubCommands() || cmd.Name() == "version") {
 			line := strings.TrimSuffix(cmd.UseLine(), " [flags]")
 			fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(line, "|", "\\|"), cmd.Short)
 		}

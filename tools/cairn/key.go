@@ -36,13 +36,18 @@ func versionLine() string {
 }
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version of this binary",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Short: "Print the version of this binary; versions of objects",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return helpOrUnknown(cmd, args)
+			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}
+	cmd.AddCommand(versionsOfObjects()...)
+	return cmd
 }

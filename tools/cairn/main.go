@@ -96,7 +96,7 @@ func newRoot() *cobra.Command {
   cairn bucket    buckets and what they hold; see also upload
   cairn object    how an object lies on the drives; deleting many
   cairn ls        buckets and objects of any store; see also cp, mv, cat, put, rm, mb, rb,
-                  stat, sync, du, find, presign, share
+                  stat, sync, du, find, presign, share, tag, version, restore
 
 Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailable,
 130 interrupted.`,
@@ -117,7 +117,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 		newEventTarget(),
 		newBucket(), newUpload(), newObject(), newVerify(),
 		newLs(), newCp(), newMv(), newCat(), newPut(), newRm(), newMb(), newRb(), newStat(),
-		newSync(), newDu(), newFind(), newPresign(), newShare(),
+		newSync(), newDu(), newFind(), newPresign(), newShare(), newTag(), newRestore(),
 		newHealth(), newNode(), newDrive(), newVolume(), newJob(), newTrace(), newTop(), newLogs(), newSupport(), newMeta())
 	giveExamples(root)
 	refuseUnknown(root)

@@ -21,8 +21,11 @@ type storeCommand struct {
 	json        bool
 	flags       func(cmd *cobra.Command)
 	// run does it. Its errors get their exit status.
-	run func(ctx context.Context, c *call, args []string) error
+	run storeRun
 }
+
+// storeRun does what a command does, with its arguments.
+type storeRun func(ctx context.Context, c *call, args []string) error
 
 // call is what a storeCommand is run with.
 type call struct {
@@ -30,6 +33,7 @@ type call struct {
 	in         io.Reader
 	out, notes io.Writer
 	output     string
+	yes        bool // Nobody is asked.
 }
 
 // json reports whether -o json was given.
@@ -61,6 +65,7 @@ func (s storeCommand) command() *cobra.Command {
 	if s.json {
 		outputFlag(cmd, &output)
 	}
+	cmd.ValidArgsFunction = where.completeKeys(strings.Contains(s.use, "SOURCE") || strings.Contains(s.use, "FILE"))
 	if s.flags != nil {
 		s.flags(cmd)
 	}

@@ -13,7 +13,12 @@ import (
 )
 
 func newUpload() *cobra.Command {
-	return noun("upload", "Multipart uploads in progress", uploadList(), uploadShow(), uploadAbort())
+	list, abort := uploadList(), uploadAbort()
+	cmd := noun("upload", "Multipart uploads in progress", uploadShow())
+	cmd.AddCommand(orOfStore(list.command(), nil, listUploads))
+	a := &uploadsAbort{}
+	cmd.AddCommand(orOfStore(abort.command(), a.flags, a.run))
+	return cmd
 }
 
 func uploadList() verb {
@@ -21,7 +26,9 @@ func uploadList() verb {
 	var most uint32
 	return verb{
 		use: "list [BUCKET]", short: "List uploads in progress",
-		long: "List uploads in progress, of a bucket or of all buckets of an account; who\nadministers the cluster sees all.",
+		long: `List uploads in progress, of a bucket or of all buckets of an account; who
+administers the cluster sees all. s3://BUCKET/PREFIX asks the S3 API, of any store.`,
+		example: "  cairn upload list photos\n  cairn upload list s3://photos/2026/",
 		flags: func(cmd *cobra.Command) {
 			cmd.Flags().StringVar(&account, "account", "", "owner of the buckets (default: yours, or all if you administer the cluster)")
 			cmd.Flags().StringVar(&prefix, "prefix", "", "only keys that begin with it (default: all)")
@@ -53,6 +60,9 @@ func uploadShow() verb {
 func uploadAbort() verb {
 	return verb{
 		use: "abort UPLOAD", short: "Abort an upload and free its parts",
+		long: "Abort an upload and free its parts. s3://BUCKET/PREFIX aborts all uploads in progress of keys\n" +
+			"that begin with the prefix, by the S3 API of any store.",
+		example: "  cairn upload abort 0123abcd\n  cairn upload abort s3://photos/2026/ --older 7d",
 		destroys: func(args []string) string {
 			return fmt.Sprintf("Upload %s will be aborted and its parts deleted.", args[0])
 		},

@@ -166,6 +166,36 @@ func TestObjectCommands(t *testing.T) {
 	url, _ := s.run("presign", "s3://work/a/moved", "--expires", "5m")
 	got := (&workshop{cluster: c}).fetch(t, "GET", strings.TrimSpace(url), nil)
 	require.True(t, bytes.Equal(big, got))
+	// Versions come back, and so does what was deleted.
+	s.run("bucket", "versioning", "set", "work", "on")
+	s.run("cp", filepath.Join(in, "empty"), "s3://work/v/note")
+	s.run("put", filepath.Join(in, "sub/ünï + cödé %20\n"), "s3://work/v/note")
+	s.run("tag", "set", "s3://work/v/note", "a=b")
+	var versions struct {
+		Objects []struct {
+			Version string `json:"version_id"`
+			Size    int64
+			Marker  bool `json:"delete_marker"`
+		}
+	}
+	text, _ = s.run("version", "list", "-o", "json", "s3://work/v/note")
+	require.NoError(t, json.Unmarshal([]byte(text), &versions))
+	require.Len(t, versions.Objects, 2)
+	require.Zero(t, versions.Objects[1].Size)
+	s.run("rm", "-r", "s3://work/v/")
+	s.run("version", "restore", "-r", "s3://work/v/")
+	text, _ = s.run("cat", "s3://work/v/note")
+	require.Equal(t, "small", text)
+	s.run("version", "restore", "s3://work/v/note?versionId="+versions.Objects[1].Version)
+	text, _ = s.run("cat", "s3://work/v/note")
+	require.Empty(t, text)
+
+	// An upload that nobody goes on with.
+	_, err = s.cut(func() bool { return s.parts("work", "left") >= 2 }, func(p *os.Process) { _ = p.Kill() },
+		append([]string{"cp", filepath.Join(in, "big"), "s3://work/left"}, slow...)...)
+	require.Error(t, err)
+	text, _ = s.run("upload", "abort", "--yes", "s3://work/")
+	require.Equal(t, "aborted 1 upload\n", text)
 	s.run("rb", "--force", "s3://work")
 	buckets, err := client(s.at).ListBuckets(t.Context(), &s3.ListBucketsInput{})
 	require.NoError(t, err)

@@ -83,5 +83,9 @@ func Sentence(err error) string {
 		}
 		return "no answer: " + err.Error()
 	}
+	var answered *awshttp.ResponseError
+	if errors.As(err, &answered) && answered.Err != nil {
+		return fmt.Sprintf("the answer (HTTP status %d) cannot be read: %s", answered.HTTPStatusCode(), answered.Err)
+	}
 	return err.Error()
 }

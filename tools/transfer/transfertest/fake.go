@@ -194,6 +194,8 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.multipart(w, r, bucket, key, q, body)
 	case q.Has("tagging"):
 		f.tagging(w, r, objects[key], body)
+	case q.Has("restore") && objects[key] != nil:
+		w.WriteHeader(http.StatusAccepted)
 	case q.Has("attributes"):
 		refuse(w, 501, "NotImplemented")
 	case r.Method == http.MethodPut && r.Header.Get("x-amz-copy-source") != "":
