@@ -28,6 +28,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -74,6 +75,8 @@ type Config struct {
 
 	EventTargets EventTargets
 	KnownTargets KnownTargets
+
+	LifecycleDay time.Duration // How long a day of lifecycle rules is; 0: lifecycle.DefaultDay.
 
 	// Backup writes a backup of the metadata. Warnings returns sentences for operators about what
 	// the metadata do not tell; nil: there are none.

@@ -64,7 +64,7 @@ func (s *service) resources(ctx context.Context, method string, req any) ([]stri
 		return ask.accessKey()
 	case "CreateMasterKey", "ListMasterKeys", "ShowMasterKey", "ChangeMasterKey", "SetKeyAlias", "RemoveKeyAlias":
 		return ask.masterKey(method)
-	case "ListBuckets", "ListUploads", "ShowBucket", "ShowUpload", "AbortUpload":
+	case "ListBuckets", "ListUploads", "ShowBucket", "SimulateLifecycle", "ShowUpload", "AbortUpload":
 		return ask.bucket()
 	}
 	return []string{anything}, nil

@@ -74,6 +74,7 @@ func rightTo(procedure string) right {
 		adminpbconnect.AdminServiceShowMasterKeyProcedure, adminpbconnect.AdminServiceChangeMasterKeyProcedure,
 		adminpbconnect.AdminServiceSetKeyAliasProcedure, adminpbconnect.AdminServiceRemoveKeyAliasProcedure,
 		adminpbconnect.AdminServiceListBucketsProcedure, adminpbconnect.AdminServiceShowBucketProcedure,
+		adminpbconnect.AdminServiceSimulateLifecycleProcedure,
 		adminpbconnect.AdminServiceListUploadsProcedure, adminpbconnect.AdminServiceShowUploadProcedure,
 		adminpbconnect.AdminServiceAbortUploadProcedure:
 		return ofAccount

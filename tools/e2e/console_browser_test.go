@@ -86,11 +86,21 @@ func (b *browser) see(text string) {
 	}
 }
 
+// click clicks what an XPath finds, once it is there. It is moved to the middle of the window first, away from
+// the head of the page.
+func (b *browser) click(what, path string) {
+	b.t.Helper()
+	quoted, err := json.Marshal(path)
+	require.NoError(b.t, err)
+	b.do(what, chromedp.WaitVisible(path, chromedp.BySearch), chromedp.Evaluate(fmt.Sprintf(
+		`document.evaluate(%s, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE)
+			.singleNodeValue?.scrollIntoView({ block: "center" })`, quoted), nil), chromedp.Click(path, chromedp.BySearch))
+}
+
 // press presses the button with a name, as a person reads it, once it can be pressed.
 func (b *browser) press(name string) {
 	b.t.Helper()
-	b.do("press "+name,
-		chromedp.Click(fmt.Sprintf(`(//button[normalize-space()=%q])[last()][not(@disabled)]`, name), chromedp.BySearch))
+	b.click("press "+name, fmt.Sprintf(`(//button[normalize-space()=%q])[last()][not(@disabled)]`, name))
 }
 
 // confirm presses a button of the dialog until the dialog is gone. What the cluster refuses to do in a bad
@@ -173,7 +183,7 @@ func pattern(n int) []byte {
 // open follows the link with a text.
 func (b *browser) open(text string) {
 	b.t.Helper()
-	b.do("open "+text, chromedp.Click(fmt.Sprintf(`//a[normalize-space()=%q]`, text), chromedp.BySearch))
+	b.click("open "+text, fmt.Sprintf(`//a[normalize-space()=%q]`, text))
 }
 
 func (b *browser) signIn(accessKey, secretKey string) {
@@ -214,19 +224,20 @@ type fault struct {
 // accessible fails if axe-core finds a serious or critical fault in the page, light or dark, and takes pictures.
 func (b *browser) accessible(name string) {
 	b.t.Helper()
-	for _, dark := range []string{"1", "0"} {
+	for dark, rules := range map[string]string{"0": "", "1": "color-contrast"} { // What is dark differs in colours alone.
 		b.run("colours", "document.documentElement.dataset.dark="+dark, nil)
-		for _, f := range b.faults() {
+		for _, f := range b.faults(rules) {
 			for _, n := range f.Nodes {
 				b.t.Errorf("%s (dark: %s): %s, %s: %s\n%s\n%s", name, dark, f.Impact, f.ID, f.Help, n.HTML, n.FailureSummary)
 			}
 		}
 	}
+	b.run("colours", "document.documentElement.dataset.dark=0", nil)
 	b.picture(name)
 }
 
-// faults returns what axe-core finds in the page that is serious or critical.
-func (b *browser) faults() (out []fault) {
+// faults returns what axe-core finds in the page that is serious or critical, by one of its rules or all of them.
+func (b *browser) faults(rule string) (out []fault) {
 	b.t.Helper()
 	var loaded bool
 	b.run("axe", `typeof axe !== "undefined"`, &loaded)
@@ -235,8 +246,11 @@ func (b *browser) faults() (out []fault) {
 		require.NoError(b.t, err)
 		b.run("axe", string(script)+"\n;true", &loaded)
 	}
-	var text string
-	b.run("axe", `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.filter(
+	var text, only string
+	if rule != "" {
+		only = fmt.Sprintf(", runOnly: [%q]", rule)
+	}
+	b.run("axe", `axe.run(document, {resultTypes: ["violations"]`+only+`}).then((r) => JSON.stringify(r.violations.filter(
 		(v) => v.impact === "serious" || v.impact === "critical")))`, &text)
 	require.NoError(b.t, json.Unmarshal([]byte(text), &out))
 	return out

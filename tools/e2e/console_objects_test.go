@@ -62,6 +62,7 @@ func TestConsoleObjects(t *testing.T) {
 	b.previews(string(webm))
 	b.copies(s)
 	b.versions(s)
+	b.keeps(s)
 }
 
 // resumes uploads a file in parts, reloads the page in the middle, and chooses the file again: only the part
@@ -149,7 +150,7 @@ func (b *browser) previews(webm string) {
 // object opens the page of an object.
 func (b *browser) object(key string) {
 	b.t.Helper()
-	b.do("object "+key, chromedp.Click(fmt.Sprintf(`//td//a[text()=%q]`, key), chromedp.BySearch))
+	b.click("object "+key, fmt.Sprintf(`//td//a[text()=%q]`, key))
 	b.do("its page", chromedp.WaitVisible(fmt.Sprintf(`//h1[text()=%q]`, key), chromedp.BySearch))
 	b.see("Where it lies")
 }
@@ -163,7 +164,7 @@ func (b *browser) copies(s *s3.Client) {
 	b.do("copy", chromedp.WaitVisible(`//h1[text()="page.html"]`, chromedp.BySearch))
 	b.press("Copy or rename")
 	b.change("To key", "renamed.html")
-	b.do("move", chromedp.Click(`//label[starts-with(text(), "Delete it here")]`, chromedp.BySearch))
+	b.click("move", `//label[starts-with(text(), "Delete it here")]`)
 	b.confirm("Copy")
 	b.do("renamed", chromedp.WaitVisible(`//h1[text()="renamed.html"]`, chromedp.BySearch))
 	got := keysOf(b, s)
@@ -197,14 +198,48 @@ func (b *browser) versions(s *s3.Client) {
 	b.confirm("Delete")
 	b.until("deleted", `![...document.querySelectorAll("td a.key")].some((a) => a.textContent === "red.png")`)
 	require.NotContains(b.t, keysOf(b, s), "red.png")
-	b.do("versions", chromedp.Click(`//label[text()="Show versions"]`, chromedp.BySearch))
+	b.click("versions", `//label[text()="Show versions"]`)
 	b.see("delete marker")
 	b.accessible("versions")
 	row := `//tr[td//a[text()="red.png"] and td[contains(.,"delete marker")]]`
-	b.do("the marker", chromedp.Click(row+`//input`, chromedp.BySearch))
+	b.click("the marker", row+`//input`)
 	b.press("Delete 1 object")
 	b.see("deleted for good")
 	b.confirm("Delete")
 	b.do("gone", chromedp.WaitNotPresent(row, chromedp.BySearch))
 	require.Contains(b.t, keysOf(b, s), "red.png")
+}
+
+// keeps puts a hold and a retention on an object of a bucket with object lock, and tags with hostile names.
+func (b *browser) keeps(s *s3.Client) {
+	ctx := b.t.Context()
+	b.open("Buckets")
+	b.press("Make bucket")
+	b.fill("Name", "locked")
+	b.click("lock", `//label[starts-with(text(), "With object lock")]`)
+	b.confirm("Make")
+	require.NoError(b.t, put(ctx, s, "locked", &object{key: "kept", data: []byte("x")}))
+	b.open("locked")
+	b.object("kept")
+	b.press("Set a legal hold")
+	b.see("it cannot be deleted until the hold is released")
+	b.press("Release the hold")
+	b.gone("it cannot be deleted until the hold is released")
+	b.press("Change retention")
+	b.run("until", `(() => {
+		const field = document.querySelector("dialog input[type=datetime-local]");
+		field.value = "2099-01-02T03:04:05";
+		field.dispatchEvent(new Event("input", { bubbles: true }));
+		return true;
+	})()`, nil)
+	b.confirm("Save")
+	b.see("in governance mode until")
+	b.accessible("kept")
+	r, err := s.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: ptr("locked"), Key: ptr("kept")})
+	require.NoError(b.t, err)
+	require.Equal(b.t, 2099, r.Retention.RetainUntilDate.Year())
+	b.press("Change tags")
+	b.do("tags", chromedp.SendKeys(`dialog textarea`, "a=b+c:d", chromedp.ByQuery))
+	b.confirm("Save")
+	b.see("a=b+c:d")
 }

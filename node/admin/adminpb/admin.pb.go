@@ -30,7 +30,7 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\tidp.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xee1\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xd22\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12T\n" +
@@ -90,7 +90,8 @@ const file_admin_proto_rawDesc = "" +
 	"\x0eRemoveKeyAlias\x12%.cairn.admin.v1.RemoveKeyAliasRequest\x1a\x17.cairn.admin.v1.Removed\x12J\n" +
 	"\vListBuckets\x12\".cairn.admin.v1.ListBucketsRequest\x1a\x17.cairn.admin.v1.Buckets\x12?\n" +
 	"\n" +
-	"ShowBucket\x12\x19.cairn.admin.v1.BucketRef\x1a\x16.cairn.admin.v1.Bucket\x12J\n" +
+	"ShowBucket\x12\x19.cairn.admin.v1.BucketRef\x1a\x16.cairn.admin.v1.Bucket\x12b\n" +
+	"\x11SimulateLifecycle\x12(.cairn.admin.v1.SimulateLifecycleRequest\x1a#.cairn.admin.v1.LifecycleSimulation\x12J\n" +
 	"\vListUploads\x12\".cairn.admin.v1.ListUploadsRequest\x1a\x17.cairn.admin.v1.Uploads\x12?\n" +
 	"\n" +
 	"ShowUpload\x12\x19.cairn.admin.v1.UploadRef\x1a\x16.cairn.admin.v1.Upload\x12A\n" +
@@ -169,80 +170,82 @@ var file_admin_proto_goTypes = []any{
 	(*RemoveKeyAliasRequest)(nil),        // 33: cairn.admin.v1.RemoveKeyAliasRequest
 	(*ListBucketsRequest)(nil),           // 34: cairn.admin.v1.ListBucketsRequest
 	(*BucketRef)(nil),                    // 35: cairn.admin.v1.BucketRef
-	(*ListUploadsRequest)(nil),           // 36: cairn.admin.v1.ListUploadsRequest
-	(*UploadRef)(nil),                    // 37: cairn.admin.v1.UploadRef
-	(*StatObjectRequest)(nil),            // 38: cairn.admin.v1.StatObjectRequest
-	(*ShowHealthRequest)(nil),            // 39: cairn.admin.v1.ShowHealthRequest
-	(*ListNodesRequest)(nil),             // 40: cairn.admin.v1.ListNodesRequest
-	(*NodeRef)(nil),                      // 41: cairn.admin.v1.NodeRef
-	(*ListDrivesRequest)(nil),            // 42: cairn.admin.v1.ListDrivesRequest
-	(*DriveRef)(nil),                     // 43: cairn.admin.v1.DriveRef
-	(*ListVolumesRequest)(nil),           // 44: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),                    // 45: cairn.admin.v1.VolumeRef
-	(*PlanRequest)(nil),                  // 46: cairn.admin.v1.PlanRequest
-	(*ChangeNodeRequest)(nil),            // 47: cairn.admin.v1.ChangeNodeRequest
-	(*RepairClockRequest)(nil),           // 48: cairn.admin.v1.RepairClockRequest
-	(*ChangeDriveRequest)(nil),           // 49: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),              // 50: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                       // 51: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),        // 52: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),        // 53: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                 // 54: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),              // 55: cairn.admin.v1.ListLoadRequest
-	(*ShowHistoryRequest)(nil),           // 56: cairn.admin.v1.ShowHistoryRequest
-	(*ListLogLevelsRequest)(nil),         // 57: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),           // 58: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),              // 59: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),        // 60: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),               // 61: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                     // 62: cairn.admin.v1.Settings
-	(*SettingEverywhere)(nil),            // 63: cairn.admin.v1.SettingEverywhere
-	(*Setting)(nil),                      // 64: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                 // 65: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                  // 66: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                      // 67: cairn.admin.v1.Removed
-	(*IdentityProvider)(nil),             // 68: cairn.admin.v1.IdentityProvider
-	(*IdentityProviders)(nil),            // 69: cairn.admin.v1.IdentityProviders
-	(*NewAccount)(nil),                   // 70: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                     // 71: cairn.admin.v1.Accounts
-	(*Account)(nil),                      // 72: cairn.admin.v1.Account
-	(*User)(nil),                         // 73: cairn.admin.v1.User
-	(*Users)(nil),                        // 74: cairn.admin.v1.Users
-	(*Group)(nil),                        // 75: cairn.admin.v1.Group
-	(*Groups)(nil),                       // 76: cairn.admin.v1.Groups
-	(*Role)(nil),                         // 77: cairn.admin.v1.Role
-	(*Roles)(nil),                        // 78: cairn.admin.v1.Roles
-	(*Policy)(nil),                       // 79: cairn.admin.v1.Policy
-	(*Policies)(nil),                     // 80: cairn.admin.v1.Policies
-	(*Attachment)(nil),                   // 81: cairn.admin.v1.Attachment
-	(*Simulation)(nil),                   // 82: cairn.admin.v1.Simulation
-	(*AccessKey)(nil),                    // 83: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                   // 84: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                    // 85: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                   // 86: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                      // 87: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                       // 88: cairn.admin.v1.Bucket
-	(*Uploads)(nil),                      // 89: cairn.admin.v1.Uploads
-	(*Upload)(nil),                       // 90: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                   // 91: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                       // 92: cairn.admin.v1.Health
-	(*Nodes)(nil),                        // 93: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                   // 94: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                       // 95: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                  // 96: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                      // 97: cairn.admin.v1.Volumes
-	(*Volume)(nil),                       // 98: cairn.admin.v1.Volume
-	(*Plan)(nil),                         // 99: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),                // 100: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                         // 101: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                  // 102: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),       // 103: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                   // 104: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                        // 105: cairn.admin.v1.Loads
-	(*LoadHistory)(nil),                  // 106: cairn.admin.v1.LoadHistory
-	(*LogLevels)(nil),                    // 107: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                         // 108: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                 // 109: cairn.admin.v1.SupportPiece
+	(*SimulateLifecycleRequest)(nil),     // 36: cairn.admin.v1.SimulateLifecycleRequest
+	(*ListUploadsRequest)(nil),           // 37: cairn.admin.v1.ListUploadsRequest
+	(*UploadRef)(nil),                    // 38: cairn.admin.v1.UploadRef
+	(*StatObjectRequest)(nil),            // 39: cairn.admin.v1.StatObjectRequest
+	(*ShowHealthRequest)(nil),            // 40: cairn.admin.v1.ShowHealthRequest
+	(*ListNodesRequest)(nil),             // 41: cairn.admin.v1.ListNodesRequest
+	(*NodeRef)(nil),                      // 42: cairn.admin.v1.NodeRef
+	(*ListDrivesRequest)(nil),            // 43: cairn.admin.v1.ListDrivesRequest
+	(*DriveRef)(nil),                     // 44: cairn.admin.v1.DriveRef
+	(*ListVolumesRequest)(nil),           // 45: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),                    // 46: cairn.admin.v1.VolumeRef
+	(*PlanRequest)(nil),                  // 47: cairn.admin.v1.PlanRequest
+	(*ChangeNodeRequest)(nil),            // 48: cairn.admin.v1.ChangeNodeRequest
+	(*RepairClockRequest)(nil),           // 49: cairn.admin.v1.RepairClockRequest
+	(*ChangeDriveRequest)(nil),           // 50: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),              // 51: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                       // 52: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),        // 53: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),        // 54: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                 // 55: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),              // 56: cairn.admin.v1.ListLoadRequest
+	(*ShowHistoryRequest)(nil),           // 57: cairn.admin.v1.ShowHistoryRequest
+	(*ListLogLevelsRequest)(nil),         // 58: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),           // 59: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),              // 60: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),        // 61: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),               // 62: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                     // 63: cairn.admin.v1.Settings
+	(*SettingEverywhere)(nil),            // 64: cairn.admin.v1.SettingEverywhere
+	(*Setting)(nil),                      // 65: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                 // 66: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                  // 67: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                      // 68: cairn.admin.v1.Removed
+	(*IdentityProvider)(nil),             // 69: cairn.admin.v1.IdentityProvider
+	(*IdentityProviders)(nil),            // 70: cairn.admin.v1.IdentityProviders
+	(*NewAccount)(nil),                   // 71: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                     // 72: cairn.admin.v1.Accounts
+	(*Account)(nil),                      // 73: cairn.admin.v1.Account
+	(*User)(nil),                         // 74: cairn.admin.v1.User
+	(*Users)(nil),                        // 75: cairn.admin.v1.Users
+	(*Group)(nil),                        // 76: cairn.admin.v1.Group
+	(*Groups)(nil),                       // 77: cairn.admin.v1.Groups
+	(*Role)(nil),                         // 78: cairn.admin.v1.Role
+	(*Roles)(nil),                        // 79: cairn.admin.v1.Roles
+	(*Policy)(nil),                       // 80: cairn.admin.v1.Policy
+	(*Policies)(nil),                     // 81: cairn.admin.v1.Policies
+	(*Attachment)(nil),                   // 82: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                   // 83: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                    // 84: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                   // 85: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                    // 86: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                   // 87: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                      // 88: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                       // 89: cairn.admin.v1.Bucket
+	(*LifecycleSimulation)(nil),          // 90: cairn.admin.v1.LifecycleSimulation
+	(*Uploads)(nil),                      // 91: cairn.admin.v1.Uploads
+	(*Upload)(nil),                       // 92: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                   // 93: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                       // 94: cairn.admin.v1.Health
+	(*Nodes)(nil),                        // 95: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                   // 96: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                       // 97: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                  // 98: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                      // 99: cairn.admin.v1.Volumes
+	(*Volume)(nil),                       // 100: cairn.admin.v1.Volume
+	(*Plan)(nil),                         // 101: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),                // 102: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                         // 103: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                  // 104: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),       // 105: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                   // 106: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                        // 107: cairn.admin.v1.Loads
+	(*LoadHistory)(nil),                  // 108: cairn.admin.v1.LoadHistory
+	(*LogLevels)(nil),                    // 109: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                         // 110: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                 // 111: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
@@ -297,124 +300,126 @@ var file_admin_proto_depIdxs = []int32{
 	33,  // 49: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
 	34,  // 50: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
 	35,  // 51: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
-	36,  // 52: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
-	37,  // 53: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
-	37,  // 54: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
-	38,  // 55: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
-	39,  // 56: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
-	40,  // 57: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
-	41,  // 58: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
-	42,  // 59: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
-	43,  // 60: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
-	44,  // 61: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
-	45,  // 62: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
-	46,  // 63: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
-	47,  // 64: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	47,  // 65: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	47,  // 66: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	48,  // 67: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
-	41,  // 68: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
-	49,  // 69: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	49,  // 70: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	49,  // 71: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	50,  // 72: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	51,  // 73: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	51,  // 74: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	52,  // 75: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	53,  // 76: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	54,  // 77: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	55,  // 78: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	56,  // 79: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
-	57,  // 80: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	58,  // 81: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	59,  // 82: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	60,  // 83: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	61,  // 84: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	62,  // 85: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	63,  // 86: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
-	64,  // 87: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	64,  // 88: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	65,  // 89: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	66,  // 90: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	67,  // 91: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	66,  // 92: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	68,  // 93: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
-	69,  // 94: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
-	68,  // 95: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
-	67,  // 96: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
-	70,  // 97: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	71,  // 98: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	72,  // 99: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	72,  // 100: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	72,  // 101: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	67,  // 102: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	73,  // 103: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	74,  // 104: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	73,  // 105: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	73,  // 106: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	67,  // 107: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	75,  // 108: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	76,  // 109: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	75,  // 110: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	75,  // 111: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	67,  // 112: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	77,  // 113: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	78,  // 114: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	77,  // 115: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	67,  // 116: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	79,  // 117: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	80,  // 118: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	79,  // 119: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	81,  // 120: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	67,  // 121: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	82,  // 122: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
-	83,  // 123: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	84,  // 124: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	83,  // 125: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	83,  // 126: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	67,  // 127: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	85,  // 128: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	86,  // 129: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	85,  // 130: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	85,  // 131: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	85,  // 132: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	67,  // 133: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	87,  // 134: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	88,  // 135: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	89,  // 136: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	90,  // 137: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	67,  // 138: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	91,  // 139: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	92,  // 140: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	93,  // 141: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	94,  // 142: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	95,  // 143: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	96,  // 144: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	97,  // 145: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	98,  // 146: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	99,  // 147: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	94,  // 148: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	94,  // 149: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	67,  // 150: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	100, // 151: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	94,  // 152: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	96,  // 153: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	96,  // 154: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	67,  // 155: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	101, // 156: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	101, // 157: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	101, // 158: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	102, // 159: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	103, // 160: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	104, // 161: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	105, // 162: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	106, // 163: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
-	107, // 164: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	107, // 165: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	108, // 166: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	109, // 167: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	84,  // [84:168] is the sub-list for method output_type
-	0,   // [0:84] is the sub-list for method input_type
+	36,  // 52: cairn.admin.v1.AdminService.SimulateLifecycle:input_type -> cairn.admin.v1.SimulateLifecycleRequest
+	37,  // 53: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
+	38,  // 54: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
+	38,  // 55: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
+	39,  // 56: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
+	40,  // 57: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
+	41,  // 58: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
+	42,  // 59: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
+	43,  // 60: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
+	44,  // 61: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
+	45,  // 62: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
+	46,  // 63: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
+	47,  // 64: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
+	48,  // 65: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	48,  // 66: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	48,  // 67: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	49,  // 68: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
+	42,  // 69: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
+	50,  // 70: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	50,  // 71: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	50,  // 72: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	51,  // 73: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	52,  // 74: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	52,  // 75: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	53,  // 76: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	54,  // 77: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	55,  // 78: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	56,  // 79: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	57,  // 80: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
+	58,  // 81: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	59,  // 82: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	60,  // 83: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	61,  // 84: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	62,  // 85: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	63,  // 86: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	64,  // 87: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
+	65,  // 88: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	65,  // 89: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	66,  // 90: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	67,  // 91: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	68,  // 92: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	67,  // 93: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	69,  // 94: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
+	70,  // 95: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
+	69,  // 96: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
+	68,  // 97: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
+	71,  // 98: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	72,  // 99: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	73,  // 100: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	73,  // 101: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	73,  // 102: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	68,  // 103: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	74,  // 104: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	75,  // 105: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	74,  // 106: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	74,  // 107: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	68,  // 108: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	76,  // 109: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	77,  // 110: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	76,  // 111: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	76,  // 112: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	68,  // 113: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	78,  // 114: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	79,  // 115: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	78,  // 116: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	68,  // 117: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	80,  // 118: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	81,  // 119: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	80,  // 120: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	82,  // 121: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	68,  // 122: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	83,  // 123: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	84,  // 124: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	85,  // 125: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	84,  // 126: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	84,  // 127: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	68,  // 128: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	86,  // 129: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	87,  // 130: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	86,  // 131: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	86,  // 132: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	86,  // 133: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	68,  // 134: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	88,  // 135: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	89,  // 136: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	90,  // 137: cairn.admin.v1.AdminService.SimulateLifecycle:output_type -> cairn.admin.v1.LifecycleSimulation
+	91,  // 138: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	92,  // 139: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	68,  // 140: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	93,  // 141: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	94,  // 142: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	95,  // 143: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	96,  // 144: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	97,  // 145: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	98,  // 146: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	99,  // 147: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	100, // 148: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	101, // 149: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	96,  // 150: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	96,  // 151: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	68,  // 152: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	102, // 153: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	96,  // 154: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	98,  // 155: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	98,  // 156: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	68,  // 157: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	103, // 158: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	103, // 159: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	103, // 160: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	104, // 161: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	105, // 162: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	106, // 163: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	107, // 164: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	108, // 165: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
+	109, // 166: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	109, // 167: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	110, // 168: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	111, // 169: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	85,  // [85:170] is the sub-list for method output_type
+	0,   // [0:85] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name

@@ -311,6 +311,295 @@ func (x *Buckets) GetTruncated() bool {
 	return false
 }
 
+type SimulateLifecycleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Bucket        string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	Rules         string                 `protobuf:"bytes,2,opt,name=rules,proto3" json:"rules,omitempty"` // The document of rules to try; empty: those that the bucket has.
+	After         *LifecycleCursor       `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"` // Where the answer before has ended; absent: begin.
+	Max           uint32                 `protobuf:"varint,4,opt,name=max,proto3" json:"max,omitempty"`    // Versions to look at; 0: 1000, which is the most.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulateLifecycleRequest) Reset() {
+	*x = SimulateLifecycleRequest{}
+	mi := &file_buckets_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulateLifecycleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulateLifecycleRequest) ProtoMessage() {}
+
+func (x *SimulateLifecycleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_buckets_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulateLifecycleRequest.ProtoReflect.Descriptor instead.
+func (*SimulateLifecycleRequest) Descriptor() ([]byte, []int) {
+	return file_buckets_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SimulateLifecycleRequest) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *SimulateLifecycleRequest) GetRules() string {
+	if x != nil {
+		return x.Rules
+	}
+	return ""
+}
+
+func (x *SimulateLifecycleRequest) GetAfter() *LifecycleCursor {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *SimulateLifecycleRequest) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+// LifecycleCursor is where a look at the versions of a bucket has come to.
+type LifecycleCursor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	VersionId     string                 `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	MadeMs        uint64                 `protobuf:"varint,3,opt,name=made_ms,json=madeMs,proto3" json:"made_ms,omitempty"` // When this version was made.
+	Newer         uint64                 `protobuf:"varint,4,opt,name=newer,proto3" json:"newer,omitempty"`                 // Versions of the key up to it, without the latest.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LifecycleCursor) Reset() {
+	*x = LifecycleCursor{}
+	mi := &file_buckets_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LifecycleCursor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LifecycleCursor) ProtoMessage() {}
+
+func (x *LifecycleCursor) ProtoReflect() protoreflect.Message {
+	mi := &file_buckets_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LifecycleCursor.ProtoReflect.Descriptor instead.
+func (*LifecycleCursor) Descriptor() ([]byte, []int) {
+	return file_buckets_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LifecycleCursor) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *LifecycleCursor) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *LifecycleCursor) GetMadeMs() uint64 {
+	if x != nil {
+		return x.MadeMs
+	}
+	return 0
+}
+
+func (x *LifecycleCursor) GetNewer() uint64 {
+	if x != nil {
+		return x.Newer
+	}
+	return 0
+}
+
+type LifecycleSimulation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Due           []*LifecycleDue        `protobuf:"bytes,1,rep,name=due,proto3" json:"due,omitempty"`
+	LookedAt      uint32                 `protobuf:"varint,2,opt,name=looked_at,json=lookedAt,proto3" json:"looked_at,omitempty"` // Versions.
+	Next          *LifecycleCursor       `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`                          // Absent: this is the end.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LifecycleSimulation) Reset() {
+	*x = LifecycleSimulation{}
+	mi := &file_buckets_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LifecycleSimulation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LifecycleSimulation) ProtoMessage() {}
+
+func (x *LifecycleSimulation) ProtoReflect() protoreflect.Message {
+	mi := &file_buckets_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LifecycleSimulation.ProtoReflect.Descriptor instead.
+func (*LifecycleSimulation) Descriptor() ([]byte, []int) {
+	return file_buckets_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LifecycleSimulation) GetDue() []*LifecycleDue {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
+func (x *LifecycleSimulation) GetLookedAt() uint32 {
+	if x != nil {
+		return x.LookedAt
+	}
+	return 0
+}
+
+func (x *LifecycleSimulation) GetNext() *LifecycleCursor {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+type LifecycleDue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	VersionId     string                 `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`                                 // expire, delete-version, remove-marker or move.
+	StorageClass  string                 `protobuf:"bytes,5,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"` // Of a move.
+	Rule          string                 `protobuf:"bytes,6,opt,name=rule,proto3" json:"rule,omitempty"`                                     // Id.
+	Since         string                 `protobuf:"bytes,7,opt,name=since,proto3" json:"since,omitempty"`                                   // When it became due.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LifecycleDue) Reset() {
+	*x = LifecycleDue{}
+	mi := &file_buckets_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LifecycleDue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LifecycleDue) ProtoMessage() {}
+
+func (x *LifecycleDue) ProtoReflect() protoreflect.Message {
+	mi := &file_buckets_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LifecycleDue.ProtoReflect.Descriptor instead.
+func (*LifecycleDue) Descriptor() ([]byte, []int) {
+	return file_buckets_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *LifecycleDue) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *LifecycleDue) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *LifecycleDue) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *LifecycleDue) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *LifecycleDue) GetStorageClass() string {
+	if x != nil {
+		return x.StorageClass
+	}
+	return ""
+}
+
+func (x *LifecycleDue) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *LifecycleDue) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
 var File_buckets_proto protoreflect.FileDescriptor
 
 const file_buckets_proto_rawDesc = "" +
@@ -344,7 +633,31 @@ const file_buckets_proto_rawDesc = "" +
 	"configured\"Y\n" +
 	"\aBuckets\x120\n" +
 	"\abuckets\x18\x01 \x03(\v2\x16.cairn.admin.v1.BucketR\abuckets\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncatedB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x91\x01\n" +
+	"\x18SimulateLifecycleRequest\x12\x16\n" +
+	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x14\n" +
+	"\x05rules\x18\x02 \x01(\tR\x05rules\x125\n" +
+	"\x05after\x18\x03 \x01(\v2\x1f.cairn.admin.v1.LifecycleCursorR\x05after\x12\x10\n" +
+	"\x03max\x18\x04 \x01(\rR\x03max\"q\n" +
+	"\x0fLifecycleCursor\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x02 \x01(\tR\tversionId\x12\x17\n" +
+	"\amade_ms\x18\x03 \x01(\x04R\x06madeMs\x12\x14\n" +
+	"\x05newer\x18\x04 \x01(\x04R\x05newer\"\x97\x01\n" +
+	"\x13LifecycleSimulation\x12.\n" +
+	"\x03due\x18\x01 \x03(\v2\x1c.cairn.admin.v1.LifecycleDueR\x03due\x12\x1b\n" +
+	"\tlooked_at\x18\x02 \x01(\rR\blookedAt\x123\n" +
+	"\x04next\x18\x03 \x01(\v2\x1f.cairn.admin.v1.LifecycleCursorR\x04next\"\xbc\x01\n" +
+	"\fLifecycleDue\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x02 \x01(\tR\tversionId\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12#\n" +
+	"\rstorage_class\x18\x05 \x01(\tR\fstorageClass\x12\x12\n" +
+	"\x04rule\x18\x06 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05since\x18\a \x01(\tR\x05sinceB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
 
 var (
 	file_buckets_proto_rawDescOnce sync.Once
@@ -358,20 +671,27 @@ func file_buckets_proto_rawDescGZIP() []byte {
 	return file_buckets_proto_rawDescData
 }
 
-var file_buckets_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_buckets_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_buckets_proto_goTypes = []any{
-	(*ListBucketsRequest)(nil), // 0: cairn.admin.v1.ListBucketsRequest
-	(*BucketRef)(nil),          // 1: cairn.admin.v1.BucketRef
-	(*Bucket)(nil),             // 2: cairn.admin.v1.Bucket
-	(*Buckets)(nil),            // 3: cairn.admin.v1.Buckets
+	(*ListBucketsRequest)(nil),       // 0: cairn.admin.v1.ListBucketsRequest
+	(*BucketRef)(nil),                // 1: cairn.admin.v1.BucketRef
+	(*Bucket)(nil),                   // 2: cairn.admin.v1.Bucket
+	(*Buckets)(nil),                  // 3: cairn.admin.v1.Buckets
+	(*SimulateLifecycleRequest)(nil), // 4: cairn.admin.v1.SimulateLifecycleRequest
+	(*LifecycleCursor)(nil),          // 5: cairn.admin.v1.LifecycleCursor
+	(*LifecycleSimulation)(nil),      // 6: cairn.admin.v1.LifecycleSimulation
+	(*LifecycleDue)(nil),             // 7: cairn.admin.v1.LifecycleDue
 }
 var file_buckets_proto_depIdxs = []int32{
 	2, // 0: cairn.admin.v1.Buckets.buckets:type_name -> cairn.admin.v1.Bucket
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 1: cairn.admin.v1.SimulateLifecycleRequest.after:type_name -> cairn.admin.v1.LifecycleCursor
+	7, // 2: cairn.admin.v1.LifecycleSimulation.due:type_name -> cairn.admin.v1.LifecycleDue
+	5, // 3: cairn.admin.v1.LifecycleSimulation.next:type_name -> cairn.admin.v1.LifecycleCursor
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_buckets_proto_init() }
@@ -385,7 +705,7 @@ func file_buckets_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_buckets_proto_rawDesc), len(file_buckets_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -65,7 +65,7 @@ function Page({ at, params }) {
   const [page, bucket, part, key] = at;
   switch (page) {
     case "overview": return html`<${Overview} />`;
-    case "nodes": return html`<${Nodes} node=${bucket} />`;
+    case "nodes": return html`<${Nodes} node=${bucket} part=${part} />`;
     case "buckets":
       if (!bucket) return html`<${Buckets} />`;
       if (part === "object" && key !== undefined) return html`<${ObjectPage} key=${bucket + "/" + key} bucket=${bucket} key_=${key} params=${params} />`;
@@ -74,7 +74,7 @@ function Page({ at, params }) {
     case "uploads": return html`<${Uploads} />`;
     case "jobs": return html`<${Jobs} />`;
     case "access": return html`<${Access} kind=${bucket} params=${params} />`;
-    case "settings": return html`<${Settings} />`;
+    case "settings": return html`<${Settings} part=${bucket} />`;
   }
   return html`<${Notice} kind="bad">${W.noPage}<//>`;
 }

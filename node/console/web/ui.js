@@ -40,7 +40,7 @@ const kinds = {
   bad: ["critical", "down", "failed", "lost", "missing", "unreadable", "disabled"],
 };
 export const kindOf = (word) => Object.keys(kinds).find((k) => kinds[k].includes(word)) || "info";
-export const State = ({ word }) => html`<span class="state ${kindOf(word)}">${word}</span>`;
+export const State = ({ word, kind }) => html`<span class="state ${kind || kindOf(word)}">${word}</span>`;
 
 // Meter is how full something is.
 export const Meter = ({ used, of, label }) => {
@@ -121,7 +121,8 @@ export function Confirm({ title, action, danger, word, ready = true, onDo, onClo
   </form><//>`;
 }
 
-// Ask is a form in a dialog: fields are { name, label, … } as Field takes them.
+// Ask is a form in a dialog: fields are { name, label, … } as Field takes them. Children stand above them; if they are
+// a function, it is given what was typed, and stands below.
 export function Ask({ title, action, fields: list, start = {}, onDo, onClose, children }) {
   const [values, set] = useState(() => Object.fromEntries(list.map((f) => [f.name, start[f.name] ?? f.value ?? (f.type === "checkbox" ? false : "")])));
   const work = useBusy();
@@ -130,8 +131,9 @@ export function Ask({ title, action, fields: list, start = {}, onDo, onClose, ch
     if (await work.run(() => onDo(values))) onClose();
   };
   return html`<${Dialog} title=${title} onClose=${onClose}><form onSubmit=${submit}>
-    ${children}
+    ${typeof children !== "function" && children}
     ${list.map(({ name, value, ...f }) => html`<${Field} key=${name} ...${f} value=${values[name]} onInput=${(v) => set((o) => ({ ...o, [name]: v }))} />`)}
+    ${typeof children === "function" && children(values)}
     ${work.error && html`<${Notice} kind="bad">${work.error.message}<//>`}
     <div class="row end"><button type="button" class="second" onClick=${onClose}>${W.cancel}</button>
       <button disabled=${work.busy}>${action}</button></div>

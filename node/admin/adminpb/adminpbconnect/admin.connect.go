@@ -175,6 +175,9 @@ const (
 	AdminServiceListBucketsProcedure = "/cairn.admin.v1.AdminService/ListBuckets"
 	// AdminServiceShowBucketProcedure is the fully-qualified name of the AdminService's ShowBucket RPC.
 	AdminServiceShowBucketProcedure = "/cairn.admin.v1.AdminService/ShowBucket"
+	// AdminServiceSimulateLifecycleProcedure is the fully-qualified name of the AdminService's
+	// SimulateLifecycle RPC.
+	AdminServiceSimulateLifecycleProcedure = "/cairn.admin.v1.AdminService/SimulateLifecycle"
 	// AdminServiceListUploadsProcedure is the fully-qualified name of the AdminService's ListUploads
 	// RPC.
 	AdminServiceListUploadsProcedure = "/cairn.admin.v1.AdminService/ListUploads"
@@ -315,6 +318,8 @@ type AdminServiceClient interface {
 	RemoveKeyAlias(context.Context, *adminpb.RemoveKeyAliasRequest) (*adminpb.Removed, error)
 	ListBuckets(context.Context, *adminpb.ListBucketsRequest) (*adminpb.Buckets, error)
 	ShowBucket(context.Context, *adminpb.BucketRef) (*adminpb.Bucket, error)
+	// SimulateLifecycle says what lifecycle rules would do now, page by page. Nothing is done.
+	SimulateLifecycle(context.Context, *adminpb.SimulateLifecycleRequest) (*adminpb.LifecycleSimulation, error)
 	ListUploads(context.Context, *adminpb.ListUploadsRequest) (*adminpb.Uploads, error)
 	ShowUpload(context.Context, *adminpb.UploadRef) (*adminpb.Upload, error)
 	AbortUpload(context.Context, *adminpb.UploadRef) (*adminpb.Removed, error)
@@ -680,6 +685,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("ShowBucket")),
 			connect.WithClientOptions(opts...),
 		),
+		simulateLifecycle: connect.NewClient[adminpb.SimulateLifecycleRequest, adminpb.LifecycleSimulation](
+			httpClient,
+			baseURL+AdminServiceSimulateLifecycleProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("SimulateLifecycle")),
+			connect.WithClientOptions(opts...),
+		),
 		listUploads: connect.NewClient[adminpb.ListUploadsRequest, adminpb.Uploads](
 			httpClient,
 			baseURL+AdminServiceListUploadsProcedure,
@@ -929,6 +940,7 @@ type adminServiceClient struct {
 	removeKeyAlias         *connect.Client[adminpb.RemoveKeyAliasRequest, adminpb.Removed]
 	listBuckets            *connect.Client[adminpb.ListBucketsRequest, adminpb.Buckets]
 	showBucket             *connect.Client[adminpb.BucketRef, adminpb.Bucket]
+	simulateLifecycle      *connect.Client[adminpb.SimulateLifecycleRequest, adminpb.LifecycleSimulation]
 	listUploads            *connect.Client[adminpb.ListUploadsRequest, adminpb.Uploads]
 	showUpload             *connect.Client[adminpb.UploadRef, adminpb.Upload]
 	abortUpload            *connect.Client[adminpb.UploadRef, adminpb.Removed]
@@ -1431,6 +1443,15 @@ func (c *adminServiceClient) ShowBucket(ctx context.Context, req *adminpb.Bucket
 	return nil, err
 }
 
+// SimulateLifecycle calls cairn.admin.v1.AdminService.SimulateLifecycle.
+func (c *adminServiceClient) SimulateLifecycle(ctx context.Context, req *adminpb.SimulateLifecycleRequest) (*adminpb.LifecycleSimulation, error) {
+	response, err := c.simulateLifecycle.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListUploads calls cairn.admin.v1.AdminService.ListUploads.
 func (c *adminServiceClient) ListUploads(ctx context.Context, req *adminpb.ListUploadsRequest) (*adminpb.Uploads, error) {
 	response, err := c.listUploads.CallUnary(ctx, connect.NewRequest(req))
@@ -1768,6 +1789,8 @@ type AdminServiceHandler interface {
 	RemoveKeyAlias(context.Context, *adminpb.RemoveKeyAliasRequest) (*adminpb.Removed, error)
 	ListBuckets(context.Context, *adminpb.ListBucketsRequest) (*adminpb.Buckets, error)
 	ShowBucket(context.Context, *adminpb.BucketRef) (*adminpb.Bucket, error)
+	// SimulateLifecycle says what lifecycle rules would do now, page by page. Nothing is done.
+	SimulateLifecycle(context.Context, *adminpb.SimulateLifecycleRequest) (*adminpb.LifecycleSimulation, error)
 	ListUploads(context.Context, *adminpb.ListUploadsRequest) (*adminpb.Uploads, error)
 	ShowUpload(context.Context, *adminpb.UploadRef) (*adminpb.Upload, error)
 	AbortUpload(context.Context, *adminpb.UploadRef) (*adminpb.Removed, error)
@@ -2129,6 +2152,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("ShowBucket")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceSimulateLifecycleHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceSimulateLifecycleProcedure,
+		svc.SimulateLifecycle,
+		connect.WithSchema(adminServiceMethods.ByName("SimulateLifecycle")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceListUploadsHandler := connect.NewUnaryHandlerSimple(
 		AdminServiceListUploadsProcedure,
 		svc.ListUploads,
@@ -2427,6 +2456,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceListBucketsHandler.ServeHTTP(w, r)
 		case AdminServiceShowBucketProcedure:
 			adminServiceShowBucketHandler.ServeHTTP(w, r)
+		case AdminServiceSimulateLifecycleProcedure:
+			adminServiceSimulateLifecycleHandler.ServeHTTP(w, r)
 		case AdminServiceListUploadsProcedure:
 			adminServiceListUploadsHandler.ServeHTTP(w, r)
 		case AdminServiceShowUploadProcedure:
@@ -2706,6 +2737,10 @@ func (UnimplementedAdminServiceHandler) ListBuckets(context.Context, *adminpb.Li
 
 func (UnimplementedAdminServiceHandler) ShowBucket(context.Context, *adminpb.BucketRef) (*adminpb.Bucket, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ShowBucket is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) SimulateLifecycle(context.Context, *adminpb.SimulateLifecycleRequest) (*adminpb.LifecycleSimulation, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.SimulateLifecycle is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) ListUploads(context.Context, *adminpb.ListUploadsRequest) (*adminpb.Uploads, error) {

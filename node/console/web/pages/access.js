@@ -1,6 +1,8 @@
 // Access: accounts, users, groups, roles, policies and keys of the caller's account, or of another one.
 import { admin } from "../api.js";
 import { html, link, useState, when } from "../lib.js";
+import { MasterKeys } from "./masterkeys.js";
+import { Faults, Simulate } from "./policy.js";
 import { Ask, Confirm, Copy, Dialog, Field, Heading, Loaded, State, Table, Tabs, useLoad } from "../ui.js";
 import { W } from "../words.js";
 
@@ -26,7 +28,17 @@ const lists = {
     add: { method: "AddAccount", fields: [{ name: "name", label: W.name, required: true }] }, disable: "SetAccountDisabled", remove: "RemoveAccount", id: "account" },
 };
 
+// others are pages beside the lists.
+const others = { masterKeys: (account) => html`<${MasterKeys} account=${account} />`, simulate: (account) => html`<p class="quiet">${W.policy.help}</p><${Simulate} account=${account} />` };
+
 export function Access({ kind, params }) {
+  const account = params.account || "";
+  const kinds = html`<${Tabs} label=${A.kinds} now=${others[kind] || lists[kind] ? kind : "users"} list=${[...Object.keys(lists), ...Object.keys(others)].map((k) => [k, A[k]])} href=${(k) => link(["access", k], { account })} />`;
+  if (others[kind]) return html`<${Heading} title=${W.nav.access} />${kinds}${others[kind](account)}`;
+  return html`<${List} kind=${kind} params=${params} kinds=${kinds} />`;
+}
+
+function List({ kind, params, kinds }) {
   const now = lists[kind] ? kind : "users", l = lists[now], account = params.account || "";
   const all = useLoad(() => admin(l.method, now === "accounts" ? {} : { account }), [now, account]);
   const [box, open] = useState(null);
@@ -42,7 +54,7 @@ export function Access({ kind, params }) {
   };
   const at = (extra) => link(["access", now], extra);
   return html`<${Heading} title=${W.nav.access}><button onClick=${() => open({ add: true })}>${A.add[now]}</button><//>
-    <${Tabs} label=${A.kinds} now=${now} list=${Object.keys(lists).map((k) => [k, A[k]])} href=${(k) => link(["access", k], { account })} />
+    ${kinds}
     ${now !== "accounts" && account && html`<p>${A.ofAccount(account)} <a href=${at()}>${A.own}</a></p>`}
     <${Loaded} of=${all}>${(d) => html`<${Table} caption=${A[now]} rows=${d[l.of] || []} rowKey=${named} columns=${[...l.columns,
       { head: html`<span class="hidden">${W.actions}</span>`, right: true, cell: (x) => html`
@@ -51,7 +63,7 @@ export function Access({ kind, params }) {
         ${l.members && html`<button class="second" onClick=${() => open({ member: x })}>${A.member}<span class="hidden"> ${named(x)}</span></button> `}
         ${l.disable && html`<button class="second" onClick=${() => open({ disable: x })}>${x.disabled ? A.enable : A.disable}<span class="hidden"> ${named(x)}</span></button> `}
         ${!l.keep?.(x) && html`<button class="second danger" onClick=${() => open({ remove: x })}>${W.remove}<span class="hidden"> ${named(x)}</span></button>`}` }]} />`}<//>
-    ${box?.add && html`<${Ask} title=${A.add[now]} action=${A.doAdd} fields=${l.add.fields} onClose=${close} onDo=${added} />`}
+    ${box?.add && html`<${Ask} title=${A.add[now]} action=${A.doAdd} fields=${l.add.fields} onClose=${close} onDo=${added}>${now === "policies" && ((v) => html`<${Faults} text=${v.document} />`)}<//>`}
     ${box?.secret && html`<${Dialog} title=${A.newKey} onClose=${close}><p>${A.secretOnce}</p><${Copy} label=${W.signIn.accessKey} text=${box.secret.id} /><${Copy} label=${W.signIn.secretKey} text=${box.secret.secretKey} /><//>`}
     ${box?.attach && html`<${Ask} title=${A.attachTo(named(box.attach))} action=${W.save} onClose=${close} fields=${[{ name: "name", label: A.policy, required: true }, { name: "attached", label: A.attached, type: "checkbox", value: true }]}
       onDo=${(v) => act("SetPolicyAttached", { account, name: v.name, [l.attach]: box.attach.name, attached: v.attached })} />`}

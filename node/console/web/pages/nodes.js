@@ -1,6 +1,7 @@
 // Nodes: a picture of zones, nodes and drives; drain, use again and remove, each after its plan was read.
 import { admin } from "../api.js";
 import { brief, bytes, duration, html, link, num, useState } from "../lib.js";
+import { Live } from "./live.js";
 import { Confirm, Heading, Loaded, Meter, Notice, State, useLoad } from "../ui.js";
 import { W } from "../words.js";
 
@@ -33,20 +34,14 @@ function Node({ n, act }) {
       <${Meter} used=${num(d.capacityBytes) - num(d.freeBytes)} of=${num(d.freeBytes) ? num(d.capacityBytes) : 0} label=${W.nodes.fill(bytes(d.usedBytes), bytes(d.freeBytes))} />
       <small class="quiet">${W.nodes.fill(bytes(d.usedBytes), bytes(d.freeBytes))}</small></li>`)}</ul>
     <div class="row">${n.life === "draining" ? html`<button class="second" onClick=${() => act("undrain", n)}>${W.nodes.undrain}</button>` : html`<button class="second" onClick=${() => act("drain", n)}>${W.nodes.drain}</button>`}
-      <button class="second danger" onClick=${() => act("remove", n)}>${W.nodes.remove}</button><a class="button second" href=${link(["nodes", n.id])}>${W.nodes.log}</a></div></article>`;
+      <button class="second danger" onClick=${() => act("remove", n)}>${W.nodes.remove}</button><a class="button second" href=${link(["nodes", n.id, "log"])}>${W.nodes.log}</a><a class="button second" href=${link(["nodes", n.id, "requests"])}>${W.nodes.requests}</a></div></article>`;
 }
 
-function Log({ node }) {
-  const log = useLoad(() => admin("ListLogs", { node, lines: 300 }), [node], 3000);
-  return html`<${Heading} title=${W.nodes.logOf(brief(node))} trail=${[[W.nav.nodes, link(["nodes"])]]} />
-    <${Loaded} of=${log}>${(d) => (d.nodes || []).map((n) => n.error ? html`<${Notice} kind="bad">${n.error}<//>` : html`<pre class="logs" tabindex="0">${(n.lines || []).join("\n")}</pre>`)}<//>`;
-}
-
-export function Nodes({ node }) {
+export function Nodes({ node, part }) {
   const all = useLoad(() => admin("ListNodes"), [], 4000);
   const [box, act] = useState(null);
-  if (node) return html`<${Log} node=${node} />`;
-  return html`<${Heading} title=${W.nav.nodes} />
+  if (node) return html`<${Live} key=${node} node=${node} part=${part} />`;
+  return html`<${Heading} title=${W.nav.nodes}><a class="button second" href=${link(["nodes", "all", "requests"])}>${W.nodes.requestsOfAll}</a><//>
     <${Loaded} of=${all}>${(d) => {
       const zones = Map.groupBy ? Map.groupBy(d.nodes || [], (n) => n.zone || "") : (d.nodes || []).reduce((m, n) => m.set(n.zone || "", [...(m.get(n.zone || "") || []), n]), new Map());
       return html`<div class="zones">${[...zones].map(([zone, nodes]) => html`<section class="zone" key=${zone}><h2>${zone ? W.nodes.zone(zone) : W.nodes.noZone}</h2>

@@ -3,6 +3,8 @@ import { admin, children, decoded, get, now, presign, s3, s3xml, xmlText } from 
 import { brief, bytes, count, go, html, link, num, useState, when } from "../lib.js";
 import { session } from "../session.js";
 import { Ask, Confirm, Copy, Dialog, Field, Heading, Loaded, Notice, State, Table, useBusy, useLoad } from "../ui.js";
+import { readTags, writeTags } from "./forms.js";
+import { Keeping } from "./keeping.js";
 import { trailOf } from "./objects.js";
 import { W } from "../words.js";
 
@@ -63,18 +65,16 @@ function Share({ bucket, key_: key, version, onClose }) {
 }
 
 function Tags({ bucket, key_: key, version }) {
-  const tags = useLoad(async () => children(await s3xml("GET", bucket, key, { query: { tagging: "", versionId: version } }), "Tag").map((t) => [get(t, "Key"), get(t, "Value")]), [bucket, key, version]);
+  const tags = useLoad(async () => readTags(await s3xml("GET", bucket, key, { query: { tagging: "", versionId: version } })), [bucket, key, version]);
   const [box, open] = useState(false);
   const save = async ({ text }) => {
-    const set = text.split("\n").filter((l) => l.trim()).map((l) => { const i = l.indexOf("="); return i < 0 ? [l.trim(), ""] : [l.slice(0, i).trim(), l.slice(i + 1).trim()]; });
-    const body = new TextEncoder().encode(`<Tagging><TagSet>${set.map(([k, v]) => `<Tag><Key>${xmlText(k)}</Key><Value>${xmlText(v)}</Value></Tag>`).join("")}</TagSet></Tagging>`);
-    await s3("PUT", bucket, key, { query: { tagging: "", versionId: version }, checked: true, body });
+    await s3("PUT", bucket, key, { query: { tagging: "", versionId: version }, checked: true, body: new TextEncoder().encode(writeTags(text)) });
     await tags.reload();
   };
   return html`<section><h2>${W.object.tags}</h2><${Loaded} of=${tags}>${(t) => html`
-    <p>${t.length ? t.map(([k, v]) => html`<span class="tag">${k}=${v}</span> `) : html`<span class="quiet">${W.nothing}</span>`}</p>
+    <p>${t ? t.split("\n").map((one) => html`<span class="tag">${one}</span> `) : html`<span class="quiet">${W.nothing}</span>`}</p>
     <button class="second" onClick=${() => open(true)}>${W.object.editTags}</button>
-    ${box && html`<${Ask} title=${W.object.editTags} action=${W.save} onClose=${() => open(false)} onDo=${save} start=${{ text: t.map(([k, v]) => k + "=" + v).join("\n") }}
+    ${box && html`<${Ask} title=${W.object.editTags} action=${W.save} onClose=${() => open(false)} onDo=${save} start=${{ text: t }}
       fields=${[{ name: "text", label: W.object.tagLines, type: "area", rows: 6 }]} />`}`}<//></section>`;
 }
 
@@ -148,6 +148,7 @@ export function ObjectPage({ bucket, key_: key, params }) {
         ${o.headers.map(([k, v]) => html`<dt>${k.replace(/^x-amz-/, "")}</dt><dd>${v}</dd>`)}</dl>
       <${Preview} bucket=${bucket} key_=${key} version=${version} of=${o} /></section>`}<//>
     <${Lies} bucket=${bucket} key_=${key} version=${version} />
+    ${of.data && html`<${Keeping} bucket=${bucket} key_=${key} version=${version} of=${of.data} onDone=${of.reload} />`}
     ${of.data && html`<${Tags} bucket=${bucket} key_=${key} version=${version} />`}
     ${versions.data?.length > 0 && html`<section><h2>${W.object.versions}</h2><${Table} caption=${W.object.versions} rows=${versions.data} rowKey=${(v) => v.id} columns=${[
       { head: W.objects.version, cell: (v) => html`<a href=${link(["buckets", bucket, "object", key], { version: v.id })} aria-current=${v.id === version ? "page" : undefined}><code>${v.id}</code></a>` },

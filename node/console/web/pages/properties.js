@@ -1,9 +1,12 @@
-// Properties of a bucket: each is a document of S3, shown, changed and deleted as such. What is wrong with one
-// the server says, in words.
+// Properties of a bucket: each is a document of S3, shown and changed by a form where there is one, or as such. What
+// is wrong with one the server says, in words.
 import { s3 } from "../api.js";
 import { html, link, useState } from "../lib.js";
-import { Confirm, Heading, Loaded, Notice, useBusy, useLoad } from "../ui.js";
+import { Confirm, Field, Heading, Loaded, Notice, useBusy, useLoad } from "../ui.js";
+import { Dry } from "./dry.js";
+import { Form, forms, loses, start } from "./forms.js";
 import { bucketTabs } from "./objects.js";
+import { Faults, Who } from "./policy.js";
 import { W } from "../words.js";
 
 const P = W.properties;
@@ -38,31 +41,43 @@ function laidOut(text, json) {
 }
 
 function Document({ bucket, id }) {
-  const d = documents[id];
+  const d = documents[id], form = forms[id];
   const now = useLoad(async () => {
     try { return laidOut(await (await s3("GET", bucket, undefined, { query: { [id]: "" } })).text(), d.json); } catch (e) { if (e.missing && e.code !== "NoSuchBucket") return ""; throw e; }
   }, [bucket, id]);
-  const [typed, set] = useState(); // Nothing until somebody types: what is loaded never takes words away.
+  // Nothing until somebody types: what is loaded never takes words away.
+  const [typed, set] = useState();
+  const [values, fill] = useState();
+  const [raw, setRaw] = useState(false);
   const text = typed ?? now.data ?? "";
   const [saved, tell] = useState("");
   const [box, open] = useState(false);
   const work = useBusy();
-  let wrong = "";
-  if (d.json && text) { try { JSON.parse(text); } catch (e) { wrong = e.message; } }
+  const rich = form && now.data ? loses(form, now.data) : false, byForm = form && !rich && !raw;
   const save = async (e) => {
     e.preventDefault();
     tell("");
-    if (await work.run(async () => { await s3("PUT", bucket, undefined, { query: { [id]: "" }, checked: true, body: new TextEncoder().encode(text), headers: { "Content-Type": d.json ? "application/json" : "application/xml" } }); await now.reload(); set(undefined); })) tell(P.saved);
+    if (await work.run(async () => {
+      const body = byForm ? form.write(values ?? start(form, now.data)) : text;
+      await s3("PUT", bucket, undefined, { query: { [id]: "" }, checked: true, body: new TextEncoder().encode(body), headers: { "Content-Type": d.json ? "application/json" : "application/xml" } });
+      await now.reload();
+      set(undefined);
+      fill(undefined);
+    })) tell(P.saved);
   };
-  return html`<section><h2>${P.names[id]}</h2><p class="quiet">${P.help[id]}</p>
+  return html`<div><section><h2>${P.names[id]}</h2><p class="quiet">${P.help[id]}</p>
     <${Loaded} of=${now}>${(old) => html`<form onSubmit=${save}>
-      ${!old && html`<p>${P.unset} ${d.start && html`<button type="button" class="second" onClick=${() => set(typeof d.start === "function" ? d.start(bucket) : d.start)}>${P.example}</button>`}</p>`}
-      <textarea aria-label=${P.names[id]} value=${text} spellcheck=${false} rows="16" onInput=${(e) => { set(e.target.value); tell(""); }}></textarea>
-      ${wrong && html`<${Notice} kind="warn">${wrong}<//>`}
+      ${!old && html`<p>${P.unset} ${!byForm && d.start && html`<button type="button" class="second" onClick=${() => set(typeof d.start === "function" ? d.start(bucket) : d.start)}>${P.example}</button>`}</p>`}
+      ${rich && html`<${Notice}>${P.rich}<//>`}
+      ${byForm ? html`<${Form} form=${form} values=${values ?? start(form, old)} set=${(v) => { fill(v); tell(""); }} />`
+        : html`<textarea aria-label=${P.names[id]} value=${text} spellcheck=${false} rows="16" onInput=${(e) => { set(e.target.value); tell(""); }}></textarea>`}
+      ${id === "policy" && html`<${Faults} text=${text} bucket=${bucket} />`}
       ${work.error && html`<${Notice} kind="bad">${work.error.message}<//>`}
-      <div class="row"><button disabled=${work.busy || !text || text === old}>${W.save}</button>${d.remove && old && html`<button type="button" class="second danger" onClick=${() => open(true)}>${W.remove}</button>`}<span role="status">${saved}</span></div></form>`}<//>
+      <div class="row"><button disabled=${work.busy || (byForm ? old && values === undefined : !text || text === old)}>${W.save}</button>${d.remove && old && html`<button type="button" class="second danger" onClick=${() => open(true)}>${W.remove}</button>`}<span role="status">${saved}</span></div>
+      ${form && !rich && html`<${Field} label=${P.raw} type="checkbox" value=${raw} onInput=${(v) => { setRaw(v); set(undefined); fill(undefined); }} />`}</form>`}<//>
     ${box && html`<${Confirm} title=${P.removeTitle(P.names[id])} action=${W.remove} danger onClose=${() => open(false)}
-      onDo=${async () => { await s3("DELETE", bucket, undefined, { query: { [id]: "" } }); await now.reload(); set(undefined); }}><p>${P.removeText}</p><//>`}</section>`;
+      onDo=${async () => { await s3("DELETE", bucket, undefined, { query: { [id]: "" } }); await now.reload(); set(undefined); fill(undefined); }}><p>${P.removeText}</p><//>`}</section>
+    ${id === "policy" && html`<${Who} bucket=${bucket} />`}${id === "lifecycle" && html`<${Dry} key=${text} bucket=${bucket} rules=${typed === undefined ? "" : text} />`}</div>`;
 }
 
 export function Properties({ bucket, open }) {

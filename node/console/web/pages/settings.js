@@ -1,16 +1,25 @@
 // Settings that the cluster can change while it runs: what is in force, and where it comes from.
 import { admin } from "../api.js";
-import { html, useState } from "../lib.js";
-import { Ask, Confirm, Field, Heading, Loaded, Table, useLoad } from "../ui.js";
+import { html, link, useState } from "../lib.js";
+import { Ask, Confirm, Field, Heading, Loaded, Table, Tabs, useLoad } from "../ui.js";
+import { Targets } from "./targets.js";
 import { W } from "../words.js";
 
-export function Settings() {
+// parts of the page, by their names in addresses.
+const parts = { settings: () => html`<${List} />`, targets: () => html`<${Targets} />` };
+
+export function Settings({ part }) {
+  const now = parts[part] ? part : "settings";
+  return html`<${Heading} title=${W.nav.settings} />
+    <${Tabs} label=${W.nav.settings} now=${now} list=${Object.keys(parts).map((k) => [k, W.settings.parts[k]])} href=${(k) => link(["settings", k])} />${parts[now]()}`;
+}
+
+function List() {
   const all = useLoad(() => admin("ListSettings"), []);
   const [find, setFind] = useState("");
   const [box, open] = useState(null);
   const close = () => open(null);
-  return html`<${Heading} title=${W.nav.settings} />
-    <${Field} label=${W.settings.find} type="search" value=${find} onInput=${setFind} />
+  return html`<${Field} label=${W.settings.find} type="search" value=${find} onInput=${setFind} />
     <${Loaded} of=${all}>${(d) => html`<${Table} caption=${W.nav.settings} rows=${(d.settings || []).filter((s) => (s.name + " " + s.help).toLowerCase().includes(find.toLowerCase()))} rowKey=${(s) => s.name} columns=${[
       { head: W.name, cell: (s) => html`<strong>${s.name}</strong><br /><span class="quiet">${s.help}</span>` },
       { head: W.settings.value, cell: (s) => html`<code>${s.value}</code>` }, { head: W.settings.source, cell: (s) => s.source }, { head: W.settings.default, cell: (s) => html`<code>${s.default}</code>` },
