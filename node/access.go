@@ -47,6 +47,7 @@ func (n *Node) openAccess(ctx context.Context) error {
 	a.directory = iam.NewDirectory(n.client)
 	a.directory.OnChange(func() { n.applySettings(a.directory.Settings()) })
 	a.directory.OnChange(n.setEventTargets)
+	a.directory.OnChange(n.setLimits)
 	a.buckets = a.directory.Buckets(n.client)
 	a.keys = iam.NewKeys(iam.KeysConfig{Directory: a.directory, SecretKey: n.secret(labelSecrets),
 		RootUser: n.cfg.RootUser, RootPassword: n.cfg.RootPassword})

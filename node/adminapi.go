@@ -18,6 +18,7 @@ func (n *Node) adminHandler(v *sigauth.Verifier, forwarded func(*http.Request) b
 		Metadata: n.client, State: n.gossip.State, Peer: n.peer, Stores: n.stores.store,
 		Region: n.cfg.Region, Directory: func(by *iam.Identity) admin.Directory { return a.admin.For(by) }, Settings: a.admin, Own: n.ownSettings(), MasterKeys: a.kms, Entries: a.directory,
 		EventTargets: a.admin, KnownTargets: n.eventTargets, LifecycleDay: n.cfg.LifecycleDay,
+		Limits: a.admin, AccountName: a.directory.AccountName,
 		Backup: n.backup, Warnings: n.warnings,
 		Rights: iam.NewAuthorizer(a.directory), Named: a.keys.Named,
 		Simulator: &s3api.Simulator{Access: s3api.Access{Buckets: a.buckets, Authorizer: iam.NewAuthorizer(a.directory)},

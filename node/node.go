@@ -35,6 +35,7 @@ import (
 	"github.com/cairnstore/cairn/node/tunable"
 	"github.com/cairnstore/cairn/node/upkeep"
 	"github.com/cairnstore/cairn/s3api/accesslog"
+	"github.com/cairnstore/cairn/s3api/limit"
 	"github.com/cairnstore/cairn/s3api/notify"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
@@ -74,6 +75,7 @@ type Node struct {
 	stores       *stores
 	objects      *object.Service
 	access       access
+	limiter      *limit.Limiter
 	upkeep       atomic.Pointer[upkeep.Upkeep]
 	room         *room.Room
 	refusal      atomic.Pointer[votersRoom]      // What the leader refuses for want of room; nil: nothing yet.
@@ -112,7 +114,7 @@ func Start(ctx context.Context, cfg Config, env Env) (_ *Node, err error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, env: env, log: logs.Logger, logs: logs, obs: observe.New(logs.Logger), health: newDriveHealth(int64(cfg.DriveReserve)),
-		anew: make(chan struct{}, 1), failed: make(chan struct{}), started: time.Now()}
+		anew: make(chan struct{}, 1), failed: make(chan struct{}), started: time.Now(), limiter: limit.New()}
 	n.time = group.NewClock(n.clock, cfg.MaxClockSkew)
 	n.later(func(context.Context) error { logs.Close(); return nil })
 	n.applySettings(nil)
@@ -175,6 +177,7 @@ func (n *Node) join(ctx context.Context) {
 	n.startUpkeep(ctx)
 	n.wg.Go(func() { n.self.Watch(ctx) })
 	n.wg.Go(func() { n.watchStanding(ctx) })
+	n.wg.Go(func() { n.keepLimits(ctx) })
 	n.self.AwaitVoters(ctx)
 	n.self.AwaitClock(ctx)
 	n.ready.Store(true)

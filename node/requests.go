@@ -14,8 +14,9 @@ import (
 	"github.com/cairnstore/cairn/s3api/sigauth"
 )
 
-// requestDone tells the audit log, and whoever watches, of a request to S3.
+// requestDone counts a request to S3, and tells the audit log and whoever watches of it.
 func (n *Node) requestDone(d *s3api.RequestDone) {
+	n.countTaken(d)
 	if n.audit != nil {
 		n.audit.Write(n.s3Record(d))
 	}

@@ -71,7 +71,7 @@ func (n *Node) s3Config() s3api.Config {
 		Keys:    a.told, KeyName: n.keyName,
 		Domains: n.cfg.Domains, WebsiteDomains: n.cfg.WebsiteDomains, Region: n.cfg.Region, HostID: n.home.ID().String(),
 		Budget: n.budget, BudgetWait: object.DefaultBudgetWait,
-		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, KnownTarget: n.knownTarget, Profile: n.profile.Load,
+		Events: n.obs.S3(n.requestDone), Limits: n.s3Limits(), LifecycleDay: n.cfg.LifecycleDay, Limiter: n.limiter, KnownTarget: n.knownTarget, Profile: n.profile.Load,
 	}
 }
 

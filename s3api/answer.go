@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/accesslog"
+	"github.com/cairnstore/cairn/s3api/limit"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -23,9 +24,10 @@ type exchange struct {
 	done RequestDone
 
 	buckets  lookedUp
-	held     int64       // Of the budget of documents.
-	byACL    atomic.Bool // The request was allowed by an ACL, and by nothing else.
-	answered time.Time   // When the first byte of the answer was sent.
+	held     int64         // Of the budget of documents.
+	charged  *limit.Charge // Nil: the request is under no limit.
+	byACL    atomic.Bool   // The request was allowed by an ACL, and by nothing else.
+	answered time.Time     // When the first byte of the answer was sent.
 
 	website string           // The bucket whose website is asked; empty: the request is one of S3.
 	profile *profile.Profile // As it was when the request came.
@@ -43,6 +45,8 @@ type output struct {
 	http2   bool   // Deadlines of HTTP/2 are timers: they break the stream even if nobody writes.
 	armed   time.Time
 	written int64
+	pace    *limit.Charge   // Nil: nothing holds the bytes back.
+	ctx     context.Context // Of the request; set with pace.
 }
 
 // maxWriteBytes is how much a client must accept within the idle time, at most.
@@ -52,16 +56,35 @@ const maxWriteBytes = 64 << 10
 func (o *output) Write(p []byte) (n int, err error) {
 	o.start()
 	for n < len(p) && err == nil {
+		most := maxWriteBytes
+		if o.pace != nil {
+			if err = o.wait(); err != nil {
+				break
+			}
+			most = o.pace.Chunk(limit.BytesOut)
+		}
 		o.arm()
 		var m int
-		m, err = o.w.Write(p[n:min(len(p), n+maxWriteBytes)])
+		m, err = o.w.Write(p[n:min(len(p), n+most)])
 		n += m
+		if o.pace != nil {
+			o.pace.Spend(limit.BytesOut, m)
+		}
 	}
 	if o.http2 {
 		o.disarm()
 	}
 	o.written += int64(n)
 	return n, err
+}
+
+// wait waits until the limits of the request let more through. Time in which it waits is not the
+// client's.
+func (o *output) wait() error {
+	if o.http2 {
+		o.disarm()
+	}
+	return o.pace.Wait(o.ctx, limit.BytesOut)
 }
 
 // start sends the headers if they are not sent yet.
@@ -134,6 +157,10 @@ func (ex *exchange) answer(ctx context.Context, resp *response, err error) {
 // the connection, so no client takes the part that it got for the whole.
 func (ex *exchange) stream(ctx context.Context, resp *response) {
 	drain := false
+	if err := ex.out.pace.Await(ctx, limit.BytesOut, resp.content.length); err != nil {
+		ex.fail(nil, err)
+		return
+	}
 	ex.out.begin = func() { drain = ex.sendHeader(resp, resp.content.length) }
 	n, err := resp.content.writeTo(ctx, &ex.out)
 	switch {

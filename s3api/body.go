@@ -1,12 +1,14 @@
 package s3api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"time"
 
+	"github.com/cairnstore/cairn/s3api/limit"
 	"github.com/cairnstore/cairn/s3api/s3err"
 )
 
@@ -41,10 +43,21 @@ type requestBody struct {
 	deadline time.Time     // The one that is set; zero: none is.
 	waited   time.Duration // How long Read has waited since progress was made.
 	progress int64         // The value of read at that progress.
+
+	pace *limit.Charge   // Nil: nothing holds the bytes back.
+	ctx  context.Context // Of the request; set with pace.
 }
 
 // Read implements io.Reader. Its errors are io.EOF or *s3err.Error.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if b.pace != nil {
+		if b.until.IsZero() { // A document is small and has a time of its own.
+			if err := b.pace.Wait(b.ctx, limit.BytesIn); err != nil {
+				return 0, s3err.IncompleteBody.Because(err)
+			}
+		}
+		p = p[:min(len(p), b.pace.Chunk(limit.BytesIn))]
+	}
 	start := time.Now()
 	if b.read-b.progress >= minProgressBytes {
 		b.progress, b.waited = b.read, 0
@@ -60,6 +73,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	b.read += int64(n)
 	b.waited += time.Since(start)
+	if b.pace != nil {
+		b.pace.Spend(limit.BytesIn, n)
+	}
 	if b.http2 {
 		b.arm(time.Time{})
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnstore/cairn/cluster/events"
 	"github.com/cairnstore/cairn/s3api/accesslog"
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/limit"
 	"github.com/cairnstore/cairn/s3api/object"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/sigauth"
@@ -73,6 +74,9 @@ type Config struct {
 	// buf.DefaultMaxWait.
 	Budget     Budget
 	BudgetWait time.Duration
+
+	// Limiter holds requests to what callers may take. Nil: they may take what there is.
+	Limiter *limit.Limiter
 
 	KnownTarget func(ctx context.Context, arn, account string) bool // Whether events of an account's buckets may go to a target. Nil: there is none.
 

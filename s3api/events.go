@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/limit"
 	"github.com/cairnstore/cairn/s3api/s3err"
 	"github.com/cairnstore/cairn/s3api/sigauth"
 	"github.com/cairnstore/cairn/s3api/wirexml"
@@ -32,6 +33,8 @@ type RequestDone struct {
 	BytesIn   int64 // Of the request's body.
 	BytesOut  int64 // Of the answer's body.
 	Duration  time.Duration
+	Limit     *limit.Refusal // The limit that refused the request; nil: none did.
+	Paced     time.Duration  // How long bytes waited for what limits allow.
 
 	// Names.
 	Who        *iam.Identity // Nil: anonymous, or not authenticated.

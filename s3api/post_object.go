@@ -32,6 +32,9 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 	if err != nil {
 		return nil, err
 	}
+	if resp, err := rq.ex.charge(ctx, posted); err != nil {
+		return resp, err
+	}
 	in, err := s.parsePut(ctx, posted)
 	if err != nil {
 		return nil, err

@@ -40,6 +40,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ex.done.Duration = time.Since(start)
 		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
 		ex.letGo()
+		ex.charged.End(ex.body.read, ex.out.written)
+		ex.done.Paced = ex.charged.Paced()
 		s.cfg.Events.RequestDone(r.Context(), ex.done)
 		ex.logAccess(r.Context(), start)
 	}()
@@ -87,6 +89,11 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 		return nil, err
 	}
 	rq.style, rq.profile, rq.byACL = ex.style, ex.profile, &ex.byACL
+	if op.name != postName {
+		if resp, err := ex.charge(ctx, rq); err != nil {
+			return resp, err
+		}
+	}
 	resp, err := op.handle(ex.s, ctx, rq)
 	ex.done.CopySource = rq.copied
 	if err == nil {

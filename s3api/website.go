@@ -42,6 +42,9 @@ func (ex *exchange) visit(ctx context.Context) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if resp, err := ex.chargeVisit(ctx, b.GetOwner()); err != nil {
+		return resp, err
+	}
 	if w.website = b.Website; w.website == nil {
 		return nil, s3err.NoSuchWebsiteConfiguration.Say("", s3err.Field{Name: "BucketName", Value: w.bucket})
 	}

@@ -354,6 +354,7 @@ const (
 	EntryKind_ENTRY_ACCOUNT_NAME      EntryKind = 142
 	EntryKind_ENTRY_EVENT_TARGET      EntryKind = 150 // Id of a target of events. Value: EventTarget.
 	EntryKind_ENTRY_IDENTITY_PROVIDER EntryKind = 160 // Name of an identity provider. Value: IdentityProvider.
+	EntryKind_ENTRY_LIMIT             EntryKind = 170 // Account id "/account", or account id "/" user, key or bucket "/" name. Value: Limit.
 )
 
 // Enum value maps for EntryKind.
@@ -373,6 +374,7 @@ var (
 		142: "ENTRY_ACCOUNT_NAME",
 		150: "ENTRY_EVENT_TARGET",
 		160: "ENTRY_IDENTITY_PROVIDER",
+		170: "ENTRY_LIMIT",
 	}
 	EntryKind_value = map[string]int32{
 		"ENTRY_NONE":              0,
@@ -389,6 +391,7 @@ var (
 		"ENTRY_ACCOUNT_NAME":      142,
 		"ENTRY_EVENT_TARGET":      150,
 		"ENTRY_IDENTITY_PROVIDER": 160,
+		"ENTRY_LIMIT":             170,
 	}
 )
 
@@ -3221,6 +3224,107 @@ func (x *Setting) GetValue() string {
 	return ""
 }
 
+// Limit is how much somebody may take of the cluster. 0: as much as there is.
+type Limit struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	RequestsPerSecond uint64                 `protobuf:"varint,1,opt,name=requests_per_second,json=requestsPerSecond,proto3" json:"requests_per_second,omitempty"` // Of all classes together.
+	ReadsPerSecond    uint64                 `protobuf:"varint,2,opt,name=reads_per_second,json=readsPerSecond,proto3" json:"reads_per_second,omitempty"`
+	WritesPerSecond   uint64                 `protobuf:"varint,3,opt,name=writes_per_second,json=writesPerSecond,proto3" json:"writes_per_second,omitempty"`
+	ListsPerSecond    uint64                 `protobuf:"varint,4,opt,name=lists_per_second,json=listsPerSecond,proto3" json:"lists_per_second,omitempty"`
+	DeletesPerSecond  uint64                 `protobuf:"varint,5,opt,name=deletes_per_second,json=deletesPerSecond,proto3" json:"deletes_per_second,omitempty"`
+	BytesInPerSecond  uint64                 `protobuf:"varint,6,opt,name=bytes_in_per_second,json=bytesInPerSecond,proto3" json:"bytes_in_per_second,omitempty"`
+	BytesOutPerSecond uint64                 `protobuf:"varint,7,opt,name=bytes_out_per_second,json=bytesOutPerSecond,proto3" json:"bytes_out_per_second,omitempty"`
+	Concurrent        uint64                 `protobuf:"varint,8,opt,name=concurrent,proto3" json:"concurrent,omitempty"` // Requests at once.
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Limit) Reset() {
+	*x = Limit{}
+	mi := &file_records_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limit) ProtoMessage() {}
+
+func (x *Limit) ProtoReflect() protoreflect.Message {
+	mi := &file_records_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limit.ProtoReflect.Descriptor instead.
+func (*Limit) Descriptor() ([]byte, []int) {
+	return file_records_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Limit) GetRequestsPerSecond() uint64 {
+	if x != nil {
+		return x.RequestsPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetReadsPerSecond() uint64 {
+	if x != nil {
+		return x.ReadsPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetWritesPerSecond() uint64 {
+	if x != nil {
+		return x.WritesPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetListsPerSecond() uint64 {
+	if x != nil {
+		return x.ListsPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetDeletesPerSecond() uint64 {
+	if x != nil {
+		return x.DeletesPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetBytesInPerSecond() uint64 {
+	if x != nil {
+		return x.BytesInPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetBytesOutPerSecond() uint64 {
+	if x != nil {
+		return x.BytesOutPerSecond
+	}
+	return 0
+}
+
+func (x *Limit) GetConcurrent() uint64 {
+	if x != nil {
+		return x.Concurrent
+	}
+	return 0
+}
+
 // Account owns buckets and objects.
 type Account struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3236,7 +3340,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_records_proto_msgTypes[33]
+	mi := &file_records_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3248,7 +3352,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[33]
+	mi := &file_records_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3261,7 +3365,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{33}
+	return file_records_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Account) GetId() string {
@@ -3321,7 +3425,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_records_proto_msgTypes[34]
+	mi := &file_records_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3333,7 +3437,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[34]
+	mi := &file_records_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3346,7 +3450,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{34}
+	return file_records_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *User) GetAccount() string {
@@ -3410,7 +3514,7 @@ type UserGroup struct {
 
 func (x *UserGroup) Reset() {
 	*x = UserGroup{}
-	mi := &file_records_proto_msgTypes[35]
+	mi := &file_records_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3526,7 @@ func (x *UserGroup) String() string {
 func (*UserGroup) ProtoMessage() {}
 
 func (x *UserGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[35]
+	mi := &file_records_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3539,7 @@ func (x *UserGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserGroup.ProtoReflect.Descriptor instead.
 func (*UserGroup) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{35}
+	return file_records_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UserGroup) GetAccount() string {
@@ -3481,7 +3585,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_records_proto_msgTypes[36]
+	mi := &file_records_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3493,7 +3597,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[36]
+	mi := &file_records_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3506,7 +3610,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{36}
+	return file_records_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Role) GetAccount() string {
@@ -3564,7 +3668,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_records_proto_msgTypes[37]
+	mi := &file_records_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3576,7 +3680,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[37]
+	mi := &file_records_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3589,7 +3693,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{37}
+	return file_records_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Policy) GetAccount() string {
@@ -3644,7 +3748,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_records_proto_msgTypes[38]
+	mi := &file_records_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3656,7 +3760,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[38]
+	mi := &file_records_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3669,7 +3773,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{38}
+	return file_records_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3737,7 +3841,7 @@ type MasterKey struct {
 
 func (x *MasterKey) Reset() {
 	*x = MasterKey{}
-	mi := &file_records_proto_msgTypes[39]
+	mi := &file_records_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3749,7 +3853,7 @@ func (x *MasterKey) String() string {
 func (*MasterKey) ProtoMessage() {}
 
 func (x *MasterKey) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[39]
+	mi := &file_records_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3762,7 +3866,7 @@ func (x *MasterKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterKey.ProtoReflect.Descriptor instead.
 func (*MasterKey) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{39}
+	return file_records_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MasterKey) GetId() string {
@@ -3825,7 +3929,7 @@ type MasterKeyVersion struct {
 
 func (x *MasterKeyVersion) Reset() {
 	*x = MasterKeyVersion{}
-	mi := &file_records_proto_msgTypes[40]
+	mi := &file_records_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3837,7 +3941,7 @@ func (x *MasterKeyVersion) String() string {
 func (*MasterKeyVersion) ProtoMessage() {}
 
 func (x *MasterKeyVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[40]
+	mi := &file_records_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3850,7 +3954,7 @@ func (x *MasterKeyVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterKeyVersion.ProtoReflect.Descriptor instead.
 func (*MasterKeyVersion) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{40}
+	return file_records_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MasterKeyVersion) GetNumber() uint32 {
@@ -3883,7 +3987,7 @@ type KeyAlias struct {
 
 func (x *KeyAlias) Reset() {
 	*x = KeyAlias{}
-	mi := &file_records_proto_msgTypes[41]
+	mi := &file_records_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3895,7 +3999,7 @@ func (x *KeyAlias) String() string {
 func (*KeyAlias) ProtoMessage() {}
 
 func (x *KeyAlias) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[41]
+	mi := &file_records_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3908,7 +4012,7 @@ func (x *KeyAlias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyAlias.ProtoReflect.Descriptor instead.
 func (*KeyAlias) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{41}
+	return file_records_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *KeyAlias) GetKeyId() string {
@@ -3936,7 +4040,7 @@ type IdentityProvider struct {
 
 func (x *IdentityProvider) Reset() {
 	*x = IdentityProvider{}
-	mi := &file_records_proto_msgTypes[42]
+	mi := &file_records_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3948,7 +4052,7 @@ func (x *IdentityProvider) String() string {
 func (*IdentityProvider) ProtoMessage() {}
 
 func (x *IdentityProvider) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[42]
+	mi := &file_records_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3961,7 +4065,7 @@ func (x *IdentityProvider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityProvider.ProtoReflect.Descriptor instead.
 func (*IdentityProvider) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{42}
+	return file_records_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *IdentityProvider) GetName() string {
@@ -4034,7 +4138,7 @@ type OIDCProvider struct {
 
 func (x *OIDCProvider) Reset() {
 	*x = OIDCProvider{}
-	mi := &file_records_proto_msgTypes[43]
+	mi := &file_records_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4046,7 +4150,7 @@ func (x *OIDCProvider) String() string {
 func (*OIDCProvider) ProtoMessage() {}
 
 func (x *OIDCProvider) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[43]
+	mi := &file_records_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4059,7 +4163,7 @@ func (x *OIDCProvider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OIDCProvider.ProtoReflect.Descriptor instead.
 func (*OIDCProvider) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{43}
+	return file_records_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *OIDCProvider) GetIssuer() string {
@@ -4117,7 +4221,7 @@ type LDAPProvider struct {
 
 func (x *LDAPProvider) Reset() {
 	*x = LDAPProvider{}
-	mi := &file_records_proto_msgTypes[44]
+	mi := &file_records_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4129,7 +4233,7 @@ func (x *LDAPProvider) String() string {
 func (*LDAPProvider) ProtoMessage() {}
 
 func (x *LDAPProvider) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[44]
+	mi := &file_records_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4142,7 +4246,7 @@ func (x *LDAPProvider) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LDAPProvider.ProtoReflect.Descriptor instead.
 func (*LDAPProvider) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{44}
+	return file_records_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *LDAPProvider) GetServer() string {
@@ -4234,7 +4338,7 @@ type LDAPAttachment struct {
 
 func (x *LDAPAttachment) Reset() {
 	*x = LDAPAttachment{}
-	mi := &file_records_proto_msgTypes[45]
+	mi := &file_records_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4246,7 +4350,7 @@ func (x *LDAPAttachment) String() string {
 func (*LDAPAttachment) ProtoMessage() {}
 
 func (x *LDAPAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[45]
+	mi := &file_records_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4259,7 +4363,7 @@ func (x *LDAPAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LDAPAttachment.ProtoReflect.Descriptor instead.
 func (*LDAPAttachment) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{45}
+	return file_records_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *LDAPAttachment) GetDn() string {
@@ -4564,7 +4668,18 @@ const file_records_proto_rawDesc = "" +
 	"\x05value\x18\x03 \x01(\fR\x05value\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\"\x1f\n" +
 	"\aSetting\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\tR\x05value\"\xa0\x01\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\"\xe5\x02\n" +
+	"\x05Limit\x12.\n" +
+	"\x13requests_per_second\x18\x01 \x01(\x04R\x11requestsPerSecond\x12(\n" +
+	"\x10reads_per_second\x18\x02 \x01(\x04R\x0ereadsPerSecond\x12*\n" +
+	"\x11writes_per_second\x18\x03 \x01(\x04R\x0fwritesPerSecond\x12(\n" +
+	"\x10lists_per_second\x18\x04 \x01(\x04R\x0elistsPerSecond\x12,\n" +
+	"\x12deletes_per_second\x18\x05 \x01(\x04R\x10deletesPerSecond\x12-\n" +
+	"\x13bytes_in_per_second\x18\x06 \x01(\x04R\x10bytesInPerSecond\x12/\n" +
+	"\x14bytes_out_per_second\x18\a \x01(\x04R\x11bytesOutPerSecond\x12\x1e\n" +
+	"\n" +
+	"concurrent\x18\b \x01(\x04R\n" +
+	"concurrent\"\xa0\x01\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -4697,7 +4812,7 @@ const file_records_proto_rawDesc = "" +
 	"\x12CONTRADICTION_NONE\x10\x00\x12\x1d\n" +
 	"\x19CONTRADICTION_UNDECODABLE\x10\x01\x12\x19\n" +
 	"\x15CONTRADICTION_RECORDS\x10\x02\x12\x19\n" +
-	"\x15CONTRADICTION_COMMAND\x10\x03*\xab\x02\n" +
+	"\x15CONTRADICTION_COMMAND\x10\x03*\xbd\x02\n" +
 	"\tEntryKind\x12\x0e\n" +
 	"\n" +
 	"ENTRY_NONE\x10\x00\x12\x11\n" +
@@ -4716,7 +4831,8 @@ const file_records_proto_rawDesc = "" +
 	"\x12\x17\n" +
 	"\x12ENTRY_ACCOUNT_NAME\x10\x8e\x01\x12\x17\n" +
 	"\x12ENTRY_EVENT_TARGET\x10\x96\x01\x12\x1c\n" +
-	"\x17ENTRY_IDENTITY_PROVIDER\x10\xa0\x01*b\n" +
+	"\x17ENTRY_IDENTITY_PROVIDER\x10\xa0\x01\x12\x10\n" +
+	"\vENTRY_LIMIT\x10\xaa\x01*b\n" +
 	"\x0eMasterKeyState\x12\x16\n" +
 	"\x12MASTER_KEY_ENABLED\x10\x00\x12\x17\n" +
 	"\x13MASTER_KEY_DISABLED\x10\x01\x12\x1f\n" +
@@ -4735,7 +4851,7 @@ func file_records_proto_rawDescGZIP() []byte {
 }
 
 var file_records_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_records_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_records_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_records_proto_goTypes = []any{
 	(EncryptionKind)(0),      // 0: cairn.meta.v1.EncryptionKind
 	(Versioning)(0),          // 1: cairn.meta.v1.Versioning
@@ -4778,37 +4894,38 @@ var file_records_proto_goTypes = []any{
 	(*Contradiction)(nil),    // 38: cairn.meta.v1.Contradiction
 	(*Entry)(nil),            // 39: cairn.meta.v1.Entry
 	(*Setting)(nil),          // 40: cairn.meta.v1.Setting
-	(*Account)(nil),          // 41: cairn.meta.v1.Account
-	(*User)(nil),             // 42: cairn.meta.v1.User
-	(*UserGroup)(nil),        // 43: cairn.meta.v1.UserGroup
-	(*Role)(nil),             // 44: cairn.meta.v1.Role
-	(*Policy)(nil),           // 45: cairn.meta.v1.Policy
-	(*AccessKey)(nil),        // 46: cairn.meta.v1.AccessKey
-	(*MasterKey)(nil),        // 47: cairn.meta.v1.MasterKey
-	(*MasterKeyVersion)(nil), // 48: cairn.meta.v1.MasterKeyVersion
-	(*KeyAlias)(nil),         // 49: cairn.meta.v1.KeyAlias
-	(*IdentityProvider)(nil), // 50: cairn.meta.v1.IdentityProvider
-	(*OIDCProvider)(nil),     // 51: cairn.meta.v1.OIDCProvider
-	(*LDAPProvider)(nil),     // 52: cairn.meta.v1.LDAPProvider
-	(*LDAPAttachment)(nil),   // 53: cairn.meta.v1.LDAPAttachment
-	(Life)(0),                // 54: cairn.meta.v1.Life
-	(*Move)(nil),             // 55: cairn.meta.v1.Move
-	(*Former)(nil),           // 56: cairn.meta.v1.Former
-	(*DefaultRetention)(nil), // 57: cairn.meta.v1.DefaultRetention
-	(*EventRule)(nil),        // 58: cairn.meta.v1.EventRule
-	(*Retention)(nil),        // 59: cairn.meta.v1.Retention
+	(*Limit)(nil),            // 41: cairn.meta.v1.Limit
+	(*Account)(nil),          // 42: cairn.meta.v1.Account
+	(*User)(nil),             // 43: cairn.meta.v1.User
+	(*UserGroup)(nil),        // 44: cairn.meta.v1.UserGroup
+	(*Role)(nil),             // 45: cairn.meta.v1.Role
+	(*Policy)(nil),           // 46: cairn.meta.v1.Policy
+	(*AccessKey)(nil),        // 47: cairn.meta.v1.AccessKey
+	(*MasterKey)(nil),        // 48: cairn.meta.v1.MasterKey
+	(*MasterKeyVersion)(nil), // 49: cairn.meta.v1.MasterKeyVersion
+	(*KeyAlias)(nil),         // 50: cairn.meta.v1.KeyAlias
+	(*IdentityProvider)(nil), // 51: cairn.meta.v1.IdentityProvider
+	(*OIDCProvider)(nil),     // 52: cairn.meta.v1.OIDCProvider
+	(*LDAPProvider)(nil),     // 53: cairn.meta.v1.LDAPProvider
+	(*LDAPAttachment)(nil),   // 54: cairn.meta.v1.LDAPAttachment
+	(Life)(0),                // 55: cairn.meta.v1.Life
+	(*Move)(nil),             // 56: cairn.meta.v1.Move
+	(*Former)(nil),           // 57: cairn.meta.v1.Former
+	(*DefaultRetention)(nil), // 58: cairn.meta.v1.DefaultRetention
+	(*EventRule)(nil),        // 59: cairn.meta.v1.EventRule
+	(*Retention)(nil),        // 60: cairn.meta.v1.Retention
 }
 var file_records_proto_depIdxs = []int32{
-	54, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
+	55, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
 	8,  // 1: cairn.meta.v1.Node.drives:type_name -> cairn.meta.v1.Drive
-	54, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
-	55, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
-	56, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
+	55, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
+	56, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
+	57, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
 	0,  // 5: cairn.meta.v1.Encryption.kind:type_name -> cairn.meta.v1.EncryptionKind
 	0,  // 6: cairn.meta.v1.Envelope.kind:type_name -> cairn.meta.v1.EncryptionKind
 	1,  // 7: cairn.meta.v1.Bucket.versioning:type_name -> cairn.meta.v1.Versioning
-	57, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
-	58, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
+	58, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
+	59, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
 	18, // 10: cairn.meta.v1.BucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
 	2,  // 11: cairn.meta.v1.Grant.group:type_name -> cairn.meta.v1.GranteeGroup
 	3,  // 12: cairn.meta.v1.Grant.permission:type_name -> cairn.meta.v1.Permission
@@ -4821,7 +4938,7 @@ var file_records_proto_depIdxs = []int32{
 	20, // 19: cairn.meta.v1.Version.acl:type_name -> cairn.meta.v1.Acl
 	12, // 20: cairn.meta.v1.Version.tags:type_name -> cairn.meta.v1.Pair
 	21, // 21: cairn.meta.v1.Version.restore:type_name -> cairn.meta.v1.Restore
-	59, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
+	60, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
 	21, // 23: cairn.meta.v1.Version.transition:type_name -> cairn.meta.v1.Restore
 	25, // 24: cairn.meta.v1.Part.extents:type_name -> cairn.meta.v1.ExtentRef
 	15, // 25: cairn.meta.v1.Part.envelopes:type_name -> cairn.meta.v1.Envelope
@@ -4831,17 +4948,17 @@ var file_records_proto_depIdxs = []int32{
 	30, // 29: cairn.meta.v1.Upload.completed:type_name -> cairn.meta.v1.CompletedUpload
 	20, // 30: cairn.meta.v1.Upload.acl:type_name -> cairn.meta.v1.Acl
 	12, // 31: cairn.meta.v1.Upload.tags:type_name -> cairn.meta.v1.Pair
-	59, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
+	60, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
 	23, // 33: cairn.meta.v1.CompletedUpload.version:type_name -> cairn.meta.v1.Version
 	25, // 34: cairn.meta.v1.Pin.extents:type_name -> cairn.meta.v1.ExtentRef
 	38, // 35: cairn.meta.v1.Contradictions.latest:type_name -> cairn.meta.v1.Contradiction
 	5,  // 36: cairn.meta.v1.Contradiction.kind:type_name -> cairn.meta.v1.ContradictionKind
 	6,  // 37: cairn.meta.v1.Entry.kind:type_name -> cairn.meta.v1.EntryKind
 	7,  // 38: cairn.meta.v1.MasterKey.state:type_name -> cairn.meta.v1.MasterKeyState
-	48, // 39: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
-	51, // 40: cairn.meta.v1.IdentityProvider.oidc:type_name -> cairn.meta.v1.OIDCProvider
-	52, // 41: cairn.meta.v1.IdentityProvider.ldap:type_name -> cairn.meta.v1.LDAPProvider
-	53, // 42: cairn.meta.v1.LDAPProvider.attachments:type_name -> cairn.meta.v1.LDAPAttachment
+	49, // 39: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
+	52, // 40: cairn.meta.v1.IdentityProvider.oidc:type_name -> cairn.meta.v1.OIDCProvider
+	53, // 41: cairn.meta.v1.IdentityProvider.ldap:type_name -> cairn.meta.v1.LDAPProvider
+	54, // 42: cairn.meta.v1.LDAPProvider.attachments:type_name -> cairn.meta.v1.LDAPAttachment
 	43, // [43:43] is the sub-list for method output_type
 	43, // [43:43] is the sub-list for method input_type
 	43, // [43:43] is the sub-list for extension type_name
@@ -4863,7 +4980,7 @@ func file_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_records_proto_rawDesc), len(file_records_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   46,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

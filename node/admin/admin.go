@@ -73,6 +73,9 @@ type Config struct {
 	MasterKeys MasterKeys
 	Entries    Entries
 
+	Limits      Limits
+	AccountName func(id string) string // The id, if this node knows no such account.
+
 	EventTargets EventTargets
 	KnownTargets KnownTargets
 

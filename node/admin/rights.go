@@ -37,6 +37,8 @@ func rightTo(procedure string) right {
 		adminpbconnect.AdminServiceAddOIDCProviderProcedure, adminpbconnect.AdminServiceListIdentityProvidersProcedure,
 		adminpbconnect.AdminServiceShowIdentityProviderProcedure,
 		adminpbconnect.AdminServiceRemoveIdentityProviderProcedure,
+		adminpbconnect.AdminServiceSetLimitProcedure, adminpbconnect.AdminServiceClearLimitProcedure,
+		adminpbconnect.AdminServiceListLimitsProcedure, adminpbconnect.AdminServiceListTakenProcedure,
 		adminpbconnect.AdminServiceAddAccountProcedure, adminpbconnect.AdminServiceListAccountsProcedure,
 		adminpbconnect.AdminServiceSetAccountDisabledProcedure, adminpbconnect.AdminServiceSetAccountBucketsProcedure,
 		adminpbconnect.AdminServiceRemoveAccountProcedure,

@@ -20,6 +20,8 @@ var undrawn = map[string][]string{
 		"cairn_content_wrong_sums_total",
 		"cairn_drive_failures_total", // cairn_drive_failed has the alert.
 		"cairn_drive_index_rebuilds_total",
+		"cairn_limit_paced_seconds_total",
+		"cairn_limit_refused_requests_total",
 		"cairn_log_lines_suppressed_total",
 		"cairn_metadata_query_panics_total",
 		"cairn_raft_restores_total",

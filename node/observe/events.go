@@ -59,6 +59,7 @@ func (o *Observer) requestDone(ctx context.Context, d s3api.RequestDone) {
 	o.m.bytesOut.Add(float64(d.BytesOut))
 	level := slog.LevelDebug
 	switch {
+	case d.Limit != nil: // There may be very many of them: a metric counts them.
 	case d.Status >= 500 || d.Aborted:
 		level = slog.LevelWarn
 	case d.Status >= 400:

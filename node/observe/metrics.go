@@ -10,6 +10,8 @@ type metrics struct {
 	requestErrors  *prometheus.CounterVec
 	requestsCut    prometheus.Counter
 	refusedConns   *prometheus.CounterVec
+	limited        *prometheus.CounterVec
+	paced          *prometheus.CounterVec
 	acceptErrors   *prometheus.CounterVec
 	inFlight       prometheus.Gauge
 	sts            *prometheus.CounterVec
@@ -158,6 +160,12 @@ func newMetrics(r prometheus.Registerer) metrics {
 		providersAsked: vec("cairn_identity_provider_asked_total",
 			"Times that identity providers were asked for their keys or about somebody, by kind and whether they "+
 				"answered (answered) or not (failed).", "kind", "outcome"),
+		limited: vec("cairn_limit_refused_requests_total",
+			"Requests that a limit refused, by the account that it is of and the measure; 256 at most, then others.",
+			"account", "measure"),
+		paced: vec("cairn_limit_paced_seconds_total",
+			"How long bytes of an account's requests waited for what limits allow; 256 at most, then others.",
+			"account"),
 		requestSeconds: hist("cairn_s3_request_duration_seconds", "Time from a request's header to the end of its answer.", "operation"),
 		bytesIn:        counter("cairn_s3_received_bytes_total", "Bytes of request bodies."),
 		bytesOut:       counter("cairn_s3_sent_bytes_total", "Bytes of answer bodies."),

@@ -28,6 +28,7 @@ type Observer struct {
 
 	registry       *prometheus.Registry
 	auditDropped   atomic.Uint64
+	limitAccounts  accountNames
 	stopping       atomic.Bool
 	contradictions contradictions
 	strangers      sampler // Limits the lines about requests of unknown callers.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/limit"
 )
 
 // MaxKeys bounds the access keys of one user, or of an account itself.
@@ -192,10 +193,12 @@ func (a *Admin) SetKeyDisabled(ctx context.Context, id string, disabled bool) er
 // RemoveKey removes an access key. That ends the sessions that were made with it.
 func (a *Admin) RemoveKey(ctx context.Context, id string) error {
 	return a.update(ctx, func(c *change) error {
-		if c.keys.get(id) == nil {
+		key := c.keys.get(id)
+		if key == nil {
 			return noKey(id)
 		}
 		c.delete(metapb.EntryKind_ENTRY_ACCESS_KEY, id)
+		c.dropLimit(limit.Subject{Account: key.Account, AccessKey: id})
 		return nil
 	})
 }

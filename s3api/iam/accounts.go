@@ -17,6 +17,7 @@ const maxRemovedAtOnce = 1000
 // ownedKinds are the kinds of entries whose names begin with the account that they lie in.
 var ownedKinds = []metapb.EntryKind{
 	metapb.EntryKind_ENTRY_USER, metapb.EntryKind_ENTRY_GROUP, metapb.EntryKind_ENTRY_ROLE, metapb.EntryKind_ENTRY_POLICY,
+	metapb.EntryKind_ENTRY_LIMIT,
 }
 
 // AccountSpec is an account to be made.
@@ -201,8 +202,8 @@ func (a *Admin) RemoveAccount(ctx context.Context, account string, force bool) e
 				return err
 			}
 			owned := c.owned(found.Id)
-			if len(owned) > 0 && !force {
-				return errs.Newf(op, errs.Precondition, "account %s still has %s; remove them first, or force it", found.Name, describe(owned))
+			if has := withoutLimits(owned); len(has) > 0 && !force {
+				return errs.Newf(op, errs.Precondition, "account %s still has %s; remove them first, or force it", found.Name, describe(has))
 			}
 			if more = len(owned) > maxRemovedAtOnce; more {
 				owned = owned[:maxRemovedAtOnce]

@@ -277,7 +277,7 @@ func (c *change) touches(by *Identity) ([]touched, error) {
 	for at := range changed {
 		account, name, _ := cutPath(at.name)
 		switch at.kind {
-		case metapb.EntryKind_ENTRY_SETTING, metapb.EntryKind_ENTRY_EVENT_TARGET:
+		case metapb.EntryKind_ENTRY_SETTING, metapb.EntryKind_ENTRY_EVENT_TARGET, metapb.EntryKind_ENTRY_LIMIT:
 			continue // They belong to the cluster: the admin API decides who may change them.
 		case metapb.EntryKind_ENTRY_ACCOUNT:
 			if at.name != c.whole {

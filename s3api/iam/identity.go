@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/policy"
@@ -67,6 +68,9 @@ func (i *Identity) Initiator() string {
 	}
 	return i.UniqueID()
 }
+
+// LongLivedKey returns the access key that it came with: of a session, the one that made it.
+func (i *Identity) LongLivedKey() string { return cmp.Or(i.parent, i.AccessKey) }
 
 // ARN returns the resource name of the identity: arn:aws:iam::ACCOUNT:root,
 // arn:aws:iam::ACCOUNT:user/NAME, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION or

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
+	"github.com/cairnstore/cairn/s3api/limit"
 )
 
 // kindNames are the kinds of entries in words, in the singular and the plural.
@@ -157,8 +158,10 @@ func (a *Admin) RemoveUser(ctx context.Context, account, name string, force bool
 		}
 		for _, k := range keys {
 			c.delete(metapb.EntryKind_ENTRY_ACCESS_KEY, k.ID)
+			c.dropLimit(limit.Subject{Account: found.Id, AccessKey: k.ID})
 		}
 		c.delete(metapb.EntryKind_ENTRY_USER, path(found.Id, name))
+		c.dropLimit(limit.Subject{Account: found.Id, User: name})
 		return nil
 	})
 }

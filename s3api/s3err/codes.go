@@ -94,6 +94,7 @@ const (
 	SignatureDoesNotMatch                 Code = "SignatureDoesNotMatch"
 	SlowDown                              Code = "SlowDown"
 	TooManyBuckets                        Code = "TooManyBuckets"
+	TooManyRequests                       Code = "TooManyRequests"
 	UnexpectedContent                     Code = "UnexpectedContent"
 	UnresolvableGrantByEmailAddress       Code = "UnresolvableGrantByEmailAddress"
 	UserKeyMustBeSpecified                Code = "UserKeyMustBeSpecified"

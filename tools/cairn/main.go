@@ -114,7 +114,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 	})
 	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newDoctor(), newVersion(),
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newIDP(), newKMS(), newConfig(),
-		newEventTarget(),
+		newEventTarget(), newLimit(),
 		newBucket(), newUpload(), newObject(), newVerify(),
 		newLs(), newCp(), newMv(), newCat(), newPut(), newRm(), newMb(), newRb(), newStat(),
 		newSync(), newDu(), newFind(), newPresign(), newShare(), newTag(), newRestore(),

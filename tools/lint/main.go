@@ -80,6 +80,7 @@ var rooms = []string{
 	"s3api/kms",
 	"s3api/federate",
 	"s3api/federate/federatetest",
+	"s3api/limit",
 	"s3api/iam",
 	"s3api/etag",
 	"s3api/proof",

@@ -29,8 +29,8 @@ const file_admin_proto_rawDesc = "" +
 	"\n" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\tidp.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
-	"keys.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xd22\n" +
+	"keys.proto\x1a\flimits.proto\x1a\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xea4\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12T\n" +
@@ -45,7 +45,13 @@ const file_admin_proto_rawDesc = "" +
 	"\x0fAddOIDCProvider\x12&.cairn.admin.v1.AddOIDCProviderRequest\x1a .cairn.admin.v1.IdentityProvider\x12h\n" +
 	"\x15ListIdentityProviders\x12,.cairn.admin.v1.ListIdentityProvidersRequest\x1a!.cairn.admin.v1.IdentityProviders\x12]\n" +
 	"\x14ShowIdentityProvider\x12#.cairn.admin.v1.IdentityProviderRef\x1a .cairn.admin.v1.IdentityProvider\x12V\n" +
-	"\x16RemoveIdentityProvider\x12#.cairn.admin.v1.IdentityProviderRef\x1a\x17.cairn.admin.v1.Removed\x12K\n" +
+	"\x16RemoveIdentityProvider\x12#.cairn.admin.v1.IdentityProviderRef\x1a\x17.cairn.admin.v1.Removed\x12B\n" +
+	"\bSetLimit\x12\x1f.cairn.admin.v1.SetLimitRequest\x1a\x15.cairn.admin.v1.Limit\x12?\n" +
+	"\n" +
+	"ClearLimit\x12\x18.cairn.admin.v1.LimitRef\x1a\x17.cairn.admin.v1.Removed\x12G\n" +
+	"\n" +
+	"ListLimits\x12!.cairn.admin.v1.ListLimitsRequest\x1a\x16.cairn.admin.v1.Limits\x12H\n" +
+	"\tListTaken\x12 .cairn.admin.v1.ListTakenRequest\x1a\x19.cairn.admin.v1.TakenList\x12K\n" +
 	"\n" +
 	"AddAccount\x12!.cairn.admin.v1.AddAccountRequest\x1a\x1a.cairn.admin.v1.NewAccount\x12M\n" +
 	"\fListAccounts\x12#.cairn.admin.v1.ListAccountsRequest\x1a\x18.cairn.admin.v1.Accounts\x12B\n" +
@@ -145,107 +151,114 @@ var file_admin_proto_goTypes = []any{
 	(*AddOIDCProviderRequest)(nil),       // 8: cairn.admin.v1.AddOIDCProviderRequest
 	(*ListIdentityProvidersRequest)(nil), // 9: cairn.admin.v1.ListIdentityProvidersRequest
 	(*IdentityProviderRef)(nil),          // 10: cairn.admin.v1.IdentityProviderRef
-	(*AddAccountRequest)(nil),            // 11: cairn.admin.v1.AddAccountRequest
-	(*ListAccountsRequest)(nil),          // 12: cairn.admin.v1.ListAccountsRequest
-	(*AccountRef)(nil),                   // 13: cairn.admin.v1.AccountRef
-	(*SetAccountDisabledRequest)(nil),    // 14: cairn.admin.v1.SetAccountDisabledRequest
-	(*SetAccountBucketsRequest)(nil),     // 15: cairn.admin.v1.SetAccountBucketsRequest
-	(*RemoveAccountRequest)(nil),         // 16: cairn.admin.v1.RemoveAccountRequest
-	(*EntryRef)(nil),                     // 17: cairn.admin.v1.EntryRef
-	(*SetUserDisabledRequest)(nil),       // 18: cairn.admin.v1.SetUserDisabledRequest
-	(*RemoveEntryRequest)(nil),           // 19: cairn.admin.v1.RemoveEntryRequest
-	(*SetGroupMemberRequest)(nil),        // 20: cairn.admin.v1.SetGroupMemberRequest
-	(*AddRoleRequest)(nil),               // 21: cairn.admin.v1.AddRoleRequest
-	(*AddPolicyRequest)(nil),             // 22: cairn.admin.v1.AddPolicyRequest
-	(*SetPolicyAttachedRequest)(nil),     // 23: cairn.admin.v1.SetPolicyAttachedRequest
-	(*SimulatePolicyRequest)(nil),        // 24: cairn.admin.v1.SimulatePolicyRequest
-	(*AddAccessKeyRequest)(nil),          // 25: cairn.admin.v1.AddAccessKeyRequest
-	(*ListAccessKeysRequest)(nil),        // 26: cairn.admin.v1.ListAccessKeysRequest
-	(*AccessKeyRef)(nil),                 // 27: cairn.admin.v1.AccessKeyRef
-	(*SetAccessKeyDisabledRequest)(nil),  // 28: cairn.admin.v1.SetAccessKeyDisabledRequest
-	(*CreateMasterKeyRequest)(nil),       // 29: cairn.admin.v1.CreateMasterKeyRequest
-	(*MasterKeyRef)(nil),                 // 30: cairn.admin.v1.MasterKeyRef
-	(*ChangeMasterKeyRequest)(nil),       // 31: cairn.admin.v1.ChangeMasterKeyRequest
-	(*SetKeyAliasRequest)(nil),           // 32: cairn.admin.v1.SetKeyAliasRequest
-	(*RemoveKeyAliasRequest)(nil),        // 33: cairn.admin.v1.RemoveKeyAliasRequest
-	(*ListBucketsRequest)(nil),           // 34: cairn.admin.v1.ListBucketsRequest
-	(*BucketRef)(nil),                    // 35: cairn.admin.v1.BucketRef
-	(*SimulateLifecycleRequest)(nil),     // 36: cairn.admin.v1.SimulateLifecycleRequest
-	(*ListUploadsRequest)(nil),           // 37: cairn.admin.v1.ListUploadsRequest
-	(*UploadRef)(nil),                    // 38: cairn.admin.v1.UploadRef
-	(*StatObjectRequest)(nil),            // 39: cairn.admin.v1.StatObjectRequest
-	(*ShowHealthRequest)(nil),            // 40: cairn.admin.v1.ShowHealthRequest
-	(*ListNodesRequest)(nil),             // 41: cairn.admin.v1.ListNodesRequest
-	(*NodeRef)(nil),                      // 42: cairn.admin.v1.NodeRef
-	(*ListDrivesRequest)(nil),            // 43: cairn.admin.v1.ListDrivesRequest
-	(*DriveRef)(nil),                     // 44: cairn.admin.v1.DriveRef
-	(*ListVolumesRequest)(nil),           // 45: cairn.admin.v1.ListVolumesRequest
-	(*VolumeRef)(nil),                    // 46: cairn.admin.v1.VolumeRef
-	(*PlanRequest)(nil),                  // 47: cairn.admin.v1.PlanRequest
-	(*ChangeNodeRequest)(nil),            // 48: cairn.admin.v1.ChangeNodeRequest
-	(*RepairClockRequest)(nil),           // 49: cairn.admin.v1.RepairClockRequest
-	(*ChangeDriveRequest)(nil),           // 50: cairn.admin.v1.ChangeDriveRequest
-	(*ListJobsRequest)(nil),              // 51: cairn.admin.v1.ListJobsRequest
-	(*JobRef)(nil),                       // 52: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),        // 53: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),        // 54: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                 // 55: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),              // 56: cairn.admin.v1.ListLoadRequest
-	(*ShowHistoryRequest)(nil),           // 57: cairn.admin.v1.ShowHistoryRequest
-	(*ListLogLevelsRequest)(nil),         // 58: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),           // 59: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),              // 60: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),        // 61: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),               // 62: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                     // 63: cairn.admin.v1.Settings
-	(*SettingEverywhere)(nil),            // 64: cairn.admin.v1.SettingEverywhere
-	(*Setting)(nil),                      // 65: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                 // 66: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                  // 67: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                      // 68: cairn.admin.v1.Removed
-	(*IdentityProvider)(nil),             // 69: cairn.admin.v1.IdentityProvider
-	(*IdentityProviders)(nil),            // 70: cairn.admin.v1.IdentityProviders
-	(*NewAccount)(nil),                   // 71: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                     // 72: cairn.admin.v1.Accounts
-	(*Account)(nil),                      // 73: cairn.admin.v1.Account
-	(*User)(nil),                         // 74: cairn.admin.v1.User
-	(*Users)(nil),                        // 75: cairn.admin.v1.Users
-	(*Group)(nil),                        // 76: cairn.admin.v1.Group
-	(*Groups)(nil),                       // 77: cairn.admin.v1.Groups
-	(*Role)(nil),                         // 78: cairn.admin.v1.Role
-	(*Roles)(nil),                        // 79: cairn.admin.v1.Roles
-	(*Policy)(nil),                       // 80: cairn.admin.v1.Policy
-	(*Policies)(nil),                     // 81: cairn.admin.v1.Policies
-	(*Attachment)(nil),                   // 82: cairn.admin.v1.Attachment
-	(*Simulation)(nil),                   // 83: cairn.admin.v1.Simulation
-	(*AccessKey)(nil),                    // 84: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                   // 85: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                    // 86: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                   // 87: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                      // 88: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                       // 89: cairn.admin.v1.Bucket
-	(*LifecycleSimulation)(nil),          // 90: cairn.admin.v1.LifecycleSimulation
-	(*Uploads)(nil),                      // 91: cairn.admin.v1.Uploads
-	(*Upload)(nil),                       // 92: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                   // 93: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                       // 94: cairn.admin.v1.Health
-	(*Nodes)(nil),                        // 95: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                   // 96: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                       // 97: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                  // 98: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                      // 99: cairn.admin.v1.Volumes
-	(*Volume)(nil),                       // 100: cairn.admin.v1.Volume
-	(*Plan)(nil),                         // 101: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),                // 102: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                         // 103: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                  // 104: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),       // 105: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                   // 106: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                        // 107: cairn.admin.v1.Loads
-	(*LoadHistory)(nil),                  // 108: cairn.admin.v1.LoadHistory
-	(*LogLevels)(nil),                    // 109: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                         // 110: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                 // 111: cairn.admin.v1.SupportPiece
+	(*SetLimitRequest)(nil),              // 11: cairn.admin.v1.SetLimitRequest
+	(*LimitRef)(nil),                     // 12: cairn.admin.v1.LimitRef
+	(*ListLimitsRequest)(nil),            // 13: cairn.admin.v1.ListLimitsRequest
+	(*ListTakenRequest)(nil),             // 14: cairn.admin.v1.ListTakenRequest
+	(*AddAccountRequest)(nil),            // 15: cairn.admin.v1.AddAccountRequest
+	(*ListAccountsRequest)(nil),          // 16: cairn.admin.v1.ListAccountsRequest
+	(*AccountRef)(nil),                   // 17: cairn.admin.v1.AccountRef
+	(*SetAccountDisabledRequest)(nil),    // 18: cairn.admin.v1.SetAccountDisabledRequest
+	(*SetAccountBucketsRequest)(nil),     // 19: cairn.admin.v1.SetAccountBucketsRequest
+	(*RemoveAccountRequest)(nil),         // 20: cairn.admin.v1.RemoveAccountRequest
+	(*EntryRef)(nil),                     // 21: cairn.admin.v1.EntryRef
+	(*SetUserDisabledRequest)(nil),       // 22: cairn.admin.v1.SetUserDisabledRequest
+	(*RemoveEntryRequest)(nil),           // 23: cairn.admin.v1.RemoveEntryRequest
+	(*SetGroupMemberRequest)(nil),        // 24: cairn.admin.v1.SetGroupMemberRequest
+	(*AddRoleRequest)(nil),               // 25: cairn.admin.v1.AddRoleRequest
+	(*AddPolicyRequest)(nil),             // 26: cairn.admin.v1.AddPolicyRequest
+	(*SetPolicyAttachedRequest)(nil),     // 27: cairn.admin.v1.SetPolicyAttachedRequest
+	(*SimulatePolicyRequest)(nil),        // 28: cairn.admin.v1.SimulatePolicyRequest
+	(*AddAccessKeyRequest)(nil),          // 29: cairn.admin.v1.AddAccessKeyRequest
+	(*ListAccessKeysRequest)(nil),        // 30: cairn.admin.v1.ListAccessKeysRequest
+	(*AccessKeyRef)(nil),                 // 31: cairn.admin.v1.AccessKeyRef
+	(*SetAccessKeyDisabledRequest)(nil),  // 32: cairn.admin.v1.SetAccessKeyDisabledRequest
+	(*CreateMasterKeyRequest)(nil),       // 33: cairn.admin.v1.CreateMasterKeyRequest
+	(*MasterKeyRef)(nil),                 // 34: cairn.admin.v1.MasterKeyRef
+	(*ChangeMasterKeyRequest)(nil),       // 35: cairn.admin.v1.ChangeMasterKeyRequest
+	(*SetKeyAliasRequest)(nil),           // 36: cairn.admin.v1.SetKeyAliasRequest
+	(*RemoveKeyAliasRequest)(nil),        // 37: cairn.admin.v1.RemoveKeyAliasRequest
+	(*ListBucketsRequest)(nil),           // 38: cairn.admin.v1.ListBucketsRequest
+	(*BucketRef)(nil),                    // 39: cairn.admin.v1.BucketRef
+	(*SimulateLifecycleRequest)(nil),     // 40: cairn.admin.v1.SimulateLifecycleRequest
+	(*ListUploadsRequest)(nil),           // 41: cairn.admin.v1.ListUploadsRequest
+	(*UploadRef)(nil),                    // 42: cairn.admin.v1.UploadRef
+	(*StatObjectRequest)(nil),            // 43: cairn.admin.v1.StatObjectRequest
+	(*ShowHealthRequest)(nil),            // 44: cairn.admin.v1.ShowHealthRequest
+	(*ListNodesRequest)(nil),             // 45: cairn.admin.v1.ListNodesRequest
+	(*NodeRef)(nil),                      // 46: cairn.admin.v1.NodeRef
+	(*ListDrivesRequest)(nil),            // 47: cairn.admin.v1.ListDrivesRequest
+	(*DriveRef)(nil),                     // 48: cairn.admin.v1.DriveRef
+	(*ListVolumesRequest)(nil),           // 49: cairn.admin.v1.ListVolumesRequest
+	(*VolumeRef)(nil),                    // 50: cairn.admin.v1.VolumeRef
+	(*PlanRequest)(nil),                  // 51: cairn.admin.v1.PlanRequest
+	(*ChangeNodeRequest)(nil),            // 52: cairn.admin.v1.ChangeNodeRequest
+	(*RepairClockRequest)(nil),           // 53: cairn.admin.v1.RepairClockRequest
+	(*ChangeDriveRequest)(nil),           // 54: cairn.admin.v1.ChangeDriveRequest
+	(*ListJobsRequest)(nil),              // 55: cairn.admin.v1.ListJobsRequest
+	(*JobRef)(nil),                       // 56: cairn.admin.v1.JobRef
+	(*BackupMetadataRequest)(nil),        // 57: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),        // 58: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                 // 59: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),              // 60: cairn.admin.v1.ListLoadRequest
+	(*ShowHistoryRequest)(nil),           // 61: cairn.admin.v1.ShowHistoryRequest
+	(*ListLogLevelsRequest)(nil),         // 62: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),           // 63: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),              // 64: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),        // 65: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),               // 66: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                     // 67: cairn.admin.v1.Settings
+	(*SettingEverywhere)(nil),            // 68: cairn.admin.v1.SettingEverywhere
+	(*Setting)(nil),                      // 69: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                 // 70: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                  // 71: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                      // 72: cairn.admin.v1.Removed
+	(*IdentityProvider)(nil),             // 73: cairn.admin.v1.IdentityProvider
+	(*IdentityProviders)(nil),            // 74: cairn.admin.v1.IdentityProviders
+	(*Limit)(nil),                        // 75: cairn.admin.v1.Limit
+	(*Limits)(nil),                       // 76: cairn.admin.v1.Limits
+	(*TakenList)(nil),                    // 77: cairn.admin.v1.TakenList
+	(*NewAccount)(nil),                   // 78: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                     // 79: cairn.admin.v1.Accounts
+	(*Account)(nil),                      // 80: cairn.admin.v1.Account
+	(*User)(nil),                         // 81: cairn.admin.v1.User
+	(*Users)(nil),                        // 82: cairn.admin.v1.Users
+	(*Group)(nil),                        // 83: cairn.admin.v1.Group
+	(*Groups)(nil),                       // 84: cairn.admin.v1.Groups
+	(*Role)(nil),                         // 85: cairn.admin.v1.Role
+	(*Roles)(nil),                        // 86: cairn.admin.v1.Roles
+	(*Policy)(nil),                       // 87: cairn.admin.v1.Policy
+	(*Policies)(nil),                     // 88: cairn.admin.v1.Policies
+	(*Attachment)(nil),                   // 89: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                   // 90: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                    // 91: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                   // 92: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                    // 93: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                   // 94: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                      // 95: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                       // 96: cairn.admin.v1.Bucket
+	(*LifecycleSimulation)(nil),          // 97: cairn.admin.v1.LifecycleSimulation
+	(*Uploads)(nil),                      // 98: cairn.admin.v1.Uploads
+	(*Upload)(nil),                       // 99: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                   // 100: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                       // 101: cairn.admin.v1.Health
+	(*Nodes)(nil),                        // 102: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                   // 103: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                       // 104: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                  // 105: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                      // 106: cairn.admin.v1.Volumes
+	(*Volume)(nil),                       // 107: cairn.admin.v1.Volume
+	(*Plan)(nil),                         // 108: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),                // 109: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                         // 110: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                  // 111: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),       // 112: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                   // 113: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                        // 114: cairn.admin.v1.Loads
+	(*LoadHistory)(nil),                  // 115: cairn.admin.v1.LoadHistory
+	(*LogLevels)(nil),                    // 116: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                         // 117: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                 // 118: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
@@ -261,165 +274,173 @@ var file_admin_proto_depIdxs = []int32{
 	9,   // 10: cairn.admin.v1.AdminService.ListIdentityProviders:input_type -> cairn.admin.v1.ListIdentityProvidersRequest
 	10,  // 11: cairn.admin.v1.AdminService.ShowIdentityProvider:input_type -> cairn.admin.v1.IdentityProviderRef
 	10,  // 12: cairn.admin.v1.AdminService.RemoveIdentityProvider:input_type -> cairn.admin.v1.IdentityProviderRef
-	11,  // 13: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
-	12,  // 14: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
-	13,  // 15: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
-	14,  // 16: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
-	15,  // 17: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
-	16,  // 18: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
-	17,  // 19: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
-	13,  // 20: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
-	17,  // 21: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
-	18,  // 22: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
-	19,  // 23: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
-	17,  // 24: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
-	13,  // 25: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
-	17,  // 26: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
-	20,  // 27: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
-	19,  // 28: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
-	21,  // 29: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
-	13,  // 30: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
-	17,  // 31: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
-	17,  // 32: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
-	22,  // 33: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
-	13,  // 34: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
-	17,  // 35: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
-	23,  // 36: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
-	19,  // 37: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
-	24,  // 38: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
-	25,  // 39: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
-	26,  // 40: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
-	27,  // 41: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	28,  // 42: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
-	27,  // 43: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
-	29,  // 44: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
-	13,  // 45: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
-	30,  // 46: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
-	31,  // 47: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
-	32,  // 48: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
-	33,  // 49: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
-	34,  // 50: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
-	35,  // 51: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
-	36,  // 52: cairn.admin.v1.AdminService.SimulateLifecycle:input_type -> cairn.admin.v1.SimulateLifecycleRequest
-	37,  // 53: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
-	38,  // 54: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
-	38,  // 55: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
-	39,  // 56: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
-	40,  // 57: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
-	41,  // 58: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
-	42,  // 59: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
-	43,  // 60: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
-	44,  // 61: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
-	45,  // 62: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
-	46,  // 63: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
-	47,  // 64: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
-	48,  // 65: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	48,  // 66: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	48,  // 67: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
-	49,  // 68: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
-	42,  // 69: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
-	50,  // 70: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	50,  // 71: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	50,  // 72: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
-	51,  // 73: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
-	52,  // 74: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
-	52,  // 75: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	53,  // 76: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	54,  // 77: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	55,  // 78: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	56,  // 79: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	57,  // 80: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
-	58,  // 81: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	59,  // 82: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	60,  // 83: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	61,  // 84: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	62,  // 85: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	63,  // 86: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	64,  // 87: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
-	65,  // 88: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	65,  // 89: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	66,  // 90: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	67,  // 91: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	68,  // 92: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	67,  // 93: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	69,  // 94: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
-	70,  // 95: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
-	69,  // 96: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
-	68,  // 97: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
-	71,  // 98: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	72,  // 99: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	73,  // 100: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	73,  // 101: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	73,  // 102: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	68,  // 103: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	74,  // 104: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	75,  // 105: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	74,  // 106: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	74,  // 107: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	68,  // 108: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	76,  // 109: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	77,  // 110: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	76,  // 111: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	76,  // 112: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	68,  // 113: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	78,  // 114: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	79,  // 115: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	78,  // 116: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	68,  // 117: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	80,  // 118: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	81,  // 119: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	80,  // 120: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	82,  // 121: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	68,  // 122: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	83,  // 123: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
-	84,  // 124: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	85,  // 125: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	84,  // 126: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	84,  // 127: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	68,  // 128: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	86,  // 129: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	87,  // 130: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	86,  // 131: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	86,  // 132: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	86,  // 133: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	68,  // 134: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	88,  // 135: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	89,  // 136: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	90,  // 137: cairn.admin.v1.AdminService.SimulateLifecycle:output_type -> cairn.admin.v1.LifecycleSimulation
-	91,  // 138: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	92,  // 139: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	68,  // 140: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	93,  // 141: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	94,  // 142: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	95,  // 143: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	96,  // 144: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	97,  // 145: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	98,  // 146: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	99,  // 147: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	100, // 148: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	101, // 149: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	96,  // 150: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	96,  // 151: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	68,  // 152: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	102, // 153: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	96,  // 154: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	98,  // 155: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	98,  // 156: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	68,  // 157: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	103, // 158: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	103, // 159: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	103, // 160: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	104, // 161: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	105, // 162: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	106, // 163: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	107, // 164: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	108, // 165: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
-	109, // 166: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	109, // 167: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	110, // 168: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	111, // 169: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	85,  // [85:170] is the sub-list for method output_type
-	0,   // [0:85] is the sub-list for method input_type
+	11,  // 13: cairn.admin.v1.AdminService.SetLimit:input_type -> cairn.admin.v1.SetLimitRequest
+	12,  // 14: cairn.admin.v1.AdminService.ClearLimit:input_type -> cairn.admin.v1.LimitRef
+	13,  // 15: cairn.admin.v1.AdminService.ListLimits:input_type -> cairn.admin.v1.ListLimitsRequest
+	14,  // 16: cairn.admin.v1.AdminService.ListTaken:input_type -> cairn.admin.v1.ListTakenRequest
+	15,  // 17: cairn.admin.v1.AdminService.AddAccount:input_type -> cairn.admin.v1.AddAccountRequest
+	16,  // 18: cairn.admin.v1.AdminService.ListAccounts:input_type -> cairn.admin.v1.ListAccountsRequest
+	17,  // 19: cairn.admin.v1.AdminService.ShowAccount:input_type -> cairn.admin.v1.AccountRef
+	18,  // 20: cairn.admin.v1.AdminService.SetAccountDisabled:input_type -> cairn.admin.v1.SetAccountDisabledRequest
+	19,  // 21: cairn.admin.v1.AdminService.SetAccountBuckets:input_type -> cairn.admin.v1.SetAccountBucketsRequest
+	20,  // 22: cairn.admin.v1.AdminService.RemoveAccount:input_type -> cairn.admin.v1.RemoveAccountRequest
+	21,  // 23: cairn.admin.v1.AdminService.AddUser:input_type -> cairn.admin.v1.EntryRef
+	17,  // 24: cairn.admin.v1.AdminService.ListUsers:input_type -> cairn.admin.v1.AccountRef
+	21,  // 25: cairn.admin.v1.AdminService.ShowUser:input_type -> cairn.admin.v1.EntryRef
+	22,  // 26: cairn.admin.v1.AdminService.SetUserDisabled:input_type -> cairn.admin.v1.SetUserDisabledRequest
+	23,  // 27: cairn.admin.v1.AdminService.RemoveUser:input_type -> cairn.admin.v1.RemoveEntryRequest
+	21,  // 28: cairn.admin.v1.AdminService.AddGroup:input_type -> cairn.admin.v1.EntryRef
+	17,  // 29: cairn.admin.v1.AdminService.ListGroups:input_type -> cairn.admin.v1.AccountRef
+	21,  // 30: cairn.admin.v1.AdminService.ShowGroup:input_type -> cairn.admin.v1.EntryRef
+	24,  // 31: cairn.admin.v1.AdminService.SetGroupMember:input_type -> cairn.admin.v1.SetGroupMemberRequest
+	23,  // 32: cairn.admin.v1.AdminService.RemoveGroup:input_type -> cairn.admin.v1.RemoveEntryRequest
+	25,  // 33: cairn.admin.v1.AdminService.AddRole:input_type -> cairn.admin.v1.AddRoleRequest
+	17,  // 34: cairn.admin.v1.AdminService.ListRoles:input_type -> cairn.admin.v1.AccountRef
+	21,  // 35: cairn.admin.v1.AdminService.ShowRole:input_type -> cairn.admin.v1.EntryRef
+	21,  // 36: cairn.admin.v1.AdminService.RemoveRole:input_type -> cairn.admin.v1.EntryRef
+	26,  // 37: cairn.admin.v1.AdminService.AddPolicy:input_type -> cairn.admin.v1.AddPolicyRequest
+	17,  // 38: cairn.admin.v1.AdminService.ListPolicies:input_type -> cairn.admin.v1.AccountRef
+	21,  // 39: cairn.admin.v1.AdminService.ShowPolicy:input_type -> cairn.admin.v1.EntryRef
+	27,  // 40: cairn.admin.v1.AdminService.SetPolicyAttached:input_type -> cairn.admin.v1.SetPolicyAttachedRequest
+	23,  // 41: cairn.admin.v1.AdminService.RemovePolicy:input_type -> cairn.admin.v1.RemoveEntryRequest
+	28,  // 42: cairn.admin.v1.AdminService.SimulatePolicy:input_type -> cairn.admin.v1.SimulatePolicyRequest
+	29,  // 43: cairn.admin.v1.AdminService.AddAccessKey:input_type -> cairn.admin.v1.AddAccessKeyRequest
+	30,  // 44: cairn.admin.v1.AdminService.ListAccessKeys:input_type -> cairn.admin.v1.ListAccessKeysRequest
+	31,  // 45: cairn.admin.v1.AdminService.ShowAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	32,  // 46: cairn.admin.v1.AdminService.SetAccessKeyDisabled:input_type -> cairn.admin.v1.SetAccessKeyDisabledRequest
+	31,  // 47: cairn.admin.v1.AdminService.RemoveAccessKey:input_type -> cairn.admin.v1.AccessKeyRef
+	33,  // 48: cairn.admin.v1.AdminService.CreateMasterKey:input_type -> cairn.admin.v1.CreateMasterKeyRequest
+	17,  // 49: cairn.admin.v1.AdminService.ListMasterKeys:input_type -> cairn.admin.v1.AccountRef
+	34,  // 50: cairn.admin.v1.AdminService.ShowMasterKey:input_type -> cairn.admin.v1.MasterKeyRef
+	35,  // 51: cairn.admin.v1.AdminService.ChangeMasterKey:input_type -> cairn.admin.v1.ChangeMasterKeyRequest
+	36,  // 52: cairn.admin.v1.AdminService.SetKeyAlias:input_type -> cairn.admin.v1.SetKeyAliasRequest
+	37,  // 53: cairn.admin.v1.AdminService.RemoveKeyAlias:input_type -> cairn.admin.v1.RemoveKeyAliasRequest
+	38,  // 54: cairn.admin.v1.AdminService.ListBuckets:input_type -> cairn.admin.v1.ListBucketsRequest
+	39,  // 55: cairn.admin.v1.AdminService.ShowBucket:input_type -> cairn.admin.v1.BucketRef
+	40,  // 56: cairn.admin.v1.AdminService.SimulateLifecycle:input_type -> cairn.admin.v1.SimulateLifecycleRequest
+	41,  // 57: cairn.admin.v1.AdminService.ListUploads:input_type -> cairn.admin.v1.ListUploadsRequest
+	42,  // 58: cairn.admin.v1.AdminService.ShowUpload:input_type -> cairn.admin.v1.UploadRef
+	42,  // 59: cairn.admin.v1.AdminService.AbortUpload:input_type -> cairn.admin.v1.UploadRef
+	43,  // 60: cairn.admin.v1.AdminService.StatObject:input_type -> cairn.admin.v1.StatObjectRequest
+	44,  // 61: cairn.admin.v1.AdminService.ShowHealth:input_type -> cairn.admin.v1.ShowHealthRequest
+	45,  // 62: cairn.admin.v1.AdminService.ListNodes:input_type -> cairn.admin.v1.ListNodesRequest
+	46,  // 63: cairn.admin.v1.AdminService.ShowNode:input_type -> cairn.admin.v1.NodeRef
+	47,  // 64: cairn.admin.v1.AdminService.ListDrives:input_type -> cairn.admin.v1.ListDrivesRequest
+	48,  // 65: cairn.admin.v1.AdminService.ShowDrive:input_type -> cairn.admin.v1.DriveRef
+	49,  // 66: cairn.admin.v1.AdminService.ListVolumes:input_type -> cairn.admin.v1.ListVolumesRequest
+	50,  // 67: cairn.admin.v1.AdminService.ShowVolume:input_type -> cairn.admin.v1.VolumeRef
+	51,  // 68: cairn.admin.v1.AdminService.ShowPlan:input_type -> cairn.admin.v1.PlanRequest
+	52,  // 69: cairn.admin.v1.AdminService.DrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	52,  // 70: cairn.admin.v1.AdminService.UndrainNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	52,  // 71: cairn.admin.v1.AdminService.RemoveNode:input_type -> cairn.admin.v1.ChangeNodeRequest
+	53,  // 72: cairn.admin.v1.AdminService.RepairClock:input_type -> cairn.admin.v1.RepairClockRequest
+	46,  // 73: cairn.admin.v1.AdminService.UnseatNode:input_type -> cairn.admin.v1.NodeRef
+	54,  // 74: cairn.admin.v1.AdminService.DrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	54,  // 75: cairn.admin.v1.AdminService.UndrainDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	54,  // 76: cairn.admin.v1.AdminService.RemoveDrive:input_type -> cairn.admin.v1.ChangeDriveRequest
+	55,  // 77: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
+	56,  // 78: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
+	56,  // 79: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
+	57,  // 80: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	58,  // 81: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	59,  // 82: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	60,  // 83: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	61,  // 84: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
+	62,  // 85: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	63,  // 86: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	64,  // 87: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	65,  // 88: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	66,  // 89: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	67,  // 90: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	68,  // 91: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
+	69,  // 92: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	69,  // 93: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	70,  // 94: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	71,  // 95: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	72,  // 96: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	71,  // 97: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	73,  // 98: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
+	74,  // 99: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
+	73,  // 100: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
+	72,  // 101: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
+	75,  // 102: cairn.admin.v1.AdminService.SetLimit:output_type -> cairn.admin.v1.Limit
+	72,  // 103: cairn.admin.v1.AdminService.ClearLimit:output_type -> cairn.admin.v1.Removed
+	76,  // 104: cairn.admin.v1.AdminService.ListLimits:output_type -> cairn.admin.v1.Limits
+	77,  // 105: cairn.admin.v1.AdminService.ListTaken:output_type -> cairn.admin.v1.TakenList
+	78,  // 106: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	79,  // 107: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	80,  // 108: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	80,  // 109: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	80,  // 110: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	72,  // 111: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	81,  // 112: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	82,  // 113: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	81,  // 114: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	81,  // 115: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	72,  // 116: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	83,  // 117: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	84,  // 118: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	83,  // 119: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	83,  // 120: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	72,  // 121: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	85,  // 122: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	86,  // 123: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	85,  // 124: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	72,  // 125: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	87,  // 126: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	88,  // 127: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	87,  // 128: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	89,  // 129: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	72,  // 130: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	90,  // 131: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	91,  // 132: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	92,  // 133: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	91,  // 134: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	91,  // 135: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	72,  // 136: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	93,  // 137: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	94,  // 138: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	93,  // 139: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	93,  // 140: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	93,  // 141: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	72,  // 142: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	95,  // 143: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	96,  // 144: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	97,  // 145: cairn.admin.v1.AdminService.SimulateLifecycle:output_type -> cairn.admin.v1.LifecycleSimulation
+	98,  // 146: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	99,  // 147: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	72,  // 148: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	100, // 149: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	101, // 150: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	102, // 151: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	103, // 152: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	104, // 153: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	105, // 154: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	106, // 155: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	107, // 156: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	108, // 157: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	103, // 158: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	103, // 159: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	72,  // 160: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	109, // 161: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	103, // 162: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	105, // 163: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	105, // 164: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	72,  // 165: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	110, // 166: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	110, // 167: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	110, // 168: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	111, // 169: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	112, // 170: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	113, // 171: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	114, // 172: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	115, // 173: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
+	116, // 174: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	116, // 175: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	117, // 176: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	118, // 177: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	89,  // [89:178] is the sub-list for method output_type
+	0,   // [0:89] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name
@@ -436,6 +457,7 @@ func file_admin_proto_init() {
 	file_idp_proto_init()
 	file_jobs_proto_init()
 	file_keys_proto_init()
+	file_limits_proto_init()
 	file_meta_proto_init()
 	file_objects_proto_init()
 	file_settings_proto_init()

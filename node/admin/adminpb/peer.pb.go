@@ -305,7 +305,7 @@ const file_peer_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
 	"peer.proto\x12\x0ecairn.admin.v1\x1a\rcluster.proto\x1a\n" +
-	"jobs.proto\x1a\x0esettings.proto\x1a\vtrace.proto\"\x0f\n" +
+	"jobs.proto\x1a\flimits.proto\x1a\x0esettings.proto\x1a\vtrace.proto\"\x0f\n" +
 	"\rReportRequest\"#\n" +
 	"\rUnseatRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
@@ -330,11 +330,12 @@ const file_peer_proto_rawDesc = "" +
 	"blockCache\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x8c\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xd7\x05\n" +
 	"\vPeerService\x12C\n" +
 	"\x06Report\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1a.cairn.admin.v1.NodeReport\x12?\n" +
 	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12J\n" +
-	"\aHistory\x12\".cairn.admin.v1.ShowHistoryRequest\x1a\x1b.cairn.admin.v1.LoadHistory\x12C\n" +
+	"\aHistory\x12\".cairn.admin.v1.ShowHistoryRequest\x1a\x1b.cairn.admin.v1.LoadHistory\x12I\n" +
+	"\x06Limits\x12\".cairn.admin.v1.LimitReportRequest\x1a\x1b.cairn.admin.v1.LimitReport\x12C\n" +
 	"\x05Watch\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12H\n" +
 	"\bSetLevel\x12\".cairn.admin.v1.SetLogLevelRequest\x1a\x18.cairn.admin.v1.LogLevel\x12?\n" +
 	"\x03Log\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x17.cairn.admin.v1.NodeLog\x12H\n" +
@@ -366,16 +367,18 @@ var file_peer_proto_goTypes = []any{
 	(*LogLevel)(nil),            // 7: cairn.admin.v1.LogLevel
 	(*BlockCache)(nil),          // 8: cairn.admin.v1.BlockCache
 	(*ShowHistoryRequest)(nil),  // 9: cairn.admin.v1.ShowHistoryRequest
-	(*TraceRequest)(nil),        // 10: cairn.admin.v1.TraceRequest
-	(*SetLogLevelRequest)(nil),  // 11: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),     // 12: cairn.admin.v1.ListLogsRequest
-	(*ListSettingsRequest)(nil), // 13: cairn.admin.v1.ListSettingsRequest
-	(*NodeLoad)(nil),            // 14: cairn.admin.v1.NodeLoad
-	(*LoadHistory)(nil),         // 15: cairn.admin.v1.LoadHistory
-	(*TraceEvent)(nil),          // 16: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),             // 17: cairn.admin.v1.NodeLog
-	(*Settings)(nil),            // 18: cairn.admin.v1.Settings
-	(*SupportPiece)(nil),        // 19: cairn.admin.v1.SupportPiece
+	(*LimitReportRequest)(nil),  // 10: cairn.admin.v1.LimitReportRequest
+	(*TraceRequest)(nil),        // 11: cairn.admin.v1.TraceRequest
+	(*SetLogLevelRequest)(nil),  // 12: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),     // 13: cairn.admin.v1.ListLogsRequest
+	(*ListSettingsRequest)(nil), // 14: cairn.admin.v1.ListSettingsRequest
+	(*NodeLoad)(nil),            // 15: cairn.admin.v1.NodeLoad
+	(*LoadHistory)(nil),         // 16: cairn.admin.v1.LoadHistory
+	(*LimitReport)(nil),         // 17: cairn.admin.v1.LimitReport
+	(*TraceEvent)(nil),          // 18: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),             // 19: cairn.admin.v1.NodeLog
+	(*Settings)(nil),            // 20: cairn.admin.v1.Settings
+	(*SupportPiece)(nil),        // 21: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
 	5,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
@@ -386,23 +389,25 @@ var file_peer_proto_depIdxs = []int32{
 	0,  // 5: cairn.admin.v1.PeerService.Report:input_type -> cairn.admin.v1.ReportRequest
 	0,  // 6: cairn.admin.v1.PeerService.Load:input_type -> cairn.admin.v1.ReportRequest
 	9,  // 7: cairn.admin.v1.PeerService.History:input_type -> cairn.admin.v1.ShowHistoryRequest
-	10, // 8: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
-	11, // 9: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	12, // 10: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
-	13, // 11: cairn.admin.v1.PeerService.InForce:input_type -> cairn.admin.v1.ListSettingsRequest
-	0,  // 12: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 13: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
-	3,  // 14: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	14, // 15: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	15, // 16: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
-	16, // 17: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	7,  // 18: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	17, // 19: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	18, // 20: cairn.admin.v1.PeerService.InForce:output_type -> cairn.admin.v1.Settings
-	19, // 21: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	2,  // 22: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
-	14, // [14:23] is the sub-list for method output_type
-	5,  // [5:14] is the sub-list for method input_type
+	10, // 8: cairn.admin.v1.PeerService.Limits:input_type -> cairn.admin.v1.LimitReportRequest
+	11, // 9: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
+	12, // 10: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	13, // 11: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
+	14, // 12: cairn.admin.v1.PeerService.InForce:input_type -> cairn.admin.v1.ListSettingsRequest
+	0,  // 13: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
+	1,  // 14: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
+	3,  // 15: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	15, // 16: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	16, // 17: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
+	17, // 18: cairn.admin.v1.PeerService.Limits:output_type -> cairn.admin.v1.LimitReport
+	18, // 19: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	7,  // 20: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	19, // 21: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	20, // 22: cairn.admin.v1.PeerService.InForce:output_type -> cairn.admin.v1.Settings
+	21, // 23: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	2,  // 24: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
+	15, // [15:25] is the sub-list for method output_type
+	5,  // [5:15] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name
@@ -415,6 +420,7 @@ func file_peer_proto_init() {
 	}
 	file_cluster_proto_init()
 	file_jobs_proto_init()
+	file_limits_proto_init()
 	file_settings_proto_init()
 	file_trace_proto_init()
 	type x struct{}

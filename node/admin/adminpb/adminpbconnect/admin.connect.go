@@ -73,6 +73,14 @@ const (
 	// AdminServiceRemoveIdentityProviderProcedure is the fully-qualified name of the AdminService's
 	// RemoveIdentityProvider RPC.
 	AdminServiceRemoveIdentityProviderProcedure = "/cairn.admin.v1.AdminService/RemoveIdentityProvider"
+	// AdminServiceSetLimitProcedure is the fully-qualified name of the AdminService's SetLimit RPC.
+	AdminServiceSetLimitProcedure = "/cairn.admin.v1.AdminService/SetLimit"
+	// AdminServiceClearLimitProcedure is the fully-qualified name of the AdminService's ClearLimit RPC.
+	AdminServiceClearLimitProcedure = "/cairn.admin.v1.AdminService/ClearLimit"
+	// AdminServiceListLimitsProcedure is the fully-qualified name of the AdminService's ListLimits RPC.
+	AdminServiceListLimitsProcedure = "/cairn.admin.v1.AdminService/ListLimits"
+	// AdminServiceListTakenProcedure is the fully-qualified name of the AdminService's ListTaken RPC.
+	AdminServiceListTakenProcedure = "/cairn.admin.v1.AdminService/ListTaken"
 	// AdminServiceAddAccountProcedure is the fully-qualified name of the AdminService's AddAccount RPC.
 	AdminServiceAddAccountProcedure = "/cairn.admin.v1.AdminService/AddAccount"
 	// AdminServiceListAccountsProcedure is the fully-qualified name of the AdminService's ListAccounts
@@ -277,6 +285,12 @@ type AdminServiceClient interface {
 	ListIdentityProviders(context.Context, *adminpb.ListIdentityProvidersRequest) (*adminpb.IdentityProviders, error)
 	ShowIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.IdentityProvider, error)
 	RemoveIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.Removed, error)
+	// SetLimit limits what somebody may take, or changes that. ClearLimit takes all of it back.
+	SetLimit(context.Context, *adminpb.SetLimitRequest) (*adminpb.Limit, error)
+	ClearLimit(context.Context, *adminpb.LimitRef) (*adminpb.Removed, error)
+	ListLimits(context.Context, *adminpb.ListLimitsRequest) (*adminpb.Limits, error)
+	// ListTaken tells who takes how much now.
+	ListTaken(context.Context, *adminpb.ListTakenRequest) (*adminpb.TakenList, error)
 	AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error)
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
@@ -449,6 +463,30 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+AdminServiceRemoveIdentityProviderProcedure,
 			connect.WithSchema(adminServiceMethods.ByName("RemoveIdentityProvider")),
+			connect.WithClientOptions(opts...),
+		),
+		setLimit: connect.NewClient[adminpb.SetLimitRequest, adminpb.Limit](
+			httpClient,
+			baseURL+AdminServiceSetLimitProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("SetLimit")),
+			connect.WithClientOptions(opts...),
+		),
+		clearLimit: connect.NewClient[adminpb.LimitRef, adminpb.Removed](
+			httpClient,
+			baseURL+AdminServiceClearLimitProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ClearLimit")),
+			connect.WithClientOptions(opts...),
+		),
+		listLimits: connect.NewClient[adminpb.ListLimitsRequest, adminpb.Limits](
+			httpClient,
+			baseURL+AdminServiceListLimitsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListLimits")),
+			connect.WithClientOptions(opts...),
+		),
+		listTaken: connect.NewClient[adminpb.ListTakenRequest, adminpb.TakenList](
+			httpClient,
+			baseURL+AdminServiceListTakenProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("ListTaken")),
 			connect.WithClientOptions(opts...),
 		),
 		addAccount: connect.NewClient[adminpb.AddAccountRequest, adminpb.NewAccount](
@@ -901,6 +939,10 @@ type adminServiceClient struct {
 	listIdentityProviders  *connect.Client[adminpb.ListIdentityProvidersRequest, adminpb.IdentityProviders]
 	showIdentityProvider   *connect.Client[adminpb.IdentityProviderRef, adminpb.IdentityProvider]
 	removeIdentityProvider *connect.Client[adminpb.IdentityProviderRef, adminpb.Removed]
+	setLimit               *connect.Client[adminpb.SetLimitRequest, adminpb.Limit]
+	clearLimit             *connect.Client[adminpb.LimitRef, adminpb.Removed]
+	listLimits             *connect.Client[adminpb.ListLimitsRequest, adminpb.Limits]
+	listTaken              *connect.Client[adminpb.ListTakenRequest, adminpb.TakenList]
 	addAccount             *connect.Client[adminpb.AddAccountRequest, adminpb.NewAccount]
 	listAccounts           *connect.Client[adminpb.ListAccountsRequest, adminpb.Accounts]
 	showAccount            *connect.Client[adminpb.AccountRef, adminpb.Account]
@@ -1086,6 +1128,42 @@ func (c *adminServiceClient) ShowIdentityProvider(ctx context.Context, req *admi
 // RemoveIdentityProvider calls cairn.admin.v1.AdminService.RemoveIdentityProvider.
 func (c *adminServiceClient) RemoveIdentityProvider(ctx context.Context, req *adminpb.IdentityProviderRef) (*adminpb.Removed, error) {
 	response, err := c.removeIdentityProvider.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetLimit calls cairn.admin.v1.AdminService.SetLimit.
+func (c *adminServiceClient) SetLimit(ctx context.Context, req *adminpb.SetLimitRequest) (*adminpb.Limit, error) {
+	response, err := c.setLimit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ClearLimit calls cairn.admin.v1.AdminService.ClearLimit.
+func (c *adminServiceClient) ClearLimit(ctx context.Context, req *adminpb.LimitRef) (*adminpb.Removed, error) {
+	response, err := c.clearLimit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListLimits calls cairn.admin.v1.AdminService.ListLimits.
+func (c *adminServiceClient) ListLimits(ctx context.Context, req *adminpb.ListLimitsRequest) (*adminpb.Limits, error) {
+	response, err := c.listLimits.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListTaken calls cairn.admin.v1.AdminService.ListTaken.
+func (c *adminServiceClient) ListTaken(ctx context.Context, req *adminpb.ListTakenRequest) (*adminpb.TakenList, error) {
+	response, err := c.listTaken.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -1748,6 +1826,12 @@ type AdminServiceHandler interface {
 	ListIdentityProviders(context.Context, *adminpb.ListIdentityProvidersRequest) (*adminpb.IdentityProviders, error)
 	ShowIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.IdentityProvider, error)
 	RemoveIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.Removed, error)
+	// SetLimit limits what somebody may take, or changes that. ClearLimit takes all of it back.
+	SetLimit(context.Context, *adminpb.SetLimitRequest) (*adminpb.Limit, error)
+	ClearLimit(context.Context, *adminpb.LimitRef) (*adminpb.Removed, error)
+	ListLimits(context.Context, *adminpb.ListLimitsRequest) (*adminpb.Limits, error)
+	// ListTaken tells who takes how much now.
+	ListTaken(context.Context, *adminpb.ListTakenRequest) (*adminpb.TakenList, error)
 	AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error)
 	ListAccounts(context.Context, *adminpb.ListAccountsRequest) (*adminpb.Accounts, error)
 	ShowAccount(context.Context, *adminpb.AccountRef) (*adminpb.Account, error)
@@ -1916,6 +2000,30 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		AdminServiceRemoveIdentityProviderProcedure,
 		svc.RemoveIdentityProvider,
 		connect.WithSchema(adminServiceMethods.ByName("RemoveIdentityProvider")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceSetLimitHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceSetLimitProcedure,
+		svc.SetLimit,
+		connect.WithSchema(adminServiceMethods.ByName("SetLimit")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceClearLimitHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceClearLimitProcedure,
+		svc.ClearLimit,
+		connect.WithSchema(adminServiceMethods.ByName("ClearLimit")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListLimitsHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListLimitsProcedure,
+		svc.ListLimits,
+		connect.WithSchema(adminServiceMethods.ByName("ListLimits")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceListTakenHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceListTakenProcedure,
+		svc.ListTaken,
+		connect.WithSchema(adminServiceMethods.ByName("ListTaken")),
 		connect.WithHandlerOptions(opts...),
 	)
 	adminServiceAddAccountHandler := connect.NewUnaryHandlerSimple(
@@ -2378,6 +2486,14 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceShowIdentityProviderHandler.ServeHTTP(w, r)
 		case AdminServiceRemoveIdentityProviderProcedure:
 			adminServiceRemoveIdentityProviderHandler.ServeHTTP(w, r)
+		case AdminServiceSetLimitProcedure:
+			adminServiceSetLimitHandler.ServeHTTP(w, r)
+		case AdminServiceClearLimitProcedure:
+			adminServiceClearLimitHandler.ServeHTTP(w, r)
+		case AdminServiceListLimitsProcedure:
+			adminServiceListLimitsHandler.ServeHTTP(w, r)
+		case AdminServiceListTakenProcedure:
+			adminServiceListTakenHandler.ServeHTTP(w, r)
 		case AdminServiceAddAccountProcedure:
 			adminServiceAddAccountHandler.ServeHTTP(w, r)
 		case AdminServiceListAccountsProcedure:
@@ -2581,6 +2697,22 @@ func (UnimplementedAdminServiceHandler) ShowIdentityProvider(context.Context, *a
 
 func (UnimplementedAdminServiceHandler) RemoveIdentityProvider(context.Context, *adminpb.IdentityProviderRef) (*adminpb.Removed, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RemoveIdentityProvider is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) SetLimit(context.Context, *adminpb.SetLimitRequest) (*adminpb.Limit, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.SetLimit is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ClearLimit(context.Context, *adminpb.LimitRef) (*adminpb.Removed, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ClearLimit is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListLimits(context.Context, *adminpb.ListLimitsRequest) (*adminpb.Limits, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListLimits is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) ListTaken(context.Context, *adminpb.ListTakenRequest) (*adminpb.TakenList, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ListTaken is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) AddAccount(context.Context, *adminpb.AddAccountRequest) (*adminpb.NewAccount, error) {

@@ -41,6 +41,8 @@ const (
 	PeerServiceLoadProcedure = "/cairn.admin.v1.PeerService/Load"
 	// PeerServiceHistoryProcedure is the fully-qualified name of the PeerService's History RPC.
 	PeerServiceHistoryProcedure = "/cairn.admin.v1.PeerService/History"
+	// PeerServiceLimitsProcedure is the fully-qualified name of the PeerService's Limits RPC.
+	PeerServiceLimitsProcedure = "/cairn.admin.v1.PeerService/Limits"
 	// PeerServiceWatchProcedure is the fully-qualified name of the PeerService's Watch RPC.
 	PeerServiceWatchProcedure = "/cairn.admin.v1.PeerService/Watch"
 	// PeerServiceSetLevelProcedure is the fully-qualified name of the PeerService's SetLevel RPC.
@@ -60,6 +62,8 @@ type PeerServiceClient interface {
 	Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error)
 	Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeLoad, error)
 	History(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error)
+	// Limits tells what was asked of the node. Nodes compute their shares of limits from it.
+	Limits(context.Context, *adminpb.LimitReportRequest) (*adminpb.LimitReport, error)
 	Watch(context.Context, *adminpb.TraceRequest) (*connect.ServerStreamForClient[adminpb.TraceEvent], error)
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
@@ -97,6 +101,12 @@ func NewPeerServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			httpClient,
 			baseURL+PeerServiceHistoryProcedure,
 			connect.WithSchema(peerServiceMethods.ByName("History")),
+			connect.WithClientOptions(opts...),
+		),
+		limits: connect.NewClient[adminpb.LimitReportRequest, adminpb.LimitReport](
+			httpClient,
+			baseURL+PeerServiceLimitsProcedure,
+			connect.WithSchema(peerServiceMethods.ByName("Limits")),
 			connect.WithClientOptions(opts...),
 		),
 		watch: connect.NewClient[adminpb.TraceRequest, adminpb.TraceEvent](
@@ -143,6 +153,7 @@ type peerServiceClient struct {
 	report   *connect.Client[adminpb.ReportRequest, adminpb.NodeReport]
 	load     *connect.Client[adminpb.ReportRequest, adminpb.NodeLoad]
 	history  *connect.Client[adminpb.ShowHistoryRequest, adminpb.LoadHistory]
+	limits   *connect.Client[adminpb.LimitReportRequest, adminpb.LimitReport]
 	watch    *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
 	setLevel *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevel]
 	log      *connect.Client[adminpb.ListLogsRequest, adminpb.NodeLog]
@@ -172,6 +183,15 @@ func (c *peerServiceClient) Load(ctx context.Context, req *adminpb.ReportRequest
 // History calls cairn.admin.v1.PeerService.History.
 func (c *peerServiceClient) History(ctx context.Context, req *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
 	response, err := c.history.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Limits calls cairn.admin.v1.PeerService.Limits.
+func (c *peerServiceClient) Limits(ctx context.Context, req *adminpb.LimitReportRequest) (*adminpb.LimitReport, error) {
+	response, err := c.limits.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -229,6 +249,8 @@ type PeerServiceHandler interface {
 	Report(context.Context, *adminpb.ReportRequest) (*adminpb.NodeReport, error)
 	Load(context.Context, *adminpb.ReportRequest) (*adminpb.NodeLoad, error)
 	History(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error)
+	// Limits tells what was asked of the node. Nodes compute their shares of limits from it.
+	Limits(context.Context, *adminpb.LimitReportRequest) (*adminpb.LimitReport, error)
 	Watch(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
@@ -262,6 +284,12 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 		PeerServiceHistoryProcedure,
 		svc.History,
 		connect.WithSchema(peerServiceMethods.ByName("History")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peerServiceLimitsHandler := connect.NewUnaryHandlerSimple(
+		PeerServiceLimitsProcedure,
+		svc.Limits,
+		connect.WithSchema(peerServiceMethods.ByName("Limits")),
 		connect.WithHandlerOptions(opts...),
 	)
 	peerServiceWatchHandler := connect.NewServerStreamHandlerSimple(
@@ -308,6 +336,8 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 			peerServiceLoadHandler.ServeHTTP(w, r)
 		case PeerServiceHistoryProcedure:
 			peerServiceHistoryHandler.ServeHTTP(w, r)
+		case PeerServiceLimitsProcedure:
+			peerServiceLimitsHandler.ServeHTTP(w, r)
 		case PeerServiceWatchProcedure:
 			peerServiceWatchHandler.ServeHTTP(w, r)
 		case PeerServiceSetLevelProcedure:
@@ -339,6 +369,10 @@ func (UnimplementedPeerServiceHandler) Load(context.Context, *adminpb.ReportRequ
 
 func (UnimplementedPeerServiceHandler) History(context.Context, *adminpb.ShowHistoryRequest) (*adminpb.LoadHistory, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.History is not implemented"))
+}
+
+func (UnimplementedPeerServiceHandler) Limits(context.Context, *adminpb.LimitReportRequest) (*adminpb.LimitReport, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Limits is not implemented"))
 }
 
 func (UnimplementedPeerServiceHandler) Watch(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error {
