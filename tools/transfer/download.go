@@ -64,8 +64,11 @@ func (e *Engine) open(ctx context.Context, t Task) (*opened, error) {
 	return o, nil
 }
 
-// fetchAttempts is how often a range is asked for that does not come whole.
-const fetchAttempts = 8
+// How often a range is asked for that does not come whole.
+const (
+	fetchAttempts = 8
+	fetchPause    = 100 * time.Millisecond // Before it is asked again; doubled each time.
+)
 
 // fetch writes a range of an object to a writer. Where the connection ends too early it asks for the
 // rest, of the same bytes only.
@@ -78,6 +81,10 @@ func (e *Engine) fetch(ctx context.Context, o *opened, off, size int64, to io.Wr
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, context.Canceled): // Not by the caller, but by the guard of a body that hangs.
+			err = fmt.Errorf("%w for %s", errStalled, e.store.stall)
+		}
+		switch {
 		case errors.As(err, &failed):
 			return failed.error
 		case err != nil && (Status(err) != 0 && Status(err) < 500 || attempt == fetchAttempts):
@@ -86,13 +93,16 @@ func (e *Engine) fetch(ctx context.Context, o *opened, off, size int64, to io.Wr
 			if n > 0 {
 				attempt = 1 // It goes on, if only slowly.
 			}
-			if err := sleep(ctx, time.Duration(rand.Int64N(int64(100*time.Millisecond)<<attempt))); err != nil {
+			if err := sleep(ctx, rand.N(min(fetchPause<<attempt, e.store.pause))); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// errStalled is of a body that hangs.
+var errStalled = errors.New("the store sent nothing")
 
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -23,8 +23,8 @@ import (
 
 // How requests are made. All of them may be repeated.
 const (
-	attempts     = 8
-	pauseMax     = 5 * time.Second // Between two attempts.
+	attempts     = 7
+	pauseMax     = 2 * time.Second // Between two attempts.
 	dialTimeout  = 15 * time.Second
 	answerWithin = 15 * time.Minute // After a request is sent: a copy of 5 GiB takes its time.
 	stallAfter   = time.Minute      // A body that brings nothing for so long is asked for anew.
@@ -52,6 +52,7 @@ type Store struct {
 	Name  string // The endpoint, for people.
 	Keys  aws.CredentialsProvider
 	stall time.Duration
+	pause time.Duration // The longest one between two attempts.
 }
 
 // Open returns a store. It asks nothing of it yet.
@@ -91,20 +92,20 @@ func Open(ctx context.Context, e Endpoint) (*Store, error) {
 	if cfg.Region == "" {
 		cfg.Region = usualRegion
 	}
-	cfg.Retryer = func() aws.Retryer {
-		return retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts, o.MaxBackoff, o.RateLimiter = attempts, pauseMax, ratelimit.None
-			if e.PauseMax > 0 {
-				o.MaxBackoff = e.PauseMax
-			}
-		})
-	}
 	// Checksums are computed and compared here: of the whole, however many requests it takes.
 	cfg.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	cfg.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-	s := &Store{Keys: cfg.Credentials, stall: stallAfter}
+	s := &Store{Keys: cfg.Credentials, stall: stallAfter, pause: pauseMax}
+	if e.PauseMax > 0 {
+		s.pause = e.PauseMax
+	}
 	if e.Stall > 0 {
 		s.stall = e.Stall
+	}
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff, o.RateLimiter = attempts, s.pause, ratelimit.None
+		})
 	}
 	s.Client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.DisableLogOutputChecksumValidationSkipped = true
@@ -125,10 +126,7 @@ const connectionsKept = 64
 
 // HasKeys reports whether there are keys to sign with, or none are wanted.
 func (s *Store) HasKeys(ctx context.Context) error {
-	if s.Keys == nil {
-		return nil
-	}
-	if _, ok := s.Keys.(aws.AnonymousCredentials); ok {
+	if s.Keys == nil || aws.IsCredentialsProvider(s.Keys, aws.AnonymousCredentials{}) {
 		return nil
 	}
 	_, err := s.Keys.Retrieve(ctx)

@@ -59,6 +59,15 @@ func (r *run) deleteAll(ctx context.Context, bucket string, tasks []Task) error 
 			at := Location{Object, "", bucket, aws.ToString(f.Key), aws.ToString(f.VersionId)}
 			failed[at] = fmt.Errorf("%s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
 		}
+		named := 0
+		for _, t := range plain {
+			if failed[t.To] != nil {
+				named++
+			}
+		}
+		if named < len(failed) { // Rather too many failures are told than too few.
+			err = fmt.Errorf("some objects of this request were not deleted: %s", aws.ToString(out.Errors[0].Message))
+		}
 	}
 	for _, t := range plain {
 		why := err

@@ -791,3 +791,38 @@ func TestPipesAndLinksAreNotReplaced(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "../far/file", link)
 }
+
+// A body that hangs is asked for anew, and one that always hangs fails by itself.
+func TestBodiesThatHang(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Set("b", "k", text(950))
+	w.fake.Set("b", "good", "good")
+	var hangs atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/k") && hangs.Add(-1) >= 0 {
+			rw.Header().Set("ETag", `"`+w.fake.Get("b", "k").ETag+`"`)
+			if from, _, ranged := strings.Cut(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-"); ranged {
+				rw.Header().Set("Content-Range", "bytes "+from+"-949/950")
+				rw.WriteHeader(http.StatusPartialContent)
+			} else {
+				rw.Header().Set("Content-Length", "950")
+			}
+			_ = http.NewResponseController(rw).Flush()
+			<-r.Context().Done()
+			return
+		}
+		w.fake.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	var err error
+	w.store, err = transfer.Open(t.Context(), transfer.Endpoint{URL: server.URL, AccessKey: "a", SecretKey: "s",
+		PauseMax: time.Millisecond, Stall: 50 * time.Millisecond})
+	require.NoError(t, err)
+	hangs.Store(2)
+	w.cp(false, "s3://b/k", "out/k")
+	require.Equal(t, text(950), w.files("out")["k"])
+	hangs.Store(1000)
+	res := w.fails(1, true, "s3://b", "other")
+	require.Contains(t, res.Failures[0].Error(), "sent nothing for 50ms")
+	require.Equal(t, map[string]string{"good": "good"}, w.files("other"))
+}
