@@ -26,6 +26,7 @@ type exchange struct {
 	buckets  lookedUp
 	held     int64         // Of the budget of documents.
 	charged  *limit.Charge // Nil: the request is under no limit.
+	slot     *limit.Slot   // Nil: it was not let in.
 	byACL    atomic.Bool   // The request was allowed by an ACL, and by nothing else.
 	answered time.Time     // When the first byte of the answer was sent.
 

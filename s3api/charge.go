@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/cairnstore/cairn/s3api/limit"
 	"github.com/cairnstore/cairn/s3api/profile"
 	"github.com/cairnstore/cairn/s3api/s3err"
+	"github.com/cairnstore/cairn/shard/buf"
 )
 
 // postName is the operation whose caller is known only after the fields of its form were read.
@@ -79,6 +81,21 @@ func (ex *exchange) begin(l *limit.Limiter, who limit.Subject, class limit.Class
 	}
 	used := refused.Measure.String() + " of " + refused.Subject.Kind()
 	return resp, code.Say("", s3err.Field{Name: "Limit", Value: used})
+}
+
+// strangers is the name of all unknown callers together, as a tenant of the node.
+const strangers = "?"
+
+// queue waits until a request of an account may be worked on. It comes before memory is taken, and
+// before a body is asked for.
+func (ex *exchange) queue(ctx context.Context, account string) (err error) {
+	ex.slot, err = ex.s.gate.Enter(ctx, cmp.Or(account, strangers))
+	return err
+}
+
+// tenant returns a context in which requests for memory are those of the caller's account.
+func (ex *exchange) tenant(ctx context.Context) context.Context {
+	return buf.ForTenant(ctx, cmp.Or(ex.done.Account, strangers))
 }
 
 // class returns the class in which limits count an operation.

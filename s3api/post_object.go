@@ -35,6 +35,7 @@ func (s *server) postObject(ctx context.Context, rq *request) (*response, error)
 	if resp, err := rq.ex.charge(ctx, posted); err != nil {
 		return resp, err
 	}
+	ctx = rq.ex.tenant(ctx) // Now it is known who it is.
 	in, err := s.parsePut(ctx, posted)
 	if err != nil {
 		return nil, err

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/cairnstore/cairn/s3api/iam"
+	"github.com/cairnstore/cairn/s3api/limit"
 )
 
 type server struct {
 	cfg       Config
 	documents *documents
+	gate      *limit.Gate
 }
 
 // New returns the handler of S3 requests. It also serves /livez, /readyz and the
@@ -23,7 +25,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Access == nil {
 		panic("s3api: a handler needs Access: nobody else decides who may do what")
 	}
-	return &server{cfg: cfg.withDefaults(), documents: newDocuments(cfg.Budget, cfg.BudgetWait)}
+	return &server{cfg: cfg.withDefaults(), documents: newDocuments(cfg.Budget, cfg.BudgetWait), gate: limit.NewGate(0)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -40,6 +42,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ex.done.Duration = time.Since(start)
 		ex.done.BytesIn, ex.done.BytesOut = ex.body.read, ex.out.written
 		ex.letGo()
+		ex.slot.Leave()
 		ex.charged.End(ex.body.read, ex.out.written)
 		ex.done.Paced = ex.charged.Paced()
 		s.cfg.Events.RequestDone(r.Context(), ex.done)
@@ -48,7 +51,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, stop := patient(r, s.cfg.Limits.HalfClosedTimeout)
 	defer stop()
 	resp, err := ex.handle(ctx)
-	ex.answer(ctx, resp, err)
+	ex.answer(ex.tenant(ctx), resp, err)
 }
 
 // patient returns the context of a request's work. If the request's own context ends because the
@@ -82,7 +85,10 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 		return ex.preflight(ctx)
 	}
 	if ex.website != "" {
-		return ex.visit(ctx)
+		if err := ex.queue(ctx, strangers); err != nil {
+			return nil, err
+		}
+		return ex.visit(ex.tenant(ctx))
 	}
 	rq, op, err := ex.s.prepare(ctx, ex)
 	if err != nil {
@@ -94,6 +100,10 @@ func (ex *exchange) handle(ctx context.Context) (*response, error) {
 			return resp, err
 		}
 	}
+	if err := ex.queue(ctx, rq.caller.Account); err != nil {
+		return nil, err
+	}
+	ctx = ex.tenant(ctx)
 	resp, err := op.handle(ex.s, ctx, rq)
 	ex.done.CopySource = rq.copied
 	if err == nil {
