@@ -199,6 +199,24 @@ func (p peer) InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.S
 	return &adminpb.Settings{Settings: all}, nil
 }
 
+// Run implements PeerService.
+func (p peer) Run(_ context.Context, r *adminpb.RunJobRequest) (*adminpb.RunJobResponse, error) {
+	u := p.n.upkeep.Load()
+	if u == nil {
+		return nil, errs.Newf("node.Run", errs.Unavailable, "background work has not begun on this node")
+	}
+	found := false
+	for _, d := range p.n.drives {
+		if r.Drive == "" || r.Drive == d.ID().String() {
+			found = u.ScrubNow(d.ID()) || found
+		}
+	}
+	if !found && r.Drive != "" {
+		return nil, errs.Newf("node.Run", errs.NotFound, "this node has no drive %s", r.Drive)
+	}
+	return &adminpb.RunJobResponse{}, nil
+}
+
 // Log implements PeerService.
 func (p peer) Log(_ context.Context, r *adminpb.ListLogsRequest) (*adminpb.NodeLog, error) {
 	return &adminpb.NodeLog{Lines: p.n.logs.Newest(int(r.Lines))}, nil

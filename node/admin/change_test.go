@@ -6,6 +6,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/gossip"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
@@ -139,4 +140,22 @@ func TestJobs(t *testing.T) {
 	_, err = api.ListJobs(ctx, &adminpb.ListJobsRequest{Name: "nonsense"})
 	require.Equal(t, connect.CodeNotFound, connect.CodeOf(err))
 	require.Contains(t, w.log.String(), "call=PauseJob name=repair outcome=done")
+
+	drive := cluster.DriveID(testDrive + 1).String()
+	_, err = api.RunJob(ctx, &adminpb.RunJobRequest{Name: "scrub"})
+	require.NoError(t, err)
+	_, err = api.RunJob(ctx, &adminpb.RunJobRequest{Name: "scrub", Drive: drive})
+	require.NoError(t, err)
+	require.Equal(t, []string{"scrub "}, w.fake(testNode(1)).run)
+	require.Equal(t, []string{"scrub ", "scrub " + drive}, w.fake(testNode(2)).run, "%s", drive)
+	_, err = api.RunJob(ctx, &adminpb.RunJobRequest{Name: "repair"})
+	require.Equal(t, connect.CodeInvalidArgument, connect.CodeOf(err))
+	_, err = api.RunJob(ctx, &adminpb.RunJobRequest{Name: "scrub", Drive: "zz"})
+	require.Error(t, err)
+	_, err = api.RunJob(ctx, &adminpb.RunJobRequest{Name: "scrub", Drive: cluster.DriveID(testDrive + 3).String()})
+	require.Equal(t, connect.CodeUnavailable, connect.CodeOf(err), "its node does not answer")
+	_, err = api.PauseJob(ctx, &adminpb.JobRef{Name: "scrub"})
+	require.NoError(t, err)
+	_, err = api.RunJob(ctx, &adminpb.RunJobRequest{Name: "scrub"})
+	require.ErrorContains(t, err, "cairn job resume scrub")
 }

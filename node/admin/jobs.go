@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cairnstore/cairn/cluster"
 	"github.com/cairnstore/cairn/cluster/errs"
 	"github.com/cairnstore/cairn/meta/metapb"
 	"github.com/cairnstore/cairn/node/admin/adminpb"
@@ -109,6 +110,49 @@ func (s *service) ResumeJob(ctx context.Context, r *adminpb.JobRef) (*adminpb.Jo
 	err := s.c.Entries.Write(ctx, nil, nil, []*metapb.EntryName{{Kind: metapb.EntryKind_ENTRY_PAUSED_JOB, Name: r.Name}})
 	if err != nil {
 		return nil, err
+	}
+	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: r.Name})
+}
+
+// jobScrub is the job that can be run now: all others do not wait for long.
+const jobScrub = "scrub"
+
+// RunJob implements AdminService.
+func (s *service) RunJob(ctx context.Context, r *adminpb.RunJobRequest) (*adminpb.Jobs, error) {
+	const op = "admin.RunJob"
+	if _, err := s.named(ctx, r.Name); err != nil {
+		return nil, err
+	}
+	if r.Name != jobScrub {
+		return nil, errs.Newf(op, errs.Invalid, "only scrub can be run now: the job %s begins a round within seconds "+
+			"of there being work", r.Name)
+	}
+	if by := s.paused(r.Name); by != nil {
+		return nil, errs.Newf(op, errs.Precondition, "the job %s is paused by %s: `cairn job resume %s` first", r.Name,
+			by.By, r.Name)
+	}
+	topo, _, err := s.topology(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := chosen(topo, "")
+	if err != nil {
+		return nil, err
+	}
+	whole := ""
+	if r.Drive != "" {
+		n, d, err := findDrive(topo, r.Drive)
+		if err != nil {
+			return nil, err
+		}
+		nodes, whole = []*cluster.Node{n}, d.ID.String()
+	}
+	for _, a := range ask(ctx, s, nodes, func(ctx context.Context, p Peer) (*adminpb.RunJobResponse, error) {
+		return p.Run(ctx, &adminpb.RunJobRequest{Name: r.Name, Drive: whole})
+	}) {
+		if why := a.why(); why != "" && r.Drive != "" {
+			return nil, errs.Newf(op, errs.Unavailable, "node %s cannot be asked: %s", a.node.ID, why)
+		}
 	}
 	return s.ListJobs(ctx, &adminpb.ListJobsRequest{Name: r.Name})
 }

@@ -23,6 +23,7 @@ type fakePeer struct {
 	report *adminpb.NodeReport
 	hub    trace.Hub
 	level  string
+	run    []string    // What it was asked to run.
 	silent atomic.Bool // It is alive and does not answer.
 
 	watching atomic.Int32
@@ -88,6 +89,11 @@ func (p *fakePeer) History(_ context.Context, r *adminpb.ShowHistoryRequest) (*a
 func (p *fakePeer) SetLevel(_ context.Context, r *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error) {
 	p.level = r.Level
 	return &adminpb.LogLevel{Level: p.level, Configured: "info"}, p.answers()
+}
+
+func (p *fakePeer) Run(_ context.Context, r *adminpb.RunJobRequest) (*adminpb.RunJobResponse, error) {
+	p.run = append(p.run, r.Name+" "+r.Drive)
+	return &adminpb.RunJobResponse{}, p.answers()
 }
 
 func (p *fakePeer) InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {

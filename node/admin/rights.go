@@ -51,6 +51,7 @@ func rightTo(procedure string) right {
 		adminpbconnect.AdminServiceDrainNodeProcedure, adminpbconnect.AdminServiceUndrainNodeProcedure, adminpbconnect.AdminServiceRemoveNodeProcedure, adminpbconnect.AdminServiceUnseatNodeProcedure,
 		adminpbconnect.AdminServiceDrainDriveProcedure, adminpbconnect.AdminServiceUndrainDriveProcedure, adminpbconnect.AdminServiceRemoveDriveProcedure,
 		adminpbconnect.AdminServiceListJobsProcedure, adminpbconnect.AdminServicePauseJobProcedure, adminpbconnect.AdminServiceResumeJobProcedure,
+		adminpbconnect.AdminServiceRunJobProcedure,
 		adminpbconnect.AdminServiceBackupMetadataProcedure, adminpbconnect.AdminServiceReleaseOrphansProcedure, adminpbconnect.AdminServiceRepairClockProcedure,
 		adminpbconnect.AdminServiceTraceProcedure, adminpbconnect.AdminServiceListLoadProcedure,
 		adminpbconnect.AdminServiceShowHistoryProcedure,

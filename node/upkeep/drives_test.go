@@ -95,7 +95,8 @@ func TestScrubKeepsItsInterval(t *testing.T) {
 		const interval = 14 * 24 * time.Hour
 		d := &fakeDrive{verified: map[shard.ID]int{}}
 		u := &Upkeep{c: Config{Terms: func() Terms { return Terms{ScrubInterval: interval} },
-			Metadata: slotOne{}}.withDefaults(), found: newFinder()}
+			Metadata: slotOne{}}.withDefaults(), found: newFinder(), urges: newUrges([]Drive{d}),
+			repairPace: newPacer(unlimited, nil)}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -122,7 +123,8 @@ func TestScrubIsAJob(t *testing.T) {
 		d.add(999, shard.ID{}) // With the pause after the last one, a shard an hour.
 		var paused atomic.Bool
 		u := &Upkeep{c: Config{Terms: func() Terms { return Terms{ScrubInterval: interval} },
-			Metadata: slotOne{}}.withDefaults(), found: newFinder()}
+			Metadata: slotOne{}}.withDefaults(), found: newFinder(), urges: newUrges([]Drive{d}),
+			repairPace: newPacer(unlimited, nil)}
 		tracker := newTracker(jobScrub, 7, func(string) bool { return paused.Load() })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -152,6 +154,56 @@ func TestScrubIsAJob(t *testing.T) {
 		require.False(t, p.Last.IsZero(), "a round has ended")
 		require.True(t, p.Next.After(p.Last))
 		require.GreaterOrEqual(t, d.least(), 1)
+		cancel()
+		<-done
+	})
+}
+
+// Whoever wants a drive verified now does not wait for the interval, and a round that was under way begins anew.
+func TestScrubNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDrive{verified: map[shard.ID]int{}}
+		d.add(999, shard.ID{})
+		var paused atomic.Bool
+		var rounds, partial atomic.Int64
+		u := &Upkeep{c: Config{Terms: func() Terms { return Terms{ScrubInterval: 1000 * time.Hour} }, Metadata: slotOne{},
+			Events: Events{ScrubRound: func(checked, _ int) {
+				rounds.Add(1)
+				if checked != 999 {
+					partial.Add(1)
+				}
+			}}}.withDefaults(), found: newFinder(), urges: newUrges([]Drive{d}), repairPace: newPacer(unlimited, nil)}
+		tracker := newTracker(jobScrub, d.ID(), func(string) bool { return paused.Load() })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			u.scrub(ctx, d, tracker)
+			close(done)
+		}()
+		time.Sleep(time.Hour) // Sixty shards have been verified.
+		require.Zero(t, d.least())
+		require.True(t, u.ScrubNow(d.ID()))
+		require.True(t, u.ScrubNow(d.ID()), "once more is no more")
+		time.Sleep(time.Second)
+		once := d.least()
+		require.Positive(t, once)
+		require.False(t, tracker.progress().Last.IsZero())
+
+		require.True(t, u.ScrubNow(d.ID()), "in the pause after a round")
+		time.Sleep(time.Second)
+		require.Equal(t, once+1, d.least())
+
+		paused.Store(true)
+		time.Sleep(2 * time.Minute)
+		require.True(t, u.ScrubNow(d.ID()))
+		time.Sleep(time.Hour)
+		require.Equal(t, once+1, d.least(), "paused is paused")
+		paused.Store(false)
+		time.Sleep(time.Hour)
+		require.Equal(t, once+2, d.least(), "then it is done")
+		require.Positive(t, rounds.Load())
+		require.Zero(t, partial.Load(), "a round is whole")
+		require.False(t, u.ScrubNow(d.ID()+1))
 		cancel()
 		<-done
 	})

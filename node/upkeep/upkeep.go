@@ -174,6 +174,7 @@ type Upkeep struct {
 	wg     sync.WaitGroup
 
 	movePace, repairPace *pacer
+	urges                urges
 	drained              map[cluster.DriveID]bool // Told by Events.Drained. Only steerMoves uses it.
 	tolerances           meta.Tolerances
 
@@ -188,7 +189,7 @@ func Start(ctx context.Context, c Config) *Upkeep {
 	u := &Upkeep{c: c, found: newFinder(), track: trackers{paused: c.Paused}, cancel: cancel,
 		movePace:   newPacer(func() int64 { return c.Terms().MoveRate }, c.Busy),
 		repairPace: newPacer(func() int64 { return c.Terms().RepairRate }, c.Busy),
-		drained:    map[cluster.DriveID]bool{}}
+		drained:    map[cluster.DriveID]bool{}, urges: newUrges(c.Drives)}
 	jobs := []job{
 		{"garbage", c.Interval, true, jobTimeout, newCollector(c).run},
 		{"lost", c.Interval, true, jobTimeout, newWatcher(u).run},

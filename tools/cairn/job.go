@@ -15,7 +15,8 @@ import (
 )
 
 func newJob() *cobra.Command {
-	cmd := noun("job", "Background work: repair, moves, scrub, garbage collection and so on", jobList(), jobShow(), jobPause(), jobResume())
+	cmd := noun("job", "Background work: repair, moves, scrub, garbage collection and so on", jobList(), jobShow(), jobRun(), jobPause(),
+		jobResume())
 	cmd.AddCommand(newJobWatch())
 	return cmd
 }
@@ -44,6 +45,25 @@ func jobShow() verb {
 		use: "show JOB", short: "Show a job on each node",
 		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
 			a, err := c.ListJobs(ctx, &adminpb.ListJobsRequest{Name: args[0]})
+			return &answer{a, func(w io.Writer) { showJob(w, a) }}, err
+		},
+	}
+}
+
+func jobRun() verb {
+	var drive string
+	return verb{
+		use: "run JOB", short: "Begin a round of a job now",
+		long: `Begin a round of a job now. That is for scrub: other jobs begin within seconds of there
+being work. It verifies every shard of all drives, or of one, as fast as the setting
+repair-rate allows and slower while clients are busy. cairn job watch scrub shows how
+far it is; a round that was under way begins anew.`,
+		example: "  cairn job run scrub\n  cairn job run scrub --drive 3fa9",
+		flags: func(cmd *cobra.Command) {
+			cmd.Flags().StringVar(&drive, "drive", "", "id of the only drive, or the beginning of it (default: all drives)")
+		},
+		run: func(ctx context.Context, c api, _ io.Reader, args []string) (*answer, error) {
+			a, err := c.RunJob(ctx, &adminpb.RunJobRequest{Name: args[0], Drive: drive})
 			return &answer{a, func(w io.Writer) { showJob(w, a) }}, err
 		},
 	}

@@ -227,6 +227,16 @@ func (d *operatorsDay) turns(t *testing.T) {
 		d.say("config", "set", name, value)
 		inForce(name, value, "cluster")
 	}
+	before := d.scrubRounds()
+	d.say("job", "run", "scrub")
+	d.eventually("each drive was verified, though the interval is two days", scrubTimeout, func() bool {
+		for i, n := range d.scrubRounds() {
+			if n <= before[i] {
+				return false
+			}
+		}
+		return true
+	})
 	require.Contains(t, d.say("logs", "level"), "debug")
 	d.say("logs", "level", "warn")
 	inForce("log-level", "warn", "logs level")

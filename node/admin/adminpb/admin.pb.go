@@ -30,7 +30,7 @@ const file_admin_proto_rawDesc = "" +
 	"\vadmin.proto\x12\x0ecairn.admin.v1\x1a\rbuckets.proto\x1a\rcluster.proto\x1a\x0fdirectory.proto\x1a\tidp.proto\x1a\n" +
 	"jobs.proto\x1a\n" +
 	"keys.proto\x1a\flimits.proto\x1a\n" +
-	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xea4\n" +
+	"meta.proto\x1a\robjects.proto\x1a\x0esettings.proto\x1a\rtargets.proto\x1a\vtrace.proto2\xa95\n" +
 	"\fAdminService\x12G\n" +
 	"\x06Status\x12\x1d.cairn.admin.v1.StatusRequest\x1a\x1e.cairn.admin.v1.StatusResponse\x12M\n" +
 	"\fListSettings\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12T\n" +
@@ -128,7 +128,8 @@ const file_admin_proto_rawDesc = "" +
 	"\vRemoveDrive\x12\".cairn.admin.v1.ChangeDriveRequest\x1a\x17.cairn.admin.v1.Removed\x12A\n" +
 	"\bListJobs\x12\x1f.cairn.admin.v1.ListJobsRequest\x1a\x14.cairn.admin.v1.Jobs\x128\n" +
 	"\bPauseJob\x12\x16.cairn.admin.v1.JobRef\x1a\x14.cairn.admin.v1.Jobs\x129\n" +
-	"\tResumeJob\x12\x16.cairn.admin.v1.JobRef\x1a\x14.cairn.admin.v1.Jobs\x12V\n" +
+	"\tResumeJob\x12\x16.cairn.admin.v1.JobRef\x1a\x14.cairn.admin.v1.Jobs\x12=\n" +
+	"\x06RunJob\x12\x1d.cairn.admin.v1.RunJobRequest\x1a\x14.cairn.admin.v1.Jobs\x12V\n" +
 	"\x0eBackupMetadata\x12%.cairn.admin.v1.BackupMetadataRequest\x1a\x1b.cairn.admin.v1.BackupPiece0\x01\x12_\n" +
 	"\x0eReleaseOrphans\x12%.cairn.admin.v1.ReleaseOrphansRequest\x1a&.cairn.admin.v1.ReleaseOrphansResponse\x12C\n" +
 	"\x05Trace\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12B\n" +
@@ -197,68 +198,69 @@ var file_admin_proto_goTypes = []any{
 	(*ChangeDriveRequest)(nil),           // 54: cairn.admin.v1.ChangeDriveRequest
 	(*ListJobsRequest)(nil),              // 55: cairn.admin.v1.ListJobsRequest
 	(*JobRef)(nil),                       // 56: cairn.admin.v1.JobRef
-	(*BackupMetadataRequest)(nil),        // 57: cairn.admin.v1.BackupMetadataRequest
-	(*ReleaseOrphansRequest)(nil),        // 58: cairn.admin.v1.ReleaseOrphansRequest
-	(*TraceRequest)(nil),                 // 59: cairn.admin.v1.TraceRequest
-	(*ListLoadRequest)(nil),              // 60: cairn.admin.v1.ListLoadRequest
-	(*ShowHistoryRequest)(nil),           // 61: cairn.admin.v1.ShowHistoryRequest
-	(*ListLogLevelsRequest)(nil),         // 62: cairn.admin.v1.ListLogLevelsRequest
-	(*SetLogLevelRequest)(nil),           // 63: cairn.admin.v1.SetLogLevelRequest
-	(*ListLogsRequest)(nil),              // 64: cairn.admin.v1.ListLogsRequest
-	(*CollectSupportRequest)(nil),        // 65: cairn.admin.v1.CollectSupportRequest
-	(*StatusResponse)(nil),               // 66: cairn.admin.v1.StatusResponse
-	(*Settings)(nil),                     // 67: cairn.admin.v1.Settings
-	(*SettingEverywhere)(nil),            // 68: cairn.admin.v1.SettingEverywhere
-	(*Setting)(nil),                      // 69: cairn.admin.v1.Setting
-	(*EventTargets)(nil),                 // 70: cairn.admin.v1.EventTargets
-	(*EventTarget)(nil),                  // 71: cairn.admin.v1.EventTarget
-	(*Removed)(nil),                      // 72: cairn.admin.v1.Removed
-	(*IdentityProvider)(nil),             // 73: cairn.admin.v1.IdentityProvider
-	(*IdentityProviders)(nil),            // 74: cairn.admin.v1.IdentityProviders
-	(*Limit)(nil),                        // 75: cairn.admin.v1.Limit
-	(*Limits)(nil),                       // 76: cairn.admin.v1.Limits
-	(*TakenList)(nil),                    // 77: cairn.admin.v1.TakenList
-	(*NewAccount)(nil),                   // 78: cairn.admin.v1.NewAccount
-	(*Accounts)(nil),                     // 79: cairn.admin.v1.Accounts
-	(*Account)(nil),                      // 80: cairn.admin.v1.Account
-	(*User)(nil),                         // 81: cairn.admin.v1.User
-	(*Users)(nil),                        // 82: cairn.admin.v1.Users
-	(*Group)(nil),                        // 83: cairn.admin.v1.Group
-	(*Groups)(nil),                       // 84: cairn.admin.v1.Groups
-	(*Role)(nil),                         // 85: cairn.admin.v1.Role
-	(*Roles)(nil),                        // 86: cairn.admin.v1.Roles
-	(*Policy)(nil),                       // 87: cairn.admin.v1.Policy
-	(*Policies)(nil),                     // 88: cairn.admin.v1.Policies
-	(*Attachment)(nil),                   // 89: cairn.admin.v1.Attachment
-	(*Simulation)(nil),                   // 90: cairn.admin.v1.Simulation
-	(*AccessKey)(nil),                    // 91: cairn.admin.v1.AccessKey
-	(*AccessKeys)(nil),                   // 92: cairn.admin.v1.AccessKeys
-	(*MasterKey)(nil),                    // 93: cairn.admin.v1.MasterKey
-	(*MasterKeys)(nil),                   // 94: cairn.admin.v1.MasterKeys
-	(*Buckets)(nil),                      // 95: cairn.admin.v1.Buckets
-	(*Bucket)(nil),                       // 96: cairn.admin.v1.Bucket
-	(*LifecycleSimulation)(nil),          // 97: cairn.admin.v1.LifecycleSimulation
-	(*Uploads)(nil),                      // 98: cairn.admin.v1.Uploads
-	(*Upload)(nil),                       // 99: cairn.admin.v1.Upload
-	(*ObjectStat)(nil),                   // 100: cairn.admin.v1.ObjectStat
-	(*Health)(nil),                       // 101: cairn.admin.v1.Health
-	(*Nodes)(nil),                        // 102: cairn.admin.v1.Nodes
-	(*NodeStatus)(nil),                   // 103: cairn.admin.v1.NodeStatus
-	(*Drives)(nil),                       // 104: cairn.admin.v1.Drives
-	(*DriveStatus)(nil),                  // 105: cairn.admin.v1.DriveStatus
-	(*Volumes)(nil),                      // 106: cairn.admin.v1.Volumes
-	(*Volume)(nil),                       // 107: cairn.admin.v1.Volume
-	(*Plan)(nil),                         // 108: cairn.admin.v1.Plan
-	(*ClockRepaired)(nil),                // 109: cairn.admin.v1.ClockRepaired
-	(*Jobs)(nil),                         // 110: cairn.admin.v1.Jobs
-	(*BackupPiece)(nil),                  // 111: cairn.admin.v1.BackupPiece
-	(*ReleaseOrphansResponse)(nil),       // 112: cairn.admin.v1.ReleaseOrphansResponse
-	(*TraceEvent)(nil),                   // 113: cairn.admin.v1.TraceEvent
-	(*Loads)(nil),                        // 114: cairn.admin.v1.Loads
-	(*LoadHistory)(nil),                  // 115: cairn.admin.v1.LoadHistory
-	(*LogLevels)(nil),                    // 116: cairn.admin.v1.LogLevels
-	(*Logs)(nil),                         // 117: cairn.admin.v1.Logs
-	(*SupportPiece)(nil),                 // 118: cairn.admin.v1.SupportPiece
+	(*RunJobRequest)(nil),                // 57: cairn.admin.v1.RunJobRequest
+	(*BackupMetadataRequest)(nil),        // 58: cairn.admin.v1.BackupMetadataRequest
+	(*ReleaseOrphansRequest)(nil),        // 59: cairn.admin.v1.ReleaseOrphansRequest
+	(*TraceRequest)(nil),                 // 60: cairn.admin.v1.TraceRequest
+	(*ListLoadRequest)(nil),              // 61: cairn.admin.v1.ListLoadRequest
+	(*ShowHistoryRequest)(nil),           // 62: cairn.admin.v1.ShowHistoryRequest
+	(*ListLogLevelsRequest)(nil),         // 63: cairn.admin.v1.ListLogLevelsRequest
+	(*SetLogLevelRequest)(nil),           // 64: cairn.admin.v1.SetLogLevelRequest
+	(*ListLogsRequest)(nil),              // 65: cairn.admin.v1.ListLogsRequest
+	(*CollectSupportRequest)(nil),        // 66: cairn.admin.v1.CollectSupportRequest
+	(*StatusResponse)(nil),               // 67: cairn.admin.v1.StatusResponse
+	(*Settings)(nil),                     // 68: cairn.admin.v1.Settings
+	(*SettingEverywhere)(nil),            // 69: cairn.admin.v1.SettingEverywhere
+	(*Setting)(nil),                      // 70: cairn.admin.v1.Setting
+	(*EventTargets)(nil),                 // 71: cairn.admin.v1.EventTargets
+	(*EventTarget)(nil),                  // 72: cairn.admin.v1.EventTarget
+	(*Removed)(nil),                      // 73: cairn.admin.v1.Removed
+	(*IdentityProvider)(nil),             // 74: cairn.admin.v1.IdentityProvider
+	(*IdentityProviders)(nil),            // 75: cairn.admin.v1.IdentityProviders
+	(*Limit)(nil),                        // 76: cairn.admin.v1.Limit
+	(*Limits)(nil),                       // 77: cairn.admin.v1.Limits
+	(*TakenList)(nil),                    // 78: cairn.admin.v1.TakenList
+	(*NewAccount)(nil),                   // 79: cairn.admin.v1.NewAccount
+	(*Accounts)(nil),                     // 80: cairn.admin.v1.Accounts
+	(*Account)(nil),                      // 81: cairn.admin.v1.Account
+	(*User)(nil),                         // 82: cairn.admin.v1.User
+	(*Users)(nil),                        // 83: cairn.admin.v1.Users
+	(*Group)(nil),                        // 84: cairn.admin.v1.Group
+	(*Groups)(nil),                       // 85: cairn.admin.v1.Groups
+	(*Role)(nil),                         // 86: cairn.admin.v1.Role
+	(*Roles)(nil),                        // 87: cairn.admin.v1.Roles
+	(*Policy)(nil),                       // 88: cairn.admin.v1.Policy
+	(*Policies)(nil),                     // 89: cairn.admin.v1.Policies
+	(*Attachment)(nil),                   // 90: cairn.admin.v1.Attachment
+	(*Simulation)(nil),                   // 91: cairn.admin.v1.Simulation
+	(*AccessKey)(nil),                    // 92: cairn.admin.v1.AccessKey
+	(*AccessKeys)(nil),                   // 93: cairn.admin.v1.AccessKeys
+	(*MasterKey)(nil),                    // 94: cairn.admin.v1.MasterKey
+	(*MasterKeys)(nil),                   // 95: cairn.admin.v1.MasterKeys
+	(*Buckets)(nil),                      // 96: cairn.admin.v1.Buckets
+	(*Bucket)(nil),                       // 97: cairn.admin.v1.Bucket
+	(*LifecycleSimulation)(nil),          // 98: cairn.admin.v1.LifecycleSimulation
+	(*Uploads)(nil),                      // 99: cairn.admin.v1.Uploads
+	(*Upload)(nil),                       // 100: cairn.admin.v1.Upload
+	(*ObjectStat)(nil),                   // 101: cairn.admin.v1.ObjectStat
+	(*Health)(nil),                       // 102: cairn.admin.v1.Health
+	(*Nodes)(nil),                        // 103: cairn.admin.v1.Nodes
+	(*NodeStatus)(nil),                   // 104: cairn.admin.v1.NodeStatus
+	(*Drives)(nil),                       // 105: cairn.admin.v1.Drives
+	(*DriveStatus)(nil),                  // 106: cairn.admin.v1.DriveStatus
+	(*Volumes)(nil),                      // 107: cairn.admin.v1.Volumes
+	(*Volume)(nil),                       // 108: cairn.admin.v1.Volume
+	(*Plan)(nil),                         // 109: cairn.admin.v1.Plan
+	(*ClockRepaired)(nil),                // 110: cairn.admin.v1.ClockRepaired
+	(*Jobs)(nil),                         // 111: cairn.admin.v1.Jobs
+	(*BackupPiece)(nil),                  // 112: cairn.admin.v1.BackupPiece
+	(*ReleaseOrphansResponse)(nil),       // 113: cairn.admin.v1.ReleaseOrphansResponse
+	(*TraceEvent)(nil),                   // 114: cairn.admin.v1.TraceEvent
+	(*Loads)(nil),                        // 115: cairn.admin.v1.Loads
+	(*LoadHistory)(nil),                  // 116: cairn.admin.v1.LoadHistory
+	(*LogLevels)(nil),                    // 117: cairn.admin.v1.LogLevels
+	(*Logs)(nil),                         // 118: cairn.admin.v1.Logs
+	(*SupportPiece)(nil),                 // 119: cairn.admin.v1.SupportPiece
 }
 var file_admin_proto_depIdxs = []int32{
 	0,   // 0: cairn.admin.v1.AdminService.Status:input_type -> cairn.admin.v1.StatusRequest
@@ -341,106 +343,108 @@ var file_admin_proto_depIdxs = []int32{
 	55,  // 77: cairn.admin.v1.AdminService.ListJobs:input_type -> cairn.admin.v1.ListJobsRequest
 	56,  // 78: cairn.admin.v1.AdminService.PauseJob:input_type -> cairn.admin.v1.JobRef
 	56,  // 79: cairn.admin.v1.AdminService.ResumeJob:input_type -> cairn.admin.v1.JobRef
-	57,  // 80: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
-	58,  // 81: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
-	59,  // 82: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
-	60,  // 83: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
-	61,  // 84: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
-	62,  // 85: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
-	63,  // 86: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
-	64,  // 87: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
-	65,  // 88: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
-	66,  // 89: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
-	67,  // 90: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
-	68,  // 91: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
-	69,  // 92: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
-	69,  // 93: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
-	70,  // 94: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
-	71,  // 95: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
-	72,  // 96: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
-	71,  // 97: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
-	73,  // 98: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
-	74,  // 99: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
-	73,  // 100: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
-	72,  // 101: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
-	75,  // 102: cairn.admin.v1.AdminService.SetLimit:output_type -> cairn.admin.v1.Limit
-	72,  // 103: cairn.admin.v1.AdminService.ClearLimit:output_type -> cairn.admin.v1.Removed
-	76,  // 104: cairn.admin.v1.AdminService.ListLimits:output_type -> cairn.admin.v1.Limits
-	77,  // 105: cairn.admin.v1.AdminService.ListTaken:output_type -> cairn.admin.v1.TakenList
-	78,  // 106: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
-	79,  // 107: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
-	80,  // 108: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
-	80,  // 109: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
-	80,  // 110: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
-	72,  // 111: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
-	81,  // 112: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
-	82,  // 113: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
-	81,  // 114: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
-	81,  // 115: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
-	72,  // 116: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
-	83,  // 117: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
-	84,  // 118: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
-	83,  // 119: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
-	83,  // 120: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
-	72,  // 121: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
-	85,  // 122: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
-	86,  // 123: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
-	85,  // 124: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
-	72,  // 125: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
-	87,  // 126: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
-	88,  // 127: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
-	87,  // 128: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
-	89,  // 129: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
-	72,  // 130: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
-	90,  // 131: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
-	91,  // 132: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
-	92,  // 133: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
-	91,  // 134: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
-	91,  // 135: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
-	72,  // 136: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
-	93,  // 137: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
-	94,  // 138: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
-	93,  // 139: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
-	93,  // 140: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
-	93,  // 141: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
-	72,  // 142: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
-	95,  // 143: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
-	96,  // 144: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
-	97,  // 145: cairn.admin.v1.AdminService.SimulateLifecycle:output_type -> cairn.admin.v1.LifecycleSimulation
-	98,  // 146: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
-	99,  // 147: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
-	72,  // 148: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
-	100, // 149: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
-	101, // 150: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
-	102, // 151: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
-	103, // 152: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
-	104, // 153: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
-	105, // 154: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
-	106, // 155: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
-	107, // 156: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
-	108, // 157: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
-	103, // 158: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
-	103, // 159: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
-	72,  // 160: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
-	109, // 161: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
-	103, // 162: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
-	105, // 163: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	105, // 164: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
-	72,  // 165: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
-	110, // 166: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
-	110, // 167: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
-	110, // 168: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
-	111, // 169: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
-	112, // 170: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
-	113, // 171: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
-	114, // 172: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
-	115, // 173: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
-	116, // 174: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
-	116, // 175: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
-	117, // 176: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
-	118, // 177: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
-	89,  // [89:178] is the sub-list for method output_type
-	0,   // [0:89] is the sub-list for method input_type
+	57,  // 80: cairn.admin.v1.AdminService.RunJob:input_type -> cairn.admin.v1.RunJobRequest
+	58,  // 81: cairn.admin.v1.AdminService.BackupMetadata:input_type -> cairn.admin.v1.BackupMetadataRequest
+	59,  // 82: cairn.admin.v1.AdminService.ReleaseOrphans:input_type -> cairn.admin.v1.ReleaseOrphansRequest
+	60,  // 83: cairn.admin.v1.AdminService.Trace:input_type -> cairn.admin.v1.TraceRequest
+	61,  // 84: cairn.admin.v1.AdminService.ListLoad:input_type -> cairn.admin.v1.ListLoadRequest
+	62,  // 85: cairn.admin.v1.AdminService.ShowHistory:input_type -> cairn.admin.v1.ShowHistoryRequest
+	63,  // 86: cairn.admin.v1.AdminService.ListLogLevels:input_type -> cairn.admin.v1.ListLogLevelsRequest
+	64,  // 87: cairn.admin.v1.AdminService.SetLogLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
+	65,  // 88: cairn.admin.v1.AdminService.ListLogs:input_type -> cairn.admin.v1.ListLogsRequest
+	66,  // 89: cairn.admin.v1.AdminService.CollectSupport:input_type -> cairn.admin.v1.CollectSupportRequest
+	67,  // 90: cairn.admin.v1.AdminService.Status:output_type -> cairn.admin.v1.StatusResponse
+	68,  // 91: cairn.admin.v1.AdminService.ListSettings:output_type -> cairn.admin.v1.Settings
+	69,  // 92: cairn.admin.v1.AdminService.ShowSetting:output_type -> cairn.admin.v1.SettingEverywhere
+	70,  // 93: cairn.admin.v1.AdminService.SetSetting:output_type -> cairn.admin.v1.Setting
+	70,  // 94: cairn.admin.v1.AdminService.ResetSetting:output_type -> cairn.admin.v1.Setting
+	71,  // 95: cairn.admin.v1.AdminService.ListEventTargets:output_type -> cairn.admin.v1.EventTargets
+	72,  // 96: cairn.admin.v1.AdminService.SetEventTarget:output_type -> cairn.admin.v1.EventTarget
+	73,  // 97: cairn.admin.v1.AdminService.RemoveEventTarget:output_type -> cairn.admin.v1.Removed
+	72,  // 98: cairn.admin.v1.AdminService.TestEventTarget:output_type -> cairn.admin.v1.EventTarget
+	74,  // 99: cairn.admin.v1.AdminService.AddOIDCProvider:output_type -> cairn.admin.v1.IdentityProvider
+	75,  // 100: cairn.admin.v1.AdminService.ListIdentityProviders:output_type -> cairn.admin.v1.IdentityProviders
+	74,  // 101: cairn.admin.v1.AdminService.ShowIdentityProvider:output_type -> cairn.admin.v1.IdentityProvider
+	73,  // 102: cairn.admin.v1.AdminService.RemoveIdentityProvider:output_type -> cairn.admin.v1.Removed
+	76,  // 103: cairn.admin.v1.AdminService.SetLimit:output_type -> cairn.admin.v1.Limit
+	73,  // 104: cairn.admin.v1.AdminService.ClearLimit:output_type -> cairn.admin.v1.Removed
+	77,  // 105: cairn.admin.v1.AdminService.ListLimits:output_type -> cairn.admin.v1.Limits
+	78,  // 106: cairn.admin.v1.AdminService.ListTaken:output_type -> cairn.admin.v1.TakenList
+	79,  // 107: cairn.admin.v1.AdminService.AddAccount:output_type -> cairn.admin.v1.NewAccount
+	80,  // 108: cairn.admin.v1.AdminService.ListAccounts:output_type -> cairn.admin.v1.Accounts
+	81,  // 109: cairn.admin.v1.AdminService.ShowAccount:output_type -> cairn.admin.v1.Account
+	81,  // 110: cairn.admin.v1.AdminService.SetAccountDisabled:output_type -> cairn.admin.v1.Account
+	81,  // 111: cairn.admin.v1.AdminService.SetAccountBuckets:output_type -> cairn.admin.v1.Account
+	73,  // 112: cairn.admin.v1.AdminService.RemoveAccount:output_type -> cairn.admin.v1.Removed
+	82,  // 113: cairn.admin.v1.AdminService.AddUser:output_type -> cairn.admin.v1.User
+	83,  // 114: cairn.admin.v1.AdminService.ListUsers:output_type -> cairn.admin.v1.Users
+	82,  // 115: cairn.admin.v1.AdminService.ShowUser:output_type -> cairn.admin.v1.User
+	82,  // 116: cairn.admin.v1.AdminService.SetUserDisabled:output_type -> cairn.admin.v1.User
+	73,  // 117: cairn.admin.v1.AdminService.RemoveUser:output_type -> cairn.admin.v1.Removed
+	84,  // 118: cairn.admin.v1.AdminService.AddGroup:output_type -> cairn.admin.v1.Group
+	85,  // 119: cairn.admin.v1.AdminService.ListGroups:output_type -> cairn.admin.v1.Groups
+	84,  // 120: cairn.admin.v1.AdminService.ShowGroup:output_type -> cairn.admin.v1.Group
+	84,  // 121: cairn.admin.v1.AdminService.SetGroupMember:output_type -> cairn.admin.v1.Group
+	73,  // 122: cairn.admin.v1.AdminService.RemoveGroup:output_type -> cairn.admin.v1.Removed
+	86,  // 123: cairn.admin.v1.AdminService.AddRole:output_type -> cairn.admin.v1.Role
+	87,  // 124: cairn.admin.v1.AdminService.ListRoles:output_type -> cairn.admin.v1.Roles
+	86,  // 125: cairn.admin.v1.AdminService.ShowRole:output_type -> cairn.admin.v1.Role
+	73,  // 126: cairn.admin.v1.AdminService.RemoveRole:output_type -> cairn.admin.v1.Removed
+	88,  // 127: cairn.admin.v1.AdminService.AddPolicy:output_type -> cairn.admin.v1.Policy
+	89,  // 128: cairn.admin.v1.AdminService.ListPolicies:output_type -> cairn.admin.v1.Policies
+	88,  // 129: cairn.admin.v1.AdminService.ShowPolicy:output_type -> cairn.admin.v1.Policy
+	90,  // 130: cairn.admin.v1.AdminService.SetPolicyAttached:output_type -> cairn.admin.v1.Attachment
+	73,  // 131: cairn.admin.v1.AdminService.RemovePolicy:output_type -> cairn.admin.v1.Removed
+	91,  // 132: cairn.admin.v1.AdminService.SimulatePolicy:output_type -> cairn.admin.v1.Simulation
+	92,  // 133: cairn.admin.v1.AdminService.AddAccessKey:output_type -> cairn.admin.v1.AccessKey
+	93,  // 134: cairn.admin.v1.AdminService.ListAccessKeys:output_type -> cairn.admin.v1.AccessKeys
+	92,  // 135: cairn.admin.v1.AdminService.ShowAccessKey:output_type -> cairn.admin.v1.AccessKey
+	92,  // 136: cairn.admin.v1.AdminService.SetAccessKeyDisabled:output_type -> cairn.admin.v1.AccessKey
+	73,  // 137: cairn.admin.v1.AdminService.RemoveAccessKey:output_type -> cairn.admin.v1.Removed
+	94,  // 138: cairn.admin.v1.AdminService.CreateMasterKey:output_type -> cairn.admin.v1.MasterKey
+	95,  // 139: cairn.admin.v1.AdminService.ListMasterKeys:output_type -> cairn.admin.v1.MasterKeys
+	94,  // 140: cairn.admin.v1.AdminService.ShowMasterKey:output_type -> cairn.admin.v1.MasterKey
+	94,  // 141: cairn.admin.v1.AdminService.ChangeMasterKey:output_type -> cairn.admin.v1.MasterKey
+	94,  // 142: cairn.admin.v1.AdminService.SetKeyAlias:output_type -> cairn.admin.v1.MasterKey
+	73,  // 143: cairn.admin.v1.AdminService.RemoveKeyAlias:output_type -> cairn.admin.v1.Removed
+	96,  // 144: cairn.admin.v1.AdminService.ListBuckets:output_type -> cairn.admin.v1.Buckets
+	97,  // 145: cairn.admin.v1.AdminService.ShowBucket:output_type -> cairn.admin.v1.Bucket
+	98,  // 146: cairn.admin.v1.AdminService.SimulateLifecycle:output_type -> cairn.admin.v1.LifecycleSimulation
+	99,  // 147: cairn.admin.v1.AdminService.ListUploads:output_type -> cairn.admin.v1.Uploads
+	100, // 148: cairn.admin.v1.AdminService.ShowUpload:output_type -> cairn.admin.v1.Upload
+	73,  // 149: cairn.admin.v1.AdminService.AbortUpload:output_type -> cairn.admin.v1.Removed
+	101, // 150: cairn.admin.v1.AdminService.StatObject:output_type -> cairn.admin.v1.ObjectStat
+	102, // 151: cairn.admin.v1.AdminService.ShowHealth:output_type -> cairn.admin.v1.Health
+	103, // 152: cairn.admin.v1.AdminService.ListNodes:output_type -> cairn.admin.v1.Nodes
+	104, // 153: cairn.admin.v1.AdminService.ShowNode:output_type -> cairn.admin.v1.NodeStatus
+	105, // 154: cairn.admin.v1.AdminService.ListDrives:output_type -> cairn.admin.v1.Drives
+	106, // 155: cairn.admin.v1.AdminService.ShowDrive:output_type -> cairn.admin.v1.DriveStatus
+	107, // 156: cairn.admin.v1.AdminService.ListVolumes:output_type -> cairn.admin.v1.Volumes
+	108, // 157: cairn.admin.v1.AdminService.ShowVolume:output_type -> cairn.admin.v1.Volume
+	109, // 158: cairn.admin.v1.AdminService.ShowPlan:output_type -> cairn.admin.v1.Plan
+	104, // 159: cairn.admin.v1.AdminService.DrainNode:output_type -> cairn.admin.v1.NodeStatus
+	104, // 160: cairn.admin.v1.AdminService.UndrainNode:output_type -> cairn.admin.v1.NodeStatus
+	73,  // 161: cairn.admin.v1.AdminService.RemoveNode:output_type -> cairn.admin.v1.Removed
+	110, // 162: cairn.admin.v1.AdminService.RepairClock:output_type -> cairn.admin.v1.ClockRepaired
+	104, // 163: cairn.admin.v1.AdminService.UnseatNode:output_type -> cairn.admin.v1.NodeStatus
+	106, // 164: cairn.admin.v1.AdminService.DrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	106, // 165: cairn.admin.v1.AdminService.UndrainDrive:output_type -> cairn.admin.v1.DriveStatus
+	73,  // 166: cairn.admin.v1.AdminService.RemoveDrive:output_type -> cairn.admin.v1.Removed
+	111, // 167: cairn.admin.v1.AdminService.ListJobs:output_type -> cairn.admin.v1.Jobs
+	111, // 168: cairn.admin.v1.AdminService.PauseJob:output_type -> cairn.admin.v1.Jobs
+	111, // 169: cairn.admin.v1.AdminService.ResumeJob:output_type -> cairn.admin.v1.Jobs
+	111, // 170: cairn.admin.v1.AdminService.RunJob:output_type -> cairn.admin.v1.Jobs
+	112, // 171: cairn.admin.v1.AdminService.BackupMetadata:output_type -> cairn.admin.v1.BackupPiece
+	113, // 172: cairn.admin.v1.AdminService.ReleaseOrphans:output_type -> cairn.admin.v1.ReleaseOrphansResponse
+	114, // 173: cairn.admin.v1.AdminService.Trace:output_type -> cairn.admin.v1.TraceEvent
+	115, // 174: cairn.admin.v1.AdminService.ListLoad:output_type -> cairn.admin.v1.Loads
+	116, // 175: cairn.admin.v1.AdminService.ShowHistory:output_type -> cairn.admin.v1.LoadHistory
+	117, // 176: cairn.admin.v1.AdminService.ListLogLevels:output_type -> cairn.admin.v1.LogLevels
+	117, // 177: cairn.admin.v1.AdminService.SetLogLevel:output_type -> cairn.admin.v1.LogLevels
+	118, // 178: cairn.admin.v1.AdminService.ListLogs:output_type -> cairn.admin.v1.Logs
+	119, // 179: cairn.admin.v1.AdminService.CollectSupport:output_type -> cairn.admin.v1.SupportPiece
+	90,  // [90:180] is the sub-list for method output_type
+	0,   // [0:90] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name

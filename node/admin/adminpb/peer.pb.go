@@ -330,7 +330,7 @@ const file_peer_proto_rawDesc = "" +
 	"blockCache\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xd7\x05\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x9d\x06\n" +
 	"\vPeerService\x12C\n" +
 	"\x06Report\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1a.cairn.admin.v1.NodeReport\x12?\n" +
 	"\x04Load\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x18.cairn.admin.v1.NodeLoad\x12J\n" +
@@ -338,7 +338,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x06Limits\x12\".cairn.admin.v1.LimitReportRequest\x1a\x1b.cairn.admin.v1.LimitReport\x12C\n" +
 	"\x05Watch\x12\x1c.cairn.admin.v1.TraceRequest\x1a\x1a.cairn.admin.v1.TraceEvent0\x01\x12H\n" +
 	"\bSetLevel\x12\".cairn.admin.v1.SetLogLevelRequest\x1a\x18.cairn.admin.v1.LogLevel\x12?\n" +
-	"\x03Log\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x17.cairn.admin.v1.NodeLog\x12H\n" +
+	"\x03Log\x12\x1f.cairn.admin.v1.ListLogsRequest\x1a\x17.cairn.admin.v1.NodeLog\x12D\n" +
+	"\x03Run\x12\x1d.cairn.admin.v1.RunJobRequest\x1a\x1e.cairn.admin.v1.RunJobResponse\x12H\n" +
 	"\aInForce\x12#.cairn.admin.v1.ListSettingsRequest\x1a\x18.cairn.admin.v1.Settings\x12H\n" +
 	"\aSupport\x12\x1d.cairn.admin.v1.ReportRequest\x1a\x1c.cairn.admin.v1.SupportPiece0\x01\x12G\n" +
 	"\x06Unseat\x12\x1d.cairn.admin.v1.UnseatRequest\x1a\x1e.cairn.admin.v1.UnseatResponseB0Z.github.com/cairnstore/cairn/node/admin/adminpbb\x06proto3"
@@ -371,14 +372,16 @@ var file_peer_proto_goTypes = []any{
 	(*TraceRequest)(nil),        // 11: cairn.admin.v1.TraceRequest
 	(*SetLogLevelRequest)(nil),  // 12: cairn.admin.v1.SetLogLevelRequest
 	(*ListLogsRequest)(nil),     // 13: cairn.admin.v1.ListLogsRequest
-	(*ListSettingsRequest)(nil), // 14: cairn.admin.v1.ListSettingsRequest
-	(*NodeLoad)(nil),            // 15: cairn.admin.v1.NodeLoad
-	(*LoadHistory)(nil),         // 16: cairn.admin.v1.LoadHistory
-	(*LimitReport)(nil),         // 17: cairn.admin.v1.LimitReport
-	(*TraceEvent)(nil),          // 18: cairn.admin.v1.TraceEvent
-	(*NodeLog)(nil),             // 19: cairn.admin.v1.NodeLog
-	(*Settings)(nil),            // 20: cairn.admin.v1.Settings
-	(*SupportPiece)(nil),        // 21: cairn.admin.v1.SupportPiece
+	(*RunJobRequest)(nil),       // 14: cairn.admin.v1.RunJobRequest
+	(*ListSettingsRequest)(nil), // 15: cairn.admin.v1.ListSettingsRequest
+	(*NodeLoad)(nil),            // 16: cairn.admin.v1.NodeLoad
+	(*LoadHistory)(nil),         // 17: cairn.admin.v1.LoadHistory
+	(*LimitReport)(nil),         // 18: cairn.admin.v1.LimitReport
+	(*TraceEvent)(nil),          // 19: cairn.admin.v1.TraceEvent
+	(*NodeLog)(nil),             // 20: cairn.admin.v1.NodeLog
+	(*RunJobResponse)(nil),      // 21: cairn.admin.v1.RunJobResponse
+	(*Settings)(nil),            // 22: cairn.admin.v1.Settings
+	(*SupportPiece)(nil),        // 23: cairn.admin.v1.SupportPiece
 }
 var file_peer_proto_depIdxs = []int32{
 	5,  // 0: cairn.admin.v1.NodeReport.drives:type_name -> cairn.admin.v1.DriveStatus
@@ -393,21 +396,23 @@ var file_peer_proto_depIdxs = []int32{
 	11, // 9: cairn.admin.v1.PeerService.Watch:input_type -> cairn.admin.v1.TraceRequest
 	12, // 10: cairn.admin.v1.PeerService.SetLevel:input_type -> cairn.admin.v1.SetLogLevelRequest
 	13, // 11: cairn.admin.v1.PeerService.Log:input_type -> cairn.admin.v1.ListLogsRequest
-	14, // 12: cairn.admin.v1.PeerService.InForce:input_type -> cairn.admin.v1.ListSettingsRequest
-	0,  // 13: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
-	1,  // 14: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
-	3,  // 15: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
-	15, // 16: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
-	16, // 17: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
-	17, // 18: cairn.admin.v1.PeerService.Limits:output_type -> cairn.admin.v1.LimitReport
-	18, // 19: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
-	7,  // 20: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
-	19, // 21: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
-	20, // 22: cairn.admin.v1.PeerService.InForce:output_type -> cairn.admin.v1.Settings
-	21, // 23: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
-	2,  // 24: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
-	15, // [15:25] is the sub-list for method output_type
-	5,  // [5:15] is the sub-list for method input_type
+	14, // 12: cairn.admin.v1.PeerService.Run:input_type -> cairn.admin.v1.RunJobRequest
+	15, // 13: cairn.admin.v1.PeerService.InForce:input_type -> cairn.admin.v1.ListSettingsRequest
+	0,  // 14: cairn.admin.v1.PeerService.Support:input_type -> cairn.admin.v1.ReportRequest
+	1,  // 15: cairn.admin.v1.PeerService.Unseat:input_type -> cairn.admin.v1.UnseatRequest
+	3,  // 16: cairn.admin.v1.PeerService.Report:output_type -> cairn.admin.v1.NodeReport
+	16, // 17: cairn.admin.v1.PeerService.Load:output_type -> cairn.admin.v1.NodeLoad
+	17, // 18: cairn.admin.v1.PeerService.History:output_type -> cairn.admin.v1.LoadHistory
+	18, // 19: cairn.admin.v1.PeerService.Limits:output_type -> cairn.admin.v1.LimitReport
+	19, // 20: cairn.admin.v1.PeerService.Watch:output_type -> cairn.admin.v1.TraceEvent
+	7,  // 21: cairn.admin.v1.PeerService.SetLevel:output_type -> cairn.admin.v1.LogLevel
+	20, // 22: cairn.admin.v1.PeerService.Log:output_type -> cairn.admin.v1.NodeLog
+	21, // 23: cairn.admin.v1.PeerService.Run:output_type -> cairn.admin.v1.RunJobResponse
+	22, // 24: cairn.admin.v1.PeerService.InForce:output_type -> cairn.admin.v1.Settings
+	23, // 25: cairn.admin.v1.PeerService.Support:output_type -> cairn.admin.v1.SupportPiece
+	2,  // 26: cairn.admin.v1.PeerService.Unseat:output_type -> cairn.admin.v1.UnseatResponse
+	16, // [16:27] is the sub-list for method output_type
+	5,  // [5:16] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name

@@ -239,6 +239,8 @@ const (
 	AdminServicePauseJobProcedure = "/cairn.admin.v1.AdminService/PauseJob"
 	// AdminServiceResumeJobProcedure is the fully-qualified name of the AdminService's ResumeJob RPC.
 	AdminServiceResumeJobProcedure = "/cairn.admin.v1.AdminService/ResumeJob"
+	// AdminServiceRunJobProcedure is the fully-qualified name of the AdminService's RunJob RPC.
+	AdminServiceRunJobProcedure = "/cairn.admin.v1.AdminService/RunJob"
 	// AdminServiceBackupMetadataProcedure is the fully-qualified name of the AdminService's
 	// BackupMetadata RPC.
 	AdminServiceBackupMetadataProcedure = "/cairn.admin.v1.AdminService/BackupMetadata"
@@ -361,6 +363,8 @@ type AdminServiceClient interface {
 	ListJobs(context.Context, *adminpb.ListJobsRequest) (*adminpb.Jobs, error)
 	PauseJob(context.Context, *adminpb.JobRef) (*adminpb.Jobs, error)
 	ResumeJob(context.Context, *adminpb.JobRef) (*adminpb.Jobs, error)
+	// RunJob begins a round now, where that of the interval would come later.
+	RunJob(context.Context, *adminpb.RunJobRequest) (*adminpb.Jobs, error)
 	// BackupMetadata streams a consistent backup of the metadata.
 	BackupMetadata(context.Context, *adminpb.BackupMetadataRequest) (*connect.ServerStreamForClient[adminpb.BackupPiece], error)
 	// ReleaseOrphans lets shards that the metadata do not know be deleted, after they were
@@ -867,6 +871,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("ResumeJob")),
 			connect.WithClientOptions(opts...),
 		),
+		runJob: connect.NewClient[adminpb.RunJobRequest, adminpb.Jobs](
+			httpClient,
+			baseURL+AdminServiceRunJobProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("RunJob")),
+			connect.WithClientOptions(opts...),
+		),
 		backupMetadata: connect.NewClient[adminpb.BackupMetadataRequest, adminpb.BackupPiece](
 			httpClient,
 			baseURL+AdminServiceBackupMetadataProcedure,
@@ -1006,6 +1016,7 @@ type adminServiceClient struct {
 	listJobs               *connect.Client[adminpb.ListJobsRequest, adminpb.Jobs]
 	pauseJob               *connect.Client[adminpb.JobRef, adminpb.Jobs]
 	resumeJob              *connect.Client[adminpb.JobRef, adminpb.Jobs]
+	runJob                 *connect.Client[adminpb.RunJobRequest, adminpb.Jobs]
 	backupMetadata         *connect.Client[adminpb.BackupMetadataRequest, adminpb.BackupPiece]
 	releaseOrphans         *connect.Client[adminpb.ReleaseOrphansRequest, adminpb.ReleaseOrphansResponse]
 	trace                  *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
@@ -1737,6 +1748,15 @@ func (c *adminServiceClient) ResumeJob(ctx context.Context, req *adminpb.JobRef)
 	return nil, err
 }
 
+// RunJob calls cairn.admin.v1.AdminService.RunJob.
+func (c *adminServiceClient) RunJob(ctx context.Context, req *adminpb.RunJobRequest) (*adminpb.Jobs, error) {
+	response, err := c.runJob.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // BackupMetadata calls cairn.admin.v1.AdminService.BackupMetadata.
 func (c *adminServiceClient) BackupMetadata(ctx context.Context, req *adminpb.BackupMetadataRequest) (*connect.ServerStreamForClient[adminpb.BackupPiece], error) {
 	return c.backupMetadata.CallServerStream(ctx, connect.NewRequest(req))
@@ -1902,6 +1922,8 @@ type AdminServiceHandler interface {
 	ListJobs(context.Context, *adminpb.ListJobsRequest) (*adminpb.Jobs, error)
 	PauseJob(context.Context, *adminpb.JobRef) (*adminpb.Jobs, error)
 	ResumeJob(context.Context, *adminpb.JobRef) (*adminpb.Jobs, error)
+	// RunJob begins a round now, where that of the interval would come later.
+	RunJob(context.Context, *adminpb.RunJobRequest) (*adminpb.Jobs, error)
 	// BackupMetadata streams a consistent backup of the metadata.
 	BackupMetadata(context.Context, *adminpb.BackupMetadataRequest, *connect.ServerStream[adminpb.BackupPiece]) error
 	// ReleaseOrphans lets shards that the metadata do not know be deleted, after they were
@@ -2404,6 +2426,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("ResumeJob")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceRunJobHandler := connect.NewUnaryHandlerSimple(
+		AdminServiceRunJobProcedure,
+		svc.RunJob,
+		connect.WithSchema(adminServiceMethods.ByName("RunJob")),
+		connect.WithHandlerOptions(opts...),
+	)
 	adminServiceBackupMetadataHandler := connect.NewServerStreamHandlerSimple(
 		AdminServiceBackupMetadataProcedure,
 		svc.BackupMetadata,
@@ -2620,6 +2648,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServicePauseJobHandler.ServeHTTP(w, r)
 		case AdminServiceResumeJobProcedure:
 			adminServiceResumeJobHandler.ServeHTTP(w, r)
+		case AdminServiceRunJobProcedure:
+			adminServiceRunJobHandler.ServeHTTP(w, r)
 		case AdminServiceBackupMetadataProcedure:
 			adminServiceBackupMetadataHandler.ServeHTTP(w, r)
 		case AdminServiceReleaseOrphansProcedure:
@@ -2965,6 +2995,10 @@ func (UnimplementedAdminServiceHandler) PauseJob(context.Context, *adminpb.JobRe
 
 func (UnimplementedAdminServiceHandler) ResumeJob(context.Context, *adminpb.JobRef) (*adminpb.Jobs, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.ResumeJob is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) RunJob(context.Context, *adminpb.RunJobRequest) (*adminpb.Jobs, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.AdminService.RunJob is not implemented"))
 }
 
 func (UnimplementedAdminServiceHandler) BackupMetadata(context.Context, *adminpb.BackupMetadataRequest, *connect.ServerStream[adminpb.BackupPiece]) error {

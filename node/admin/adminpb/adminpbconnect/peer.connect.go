@@ -49,6 +49,8 @@ const (
 	PeerServiceSetLevelProcedure = "/cairn.admin.v1.PeerService/SetLevel"
 	// PeerServiceLogProcedure is the fully-qualified name of the PeerService's Log RPC.
 	PeerServiceLogProcedure = "/cairn.admin.v1.PeerService/Log"
+	// PeerServiceRunProcedure is the fully-qualified name of the PeerService's Run RPC.
+	PeerServiceRunProcedure = "/cairn.admin.v1.PeerService/Run"
 	// PeerServiceInForceProcedure is the fully-qualified name of the PeerService's InForce RPC.
 	PeerServiceInForceProcedure = "/cairn.admin.v1.PeerService/InForce"
 	// PeerServiceSupportProcedure is the fully-qualified name of the PeerService's Support RPC.
@@ -67,6 +69,8 @@ type PeerServiceClient interface {
 	Watch(context.Context, *adminpb.TraceRequest) (*connect.ServerStreamForClient[adminpb.TraceEvent], error)
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
+	// Run is AdminService's RunJob, for drives of the node; the drive is a whole id.
+	Run(context.Context, *adminpb.RunJobRequest) (*adminpb.RunJobResponse, error)
 	// InForce has all settings that the cluster may change, as they are in force on the node.
 	InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
 	Support(context.Context, *adminpb.ReportRequest) (*connect.ServerStreamForClient[adminpb.SupportPiece], error)
@@ -127,6 +131,12 @@ func NewPeerServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(peerServiceMethods.ByName("Log")),
 			connect.WithClientOptions(opts...),
 		),
+		run: connect.NewClient[adminpb.RunJobRequest, adminpb.RunJobResponse](
+			httpClient,
+			baseURL+PeerServiceRunProcedure,
+			connect.WithSchema(peerServiceMethods.ByName("Run")),
+			connect.WithClientOptions(opts...),
+		),
 		inForce: connect.NewClient[adminpb.ListSettingsRequest, adminpb.Settings](
 			httpClient,
 			baseURL+PeerServiceInForceProcedure,
@@ -157,6 +167,7 @@ type peerServiceClient struct {
 	watch    *connect.Client[adminpb.TraceRequest, adminpb.TraceEvent]
 	setLevel *connect.Client[adminpb.SetLogLevelRequest, adminpb.LogLevel]
 	log      *connect.Client[adminpb.ListLogsRequest, adminpb.NodeLog]
+	run      *connect.Client[adminpb.RunJobRequest, adminpb.RunJobResponse]
 	inForce  *connect.Client[adminpb.ListSettingsRequest, adminpb.Settings]
 	support  *connect.Client[adminpb.ReportRequest, adminpb.SupportPiece]
 	unseat   *connect.Client[adminpb.UnseatRequest, adminpb.UnseatResponse]
@@ -221,6 +232,15 @@ func (c *peerServiceClient) Log(ctx context.Context, req *adminpb.ListLogsReques
 	return nil, err
 }
 
+// Run calls cairn.admin.v1.PeerService.Run.
+func (c *peerServiceClient) Run(ctx context.Context, req *adminpb.RunJobRequest) (*adminpb.RunJobResponse, error) {
+	response, err := c.run.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // InForce calls cairn.admin.v1.PeerService.InForce.
 func (c *peerServiceClient) InForce(ctx context.Context, req *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
 	response, err := c.inForce.CallUnary(ctx, connect.NewRequest(req))
@@ -254,6 +274,8 @@ type PeerServiceHandler interface {
 	Watch(context.Context, *adminpb.TraceRequest, *connect.ServerStream[adminpb.TraceEvent]) error
 	SetLevel(context.Context, *adminpb.SetLogLevelRequest) (*adminpb.LogLevel, error)
 	Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error)
+	// Run is AdminService's RunJob, for drives of the node; the drive is a whole id.
+	Run(context.Context, *adminpb.RunJobRequest) (*adminpb.RunJobResponse, error)
 	// InForce has all settings that the cluster may change, as they are in force on the node.
 	InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error)
 	Support(context.Context, *adminpb.ReportRequest, *connect.ServerStream[adminpb.SupportPiece]) error
@@ -310,6 +332,12 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(peerServiceMethods.ByName("Log")),
 		connect.WithHandlerOptions(opts...),
 	)
+	peerServiceRunHandler := connect.NewUnaryHandlerSimple(
+		PeerServiceRunProcedure,
+		svc.Run,
+		connect.WithSchema(peerServiceMethods.ByName("Run")),
+		connect.WithHandlerOptions(opts...),
+	)
 	peerServiceInForceHandler := connect.NewUnaryHandlerSimple(
 		PeerServiceInForceProcedure,
 		svc.InForce,
@@ -344,6 +372,8 @@ func NewPeerServiceHandler(svc PeerServiceHandler, opts ...connect.HandlerOption
 			peerServiceSetLevelHandler.ServeHTTP(w, r)
 		case PeerServiceLogProcedure:
 			peerServiceLogHandler.ServeHTTP(w, r)
+		case PeerServiceRunProcedure:
+			peerServiceRunHandler.ServeHTTP(w, r)
 		case PeerServiceInForceProcedure:
 			peerServiceInForceHandler.ServeHTTP(w, r)
 		case PeerServiceSupportProcedure:
@@ -385,6 +415,10 @@ func (UnimplementedPeerServiceHandler) SetLevel(context.Context, *adminpb.SetLog
 
 func (UnimplementedPeerServiceHandler) Log(context.Context, *adminpb.ListLogsRequest) (*adminpb.NodeLog, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Log is not implemented"))
+}
+
+func (UnimplementedPeerServiceHandler) Run(context.Context, *adminpb.RunJobRequest) (*adminpb.RunJobResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cairn.admin.v1.PeerService.Run is not implemented"))
 }
 
 func (UnimplementedPeerServiceHandler) InForce(context.Context, *adminpb.ListSettingsRequest) (*adminpb.Settings, error) {
