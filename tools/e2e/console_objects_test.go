@@ -6,13 +6,16 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	browserdomain "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
@@ -189,9 +192,13 @@ func (b *browser) versions(s *s3.Client) {
 	require.NoError(b.t, err)
 	b.choose(b.files(map[string]string{"red.png": "another version"})...)
 	b.see("8 of 8 files uploaded")
+	now, err := s.HeadObject(b.t.Context(), &s3.HeadObjectInput{Bucket: ptr("things"), Key: ptr("red.png")})
+	require.NoError(b.t, err)
+	require.EqualValues(b.t, len("another version"), *now.ContentLength, "the newest version")
 	for _, key := range []string{"red.png", "film.webm", "big.bin"} {
 		b.do("choose "+key, chromedp.Click(fmt.Sprintf(`input[aria-label="Choose %s"]`, key), chromedp.ByQuery))
 	}
+	b.downloads()
 	b.press("Delete 3 objects")
 	b.see("a delete marker is set")
 	b.accessible("delete-many")
@@ -208,6 +215,31 @@ func (b *browser) versions(s *s3.Client) {
 	b.confirm("Delete")
 	b.do("gone", chromedp.WaitNotPresent(row, chromedp.BySearch))
 	require.Contains(b.t, keysOf(b, s), "red.png")
+}
+
+// downloads downloads what is chosen: each object becomes a file.
+func (b *browser) downloads() {
+	b.t.Helper()
+	dir := b.t.TempDir()
+	b.do("where to", browserdomain.SetDownloadBehavior(browserdomain.SetDownloadBehaviorBehaviorAllow).
+		WithDownloadPath(dir))
+	b.press("Download 3 objects")
+	until := time.Now().Add(pageTimeout)
+	for {
+		found, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(b.t, err)
+		sizes := map[string]int64{}
+		for _, name := range found {
+			if info, err := os.Stat(name); err == nil {
+				sizes[filepath.Base(name)] = info.Size()
+			}
+		}
+		if sizes["big.bin"] == 60<<20 && sizes["red.png"] == int64(len("another version")) && sizes["film.webm"] > 0 {
+			return
+		}
+		require.True(b.t, time.Now().Before(until), "not all were downloaded: %v, %v", found, sizes)
+		time.Sleep(pollEvery)
+	}
 }
 
 // keeps puts a hold and a retention on an object of a bucket with object lock, and tags with hostile names.

@@ -159,6 +159,16 @@ export const xmlText = (t) => String(t).replace(/[&<>"']/g, (c) => ({ "&": "&amp
 export const presign = (bucket, key, seconds, query = {}, method = "GET") =>
   presigned(session(), { method, origin: s3Origin(), path: address(bucket, key), query, region: config.region, seconds, time: now() });
 
+const downloadSeconds = 900; // A download has begun by then.
+
+// download hands an object to the browser, which keeps it as a file and shows nothing of it.
+export function download(bucket, key, version) {
+  const a = document.createElement("a");
+  a.href = presign(bucket, key, downloadSeconds, { versionId: version, "response-content-disposition": "attachment" });
+  a.download = key.split("/").pop();
+  a.click();
+}
+
 async function sts(as, parameters) {
   const body = new TextEncoder().encode(encodeQuery({ Version: "2011-06-15", ...parameters }));
   const answer = await s3("POST", undefined, undefined, { as, body, service: "sts", headers: { "Content-Type": "application/x-www-form-urlencoded" } });

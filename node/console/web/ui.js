@@ -58,7 +58,7 @@ export const Table = ({ caption, columns, rows, empty, rowKey }) => html`
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((c) => html`<th scope="col" class=${c.right ? "right" : ""}>${c.head}</th>`)}</tr></thead>
     <tbody>${rows.length ? rows.map((r, i) => html`<tr key=${rowKey ? rowKey(r) : i}>${columns.map((c) =>
-      html`<td class=${c.right ? "right" : ""}>${c.cell(r)}</td>`)}</tr>`)
+      html`<td class=${c.right ? "right" : ""} data-head=${typeof c.head === "string" ? c.head : undefined}>${c.cell(r)}</td>`)}</tr>`)
       : html`<tr><td colspan=${columns.length} class="quiet">${empty || W.nothing}</td></tr>`}</tbody>
   </table></div>`;
 

@@ -40,7 +40,7 @@ export const W = {
   objects: {
     title: "Objects", key: "Key", version: "Version", latest: "(latest)", storageClass: "Class", marker: "delete marker", none: "Nothing lies here.",
     choose: "Choose", chooseOne: (k) => "Choose " + k, find: "Begins with", doFind: "Find", showVersions: "Show versions", removing: "Deleting",
-    removeSome: (n) => `Delete ${plural(n, "object", "objects")}`, removeText: "In a bucket with versions the older ones stay, and a delete marker is set. Else the data is gone.",
+    downloadSome: (n) => `Download ${plural(n, "object", "objects")}`, removeSome: (n) => `Delete ${plural(n, "object", "objects")}`, removeText: "In a bucket with versions the older ones stay, and a delete marker is set. Else the data is gone.",
     removeVersions: "The versions that are chosen are deleted for good.",
   },
   uploads: {

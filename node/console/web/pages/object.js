@@ -1,5 +1,5 @@
 // One object: what it is, a preview, its tags and versions, a link to share, and where it lies.
-import { admin, children, decoded, get, now, presign, s3, s3xml, xmlText } from "../api.js";
+import { admin, children, decoded, download, get, now, presign, s3, s3xml, xmlText } from "../api.js";
 import { brief, bytes, count, go, html, link, num, useState, when } from "../lib.js";
 import { session } from "../session.js";
 import { Ask, Confirm, Copy, Dialog, Field, Heading, Loaded, Notice, State, Table, useBusy, useLoad } from "../ui.js";
@@ -131,15 +131,9 @@ export function ObjectPage({ bucket, key_: key, params }) {
   }, [bucket, key]);
   const [box, open] = useState("");
   const close = () => open("");
-  const download = () => {
-    const a = document.createElement("a");
-    a.href = presign(bucket, key, previewSeconds, { versionId: version, "response-content-disposition": "attachment" });
-    a.download = key.split("/").pop();
-    a.click();
-  };
   const name = key.slice(folder.length) || key;
   return html`<${Heading} title=${name} trail=${trailOf(bucket, folder)}>
-      ${of.data && html`<button onClick=${download}>${W.object.download}</button><button class="second" onClick=${() => open("share")}>${W.object.share}</button>`}
+      ${of.data && html`<button onClick=${() => download(bucket, key, version)}>${W.object.download}</button><button class="second" onClick=${() => open("share")}>${W.object.share}</button>`}
       ${of.data && html`<button class="second" onClick=${() => open("copy")}>${W.object.copy}</button>`}
       <button class="second danger" onClick=${() => open("remove")}>${W.remove}</button><//>
     <${Loaded} of=${of}>${(o) => html`<section><dl class="facts">

@@ -1,5 +1,5 @@
 // Objects of a bucket below a prefix, page by page; uploads into it.
-import { children, decoded, get, s3, s3xml } from "../api.js";
+import { children, decoded, download, get, s3, s3xml } from "../api.js";
 import { bytes, html, link, num, useEffect, useRef, useState, when } from "../lib.js";
 import { Confirm, Field, Heading, Loaded, Notice, Progress, Table, Tabs, useLoad } from "../ui.js";
 import * as upload from "../upload.js";
@@ -8,6 +8,7 @@ import { W } from "../words.js";
 
 const pageSize = 200;
 const deletedAtOnce = 4;
+const betweenDownloads = 400; // Milliseconds: browsers drop downloads that come at once.
 
 // listed reads a page of a list: folders (common prefixes) and objects.
 async function listed(bucket, prefix, token) {
@@ -90,6 +91,7 @@ export function Objects({ bucket, params }) {
         <${Field} label=${W.objects.find} value=${find} onInput=${setFind} />
         <button class="second">${W.objects.doFind}</button>
         <${Field} type="checkbox" label=${W.objects.showVersions} value=${all} onInput=${(v) => { location.hash = link(["buckets", bucket], { prefix, versions: v ? "1" : "" }); }} />
+        ${chosen.size > 0 && html`<button type="button" class="second" onClick=${() => downloadMany(bucket, [...chosen].map((c) => JSON.parse(c)))}>${W.objects.downloadSome(chosen.size)}</button>`}
         ${chosen.size > 0 && html`<button class="danger" onClick=${(e) => { e.preventDefault(); open(true); }}>${W.objects.removeSome(chosen.size)}</button>`}
       </form>
       <${Loaded} of=${now}>${(d) => html`
@@ -107,6 +109,14 @@ export function Objects({ bucket, params }) {
           <button class="second" disabled=${!d.next} onClick=${() => setPages([...pages, d.next])}>${W.next}</button></div>`}<//>
     </div>
     ${box && html`<${RemoveMany} bucket=${bucket} list=${[...chosen].map((c) => JSON.parse(c))} onClose=${() => open(false)} onDone=${() => { choose(() => new Set()); now.reload(); }} />`}`;
+}
+
+// downloadMany hands objects to the browser one after the other, which asks once whether it may take several.
+async function downloadMany(bucket, list) {
+  for (const [key, version] of list) {
+    download(bucket, key, version || undefined);
+    await new Promise((go) => setTimeout(go, betweenDownloads));
+  }
 }
 
 // RemoveMany deletes objects or versions, some at once, and tells how far it is.
