@@ -25,14 +25,15 @@ const (
 )
 
 // Gate keeps an account with very many requests from crowding out the others on a node. While one
-// account is there alone, it lets everything through. While others are, an account has no more
-// requests under way than that of the others which has most, or Least if that is more. So ten
-// clients of one account do not compete with a thousand of another. Requests that wait do so account
+// account is there alone, or the processors are enough for all, it lets everything through. Else an
+// account has no more requests under way than that of the others which has most, or least if that is
+// more. So ten clients of one account do not compete with a thousand of another. Requests that wait do so account
 // by account, in their order; none waits because of how many another account has waiting.
 type Gate struct {
 	least int // How many requests each account may have under way in any case.
 
 	mu     sync.Mutex
+	scarce func(now time.Time) bool // Reports whether requests wait for processors.
 	lines  map[string]*line
 	oldest *Slot // Slots under way, in the order in which they began.
 	newest *Slot
@@ -68,7 +69,7 @@ func NewGate(least int) *Gate {
 	if least == 0 {
 		least = max(4, 2*runtime.GOMAXPROCS(0))
 	}
-	return &Gate{least: least, lines: map[string]*line{}}
+	return &Gate{least: least, scarce: newContention().there, lines: map[string]*line{}}
 }
 
 // Enter waits until a request of an account may be worked on. The caller calls Leave once. Errors:
@@ -138,6 +139,9 @@ func (g *Gate) room(l *line, now time.Time) int {
 	}
 	if l.running < g.least {
 		return g.least
+	}
+	if !g.scarce(now) {
+		return 1 << 30
 	}
 	if len(g.lines) != g.accounts || now.Sub(g.counted) >= countEvery {
 		g.count(now)

@@ -2,6 +2,8 @@ package limit
 
 import (
 	"context"
+	"math"
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -62,6 +64,66 @@ func (m *machine) run(t *testing.T, clients map[string]int) map[string]float64 {
 	return out
 }
 
+// scarceGate is a gate of a node whose processors are never enough.
+func scarceGate(least int) *Gate {
+	g := NewGate(least)
+	g.scarce = func(time.Time) bool { return true }
+	return g
+}
+
+// TestGateWithRoom: while processors are enough, nobody is held back, however many requests of others there
+// are; once they are not, those that wait are let in when they are again.
+func TestGateWithRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(2)
+		var scarce atomic.Bool
+		g.scarce = func(time.Time) bool { return scarce.Load() }
+		b, err := g.Enter(t.Context(), "b")
+		require.NoError(t, err)
+		defer b.Leave()
+		for range 100 {
+			s, err := g.Enter(t.Context(), "a")
+			require.NoError(t, err)
+			defer s.Leave()
+		}
+		scarce.Store(true)
+		time.AfterFunc(time.Second, func() { scarce.Store(false) })
+		began := time.Now()
+		s, err := g.Enter(t.Context(), "a")
+		require.NoError(t, err)
+		s.Leave()
+		require.GreaterOrEqual(t, time.Since(began), time.Second)
+		require.LessOrEqual(t, time.Since(began), time.Second+gateLook)
+	})
+}
+
+// TestContention: processors are not enough where a tenth of what became ready since the last look had to wait
+// long for one, and a while after that.
+func TestContention(t *testing.T) {
+	now := time.Now()
+	h := &metrics.Float64Histogram{Buckets: []float64{0, 1e-6, 1e-3, 1, math.Inf(1)},
+		Counts: []uint64{0, 0, 1000, 1000}}
+	c := &contention{looked: now.Add(time.Hour)} // It reads nothing by itself.
+	look := func(short, long uint64) bool {
+		h.Counts[0] += short
+		h.Counts[2] += long
+		c.add(h, now)
+		return c.there(now)
+	}
+	require.False(t, look(1, 0), "what was before counts for nothing")
+	require.False(t, look(0, 0))
+	require.False(t, look(91, 9))
+	require.True(t, look(90, 10))
+	now = now.Add(contentionHeld - 1)
+	require.True(t, look(1000, 0), "a moment ago")
+	now = now.Add(1)
+	require.False(t, look(1000, 0))
+
+	live := newContention()
+	live.there(now)
+	require.NotEmpty(t, live.counts, "the runtime has "+waitsMetric)
+}
+
 // TestGateIsFair: ten clients of an account have more than four tenths of a fair half beside a
 // thousand clients of another. Without the gate they have nearly nothing.
 func TestGateIsFair(t *testing.T) {
@@ -73,18 +135,18 @@ func TestGateIsFair(t *testing.T) {
 		return part
 	}
 	require.Less(t, share(nil), 0.05)
-	require.Greater(t, share(NewGate(4)), 0.4*0.5)
+	require.Greater(t, share(scarceGate(4)), 0.4*0.5)
 }
 
 // TestGateIsFairToOne: even one client beside a thousand gets a good part, and so do several
 // accounts of different size.
 func TestGateIsFairToOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		done := (&machine{gate: NewGate(4)}).run(t, map[string]int{"many": 1000, "one": 1})
+		done := (&machine{gate: scarceGate(4)}).run(t, map[string]int{"many": 1000, "one": 1})
 		require.Greater(t, done["one"]/(done["one"]+done["many"]), 0.1)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		done := (&machine{gate: NewGate(4)}).run(t, map[string]int{"a": 500, "b": 300, "c": 8})
+		done := (&machine{gate: scarceGate(4)}).run(t, map[string]int{"a": 500, "b": 300, "c": 8})
 		require.Greater(t, done["c"]/(done["a"]+done["b"]+done["c"]), 0.01)
 		require.InEpsilon(t, done["a"], done["b"], 0.2)
 	})
@@ -94,7 +156,7 @@ func TestGateIsFairToOne(t *testing.T) {
 // been gone for a while.
 func TestGateAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(2)
+		g := scarceGate(2)
 		enter := func(n int) (in int) {
 			for range n {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -121,7 +183,7 @@ func TestGateAlone(t *testing.T) {
 // too long, or whose client leaves, is let go, and holds nothing.
 func TestGateSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(1)
+		g := scarceGate(1)
 		_, err := g.Enter(t.Context(), "b")
 		require.NoError(t, err)
 		slow, err := g.Enter(t.Context(), "a")
@@ -146,7 +208,7 @@ func TestGateSlots(t *testing.T) {
 // TestGateQueue: so many of an account may wait, and no more.
 func TestGateQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(1)
+		g := scarceGate(1)
 		ctx, cancel := context.WithCancel(t.Context())
 		for _, account := range []string{"b", "a"} {
 			_, err := g.Enter(ctx, account)
