@@ -4022,8 +4022,7 @@ func (x *KeyAlias) GetKeyId() string {
 	return ""
 }
 
-// IdentityProvider vouches for people and programs who are not in the directory. One of oidc and
-// ldap is set.
+// IdentityProvider vouches for people and programs who are not in the directory.
 type IdentityProvider struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -4033,7 +4032,6 @@ type IdentityProvider struct {
 	SessionsSinceMs   int64                  `protobuf:"varint,5,opt,name=sessions_since_ms,json=sessionsSinceMs,proto3" json:"sessions_since_ms,omitempty"`       // Sessions that were made before are refused.
 	MaxSessionSeconds uint32                 `protobuf:"varint,6,opt,name=max_session_seconds,json=maxSessionSeconds,proto3" json:"max_session_seconds,omitempty"` // Of sessions without a role; 0: the longest that there is.
 	Oidc              *OIDCProvider          `protobuf:"bytes,7,opt,name=oidc,proto3" json:"oidc,omitempty"`
-	Ldap              *LDAPProvider          `protobuf:"bytes,8,opt,name=ldap,proto3" json:"ldap,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -4117,13 +4115,6 @@ func (x *IdentityProvider) GetOidc() *OIDCProvider {
 	return nil
 }
 
-func (x *IdentityProvider) GetLdap() *LDAPProvider {
-	if x != nil {
-		return x.Ldap
-	}
-	return nil
-}
-
 // OIDCProvider is a provider of OpenID Connect.
 type OIDCProvider struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4197,192 +4188,6 @@ func (x *OIDCProvider) GetCaPem() string {
 func (x *OIDCProvider) GetSessionClaims() []string {
 	if x != nil {
 		return x.SessionClaims
-	}
-	return nil
-}
-
-// LDAPProvider is a directory of LDAP.
-type LDAPProvider struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Server         string                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`     // HOST:PORT.
-	Security       string                 `protobuf:"bytes,2,opt,name=security,proto3" json:"security,omitempty"` // tls, start-tls or insecure.
-	CaPem          string                 `protobuf:"bytes,3,opt,name=ca_pem,json=caPem,proto3" json:"ca_pem,omitempty"`
-	LookupBindDn   string                 `protobuf:"bytes,4,opt,name=lookup_bind_dn,json=lookupBindDn,proto3" json:"lookup_bind_dn,omitempty"`
-	SealedPassword []byte                 `protobuf:"bytes,5,opt,name=sealed_password,json=sealedPassword,proto3" json:"sealed_password,omitempty"` // Of lookup_bind_dn.
-	UserBase       string                 `protobuf:"bytes,6,opt,name=user_base,json=userBase,proto3" json:"user_base,omitempty"`
-	UserFilter     string                 `protobuf:"bytes,7,opt,name=user_filter,json=userFilter,proto3" json:"user_filter,omitempty"` // %s is the name of the user.
-	GroupBase      string                 `protobuf:"bytes,8,opt,name=group_base,json=groupBase,proto3" json:"group_base,omitempty"`
-	GroupFilter    string                 `protobuf:"bytes,9,opt,name=group_filter,json=groupFilter,proto3" json:"group_filter,omitempty"`            // %d is the DN of the user or group whose groups are looked for, %s the name of the user.
-	RecheckSeconds uint32                 `protobuf:"varint,10,opt,name=recheck_seconds,json=recheckSeconds,proto3" json:"recheck_seconds,omitempty"` // How long a session is good without another look at the directory.
-	Attachments    []*LDAPAttachment      `protobuf:"bytes,11,rep,name=attachments,proto3" json:"attachments,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
-}
-
-func (x *LDAPProvider) Reset() {
-	*x = LDAPProvider{}
-	mi := &file_records_proto_msgTypes[45]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LDAPProvider) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LDAPProvider) ProtoMessage() {}
-
-func (x *LDAPProvider) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[45]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LDAPProvider.ProtoReflect.Descriptor instead.
-func (*LDAPProvider) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{45}
-}
-
-func (x *LDAPProvider) GetServer() string {
-	if x != nil {
-		return x.Server
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetSecurity() string {
-	if x != nil {
-		return x.Security
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetCaPem() string {
-	if x != nil {
-		return x.CaPem
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetLookupBindDn() string {
-	if x != nil {
-		return x.LookupBindDn
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetSealedPassword() []byte {
-	if x != nil {
-		return x.SealedPassword
-	}
-	return nil
-}
-
-func (x *LDAPProvider) GetUserBase() string {
-	if x != nil {
-		return x.UserBase
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetUserFilter() string {
-	if x != nil {
-		return x.UserFilter
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetGroupBase() string {
-	if x != nil {
-		return x.GroupBase
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetGroupFilter() string {
-	if x != nil {
-		return x.GroupFilter
-	}
-	return ""
-}
-
-func (x *LDAPProvider) GetRecheckSeconds() uint32 {
-	if x != nil {
-		return x.RecheckSeconds
-	}
-	return 0
-}
-
-func (x *LDAPProvider) GetAttachments() []*LDAPAttachment {
-	if x != nil {
-		return x.Attachments
-	}
-	return nil
-}
-
-// LDAPAttachment gives a user or a group of LDAP policies.
-type LDAPAttachment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Dn            string                 `protobuf:"bytes,1,opt,name=dn,proto3" json:"dn,omitempty"` // Normalized.
-	Group         bool                   `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
-	Policies      []string               `protobuf:"bytes,3,rep,name=policies,proto3" json:"policies,omitempty"` // Of the provider's account.
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LDAPAttachment) Reset() {
-	*x = LDAPAttachment{}
-	mi := &file_records_proto_msgTypes[46]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LDAPAttachment) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LDAPAttachment) ProtoMessage() {}
-
-func (x *LDAPAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_records_proto_msgTypes[46]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LDAPAttachment.ProtoReflect.Descriptor instead.
-func (*LDAPAttachment) Descriptor() ([]byte, []int) {
-	return file_records_proto_rawDescGZIP(), []int{46}
-}
-
-func (x *LDAPAttachment) GetDn() string {
-	if x != nil {
-		return x.Dn
-	}
-	return ""
-}
-
-func (x *LDAPAttachment) GetGroup() bool {
-	if x != nil {
-		return x.Group
-	}
-	return false
-}
-
-func (x *LDAPAttachment) GetPolicies() []string {
-	if x != nil {
-		return x.Policies
 	}
 	return nil
 }
@@ -4745,7 +4550,7 @@ const file_records_proto_rawDesc = "" +
 	"\n" +
 	"created_ms\x18\x03 \x01(\x03R\tcreatedMs\"!\n" +
 	"\bKeyAlias\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\xb9\x02\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\x88\x02\n" +
 	"\x10IdentityProvider\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x1d\n" +
@@ -4754,34 +4559,14 @@ const file_records_proto_rawDesc = "" +
 	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x12*\n" +
 	"\x11sessions_since_ms\x18\x05 \x01(\x03R\x0fsessionsSinceMs\x12.\n" +
 	"\x13max_session_seconds\x18\x06 \x01(\rR\x11maxSessionSeconds\x12/\n" +
-	"\x04oidc\x18\a \x01(\v2\x1b.cairn.meta.v1.OIDCProviderR\x04oidc\x12/\n" +
-	"\x04ldap\x18\b \x01(\v2\x1b.cairn.meta.v1.LDAPProviderR\x04ldap\"\xa6\x01\n" +
+	"\x04oidc\x18\a \x01(\v2\x1b.cairn.meta.v1.OIDCProviderR\x04oidc\"\xa6\x01\n" +
 	"\fOIDCProvider\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1d\n" +
 	"\n" +
 	"client_ids\x18\x02 \x03(\tR\tclientIds\x12!\n" +
 	"\fpolicy_claim\x18\x03 \x01(\tR\vpolicyClaim\x12\x15\n" +
 	"\x06ca_pem\x18\x04 \x01(\tR\x05caPem\x12%\n" +
-	"\x0esession_claims\x18\x05 \x03(\tR\rsessionClaims\"\x92\x03\n" +
-	"\fLDAPProvider\x12\x16\n" +
-	"\x06server\x18\x01 \x01(\tR\x06server\x12\x1a\n" +
-	"\bsecurity\x18\x02 \x01(\tR\bsecurity\x12\x15\n" +
-	"\x06ca_pem\x18\x03 \x01(\tR\x05caPem\x12$\n" +
-	"\x0elookup_bind_dn\x18\x04 \x01(\tR\flookupBindDn\x12'\n" +
-	"\x0fsealed_password\x18\x05 \x01(\fR\x0esealedPassword\x12\x1b\n" +
-	"\tuser_base\x18\x06 \x01(\tR\buserBase\x12\x1f\n" +
-	"\vuser_filter\x18\a \x01(\tR\n" +
-	"userFilter\x12\x1d\n" +
-	"\n" +
-	"group_base\x18\b \x01(\tR\tgroupBase\x12!\n" +
-	"\fgroup_filter\x18\t \x01(\tR\vgroupFilter\x12'\n" +
-	"\x0frecheck_seconds\x18\n" +
-	" \x01(\rR\x0erecheckSeconds\x12?\n" +
-	"\vattachments\x18\v \x03(\v2\x1d.cairn.meta.v1.LDAPAttachmentR\vattachments\"R\n" +
-	"\x0eLDAPAttachment\x12\x0e\n" +
-	"\x02dn\x18\x01 \x01(\tR\x02dn\x12\x14\n" +
-	"\x05group\x18\x02 \x01(\bR\x05group\x12\x1a\n" +
-	"\bpolicies\x18\x03 \x03(\tR\bpolicies*j\n" +
+	"\x0esession_claims\x18\x05 \x03(\tR\rsessionClaims*j\n" +
 	"\x0eEncryptionKind\x12\x13\n" +
 	"\x0fENCRYPTION_NONE\x10\x00\x12\x14\n" +
 	"\x10ENCRYPTION_SSE_C\x10\x01\x12\x15\n" +
@@ -4851,7 +4636,7 @@ func file_records_proto_rawDescGZIP() []byte {
 }
 
 var file_records_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_records_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_records_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_records_proto_goTypes = []any{
 	(EncryptionKind)(0),      // 0: cairn.meta.v1.EncryptionKind
 	(Versioning)(0),          // 1: cairn.meta.v1.Versioning
@@ -4906,26 +4691,24 @@ var file_records_proto_goTypes = []any{
 	(*KeyAlias)(nil),         // 50: cairn.meta.v1.KeyAlias
 	(*IdentityProvider)(nil), // 51: cairn.meta.v1.IdentityProvider
 	(*OIDCProvider)(nil),     // 52: cairn.meta.v1.OIDCProvider
-	(*LDAPProvider)(nil),     // 53: cairn.meta.v1.LDAPProvider
-	(*LDAPAttachment)(nil),   // 54: cairn.meta.v1.LDAPAttachment
-	(Life)(0),                // 55: cairn.meta.v1.Life
-	(*Move)(nil),             // 56: cairn.meta.v1.Move
-	(*Former)(nil),           // 57: cairn.meta.v1.Former
-	(*DefaultRetention)(nil), // 58: cairn.meta.v1.DefaultRetention
-	(*EventRule)(nil),        // 59: cairn.meta.v1.EventRule
-	(*Retention)(nil),        // 60: cairn.meta.v1.Retention
+	(Life)(0),                // 53: cairn.meta.v1.Life
+	(*Move)(nil),             // 54: cairn.meta.v1.Move
+	(*Former)(nil),           // 55: cairn.meta.v1.Former
+	(*DefaultRetention)(nil), // 56: cairn.meta.v1.DefaultRetention
+	(*EventRule)(nil),        // 57: cairn.meta.v1.EventRule
+	(*Retention)(nil),        // 58: cairn.meta.v1.Retention
 }
 var file_records_proto_depIdxs = []int32{
-	55, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
+	53, // 0: cairn.meta.v1.Drive.state:type_name -> cairn.meta.v1.Life
 	8,  // 1: cairn.meta.v1.Node.drives:type_name -> cairn.meta.v1.Drive
-	55, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
-	56, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
-	57, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
+	53, // 2: cairn.meta.v1.Node.state:type_name -> cairn.meta.v1.Life
+	54, // 3: cairn.meta.v1.Volume.move:type_name -> cairn.meta.v1.Move
+	55, // 4: cairn.meta.v1.Volume.former:type_name -> cairn.meta.v1.Former
 	0,  // 5: cairn.meta.v1.Encryption.kind:type_name -> cairn.meta.v1.EncryptionKind
 	0,  // 6: cairn.meta.v1.Envelope.kind:type_name -> cairn.meta.v1.EncryptionKind
 	1,  // 7: cairn.meta.v1.Bucket.versioning:type_name -> cairn.meta.v1.Versioning
-	58, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
-	59, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
+	56, // 8: cairn.meta.v1.Bucket.default_retention:type_name -> cairn.meta.v1.DefaultRetention
+	57, // 9: cairn.meta.v1.Bucket.event_rules:type_name -> cairn.meta.v1.EventRule
 	18, // 10: cairn.meta.v1.BucketConfig.parts:type_name -> cairn.meta.v1.ConfigPart
 	2,  // 11: cairn.meta.v1.Grant.group:type_name -> cairn.meta.v1.GranteeGroup
 	3,  // 12: cairn.meta.v1.Grant.permission:type_name -> cairn.meta.v1.Permission
@@ -4938,7 +4721,7 @@ var file_records_proto_depIdxs = []int32{
 	20, // 19: cairn.meta.v1.Version.acl:type_name -> cairn.meta.v1.Acl
 	12, // 20: cairn.meta.v1.Version.tags:type_name -> cairn.meta.v1.Pair
 	21, // 21: cairn.meta.v1.Version.restore:type_name -> cairn.meta.v1.Restore
-	60, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
+	58, // 22: cairn.meta.v1.Version.retention:type_name -> cairn.meta.v1.Retention
 	21, // 23: cairn.meta.v1.Version.transition:type_name -> cairn.meta.v1.Restore
 	25, // 24: cairn.meta.v1.Part.extents:type_name -> cairn.meta.v1.ExtentRef
 	15, // 25: cairn.meta.v1.Part.envelopes:type_name -> cairn.meta.v1.Envelope
@@ -4948,7 +4731,7 @@ var file_records_proto_depIdxs = []int32{
 	30, // 29: cairn.meta.v1.Upload.completed:type_name -> cairn.meta.v1.CompletedUpload
 	20, // 30: cairn.meta.v1.Upload.acl:type_name -> cairn.meta.v1.Acl
 	12, // 31: cairn.meta.v1.Upload.tags:type_name -> cairn.meta.v1.Pair
-	60, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
+	58, // 32: cairn.meta.v1.Upload.retention:type_name -> cairn.meta.v1.Retention
 	23, // 33: cairn.meta.v1.CompletedUpload.version:type_name -> cairn.meta.v1.Version
 	25, // 34: cairn.meta.v1.Pin.extents:type_name -> cairn.meta.v1.ExtentRef
 	38, // 35: cairn.meta.v1.Contradictions.latest:type_name -> cairn.meta.v1.Contradiction
@@ -4957,13 +4740,11 @@ var file_records_proto_depIdxs = []int32{
 	7,  // 38: cairn.meta.v1.MasterKey.state:type_name -> cairn.meta.v1.MasterKeyState
 	49, // 39: cairn.meta.v1.MasterKey.versions:type_name -> cairn.meta.v1.MasterKeyVersion
 	52, // 40: cairn.meta.v1.IdentityProvider.oidc:type_name -> cairn.meta.v1.OIDCProvider
-	53, // 41: cairn.meta.v1.IdentityProvider.ldap:type_name -> cairn.meta.v1.LDAPProvider
-	54, // 42: cairn.meta.v1.LDAPProvider.attachments:type_name -> cairn.meta.v1.LDAPAttachment
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_records_proto_init() }
@@ -4980,7 +4761,7 @@ func file_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_records_proto_rawDesc), len(file_records_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   47,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -383,7 +383,7 @@ func (c *change) namesPolicies(account string) bool {
 	for _, e := range c.under(metapb.EntryKind_ENTRY_IDENTITY_PROVIDER, "") {
 		c.check(metapb.EntryKind_ENTRY_IDENTITY_PROVIDER, e.Name)
 		p := c.providers.get(e.Name)
-		if p == nil || p.Account == account && (p.GetOidc().GetPolicyClaim() != "" || p.Ldap != nil) {
+		if p == nil || p.Account == account && p.GetOidc().GetPolicyClaim() != "" {
 			return true
 		}
 	}

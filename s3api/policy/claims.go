@@ -8,7 +8,7 @@ import (
 // AnyClaims is the beginning of keys of claims that does not say whose they are: jwt:sub.
 const AnyClaims = "jwt"
 
-// LDAPClaims is the same for callers whom a directory of LDAP vouches for: ldap:username.
+// LDAPClaims is the name of no provider: a directory of LDAP is to have it one day.
 const LDAPClaims = "ldap"
 
 // Claims are what an identity provider says of a caller. They are condition keys and variables:
