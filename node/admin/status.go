@@ -33,6 +33,8 @@ func (s *service) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminp
 			out.CapacityBytes, out.UsedBytes, out.FreeBytes = out.CapacityBytes+d.CapacityBytes, out.UsedBytes+d.UsedBytes, out.FreeBytes+d.FreeBytes
 		}
 	}
+	room, scheme := p.room(out.Nodes)
+	out.StorableBytes, out.StorableScheme = room, scheme.String()
 	for _, j := range s.jobs(p, "").Jobs {
 		if j.State != jobIdle {
 			out.Jobs = append(out.Jobs, j)

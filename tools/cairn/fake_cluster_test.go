@@ -48,7 +48,8 @@ func (fakeAdmin) Status(context.Context, *adminpb.StatusRequest) (*adminpb.Statu
 		ViewEpoch: 9, Nodes: fakeNodes(), Buckets: 2, ExtentsMissing: 1, ExtentsGc: 4, ExtentsDoomed: 5,
 		Volumes:  []*adminpb.VolumeCount{{Scheme: "2+1", Volumes: 12, Degraded: 4, Whole: 8}},
 		Warnings: []string{h.Reason + ": start it again"}, Health: h.State, HealthReason: h.Reason, Checks: h.Checks,
-		CapacityBytes: 300 << 30, UsedBytes: 75 << 30, FreeBytes: 125 << 30, Voters: 3, VotersAlive: 2}, nil
+		CapacityBytes: 300 << 30, UsedBytes: 75 << 30, FreeBytes: 125 << 30, StorableBytes: 80 << 30,
+		StorableScheme: "2+1", Voters: 3, VotersAlive: 2}, nil
 }
 
 func (fakeAdmin) ShowHealth(context.Context, *adminpb.ShowHealthRequest) (*adminpb.Health, error) {

@@ -95,6 +95,7 @@ func printStatus(w io.Writer, endpoint string, s *adminpb.StatusResponse) {
 	row(w, "metadata", fmt.Sprintf("leader %s (term %d, commit %d), %d of %d voters alive", leader, s.Term, s.CommitIndex, s.VotersAlive, s.Voters))
 	row(w, "space", fmt.Sprintf("%s %s used, %s free of %s", bar(s.CapacityBytes-s.FreeBytes, s.CapacityBytes),
 		humanize.IBytes(s.UsedBytes), humanize.IBytes(s.FreeBytes), humanize.IBytes(s.CapacityBytes)))
+	row(w, "room", fmt.Sprintf("about %s more can be stored (%s)", humanize.IBytes(s.StorableBytes), s.StorableScheme))
 	if s.Tolerance != nil {
 		row(w, "tolerance", s.Tolerance.Text)
 	}

@@ -91,8 +91,11 @@ type StatusResponse struct {
 	ExtentsUnreadable uint64   `protobuf:"varint,220,opt,name=extents_unreadable,json=extentsUnreadable,proto3" json:"extents_unreadable,omitempty"`
 	BytesUnreadable   uint64   `protobuf:"varint,221,opt,name=bytes_unreadable,json=bytesUnreadable,proto3" json:"bytes_unreadable,omitempty"`
 	BringBack         []string `protobuf:"bytes,222,rep,name=bring_back,json=bringBack,proto3" json:"bring_back,omitempty"` // In words, the first ones.
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// About how many bytes of objects can still be stored, parity paid, and the scheme, as 4+2.
+	StorableBytes  uint64 `protobuf:"varint,410,opt,name=storable_bytes,json=storableBytes,proto3" json:"storable_bytes,omitempty"`
+	StorableScheme string `protobuf:"bytes,411,opt,name=storable_scheme,json=storableScheme,proto3" json:"storable_scheme,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -319,6 +322,20 @@ func (x *StatusResponse) GetBringBack() []string {
 		return x.BringBack
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetStorableBytes() uint64 {
+	if x != nil {
+		return x.StorableBytes
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetStorableScheme() string {
+	if x != nil {
+		return x.StorableScheme
+	}
+	return ""
 }
 
 // Tolerance is what may be lost now, whichever it is, while all data can be read: so many
@@ -2113,7 +2130,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\n" +
 	"\rcluster.proto\x12\x0ecairn.admin.v1\x1a\n" +
 	"jobs.proto\"\x0f\n" +
-	"\rStatusRequest\"\x82\b\n" +
+	"\rStatusRequest\"\xd4\b\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x18\n" +
@@ -2150,7 +2167,9 @@ const file_cluster_proto_rawDesc = "" +
 	"\x12extents_unreadable\x18\xdc\x01 \x01(\x04R\x11extentsUnreadable\x12*\n" +
 	"\x10bytes_unreadable\x18\xdd\x01 \x01(\x04R\x0fbytesUnreadable\x12\x1e\n" +
 	"\n" +
-	"bring_back\x18\xde\x01 \x03(\tR\tbringBack\"\xa8\x03\n" +
+	"bring_back\x18\xde\x01 \x03(\tR\tbringBack\x12&\n" +
+	"\x0estorable_bytes\x18\x9a\x03 \x01(\x04R\rstorableBytes\x12(\n" +
+	"\x0fstorable_scheme\x18\x9b\x03 \x01(\tR\x0estorableScheme\"\xa8\x03\n" +
 	"\tTolerance\x12\x14\n" +
 	"\x05nodes\x18\x01 \x01(\rR\x05nodes\x12\x16\n" +
 	"\x06drives\x18\x02 \x01(\rR\x06drives\x12\x14\n" +

@@ -66,18 +66,6 @@ function Charts({ history: h }) {
   </div>${h.silent?.length ? html`<p class="quiet">${W.overview.silent(h.silent.length)}</p>` : ""}`;
 }
 
-// usable is how much more can be stored: what is free, less what parity takes of it.
-function usable(s) {
-  let volumes = 0, share = 0;
-  for (const v of s.volumes || []) {
-    const [k, m] = v.scheme.split("+").map(Number);
-    volumes += num(v.volumes);
-    share += num(v.volumes) * (k / (k + m));
-  }
-  const part = volumes ? share / volumes : 1;
-  return { free: num(s.freeBytes) * part, all: num(s.capacityBytes) * part, part };
-}
-
 export function JobList({ jobs, empty }) {
   return html`<${Table} caption=${W.jobs.title} rows=${jobs} empty=${empty} rowKey=${(j) => j.name + j.node} columns=${[
     { head: W.jobs.name, cell: (j) => j.name },
@@ -93,7 +81,7 @@ export function Overview() {
   const history = useHistory();
   return html`<${Heading} title=${W.nav.overview} />
     <${Loaded} of=${status}>${(s) => {
-      const room = usable(s), checks = (s.checks || []).filter((c) => c.state !== "healthy");
+      const checks = (s.checks || []).filter((c) => c.state !== "healthy");
       return html`
       <section class="health ${kindOf(s.health)}" aria-label=${W.overview.health}>
         <p class="sentence"><strong>${s.health}</strong>: ${s.healthReason}</p>
@@ -102,7 +90,7 @@ export function Overview() {
       <div class="cards">
         <section class="card"><h2>${W.overview.mayBeLost}</h2><p>${s.tolerance?.text || W.overview.noTolerance}</p>
           ${num(s.extentsUnreadable) > 0 && html`<${Notice} kind="bad">${W.overview.unreadable(count(s.extentsUnreadable), bytes(s.bytesUnreadable))} ${(s.bringBack || []).join("; ")}<//>`}</section>
-        <section class="card"><h2>${W.overview.capacity}</h2><p class="big">${bytes(room.free)}</p><p>${W.overview.canStore(bytes(s.usedBytes), bytes(s.capacityBytes))}</p>
+        <section class="card"><h2>${W.overview.capacity}</h2><p class="big">${bytes(s.storableBytes)}</p><p>${W.overview.canStore(bytes(s.usedBytes), bytes(s.capacityBytes))}</p>
           <${Meter} used=${num(s.capacityBytes) - num(s.freeBytes)} of=${num(s.capacityBytes)} label=${W.overview.full(Math.round(100 * (1 - num(s.freeBytes) / (num(s.capacityBytes) || 1))))} /></section>
         <section class="card"><h2>${W.overview.metadata}</h2><dl>
           <dt>${W.overview.voters}</dt><dd>${W.overview.alive(s.votersAlive || 0, s.voters || 0)}</dd>
