@@ -11,7 +11,7 @@
 // cairn://node/<node id>, and a peer is believed because the cluster's CA signed
 // it, whatever its address. Operators who run a CA of their own use Load.
 //
-// It is not the S3 listener's identity; LoadServerCert and DevCA, which serve that
+// It is not the S3 listener's identity; LoadServerCert and LocalCA, which serve that
 // one, are here because they share the reloading of files.
 //
 // Everything is safe for concurrent use. No error and no String holds key bytes.

@@ -97,9 +97,9 @@ func TestLoadRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "with key "+ca)
 }
 
-func TestDevCA(t *testing.T) {
+func TestLocalCA(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tls")
-	ca, cert, key, err := DevCA(dir, []string{"s3.example.test", "10.1.2.3"})
+	ca, cert, key, err := LocalCA(dir, []string{"s3.example.test", "10.1.2.3"})
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(dir, "ca.crt"), ca)
 	text, err := os.ReadFile(ca)
@@ -121,20 +121,20 @@ func TestDevCA(t *testing.T) {
 	}
 
 	before := serial(t, cert)
-	_, _, _, err = DevCA(dir, []string{"10.1.2.3"})
+	_, _, _, err = LocalCA(dir, []string{"10.1.2.3"})
 	require.NoError(t, err)
 	require.Equal(t, before, serial(t, cert), "what fits is kept")
-	_, _, _, err = DevCA(dir, []string{"*.other.test"})
+	_, _, _, err = LocalCA(dir, []string{"*.other.test"})
 	require.NoError(t, err)
 	require.NotEqual(t, before, serial(t, cert), "a new name needs a new certificate")
 	again, err := os.ReadFile(ca)
 	require.NoError(t, err)
 	require.Equal(t, text, again, "of the same CA")
 
-	_, _, _, err = DevCA(dir, []string{"http://x"})
+	_, _, _, err = LocalCA(dir, []string{"http://x"})
 	require.True(t, errs.Is(err, errs.Invalid))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.key"), nil, 0o600))
-	_, _, _, err = DevCA(dir, nil)
+	_, _, _, err = LocalCA(dir, nil)
 	require.ErrorContains(t, err, "remove both files")
 }
 

@@ -63,7 +63,7 @@ func (p peer) start(ctx context.Context, o options, bin string) (spec, func(), e
 	if s.ports, err = testbed.FreePorts(peerPorts); err != nil {
 		return spec{}, nothing, err
 	}
-	if s.ca, s.cert, s.key, err = identity.DevCA(filepath.Join(dir, "tls"), nil); err != nil {
+	if s.ca, s.cert, s.key, err = identity.LocalCA(filepath.Join(dir, "tls"), nil); err != nil {
 		return spec{}, nothing, err
 	}
 	if err := p.set(s); err != nil {

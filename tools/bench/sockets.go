@@ -31,7 +31,7 @@ func pair() (client, server net.Conn, err error) {
 
 // tlsPair returns both ends of a connection with TLS 1.3, after the handshake.
 func tlsPair(dir string) (client, server *tls.Conn, err error) {
-	ca, cert, key, err := identity.DevCA(filepath.Join(dir, "tls"), nil)
+	ca, cert, key, err := identity.LocalCA(filepath.Join(dir, "tls"), nil)
 	if err != nil {
 		return nil, nil, err
 	}

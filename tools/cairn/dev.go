@@ -163,7 +163,7 @@ func (o devOptions) prepare() (*devCluster, error) {
 		if o.domain != "" {
 			hosts = append(hosts, o.domain, "*."+o.domain, "*.website."+o.domain)
 		}
-		if c.caFile, certFile, certKey, err = identity.DevCA(dir, hosts); err != nil {
+		if c.caFile, certFile, certKey, err = identity.LocalCA(dir, hosts); err != nil {
 			return nil, fmt.Errorf("--tls: %w", err)
 		}
 	}

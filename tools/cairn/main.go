@@ -112,7 +112,7 @@ Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 not found, 5 unavailabl
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &statusError{exitUsage, fmt.Errorf("%s (see %s --help)", flagFault(err), cmd.CommandPath())}
 	})
-	root.AddCommand(newServer(), newDev(), newKey(), newStatus(), newHealthcheck(), newDoctor(), newVersion(),
+	root.AddCommand(newServer(), newDev(), newKey(), newCert(), newStatus(), newHealthcheck(), newDoctor(), newVersion(),
 		newAccount(), newUser(), newGroup(), newRole(), newPolicy(), newAccessKey(), newIDP(), newKMS(), newConfig(),
 		newEventTarget(), newLimit(),
 		newBucket(), newUpload(), newObject(), newVerify(),

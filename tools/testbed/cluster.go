@@ -101,7 +101,7 @@ func (c *Cluster) trust() error {
 		return nil
 	}
 	var err error
-	c.CAFile, c.certFile, c.keyFile, err = identity.DevCA(c.path("tls"), slices.DeleteFunc([]string{c.Domain}, func(h string) bool { return h == "" }))
+	c.CAFile, c.certFile, c.keyFile, err = identity.LocalCA(c.path("tls"), slices.DeleteFunc([]string{c.Domain}, func(h string) bool { return h == "" }))
 	if err != nil {
 		return err
 	}

@@ -22,64 +22,65 @@ import (
 )
 
 const (
-	devCALife   = 10 * 365 * 24 * time.Hour
-	devCertLife = 397 * 24 * time.Hour // What strict clients accept at most.
-	devRenew    = 30 * 24 * time.Hour  // Left to live when a new one is made.
+	localCALife   = 10 * 365 * 24 * time.Hour
+	localCertLife = 397 * 24 * time.Hour // What strict clients accept at most.
+	localRenew    = 30 * 24 * time.Hour  // Left to live when a new one is made.
 )
 
-// DevCA returns the files of an S3 listener's certificate for development and of
+// LocalCA returns the files of a certificate for S3 listeners, for development and small clusters, and of
 // the CA that signed it, all under dir; it makes those that are missing, about to
 // expire, or not valid for the hosts asked for. The certificate is for localhost,
 // 127.0.0.1, ::1 and hosts; a name stands for its subdomains too, where buckets
 // are addressed as virtual hosts.
-func DevCA(dir string, hosts []string) (caFile, certFile, keyFile string, err error) {
-	caFile, certFile, keyFile = filepath.Join(dir, "ca.crt"), filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
-	err = makeDevFiles(dir, caFile, certFile, keyFile, append([]string{"localhost", "127.0.0.1", "::1"}, hosts...))
+func LocalCA(dir string, hosts []string) (caFile, certFile, keyFile string, err error) {
+	caFile, certFile = filepath.Join(dir, "ca.crt"), filepath.Join(dir, "server.crt")
+	keyFile = filepath.Join(dir, "server.key")
+	err = makeLocalFiles(dir, caFile, certFile, keyFile, append([]string{"localhost", "127.0.0.1", "::1"}, hosts...))
 	if err != nil {
-		return "", "", "", errs.New("identity.DevCA", errs.KindOf(err), err)
+		return "", "", "", errs.New("identity.LocalCA", errs.KindOf(err), err)
 	}
 	return caFile, certFile, keyFile, nil
 }
 
-func makeDevFiles(dir, caFile, certFile, keyFile string, hosts []string) error {
+func makeLocalFiles(dir, caFile, certFile, keyFile string, hosts []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	names, ips, err := devNames(hosts)
+	names, ips, err := namesOf(hosts)
 	if err != nil {
 		return err
 	}
-	ca, err := devAuthority(caFile, filepath.Join(dir, "ca.key"))
+	ca, err := localAuthority(caFile, filepath.Join(dir, "ca.key"))
 	if err != nil {
 		return err
 	}
-	if old, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil && devCertFits(old.Leaf, ca.Leaf, names, ips) {
+	if old, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil && certFits(old.Leaf, ca.Leaf, names, ips) {
 		return nil
 	}
 	now := time.Now()
-	return writeDevPair(certFile, keyFile, ca, &x509.Certificate{
-		Subject:   pkix.Name{CommonName: "Cairn development"},
-		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(devCertLife),
+	return writePair(certFile, keyFile, ca, &x509.Certificate{
+		Subject:   pkix.Name{CommonName: "Cairn"},
+		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(localCertLife),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    names, IPAddresses: ips,
 	})
 }
 
-// devAuthority reads the CA under the given names, or makes one.
-func devAuthority(certFile, keyFile string) (tls.Certificate, error) {
+// localAuthority reads the CA under the given names, or makes one.
+func localAuthority(certFile, keyFile string) (tls.Certificate, error) {
 	ca, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err == nil && time.Until(ca.Leaf.NotAfter) > devRenew {
+	if err == nil && time.Until(ca.Leaf.NotAfter) > localRenew {
 		return ca, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return ca, fmt.Errorf("development CA %s and %s cannot be used (%w); remove both files to make new ones",
+		return ca, fmt.Errorf("the CA %s and %s cannot be used (%w); remove both files to make new ones",
 			certFile, keyFile, err)
 	}
 	now := time.Now()
-	err = writeDevPair(certFile, keyFile, tls.Certificate{}, &x509.Certificate{
-		Subject:   pkix.Name{CommonName: "Cairn development CA"},
-		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(devCALife),
+	err = writePair(certFile, keyFile, tls.Certificate{}, &x509.Certificate{
+		Subject:   pkix.Name{CommonName: "Cairn CA"},
+		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(localCALife),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
 	})
 	if err != nil {
@@ -88,8 +89,8 @@ func devAuthority(certFile, keyFile string) (tls.Certificate, error) {
 	return tls.LoadX509KeyPair(certFile, keyFile)
 }
 
-// devNames sorts hosts into names, each with its wildcard, and addresses.
-func devNames(hosts []string) (names []string, ips []net.IP, err error) {
+// namesOf sorts hosts into names, each with its wildcard, and addresses.
+func namesOf(hosts []string) (names []string, ips []net.IP, err error) {
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			ips = append(ips, ip)
@@ -97,15 +98,15 @@ func devNames(hosts []string) (names []string, ips []net.IP, err error) {
 		}
 		base := strings.ToLower(strings.TrimPrefix(h, "*."))
 		if base == "" || strings.ContainsAny(base, "*/:@ ") {
-			return nil, nil, errs.Newf("identity.DevCA", errs.Invalid, "%q is neither a host name nor an address", h)
+			return nil, nil, errs.Newf("identity.LocalCA", errs.Invalid, "%q is neither a host name nor an address", h)
 		}
 		names = append(names, base, "*."+base)
 	}
 	return names, ips, nil
 }
 
-func devCertFits(cert, ca *x509.Certificate, names []string, ips []net.IP) bool {
-	if cert.CheckSignatureFrom(ca) != nil || time.Until(cert.NotAfter) < devRenew {
+func certFits(cert, ca *x509.Certificate, names []string, ips []net.IP) bool {
+	if cert.CheckSignatureFrom(ca) != nil || time.Until(cert.NotAfter) < localRenew {
 		return false
 	}
 	for _, n := range names {
@@ -121,9 +122,9 @@ func devCertFits(cert, ca *x509.Certificate, names []string, ips []net.IP) bool 
 	return true
 }
 
-// writeDevPair makes a key and a certificate from template, signed by ca or, where
+// writePair makes a key and a certificate from template, signed by ca or, where
 // that is empty, by itself. P-256, since old clients know it.
-func writeDevPair(certFile, keyFile string, ca tls.Certificate, template *x509.Certificate) error {
+func writePair(certFile, keyFile string, ca tls.Certificate, template *x509.Certificate) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
