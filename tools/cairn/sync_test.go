@@ -51,5 +51,6 @@ func TestSyncWatches(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(in, "second")))
 	is("x/second", "none")
 	cancel()
-	require.Equal(t, exitOK, <-ended)
+	// The store has ended the deletion, and the round that asked for it perhaps not yet.
+	require.Contains(t, []int{exitOK, exitInterrupted}, <-ended)
 }

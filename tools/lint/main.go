@@ -156,7 +156,7 @@ func main() {
 	}
 	var breaches []string
 	looks := []func(root string) ([]string, error){
-		protoNames, docLinks, namedTests, changelog, documentedRooms, hasty, unraced, proxied,
+		protoNames, docLinks, namedTests, changelog, documentedRooms, hasty, unraced, proxied, large,
 	}
 	for _, l := range laws {
 		looks = append(looks, func(root string) ([]string, error) { return l.check(root, *shrink) })
