@@ -79,7 +79,7 @@ export const W = {
     none: "No request was answered since.", time: "Time (UTC)", operation: "Operation", status: "Status", cut: "cut", object: "Bucket and key", took: "Took", who: "By", remote: "From", anonymous: "anonymous",
   },
   settings: {
-    parts: { settings: "Settings", targets: "Event targets", audit: "Audit" },
+    parts: { settings: "Settings", targets: "Event targets" },
     find: "Find", value: "In force", source: "From", default: "Default", set: "Set", reset: "Reset", setTitle: (n) => "Set " + n, resetTitle: (n) => "Reset " + n, resetText: (d) => `The nodes' own settings decide again; the default is “${d}”.`,
   },
   access: {
