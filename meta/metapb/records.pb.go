@@ -4029,11 +4029,13 @@ type IdentityProvider struct {
 	Account           string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`                       // Id of the account to which sessions without a role belong.
 	CreatedMs         int64                  `protobuf:"varint,3,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Tells it from an earlier one of the same name.
 	Disabled          bool                   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
-	SessionsSinceMs   int64                  `protobuf:"varint,5,opt,name=sessions_since_ms,json=sessionsSinceMs,proto3" json:"sessions_since_ms,omitempty"`       // Sessions that were made before are refused.
+	SessionsSinceMs   int64                  `protobuf:"varint,5,opt,name=sessions_since_ms,json=sessionsSinceMs,proto3" json:"sessions_since_ms,omitempty"`       // When sessions were last ended, for people.
 	MaxSessionSeconds uint32                 `protobuf:"varint,6,opt,name=max_session_seconds,json=maxSessionSeconds,proto3" json:"max_session_seconds,omitempty"` // Of sessions without a role; 0: the longest that there is.
 	Oidc              *OIDCProvider          `protobuf:"bytes,7,opt,name=oidc,proto3" json:"oidc,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Sessions that were made under this revision of the record, or an earlier one, are refused.
+	EndedRevision uint64 `protobuf:"varint,8,opt,name=ended_revision,json=endedRevision,proto3" json:"ended_revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IdentityProvider) Reset() {
@@ -4113,6 +4115,13 @@ func (x *IdentityProvider) GetOidc() *OIDCProvider {
 		return x.Oidc
 	}
 	return nil
+}
+
+func (x *IdentityProvider) GetEndedRevision() uint64 {
+	if x != nil {
+		return x.EndedRevision
+	}
+	return 0
 }
 
 // OIDCProvider is a provider of OpenID Connect.
@@ -4550,7 +4559,7 @@ const file_records_proto_rawDesc = "" +
 	"\n" +
 	"created_ms\x18\x03 \x01(\x03R\tcreatedMs\"!\n" +
 	"\bKeyAlias\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\x88\x02\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\xaf\x02\n" +
 	"\x10IdentityProvider\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x1d\n" +
@@ -4559,7 +4568,8 @@ const file_records_proto_rawDesc = "" +
 	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x12*\n" +
 	"\x11sessions_since_ms\x18\x05 \x01(\x03R\x0fsessionsSinceMs\x12.\n" +
 	"\x13max_session_seconds\x18\x06 \x01(\rR\x11maxSessionSeconds\x12/\n" +
-	"\x04oidc\x18\a \x01(\v2\x1b.cairn.meta.v1.OIDCProviderR\x04oidc\"\xa6\x01\n" +
+	"\x04oidc\x18\a \x01(\v2\x1b.cairn.meta.v1.OIDCProviderR\x04oidc\x12%\n" +
+	"\x0eended_revision\x18\b \x01(\x04R\rendedRevision\"\xa6\x01\n" +
 	"\fOIDCProvider\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1d\n" +
 	"\n" +

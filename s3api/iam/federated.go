@@ -24,7 +24,7 @@ type federatedToken struct {
 	Provider string              `json:"n"`
 	Created  int64               `json:"c"` // Unix time, ms: tells the provider from another one of the same name.
 	Subject  string              `json:"s"`
-	Made     int64               `json:"t"`           // Unix time, ms, at which the provider vouched.
+	Revision uint64              `json:"v"`           // Of the provider's record when the session was made.
 	Policies []string            `json:"l,omitempty"` // Of the provider's account; none if the session has a role.
 	Claims   map[string][]string `json:"m,omitempty"`
 }
@@ -261,7 +261,7 @@ func (t *STS) federated(ctx context.Context, op string, who *vouched, in federat
 	if in.duration < MinSession || in.duration > longest {
 		return nil, badDuration(op, in.duration, longest)
 	}
-	f := &federatedToken{Provider: p.Name, Created: p.CreatedMs, Subject: who.subject, Made: time.Now().UnixMilli(),
+	f := &federatedToken{Provider: p.Name, Created: p.CreatedMs, Subject: who.subject, Revision: p.version,
 		Policies: who.policies, Claims: who.keep}
 	record := &token{Federated: f, Role: r}
 	if r == nil {
@@ -325,7 +325,7 @@ func (k *Keys) federatedIdentity(s *snapshot, t *token) (*Identity, error) {
 	const op = "iam.Lookup"
 	f := t.Federated
 	p := s.providers.get(f.Provider)
-	if p == nil || p.Disabled || p.CreatedMs != f.Created || f.Made < p.SessionsSinceMs {
+	if p == nil || p.Disabled || p.CreatedMs != f.Created || f.Revision <= p.EndedRevision {
 		return nil, errs.Newf(op, errs.Denied, "the identity provider %s is gone or disabled, or its sessions were "+
 			"ended%w", f.Provider, errStale)
 	}

@@ -127,13 +127,14 @@ func (a *Admin) writeOIDC(ctx context.Context, spec OIDCSpec, replace bool) (*me
 			Oidc: &metapb.OIDCProvider{Issuer: spec.Issuer, ClientIds: spec.ClientIDs, PolicyClaim: spec.PolicyClaim,
 				CaPem: spec.CAPEM, SessionClaims: spec.SessionClaims}}
 		if replace {
-			out.SessionsSinceMs = old.SessionsSinceMs
+			out.SessionsSinceMs, out.EndedRevision = old.SessionsSinceMs, old.EndedRevision
 			if old.Account == out.Account && old.Oidc.Issuer == spec.Issuer {
 				out.CreatedMs = old.CreatedMs
 			}
 		}
-		if spec.EndSessions {
-			out.SessionsSinceMs = c.now
+		if spec.EndSessions && replace {
+			// No clock decides: those of two nodes may differ by minutes.
+			out.SessionsSinceMs, out.EndedRevision = c.now, old.version
 		}
 		c.hold(metapb.EntryKind_ENTRY_ACCOUNT, account.Id)
 		c.set(metapb.EntryKind_ENTRY_IDENTITY_PROVIDER, spec.Name, out)
